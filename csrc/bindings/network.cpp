@@ -1,0 +1,139 @@
+#include "../engine/network.h"
+
+#include <pybind11/stl.h>
+
+#include "arrays.h"
+
+namespace pynn {
+namespace {
+
+// Runs Python's signal handlers; where one raises (Ctrl-C), its exception ends the region.
+void check_signals() {
+  const py::gil_scoped_acquire gil;
+  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+}
+
+const void* numbers(const Network& network, const py::array& a, const char* name) {
+  return network.is_double() ? static_cast<const void*>(input<double>(a, name)) : input<float>(a, name);
+}
+
+Samples samples(const Network& network, const py::array& x) {
+  require(x.ndim() == 2 && x.shape(1) == network.input_size(), "x must have the shape (samples, input_size)");
+  Samples s;
+  s.count = static_cast<int64_t>(x.shape(0));
+  if (is<uint8_t>(x))
+    s.bytes = input<uint8_t>(x, "x");
+  else
+    s.values = numbers(network, x, "x");
+  return s;
+}
+
+Targets targets(const Network& network, const py::array& y, int64_t count) {
+  Targets t;
+  if (network.loss_takes_labels()) {
+    require(size(y) == count * network.loss_rows(), "y must have one label for each row");
+    t.labels = input<int32_t>(y, "y");
+  } else {
+    require(size(y) == count * network.output_size(), "y must have the size of the output");
+    t.values = numbers(network, y, "y");
+  }
+  return t;
+}
+
+// A writable view of a parameter, a gradient or a slot, which keeps the network alive.
+py::array view(const py::object& self, void* data, int64_t n) {
+  if (py::cast<const Network&>(self).is_double()) return py::array_t<double>(n, static_cast<double*>(data), self);
+  return py::array_t<float>(n, static_cast<float*>(data), self);
+}
+
+bool train(Network& network, Float64 totals, const py::array& x, const py::array& y, int64_t batch_size, bool shuffle,
+           uint64_t seed, int64_t epoch, int64_t first_step, int64_t steps, int threads) {
+  const Samples s = samples(network, x);
+  const Targets t = targets(network, y, s.count);
+  require(s.count > 0 && batch_size > 0 && epoch >= 0 && first_step >= 0 && steps >= 0 && threads > 0,
+          "train wants samples, a batch size, and no negative number");
+  const int64_t batches = (s.count + batch_size - 1) / batch_size;
+  require(totals.ndim() == 2 && totals.shape(1) == 1 + network.metrics() &&
+              totals.shape(0) * batches >= first_step + steps && first_step < batches,
+          "totals must have a row for each epoch and a column for the loss and each metric");
+  double* to = output<double>(totals, "totals");
+  const py::gil_scoped_release release;
+  return network.train(to, s, t, {batch_size, shuffle, seed, epoch, first_step, steps}, threads, check_signals);
+}
+
+void evaluate(Network& network, Float64 totals, const py::array& x, const py::array& y, int threads) {
+  const Samples s = samples(network, x);
+  const Targets t = targets(network, y, s.count);
+  require(size(totals) == 1 + network.metrics() && threads > 0, "totals must have 1 + metrics elements");
+  double* to = output<double>(totals, "totals");
+  const py::gil_scoped_release release;
+  network.evaluate(to, s, t, threads, check_signals);
+}
+
+void predict(Network& network, py::array out, const py::array& x, int threads) {
+  const Samples s = samples(network, x);
+  require(size(out) == s.count * network.output_size() && threads > 0, "out must have the size of the output");
+  void* to = network.is_double() ? static_cast<void*>(output<double>(out, "out")) : output<float>(out, "out");
+  const py::gil_scoped_release release;
+  network.predict(to, s, threads, check_signals);
+}
+
+std::unique_ptr<Network> create(const std::string& dtype, int64_t input_size) {
+  require(dtype == "float32" || dtype == "float64", "dtype must be float32 or float64");
+  return make_network(dtype == "float64", input_size);
+}
+
+}  // namespace
+
+void bind_network(py::module_& m) {
+  py::class_<Network>(m, "Network")
+      .def(py::init(&create), py::arg("dtype"), py::arg("input_size"))
+      .def_property_readonly("dtype", [](const Network& n) { return n.is_double() ? "float64" : "float32"; })
+      .def("add_parameter", &Network::add_parameter, py::arg("size"))
+      .def("add_dense", &Network::add_dense, py::arg("x"), py::arg("kernel"), py::arg("bias"), py::arg("inputs"),
+           py::arg("units"))
+      .def("add_activation", &Network::add_activation, py::arg("x"), py::arg("name"), py::arg("a"), py::arg("b"),
+           py::arg("c"))
+      .def("add_softmax", &Network::add_softmax, py::arg("x"), py::arg("outer"), py::arg("axis"), py::arg("inner"),
+           py::arg("log"))
+      .def("add_rescaling", &Network::add_rescaling, py::arg("x"), py::arg("scale"), py::arg("offset"))
+      .def("build", &Network::build, py::arg("output"))
+      .def(
+          "parameter",
+          [](const py::object& self, int number) {
+            auto& n = py::cast<Network&>(self);
+            return view(self, n.parameter(number), n.parameter_size(number));
+          },
+          py::arg("number"))
+      .def(
+          "gradient",
+          [](const py::object& self, int number) {
+            auto& n = py::cast<Network&>(self);
+            return view(self, n.gradient(number), n.parameter_size(number));
+          },
+          py::arg("number"))
+      .def(
+          "slot",
+          [](const py::object& self, int slot, int number) {
+            auto& n = py::cast<Network&>(self);
+            return view(self, n.slot(slot, number), n.parameter_size(number));
+          },
+          py::arg("slot"), py::arg("number"))
+      .def_property_readonly("slots", &Network::slots)
+      .def("set_trainable", &Network::set_trainable, py::arg("trainable"))
+      .def("set_loss", &Network::set_loss, py::arg("name"), py::arg("tensor"), py::arg("columns"), py::arg("a"),
+           py::arg("mean"))
+      .def("set_metrics", &Network::set_metrics, py::arg("metrics"))
+      .def("set_optimizer", &Network::set_optimizer, py::arg("name"), py::arg("settings"))
+      .def_property("learning_rate", &Network::learning_rate, &Network::set_learning_rate)
+      .def_property("iterations", &Network::iterations, &Network::set_iterations)
+      .def_property_readonly("steps_done", &Network::steps_done)
+      .def("train", &train, py::arg("totals").noconvert(), py::arg("x"), py::arg("y"), py::arg("batch_size"),
+           py::arg("shuffle"), py::arg("seed"), py::arg("epoch"), py::arg("first_step"), py::arg("steps"),
+           py::arg("threads"))
+      .def("evaluate", &evaluate, py::arg("totals").noconvert(), py::arg("x"), py::arg("y"), py::arg("threads"))
+      .def("predict", &predict, py::arg("out"), py::arg("x"), py::arg("threads"))
+      .def("busy", &Network::busy);
+}
+
+}  // namespace pynn

@@ -1,0 +1,120 @@
+#include "../runtime/blas.h"
+#include "network_impl.h"
+
+namespace pynn {
+namespace {
+
+// Samples go through the network in chunks of a fixed size. Where there are chunks enough, each member takes some of
+// them through all layers alone, without a barrier; otherwise the team shares every layer.
+constexpr int64_t kChunk = 64, kWideChunk = 256;
+
+// Multiply-adds that make a second member worth its start.
+constexpr double kWorkPerMember = 1e6;
+
+}  // namespace
+
+// Wide layers go to BLAS, which packs the kernel anew for each chunk.
+template <typename T>
+int64_t NetworkOf<T>::chunk_rows() const {
+  int64_t largest = 0;
+  for (const Parameter& p : parameters_) largest = std::max(largest, p.size);
+  return largest > 512 * 512 ? kWideChunk : kChunk;
+}
+
+// Calls on_chunk(team, chunk, begin, batch, workspace) after each forward pass; writes the output to `out` if there is one.
+template <typename T>
+template <typename OnChunk>
+void NetworkOf<T>::infer(const Samples& x, T* out, int threads, const Interrupt& interrupt, const OnChunk& on_chunk) {
+  const std::shared_lock<std::shared_mutex> lock(mutex_, std::try_to_lock);
+  if (!lock) throw Busy("the network is being trained by another thread");
+  const int64_t rows = chunk_rows(), chunks = (x.count + rows - 1) / rows;
+  const double total_work = work() * static_cast<double>(x.count);
+  const int size = static_cast<int>(std::min<double>(threads, std::max(1.0, total_work / kWorkPerMember)));
+  const bool alone = size == 1 || chunks >= size;
+  std::vector<Workspace<T>> spaces(static_cast<std::size_t>(alone ? size : 1));
+  for (Workspace<T>& space : spaces) {
+    plan(space, std::min(rows, x.count), {}, 0);
+    if (objective_.tensor >= 0) space.rows.allocate(std::min(rows, x.count) * max_rows());
+  }
+  blas::keep_serial();
+  run_team(
+      size,
+      [&](const Team& whole) {
+        const Team team = alone ? Team{0, 1, nullptr} : whole;
+        Workspace<T>& space = spaces[static_cast<std::size_t>(alone ? whole.rank : 0)];
+        std::vector<T*> values = space.values;  // of this member, to point at the caller's arrays
+        Pass<T> pass{k_};
+        pass.values = values.data();
+        pass.parameters = parameters_.data();
+        pass.parameter_values = values_.data();
+        pass.shared = space.shared;
+        const Range mine = alone ? whole.share(chunks) : Range{0, chunks};
+        for (int64_t chunk = mine.begin; chunk < mine.end; ++chunk) {
+          whole.poll();
+          const int64_t begin = chunk * rows;
+          pass.batch = std::min(rows, x.count - begin);
+          if (x.bytes != nullptr)
+            k_.gather_bytes(team, values[0], x.bytes + begin * sizes_[0], nullptr, pass.batch, sizes_[0]);
+          else  // ops do not write to their input
+            values[0] = const_cast<T*>(static_cast<const T*>(x.values)) + begin * sizes_[0];
+          if (out != nullptr && output_ != 0) values[static_cast<std::size_t>(output_)] = out + begin * output_size();
+          team.barrier();
+          for (const auto& op : ops_) {
+            op->forward(team, pass);
+            team.barrier();
+          }
+          on_chunk(team, chunk, begin, pass.batch, values, space);
+        }
+      },
+      interrupt);
+}
+
+template <typename T>
+void NetworkOf<T>::predict(void* out, const Samples& x, int threads, const Interrupt& interrupt) {
+  if (x.count == 0) return;
+  T* to = static_cast<T*>(out);
+  infer(x, to, threads, interrupt,
+        [&](const Team& team, int64_t, int64_t begin, int64_t batch, const std::vector<T*>& values, Workspace<T>&) {
+          // A network without ops hands its input on.
+          if (output_ == 0) k_.gather(team, to + begin * sizes_[0], values[0], nullptr, batch, sizes_[0]);
+        });
+}
+
+template <typename T>
+void NetworkOf<T>::evaluate(double* totals, const Samples& x, const Targets& y, int threads,
+                            const Interrupt& interrupt) {
+  check_tensor(objective_.tensor);
+  const int64_t columns = 1 + metrics();
+  const int64_t rows = chunk_rows(), chunks = (x.count + rows - 1) / rows;
+  std::vector<double> sums(static_cast<std::size_t>(chunks * columns));  // of each chunk, to be added in order
+  infer(x, nullptr, threads, interrupt,
+        [&](const Team& team, int64_t chunk, int64_t begin, int64_t batch, const std::vector<T*>& values,
+            Workspace<T>& space) {
+          const TargetRows<T> target{
+              y.labels == nullptr ? static_cast<const T*>(y.values) + begin * output_size() : nullptr,
+              y.labels == nullptr ? nullptr : y.labels + begin * loss_rows()};
+          double* values_of_rows = space.rows.data();
+          const auto add_up = [&](int64_t column, int64_t count) {
+            team.barrier();
+            double sum = 0;
+            for (int64_t i = 0; i < count; ++i) sum += values_of_rows[i];
+            if (team.rank == 0) sums[static_cast<std::size_t>(chunk * columns + column)] = sum;
+            team.barrier();
+          };
+          loss_rows(team, values_of_rows, nullptr, values[static_cast<std::size_t>(objective_.tensor)], target, batch, 1);
+          add_up(0, batch * loss_rows());
+          for (std::size_t m = 0; m < objective_.metrics.size(); ++m) {
+            metric_rows(team, values_of_rows, objective_.metrics[m], values[static_cast<std::size_t>(output_)], target, batch);
+            add_up(1 + static_cast<int64_t>(m), batch * (output_size() / objective_.metrics[m].columns));
+          }
+        });
+  for (int64_t chunk = 0; chunk < chunks; ++chunk)
+    for (int64_t c = 0; c < columns; ++c) totals[c] += sums[static_cast<std::size_t>(chunk * columns + c)];
+}
+
+template void NetworkOf<float>::predict(void*, const Samples&, int, const Interrupt&);
+template void NetworkOf<double>::predict(void*, const Samples&, int, const Interrupt&);
+template void NetworkOf<float>::evaluate(double*, const Samples&, const Targets&, int, const Interrupt&);
+template void NetworkOf<double>::evaluate(double*, const Samples&, const Targets&, int, const Interrupt&);
+
+}  // namespace pynn

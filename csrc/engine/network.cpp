@@ -1,0 +1,252 @@
+#include "network_impl.h"
+
+namespace pynn {
+
+std::unique_ptr<Network> make_network(bool is_double, int64_t input_size) {
+  if (is_double) return std::make_unique<NetworkOf<double>>(input_size);
+  return std::make_unique<NetworkOf<float>>(input_size);
+}
+
+template <typename T>
+NetworkOf<T>::NetworkOf(int64_t input_size) : sizes_{input_size} {
+  if (input_size < 1) throw std::invalid_argument("input_size must be at least 1");
+}
+
+template <typename T>
+std::unique_lock<std::shared_mutex> NetworkOf<T>::lock_for_change() {
+  std::unique_lock<std::shared_mutex> lock(mutex_, std::try_to_lock);
+  if (!lock) throw Busy("the network is in use by another thread");
+  return lock;
+}
+
+template <typename T>
+std::size_t NetworkOf<T>::check_tensor(int tensor) const {
+  if (tensor < 0 || tensor >= next_tensor()) throw std::out_of_range("no tensor number " + std::to_string(tensor));
+  return static_cast<std::size_t>(tensor);
+}
+
+template <typename T>
+std::size_t NetworkOf<T>::check_parameter(int parameter) const {
+  if (parameter < 0 || parameter >= parameters()) throw std::out_of_range("no parameter number " + std::to_string(parameter));
+  return static_cast<std::size_t>(parameter);
+}
+
+template <typename T>
+int NetworkOf<T>::add_parameter(int64_t size) {
+  if (size < 0 || size > INT64_MAX / 64 - parameter_elements_) throw std::length_error("too many parameters");
+  parameters_.push_back({parameter_elements_, size, true});
+  parameter_elements_ += padded<T>(size);
+  return parameters() - 1;
+}
+
+template <typename T>
+int NetworkOf<T>::add(std::unique_ptr<Op<T>> op, int64_t size) {
+  ops_.push_back(std::move(op));
+  sizes_.push_back(size);
+  return next_tensor() - 1;
+}
+
+template <typename T>
+int NetworkOf<T>::add_dense(int x, int kernel, int bias, int64_t inputs, int64_t units) {
+  const int64_t size = sizes_[check_tensor(x)];
+  if (inputs < 1 || units < 1 || size % inputs != 0) throw std::invalid_argument("inputs must divide the size of x");
+  if (parameter_size(kernel) != inputs * units) throw std::invalid_argument("kernel must have inputs * units elements");
+  if (bias >= 0 && parameter_size(bias) != units) throw std::invalid_argument("bias must have `units` elements");
+  const int64_t rows = size / inputs;
+  return add(make_dense<T>(x, next_tensor(), kernel, bias, rows, inputs, units), rows * units);
+}
+
+template <typename T>
+int NetworkOf<T>::add_activation(int x, const std::string& name, double a, double b, double c) {
+  const int64_t size = sizes_[check_tensor(x)];
+  return add(make_activation<T>(x, next_tensor(), size, {activation_of(name), a, b, c}), size);
+}
+
+template <typename T>
+int NetworkOf<T>::add_softmax(int x, int64_t outer, int64_t axis, int64_t inner, bool log) {
+  const int64_t size = sizes_[check_tensor(x)];
+  if (outer < 1 || axis < 1 || inner < 1 || outer * axis * inner != size)
+    throw std::invalid_argument("outer * axis * inner must be the size of x");
+  return add(make_softmax<T>(x, next_tensor(), outer, axis, inner, log), size);
+}
+
+template <typename T>
+int NetworkOf<T>::add_rescaling(int x, const std::vector<double>& scale, const std::vector<double>& offset) {
+  const int64_t size = sizes_[check_tensor(x)];
+  if (scale.empty() || scale.size() != offset.size() || size % static_cast<int64_t>(scale.size()) != 0)
+    throw std::invalid_argument("scale and offset must be of one length, which divides the size of x");
+  return add(make_rescaling<T>(x, next_tensor(), size, scale, offset), size);
+}
+
+template <typename T>
+void NetworkOf<T>::build(int output) {
+  check_tensor(output);
+  values_.allocate(parameter_elements_);
+  gradients_.allocate(parameter_elements_);
+  output_ = output;
+}
+
+template <typename T>
+void* NetworkOf<T>::slot(int slot, int number) {
+  if (slot < 0 || slot >= slots_used_) throw std::out_of_range("no slot number " + std::to_string(slot));
+  return slots_[static_cast<std::size_t>(slot)].data() + parameters_[check_parameter(number)].offset;
+}
+
+template <typename T>
+void NetworkOf<T>::set_trainable(const std::vector<bool>& trainable) {
+  if (trainable.size() != parameters_.size()) throw std::invalid_argument("one flag for each parameter");
+  const auto lock = lock_for_change();
+  for (std::size_t i = 0; i < parameters_.size(); ++i) parameters_[i].trainable = trainable[i];
+  space_ = {};
+}
+
+template <typename T>
+void NetworkOf<T>::set_loss(const std::string& name, int tensor, int64_t columns, double a, bool mean) {
+  const int64_t size = sizes_[check_tensor(tensor)];
+  if (columns < 1 || size % columns != 0) throw std::invalid_argument("columns must divide the size of the tensor");
+  const LossSpec loss{loss_of(name), a};
+  const auto lock = lock_for_change();
+  objective_.loss = loss;
+  objective_.tensor = tensor;
+  objective_.columns = columns;
+  objective_.mean = mean;
+  space_ = {};
+}
+
+template <typename T>
+void NetworkOf<T>::set_metrics(const std::vector<std::tuple<std::string, int64_t, double>>& metrics) {
+  std::vector<Objective::MetricEntry> entries;
+  for (const auto& [name, columns, a] : metrics) {
+    if (columns < 1 || output_size() % columns != 0) throw std::invalid_argument("columns must divide the output's size");
+    Objective::MetricEntry entry{};
+    entry.columns = columns;
+    entry.is_loss = !is_metric(name);
+    if (entry.is_loss)
+      entry.loss = {loss_of(name), a};
+    else
+      entry.metric = {metric_of(name), a};
+    const bool labels = entry.is_loss ? takes_labels(entry.loss.kind) : takes_labels(entry.metric.kind);
+    if (labels != loss_takes_labels())
+      throw std::invalid_argument("metric '" + name + "' takes other targets than the loss");
+    entries.push_back(entry);
+  }
+  const auto lock = lock_for_change();
+  objective_.metrics = std::move(entries);
+  space_ = {};
+}
+
+template <typename T>
+void NetworkOf<T>::set_optimizer(const std::string& name, const std::map<std::string, double>& settings) {
+  const OptimizerSettings fresh(name, settings);
+  const int used = static_cast<int>(fresh.slot_names().size());
+  const auto lock = lock_for_change();
+  std::array<Buffer<T>, max_slots> slots;
+  for (int i = 0; i < used; ++i) {
+    Buffer<T>& slot = slots[static_cast<std::size_t>(i)];
+    slot.allocate(parameter_elements_);
+    std::fill_n(slot.data(), parameter_elements_, static_cast<T>(fresh.slot_initial_value()));
+  }
+  slots_ = std::move(slots);
+  slots_used_ = used;
+  settings_ = fresh;
+  schedule_ = {};
+  learning_rate_ = fresh.learning_rate;
+  iterations_ = 0;
+}
+
+template <typename T>
+void NetworkOf<T>::set_iterations(int64_t value) {
+  if (value < 0) throw std::invalid_argument("iterations must not be negative");
+  iterations_ = value;
+}
+
+template <typename T>
+int64_t NetworkOf<T>::loss_rows() const {
+  return sizes_[check_tensor(objective_.tensor)] / objective_.columns;
+}
+
+template <typename T>
+bool NetworkOf<T>::busy() {
+  const std::unique_lock<std::shared_mutex> lock(mutex_, std::try_to_lock);
+  return !lock.owns_lock();
+}
+
+// The tensors whose gradient leads to a trainable parameter.
+template <typename T>
+std::vector<bool> NetworkOf<T>::needs_gradient() const {
+  std::vector<bool> needs(sizes_.size(), false);
+  for (const auto& op : ops_) {
+    bool need = needs[static_cast<std::size_t>(op->input)];
+    if (need && op->output <= objective_.tensor && !op->differentiable())
+      throw std::invalid_argument("a gradient would have to pass an activation that has none ('step')");
+    for (const int parameter : op->parameters()) need |= parameters_[static_cast<std::size_t>(parameter)].trainable;
+    needs[static_cast<std::size_t>(op->output)] = need;
+  }
+  return needs;
+}
+
+template <typename T>
+double NetworkOf<T>::work() const {
+  double total = 0;
+  for (const auto& op : ops_) total += op->work();
+  return total;
+}
+
+template <typename T>
+int64_t NetworkOf<T>::max_rows() const {
+  int64_t rows = loss_rows();
+  for (const auto& metric : objective_.metrics) rows = std::max(rows, output_size() / metric.columns);
+  return rows;
+}
+
+template <typename T>
+void NetworkOf<T>::plan(Workspace<T>& space, int64_t capacity, const std::vector<bool>& gradients, int members) const {
+  int64_t total = 0, shared = 0, own = 0;
+  const auto place = [&](int64_t elements) {
+    const int64_t at = total;
+    total += padded<T>(elements);
+    return at;
+  };
+  std::vector<int64_t> value_at, gradient_at;
+  for (std::size_t t = 0; t < sizes_.size(); ++t) value_at.push_back(place(sizes_[t] * capacity));
+  for (std::size_t t = 0; t < sizes_.size(); ++t)
+    gradient_at.push_back(t < gradients.size() && gradients[t] ? place(sizes_[t] * capacity) : -1);
+  for (const auto& op : ops_) {
+    shared = std::max(shared, op->shared_scratch(k_, capacity));
+    own = std::max(own, op->own_scratch(k_));
+  }
+  const int64_t shared_at = place(shared);
+  std::vector<int64_t> own_at;
+  for (int member = 0; member < members; ++member) own_at.push_back(place(own));
+
+  Workspace<T> fresh;
+  fresh.memory.allocate(total);
+  T* memory = fresh.memory.data();
+  for (const int64_t at : value_at) fresh.values.push_back(memory + at);
+  for (const int64_t at : gradient_at) fresh.gradients.push_back(at < 0 ? nullptr : memory + at);
+  fresh.shared = memory + shared_at;
+  for (const int64_t at : own_at) fresh.own.push_back(memory + at);
+  fresh.capacity = capacity;
+  space = std::move(fresh);
+}
+
+template <typename T>
+void NetworkOf<T>::loss_rows(const Team& team, double* rows, T* slope, const T* prediction,
+                             const TargetRows<T>& target, int64_t batch, double scale) const {
+  k_.loss(team, rows, slope, prediction, target, batch * loss_rows(), objective_.columns, objective_.loss, scale);
+}
+
+template <typename T>
+void NetworkOf<T>::metric_rows(const Team& team, double* rows, const Objective::MetricEntry& metric,
+                               const T* prediction, const TargetRows<T>& target, int64_t batch) const {
+  const int64_t count = batch * (output_size() / metric.columns);
+  if (metric.is_loss)
+    k_.loss(team, rows, nullptr, prediction, target, count, metric.columns, metric.loss, 1);
+  else
+    k_.metric(team, rows, prediction, target, count, metric.columns, metric.metric);
+}
+
+template class NetworkOf<float>;
+template class NetworkOf<double>;
+
+}  // namespace pynn

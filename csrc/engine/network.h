@@ -1,0 +1,89 @@
+// A network: ops in order over numbered tensors, one buffer of parameters, one of gradients, one for each slot of the
+// optimizer, and a workspace planned once for a batch size. The Python face describes it; see pynn/_core.pyi.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "../runtime/parallel.h"
+
+namespace pynn {
+
+// The rows that a call works on. Pointers are to numbers of the network's type, but for bytes and labels.
+struct Samples {
+  const void* values = nullptr;
+  const uint8_t* bytes = nullptr;  // or these
+  int64_t count = 0;
+};
+
+struct Targets {
+  const void* values = nullptr;
+  const int32_t* labels = nullptr;  // or these
+};
+
+struct TrainRange {
+  int64_t batch_size;
+  bool shuffle;
+  uint64_t seed;
+  int64_t epoch, first_step, steps;
+};
+
+class Network {
+ public:
+  virtual ~Network() = default;
+
+  // Thrown where a call would disturb another one on the same network.
+  struct Busy : std::runtime_error {
+    using std::runtime_error::runtime_error;
+  };
+
+  // -- building; every add_* of an op returns the number of the tensor that it writes
+  virtual int add_parameter(int64_t size) = 0;
+  virtual int add_dense(int x, int kernel, int bias, int64_t inputs, int64_t units) = 0;
+  virtual int add_activation(int x, const std::string& name, double a, double b, double c) = 0;
+  virtual int add_softmax(int x, int64_t outer, int64_t axis, int64_t inner, bool log) = 0;
+  virtual int add_rescaling(int x, const std::vector<double>& scale, const std::vector<double>& offset) = 0;
+  virtual void build(int output) = 0;
+
+  // -- what the views of the bindings look at
+  virtual bool is_double() const = 0;
+  virtual int64_t input_size() const = 0;
+  virtual int64_t output_size() const = 0;
+  virtual int parameters() const = 0;
+  virtual int64_t parameter_size(int number) const = 0;
+  virtual void* parameter(int number) = 0;
+  virtual void* gradient(int number) = 0;
+  virtual int slots() const = 0;
+  virtual void* slot(int slot, int number) = 0;
+
+  // -- configuration of training
+  virtual void set_trainable(const std::vector<bool>& trainable) = 0;
+  virtual void set_loss(const std::string& name, int tensor, int64_t columns, double a, bool mean) = 0;
+  virtual void set_metrics(const std::vector<std::tuple<std::string, int64_t, double>>& metrics) = 0;
+  virtual void set_optimizer(const std::string& name, const std::map<std::string, double>& settings) = 0;
+  virtual double learning_rate() const = 0;
+  virtual void set_learning_rate(double value) = 0;
+  virtual int64_t iterations() const = 0;
+  virtual void set_iterations(int64_t value) = 0;
+  virtual int metrics() const = 0;
+  virtual bool loss_takes_labels() const = 0;
+  virtual int64_t loss_rows() const = 0;  // of a sample
+
+  // -- work
+  virtual int64_t steps_done() const = 0;
+  virtual bool train(double* totals, const Samples& x, const Targets& y, const TrainRange& range, int threads,
+                     const Interrupt& interrupt) = 0;
+  virtual void evaluate(double* totals, const Samples& x, const Targets& y, int threads,
+                        const Interrupt& interrupt) = 0;
+  virtual void predict(void* out, const Samples& x, int threads, const Interrupt& interrupt) = 0;
+  virtual bool busy() = 0;
+};
+
+std::unique_ptr<Network> make_network(bool is_double, int64_t input_size);
+
+}  // namespace pynn

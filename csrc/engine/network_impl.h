@@ -1,0 +1,149 @@
+// The network for one type of numbers. Private to the engine: network.cpp builds, training.cpp and inference.cpp run.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <mutex>
+#include <shared_mutex>
+#include <stdexcept>
+
+#include "../kernels/dispatch.h"
+#include "buffer.h"
+#include "names.h"
+#include "network.h"
+#include "op.h"
+#include "optimizer.h"
+
+namespace pynn {
+
+// What is made of a prediction and its targets: the loss, and metrics beside it.
+struct Objective {
+  struct MetricEntry {
+    bool is_loss;  // any loss may serve as a metric
+    LossSpec loss;
+    MetricSpec metric;
+    int64_t columns;
+  };
+
+  LossSpec loss{Loss::mean_squared_error, 0};
+  int tensor = -1;  // what the loss is computed from
+  int64_t columns = 1;
+  bool mean = true;
+  std::vector<MetricEntry> metrics;  // computed from the output
+};
+
+// Memory for `capacity` samples on their way through a network.
+template <typename T>
+struct Workspace {
+  int64_t capacity = 0;
+  Buffer<T> memory;
+  std::vector<T*> values, gradients;  // by tensor number; gradients are null where none is asked for
+  Buffer<T> targets;
+  Buffer<int32_t> labels;
+  Buffer<double> rows;                  // a value for each row of the loss, or of a metric
+  T* shared = nullptr;                  // scratch of the team
+  std::vector<T*> own;                  // scratch of each member, in the backward direction
+};
+
+template <typename T>
+class NetworkOf : public Network {
+ public:
+  explicit NetworkOf(int64_t input_size);
+
+  int add_parameter(int64_t size) override;
+  int add_dense(int x, int kernel, int bias, int64_t inputs, int64_t units) override;
+  int add_activation(int x, const std::string& name, double a, double b, double c) override;
+  int add_softmax(int x, int64_t outer, int64_t axis, int64_t inner, bool log) override;
+  int add_rescaling(int x, const std::vector<double>& scale, const std::vector<double>& offset) override;
+  void build(int output) override;
+
+  bool is_double() const override { return sizeof(T) == sizeof(double); }
+  int64_t input_size() const override { return sizes_[0]; }
+  int64_t output_size() const override { return sizes_[check_tensor(output_)]; }
+  int parameters() const override { return static_cast<int>(parameters_.size()); }
+  int64_t parameter_size(int number) const override { return parameters_[check_parameter(number)].size; }
+  void* parameter(int number) override { return values_.data() + parameters_[check_parameter(number)].offset; }
+  void* gradient(int number) override { return gradients_.data() + parameters_[check_parameter(number)].offset; }
+  int slots() const override { return slots_used_; }
+  void* slot(int slot, int number) override;
+
+  void set_trainable(const std::vector<bool>& trainable) override;
+  void set_loss(const std::string& name, int tensor, int64_t columns, double a, bool mean) override;
+  void set_metrics(const std::vector<std::tuple<std::string, int64_t, double>>& metrics) override;
+  void set_optimizer(const std::string& name, const std::map<std::string, double>& settings) override;
+  double learning_rate() const override { return learning_rate_; }
+  void set_learning_rate(double value) override { learning_rate_ = value; }
+  int64_t iterations() const override { return iterations_; }
+  void set_iterations(int64_t value) override;
+  int metrics() const override { return static_cast<int>(objective_.metrics.size()); }
+  bool loss_takes_labels() const override { return takes_labels(objective_.loss.kind); }
+  int64_t loss_rows() const override;
+
+  int64_t steps_done() const override { return steps_done_; }
+  bool train(double* totals, const Samples& x, const Targets& y, const TrainRange& range, int threads,
+             const Interrupt& interrupt) override;
+  void evaluate(double* totals, const Samples& x, const Targets& y, int threads, const Interrupt& interrupt) override;
+  void predict(void* out, const Samples& x, int threads, const Interrupt& interrupt) override;
+  bool busy() override;
+
+ private:
+  struct Run;
+
+  // Throws Busy rather than wait.
+  std::unique_lock<std::shared_mutex> lock_for_change();
+  std::size_t check_tensor(int tensor) const;
+  std::size_t check_parameter(int parameter) const;
+  int add(std::unique_ptr<Op<T>> op, int64_t size);
+  int next_tensor() const { return static_cast<int>(sizes_.size()); }
+
+  // network.cpp
+  std::vector<bool> needs_gradient() const;
+  double work() const;  // multiply-adds per sample, forward
+  void plan(Workspace<T>& space, int64_t capacity, const std::vector<bool>& gradients, int members) const;
+  int64_t max_rows() const;  // of a sample, over the loss and the metrics
+  void loss_rows(const Team& team, double* rows, T* slope, const T* prediction, const TargetRows<T>& target,
+                 int64_t batch, double scale) const;
+  void metric_rows(const Team& team, double* rows, const Objective::MetricEntry& metric, const T* prediction,
+                   const TargetRows<T>& target, int64_t batch) const;
+
+  // training.cpp
+  void train_member(const Team& team, Run& run);
+  bool slice(const Team& team, Run& run, const Pass<T>& pass, int64_t begin, int64_t batch, int64_t totals_row,
+             double* loss);
+  void gather(const Team& team, const Run& run, int64_t begin, int64_t count);
+  template <typename Apply>
+  void update(const Team& team, Run& run, const Apply& apply);
+  void scale_by_norms(const Team& team, Run& run);
+
+  // inference.cpp
+  template <typename OnChunk>
+  void infer(const Samples& x, T* out, int threads, const Interrupt& interrupt, const OnChunk& on_chunk);
+  int64_t chunk_rows() const;
+
+  const Kernels<T>& k_ = kernels<T>();
+  std::vector<int64_t> sizes_;  // of the tensors
+  std::vector<std::unique_ptr<Op<T>>> ops_;
+  std::vector<Parameter> parameters_;
+  int64_t parameter_elements_ = 0;
+  Buffer<T> values_, gradients_;
+  std::array<Buffer<T>, max_slots> slots_;
+  int slots_used_ = 0;
+  int output_ = -1;
+
+  Objective objective_;
+  OptimizerSettings settings_;
+  OptimizerSchedule schedule_;
+  std::atomic<double> learning_rate_{0};  // written by other threads while training runs
+  std::atomic<int64_t> iterations_{0}, steps_done_{0};
+
+  std::shared_mutex mutex_;  // exclusive: training and changes; shared: evaluation and prediction
+  Workspace<T> space_;       // of training
+  std::vector<int64_t> order_;
+  struct {
+    uint64_t seed = 0;
+    int64_t epoch = -1, count = 0;
+  } order_of_;  // which permutation order_ is
+};
+
+}  // namespace pynn

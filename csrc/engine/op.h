@@ -1,0 +1,71 @@
+// An op: one node of a network. It calls kernels with the right pointers; it owns no tensor and no parameter.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "../kernels/kernels.h"
+
+namespace pynn {
+
+struct Parameter {
+  int64_t offset = 0, size = 0;  // in the parameter buffer
+  bool trainable = true;
+};
+
+// What an op sees of the network while `batch` samples pass through it. A member of the team has one of its own.
+template <typename T>
+struct Pass {
+  const Kernels<T>& k;
+  int64_t batch = 0;
+  T* const* values = nullptr;     // by tensor number
+  T* const* gradients = nullptr;  // by tensor number; null where no gradient is asked for
+  const Parameter* parameters = nullptr;
+  T* parameter_values = nullptr;
+  T* parameter_gradients = nullptr;
+  T* shared = nullptr;      // scratch of the whole team
+  T* own = nullptr;         // scratch of this member
+  bool accumulate = false;  // add to the parameters' gradients
+  // Called with a range of the parameter buffer as soon as its gradients are complete; may change these parameters.
+  std::function<void(Range)> gradients_ready = {};
+
+  T* value_of(int parameter) const { return parameter_values + parameters[parameter].offset; }
+  T* gradient_of(int parameter) const { return parameter_gradients + parameters[parameter].offset; }
+};
+
+template <typename T>
+class Op {
+ public:
+  Op(int x, int y) : input(x), output(y) {}
+  virtual ~Op() = default;
+
+  virtual void forward(const Team& team, const Pass<T>& pass) const = 0;
+  // Makes the gradient of the input, where it is asked for, and those of the trainable parameters.
+  virtual void backward(const Team& team, const Pass<T>& pass) const = 0;
+
+  // Parameters it uses.
+  virtual std::vector<int> parameters() const { return {}; }
+  // Elements of scratch that forward wants from the team, and backward from each member.
+  virtual int64_t shared_scratch(const Kernels<T>&, int64_t /*batch*/) const { return 0; }
+  virtual int64_t own_scratch(const Kernels<T>&) const { return 0; }
+  // Multiply-adds per sample in the forward direction: how much work there is to share.
+  virtual double work() const = 0;
+  // Whether a gradient can pass.
+  virtual bool differentiable() const { return true; }
+
+  const int input, output;  // tensor numbers
+};
+
+template <typename T>
+std::unique_ptr<Op<T>> make_dense(int x, int y, int kernel, int bias, int64_t rows, int64_t inputs,
+                                  int64_t units);
+template <typename T>
+std::unique_ptr<Op<T>> make_activation(int x, int y, int64_t size, const ActivationSpec& spec);
+template <typename T>
+std::unique_ptr<Op<T>> make_softmax(int x, int y, int64_t outer, int64_t axis, int64_t inner, bool log);
+template <typename T>
+std::unique_ptr<Op<T>> make_rescaling(int x, int y, int64_t size, const std::vector<double>& scale,
+                                      const std::vector<double>& offset);
+
+}  // namespace pynn

@@ -1,0 +1,155 @@
+#include "op.h"
+
+namespace pynn {
+namespace {
+
+// y = x kernel + bias over the last axis of x; a sample has `rows` rows.
+template <typename T>
+class DenseOp : public Op<T> {
+ public:
+  DenseOp(int x, int y, int kernel, int bias, int64_t rows, int64_t inputs, int64_t units)
+      : Op<T>(x, y), kernel_(kernel), bias_(bias), rows_(rows), inputs_(inputs), units_(units) {}
+
+  void forward(const Team& team, const Pass<T>& pass) const override {
+    pass.k.dense_forward(team, pass.values[this->output], pass.values[this->input], pass.value_of(kernel_),
+                         bias_ < 0 ? nullptr : pass.value_of(bias_), pass.batch * rows_, inputs_, units_, pass.shared);
+  }
+
+  void backward(const Team& team, const Pass<T>& pass) const override {
+    const int64_t rows = pass.batch * rows_;
+    const T* dy = pass.gradients[this->output];
+    const bool train_kernel = pass.parameters[kernel_].trainable;
+    const int64_t length = pass.k.dense_part(rows, inputs_, units_);
+    const Range mine = team.share(inputs_, length);
+    for (int64_t i = mine.begin; i < mine.end; i += length) {
+      const Range part{i, i + length < mine.end ? i + length : mine.end};
+      pass.k.dense_backward(pass.gradients[this->input], train_kernel ? pass.gradient_of(kernel_) : nullptr, dy,
+                            pass.values[this->input], pass.value_of(kernel_), rows, inputs_, units_, part,
+                            pass.accumulate, pass.own);
+      if (train_kernel) ready(pass, kernel_, {part.begin * units_, part.end * units_});
+      team.poll();
+    }
+    if (bias_ >= 0 && pass.parameters[bias_].trainable) {
+      const Range part = team.share(units_, 32);
+      pass.k.dense_backward_bias(pass.gradient_of(bias_), dy, rows, units_, part, pass.accumulate);
+      ready(pass, bias_, part);
+    }
+  }
+
+  std::vector<int> parameters() const override {
+    return bias_ < 0 ? std::vector<int>{kernel_} : std::vector<int>{kernel_, bias_};
+  }
+  int64_t shared_scratch(const Kernels<T>& k, int64_t batch) const override {
+    return k.dense_partials(batch * rows_, inputs_, units_);
+  }
+  int64_t own_scratch(const Kernels<T>& k) const override { return k.dense_scratch(units_); }
+  double work() const override {
+    return static_cast<double>(rows_) * static_cast<double>(inputs_) * static_cast<double>(units_);
+  }
+
+ private:
+  static void ready(const Pass<T>& pass, int parameter, Range part) {
+    const int64_t offset = pass.parameters[parameter].offset;
+    if (pass.gradients_ready && part.begin < part.end) pass.gradients_ready({offset + part.begin, offset + part.end});
+  }
+
+  const int kernel_, bias_;
+  const int64_t rows_, inputs_, units_;
+};
+
+template <typename T>
+class ActivationOp : public Op<T> {
+ public:
+  ActivationOp(int x, int y, int64_t size, const ActivationSpec& spec)
+      : Op<T>(x, y), size_(size), spec_(spec) {}
+
+  void forward(const Team& team, const Pass<T>& pass) const override {
+    pass.k.activation_forward(team, pass.values[this->output], pass.values[this->input], pass.batch * size_, spec_);
+  }
+  void backward(const Team& team, const Pass<T>& pass) const override {
+    pass.k.activation_backward(team, pass.gradients[this->input], pass.gradients[this->output],
+                               pass.values[this->input], pass.values[this->output], pass.batch * size_, spec_);
+  }
+  double work() const override { return 8 * static_cast<double>(size_); }
+  bool differentiable() const override { return spec_.kind != Activation::step; }
+
+ private:
+  const int64_t size_;
+  const ActivationSpec spec_;
+};
+
+template <typename T>
+class SoftmaxOp : public Op<T> {
+ public:
+  SoftmaxOp(int x, int y, int64_t outer, int64_t axis, int64_t inner, bool log)
+      : Op<T>(x, y), outer_(outer), axis_(axis), inner_(inner), log_(log) {}
+
+  void forward(const Team& team, const Pass<T>& pass) const override {
+    pass.k.softmax_forward(team, pass.values[this->output], pass.values[this->input], pass.batch * outer_, axis_,
+                           inner_, log_);
+  }
+  void backward(const Team& team, const Pass<T>& pass) const override {
+    pass.k.softmax_backward(team, pass.gradients[this->input], pass.gradients[this->output],
+                            pass.values[this->output], pass.batch * outer_, axis_, inner_, log_);
+  }
+  double work() const override { return 16 * static_cast<double>(outer_ * axis_ * inner_); }
+
+ private:
+  const int64_t outer_, axis_, inner_;
+  const bool log_;
+};
+
+template <typename T>
+class RescalingOp : public Op<T> {
+ public:
+  RescalingOp(int x, int y, int64_t size, const std::vector<double>& scale, const std::vector<double>& offset)
+      : Op<T>(x, y), size_(size), scale_(scale.begin(), scale.end()), offset_(offset.begin(), offset.end()) {}
+
+  void forward(const Team& team, const Pass<T>& pass) const override {
+    pass.k.rescaling_forward(team, pass.values[this->output], pass.values[this->input], pass.batch * size_,
+                             scale_.data(), offset_.data(), static_cast<int64_t>(scale_.size()));
+  }
+  void backward(const Team& team, const Pass<T>& pass) const override {
+    pass.k.rescaling_backward(team, pass.gradients[this->input], pass.gradients[this->output], pass.batch * size_,
+                              scale_.data(), static_cast<int64_t>(scale_.size()));
+  }
+  double work() const override { return static_cast<double>(size_); }
+
+ private:
+  const int64_t size_;
+  const std::vector<T> scale_, offset_;  // of one length: 1, or the size of the last axis
+};
+
+}  // namespace
+
+template <typename T>
+std::unique_ptr<Op<T>> make_dense(int x, int y, int kernel, int bias, int64_t rows, int64_t inputs,
+                                  int64_t units) {
+  return std::make_unique<DenseOp<T>>(x, y, kernel, bias, rows, inputs, units);
+}
+
+template <typename T>
+std::unique_ptr<Op<T>> make_activation(int x, int y, int64_t size, const ActivationSpec& spec) {
+  return std::make_unique<ActivationOp<T>>(x, y, size, spec);
+}
+
+template <typename T>
+std::unique_ptr<Op<T>> make_softmax(int x, int y, int64_t outer, int64_t axis, int64_t inner, bool log) {
+  return std::make_unique<SoftmaxOp<T>>(x, y, outer, axis, inner, log);
+}
+
+template <typename T>
+std::unique_ptr<Op<T>> make_rescaling(int x, int y, int64_t size, const std::vector<double>& scale,
+                                      const std::vector<double>& offset) {
+  return std::make_unique<RescalingOp<T>>(x, y, size, scale, offset);
+}
+
+#define PYNN_INSTANTIATE(T)                                                                                          \
+  template std::unique_ptr<Op<T>> make_dense<T>(int, int, int, int, int64_t, int64_t, int64_t);                      \
+  template std::unique_ptr<Op<T>> make_activation<T>(int, int, int64_t, const ActivationSpec&);                      \
+  template std::unique_ptr<Op<T>> make_softmax<T>(int, int, int64_t, int64_t, int64_t, bool);                        \
+  template std::unique_ptr<Op<T>> make_rescaling<T>(int, int, int64_t, const std::vector<double>&, const std::vector<double>&);
+PYNN_INSTANTIATE(float)
+PYNN_INSTANTIATE(double)
+
+}  // namespace pynn

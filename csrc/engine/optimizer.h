@@ -1,0 +1,43 @@
+// An optimizer's settings, and what they come to at a given step.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "../kernels/kernels.h"
+
+namespace pynn {
+
+struct OptimizerSettings {
+  Optimizer kind = Optimizer::sgd;
+  double learning_rate = 0.01, momentum = 0, rho = 0.9, beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-7;
+  double initial_accumulator_value = 0.1;
+  double weight_decay = 0, clipvalue = 0, clipnorm = 0, global_clipnorm = 0;  // 0: none
+  bool nesterov = false, centered = false, amsgrad = false;
+
+  // From the names of the Python face; throws std::invalid_argument for one that is not known.
+  OptimizerSettings(const std::string& name, const std::map<std::string, double>& settings);
+  OptimizerSettings() = default;
+
+  // What it keeps for each parameter beside the parameter itself.
+  std::vector<std::string> slot_names() const;
+  double slot_initial_value() const { return kind == Optimizer::adagrad ? initial_accumulator_value : 0; }
+
+  // Whether all gradients must be there before the first is applied.
+  bool needs_norms() const { return clipnorm > 0 || global_clipnorm > 0; }
+};
+
+// The schedule of the bias corrections, step by step.
+class OptimizerSchedule {
+ public:
+  // What step number `iteration` (from 1) does, at this learning rate.
+  OptimizerStep step(const OptimizerSettings& settings, double learning_rate, int64_t iteration);
+
+ private:
+  // Nadam's product of momenta up to `product_at_`, which would take as many factors to work out anew.
+  double product_ = 1;
+  int64_t product_at_ = 0;
+};
+
+}  // namespace pynn

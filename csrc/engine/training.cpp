@@ -1,0 +1,259 @@
+#include <cmath>
+#include <optional>
+
+#include "../runtime/blas.h"
+#include "../runtime/philox.h"
+#include "network_impl.h"
+
+namespace pynn {
+namespace {
+
+// A large batch goes through in slices of so many samples, whose gradients are added up in order: the workspace stays
+// small and in the caches, and Ctrl-C is looked for in between. The cut does not depend on the team.
+constexpr int64_t kSlice = 256;
+
+// Beyond so many multiply-adds a step is long enough that Ctrl-C must be able to end it half-way. Then no parameter may
+// change before all gradients are there.
+constexpr double kShortStep = 5e8;
+
+// Multiply-adds that make a second member worth its barriers.
+constexpr double kWorkPerMember = 4e5;
+
+// Elements of a partial sum of squares, and of a piece of the update: multiples of the vectors' length.
+constexpr int64_t kNormChunk = 8192, kUpdateGrain = 64;
+
+// The squares of a gradient are summed in chunks; `first` is the number of its first chunk among all.
+struct NormChunks {
+  int64_t first, count;
+};
+
+int64_t chunks_of(int64_t n) { return (n + kNormChunk - 1) / kNormChunk; }
+
+}  // namespace
+
+// What the members of a team share while they train.
+template <typename T>
+struct NetworkOf<T>::Run {
+  double* totals;
+  Samples x;
+  Targets y;
+  TrainRange range;
+  int64_t batches;             // of an epoch
+  bool fused;                  // parameters are updated as soon as their gradients are there
+  std::vector<Range> updated;  // the trainable parts of the parameter buffer
+  std::vector<NormChunks> chunks;
+  std::vector<double> norms;  // sums of squares, by chunk
+  OptimizerStep step{};
+  bool finite = true;
+};
+
+template <typename T>
+bool NetworkOf<T>::train(double* totals, const Samples& x, const Targets& y, const TrainRange& range, int threads,
+                         const Interrupt& interrupt) {
+  const auto lock = lock_for_change();
+  steps_done_ = 0;
+  check_tensor(objective_.tensor);
+  std::vector<bool> gradients = needs_gradient();
+  gradients.resize(static_cast<std::size_t>(objective_.tensor) + 1);
+
+  Run run;
+  run.totals = totals;
+  run.x = x;
+  run.y = y;
+  run.range = range;
+  run.batches = (x.count + range.batch_size - 1) / range.batch_size;
+  const int64_t batch = std::min(range.batch_size, x.count), slice = std::min(batch, kSlice);
+  const double slice_work = 3 * work() * static_cast<double>(slice) + 4 * static_cast<double>(parameter_elements_);
+  run.fused = !settings_.needs_norms() && batch <= kSlice && slice_work < kShortStep;
+  int64_t chunks = 0;
+  for (const Parameter& p : parameters_) {
+    run.chunks.push_back({chunks, p.trainable ? chunks_of(p.size) : 0});
+    chunks += run.chunks.back().count;
+    const int64_t end = p.offset + padded<T>(p.size);
+    if (!p.trainable) continue;
+    if (!run.updated.empty() && run.updated.back().end == p.offset)
+      run.updated.back().end = end;
+    else
+      run.updated.push_back({p.offset, end});
+  }
+  run.norms.resize(static_cast<std::size_t>(chunks));
+
+  const int size = static_cast<int>(std::min<double>(threads, std::max(1.0, slice_work / kWorkPerMember)));
+  if (space_.capacity != slice || static_cast<int>(space_.own.size()) < size) {
+    plan(space_, slice, gradients, size);
+    space_.rows.allocate(slice * max_rows());
+    if (loss_takes_labels())
+      space_.labels.allocate(slice * loss_rows());
+    else
+      space_.targets.allocate(slice * output_size());
+  }
+  if (range.shuffle) order_.resize(static_cast<std::size_t>(x.count));
+
+  blas::keep_serial();
+  run_team(size, [&](const Team& team) { train_member(team, run); }, interrupt);
+  return run.finite;
+}
+
+template <typename T>
+void NetworkOf<T>::train_member(const Team& team, Run& run) {
+  const TrainRange& range = run.range;
+  Pass<T> pass{k_};
+  pass.values = space_.values.data();
+  pass.gradients = space_.gradients.data();
+  pass.parameters = parameters_.data();
+  pass.parameter_values = values_.data();
+  pass.parameter_gradients = gradients_.data();
+  pass.shared = space_.shared;
+  pass.own = space_.own[static_cast<std::size_t>(team.rank)];
+  const auto apply = [&](Range part) {
+    T* slots[max_slots];
+    for (int i = 0; i < slots_used_; ++i) slots[i] = slots_[static_cast<std::size_t>(i)].data() + part.begin;
+    k_.optimizer_update(values_.data() + part.begin, gradients_.data() + part.begin, slots, part.end - part.begin,
+                        run.step);
+  };
+  if (run.fused) pass.gradients_ready = apply;
+
+  for (int64_t s = range.first_step; s < range.first_step + range.steps; ++s) {
+    const int64_t epoch = range.epoch + s / run.batches, begin = s % run.batches * range.batch_size;
+    const int64_t batch = std::min(range.batch_size, run.x.count - begin);
+    if (team.rank == 0) {
+      team.poll();
+      if (range.shuffle && (order_of_.epoch != epoch || order_of_.seed != range.seed ||
+                            order_of_.count != run.x.count)) {
+        permute(order_.data(), run.x.count, {range.seed, static_cast<uint64_t>(epoch)});
+        order_of_ = {range.seed, epoch, run.x.count};
+      }
+      run.step = schedule_.step(settings_, learning_rate_, iterations_ + 1);
+    }
+    team.barrier();
+    double loss = 0;
+    bool finite = true;
+    for (int64_t from = 0; from < batch && finite; from += kSlice) {
+      pass.batch = std::min(kSlice, batch - from);
+      pass.accumulate = from > 0;
+      finite = slice(team, run, pass, begin + from, batch, s / run.batches, &loss);
+    }
+    if (team.rank == 0) run.totals[s / run.batches * (1 + metrics())] += loss * static_cast<double>(batch);
+    if (!finite) {
+      if (team.rank == 0) run.finite = false;
+      return;
+    }
+    if (!run.fused) update(team, run, apply);
+    team.barrier();
+    if (team.rank == 0) {
+      ++iterations_;
+      ++steps_done_;
+    }
+  }
+}
+
+// Forward and backward for the samples from `begin` on, of a batch of `batch`; adds to the loss. False, with nothing
+// changed, if the loss is not finite.
+template <typename T>
+bool NetworkOf<T>::slice(const Team& team, Run& run, const Pass<T>& pass, int64_t begin, int64_t batch,
+                         int64_t totals_row, double* loss) {
+  gather(team, run, begin, pass.batch);
+  team.barrier();
+  for (const auto& op : ops_) {
+    op->forward(team, pass);
+    team.barrier();
+  }
+  const TargetRows<T> target{loss_takes_labels() ? nullptr : space_.targets.data(),
+                             loss_takes_labels() ? space_.labels.data() : nullptr};
+  const auto tensor = static_cast<std::size_t>(objective_.tensor);
+  const double scale = objective_.mean ? 1 / static_cast<double>(batch * loss_rows()) : 1;
+  double* rows = space_.rows.data();
+  for (std::size_t m = 0; m < objective_.metrics.size(); ++m) {
+    metric_rows(team, rows, objective_.metrics[m], space_.values[static_cast<std::size_t>(output_)], target, pass.batch);
+    team.barrier();
+    const int64_t count = pass.batch * (output_size() / objective_.metrics[m].columns);
+    if (team.rank == 0) {
+      double sum = 0;
+      for (int64_t i = 0; i < count; ++i) sum += rows[i];
+      run.totals[totals_row * (1 + metrics()) + 1 + static_cast<int64_t>(m)] += sum;
+    }
+    team.barrier();
+  }
+  loss_rows(team, rows, space_.gradients[tensor], space_.values[tensor], target, pass.batch, scale);
+  team.barrier();
+  // Every member adds the rows up for itself, so that all come to the same decision without waiting.
+  double sum = 0;
+  for (int64_t i = 0; i < pass.batch * loss_rows(); ++i) sum += rows[i];
+  *loss += sum * scale;
+  if (!std::isfinite(sum)) return false;
+
+  std::optional<Uninterruptible> guard;
+  if (run.fused) guard.emplace(team);
+  for (auto op = ops_.rbegin(); op != ops_.rend(); ++op) {
+    if ((*op)->output > objective_.tensor || space_.gradients[static_cast<std::size_t>((*op)->output)] == nullptr) continue;
+    (*op)->backward(team, pass);
+    team.barrier();
+  }
+  return true;
+}
+
+template <typename T>
+void NetworkOf<T>::gather(const Team& team, const Run& run, int64_t begin, int64_t count) {
+  const int64_t* order = run.range.shuffle ? order_.data() + begin : nullptr;
+  const int64_t from = run.range.shuffle ? 0 : begin;
+  if (run.x.bytes != nullptr)
+    k_.gather_bytes(team, space_.values[0], run.x.bytes + from * sizes_[0], order, count, sizes_[0]);
+  else
+    k_.gather(team, space_.values[0], static_cast<const T*>(run.x.values) + from * sizes_[0], order, count, sizes_[0]);
+  if (run.y.labels == nullptr) {
+    k_.gather(team, space_.targets.data(), static_cast<const T*>(run.y.values) + from * output_size(), order, count,
+              output_size());
+    return;
+  }
+  const int64_t rows = loss_rows();
+  const Range mine = team.share(count);
+  for (int64_t i = mine.begin; i < mine.end; ++i)
+    std::copy_n(run.y.labels + (order == nullptr ? from + i : order[i]) * rows, rows, space_.labels.data() + i * rows);
+}
+
+template <typename T>
+template <typename Apply>
+void NetworkOf<T>::update(const Team& team, Run& run, const Apply& apply) {
+  if (settings_.needs_norms()) scale_by_norms(team, run);
+  const Uninterruptible guard(team);
+  for (const Range& part : run.updated) {
+    const Range mine = team.share(part.end - part.begin, kUpdateGrain);
+    apply({part.begin + mine.begin, part.begin + mine.end});
+  }
+}
+
+// clipnorm: g *= min(1, clipnorm / |g|), for each parameter; global_clipnorm: the same with the norm over all.
+template <typename T>
+void NetworkOf<T>::scale_by_norms(const Team& team, Run& run) {
+  const auto for_my_chunks = [&](auto body) {
+    const Range mine = team.share(static_cast<int64_t>(run.norms.size()));
+    for (std::size_t p = 0; p < parameters_.size(); ++p)
+      for (int64_t c = 0; c < run.chunks[p].count; ++c) {
+        const int64_t number = run.chunks[p].first + c, at = c * kNormChunk;
+        if (number < mine.begin || number >= mine.end) continue;
+        body(p, number, gradients_.data() + parameters_[p].offset + at, std::min(kNormChunk, parameters_[p].size - at));
+      }
+  };
+  for_my_chunks([&](std::size_t, int64_t number, const T* g, int64_t n) {
+    run.norms[static_cast<std::size_t>(number)] = k_.sum_of_squares(g, n);
+  });
+  team.barrier();
+  const bool global = settings_.global_clipnorm > 0;
+  const double bound = global ? settings_.global_clipnorm : settings_.clipnorm;
+  const auto factor = [&](NormChunks chunks) {
+    double sum = 0;
+    for (int64_t c = 0; c < chunks.count; ++c) sum += run.norms[static_cast<std::size_t>(chunks.first + c)];
+    const double norm = std::sqrt(sum);
+    return norm > bound ? bound / norm : 1.0;
+  };
+  const double common = factor({0, static_cast<int64_t>(run.norms.size())});
+  for_my_chunks([&](std::size_t p, int64_t, T* g, int64_t n) {
+    k_.scale(g, n, global ? common : factor(run.chunks[p]));
+  });
+  team.barrier();
+}
+
+template bool NetworkOf<float>::train(double*, const Samples&, const Targets&, const TrainRange&, int, const Interrupt&);
+template bool NetworkOf<double>::train(double*, const Samples&, const Targets&, const TrainRange&, int, const Interrupt&);
+
+}  // namespace pynn

@@ -1,0 +1,204 @@
+// The kernels: every function of the arithmetic, with its shapes. The table of contents of this folder.
+//
+// A kernel is what one member of a team does (runtime/team.h). It works on raw row-major arrays, allocates nothing and
+// trusts its arguments: they were checked where they came in. Arguments: outputs, then inputs and saved values, then
+// parameters, then sizes; the gradient of x is dx. Outputs are overwritten unless `accumulate` is set.
+//
+// The sources of this folder are compiled once per instruction set, each time in a namespace of its own (PYNN_ISA);
+// runtime dispatch hands out one filled table (dispatch.h). So a kernel file includes C headers and headers without
+// inline functions only, and defines all it has in unnamed namespaces, but for its register_* function.
+#pragma once
+
+#include <stdint.h>
+
+#include "../runtime/team.h"
+
+namespace pynn {
+
+enum class Activation : int {
+  linear,
+  relu,
+  relu6,
+  leaky_relu,
+  elu,
+  selu,
+  celu,
+  gelu,
+  gelu_tanh,
+  silu,
+  mish,
+  sigmoid,
+  log_sigmoid,
+  hard_sigmoid,
+  hard_silu,
+  tanh,
+  hard_tanh,
+  softplus,
+  softsign,
+  exponential,
+  step,
+  count
+};
+
+// relu: a = negative_slope, b = max_value, c = threshold. leaky_relu: a = negative_slope. elu, celu: a = alpha.
+struct ActivationSpec {
+  Activation kind;
+  double a, b, c;
+};
+
+enum class Loss : int {
+  mean_squared_error,
+  mean_absolute_error,
+  mean_absolute_percentage_error,
+  mean_squared_logarithmic_error,
+  huber,
+  log_cosh,
+  cosine_similarity,
+  poisson,
+  kl_divergence,
+  binary_crossentropy,
+  binary_crossentropy_from_logits,
+  categorical_crossentropy,
+  categorical_crossentropy_from_logits,
+  sparse_categorical_crossentropy,
+  sparse_categorical_crossentropy_from_logits,
+  hinge,
+  squared_hinge,
+  categorical_hinge,
+  sum_squared_error,
+  perceptron,
+  count
+};
+
+// huber: a = delta. The cross-entropies: a = label_smoothing.
+struct LossSpec {
+  Loss kind;
+  double a;
+};
+
+enum class Metric : int {
+  binary_accuracy,
+  categorical_accuracy,
+  sparse_categorical_accuracy,
+  top_k_categorical_accuracy,
+  sparse_top_k_categorical_accuracy,
+  count
+};
+
+// binary_accuracy: a = threshold. The top-k accuracies: a = k.
+struct MetricSpec {
+  Metric kind;
+  double a;
+};
+
+enum class Optimizer : int { sgd, rmsprop, adagrad, adadelta, adam, adamax, nadam, count };
+
+// One step of an optimizer, its schedule already worked out (engine/optimizer.h).
+struct OptimizerStep {
+  Optimizer kind;
+  bool nesterov, centered, amsgrad;
+  double learning_rate;            // of this step, bias corrections included where the formula allows it
+  double momentum, rho;            // sgd, rmsprop; rmsprop, adadelta
+  double beta_1, beta_2, epsilon;  // adam and its kin
+  double m_scale, g_scale;         // nadam: the weights of m and g in the corrected momentum
+  double v_scale;                  // nadam: 1 / (1 - beta_2^t)
+  double decay;                    // w is multiplied by 1 - decay first; 0 for none
+  double clip;                     // |g| is clipped to it; 0 for none
+};
+
+constexpr int max_slots = 3;
+
+// What a row of targets is: values of the prediction's type, or one class label.
+template <typename T>
+struct TargetRows {
+  const T* values;        // (rows, columns), or null
+  const int32_t* labels;  // (rows), or null
+};
+
+template <typename T>
+struct Kernels {
+  // ---- gemm.cpp ----------------------------------------------------------------------------------------------------
+
+  // c (m, n) = op(a) op(b) [+ c]. op(a) (m, k), op(b) (k, n). scratch: gemm_scratch(n, k) elements of this member's own.
+  void (*gemm)(const Team& team, T* c, const T* a, const T* b, int64_t m, int64_t n, int64_t k, bool transpose_a,
+               bool transpose_b, bool accumulate, T* scratch);
+  int64_t (*gemm_scratch)(int64_t n, int64_t k);
+
+  // ---- dense.cpp ---------------------------------------------------------------------------------------------------
+
+  // y = x kernel + bias.   x (rows, inputs)   kernel (inputs, units)   bias (units) or null   y (rows, units)
+  // partials: dense_partials(rows, inputs, units) elements that the team shares. Has barriers inside.
+  void (*dense_forward)(const Team& team, T* y, const T* x, const T* kernel, const T* bias, int64_t rows,
+                        int64_t inputs, int64_t units, T* partials);
+  int64_t (*dense_partials)(int64_t rows, int64_t inputs, int64_t units);
+
+  // Given dy (rows, units), for the inputs i of `part` alone: dx[:, i] = dy kernel[i, :]^T and
+  // dkernel[i, :] [+]= x[:, i]^T dy. dx or dkernel may be null. No barrier: parts are independent of each other, and
+  // whoever owns a part may change these rows of the kernel as soon as the call returns.
+  // A part begins at a multiple of dense_part(...) and is at most so long. scratch: dense_scratch(units), one's own.
+  void (*dense_backward)(T* dx, T* dkernel, const T* dy, const T* x, const T* kernel, int64_t rows, int64_t inputs,
+                         int64_t units, Range part, bool accumulate, T* scratch);
+  int64_t (*dense_part)(int64_t rows, int64_t inputs, int64_t units);
+  int64_t (*dense_scratch)(int64_t units);
+
+  // dbias[part] [+]= the sums of dy's columns.
+  void (*dense_backward_bias)(T* dbias, const T* dy, int64_t rows, int64_t units, Range part, bool accumulate);
+
+  // ---- activations.cpp ---------------------------------------------------------------------------------------------
+
+  // y = f(x), element by element. y may be x.
+  void (*activation_forward)(const Team& team, T* y, const T* x, int64_t n, const ActivationSpec& spec);
+
+  // dx = dy f'(x), given y = f(x) too. dx may be dy.
+  void (*activation_backward)(const Team& team, T* dx, const T* dy, const T* x, const T* y, int64_t n,
+                              const ActivationSpec& spec);
+
+  // y = x * scale + offset, both repeated every `period` elements (the size of the last axis, or 1).
+  void (*rescaling_forward)(const Team& team, T* y, const T* x, int64_t n, const T* scale, const T* offset,
+                            int64_t period);
+  void (*rescaling_backward)(const Team& team, T* dx, const T* dy, int64_t n, const T* scale, int64_t period);
+
+  // ---- softmax.cpp -------------------------------------------------------------------------------------------------
+
+  // Over the middle axis of x (outer, axis, inner): y_i = exp(x_i) / sum_j exp(x_j), or its logarithm. y may be x.
+  void (*softmax_forward)(const Team& team, T* y, const T* x, int64_t outer, int64_t axis, int64_t inner, bool log);
+
+  // dx_i = y_i (dy_i - sum_j dy_j y_j), or for the logarithm dx_i = dy_i - exp(y_i) sum_j dy_j. dx may be dy.
+  void (*softmax_backward)(const Team& team, T* dx, const T* dy, const T* y, int64_t outer, int64_t axis,
+                           int64_t inner, bool log);
+
+  // ---- losses.cpp --------------------------------------------------------------------------------------------------
+
+  // values[row] = loss of the row (pynn/losses.py has the formulas), dpred = scale * d(values[row]) / d(pred).
+  // pred (rows, columns). Either output may be null.
+  void (*loss)(const Team& team, double* values, T* dpred, const T* pred, const TargetRows<T>& target, int64_t rows,
+               int64_t columns, const LossSpec& spec, double scale);
+
+  // values[row] = the metric of the row.
+  void (*metric)(const Team& team, double* values, const T* pred, const TargetRows<T>& target, int64_t rows,
+                 int64_t columns, const MetricSpec& spec);
+
+  // ---- optimizers.cpp ----------------------------------------------------------------------------------------------
+
+  // One step on n parameters w with gradients g, in place. slot[i] (n): see optimizer_slots. No team: whoever has
+  // just made the gradients calls it while they are in the cache.
+  void (*optimizer_update)(T* w, const T* g, T* const* slot, int64_t n, const OptimizerStep& step);
+
+  // g *= factor.
+  void (*scale)(T* g, int64_t n, double factor);
+
+  // The sum of squares, in double and in a fixed order.
+  double (*sum_of_squares)(const T* x, int64_t n);
+
+  // ---- rows.cpp ----------------------------------------------------------------------------------------------------
+
+  // out (rows, columns) = the rows order[0..rows-1] of x, or the first rows where order is null; bytes are converted.
+  void (*gather)(const Team& team, T* out, const T* x, const int64_t* order, int64_t rows, int64_t columns);
+  void (*gather_bytes)(const Team& team, T* out, const uint8_t* x, const int64_t* order, int64_t rows,
+                       int64_t columns);
+
+  // The index of the first NaN or infinity of x[begin..end-1], or -1.
+  int64_t (*first_non_finite)(const T* x, Range part);
+};
+
+}  // namespace pynn

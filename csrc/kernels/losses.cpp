@@ -1,0 +1,387 @@
+#include "math.h"
+#include "register.h"
+#include "rows.h"
+
+namespace pynn {
+namespace PYNN_ISA {
+namespace {
+
+constexpr double kEpsilon = 1e-7;  // Keras's backend epsilon: keeps logarithms and quotients finite
+
+// ---- losses that add up element by element ---------------------------------------------------------------------------
+
+// Such a loss is a pair of functions of target t and prediction p: value, and its derivative by p. The row's loss is
+// the mean of the values, or their sum.
+
+template <typename T>
+struct SquaredError {
+  static constexpr bool mean = true;
+  Vec<T> value(Vec<T> t, Vec<T> p) const { return (p - t) * (p - t); }
+  Vec<T> derivative(Vec<T> t, Vec<T> p) const { return 2 * (p - t); }
+};
+
+// E = 1/2 sum (y - y_hat)^2
+template <typename T>
+struct SumSquaredError {
+  static constexpr bool mean = false;
+  Vec<T> value(Vec<T> t, Vec<T> p) const { return (p - t) * (p - t) * static_cast<T>(0.5); }
+  Vec<T> derivative(Vec<T> t, Vec<T> p) const { return p - t; }
+};
+
+template <typename T>
+PYNN_INLINE Vec<T> sign(Vec<T> x) {
+  return x > 0 ? splat<T>(1) : (x < 0 ? splat<T>(-1) : x);  // 0 and NaN are their own sign
+}
+
+template <typename T>
+struct AbsoluteError {
+  static constexpr bool mean = true;
+  Vec<T> value(Vec<T> t, Vec<T> p) const { return absolute<T>(p - t); }
+  Vec<T> derivative(Vec<T> t, Vec<T> p) const { return sign<T>(p - t); }
+};
+
+template <typename T>
+struct AbsolutePercentageError {
+  static constexpr bool mean = true;
+  static Vec<T> weight(Vec<T> t) { return 100 / at_least(absolute<T>(t), static_cast<T>(kEpsilon)); }
+  Vec<T> value(Vec<T> t, Vec<T> p) const { return absolute<T>(p - t) * weight(t); }
+  Vec<T> derivative(Vec<T> t, Vec<T> p) const { return sign<T>(p - t) * weight(t); }
+};
+
+// (log(max(p, eps) + 1) - log(max(t, eps) + 1))^2
+template <typename T>
+struct SquaredLogarithmicError {
+  static constexpr bool mean = true;
+  static Vec<T> log_plus_1(Vec<T> x) { return log<T>(at_least(x, static_cast<T>(kEpsilon)) + 1); }
+  Vec<T> value(Vec<T> t, Vec<T> p) const {
+    const Vec<T> d = log_plus_1(p) - log_plus_1(t);
+    return d * d;
+  }
+  Vec<T> derivative(Vec<T> t, Vec<T> p) const {
+    const Vec<T> d = 2 * (log_plus_1(p) - log_plus_1(t)) / (p + 1);
+    return p < static_cast<T>(kEpsilon) ? Vec<T>{} : d;
+  }
+};
+
+// e^2 / 2 for |e| <= delta, else delta |e| - delta^2 / 2
+template <typename T>
+struct Huber {
+  static constexpr bool mean = true;
+  T delta;
+  Vec<T> value(Vec<T> t, Vec<T> p) const {
+    const Vec<T> e = absolute<T>(p - t);
+    return e > delta ? delta * e - delta * delta / 2 : e * e * static_cast<T>(0.5);
+  }
+  Vec<T> derivative(Vec<T> t, Vec<T> p) const { return at_most(at_least(p - t, -delta), delta); }
+};
+
+// log(cosh(e)) = |e| + log(1 + exp(-2 |e|)) - log(2)
+template <typename T>
+struct LogCosh {
+  static constexpr bool mean = true;
+  Vec<T> value(Vec<T> t, Vec<T> p) const {
+    const Vec<T> e = absolute<T>(p - t);
+    return e + log1p<T>(exp<T>(-2 * e)) - static_cast<T>(0.69314718055994530942);
+  }
+  Vec<T> derivative(Vec<T> t, Vec<T> p) const { return tanh<T>(p - t); }
+};
+
+// p - t log(p + eps)
+template <typename T>
+struct Poisson {
+  static constexpr bool mean = true;
+  Vec<T> value(Vec<T> t, Vec<T> p) const { return p - t * log<T>(p + static_cast<T>(kEpsilon)); }
+  Vec<T> derivative(Vec<T> t, Vec<T> p) const { return 1 - t / (p + static_cast<T>(kEpsilon)); }
+};
+
+// t log(t / p), both clipped to [eps, 1]
+template <typename T>
+struct KLDivergence {
+  static constexpr bool mean = false;
+  static constexpr T lowest = static_cast<T>(kEpsilon);
+  static Vec<T> clip(Vec<T> x) { return at_most(at_least(x, lowest), T{1}); }
+  Vec<T> value(Vec<T> t, Vec<T> p) const { return clip(t) * log<T>(clip(t) / clip(p)); }
+  Vec<T> derivative(Vec<T> t, Vec<T> p) const { return (p < lowest) | (p > 1) ? Vec<T>{} : -clip(t) / p; }
+};
+
+template <typename T>
+struct BinaryCrossentropy {
+  static constexpr bool mean = true;
+  T smoothing;
+  static constexpr T lowest = static_cast<T>(kEpsilon), highest = static_cast<T>(1 - kEpsilon);
+  Vec<T> smooth(Vec<T> t) const { return t * (1 - smoothing) + smoothing / 2; }
+  Vec<T> value(Vec<T> t, Vec<T> p) const {
+    const Vec<T> s = smooth(t), q = at_most(at_least(p, lowest), highest);
+    return -(s * log<T>(q) + (1 - s) * log<T>(1 - q));
+  }
+  Vec<T> derivative(Vec<T> t, Vec<T> p) const {
+    return (p < lowest) | (p > highest) ? Vec<T>{} : (p - smooth(t)) / (p * (1 - p));
+  }
+};
+
+// max(z, 0) - z t + log(1 + exp(-|z|))
+template <typename T>
+struct BinaryCrossentropyFromLogits {
+  static constexpr bool mean = true;
+  T smoothing;
+  Vec<T> smooth(Vec<T> t) const { return t * (1 - smoothing) + smoothing / 2; }
+  Vec<T> value(Vec<T> t, Vec<T> z) const { return softplus<T>(z) - z * smooth(t); }
+  Vec<T> derivative(Vec<T> t, Vec<T> z) const { return sigmoid<T>(z) - smooth(t); }
+};
+
+template <typename T>
+struct Hinge {
+  static constexpr bool mean = true;
+  Vec<T> value(Vec<T> t, Vec<T> p) const { return at_least(1 - t * p, T{0}); }
+  Vec<T> derivative(Vec<T> t, Vec<T> p) const { return 1 - t * p > 0 ? -t : Vec<T>{}; }
+};
+
+template <typename T>
+struct SquaredHinge {
+  static constexpr bool mean = true;
+  Vec<T> value(Vec<T> t, Vec<T> p) const {
+    const Vec<T> h = at_least(1 - t * p, T{0});
+    return h * h;
+  }
+  Vec<T> derivative(Vec<T> t, Vec<T> p) const { return -2 * t * at_least(1 - t * p, T{0}); }
+};
+
+// max(0, -t z). On the boundary the derivative is that of a mistake, so that learning starts from zero weights.
+template <typename T>
+struct Perceptron {
+  static constexpr bool mean = true;
+  Vec<T> value(Vec<T> t, Vec<T> z) const { return at_least(-t * z, T{0}); }
+  Vec<T> derivative(Vec<T> t, Vec<T> z) const { return t * z > 0 ? Vec<T>{} : -t; }
+};
+
+template <typename T, typename F>
+void elementwise_row(double* value, T* dp, const T* p, const T* t, int64_t n, T scale, F f) {
+  const T factor = F::mean ? 1 / static_cast<T>(n) : T{1};
+  if (value != nullptr)
+    *value = static_cast<double>(
+        factor * sum_row<T>(n, [&](int64_t j, int64_t count) { return f.value(load(t + j, count), load(p + j, count)); }));
+  if (dp != nullptr)
+    for_vectors<T>(0, n, [&](int64_t j, int64_t count) {
+      store(dp + j, f.derivative(load(t + j, count), load(p + j, count)) * (scale * factor), count);
+    });
+}
+
+// ---- losses of a row as a whole --------------------------------------------------------------------------------------
+
+// The distribution over classes that a row of targets stands for, label smoothing included: t (1 - e) + e / n.
+template <typename T>
+struct Classes {
+  const T* values;
+  int64_t label;  // where values is null: all on this class
+  T keep, spread;
+
+  Classes(const TargetRows<T>& target, int64_t row, int64_t n, double smoothing)
+      : values(target.values == nullptr ? nullptr : target.values + row * n),
+        label(target.values == nullptr ? target.labels[row] : -1),
+        keep(static_cast<T>(1 - smoothing)),
+        spread(static_cast<T>(smoothing / static_cast<double>(n))) {}
+
+  Vec<T> at(int64_t j, int64_t count) const {
+    if (values != nullptr) return load(values + j, count) * keep + spread;
+    Vec<T> t = splat(spread);
+    if (label >= j && label < j + count) t[label - j] += keep;
+    return t;
+  }
+};
+
+// -sum_j t_j log(softmax(z)_j)
+template <typename T>
+void crossentropy_from_logits_row(double* value, T* dz, const T* z, const Classes<T>& t, int64_t n, T scale) {
+  const T highest = row_max(z, n);
+  const T total = sum_row<T>(n, [&](int64_t j, int64_t count) {
+    const Vec<T> e = exp<T>(load(z + j, count) - highest);
+    if (dz != nullptr) store(dz + j, e, count);
+    return e;
+  });
+  const T weight = sum_row<T>(n, [&](int64_t j, int64_t count) { return t.at(j, count); });
+  if (value != nullptr) {
+    const T log_total = log<T>(splat(total))[0];
+    *value = static_cast<double>(sum_row<T>(n, [&](int64_t j, int64_t count) {
+      const Vec<T> w = t.at(j, count);
+      // A class of probability 0 that is not asked for adds nothing.
+      return w == 0 ? Vec<T>{} : w * (log_total - (load(z + j, count) - highest));
+    }));
+  }
+  if (dz != nullptr)
+    for_vectors<T>(0, n, [&](int64_t j, int64_t count) {
+      store(dz + j, (load(dz + j, count) * (weight / total) - t.at(j, count)) * scale, count);
+    });
+}
+
+// -sum_j t_j log(q_j), q = p / sum(p) clipped to [eps, 1 - eps]
+template <typename T>
+void crossentropy_row(double* value, T* dp, const T* p, const Classes<T>& t, int64_t n, T scale) {
+  constexpr T lowest = static_cast<T>(kEpsilon), highest = static_cast<T>(1 - kEpsilon);
+  const T inverse = 1 / sum_row<T>(n, [&](int64_t j, int64_t count) { return load(p + j, count); });
+  if (value != nullptr)
+    *value = static_cast<double>(sum_row<T>(n, [&](int64_t j, int64_t count) {
+      const Vec<T> q = at_most(at_least(load(p + j, count) * inverse, lowest), highest);
+      return -t.at(j, count) * log<T>(q);
+    }));
+  if (dp == nullptr) return;
+  const auto active = [&](int64_t j, int64_t count) {
+    const Vec<T> q = load(p + j, count) * inverse;
+    return (q < lowest) | (q > highest) ? Vec<T>{} : t.at(j, count);
+  };
+  const T weight = sum_row<T>(n, active);
+  for_vectors<T>(0, n, [&](int64_t j, int64_t count) {
+    // An element that is clipped has weight 0, also where it is 0 and would divide.
+    const Vec<T> w = active(j, count), q = load(p + j, count) * inverse;
+    store(dp + j, (weight - (w == 0 ? Vec<T>{} : w / q)) * (inverse * scale), count);
+  });
+}
+
+// -sum(normalise(t) normalise(p)), where normalise(x) = x min(1 / |x|, 1 / eps)
+template <typename T>
+void cosine_similarity_row(double* value, T* dp, const T* p, const T* t, int64_t n, T scale) {
+  const auto product = [&](const T* a, const T* b) {
+    return sum_row<T>(n, [&](int64_t j, int64_t count) { return load(a + j, count) * load(b + j, count); });
+  };
+  constexpr T most = static_cast<T>(1 / kEpsilon);
+  const auto inverse_norm = [&](const T* a) {
+    const T inverse = 1 / __builtin_sqrt(product(a, a));
+    return inverse > most ? most : static_cast<T>(inverse);
+  };
+  const T it = inverse_norm(t), ip = inverse_norm(p);
+  const T similarity = product(t, p) * it * ip;
+  if (value != nullptr) *value = -static_cast<double>(similarity);
+  if (dp == nullptr) return;
+  const T along = ip < most ? similarity * ip : T{0};  // the norm is a constant where it is bounded
+  for_vectors<T>(0, n, [&](int64_t j, int64_t count) {
+    store(dp + j, (load(p + j, count) * (ip * along) - load(t + j, count) * (it * ip)) * scale, count);
+  });
+}
+
+// max(max_j((1 - t_j) p_j) - sum_j(t_j p_j) + 1, 0)
+template <typename T>
+void categorical_hinge_row(double* value, T* dp, const T* p, const T* t, int64_t n, T scale) {
+  T positive = 0, negative = (1 - t[0]) * p[0];
+  int64_t worst = 0;
+  for (int64_t j = 0; j < n; ++j) {
+    positive += t[j] * p[j];
+    const T other = (1 - t[j]) * p[j];
+    if (other > negative || other != other) {
+      negative = other;
+      worst = j;
+    }
+  }
+  const T margin = negative - positive + 1;
+  if (value != nullptr) *value = margin < 0 ? 0 : static_cast<double>(margin);
+  if (dp == nullptr) return;
+  for (int64_t j = 0; j < n; ++j) dp[j] = margin > 0 ? -t[j] * scale : T{0};
+  if (margin > 0) dp[worst] += (1 - t[worst]) * scale;
+}
+
+// ---- the kernel ------------------------------------------------------------------------------------------------------
+
+// Calls body(row) for this member's rows.
+template <typename Body>
+void for_rows(const Team& team, int64_t rows, Body body) {
+  const Range mine = team.share(rows);
+  for (int64_t row = mine.begin; row < mine.end; ++row) {
+    body(row);
+    if (row % 64 == 63) team.poll();
+  }
+}
+
+template <typename T>
+void loss(const Team& team, double* values, T* dpred, const T* pred, const TargetRows<T>& target, int64_t rows,
+          int64_t columns, const LossSpec& spec, double scale) {
+  const T a = static_cast<T>(spec.a), s = static_cast<T>(scale);
+  const auto value = [&](int64_t row) { return values == nullptr ? nullptr : values + row; };
+  const auto slope = [&](int64_t row) { return dpred == nullptr ? nullptr : dpred + row * columns; };
+  const auto elementwise = [&](auto f) {
+    for_rows(team, rows, [&](int64_t row) {
+      elementwise_row(value(row), slope(row), pred + row * columns, target.values + row * columns, columns, s, f);
+    });
+  };
+  const auto whole = [&](auto row_loss) {
+    for_rows(team, rows, [&](int64_t row) {
+      row_loss(value(row), slope(row), pred + row * columns, target.values + row * columns, columns, s);
+    });
+  };
+  const auto classes = [&](auto row_loss) {
+    for_rows(team, rows, [&](int64_t row) {
+      row_loss(value(row), slope(row), pred + row * columns, Classes<T>(target, row, columns, spec.a), columns, s);
+    });
+  };
+  switch (spec.kind) {
+    case Loss::mean_squared_error: return elementwise(SquaredError<T>{});
+    case Loss::mean_absolute_error: return elementwise(AbsoluteError<T>{});
+    case Loss::mean_absolute_percentage_error: return elementwise(AbsolutePercentageError<T>{});
+    case Loss::mean_squared_logarithmic_error: return elementwise(SquaredLogarithmicError<T>{});
+    case Loss::huber: return elementwise(Huber<T>{a});
+    case Loss::log_cosh: return elementwise(LogCosh<T>{});
+    case Loss::cosine_similarity: return whole(cosine_similarity_row<T>);
+    case Loss::poisson: return elementwise(Poisson<T>{});
+    case Loss::kl_divergence: return elementwise(KLDivergence<T>{});
+    case Loss::binary_crossentropy: return elementwise(BinaryCrossentropy<T>{a});
+    case Loss::binary_crossentropy_from_logits: return elementwise(BinaryCrossentropyFromLogits<T>{a});
+    case Loss::categorical_crossentropy:
+    case Loss::sparse_categorical_crossentropy: return classes(crossentropy_row<T>);
+    case Loss::categorical_crossentropy_from_logits:
+    case Loss::sparse_categorical_crossentropy_from_logits: return classes(crossentropy_from_logits_row<T>);
+    case Loss::hinge: return elementwise(Hinge<T>{});
+    case Loss::squared_hinge: return elementwise(SquaredHinge<T>{});
+    case Loss::categorical_hinge: return whole(categorical_hinge_row<T>);
+    case Loss::sum_squared_error: return elementwise(SumSquaredError<T>{});
+    case Loss::perceptron: return elementwise(Perceptron<T>{});
+    case Loss::count: return;
+  }
+}
+
+// ---- metrics ---------------------------------------------------------------------------------------------------------
+
+// Fewer than k scores are higher than that of the class; a score that is not finite is not among the best.
+template <typename T>
+double in_top(const T* p, int64_t n, int64_t label, double k) {
+  const T score = p[label];
+  if (!__builtin_isfinite(score)) return 0;
+  int64_t higher = 0;
+  for (int64_t j = 0; j < n; ++j) higher += p[j] > score;
+  return static_cast<double>(higher) < k ? 1 : 0;
+}
+
+template <typename T>
+double metric_row(const T* p, const TargetRows<T>& target, int64_t row, int64_t n, const MetricSpec& spec) {
+  const T* t = target.values == nullptr ? nullptr : target.values + row * n;
+  switch (spec.kind) {
+    case Metric::binary_accuracy: {
+      // Where the labels are -1 and 1 (hinge, perceptron), -1 is the class that 0 is elsewhere.
+      int64_t right = 0;
+      for (int64_t j = 0; j < n; ++j) right += p[j] > static_cast<T>(spec.a) ? t[j] == 1 : t[j] == 0 || t[j] == -1;
+      return static_cast<double>(right) / static_cast<double>(n);
+    }
+    case Metric::categorical_accuracy: return row_argmax(p, n) == row_argmax(t, n);
+    case Metric::sparse_categorical_accuracy: return row_argmax(p, n) == target.labels[row];
+    case Metric::top_k_categorical_accuracy: return in_top(p, n, row_argmax(t, n), spec.a);
+    case Metric::sparse_top_k_categorical_accuracy: return in_top(p, n, target.labels[row], spec.a);
+    case Metric::count: break;
+  }
+  return 0;
+}
+
+template <typename T>
+void metric(const Team& team, double* values, const T* pred, const TargetRows<T>& target, int64_t rows,
+            int64_t columns, const MetricSpec& spec) {
+  for_rows(team, rows,
+           [&](int64_t row) { values[row] = metric_row(pred + row * columns, target, row, columns, spec); });
+}
+
+template <typename T>
+void fill(Kernels<T>& k) {
+  k.loss = loss<T>;
+  k.metric = metric<T>;
+}
+
+}  // namespace
+
+PYNN_DEFINE_REGISTER(losses)
+
+}  // namespace PYNN_ISA
+}  // namespace pynn

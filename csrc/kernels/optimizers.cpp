@@ -1,0 +1,214 @@
+#include "math.h"
+#include "register.h"
+#include "rows.h"
+
+namespace pynn {
+namespace PYNN_ISA {
+namespace {
+
+// An optimizer's rule for one vector: w and the slots s are changed in place, g is the gradient, clipped already.
+// The formulas are Keras's; what depends on the step number is worked out in OptimizerStep.
+
+template <typename T>
+PYNN_INLINE Vec<T> square_root(Vec<T> x) {
+#pragma GCC unroll 16
+  for (int64_t i = 0; i < kWidth<T>; ++i) x[i] = sizeof(T) == 4 ? __builtin_sqrtf(static_cast<float>(x[i])) : static_cast<T>(__builtin_sqrt(x[i]));
+  return x;
+}
+
+// v = momentum v - lr g; w += v, or with Nesterov's look ahead w += momentum v - lr g
+template <typename T>
+struct Sgd {
+  T learning_rate, momentum;
+  bool nesterov;
+  explicit Sgd(const OptimizerStep& o)
+      : learning_rate(static_cast<T>(o.learning_rate)), momentum(static_cast<T>(o.momentum)), nesterov(o.nesterov) {}
+  int slots() const { return momentum == 0 ? 0 : 1; }
+  void update(Vec<T>& w, Vec<T> g, Vec<T>* s) const {
+    const Vec<T> change = g * learning_rate;
+    if (momentum == 0) {
+      w -= change;
+    } else {
+      s[0] = s[0] * momentum - change;
+      w += nesterov ? s[0] * momentum - change : s[0];
+    }
+  }
+};
+
+// v = rho v + (1 - rho) g^2; w -= lr g / sqrt(v [- mean(g)^2] + eps), with momentum if there is any
+template <typename T>
+struct RmsProp {
+  T learning_rate, rho, momentum, epsilon;
+  bool centered;
+  explicit RmsProp(const OptimizerStep& o)
+      : learning_rate(static_cast<T>(o.learning_rate)),
+        rho(static_cast<T>(o.rho)),
+        momentum(static_cast<T>(o.momentum)),
+        epsilon(static_cast<T>(o.epsilon)),
+        centered(o.centered) {}
+  int slots() const { return 1 + (momentum > 0) + centered; }
+  void update(Vec<T>& w, Vec<T> g, Vec<T>* s) const {
+    s[0] = rho * s[0] + (1 - rho) * (g * g);
+    Vec<T> denominator = s[0] + epsilon;
+    if (centered) {
+      Vec<T>& average = s[momentum > 0 ? 2 : 1];
+      average = rho * average + (1 - rho) * g;
+      denominator = s[0] - average * average + epsilon;
+    }
+    Vec<T> change = learning_rate * g / square_root<T>(denominator);
+    if (momentum > 0) change = s[1] = momentum * s[1] + change;
+    w -= change;
+  }
+};
+
+// a += g^2; w -= lr g / sqrt(a + eps)
+template <typename T>
+struct Adagrad {
+  T learning_rate, epsilon;
+  explicit Adagrad(const OptimizerStep& o)
+      : learning_rate(static_cast<T>(o.learning_rate)), epsilon(static_cast<T>(o.epsilon)) {}
+  int slots() const { return 1; }
+  void update(Vec<T>& w, Vec<T> g, Vec<T>* s) const {
+    s[0] += g * g;
+    w -= learning_rate * g / square_root<T>(s[0] + epsilon);
+  }
+};
+
+// a = rho a + (1 - rho) g^2; d = -sqrt(b + eps) / sqrt(a + eps) g; b = rho b + (1 - rho) d^2; w += lr d
+template <typename T>
+struct Adadelta {
+  T learning_rate, rho, epsilon;
+  explicit Adadelta(const OptimizerStep& o)
+      : learning_rate(static_cast<T>(o.learning_rate)),
+        rho(static_cast<T>(o.rho)),
+        epsilon(static_cast<T>(o.epsilon)) {}
+  int slots() const { return 2; }
+  void update(Vec<T>& w, Vec<T> g, Vec<T>* s) const {
+    s[0] = rho * s[0] + (1 - rho) * (g * g);
+    const Vec<T> d = -square_root<T>(s[1] + epsilon) * g / square_root<T>(s[0] + epsilon);
+    s[1] = rho * s[1] + (1 - rho) * (d * d);
+    w += learning_rate * d;
+  }
+};
+
+// m += (1 - beta_1) (g - m); v += (1 - beta_2) (g^2 - v); w -= lr_t m / (sqrt(v) + eps)
+template <typename T>
+struct Adam {
+  T learning_rate, rest_1, rest_2, epsilon;
+  bool amsgrad;
+  explicit Adam(const OptimizerStep& o)
+      : learning_rate(static_cast<T>(o.learning_rate)),
+        rest_1(static_cast<T>(1 - o.beta_1)),
+        rest_2(static_cast<T>(1 - o.beta_2)),
+        epsilon(static_cast<T>(o.epsilon)),
+        amsgrad(o.amsgrad) {}
+  int slots() const { return amsgrad ? 3 : 2; }
+  void update(Vec<T>& w, Vec<T> g, Vec<T>* s) const {
+    s[0] += (g - s[0]) * rest_1;
+    s[1] += (g * g - s[1]) * rest_2;
+    Vec<T> v = s[1];
+    if (amsgrad) v = s[2] = s[2] > v ? s[2] : v;
+    w -= s[0] * learning_rate / (square_root<T>(v) + epsilon);
+  }
+};
+
+// m as in Adam; u = max(beta_2 u, |g|); w -= lr_t m / (u + eps)
+template <typename T>
+struct Adamax {
+  T learning_rate, rest_1, beta_2, epsilon;
+  explicit Adamax(const OptimizerStep& o)
+      : learning_rate(static_cast<T>(o.learning_rate)),
+        rest_1(static_cast<T>(1 - o.beta_1)),
+        beta_2(static_cast<T>(o.beta_2)),
+        epsilon(static_cast<T>(o.epsilon)) {}
+  int slots() const { return 2; }
+  void update(Vec<T>& w, Vec<T> g, Vec<T>* s) const {
+    s[0] += (g - s[0]) * rest_1;
+    const Vec<T> decayed = s[1] * beta_2, size = absolute<T>(g);
+    s[1] = decayed > size ? decayed : size;
+    w -= learning_rate * s[0] / (s[1] + epsilon);
+  }
+};
+
+// m and v as in Adam; w -= lr (m_scale m + g_scale g) / (sqrt(v v_scale) + eps)
+template <typename T>
+struct Nadam {
+  T learning_rate, rest_1, rest_2, epsilon, m_scale, g_scale, v_scale;
+  explicit Nadam(const OptimizerStep& o)
+      : learning_rate(static_cast<T>(o.learning_rate)),
+        rest_1(static_cast<T>(1 - o.beta_1)),
+        rest_2(static_cast<T>(1 - o.beta_2)),
+        epsilon(static_cast<T>(o.epsilon)),
+        m_scale(static_cast<T>(o.m_scale)),
+        g_scale(static_cast<T>(o.g_scale)),
+        v_scale(static_cast<T>(o.v_scale)) {}
+  int slots() const { return 2; }
+  void update(Vec<T>& w, Vec<T> g, Vec<T>* s) const {
+    s[0] += (g - s[0]) * rest_1;
+    s[1] += (g * g - s[1]) * rest_2;
+    w -= learning_rate * (m_scale * s[0] + g_scale * g) / (square_root<T>(s[1] * v_scale) + epsilon);
+  }
+};
+
+template <typename T, typename Rule>
+void update_all(T* w, const T* g, T* const* slot, int64_t n, const OptimizerStep& step, const Rule& rule) {
+  const T kept = static_cast<T>(1 - step.decay), clip = static_cast<T>(step.clip);
+  const int slots = rule.slots();
+  for_vectors<T>(0, n, [&](int64_t i, int64_t count) {
+    Vec<T> value = load(w + i, count), gradient = load(g + i, count), s[max_slots];
+    for (int k = 0; k < slots; ++k) s[k] = load(slot[k] + i, count);
+    if (clip > 0) gradient = at_most(at_least(gradient, -clip), clip);
+    if (kept != 1) value *= kept;
+    rule.update(value, gradient, s);
+    store(w + i, value, count);
+    for (int k = 0; k < slots; ++k) store(slot[k] + i, s[k], count);
+  });
+}
+
+template <typename T>
+void optimizer_update(T* w, const T* g, T* const* slot, int64_t n, const OptimizerStep& step) {
+  switch (step.kind) {
+    case Optimizer::sgd: return update_all(w, g, slot, n, step, Sgd<T>(step));
+    case Optimizer::rmsprop: return update_all(w, g, slot, n, step, RmsProp<T>(step));
+    case Optimizer::adagrad: return update_all(w, g, slot, n, step, Adagrad<T>(step));
+    case Optimizer::adadelta: return update_all(w, g, slot, n, step, Adadelta<T>(step));
+    case Optimizer::adam: return update_all(w, g, slot, n, step, Adam<T>(step));
+    case Optimizer::adamax: return update_all(w, g, slot, n, step, Adamax<T>(step));
+    case Optimizer::nadam: return update_all(w, g, slot, n, step, Nadam<T>(step));
+    case Optimizer::count: return;
+  }
+}
+
+template <typename T>
+void scale(T* g, int64_t n, double factor) {
+  for_vectors<T>(0, n, [&](int64_t i, int64_t count) { store(g + i, load(g + i, count) * static_cast<T>(factor), count); });
+}
+
+template <typename T>
+double sum_of_squares(const T* x, int64_t n) {
+  constexpr int64_t lanes = 16;
+  double total[lanes] = {};
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes)
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      total[lane] += static_cast<double>(x[i + lane]) * static_cast<double>(x[i + lane]);
+  for (int64_t lane = 0; i + lane < n; ++lane)
+    total[lane] += static_cast<double>(x[i + lane]) * static_cast<double>(x[i + lane]);
+  double sum = 0;
+  for (int64_t lane = 0; lane < lanes; ++lane) sum += total[lane];
+  return sum;
+}
+
+template <typename T>
+void fill(Kernels<T>& k) {
+  k.optimizer_update = optimizer_update<T>;
+  k.scale = scale<T>;
+  k.sum_of_squares = sum_of_squares<T>;
+}
+
+}  // namespace
+
+PYNN_DEFINE_REGISTER(optimizers)
+
+}  // namespace PYNN_ISA
+}  // namespace pynn

@@ -1,0 +1,112 @@
+#include "math.h"
+#include "register.h"
+#include "rows.h"
+
+namespace pynn {
+namespace PYNN_ISA {
+namespace {
+
+// Softmax of a row in place of contiguous elements.
+template <typename T>
+void softmax_row(T* y, const T* x, int64_t n, bool log) {
+  const T highest = row_max(x, n);
+  // A row of -inf, or with +inf, gives NaN, as in other libraries.
+  Vec<T> sums{};
+  for_vectors<T>(0, n, [&](int64_t j, int64_t count) {
+    const Vec<T> e = exp<T>(load(x + j, count) - highest);
+    sums += keep<T>(e, count);
+    if (!log) store(y + j, e, count);
+  });
+  if (log) {
+    const Vec<T> shift = splat(highest) + pynn::PYNN_ISA::log<T>(splat(sum<T>(sums)));
+    for_vectors<T>(0, n, [&](int64_t j, int64_t count) { store(y + j, load(x + j, count) - shift, count); });
+  } else {
+    const Vec<T> factor = 1 / splat(sum<T>(sums));
+    for_vectors<T>(0, n, [&](int64_t j, int64_t count) { store(y + j, load(y + j, count) * factor, count); });
+  }
+}
+
+template <typename T>
+void softmax_backward_row(T* dx, const T* dy, const T* y, int64_t n, bool log) {
+  Vec<T> sums{};
+  for_vectors<T>(0, n, [&](int64_t j, int64_t count) {
+    const Vec<T> g = load(dy + j, count);
+    sums += keep<T>(log ? g : g * load(y + j, count), count);
+  });
+  const T total = sum<T>(sums);
+  for_vectors<T>(0, n, [&](int64_t j, int64_t count) {
+    const Vec<T> g = load(dy + j, count), v = load(y + j, count);
+    store(dx + j, log ? g - exp<T>(v) * total : v * (g - total), count);
+  });
+}
+
+// Where the axis is not the last one, vectors run along the inner elements, each lane with a softmax of its own.
+template <typename T>
+void softmax_columns(T* y, const T* x, int64_t axis, int64_t inner, int64_t count, bool log) {
+  Vec<T> highest = load(x, count);
+  for (int64_t i = 1; i < axis; ++i) {
+    const Vec<T> v = load(x + i * inner, count);
+    highest = (v > highest) | (v != v) ? v : highest;
+  }
+  Vec<T> sums{};
+  for (int64_t i = 0; i < axis; ++i) sums += exp<T>(load(x + i * inner, count) - highest);
+  const Vec<T> shift = highest + pynn::PYNN_ISA::log<T>(sums), factor = 1 / sums;
+  for (int64_t i = 0; i < axis; ++i) {
+    const Vec<T> v = load(x + i * inner, count);
+    store(y + i * inner, log ? v - shift : exp<T>(v - highest) * factor, count);
+  }
+}
+
+template <typename T>
+void softmax_backward_columns(T* dx, const T* dy, const T* y, int64_t axis, int64_t inner, int64_t count, bool log) {
+  Vec<T> total{};
+  for (int64_t i = 0; i < axis; ++i) {
+    const Vec<T> g = load(dy + i * inner, count);
+    total += log ? g : g * load(y + i * inner, count);
+  }
+  for (int64_t i = 0; i < axis; ++i) {
+    const Vec<T> g = load(dy + i * inner, count), v = load(y + i * inner, count);
+    store(dx + i * inner, log ? g - exp<T>(v) * total : v * (g - total), count);
+  }
+}
+
+// Calls on_row(offset) for each row where inner is 1, else on_columns(offset, count) for vectors of inner elements.
+template <typename T, typename OnRow, typename OnColumns>
+void for_axes(const Team& team, int64_t outer, int64_t axis, int64_t inner, OnRow on_row, OnColumns on_columns) {
+  const Range mine = team.share(outer);
+  for (int64_t o = mine.begin; o < mine.end; ++o) {
+    if (inner == 1)
+      on_row(o * axis);
+    else
+      for_vectors<T>(0, inner, [&](int64_t j, int64_t count) { on_columns(o * axis * inner + j, count); });
+    team.poll();
+  }
+}
+
+template <typename T>
+void softmax_forward(const Team& team, T* y, const T* x, int64_t outer, int64_t axis, int64_t inner, bool log) {
+  for_axes<T>(
+      team, outer, axis, inner, [&](int64_t i) { softmax_row(y + i, x + i, axis, log); },
+      [&](int64_t i, int64_t count) { softmax_columns(y + i, x + i, axis, inner, count, log); });
+}
+
+template <typename T>
+void softmax_backward(const Team& team, T* dx, const T* dy, const T* y, int64_t outer, int64_t axis, int64_t inner,
+                      bool log) {
+  for_axes<T>(
+      team, outer, axis, inner, [&](int64_t i) { softmax_backward_row(dx + i, dy + i, y + i, axis, log); },
+      [&](int64_t i, int64_t count) { softmax_backward_columns(dx + i, dy + i, y + i, axis, inner, count, log); });
+}
+
+template <typename T>
+void fill(Kernels<T>& k) {
+  k.softmax_forward = softmax_forward<T>;
+  k.softmax_backward = softmax_backward<T>;
+}
+
+}  // namespace
+
+PYNN_DEFINE_REGISTER(softmax)
+
+}  // namespace PYNN_ISA
+}  // namespace pynn

@@ -1,0 +1,23 @@
+#include "register.h"
+
+namespace pynn {
+namespace PYNN_ISA {
+namespace {
+
+template <typename T>
+void fill(Kernels<T>& k) {
+  register_gemm(k);
+  register_dense(k);
+  register_activations(k);
+  register_softmax(k);
+  register_losses(k);
+  register_optimizers(k);
+  register_rows(k);
+}
+
+}  // namespace
+
+PYNN_DEFINE_REGISTER(all)
+
+}  // namespace PYNN_ISA
+}  // namespace pynn

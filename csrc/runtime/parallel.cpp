@@ -1,0 +1,150 @@
+#include "parallel.h"
+
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include "threads.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace pynn {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kSpin = std::chrono::microseconds(50);
+constexpr auto kPollInterval = std::chrono::milliseconds(10);
+
+// A member that is thrown out because another one failed. Never leaves run_team.
+struct TeamAborted {};
+
+inline void cpu_relax() {
+#if defined(__x86_64__)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("isb" ::: "memory");
+#endif
+}
+
+// Flushes subnormal results and operands to zero on this thread until it is destroyed.
+class FlushSubnormals {
+ public:
+#if defined(__x86_64__)
+  FlushSubnormals() : saved_(_mm_getcsr()) { _mm_setcsr(saved_ | 0x8040); }
+  ~FlushSubnormals() { _mm_setcsr(saved_); }
+
+ private:
+  unsigned saved_;
+#elif defined(__aarch64__)
+  FlushSubnormals() {
+    asm volatile("mrs %0, fpcr" : "=r"(saved_));
+    asm volatile("msr fpcr, %0" ::"r"(saved_ | (uint64_t{1} << 24)));
+  }
+  ~FlushSubnormals() { asm volatile("msr fpcr, %0" ::"r"(saved_)); }
+
+ private:
+  uint64_t saved_;
+#endif
+};
+
+}  // namespace
+
+struct TeamState {
+  explicit TeamState(const Interrupt& on_interrupt, int size)
+      : interrupt(on_interrupt), spin(size <= static_cast<int>(std::thread::hardware_concurrency())) {}
+
+  alignas(64) std::atomic<int> arrived{0};
+  alignas(64) std::atomic<uint32_t> generation{0};
+  alignas(64) std::atomic<bool> failed{false};
+  std::mutex mutex;
+  std::exception_ptr error;  // the first one; guarded by mutex until the region has ended
+  const Interrupt& interrupt;
+  Clock::time_point last_poll = Clock::now();  // of rank 0
+  int uninterruptible = 0;                     // of rank 0
+  bool spin;
+
+  void fail(std::exception_ptr thrown) {
+    const std::lock_guard<std::mutex> lock(mutex);
+    if (!error) error = thrown;
+    failed.store(true, std::memory_order_release);
+  }
+
+  // Spins for a short time, then gives the processor away: a pure spin costs whole scheduler slices when another
+  // process wants the core.
+  void wait_for_next(uint32_t now) const {
+    const auto start = Clock::now();
+    bool yielding = !spin;
+    for (unsigned turn = 1; generation.load(std::memory_order_acquire) == now; ++turn) {
+      if (failed.load(std::memory_order_acquire)) throw TeamAborted{};
+      if (yielding) {
+        std::this_thread::yield();
+      } else {
+        cpu_relax();
+        if (turn % 64 == 0) yielding = Clock::now() - start > kSpin;
+      }
+    }
+  }
+};
+
+void Team::barrier() const {
+  if (size == 1) return;
+  const uint32_t now = state->generation.load(std::memory_order_acquire);
+  if (state->arrived.fetch_add(1, std::memory_order_acq_rel) == size - 1) {
+    state->arrived.store(0, std::memory_order_relaxed);
+    state->generation.store(now + 1, std::memory_order_release);
+  } else {
+    state->wait_for_next(now);
+  }
+}
+
+Range Team::share(int64_t n, int64_t grain) const {
+  const int64_t pieces = (n + grain - 1) / grain;
+  const auto cut = [&](int member) {
+    const int64_t at = pieces * member / size * grain;
+    return at < n ? at : n;
+  };
+  return {cut(rank), cut(rank + 1)};
+}
+
+void Team::poll() const {
+  if (state == nullptr) return;
+  if (state->failed.load(std::memory_order_relaxed)) throw TeamAborted{};
+  if (rank != 0 || !state->interrupt || state->uninterruptible > 0) return;
+  const auto now = Clock::now();
+  if (now - state->last_poll < kPollInterval) return;
+  state->last_poll = now;
+  state->interrupt();
+}
+
+Uninterruptible::Uninterruptible(const Team& team) : team_(team) {
+  if (team_.rank == 0 && team_.state != nullptr) ++team_.state->uninterruptible;
+}
+
+Uninterruptible::~Uninterruptible() {
+  if (team_.rank == 0 && team_.state != nullptr) --team_.state->uninterruptible;
+}
+
+void run_team(int threads, const std::function<void(const Team&)>& body, const Interrupt& interrupt) {
+  TeamState state(interrupt, threads);
+  const auto run = [&](int size) {
+    return run_threads(size, [&](int rank) {
+      const FlushSubnormals flush;
+      try {
+        body(Team{rank, size, &state});
+      } catch (const TeamAborted&) {
+        // The member that failed has left its exception in the state.
+      } catch (...) {
+        state.fail(std::current_exception());
+      }
+    });
+  };
+  if (!run(threads)) run(1);  // results do not depend on the number of threads
+  if (state.error) std::rethrow_exception(state.error);
+}
+
+}  // namespace pynn

@@ -1,0 +1,33 @@
+// Opening a parallel region, and what goes with it: errors, interrupts, fork.
+#pragma once
+
+#include <functional>
+
+#include "team.h"
+
+namespace pynn {
+
+// What rank 0 calls now and then; it throws to end the region. Called on the thread that opened the region.
+using Interrupt = std::function<void()>;
+
+// Runs body(team) on `threads` members; the calling thread is rank 0. An exception in a member ends the region, the
+// others leave at their next barrier or poll, and the first exception is rethrown here.
+// Subnormal numbers are flushed to zero inside: they slow the arithmetic a hundredfold, and every member must agree.
+void run_team(int threads, const std::function<void(const Team&)>& body, const Interrupt& interrupt = {});
+
+// While one of these lives, poll() of this team does not interrupt: a step that has begun to change parameters is finished.
+class Uninterruptible {
+ public:
+  explicit Uninterruptible(const Team& team);
+  ~Uninterruptible();
+  Uninterruptible(const Uninterruptible&) = delete;
+  Uninterruptible& operator=(const Uninterruptible&) = delete;
+
+ private:
+  const Team& team_;
+};
+
+// "OpenMP" or "std::thread".
+const char* thread_backend();
+
+}  // namespace pynn

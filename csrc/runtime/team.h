@@ -1,0 +1,34 @@
+// A team of threads in one parallel region, seen by one of its members.
+//
+// Every kernel is written as what one member does: it takes its share of the work and calls barrier() where the
+// others must have finished. Nothing here is inline: the kernels are compiled once per instruction set, and an inline
+// function shared between those files could be linked from the wrong one.
+#pragma once
+
+#include <stdint.h>
+
+namespace pynn {
+
+struct Range {
+  int64_t begin, end;
+};
+
+struct TeamState;
+
+struct Team {
+  int rank;
+  int size;
+  TeamState* state;  // null in a team of one that nobody can interrupt
+
+  // Returns when every member has called it. Throws if another member failed.
+  void barrier() const;
+
+  // This member's part of 0..n-1: contiguous, cut at multiples of `grain`. How a kernel cuts its work must not change
+  // its results: each output element is computed by one member, in an order that does not depend on the cut.
+  Range share(int64_t n, int64_t grain = 1) const;
+
+  // Looks for Ctrl-C, at most every few milliseconds; for loops that may run long. Throws where the region must end.
+  void poll() const;
+};
+
+}  // namespace pynn

@@ -1,0 +1,91 @@
+#include <pthread.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "threads.h"
+
+namespace pynn {
+namespace {
+
+// Threads that sleep between regions. One region at a time; a caller that finds the pool taken runs alone.
+class Pool {
+ public:
+  ~Pool() {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      stopping_ = true;
+    }
+    start_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
+  }
+
+  bool run(int threads, const std::function<void(int)>& body) {
+    const std::unique_lock<std::mutex> region(region_, std::try_to_lock);
+    if (!region.owns_lock()) return false;
+    std::unique_lock<std::mutex> lock(mutex_);
+    while (static_cast<int>(workers_.size()) < threads - 1) {
+      const int rank = static_cast<int>(workers_.size()) + 1;
+      workers_.emplace_back([this, rank, seen = region_number_] { work(rank, seen); });
+    }
+    body_ = &body;
+    threads_ = threads;
+    running_ = threads - 1;
+    ++region_number_;
+    lock.unlock();
+    start_.notify_all();
+    body(0);
+    lock.lock();
+    finished_.wait(lock, [this] { return running_ == 0; });
+    return true;
+  }
+
+ private:
+  // seen: the number of the last region that this worker has no part in.
+  void work(int rank, long seen) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    for (;;) {
+      start_.wait(lock, [&] { return stopping_ || region_number_ != seen; });
+      if (stopping_) return;
+      seen = region_number_;
+      if (rank >= threads_) continue;
+      lock.unlock();
+      (*body_)(rank);
+      lock.lock();
+      if (--running_ == 0) finished_.notify_one();
+    }
+  }
+
+  std::mutex region_;
+  std::mutex mutex_;  // guards all below
+  std::condition_variable start_, finished_;
+  std::vector<std::thread> workers_;
+  const std::function<void(int)>* body_ = nullptr;
+  int threads_ = 0, running_ = 0;
+  long region_number_ = 0;
+  bool stopping_ = false;
+};
+
+Pool* pool = new Pool;
+
+// In the child of fork() the old pool's threads do not exist: leave it, and start a new one.
+void replace_pool() { pool = new Pool; }
+
+const int registered = pthread_atfork(nullptr, nullptr, replace_pool);
+
+}  // namespace
+
+bool run_threads(int threads, const std::function<void(int)>& body) {
+  static_cast<void>(registered);
+  if (threads == 1) {
+    body(0);
+    return true;
+  }
+  return pool->run(threads, body);
+}
+
+const char* thread_backend() { return "std::thread"; }
+
+}  // namespace pynn

@@ -1,0 +1,44 @@
+"""pynn: small, fast, exact neural networks on a CPU, with the face of Keras 3."""
+
+from . import (
+    activations,
+    callbacks,
+    config,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    ops,
+    optimizers,
+    utils,
+)
+from ._native import core as _native_core
+from .config import show_config
+from .errors import NotBuiltError, NotCompiledError
+from .layers import Input
+from .models import Sequential
+from .utils import set_random_seed
+
+__version__ = _native_core.__version__
+
+__all__ = [
+    "Input",
+    "NotBuiltError",
+    "NotCompiledError",
+    "Sequential",
+    "__version__",
+    "activations",
+    "callbacks",
+    "config",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "ops",
+    "optimizers",
+    "set_random_seed",
+    "show_config",
+    "utils",
+]

@@ -1,0 +1,290 @@
+"""The checks and conversions of what users hand in; past this file everything is taken on trust.
+
+A ValueError is a bad value or shape, a TypeError a bad kind of thing. Messages name the argument, what was expected,
+what came, and where it helps what to do.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from . import _threads
+from ._native import core
+
+Array = NDArray[Any]
+
+# ---- numbers ---------------------------------------------------------------------------------------------------------
+
+
+def number(value: object, name: str, interval: str) -> float:
+    """`value` as a float of `interval`, such as "[0, 1)" or "(0, inf)". Infinity itself and NaN are never in it."""
+    if not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number in {interval}, but got {value!r} of type {type(value).__name__}.")
+    low, high = map(float, interval[1:-1].split(","))
+    x = float(value)
+    above = x >= low if interval[0] == "[" else x > low
+    below = x <= high if interval[-1] == "]" else x < high
+    if isinstance(value, bool) or not (math.isfinite(x) and above and below):
+        raise ValueError(f"{name} must be a number in {interval}, but got {value!r}.")
+    return x
+
+
+def optional_number(value: object, name: str, interval: str) -> float | None:
+    """As `number`, but None stays None."""
+    return None if value is None else number(value, name, interval)
+
+
+def finite(value: object, name: str) -> float:
+    """`value` as a float that is neither NaN nor infinite."""
+    return number(value, name, "(-inf, inf)")
+
+
+def unit_interval(value: object, name: str) -> float:
+    """`value` as a float of [0, 1), such as a share of the data."""
+    return number(value, name, "[0, 1)")
+
+
+def positive_int(value: object, name: str, at_most: int | None = None) -> int:
+    """`value` as an int >= 1 (NumPy's integers too; no bool)."""
+    return _whole_number(value, name, 1, at_most)
+
+
+def non_negative_int(value: object, name: str, at_most: int | None = None) -> int:
+    """`value` as an int >= 0 (NumPy's integers too; no bool)."""
+    return _whole_number(value, name, 0, at_most)
+
+
+def _whole_number(value: object, name: str, at_least: int, at_most: int | None) -> int:
+    limits = f"of at least {at_least}" if at_most is None else f"from {at_least} to {at_most}"
+    if not isinstance(value, numbers.Real):
+        kind = type(value).__name__
+        raise TypeError(f"{name} must be a whole number {limits}, but got {value!r} of type {kind}.")
+    n = int(value) if isinstance(value, numbers.Integral) and not isinstance(value, bool) else -1
+    if n < at_least or (at_most is not None and n > at_most):
+        raise ValueError(f"{name} must be a whole number {limits}, but got {value!r}.")
+    return n
+
+
+def boolean(value: object, name: str) -> bool:
+    """`value` as a bool (NumPy's too)."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, but got {value!r} of type {type(value).__name__}.")
+    return bool(value)
+
+
+def shape(value: object, name: str) -> tuple[int, ...]:
+    """`value` as the shape of one sample: a tuple of ints >= 1. A single int stands for one axis."""
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        value = (value,)
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise TypeError(f"{name} must be a tuple of whole numbers, but got {value!r} of type {type(value).__name__}.")
+    if None in value:
+        raise ValueError(f"{name} must have a known size on every axis, without the batch axis, but got {value!r}.")
+    return tuple(positive_int(size, f"every size of {name}") for size in value)
+
+
+def float_dtype(value: DTypeLike, name: str) -> str:
+    """`value` as "float32" or "float64"."""
+    try:
+        found = str(np.dtype(value).name) if value is not None else "None"
+    except TypeError:
+        found = repr(value)
+    if found not in ("float32", "float64"):
+        raise ValueError(f'{name} must be "float32" or "float64", but got {found}.')
+    return found
+
+
+# ---- arrays ----------------------------------------------------------------------------------------------------------
+
+
+def as_array(x: ArrayLike, name: str, dtype: DTypeLike) -> Array:
+    """Return `x` as a C-contiguous, aligned array of `dtype` in the machine's byte order; a copy only where it must be.
+
+    Takes arrays of bool, integers and floats in any byte order, stride and alignment, nested lists, and what has
+    ``__array__`` (pandas, for instance).
+
+    Raises:
+        TypeError: objects, text, dates, records, and masked arrays.
+        ValueError: ragged lists, complex numbers, sparse matrices, numbers too large for `dtype`.
+    """
+    return _convert(as_numbers(x, name), name, np.dtype(dtype))
+
+
+def as_samples(x: ArrayLike, name: str, dtype: DTypeLike, shape: tuple[int, ...], check_finite: bool = True) -> Array:
+    """Return `x` as an array (samples, *shape) of `dtype`, or of uint8 if it is that already.
+
+    With one number a sample, ``shape == (1,)``, an `x` of shape (samples,) is taken too.
+
+    Raises:
+        TypeError, ValueError: as `as_array`; another shape; NaN or infinity, with the place of the first.
+    """
+    given = as_numbers(x, name)
+    if shape == (1,) and given.ndim == 1:
+        given = given[:, None]
+    if given.ndim == 0 or given.shape[1:] != shape:
+        one = f" A single sample needs an axis in front: {name}[None]." if given.shape == shape else ""
+        raise ValueError(f"{name} must have the shape {_batch_of(shape)}, but has {given.shape}.{one}")
+    if given.dtype == np.uint8:
+        return np.require(given, np.uint8, ["C", "A"])
+    out = _convert(given, name, np.dtype(dtype))
+    if check_finite:
+        _check_finite(out, name)
+    return out
+
+
+def as_targets(y: ArrayLike, name: str, dtype: DTypeLike, shape: tuple[int, ...], labels_hint: str = "") -> Array:
+    """Return `y` as an array (samples, *shape) of `dtype`. Where the last axis of `shape` is 1, `y` may lack it.
+
+    `labels_hint` is added to the message where `y` has the shape of class labels.
+
+    Raises:
+        TypeError, ValueError: as `as_array`; another shape; NaN or infinity.
+    """
+    given = as_numbers(y, name)
+    if given.ndim >= 1 and (*given.shape[1:], 1) == shape:
+        given = given[..., None]
+    if given.ndim == 0 or given.shape[1:] != shape:
+        like_labels = given.shape[1:] in (shape[:-1], (*shape[:-1], 1))
+        hint = f" {labels_hint}" if labels_hint and like_labels else ""
+        raise ValueError(f"{name} must have the shape {_batch_of(shape)} of the output, but has {given.shape}.{hint}")
+    out = _convert(given, name, np.dtype(dtype))
+    _check_finite(out, name)
+    return out
+
+
+def as_class_labels(y: ArrayLike, name: str, rows_shape: tuple[int, ...], classes: int) -> NDArray[np.int32]:
+    """Return `y` as contiguous int32 labels (samples, *rows_shape), each in [0, classes).
+
+    Takes bools, integers and floats with whole values, also with a last axis of size 1 more.
+
+    Raises:
+        TypeError, ValueError: as `as_array`; another shape; a label out of range or not whole, with its row.
+    """
+    given = as_numbers(y, name)
+    if given.ndim >= 1 and given.shape[1:] == (*rows_shape, 1):
+        given = given[..., 0]
+    if given.ndim == 0 or given.shape[1:] != rows_shape:
+        one_hot = given.ndim >= 1 and given.shape[1:] == (*rows_shape, classes)
+        hint = " One-hot rows belong to the categorical losses and metrics, without 'sparse'." if one_hot else ""
+        raise ValueError(
+            f"{name} must be class labels of the shape {_batch_of(rows_shape)}, but has {given.shape}.{hint}"
+        )
+    return class_labels(given, name, classes)
+
+
+def class_labels(y: ArrayLike, name: str, classes: int) -> NDArray[np.int32]:
+    """Return `y`, of any shape, as contiguous int32 labels, each in [0, classes)."""
+    given = as_numbers(y, name)
+    check_labels(given, name, classes)
+    labels = given.astype(np.int32, order="C")
+    if given.dtype.kind == "f" and (labels != given).any():
+        row, value = _first(labels != given, given)
+        raise ValueError(f"Label must be a whole number, but found {value} at row {row} of {name}.")
+    return labels
+
+
+def check_labels(labels: Array, name: str, classes: int) -> None:
+    """Raise ValueError unless every label is in [0, classes)."""
+    inside = (labels >= 0) & (labels < classes)
+    if not inside.all():
+        row, value = _first(~inside, labels)
+        raise ValueError(f"Label must be in [0, {classes}), but found {value} at row {row} of {name}.")
+
+
+def check_within(y: Array, name: str, low: float, high: float, who: str) -> None:
+    """Raise ValueError if an element of `y` is outside [low, high], which `who` asks for."""
+    outside = (y < low) | (y > high)
+    if outside.any():
+        row, value = _first(outside, y)
+        raise ValueError(f"{who} takes values of {name} in [{low:g}, {high:g}], but found {value} at row {row}.")
+
+
+def same_length(**arrays: Array) -> int:
+    """The number of samples that all of the named arrays have, else ValueError."""
+    lengths = {name: len(array) for name, array in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        counts = ", ".join(f"{name} has {n}" for name, n in lengths.items())
+        raise ValueError(f"{' and '.join(lengths)} must have the same number of samples, but {counts}.")
+    return next(iter(lengths.values()))
+
+
+def float_dtype_of(x: ArrayLike, default: str) -> str:
+    """The number type in which to compute with `x`: float64 for an array of it, else `default`."""
+    return "float64" if isinstance(x, np.ndarray) and x.dtype == np.float64 else default
+
+
+def check_plain_array(x: object, name: str) -> None:
+    """Raise TypeError unless `x` is a NumPy array without a mask."""
+    if not isinstance(x, np.ndarray):
+        raise TypeError(f"{name} must be a NumPy array, but got {type(x).__name__}.")
+    _check_unmasked(x, name)
+
+
+def _check_unmasked(x: object, name: str) -> None:
+    # Nobody can have made a masked array without this import, which is too slow to do here.
+    masked = getattr(sys.modules.get("numpy.ma"), "MaskedArray", None)
+    if masked is not None and isinstance(x, masked):
+        raise TypeError(f"{name} is a masked array, whose mask would be lost. Fill it first: {name}.filled(0).")
+
+
+def as_numbers(x: ArrayLike, name: str) -> Array:
+    """`x` as an array of bool, integers or floats, of whatever layout; what of `as_array` does not need a type."""
+    _check_unmasked(x, name)
+    if hasattr(x, "toarray") and hasattr(x, "nnz"):
+        raise ValueError(f"{name} is a sparse matrix. Make it dense first: {name}.toarray().")
+    try:
+        array = np.asarray(x)
+    except ValueError as error:
+        if "inhomogeneous" not in str(error):
+            raise
+        raise ValueError(f"{name} is ragged: its rows differ in length. Pad them to one length first.") from None
+    kind = array.dtype.kind
+    if kind == "c":
+        raise ValueError(f"{name} must hold real numbers, but has the type {array.dtype}. Take .real or .imag of it.")
+    if kind not in "biuf":
+        what = f"an array of type {array.dtype}" if isinstance(x, np.ndarray) else f"{type(x).__name__} ({array.dtype})"
+        raise TypeError(f"{name} must be an array of numbers, but got {what}. Convert it to numbers first.")
+    return array
+
+
+def _convert(array: Array, name: str, dtype: np.dtype[Any]) -> Array:
+    with np.errstate(over="ignore"):  # told below, as an error
+        out: Array = np.require(array, dtype, ["C", "A"])
+    narrowed = array.dtype.kind == "f" and array.dtype.itemsize > dtype.itemsize
+    if narrowed and _first_non_finite(out) >= 0:
+        overflow = np.isinf(out) & ~np.isinf(array)
+        if overflow.any():
+            row, value = _first(overflow, array)
+            raise ValueError(f"{name} holds {value} at row {row}, too large for {dtype}. Scale it down or use float64.")
+    return out
+
+
+def _check_finite(x: Array, name: str) -> None:
+    index = _first_non_finite(x)
+    if index >= 0:
+        place = tuple(map(int, np.unravel_index(index, x.shape)))
+        value = x[place]
+        at = ", ".join(map(str, place))
+        raise ValueError(f"{name} must be finite, but {name}[{at}], in row {place[0]}, is {value}.")
+
+
+def _first_non_finite(x: Array) -> int:
+    return core.first_non_finite(x, _threads.get_num_threads()) if x.size else -1
+
+
+def _first(where: Array, values: Array) -> tuple[int, Any]:
+    """Row and value of the first place where `where` holds."""
+    place = np.unravel_index(int(np.argmax(where)), where.shape)
+    return (int(place[0]) if place else 0), values[place]
+
+
+def _batch_of(shape: tuple[int, ...]) -> str:
+    """(3, 4) -> "(samples, 3, 4)"."""
+    return f"({', '.join(['samples', *map(str, shape)])}{',' if not shape else ''})"

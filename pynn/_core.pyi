@@ -1,0 +1,143 @@
+"""The native engine. Private: arrays are checked in Python before they come here."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+# The array types that cross the border, the same as in csrc/bindings/arrays.h. None is ever converted:
+# another dtype, memory order or a read-only output is an error.
+Real: TypeAlias = NDArray[np.float32] | NDArray[np.float64]  # C-contiguous, of the network's dtype
+Samples: TypeAlias = Real | NDArray[np.uint8]  # rows of inputs; bytes are converted where they are gathered
+Targets: TypeAlias = Real | NDArray[np.int32]  # values of the network's dtype, or class labels
+Float64: TypeAlias = NDArray[np.float64]
+
+__version__: str
+
+# ---- the machine -----------------------------------------------------------------------------------------------------
+def blas_name() -> str: ...
+def instruction_set() -> str: ...
+def thread_backend() -> str: ...
+def raise_in_team(rank: int, threads: int) -> None:
+    """Raise RuntimeError in one member of a team: what the tests of error handling call."""
+
+# ---- random numbers --------------------------------------------------------------------------------------------------
+def random_uniform(out: Float64, seed: int, stream: int) -> None:
+    """Fill with uniform numbers of [0, 1): element i depends on (seed, stream, i) only (Philox 4x32-10)."""
+
+def permutation(out: NDArray[np.int64], seed: int, stream: int) -> None:
+    """Fill with a permutation of 0..n-1, a function of (seed, stream, n): the order in which `train` visits rows."""
+
+# ---- kernels ---------------------------------------------------------------------------------------------------------
+def gemm(c: Real, a: Real, b: Real, transpose_a: bool, transpose_b: bool, accumulate: bool, threads: int) -> None: ...
+def dense_forward(y: Real, x: Real, kernel: Real, bias: Real | None, threads: int) -> None: ...
+def dense_backward(
+    dx: Real | None, dkernel: Real | None, dbias: Real | None, dy: Real, x: Real, kernel: Real, threads: int
+) -> None: ...
+def activation_forward(y: Real, x: Real, name: str, a: float, b: float, c: float, threads: int) -> None: ...
+def activation_backward(
+    dx: Real, dy: Real, x: Real, y: Real, name: str, a: float, b: float, c: float, threads: int
+) -> None: ...
+def softmax_forward(y: Real, x: Real, outer: int, axis: int, inner: int, log: bool, threads: int) -> None:
+    """Softmax (or its logarithm) over the middle axis of (outer, axis, inner)."""
+
+def softmax_backward(
+    dx: Real, dy: Real, y: Real, outer: int, axis: int, inner: int, log: bool, threads: int
+) -> None: ...
+def rescaling_forward(y: Real, x: Real, scale: Real, offset: Real, threads: int) -> None:
+    """y = x * scale + offset; scale and offset have 1 or n elements, repeated along the last axis of size n."""
+
+def loss_forward(values: Float64, y_pred: Real, y_true: Targets, name: str, a: float, threads: int) -> None:
+    """One loss value a row; a row has y_pred.size / values.size elements. a: the loss's setting (losses.py)."""
+
+def loss_backward(
+    dy_pred: Real, y_pred: Real, y_true: Targets, name: str, a: float, scale: float, threads: int
+) -> None:
+    """d(scale * sum of the rows' losses) / d y_pred."""
+
+def metric_forward(values: Float64, y_pred: Real, y_true: Targets, name: str, a: float, threads: int) -> None: ...
+def optimizer_update(
+    name: str, settings: dict[str, float], w: Real, g: Real, slots: Sequence[Real], iteration: int, threads: int
+) -> None:
+    """One step on one flat buffer, in place. iteration counts from 1."""
+
+def first_non_finite(x: Real, threads: int) -> int:
+    """Index of the first NaN or infinity, or -1."""
+
+# ---- the network -----------------------------------------------------------------------------------------------------
+class Network:
+    """Ops over one parameter buffer, one gradient buffer and a planned workspace. Tensors are numbered; 0 is the input.
+
+    Every size is per sample. `train`, `evaluate` and `predict` release the GIL; a second caller that would disturb
+    the first gets RuntimeError.
+    """
+
+    def __init__(self, dtype: str, input_size: int) -> None: ...
+    @property
+    def dtype(self) -> str: ...
+    # -- building: each add_* of an op returns the number of the tensor it writes
+    def add_parameter(self, size: int) -> int: ...
+    def add_dense(self, x: int, kernel: int, bias: int, inputs: int, units: int) -> int:
+        """kernel and bias are parameter numbers, bias -1 for none. The last axis of x has `inputs` elements."""
+
+    def add_activation(self, x: int, name: str, a: float, b: float, c: float) -> int: ...
+    def add_softmax(self, x: int, outer: int, axis: int, inner: int, log: bool) -> int: ...
+    def add_rescaling(self, x: int, scale: Sequence[float], offset: Sequence[float]) -> int: ...
+    def build(self, output: int) -> None: ...
+    # -- parameters: writable views, one-dimensional
+    def parameter(self, number: int) -> Real: ...
+    def gradient(self, number: int) -> Real: ...
+    def slot(self, slot: int, number: int) -> Real: ...
+    @property
+    def slots(self) -> int: ...
+    # -- training
+    def set_trainable(self, trainable: Sequence[bool]) -> None:
+        """One flag a parameter."""
+
+    def set_loss(self, name: str, tensor: int, columns: int, a: float, mean: bool) -> None:
+        """tensor: what the loss is computed from (the logits, where it is fused with the last activation).
+        columns: the size of a row; the sample has size / columns rows. mean: divide by the number of rows."""
+
+    def set_metrics(self, metrics: Sequence[tuple[str, int, float]]) -> None:
+        """(name, columns, a) of each; computed from the output."""
+
+    def set_optimizer(self, name: str, settings: dict[str, float]) -> None:
+        """Zero the slots (or fill them as the optimizer says) and the iteration count."""
+
+    learning_rate: float  # may be written while another thread trains: it holds from the next step on
+    iterations: int
+    @property
+    def steps_done(self) -> int:
+        """How many steps the last `train` finished, also where it ended in an exception."""
+
+    def train(
+        self,
+        totals: Float64,
+        x: Samples,
+        y: Targets,
+        batch_size: int,
+        shuffle: bool,
+        seed: int,
+        epoch: int,
+        first_step: int,
+        steps: int,
+        threads: int,
+    ) -> bool:
+        """Run `steps` steps from step `first_step` of epoch `epoch` on; False if the loss stopped being finite.
+
+        totals (epochs touched, 1 + metrics): a row an epoch: the sum over its steps of batch loss * batch size, and the
+        sums of each metric's row values; added to what is there. A step whose loss is not finite is counted in totals
+        but changes no parameter, and ends the run. Epoch e visits the rows in the order permutation(seed, e).
+        """
+
+    def evaluate(self, totals: Float64, x: Samples, y: Targets, threads: int) -> None:
+        """totals (1 + metrics): the sums of the rows' losses and of each metric's row values."""
+
+    def predict(self, out: Real, x: Samples, threads: int) -> None: ...
+    def busy(self) -> bool: ...
+
+def slot_names(optimizer: str, settings: dict[str, float]) -> list[str]: ...
+def loss_names() -> list[str]: ...
+def metric_names() -> list[str]: ...
+def activation_names() -> list[str]: ...

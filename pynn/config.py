@@ -1,0 +1,101 @@
+"""Settings of the process: number type, threads, and what the engine was built with."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Literal, overload
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from . import _checks, _threads
+from ._native import core
+
+_floatx = "float32"
+_epsilon = 1e-7
+
+
+def floatx() -> str:
+    """The number type of layers without a ``dtype``: ``"float32"`` (the default) or ``"float64"``."""
+    return _floatx
+
+
+def set_floatx(value: DTypeLike) -> None:
+    """Set the number type of layers made from now on.
+
+    Args:
+        value: ``"float32"`` or ``"float64"``.
+
+    Raises:
+        ValueError: another type.
+    """
+    global _floatx
+    _floatx = _checks.float_dtype(value, "floatx")
+
+
+def resolve_dtype(dtype: DTypeLike | None) -> str:
+    """`dtype` as ``"float32"`` or ``"float64"``, and `floatx` for None; ValueError for another type."""
+    return _floatx if dtype is None else _checks.float_dtype(dtype, "dtype")
+
+
+def epsilon() -> float:
+    """A small number to keep divisions and logarithms finite, 1e-7: for code of your own.
+
+    The built-in losses always use 1e-7.
+    """
+    return _epsilon
+
+
+def set_epsilon(value: float) -> None:
+    """Set what `epsilon` returns, a number above 0."""
+    global _epsilon
+    _epsilon = _checks.number(value, "epsilon", "(0, inf)")
+
+
+def get_num_threads() -> int:
+    """The number of threads the engine uses.
+
+    Unless `set_num_threads` said otherwise: ``PYNN_NUM_THREADS``, else the first number of ``OMP_NUM_THREADS``, else
+    the processors that affinity and control groups (containers) grant the process. Results do not depend on it.
+
+    Raises:
+        ValueError: ``PYNN_NUM_THREADS`` is no number of threads.
+    """
+    return _threads.get_num_threads()
+
+
+def set_num_threads(n: int) -> None:
+    """Set the number of threads of the calls into the engine from now on, 1 to 1024."""
+    _threads.set_num_threads(_checks.positive_int(n, "n", at_most=_threads.MAX_THREADS))
+
+
+@overload
+def show_config(mode: Literal["stdout"] = "stdout") -> None: ...
+@overload
+def show_config(mode: Literal["dicts"]) -> dict[str, Any]: ...
+def show_config(mode: str = "stdout") -> dict[str, Any] | None:
+    """Print, or with ``mode="dicts"`` return: versions, BLAS, instruction set, threads and number type.
+
+    Args:
+        mode: ``"stdout"`` (the default) or ``"dicts"``, as for ``numpy.show_config``.
+
+    Raises:
+        ValueError: another mode.
+    """
+    table = {
+        "version": core.__version__,
+        "python": sys.version.split()[0],
+        "numpy": np.__version__,
+        "blas": core.blas_name(),
+        "instruction_set": core.instruction_set(),
+        "threads": get_num_threads(),
+        "thread_backend": core.thread_backend(),
+        "floatx": floatx(),
+    }
+    if mode == "dicts":
+        return table
+    if mode != "stdout":
+        raise ValueError(f'mode must be "stdout" or "dicts", but got {mode!r}.')
+    for name, value in table.items():
+        print(f"{name:16} {value}")
+    return None

@@ -1,0 +1,9 @@
+"""The exceptions of pynn's own; everything else is a ValueError or a TypeError."""
+
+
+class NotBuiltError(RuntimeError):
+    """Something was asked of a layer or model whose input shape is not known yet, such as its weights."""
+
+
+class NotCompiledError(RuntimeError):
+    """A model was asked to train or evaluate before ``compile`` told it the loss and the optimizer."""

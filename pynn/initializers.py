@@ -1,0 +1,397 @@
+"""Initial values of weights.
+
+Random ones come from the counter-based generator: with a ``seed`` of its own an initializer gives the same values at
+every call, as in Keras 3; without one, new values at each call, which ``pynn.set_random_seed`` makes repeatable.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from . import _checks, _identifiers, _random, config
+from ._names import to_snake_case
+
+Array = NDArray[Any]
+
+
+class Initializer:
+    """Base: ``initializer(shape, dtype)`` returns an array. A subclass computes it in `_values`, in float64."""
+
+    def __call__(self, shape: int | tuple[int, ...], dtype: DTypeLike | None = None) -> Array:
+        """Return new values.
+
+        Args:
+            shape: Shape of the array.
+            dtype: ``"float32"`` or ``"float64"``. Default: ``config.floatx()``.
+        """
+        return self._values(_checks.shape(shape, "shape")).astype(config.resolve_dtype(dtype))
+
+    def _values(self, shape: tuple[int, ...]) -> Array:
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal initializer."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Initializer:
+        """The initializer of these arguments."""
+        return cls(**config)
+
+
+# ---- constants -------------------------------------------------------------------------------------------------------
+
+
+class Zeros(Initializer):
+    """All 0."""
+
+    def _values(self, shape: tuple[int, ...]) -> Array:
+        return np.zeros(shape)
+
+
+class Ones(Initializer):
+    """All 1."""
+
+    def _values(self, shape: tuple[int, ...]) -> Array:
+        return np.ones(shape)
+
+
+class Constant(Initializer):
+    """The given value or values.
+
+    Args:
+        value: A number, or an array that broadcasts to the shape asked for. Default ``0.0``.
+    """
+
+    def __init__(self, value: ArrayLike = 0.0) -> None:
+        self.value = _checks.as_array(value, "value", "float64").copy()
+
+    def _values(self, shape: tuple[int, ...]) -> Array:
+        try:
+            return np.broadcast_to(self.value, shape)
+        except ValueError:
+            raise ValueError(
+                f"Constant holds values of shape {self.value.shape}, which do not fit the shape {shape}."
+            ) from None
+
+    def get_config(self) -> dict[str, Any]:
+        return {"value": self.value.tolist()}
+
+
+class Identity(Initializer):
+    """`gain` on the diagonal of a matrix and 0 elsewhere.
+
+    Args:
+        gain: Default ``1.0``.
+    """
+
+    def __init__(self, gain: float = 1.0) -> None:
+        self.gain = _checks.finite(gain, "gain")
+
+    def _values(self, shape: tuple[int, ...]) -> Array:
+        if len(shape) != 2:
+            raise ValueError(f"Identity makes matrices, but was asked for the shape {shape}.")
+        return self.gain * np.eye(*shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"gain": self.gain}
+
+
+# ---- random numbers --------------------------------------------------------------------------------------------------
+
+
+class RandomInitializer(Initializer):
+    """Base of the random ones: it keeps the seed."""
+
+    def __init__(self, seed: int | None) -> None:
+        self.seed = None if seed is None else _checks.non_negative_int(seed, "seed", at_most=2**64 - 1)
+
+    def _key(self) -> tuple[int, int]:
+        """Seed and stream of the next draw."""
+        return _random.next_seed() if self.seed is None else (self.seed, 0)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"seed": self.seed}
+
+
+class RandomUniform(RandomInitializer):
+    """Uniform numbers of [minval, maxval).
+
+    Args:
+        minval: Default ``-0.05``.
+        maxval: Default ``0.05``.
+        seed: Default ``None``: from the global seed.
+    """
+
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.minval = _checks.finite(minval, "minval")
+        self.maxval = _checks.finite(maxval, "maxval")
+        if self.minval > self.maxval:
+            raise ValueError(f"minval must not exceed maxval, but got minval={minval}, maxval={maxval}.")
+
+    def _values(self, shape: tuple[int, ...]) -> Array:
+        return self.minval + (self.maxval - self.minval) * _random.uniform(shape, *self._key())
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "minval": self.minval, "maxval": self.maxval}
+
+
+class RandomNormal(RandomInitializer):
+    """Normal numbers of the given mean and standard deviation.
+
+    Args:
+        mean: Default ``0.0``.
+        stddev: Standard deviation, at least 0. Default ``0.05``.
+        seed: Default ``None``: from the global seed.
+    """
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.mean = _checks.finite(mean, "mean")
+        self.stddev = _checks.number(stddev, "stddev", "[0, inf)")
+
+    def _values(self, shape: tuple[int, ...]) -> Array:
+        return self.mean + self.stddev * _random.normal(shape, *self._key())
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "mean": self.mean, "stddev": self.stddev}
+
+
+class TruncatedNormal(RandomNormal):
+    """Normal numbers, those further than ``2 * stddev`` from the mean drawn again.
+
+    Args:
+        mean: Default ``0.0``.
+        stddev: Standard deviation before the truncation, at least 0. Default ``0.05``.
+        seed: Default ``None``: from the global seed.
+    """
+
+    def _values(self, shape: tuple[int, ...]) -> Array:
+        return self.mean + self.stddev * _random.truncated_normal(shape, *self._key())
+
+
+class VarianceScaling(RandomInitializer):
+    """Random numbers whose variance ``scale / n`` follows from the shape (He et al., 2015).
+
+    ``n`` is the fan-in (inputs of a unit), the fan-out (units an input reaches) or the mean of both. A matrix is
+    (fan-in, fan-out); a convolution's kernel ends in (input channels, output channels), each times the kernel's area.
+
+    Args:
+        scale: Above 0. Default ``1.0``.
+        mode: ``"fan_in"`` (the default), ``"fan_out"`` or ``"fan_avg"``.
+        distribution: ``"truncated_normal"`` (the default; also ``"normal"``), its standard deviation corrected for
+            the truncation; ``"untruncated_normal"``; or ``"uniform"``: within ``sqrt(3 * scale / n)``.
+        seed: Default ``None``: from the global seed.
+    """
+
+    # Standard deviation of a standard normal variable truncated to [-2, 2].
+    _TRUNCATED_STDDEV = 0.87962566103423978
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(seed)
+        self.scale = _checks.number(scale, "scale", "(0, inf)")
+        self.mode = _choice(mode, "mode", ("fan_in", "fan_out", "fan_avg"))
+        self.distribution = _choice(
+            "truncated_normal" if distribution == "normal" else distribution,
+            "distribution",
+            ("truncated_normal", "untruncated_normal", "uniform"),
+        )
+
+    def _values(self, shape: tuple[int, ...]) -> Array:
+        fan_in, fan_out = compute_fans(shape)
+        n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2.0}[self.mode]
+        variance = self.scale / max(1.0, n)
+        if self.distribution == "uniform":
+            return math.sqrt(3.0 * variance) * (2.0 * _random.uniform(shape, *self._key()) - 1.0)
+        if self.distribution == "untruncated_normal":
+            return math.sqrt(variance) * _random.normal(shape, *self._key())
+        return math.sqrt(variance) / self._TRUNCATED_STDDEV * _random.truncated_normal(shape, *self._key())
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "scale": self.scale, "mode": self.mode, "distribution": self.distribution}
+
+
+class _Scaled(VarianceScaling):
+    """A variance scaling with fixed settings: a subclass names them."""
+
+    _SETTINGS: tuple[float, str, str]
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(*self._SETTINGS, seed=seed)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"seed": self.seed}
+
+
+class GlorotUniform(_Scaled):
+    """Uniform within ``sqrt(6 / (fan_in + fan_out))`` (Glorot and Bengio, 2010).
+
+    Args:
+        seed: Default ``None``: from the global seed.
+    """
+
+    _SETTINGS = (1.0, "fan_avg", "uniform")
+
+
+class GlorotNormal(_Scaled):
+    """Truncated normal of variance ``2 / (fan_in + fan_out)`` (Glorot and Bengio, 2010).
+
+    Args:
+        seed: Default ``None``: from the global seed.
+    """
+
+    _SETTINGS = (1.0, "fan_avg", "truncated_normal")
+
+
+class HeUniform(_Scaled):
+    """Uniform within ``sqrt(6 / fan_in)`` (He et al., 2015).
+
+    Args:
+        seed: Default ``None``: from the global seed.
+    """
+
+    _SETTINGS = (2.0, "fan_in", "uniform")
+
+
+class HeNormal(_Scaled):
+    """Truncated normal of variance ``2 / fan_in`` (He et al., 2015).
+
+    Args:
+        seed: Default ``None``: from the global seed.
+    """
+
+    _SETTINGS = (2.0, "fan_in", "truncated_normal")
+
+
+class LecunUniform(_Scaled):
+    """Uniform within ``sqrt(3 / fan_in)`` (LeCun et al., 1998).
+
+    Args:
+        seed: Default ``None``: from the global seed.
+    """
+
+    _SETTINGS = (1.0, "fan_in", "uniform")
+
+
+class LecunNormal(_Scaled):
+    """Truncated normal of variance ``1 / fan_in`` (LeCun et al., 1998).
+
+    Args:
+        seed: Default ``None``: from the global seed.
+    """
+
+    _SETTINGS = (1.0, "fan_in", "truncated_normal")
+
+
+class Orthogonal(RandomInitializer):
+    """`gain` times a random matrix with orthonormal rows or columns, whichever are fewer (Saxe et al., 2014).
+
+    All axes but the last are taken together as the rows.
+
+    Args:
+        gain: Default ``1.0``.
+        seed: Default ``None``: from the global seed.
+    """
+
+    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.gain = _checks.finite(gain, "gain")
+
+    def _values(self, shape: tuple[int, ...]) -> Array:
+        if len(shape) < 2:
+            raise ValueError(f"Orthogonal needs a shape of at least 2 axes, but was asked for {shape}.")
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        q, r = np.linalg.qr(_random.normal((max(rows, columns), min(rows, columns)), *self._key()))
+        # With a positive diagonal of r the factorisation is unique, and q uniform among the orthogonal matrices.
+        q *= np.where(np.diag(r) < 0.0, -1.0, 1.0)
+        matrix = q if rows >= columns else q.T
+        return self.gain * matrix.reshape(shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "gain": self.gain}
+
+
+def compute_fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    """(fan-in, fan-out) of weights of `shape`: see `VarianceScaling`."""
+    if len(shape) < 2:
+        size = math.prod(shape)
+        return size, size
+    area = math.prod(shape[:-2])
+    return shape[-2] * area, shape[-1] * area
+
+
+def _choice(value: str, name: str, known: tuple[str, ...]) -> str:
+    if value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, but got {value!r}.")
+    return value
+
+
+# Keras has each class under a second name.
+zeros = Zeros
+ones = Ones
+constant = Constant
+identity = Identity
+random_uniform = RandomUniform
+random_normal = RandomNormal
+truncated_normal = TruncatedNormal
+variance_scaling = VarianceScaling
+glorot_uniform = GlorotUniform
+glorot_normal = GlorotNormal
+he_uniform = HeUniform
+he_normal = HeNormal
+lecun_uniform = LecunUniform
+lecun_normal = LecunNormal
+orthogonal = Orthogonal
+
+_CLASSES: tuple[type[Initializer], ...] = (
+    Zeros,
+    Ones,
+    Constant,
+    Identity,
+    RandomUniform,
+    RandomNormal,
+    TruncatedNormal,
+    VarianceScaling,
+    GlorotUniform,
+    GlorotNormal,
+    HeUniform,
+    HeNormal,
+    LecunUniform,
+    LecunNormal,
+    Orthogonal,
+)
+_TABLE: dict[str, type[Initializer]] = {
+    **{cls.__name__: cls for cls in _CLASSES},
+    **{to_snake_case(cls.__name__): cls for cls in _CLASSES},
+    "zero": Zeros,
+    "one": Ones,
+    "normal": RandomNormal,
+    "uniform": RandomUniform,
+}
+
+
+def get(identifier: object) -> Initializer:
+    """Return the initializer meant by a name (``"he_normal"``, ``"HeNormal"``), class, instance, config or array.
+
+    Raises:
+        ValueError: an unknown name. TypeError: an identifier of another kind.
+    """
+    if isinstance(identifier, np.ndarray):
+        return Constant(identifier)
+    return _identifiers.resolve(identifier, Initializer, _TABLE, "initializer")
+
+
+def serialize(initializer: Initializer) -> dict[str, Any]:
+    """The configuration that `get` reads."""
+    return _identifiers.serialize(initializer)

@@ -1,0 +1,61 @@
+"""The layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import _identifiers
+from .activations import ELU, LeakyReLU, ReLU, Softmax
+from .base import Layer, Lowering, Weight, WeightSpec
+from .core import Activation, Dense, Input, InputLayer
+from .preprocessing import Rescaling
+from .reshaping import Flatten, Reshape
+
+__all__ = [
+    "ELU",
+    "Activation",
+    "Dense",
+    "Flatten",
+    "Input",
+    "InputLayer",
+    "Layer",
+    "LeakyReLU",
+    "Lowering",
+    "ReLU",
+    "Rescaling",
+    "Reshape",
+    "Softmax",
+    "Weight",
+    "WeightSpec",
+    "deserialize",
+    "serialize",
+]
+
+_CLASSES: tuple[type[Layer], ...] = (
+    InputLayer,
+    Dense,
+    Activation,
+    ReLU,
+    LeakyReLU,
+    ELU,
+    Softmax,
+    Flatten,
+    Reshape,
+    Rescaling,
+)
+_TABLE = {cls.__name__: cls for cls in _CLASSES}
+
+
+def serialize(layer: Layer) -> dict[str, Any]:
+    """The configuration ``{"class_name": ..., "config": ...}`` that `deserialize` reads."""
+    return _identifiers.serialize(layer)
+
+
+def deserialize(config: dict[str, Any]) -> Layer:
+    """The layer of a configuration that `serialize` made; it has no weights yet.
+
+    Raises:
+        ValueError: no such layer, or another form of configuration. TypeError: arguments the layer does not have.
+    """
+    name, settings = _identifiers.split_config(config, "layer")
+    return _identifiers.look_up(name, _TABLE, "layer").from_config(settings)

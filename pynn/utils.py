@@ -1,0 +1,52 @@
+"""Small helpers that Keras keeps under the same names."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _checks, _random
+
+
+def set_random_seed(seed: int) -> None:
+    """Seed all random numbers: pynn's initial values and shuffling, Python's ``random`` and ``numpy.random``.
+
+    What is made or trained afterwards in the same order comes out the same, bit for bit, for any number of threads.
+
+    Args:
+        seed: 0 to 2**32 - 1.
+
+    Raises:
+        ValueError, TypeError: another seed.
+    """
+    import random  # slow to import, and rarely needed
+
+    seed = _checks.non_negative_int(seed, "seed", at_most=2**32 - 1)
+    _random.set_random_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed)
+
+
+def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[np.float64]:
+    """One-hot rows of class labels: what ``categorical_crossentropy`` takes.
+
+    Shapes: `x` ``(...)`` or ``(..., 1)``, result ``(..., num_classes)``.
+
+    Args:
+        x: Class labels, whole numbers from 0 on.
+        num_classes: Number of classes. Default: the largest label plus one.
+
+    Raises:
+        ValueError: labels that are negative, fractional, or not below `num_classes`.
+    """
+    most = 2**31 - 1 if num_classes is None else _checks.positive_int(num_classes, "num_classes")
+    labels = _checks.class_labels(x, "x", most)
+    if labels.ndim > 1 and labels.shape[-1] == 1:
+        labels = labels[..., 0]
+    if num_classes is None:
+        if labels.size == 0:
+            raise ValueError("x has no labels to tell the number of classes from: pass num_classes.")
+        most = int(labels.max()) + 1
+    one_hot = np.zeros((labels.size, most))
+    one_hot[np.arange(labels.size), labels.reshape(-1)] = 1.0
+    return one_hot.reshape(*labels.shape, most)
