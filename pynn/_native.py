@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 
 import numpy  # noqa: F401 - first, so that NumPy's OpenBLAS has read the user's setting before it is changed
@@ -13,9 +14,9 @@ def _load() -> None:
     before = os.environ.get(variable)
     os.environ[variable] = "1"
     try:
-        from . import _core  # noqa: F401
+        importlib.import_module(f"{__package__}._core")
     except ModuleNotFoundError as error:
-        if error.name != "pynn._core":
+        if error.name != f"{__package__}._core":
             raise
         raise ImportError(
             "pynn has no compiled core here. In a checkout of its sources, build it with `pip install .` and start "

@@ -32,6 +32,11 @@ def next_seed() -> tuple[int, int]:
     return seed, next(streams)
 
 
+def next_key() -> int:
+    """A number of 53 bits that no earlier call returned, to be used as a seed of its own."""
+    return int(uniform((1,), *next_seed())[0] * 2**53)
+
+
 def uniform(shape: tuple[int, ...], seed: int, stream: int) -> NDArray[np.float64]:
     """Uniform numbers of [0, 1). Element i of the flattened array depends on (seed, stream, i) only."""
     out = np.empty(math.prod(shape), np.float64)

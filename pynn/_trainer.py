@@ -56,6 +56,8 @@ class Trainer:
         self._task: _training.Task | None = None  # the network configured as compiled
         self._trainable_flags: list[bool] | None = None  # what the network was told last
         self._lock = threading.Lock()  # held while training
+        self._order_seed = _random.next_key()  # of the orders in which epochs visit the samples
+        self._epochs_trained = 0
         self.history: History | None = None
 
     @property
@@ -251,11 +253,13 @@ class Trainer:
                     data, validation = _split(data, share)
                 size = _batch_size(batch_size, data.samples)
                 task = self._ready_to_train()
-            seed = int(_random.uniform((1,), *_random.next_seed())[0] * 2**53)
-            plan = _training.Plan(size, range(first, last), shuffle, seed)
+            plan = _training.Plan(size, range(first, last), shuffle, self._order_seed, self._epochs_trained)
             self.history = History(self, {"epochs": last, "steps": -(-data.samples // size), "verbose": level})
-            with _progress.display(level) as display:
-                _training.run_epochs(task, data, validation, plan, display, self.history)
+            try:
+                with _progress.display(level) as display:
+                    _training.run_epochs(task, data, validation, plan, display, self.history)
+            finally:
+                self._epochs_trained += len(self.history.epoch)
             return self.history
 
     @overload
@@ -459,10 +463,17 @@ def _columns(built: Built) -> int:
 
 
 def _resolve_metrics(compiled: Compiled, columns: int) -> list[metrics.Metric]:
-    return [
+    resolved = [
         metrics.resolve(identifier, sparse=compiled.loss.sparse, output_columns=columns)
         for identifier in compiled.metrics
     ]
+    names = {"loss"}
+    for metric in resolved:
+        metric.check_kind(compiled.loss.sparse)
+        if metric.name in names:
+            raise ValueError(f"metrics has two values of the name {metric.name!r}. Give one of them another name.")
+        names.add(metric.name)
+    return resolved
 
 
 def _batch_size(batch_size: BatchSize, samples: int) -> int:

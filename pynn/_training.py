@@ -83,13 +83,15 @@ class Plan(NamedTuple):
     epochs: range
     shuffle: bool
     seed: int
+    trained: int  # epochs that the model has behind it: each epoch of its life has an order of its own
 
 
 class _Epochs:
     """Epochs that one loop over native calls trains, and how far it came."""
 
     def __init__(self, task: Task, data: Data, plan: Plan, first: int, count: int) -> None:
-        self.task, self.data, self.plan, self.first = task, data, plan, first
+        self.task, self.data, self.plan = task, data, plan
+        self.first = plan.trained + first - plan.epochs.start
         self.batches = -(-data.samples // plan.batch_size)
         self.steps = count * self.batches
         self.totals = np.zeros((count, 1 + len(task.metrics)))
@@ -167,7 +169,7 @@ def run_epochs(task: Task, data: Data, validation: Data | None, plan: Plan, disp
 
 def train_batch(task: Task, data: Data) -> dict[str, float]:
     """One step on all samples as one batch; its loss and metrics before the step."""
-    epochs = _Epochs(task, data, Plan(data.samples, range(1), False, 0), 0, 1)
+    epochs = _Epochs(task, data, Plan(data.samples, range(1), False, 0, 0), 0, 1)
     if not epochs.run(Display()):
         _warn_not_finite("of this batch")
     return epochs.logs(0, 1)

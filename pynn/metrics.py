@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import _checks, _identifiers, _threads, config, losses
@@ -41,9 +40,8 @@ class Metric:
         self.dtype = None if dtype is None else config.resolve_dtype(dtype)
         self.reset_state()
 
-    def check_targets(self, targets: Array) -> None:
-        """Raise ValueError unless the metric can use `targets`, which the model's loss has prepared."""
-        labels = targets.dtype == np.int32
+    def check_kind(self, labels: bool) -> None:
+        """Raise ValueError unless the metric takes targets as the model's loss does: class `labels`, or values."""
         if labels and not self.sparse:
             like = "" if "categorical" not in self.native_name else f" Use sparse_{self.native_name} instead."
             raise ValueError(
@@ -55,6 +53,9 @@ class Metric:
                 f"The metric {self.name} takes class labels, but the loss takes targets of the output's shape. "
                 f"Use {like} instead."
             )
+
+    def check_targets(self, targets: Array) -> None:
+        """Raise ValueError unless the metric has a meaning for `targets`, which the model's loss has prepared."""
 
     def prepare_targets(
         self, y: ArrayLike, *, dtype: DTypeLike, output_shape: tuple[int, ...], name: str = "y"
@@ -188,7 +189,6 @@ class MeanLoss(Metric):
         return self.loss.prepare_targets(y, dtype=dtype, output_shape=output_shape, name=name)
 
     def check_targets(self, targets: Array) -> None:
-        super().check_targets(targets)
         self.loss.check_values(targets, "y")
         if self.loss.convert_values(targets) is not targets and (targets == 0).any():
             raise ValueError(f"The metric {self.name} takes targets of -1 and 1 here, but y holds 0 and 1.")

@@ -110,7 +110,9 @@ void dense_forward(const Team& team, T* y, const T* x, const T* kernel, const T*
 
 template <typename T>
 int64_t dense_partials(int64_t rows, int64_t inputs, int64_t units) {
-  return split_by_inputs(rows, inputs) ? slices(inputs) * rows * units : 0;
+  if (slices(inputs) == 1) return 0;
+  const int64_t most = inputs / slices(inputs);  // more rows are not split by inputs
+  return slices(inputs) * (rows < most ? rows : most) * units;
 }
 
 // Rows of the kernel in a part: enough columns of dx for a tile, few enough for the gradients to be in the nearest

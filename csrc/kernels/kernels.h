@@ -127,7 +127,8 @@ struct Kernels {
   // ---- dense.cpp ---------------------------------------------------------------------------------------------------
 
   // y = x kernel + bias.   x (rows, inputs)   kernel (inputs, units)   bias (units) or null   y (rows, units)
-  // partials: dense_partials(rows, inputs, units) elements that the team shares. Has barriers inside.
+  // partials: dense_partials(rows, inputs, units) elements that the team shares; as many do for fewer rows. Has
+  // barriers inside.
   void (*dense_forward)(const Team& team, T* y, const T* x, const T* kernel, const T* bias, int64_t rows,
                         int64_t inputs, int64_t units, T* partials);
   int64_t (*dense_partials)(int64_t rows, int64_t inputs, int64_t units);

@@ -18,8 +18,9 @@ void softmax_row(T* y, const T* x, int64_t n, bool log) {
     if (!log) store(y + j, e, count);
   });
   if (log) {
-    const Vec<T> shift = splat(highest) + pynn::PYNN_ISA::log<T>(splat(sum<T>(sums)));
-    for_vectors<T>(0, n, [&](int64_t j, int64_t count) { store(y + j, load(x + j, count) - shift, count); });
+    const Vec<T> log_sum = pynn::PYNN_ISA::log<T>(splat(sum<T>(sums)));
+    for_vectors<T>(0, n,
+                   [&](int64_t j, int64_t count) { store(y + j, (load(x + j, count) - highest) - log_sum, count); });
   } else {
     const Vec<T> factor = 1 / splat(sum<T>(sums));
     for_vectors<T>(0, n, [&](int64_t j, int64_t count) { store(y + j, load(y + j, count) * factor, count); });
@@ -50,10 +51,10 @@ void softmax_columns(T* y, const T* x, int64_t axis, int64_t inner, int64_t coun
   }
   Vec<T> sums{};
   for (int64_t i = 0; i < axis; ++i) sums += exp<T>(load(x + i * inner, count) - highest);
-  const Vec<T> shift = highest + pynn::PYNN_ISA::log<T>(sums), factor = 1 / sums;
+  const Vec<T> log_sum = pynn::PYNN_ISA::log<T>(sums), factor = 1 / sums;
   for (int64_t i = 0; i < axis; ++i) {
     const Vec<T> v = load(x + i * inner, count);
-    store(y + i * inner, log ? v - shift : exp<T>(v - highest) * factor, count);
+    store(y + i * inner, log ? (v - highest) - log_sum : exp<T>(v - highest) * factor, count);
   }
 }
 

@@ -48,4 +48,4 @@ def _read_idx(file: Path, rank: int) -> Bytes:
     shape = tuple(int(size) for size in np.frombuffer(content[4:start], ">i4"))
     if content[:4] != bytes((0, 0, 8, rank)) or len(content) != start + math.prod(shape):
         raise ValueError(f"{file} is not an IDX file of {rank} axes, or not whole.")
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape).copy()  # writeable
+    return np.array(np.frombuffer(content, np.uint8, offset=start).reshape(shape))  # a copy is writeable
