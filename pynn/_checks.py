@@ -255,6 +255,8 @@ def as_numbers(x: ArrayLike, name: str) -> Array:
 
 
 def _convert(array: Array, name: str, dtype: np.dtype[Any]) -> Array:
+    if array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
+        return array
     with np.errstate(over="ignore"):  # told below, as an error
         out: Array = np.require(array, dtype, ["C", "A"])
     narrowed = array.dtype.kind == "f" and array.dtype.itemsize > dtype.itemsize

@@ -50,9 +50,14 @@ class Task(NamedTuple):
 
     def logs(self, totals: NDArray[np.float64], samples: int) -> dict[str, float]:
         """Loss and metrics, by name, from the engine's totals over so many samples."""
-        logs = {"loss": float(totals[0]) / samples}
-        for metric, total in zip(self.metrics, totals[1:], strict=True):
-            logs[metric.name] = metric.finish(float(total) / (samples * self.rows))
+        return {name: values[0] for name, values in self.logs_of(totals[None], samples).items()}
+
+    def logs_of(self, totals: NDArray[np.float64], samples: int) -> dict[str, list[float]]:
+        """As `logs`, for a row of totals an epoch."""
+        logs: dict[str, list[float]] = {"loss": (totals[:, 0] / samples).tolist()}
+        for column, metric in enumerate(self.metrics, start=1):
+            means = (totals[:, column] / (samples * self.rows)).tolist()
+            logs[metric.name] = [metric.finish(mean) for mean in means]
         return logs
 
     def evaluate(self, data: Data, batch_size: int, display: Display) -> dict[str, float]:
@@ -149,8 +154,7 @@ def run_epochs(task: Task, data: Data, validation: Data | None, plan: Plan, disp
         finally:
             finished = epochs.done // epochs.batches
             if not watched:
-                for row in range(finished):
-                    history.append(epoch + row, epochs.logs(row, epochs.batches))
+                history.extend(epoch, task.logs_of(epochs.totals[:finished], data.samples))
         if not finite:
             step = epochs.done % epochs.batches
             history.append(epoch + finished, epochs.logs(finished, step + 1))

@@ -26,7 +26,12 @@ class History:
         self.history: dict[str, list[float]] = {}
 
     def append(self, epoch: int, logs: dict[str, float]) -> None:
-        """Record a finished epoch."""
-        self.epoch.append(epoch)
-        for name, value in logs.items():
-            self.history.setdefault(name, []).append(value)
+        """Record an epoch."""
+        self.extend(epoch, {name: [value] for name, value in logs.items()})
+
+    def extend(self, epoch: int, logs: dict[str, list[float]]) -> None:
+        """Record several epochs, from number `epoch` on; nothing for none."""
+        count = len(logs["loss"])
+        self.epoch.extend(range(epoch, epoch + count))
+        for name, values in logs.items() if count else ():
+            self.history.setdefault(name, []).extend(values)

@@ -24,14 +24,24 @@ auto with_type(const py::array& a, F f) {
   throw py::type_error("arrays must be C-contiguous float32 or float64");
 }
 
-// Runs body(team) without the GIL.
+// Multiply-adds that make a second member worth its start.
+constexpr double kWorkPerMember = 2e5;
+
+// Runs body(team) without the GIL. work: in multiply-adds.
 template <typename Body>
-void run(int threads, const Body& body) {
+void run(int threads, double work, const Body& body) {
   require(threads > 0, "threads must be at least 1");
   const py::gil_scoped_release release;
   blas::keep_serial();
-  run_team(threads, body);
+  run_team(team_size(threads, work, kWorkPerMember), body);
 }
+
+double product(int64_t a, int64_t b, int64_t c) {
+  return static_cast<double>(a) * static_cast<double>(b) * static_cast<double>(c);
+}
+
+// Of a function of each element.
+double elementwise(const py::array& x) { return 8 * static_cast<double>(x.size()); }
 
 template <typename T>
 const T* optional_input(const Optional& a, const char* name, int64_t n) {
@@ -63,7 +73,7 @@ void gemm(py::array c, const py::array& a, const py::array& b, bool transpose_a,
     Buffer<T> scratch;
     const int64_t each = padded<T>(kernel.gemm_scratch(n, k));
     scratch.allocate(transpose_b ? threads * each : 0);
-    run(threads, [&](const Team& team) {
+    run(threads, product(m, n, k), [&](const Team& team) {
       kernel.gemm(team, to, pa, pb, m, n, k, transpose_a, transpose_b, accumulate, scratch.data() + team.rank * each);
     });
   });
@@ -83,7 +93,7 @@ void dense_forward(py::array y, const py::array& x, const py::array& kernel, con
     const Kernels<T>& k = kernels<T>();
     Buffer<T> partials;
     partials.allocate(k.dense_partials(rows, inputs, units));
-    run(threads, [&](const Team& team) {
+    run(threads, product(rows, inputs, units), [&](const Team& team) {
       k.dense_forward(team, to, px, pk, pb, rows, inputs, units, partials.data());
     });
   });
@@ -107,7 +117,7 @@ void dense_backward(Optional dx, Optional dkernel, Optional dbias, const py::arr
     Buffer<T> scratch;
     const int64_t each = padded<T>(k.dense_scratch(units)), length = k.dense_part(rows, inputs, units);
     scratch.allocate(threads * each);
-    run(threads, [&](const Team& team) {
+    run(threads, 2 * product(rows, inputs, units), [&](const Team& team) {
       const Range mine = team.share(inputs, length);
       for (int64_t i = mine.begin; i < mine.end; i += length)
         k.dense_backward(pdx, pdk, pdy, px, pk, rows, inputs, units, {i, std::min(i + length, mine.end)}, false,
@@ -125,7 +135,7 @@ void activation_forward(py::array y, const py::array& x, const std::string& name
     using T = decltype(type);
     T* to = output<T>(y, "y");
     const T* from = input<T>(x, "x");
-    run(threads, [&](const Team& team) { kernels<T>().activation_forward(team, to, from, size(x), spec); });
+    run(threads, elementwise(x), [&](const Team& team) { kernels<T>().activation_forward(team, to, from, size(x), spec); });
   });
 }
 
@@ -140,7 +150,7 @@ void activation_backward(py::array dx, const py::array& dy, const py::array& x, 
     const T* pdy = input<T>(dy, "dy");
     const T* px = input<T>(x, "x");
     const T* py_ = input<T>(y, "y");
-    run(threads, [&](const Team& team) { kernels<T>().activation_backward(team, to, pdy, px, py_, size(x), spec); });
+    run(threads, elementwise(x), [&](const Team& team) { kernels<T>().activation_backward(team, to, pdy, px, py_, size(x), spec); });
   });
 }
 
@@ -151,7 +161,7 @@ void softmax_forward(py::array y, const py::array& x, int64_t outer, int64_t axi
     using T = decltype(type);
     T* to = output<T>(y, "y");
     const T* from = input<T>(x, "x");
-    run(threads, [&](const Team& team) { kernels<T>().softmax_forward(team, to, from, outer, axis, inner, log); });
+    run(threads, elementwise(x), [&](const Team& team) { kernels<T>().softmax_forward(team, to, from, outer, axis, inner, log); });
   });
 }
 
@@ -164,7 +174,7 @@ void softmax_backward(py::array dx, const py::array& dy, const py::array& y, int
     T* to = output<T>(dx, "dx");
     const T* pdy = input<T>(dy, "dy");
     const T* from = input<T>(y, "y");
-    run(threads,
+    run(threads, elementwise(y),
         [&](const Team& team) { kernels<T>().softmax_backward(team, to, pdy, from, outer, axis, inner, log); });
   });
 }
@@ -179,7 +189,7 @@ void rescaling_forward(py::array y, const py::array& x, const py::array& scale, 
     const T* from = input<T>(x, "x");
     const T* s = input<T>(scale, "scale");
     const T* o = input<T>(offset, "offset");
-    run(threads, [&](const Team& team) { kernels<T>().rescaling_forward(team, to, from, size(x), s, o, period); });
+    run(threads, elementwise(x), [&](const Team& team) { kernels<T>().rescaling_forward(team, to, from, size(x), s, o, period); });
   });
 }
 
@@ -208,7 +218,7 @@ void loss_forward(Float64 values, const py::array& y_pred, const py::array& y_tr
     double* to = output<double>(values, "values");
     const T* p = input<T>(y_pred, "y_pred");
     const TargetRows<T> t = target_rows<T>(y_true, takes_labels(spec.kind), rows, columns);
-    run(threads, [&](const Team& team) { kernels<T>().loss(team, to, nullptr, p, t, rows, columns, spec, 1); });
+    run(threads, elementwise(y_pred), [&](const Team& team) { kernels<T>().loss(team, to, nullptr, p, t, rows, columns, spec, 1); });
   });
 }
 
@@ -224,7 +234,7 @@ void loss_backward(py::array dy_pred, const py::array& y_pred, const py::array& 
     T* to = output<T>(dy_pred, "dy_pred");
     const T* p = input<T>(y_pred, "y_pred");
     const TargetRows<T> t = target_rows<T>(y_true, takes_labels(spec.kind), rows, columns);
-    run(threads, [&](const Team& team) { kernels<T>().loss(team, nullptr, to, p, t, rows, columns, spec, scale); });
+    run(threads, elementwise(y_pred), [&](const Team& team) { kernels<T>().loss(team, nullptr, to, p, t, rows, columns, spec, scale); });
   });
 }
 
@@ -241,7 +251,7 @@ void metric_forward(Float64 values, const py::array& y_pred, const py::array& y_
     double* to = output<double>(values, "values");
     const T* p = input<T>(y_pred, "y_pred");
     const TargetRows<T> t = target_rows<T>(y_true, takes_labels(spec.kind), rows, columns);
-    run(threads, [&](const Team& team) { kernels<T>().metric(team, to, p, t, rows, columns, spec); });
+    run(threads, elementwise(y_pred), [&](const Team& team) { kernels<T>().metric(team, to, p, t, rows, columns, spec); });
   });
 }
 
@@ -261,7 +271,7 @@ void optimizer_update(const std::string& name, const Settings& settings, py::arr
       require(size(s) == size(w), "a slot must have the size of w");
       slot.push_back(output<T>(s, "slot"));
     }
-    run(threads, [&](const Team& team) {
+    run(threads, elementwise(w), [&](const Team& team) {
       const Range mine = team.share(size(w), 64);
       T* at[max_slots];
       for (std::size_t i = 0; i < slot.size(); ++i) at[i] = slot[i] + mine.begin;
@@ -275,7 +285,7 @@ int64_t first_non_finite(const py::array& x, int threads) {
     using T = decltype(type);
     const T* from = input<T>(x, "x");
     std::vector<int64_t> found(static_cast<std::size_t>(std::max(threads, 1)), -1);
-    run(threads, [&](const Team& team) {
+    run(threads, static_cast<double>(size(x)), [&](const Team& team) {
       found[static_cast<std::size_t>(team.rank)] = kernels<T>().first_non_finite(from, team.share(size(x), 1024));
     });
     for (const int64_t at : found)

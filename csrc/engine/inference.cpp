@@ -28,8 +28,7 @@ void NetworkOf<T>::infer(const Samples& x, T* out, int threads, const Interrupt&
   const std::shared_lock<std::shared_mutex> lock(mutex_, std::try_to_lock);
   if (!lock) throw Busy("the network is being trained by another thread");
   const int64_t rows = chunk_rows(), chunks = (x.count + rows - 1) / rows;
-  const double total_work = work() * static_cast<double>(x.count);
-  const int size = static_cast<int>(std::min<double>(threads, std::max(1.0, total_work / kWorkPerMember)));
+  const int size = team_size(threads, work() * static_cast<double>(x.count), kWorkPerMember);
   const bool alone = size == 1 || chunks >= size;
   std::vector<Workspace<T>> spaces(static_cast<std::size_t>(alone ? size : 1));
   for (Workspace<T>& space : spaces) {

@@ -108,7 +108,7 @@ class NetworkOf : public Network {
                    const TargetRows<T>& target, int64_t batch) const;
 
   // training.cpp
-  void train_member(const Team& team, Run& run);
+  void train_member(const Team& team, Run& run, bool team_waits);
   bool slice(const Team& team, Run& run, const Pass<T>& pass, int64_t begin, int64_t batch, int64_t totals_row,
              double* loss);
   void gather(const Team& team, const Run& run, int64_t begin, int64_t count);

@@ -27,7 +27,7 @@ class DenseOp : public Op<T> {
                             pass.values[this->input], pass.value_of(kernel_), rows, inputs_, units_, part,
                             pass.accumulate, pass.own);
       if (train_kernel) ready(pass, kernel_, {part.begin * units_, part.end * units_});
-      team.poll();
+      if (part.end < mine.end) team.poll();
     }
     if (bias_ >= 0 && pass.parameters[bias_].trainable) {
       const Range part = team.share(units_, 32);

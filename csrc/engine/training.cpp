@@ -1,3 +1,4 @@
+#include <chrono>
 #include <cmath>
 #include <optional>
 
@@ -8,6 +9,8 @@
 namespace pynn {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 // A large batch goes through in slices of so many samples, whose gradients are added up in order: the workspace stays
 // small and in the caches, and Ctrl-C is looked for in between. The cut does not depend on the team.
 constexpr int64_t kSlice = 256;
@@ -15,6 +18,11 @@ constexpr int64_t kSlice = 256;
 // Beyond so many multiply-adds a step is long enough that Ctrl-C must be able to end it half-way. Then no parameter may
 // change before all gradients are there.
 constexpr double kShortStep = 5e8;
+
+// A team that waits more than this share of its time is held up by other processes: each barrier waits for a member
+// that has no core. One member alone is faster then, and gives the same results; after a while the team is tried again.
+constexpr double kMostWaiting = 0.3;
+constexpr double kTrial = 0.01, kAloneAtFirst = 0.05, kAloneAtMost = 1;  // seconds
 
 // Multiply-adds that make a second member worth its barriers.
 constexpr double kWorkPerMember = 4e5;
@@ -45,6 +53,15 @@ struct NetworkOf<T>::Run {
   std::vector<double> norms;  // sums of squares, by chunk
   OptimizerStep step{};
   bool finite = true;
+  bool pause = false;    // end the region before the next step
+  double seconds_alone;  // how long one member shall go on by itself
+
+  // Whether the region that began at `start` should give way to one of another size. Rank 0 asks, before a step.
+  bool should_pause(const Team& team, Clock::time_point start, bool team_waits) const {
+    if (!team_waits && team.size == 1) return false;
+    const double elapsed = std::chrono::duration<double>(Clock::now() - start).count();
+    return team.size == 1 ? elapsed > seconds_alone : elapsed > kTrial && team.held_up() > kMostWaiting * elapsed;
+  }
 };
 
 template <typename T>
@@ -78,7 +95,7 @@ bool NetworkOf<T>::train(double* totals, const Samples& x, const Targets& y, con
   }
   run.norms.resize(static_cast<std::size_t>(chunks));
 
-  const int size = static_cast<int>(std::min<double>(threads, std::max(1.0, slice_work / kWorkPerMember)));
+  const int size = team_size(threads, slice_work, kWorkPerMember);
   if (space_.capacity != slice || static_cast<int>(space_.own.size()) < size) {
     plan(space_, slice, gradients, size);
     space_.rows.allocate(slice * max_rows());
@@ -90,12 +107,19 @@ bool NetworkOf<T>::train(double* totals, const Samples& x, const Targets& y, con
   if (range.shuffle) order_.resize(static_cast<std::size_t>(x.count));
 
   blas::keep_serial();
-  run_team(size, [&](const Team& team) { train_member(team, run); }, interrupt);
+  bool alone = false;
+  run.seconds_alone = kAloneAtFirst;
+  while (steps_done_ < range.steps && run.finite) {
+    run.pause = false;
+    run_team(alone ? 1 : size, [&](const Team& team) { train_member(team, run, alone); }, interrupt);
+    if (alone) run.seconds_alone = std::min(2 * run.seconds_alone, kAloneAtMost);
+    alone = run.pause && !alone;
+  }
   return run.finite;
 }
 
 template <typename T>
-void NetworkOf<T>::train_member(const Team& team, Run& run) {
+void NetworkOf<T>::train_member(const Team& team, Run& run, bool team_waits) {
   const TrainRange& range = run.range;
   Pass<T> pass{k_};
   pass.values = space_.values.data();
@@ -113,11 +137,15 @@ void NetworkOf<T>::train_member(const Team& team, Run& run) {
   };
   if (run.fused) pass.gradients_ready = apply;
 
-  for (int64_t s = range.first_step; s < range.first_step + range.steps; ++s) {
+  const auto start = Clock::now();
+  const int64_t first = range.first_step + steps_done_, end = range.first_step + range.steps;
+  team.barrier();  // steps_done_ changes with the first step
+  for (int64_t s = first; s < end; ++s) {
     const int64_t epoch = range.epoch + s / run.batches, begin = s % run.batches * range.batch_size;
     const int64_t batch = std::min(range.batch_size, run.x.count - begin);
     if (team.rank == 0) {
       team.poll();
+      run.pause = s > first && run.should_pause(team, start, team_waits);
       if (range.shuffle && (order_of_.epoch != epoch || order_of_.seed != range.seed ||
                             order_of_.count != run.x.count)) {
         permute(order_.data(), run.x.count, {range.seed, static_cast<uint64_t>(epoch)});
@@ -126,6 +154,7 @@ void NetworkOf<T>::train_member(const Team& team, Run& run) {
       run.step = schedule_.step(settings_, learning_rate_, iterations_ + 1);
     }
     team.barrier();
+    if (run.pause) return;
     double loss = 0;
     bool finite = true;
     for (int64_t from = 0; from < batch && finite; from += kSlice) {

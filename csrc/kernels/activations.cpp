@@ -241,8 +241,8 @@ template <typename T, typename Body>
 void for_share(const Team& team, int64_t n, Body body) {
   const Range mine = team.share(n, kGrain);
   for (int64_t i = mine.begin; i < mine.end; i += kChunk) {
+    if (i > mine.begin) team.poll();
     for_vectors<T>(i, i + kChunk < mine.end ? i + kChunk : mine.end, body);
-    team.poll();
   }
 }
 
@@ -274,7 +274,7 @@ void for_periods(const Team& team, int64_t n, int64_t period, Body body) {
   const Range rows = team.share(n / period);
   for (int64_t row = rows.begin; row < rows.end; ++row) {
     for_vectors<T>(0, period, [&](int64_t j, int64_t count) { body(row * period + j, j, count); });
-    team.poll();
+    if (row % 64 == 63) team.poll();
   }
 }
 

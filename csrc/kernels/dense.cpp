@@ -96,9 +96,9 @@ void dense_forward(const Team& team, T* y, const T* x, const T* kernel, const T*
   if (rows >= team.size) {
     const Range mine = team.share(rows);
     for (int64_t i = mine.begin; i < mine.end; i += kRows) {
+      if (i > mine.begin) team.poll();
       const int64_t m = mine.end - i < kRows ? mine.end - i : kRows;
       forward_block(y + i * units, x + i * inputs, kernel, bias, m, units, inputs, units);
-      team.poll();
     }
   } else {
     const Range mine = team.share(units, panel_width(T{}));

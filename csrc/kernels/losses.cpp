@@ -183,9 +183,7 @@ struct Classes {
 
   Vec<T> at(int64_t j, int64_t count) const {
     if (values != nullptr) return load(values + j, count) * keep + spread;
-    Vec<T> t = splat(spread);
-    if (label >= j && label < j + count) t[label - j] += keep;
-    return t;
+    return lane_numbers<T>() == static_cast<typename Simd<T>::integer>(label - j) ? splat(spread + keep) : splat(spread);
   }
 };
 

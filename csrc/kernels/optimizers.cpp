@@ -16,17 +16,30 @@ PYNN_INLINE Vec<T> square_root(Vec<T> x) {
   return x;
 }
 
+// sqrt(v) = v / sqrt(v), the inverse root by Newton's iteration from a guess out of the bits (Lomont, 2003). The divider
+// of most processors makes roots and quotients slowly; so it has the quotients only, and works beside this. Within 2
+// units in the last place; double has no such need.
+PYNN_INLINE Vec<float> fast_square_root(Vec<float> v) {
+  Vec<float> r = from_bits<float>(0x5f375a86 - (as_bits<float>(v) >> 1));
+  const Vec<float> half = v * 0.5f;
+#pragma GCC unroll 3
+  for (int i = 0; i < 3; ++i) r = r * (1.5f - half * r * r);
+  return v > 1e38f ? v : v * r;  // infinity stays
+}
+
+PYNN_INLINE Vec<double> fast_square_root(Vec<double> v) { return square_root<double>(v); }
+
 // v = momentum v - lr g; w += v, or with Nesterov's look ahead w += momentum v - lr g
-template <typename T>
+template <typename T, bool Momentum>
 struct Sgd {
+  static constexpr int slots = Momentum;
   T learning_rate, momentum;
   bool nesterov;
   explicit Sgd(const OptimizerStep& o)
       : learning_rate(static_cast<T>(o.learning_rate)), momentum(static_cast<T>(o.momentum)), nesterov(o.nesterov) {}
-  int slots() const { return momentum == 0 ? 0 : 1; }
   void update(Vec<T>& w, Vec<T> g, Vec<T>* s) const {
     const Vec<T> change = g * learning_rate;
-    if (momentum == 0) {
+    if constexpr (!Momentum) {
       w -= change;
     } else {
       s[0] = s[0] * momentum - change;
@@ -36,27 +49,25 @@ struct Sgd {
 };
 
 // v = rho v + (1 - rho) g^2; w -= lr g / sqrt(v [- mean(g)^2] + eps), with momentum if there is any
-template <typename T>
+template <typename T, bool Momentum, bool Centered>
 struct RmsProp {
+  static constexpr int slots = 1 + Momentum + Centered;
   T learning_rate, rho, momentum, epsilon;
-  bool centered;
   explicit RmsProp(const OptimizerStep& o)
       : learning_rate(static_cast<T>(o.learning_rate)),
         rho(static_cast<T>(o.rho)),
         momentum(static_cast<T>(o.momentum)),
-        epsilon(static_cast<T>(o.epsilon)),
-        centered(o.centered) {}
-  int slots() const { return 1 + (momentum > 0) + centered; }
+        epsilon(static_cast<T>(o.epsilon)) {}
   void update(Vec<T>& w, Vec<T> g, Vec<T>* s) const {
     s[0] = rho * s[0] + (1 - rho) * (g * g);
     Vec<T> denominator = s[0] + epsilon;
-    if (centered) {
-      Vec<T>& average = s[momentum > 0 ? 2 : 1];
+    if constexpr (Centered) {
+      Vec<T>& average = s[1 + Momentum];
       average = rho * average + (1 - rho) * g;
       denominator = s[0] - average * average + epsilon;
     }
     Vec<T> change = learning_rate * g / square_root<T>(denominator);
-    if (momentum > 0) change = s[1] = momentum * s[1] + change;
+    if constexpr (Momentum) change = s[1] = momentum * s[1] + change;
     w -= change;
   }
 };
@@ -64,10 +75,10 @@ struct RmsProp {
 // a += g^2; w -= lr g / sqrt(a + eps)
 template <typename T>
 struct Adagrad {
+  static constexpr int slots = 1;
   T learning_rate, epsilon;
   explicit Adagrad(const OptimizerStep& o)
       : learning_rate(static_cast<T>(o.learning_rate)), epsilon(static_cast<T>(o.epsilon)) {}
-  int slots() const { return 1; }
   void update(Vec<T>& w, Vec<T> g, Vec<T>* s) const {
     s[0] += g * g;
     w -= learning_rate * g / square_root<T>(s[0] + epsilon);
@@ -77,12 +88,12 @@ struct Adagrad {
 // a = rho a + (1 - rho) g^2; d = -sqrt(b + eps) / sqrt(a + eps) g; b = rho b + (1 - rho) d^2; w += lr d
 template <typename T>
 struct Adadelta {
+  static constexpr int slots = 2;
   T learning_rate, rho, epsilon;
   explicit Adadelta(const OptimizerStep& o)
       : learning_rate(static_cast<T>(o.learning_rate)),
         rho(static_cast<T>(o.rho)),
         epsilon(static_cast<T>(o.epsilon)) {}
-  int slots() const { return 2; }
   void update(Vec<T>& w, Vec<T> g, Vec<T>* s) const {
     s[0] = rho * s[0] + (1 - rho) * (g * g);
     const Vec<T> d = -square_root<T>(s[1] + epsilon) * g / square_root<T>(s[0] + epsilon);
@@ -92,36 +103,34 @@ struct Adadelta {
 };
 
 // m += (1 - beta_1) (g - m); v += (1 - beta_2) (g^2 - v); w -= lr_t m / (sqrt(v) + eps)
-template <typename T>
+template <typename T, bool Amsgrad>
 struct Adam {
+  static constexpr int slots = 2 + Amsgrad;
   T learning_rate, rest_1, rest_2, epsilon;
-  bool amsgrad;
   explicit Adam(const OptimizerStep& o)
       : learning_rate(static_cast<T>(o.learning_rate)),
         rest_1(static_cast<T>(1 - o.beta_1)),
         rest_2(static_cast<T>(1 - o.beta_2)),
-        epsilon(static_cast<T>(o.epsilon)),
-        amsgrad(o.amsgrad) {}
-  int slots() const { return amsgrad ? 3 : 2; }
+        epsilon(static_cast<T>(o.epsilon)) {}
   void update(Vec<T>& w, Vec<T> g, Vec<T>* s) const {
     s[0] += (g - s[0]) * rest_1;
     s[1] += (g * g - s[1]) * rest_2;
     Vec<T> v = s[1];
-    if (amsgrad) v = s[2] = s[2] > v ? s[2] : v;
-    w -= s[0] * learning_rate / (square_root<T>(v) + epsilon);
+    if constexpr (Amsgrad) v = s[2] = s[2] > v ? s[2] : v;
+    w -= s[0] * learning_rate / (fast_square_root(v) + epsilon);
   }
 };
 
 // m as in Adam; u = max(beta_2 u, |g|); w -= lr_t m / (u + eps)
 template <typename T>
 struct Adamax {
+  static constexpr int slots = 2;
   T learning_rate, rest_1, beta_2, epsilon;
   explicit Adamax(const OptimizerStep& o)
       : learning_rate(static_cast<T>(o.learning_rate)),
         rest_1(static_cast<T>(1 - o.beta_1)),
         beta_2(static_cast<T>(o.beta_2)),
         epsilon(static_cast<T>(o.epsilon)) {}
-  int slots() const { return 2; }
   void update(Vec<T>& w, Vec<T> g, Vec<T>* s) const {
     s[0] += (g - s[0]) * rest_1;
     const Vec<T> decayed = s[1] * beta_2, size = absolute<T>(g);
@@ -133,6 +142,7 @@ struct Adamax {
 // m and v as in Adam; w -= lr (m_scale m + g_scale g) / (sqrt(v v_scale) + eps)
 template <typename T>
 struct Nadam {
+  static constexpr int slots = 2;
   T learning_rate, rest_1, rest_2, epsilon, m_scale, g_scale, v_scale;
   explicit Nadam(const OptimizerStep& o)
       : learning_rate(static_cast<T>(o.learning_rate)),
@@ -142,7 +152,6 @@ struct Nadam {
         m_scale(static_cast<T>(o.m_scale)),
         g_scale(static_cast<T>(o.g_scale)),
         v_scale(static_cast<T>(o.v_scale)) {}
-  int slots() const { return 2; }
   void update(Vec<T>& w, Vec<T> g, Vec<T>* s) const {
     s[0] += (g - s[0]) * rest_1;
     s[1] += (g * g - s[1]) * rest_2;
@@ -153,28 +162,33 @@ struct Nadam {
 template <typename T, typename Rule>
 void update_all(T* w, const T* g, T* const* slot, int64_t n, const OptimizerStep& step, const Rule& rule) {
   const T kept = static_cast<T>(1 - step.decay), clip = static_cast<T>(step.clip);
-  const int slots = rule.slots();
   for_vectors<T>(0, n, [&](int64_t i, int64_t count) {
-    Vec<T> value = load(w + i, count), gradient = load(g + i, count), s[max_slots];
-    for (int k = 0; k < slots; ++k) s[k] = load(slot[k] + i, count);
+    Vec<T> value = load(w + i, count), gradient = load(g + i, count), s[Rule::slots + 1];
+#pragma GCC unroll 3
+    for (int k = 0; k < Rule::slots; ++k) s[k] = load(slot[k] + i, count);
     if (clip > 0) gradient = at_most(at_least(gradient, -clip), clip);
     if (kept != 1) value *= kept;
     rule.update(value, gradient, s);
     store(w + i, value, count);
-    for (int k = 0; k < slots; ++k) store(slot[k] + i, s[k], count);
+#pragma GCC unroll 3
+    for (int k = 0; k < Rule::slots; ++k) store(slot[k] + i, s[k], count);
   });
 }
 
 template <typename T>
 void optimizer_update(T* w, const T* g, T* const* slot, int64_t n, const OptimizerStep& step) {
+  const auto update = [&](const auto& rule) { update_all(w, g, slot, n, step, rule); };
   switch (step.kind) {
-    case Optimizer::sgd: return update_all(w, g, slot, n, step, Sgd<T>(step));
-    case Optimizer::rmsprop: return update_all(w, g, slot, n, step, RmsProp<T>(step));
-    case Optimizer::adagrad: return update_all(w, g, slot, n, step, Adagrad<T>(step));
-    case Optimizer::adadelta: return update_all(w, g, slot, n, step, Adadelta<T>(step));
-    case Optimizer::adam: return update_all(w, g, slot, n, step, Adam<T>(step));
-    case Optimizer::adamax: return update_all(w, g, slot, n, step, Adamax<T>(step));
-    case Optimizer::nadam: return update_all(w, g, slot, n, step, Nadam<T>(step));
+    case Optimizer::sgd: return step.momentum != 0 ? update(Sgd<T, true>(step)) : update(Sgd<T, false>(step));
+    case Optimizer::rmsprop:
+      if (step.momentum > 0)
+        return step.centered ? update(RmsProp<T, true, true>(step)) : update(RmsProp<T, true, false>(step));
+      return step.centered ? update(RmsProp<T, false, true>(step)) : update(RmsProp<T, false, false>(step));
+    case Optimizer::adagrad: return update(Adagrad<T>(step));
+    case Optimizer::adadelta: return update(Adadelta<T>(step));
+    case Optimizer::adam: return step.amsgrad ? update(Adam<T, true>(step)) : update(Adam<T, false>(step));
+    case Optimizer::adamax: return update(Adamax<T>(step));
+    case Optimizer::nadam: return update(Nadam<T>(step));
     case Optimizer::count: return;
   }
 }

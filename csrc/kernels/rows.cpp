@@ -5,6 +5,9 @@ namespace pynn {
 namespace PYNN_ISA {
 namespace {
 
+constexpr int64_t kAhead = 4;          // rows
+constexpr int64_t kMostAhead = 4096;   // bytes
+
 // Wide rows are shared by columns, as dense_forward shares the inputs: who gathers them is who multiplies them.
 template <typename T, typename Source, typename Copy>
 void gather_rows(const Team& team, T* out, const Source* x, const int64_t* order, int64_t rows, int64_t columns,
@@ -14,6 +17,12 @@ void gather_rows(const Team& team, T* out, const Source* x, const int64_t* order
   const Range c = by_columns ? team.share(columns, 16) : Range{0, columns};
   for (int64_t i = r.begin; i < r.end; ++i) {
     const int64_t row = order == nullptr ? i : order[i];
+    // Rows in random order are news to the hardware's prefetchers.
+    if (order != nullptr && i + kAhead < r.end) {
+      const char* next = reinterpret_cast<const char*>(x + order[i + kAhead] * columns + c.begin);
+      const int64_t bytes = (c.end - c.begin) * static_cast<int64_t>(sizeof(Source));
+      for (int64_t at = 0; at < bytes && at < kMostAhead; at += 64) __builtin_prefetch(next + at);
+    }
     copy(out + i * columns + c.begin, x + row * columns + c.begin, c.end - c.begin);
   }
 }

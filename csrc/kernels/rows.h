@@ -10,10 +10,7 @@ namespace {
 // v with the lanes from `count` on set to 0.
 template <typename T>
 PYNN_INLINE Vec<T> keep(Vec<T> v, int64_t count) {
-  if (count == kWidth<T>) return v;
-  T x[kWidth<T>] = {};
-  memcpy(x, &v, static_cast<size_t>(count) * sizeof(T));
-  return load(x);
+  return count == kWidth<T> ? v : (lanes_below<T>(count) ? v : Vec<T>{});
 }
 
 // The sum of body(j, count) over the vectors of a row; lanes past the end do not count.

@@ -4,6 +4,9 @@
 
 #include <stdint.h>
 #include <string.h>
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
 
 namespace pynn {
 namespace PYNN_ISA {
@@ -55,18 +58,61 @@ PYNN_INLINE void store(T* p, Vec<T> v) {
   *reinterpret_cast<typename Simd<T>::unaligned*>(p) = v;
 }
 
-// The first n elements, the others 0.
+// 0, 1, 2, ...
+template <typename T>
+PYNN_INLINE IVec<T> lane_numbers() {
+  IVec<T> lanes{};
+#pragma GCC unroll 16
+  for (int64_t i = 0; i < kWidth<T>; ++i) lanes[i] = static_cast<typename Simd<T>::integer>(i);
+  return lanes;
+}
+
+// All bits set in the lanes below n.
+template <typename T>
+PYNN_INLINE IVec<T> lanes_below(int64_t n) {
+  return lane_numbers<T>() < static_cast<typename Simd<T>::integer>(n);
+}
+
+// load_part: the first n elements, the others 0; 0 < n < the width. store_part: writes the first n elements only.
+// A memcpy of n bytes would be a call; the masked instructions do not touch what lies behind.
+#if defined(__AVX512F__)
+PYNN_INLINE Vec<float> load_part(const float* p, int64_t n) {
+  return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), p);
+}
+PYNN_INLINE Vec<double> load_part(const double* p, int64_t n) {
+  return _mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << n) - 1), p);
+}
+PYNN_INLINE void store_part(float* p, Vec<float> v, int64_t n) {
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), v);
+}
+PYNN_INLINE void store_part(double* p, Vec<double> v, int64_t n) {
+  _mm512_mask_storeu_pd(p, static_cast<__mmask8>((1u << n) - 1), v);
+}
+#elif defined(__AVX2__)
+PYNN_INLINE Vec<float> load_part(const float* p, int64_t n) {
+  return _mm256_maskload_ps(p, reinterpret_cast<__m256i>(lanes_below<float>(n)));
+}
+PYNN_INLINE Vec<double> load_part(const double* p, int64_t n) {
+  return _mm256_maskload_pd(p, reinterpret_cast<__m256i>(lanes_below<double>(n)));
+}
+PYNN_INLINE void store_part(float* p, Vec<float> v, int64_t n) {
+  _mm256_maskstore_ps(p, reinterpret_cast<__m256i>(lanes_below<float>(n)), v);
+}
+PYNN_INLINE void store_part(double* p, Vec<double> v, int64_t n) {
+  _mm256_maskstore_pd(p, reinterpret_cast<__m256i>(lanes_below<double>(n)), v);
+}
+#else
 template <typename T>
 PYNN_INLINE Vec<T> load_part(const T* p, int64_t n) {
   Vec<T> v{};
-  memcpy(&v, p, static_cast<size_t>(n) * sizeof(T));
+  for (int64_t i = 0; i < n; ++i) v[i] = p[i];
   return v;
 }
-
 template <typename T>
 PYNN_INLINE void store_part(T* p, Vec<T> v, int64_t n) {
-  memcpy(p, &v, static_cast<size_t>(n) * sizeof(T));
+  for (int64_t i = 0; i < n; ++i) p[i] = v[i];
 }
+#endif
 
 template <typename T>
 PYNN_INLINE IVec<T> as_bits(Vec<T> v) {

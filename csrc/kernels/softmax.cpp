@@ -80,7 +80,7 @@ void for_axes(const Team& team, int64_t outer, int64_t axis, int64_t inner, OnRo
       on_row(o * axis);
     else
       for_vectors<T>(0, inner, [&](int64_t j, int64_t count) { on_columns(o * axis * inner + j, count); });
-    team.poll();
+    if (o % 64 == 63) team.poll();
   }
 }
 

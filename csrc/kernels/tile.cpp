@@ -10,7 +10,7 @@ namespace {
 // NV vectors of b in them; it wants at least 8 to 10 accumulators, to hide the latency of the multiply-add.
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr int kMaxVectors = 4;
-constexpr int kMaxRows[kMaxVectors + 1] = {0, 8, 8, 8, 6};
+constexpr int kMaxRows[kMaxVectors + 1] = {0, 14, 12, 8, 6};
 #else
 constexpr int kMaxVectors = 2;
 #if defined(__FMA__)
@@ -26,7 +26,7 @@ PYNN_INLINE void multiply_add(Vec<T> (&sum)[MR][NV], const T* a, int64_t a_row, 
   Vec<T> row[NV];
 #pragma GCC unroll 4
   for (int j = 0; j < NV; ++j) row[j] = load(b + j * kWidth<T>);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
   for (int i = 0; i < MR; ++i) {
     const Vec<T> factor = splat(a[i * a_row]);
 #pragma GCC unroll 4
@@ -58,7 +58,7 @@ void multiply_tile(int64_t columns, int64_t k, const T* a, int64_t a_row, int64_
     b += ldb;
   }
   const int64_t last = columns - (NV - 1) * kWidth<T>;
-#pragma GCC unroll 8
+#pragma GCC unroll 16
   for (int i = 0; i < MR; ++i) {
 #pragma GCC unroll 4
     for (int j = 0; j < NV; ++j) {

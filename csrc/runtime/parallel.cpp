@@ -1,5 +1,6 @@
 #include "parallel.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <exception>
@@ -61,6 +62,7 @@ struct TeamState {
   alignas(64) std::atomic<int> arrived{0};
   alignas(64) std::atomic<uint32_t> generation{0};
   alignas(64) std::atomic<bool> failed{false};
+  std::atomic<int64_t> held_up_ns{0};
   std::mutex mutex;
   std::exception_ptr error;  // the first one; guarded by mutex until the region has ended
   const Interrupt& interrupt;
@@ -76,8 +78,9 @@ struct TeamState {
 
   // Spins for a short time, then gives the processor away: a pure spin costs whole scheduler slices when another
   // process wants the core.
-  void wait_for_next(uint32_t now) const {
+  void wait_for_next(uint32_t now) {
     const auto start = Clock::now();
+    bool long_wait = false;
     bool yielding = !spin;
     for (unsigned turn = 1; generation.load(std::memory_order_acquire) == now; ++turn) {
       if (failed.load(std::memory_order_acquire)) throw TeamAborted{};
@@ -85,9 +88,10 @@ struct TeamState {
         std::this_thread::yield();
       } else {
         cpu_relax();
-        if (turn % 64 == 0) yielding = Clock::now() - start > kSpin;
+        if (turn % 64 == 0) yielding = long_wait = Clock::now() - start > kSpin;
       }
     }
+    if (long_wait) held_up_ns += std::chrono::nanoseconds(Clock::now() - start).count();
   }
 };
 
@@ -111,6 +115,8 @@ Range Team::share(int64_t n, int64_t grain) const {
   return {cut(rank), cut(rank + 1)};
 }
 
+double Team::held_up() const { return state == nullptr ? 0 : static_cast<double>(state->held_up_ns) * 1e-9; }
+
 void Team::poll() const {
   if (state == nullptr) return;
   if (state->failed.load(std::memory_order_relaxed)) throw TeamAborted{};
@@ -127,6 +133,10 @@ Uninterruptible::Uninterruptible(const Team& team) : team_(team) {
 
 Uninterruptible::~Uninterruptible() {
   if (team_.rank == 0 && team_.state != nullptr) --team_.state->uninterruptible;
+}
+
+int team_size(int threads, double work, double least) {
+  return static_cast<int>(std::min<double>(threads, std::max(1.0, work / least)));
 }
 
 void run_team(int threads, const std::function<void(const Team&)>& body, const Interrupt& interrupt) {

@@ -15,6 +15,9 @@ using Interrupt = std::function<void()>;
 // Subnormal numbers are flushed to zero inside: they slow the arithmetic a hundredfold, and every member must agree.
 void run_team(int threads, const std::function<void(const Team&)>& body, const Interrupt& interrupt = {});
 
+// How many of `threads` members pay off for so much work: each should have `least` of it.
+int team_size(int threads, double work, double least);
+
 // While one of these lives, poll() of this team does not interrupt: a step that has begun to change parameters is finished.
 class Uninterruptible {
  public:

@@ -27,6 +27,9 @@ struct Team {
   // its results: each output element is computed by one member, in an order that does not depend on the cut.
   Range share(int64_t n, int64_t grain = 1) const;
 
+  // Seconds that the members have spent, together, in waits of more than a moment: another process wants the cores.
+  double held_up() const;
+
   // Looks for Ctrl-C, at most every few milliseconds; for loops that may run long. Throws where the region must end.
   void poll() const;
 };

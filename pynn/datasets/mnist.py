@@ -1,4 +1,4 @@
-"""MNIST: handwritten digits of 28 x 28 grey values, by LeCun, Cortes and Burges, in the IDX files it was published in."""
+"""MNIST: handwritten digits of 28 x 28 grey values (LeCun, Cortes, Burges), in the IDX files of its publication."""
 
 from __future__ import annotations
 
