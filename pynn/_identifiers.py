@@ -67,7 +67,8 @@ def unknown_name(name: str, known: Collection[str], kind: str) -> str:
 
 def split_config(config: dict[str, Any], kind: str) -> tuple[str, dict[str, Any]]:
     """``{"class_name": name, "config": settings}`` -> ``(name, settings)``, the settings copied."""
-    name, settings = config.get("class_name"), config.get("config", {})
+    given = config if isinstance(config, dict) else {}
+    name, settings = given.get("class_name"), given.get("config", {})
     if not isinstance(name, str) or not isinstance(settings, dict):
         raise ValueError(
             f'The configuration of {kind} must be {{"class_name": a name, "config": a dict}}, but got {config!r}.'

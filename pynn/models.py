@@ -55,7 +55,8 @@ class Sequential(Trainer):
         Raises:
             TypeError, ValueError: no layer, or one that does not fit; the model is as before then.
         """
-        self._extend([layer])
+        with self._exclusive():
+            self._extend([layer])
 
     def pop(self) -> Layer:
         """Remove the last layer and return it; the optimizer starts anew.
@@ -66,7 +67,8 @@ class Sequential(Trainer):
         if not self.layers:
             raise ValueError(f"Model {self.name!r} has no layer to remove.")
         layer = self._stack[-1]
-        self._restack(self._stack[:-1])
+        with self._exclusive():
+            self._restack(self._stack[:-1])
         return layer
 
     def _extend(self, new: list[Layer]) -> None:

@@ -1,0 +1,226 @@
+"""The kernels in slow, plain NumPy: the specification that the tests hold the native engine to.
+
+Every function works in the dtype of its arguments (the tests pass float64 or longdouble) and returns new arrays.
+Activations give the pair (f(x), f'(x)). Losses and metrics are in reference_losses.py, optimizers in
+reference_optimizers.py.
+"""
+
+import math
+
+import numpy as np
+
+SELU_ALPHA = 1.6732632423543772848170429916717
+SELU_SCALE = 1.0507009873554804934193349852946
+
+
+# ---- products --------------------------------------------------------------------------------------------------------
+def gemm(a, b, transpose_a=False, transpose_b=False):
+    """C[i, j] = sum over k of A[i, k] B[k, j], where A and B are transposed first if asked for."""
+    a = a.T if transpose_a else a
+    b = b.T if transpose_b else b
+    return np.einsum("ik,kj->ij", a, b)
+
+
+def gemm_magnitude(a, b, transpose_a=False, transpose_b=False):
+    """The sum over k of |A[i, k]| |B[k, j]|: what rounding errors of a product are measured against."""
+    return gemm(np.abs(a), np.abs(b), transpose_a, transpose_b)
+
+
+def dense_forward(x, kernel, bias=None):
+    """Y = X W + b.   X (N, I)   W (I, O)   b (O)   Y (N, O)"""
+    y = gemm(x, kernel)
+    return y if bias is None else y + bias
+
+
+def dense_backward(dy, x, kernel):
+    """dX = dY W', dW = X' dY, db = the sum of dY over the rows."""
+    return gemm(dy, kernel, transpose_b=True), gemm(x, dy, transpose_a=True), dy.sum(axis=0)
+
+
+# ---- softmax ---------------------------------------------------------------------------------------------------------
+def softmax(x, axis=-1):
+    """p = exp(x - max x) / sum exp(x - max x)"""
+    e = np.exp(x - x.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+def log_softmax(x, axis=-1):
+    """(x - max x) - log sum exp(x - max x)"""
+    shifted = x - x.max(axis=axis, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
+
+
+def softmax_backward(dy, y, axis=-1):
+    """dx = y (dy - sum dy y)"""
+    return y * (dy - (dy * y).sum(axis=axis, keepdims=True))
+
+
+def log_softmax_backward(dy, y, axis=-1):
+    """dx = dy - exp(y) sum dy"""
+    return dy - np.exp(y) * dy.sum(axis=axis, keepdims=True)
+
+
+# ---- activations -----------------------------------------------------------------------------------------------------
+def linear(x):
+    """f = x, f' = 1"""
+    return x.copy(), np.ones_like(x)
+
+
+def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
+    """f = max_value if x >= max_value, x if threshold <= x < max_value, negative_slope (x - threshold) below."""
+    top = np.inf if max_value is None else max_value
+    below = negative_slope * (x - threshold) if negative_slope else np.where(np.isnan(x), x, np.zeros_like(x))
+    y = np.where(x >= top, top, np.where(x >= threshold, x, below))
+    return y.astype(x.dtype), np.where(x >= top, 0, np.where(x > threshold, 1, negative_slope)).astype(x.dtype)
+
+
+def relu6(x):
+    """f = min(max(x, 0), 6)"""
+    return relu(x, max_value=6.0)
+
+
+def leaky_relu(x, negative_slope=0.2):
+    """f = x if x > 0 else negative_slope x"""
+    return relu(x, negative_slope)
+
+
+def elu(x, alpha=1.0):
+    """f = x if x > 0 else alpha (exp(x) - 1)"""
+    negative = np.minimum(x, 0)
+    return np.where(x > 0, x, alpha * np.expm1(negative)), np.where(x > 0, 1, alpha * np.exp(negative))
+
+
+def selu(x):
+    """f = scale elu(x, alpha), with the constants that keep mean 0 and variance 1"""
+    y, dy = elu(x, SELU_ALPHA)
+    return SELU_SCALE * y, SELU_SCALE * dy
+
+
+def celu(x, alpha=1.0):
+    """f = x if x > 0 else alpha (exp(x / alpha) - 1)"""
+    negative = np.minimum(x, 0) / alpha
+    return np.where(x > 0, x, alpha * np.expm1(negative)), np.where(x > 0, 1, np.exp(negative))
+
+
+def _times(x, gate):
+    """x gate, and 0 (not NaN) where x is -inf and the gate is 0."""
+    return np.where(x == -np.inf, 0, x * gate) if np.ndim(x) else x * gate
+
+
+def normal_cdf(x):
+    """erfc(-x / sqrt 2) / 2, which keeps its relative precision in the left tail"""
+    return np.vectorize(lambda v: math.erfc(-v / math.sqrt(2)) / 2, otypes=[np.float64])(x)
+
+
+def gelu(x):
+    """f = x Phi(x), with the normal distribution function Phi; f' = Phi(x) + x phi(x)"""
+    cdf = normal_cdf(x)
+    density = np.exp(-x * x / 2) / np.sqrt(2 * np.pi)
+    return _times(x, cdf), cdf + np.where(np.isinf(x), 0, x * density)
+
+
+def gelu_tanh(x):
+    """f = x (1 + tanh u) / 2 = x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3)"""
+    root = np.sqrt(2 / np.pi)
+    gate, slope = sigmoid(2 * root * (x + 0.044715 * x**3))
+    inner = 2 * root * (1 + 3 * 0.044715 * x * x)
+    return _times(x, gate), gate + np.where(slope == 0, 0, x * slope * inner)
+
+
+def silu(x):
+    """f = x sigmoid(x)"""
+    gate, slope = sigmoid(x)
+    return _times(x, gate), gate + np.where(slope == 0, 0, x * slope)
+
+
+def mish(x):
+    """f = x tanh(softplus(x)) = x n / (n + 2), n = e (e + 2), e = exp(x)"""
+    e = np.exp(np.minimum(x, 40))  # beyond, the gate is 1 to more than longdouble precision
+    n = e * (e + 2)
+    gate = n / (n + 2)
+    slope = 4 * e * (e + 1) / (n + 2) ** 2
+    return _times(x, gate), gate + np.where(slope < 1e-30, 0, x * slope)
+
+
+def sigmoid(x):
+    """s = 1 / (1 + exp(-x)); s' = s (1 - s) = exp(-|x|) / (1 + exp(-|x|))^2"""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e), e / (1 + e) ** 2
+
+
+def log_sigmoid(x):
+    """log s = min(x, 0) - log(1 + exp(-|x|)); its derivative is sigmoid(-x)"""
+    return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x))), sigmoid(-x)[0]
+
+
+def hard_sigmoid(x):
+    """f = relu6(x + 3) / 6"""
+    y, dy = relu6(x + 3)
+    return y / 6, dy / 6
+
+
+def hard_silu(x):
+    """f = x hard_sigmoid(x)"""
+    gate, slope = hard_sigmoid(x)
+    return _times(x, gate), gate + np.where(slope == 0, 0, x * slope)
+
+
+def tanh(x):
+    """f = tanh(x), f' = 1 - f^2 = 1 / cosh(x)^2"""
+    e = np.exp(-2 * np.abs(x))
+    return np.tanh(x), 4 * e / (1 + e) ** 2
+
+
+def hard_tanh(x):
+    """f = min(max(x, -1), 1)"""
+    return np.clip(x, -1, 1), ((x > -1) & (x < 1)).astype(x.dtype)
+
+
+def softplus(x):
+    """f = log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|))"""
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))), sigmoid(x)[0]
+
+
+def softsign(x):
+    """f = x / (1 + |x|), f' = 1 / (1 + |x|)^2"""
+    y = np.where(np.isinf(x), np.sign(x), x / (1 + np.where(np.isinf(x), 0, np.abs(x))))
+    return y, 1 / (1 + np.abs(x)) ** 2
+
+
+def exponential(x):
+    """f = f' = exp(x)"""
+    return np.exp(x), np.exp(x)
+
+
+def step(x):
+    """f = 1 if x > 0 else 0 (NaN stays); it has no useful derivative"""
+    return np.heaviside(x, 0).astype(x.dtype), np.zeros_like(x)
+
+
+ACTIVATIONS = {
+    f.__name__: f
+    for f in (
+        *(linear, relu, relu6, leaky_relu, elu, selu, celu, gelu, gelu_tanh, silu, mish, sigmoid, log_sigmoid),
+        *(hard_sigmoid, hard_silu, tanh, hard_tanh, softplus, softsign, exponential, step),
+    )
+}
+
+
+# ---- numbers for the tests -------------------------------------------------------------------------------------------
+def central_difference(f, x, scale=1e-6):
+    """(f(x + h) - f(x - h)) / 2h for one element of x at a time, where f gives a number; h = scale max(1, |x|)."""
+    gradient = np.empty(x.size)
+    for i, value in enumerate(x.ravel()):
+        h = scale * max(1.0, abs(value))
+        shifted = x.copy()
+        shifted.flat[i] = value + h
+        high, up = f(shifted), shifted.flat[i]
+        shifted.flat[i] = value - h
+        gradient[i] = (high - f(shifted)) / (up - shifted.flat[i])
+    return gradient.reshape(x.shape)
+
+
+def ulp_error(got, exact):
+    """|got - exact| in units of the last place of got's dtype; exact is of a wider dtype."""
+    unit = np.spacing(np.abs(exact).astype(got.dtype)).astype(exact.dtype)
+    return np.abs(got.astype(exact.dtype) - exact) / unit

@@ -1,0 +1,55 @@
+"""Settings of the process, and what it says about itself."""
+
+import numpy as np
+import pytest
+import reference
+import reference_losses
+
+import pynn
+from pynn._native import core
+
+
+def test_config_show(capsys):
+    assert pynn.show_config() is None
+    text = capsys.readouterr().out
+    for part in (pynn.__version__, np.__version__, core.blas_name(), core.instruction_set(), core.thread_backend()):
+        assert part in text
+    table = pynn.show_config(mode="dicts")
+    assert table["version"] == pynn.__version__
+    assert table["threads"] == pynn.config.get_num_threads()
+    assert pynn.show_config is pynn.config.show_config
+    with pytest.raises(ValueError, match="mode"):
+        pynn.show_config(mode="yaml")
+
+
+def test_config_threads():
+    for n in (1, 5, np.int64(3)):
+        pynn.config.set_num_threads(n)
+        assert pynn.config.get_num_threads() == n
+        assert pynn.show_config(mode="dicts")["threads"] == n
+
+
+def test_config_floatx():
+    assert pynn.config.floatx() == "float32"
+    for value in ("float64", np.float64, np.dtype("f8")):
+        pynn.config.set_floatx("float32")
+        pynn.config.set_floatx(value)
+        assert pynn.config.floatx() == "float64"
+        assert pynn.layers.Dense(2).dtype == "float64"
+    assert pynn.activations.relu([1]).dtype == np.float64
+
+
+def test_config_epsilon():
+    assert pynn.config.epsilon() == 1e-7
+    pynn.config.set_epsilon(1e-5)
+    assert pynn.config.epsilon() == 1e-5
+    for value in (0.0, -1.0, float("nan"), "small"):
+        with pytest.raises((ValueError, TypeError), match="epsilon"):
+            pynn.config.set_epsilon(value)
+    assert pynn.config.epsilon() == 1e-5
+
+
+def test_config_native_lists_are_complete():
+    assert set(core.activation_names()) == set(reference.ACTIVATIONS)
+    assert set(core.loss_names()) == set(reference_losses.LOSSES)
+    assert set(core.metric_names()) == set(reference_losses.METRICS)

@@ -1,0 +1,209 @@
+"""Initializers: bounds, moments, seeds, names."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import pynn
+from pynn import initializers
+
+SHAPE = (300, 200)
+CORRELATION = 0.87962566103423978  # the standard deviation of a normal variable truncated at 2
+
+# name, settings, (lowest, highest) value, standard deviation
+RANDOM = [
+    ("RandomNormal", {}, 0.3, 0.05),
+    ("RandomNormal", {"mean": 0.0, "stddev": 2.0}, 12.0, 2.0),
+    ("TruncatedNormal", {}, 0.1, 0.05 * CORRELATION),
+    ("TruncatedNormal", {"stddev": 1.0}, 2.0, CORRELATION),
+    ("RandomUniform", {}, 0.05, 0.05 / 3**0.5),
+    ("RandomUniform", {"minval": -2.0, "maxval": 2.0}, 2.0, 2 / 3**0.5),
+    ("VarianceScaling", {}, 2 / (CORRELATION * 300**0.5), (1 / 300) ** 0.5),
+    ("VarianceScaling", {"mode": "fan_out", "scale": 3.0}, 2 * 3**0.5 / (CORRELATION * 200**0.5), (3 / 200) ** 0.5),
+    ("VarianceScaling", {"distribution": "untruncated_normal"}, 6 / 300**0.5, (1 / 300) ** 0.5),
+    ("VarianceScaling", {"distribution": "uniform", "mode": "fan_avg"}, (3 / 250) ** 0.5, (1 / 250) ** 0.5),
+    ("GlorotUniform", {}, (6 / 500) ** 0.5, (2 / 500) ** 0.5),
+    ("GlorotNormal", {}, 2 * (2 / 500) ** 0.5 / CORRELATION, (2 / 500) ** 0.5),
+    ("HeUniform", {}, (6 / 300) ** 0.5, (2 / 300) ** 0.5),
+    ("HeNormal", {}, 2 * (2 / 300) ** 0.5 / CORRELATION, (2 / 300) ** 0.5),
+    ("LecunUniform", {}, (3 / 300) ** 0.5, (1 / 300) ** 0.5),
+    ("LecunNormal", {}, 2 * (1 / 300) ** 0.5 / CORRELATION, (1 / 300) ** 0.5),
+]
+EVERY = [*dict.fromkeys(row[0] for row in RANDOM), "Zeros", "Ones", "Constant", "Orthogonal", "Identity"]
+SNAKE = {
+    "RandomNormal": "random_normal",
+    "TruncatedNormal": "truncated_normal",
+    "RandomUniform": "random_uniform",
+    "VarianceScaling": "variance_scaling",
+    "GlorotUniform": "glorot_uniform",
+    "GlorotNormal": "glorot_normal",
+    "HeUniform": "he_uniform",
+    "HeNormal": "he_normal",
+    "LecunUniform": "lecun_uniform",
+    "LecunNormal": "lecun_normal",
+}
+
+
+@pytest.mark.parametrize(("name", "config", "bound", "deviation"), RANDOM)
+def test_initializer_moments(name, config, bound, deviation):
+    values = getattr(initializers, name)(**config, seed=11)(SHAPE, dtype="float64")
+    n = values.size
+    assert values.shape == SHAPE
+    assert np.abs(values).max() <= bound
+    assert abs(values.mean()) < 5 * deviation / n**0.5
+    assert values.std() == pytest.approx(deviation, rel=0.02)
+    assert np.unique(values).size > 0.999 * n
+    # No correlation between neighbours, in either direction
+    for a, b in ((values[1:], values[:-1]), (values[:, 1:], values[:, :-1])):
+        assert abs(np.mean(a * b)) < 5 * deviation**2 / n**0.5
+
+
+@pytest.mark.parametrize(("name", "config", "fourth"), [("RandomNormal", {}, 3.0), ("RandomUniform", {}, 1.8)])
+def test_initializer_shape_of_distribution(name, config, fourth):
+    values = getattr(initializers, name)(**config, seed=2)((400, 500), dtype="float64")
+    assert np.mean((values / values.std()) ** 4) == pytest.approx(fourth, rel=0.03)
+    assert np.mean(values > 0) == pytest.approx(0.5, abs=0.01)
+
+
+def test_initializer_mean_is_added():
+    values = initializers.RandomNormal(mean=3.0, stddev=0.1, seed=1)((100, 100), dtype="float64")
+    assert values.mean() == pytest.approx(3.0, abs=0.01)
+    values = initializers.RandomUniform(minval=2.0, maxval=5.0, seed=1)((100, 100), dtype="float64")
+    assert values.min() >= 2.0
+    assert values.max() < 5.0
+    assert values.mean() == pytest.approx(3.5, abs=0.05)
+
+
+@pytest.mark.parametrize("shape", [(6, 6), (10, 4), (4, 10), (3, 2, 5), (1, 1)])
+@pytest.mark.parametrize("gain", [1.0, 0.5])
+def test_initializer_orthogonal(shape, gain):
+    q = initializers.Orthogonal(gain=gain, seed=5)(shape, dtype="float64").reshape(-1, shape[-1])
+    product = q.T @ q if q.shape[0] >= q.shape[1] else q @ q.T
+    np.testing.assert_allclose(product, gain**2 * np.eye(min(q.shape)), atol=1e-13)
+
+
+def test_initializer_orthogonal_has_either_sign():
+    corners = [initializers.Orthogonal(seed=seed)((3, 3), dtype="float64")[0, 0] for seed in range(40)]
+    assert min(corners) < 0 < max(corners)
+
+
+def test_initializer_constants():
+    np.testing.assert_array_equal(initializers.Zeros()((2, 3)), np.zeros((2, 3)))
+    np.testing.assert_array_equal(initializers.Ones()((2, 3)), np.ones((2, 3)))
+    np.testing.assert_array_equal(initializers.Constant(0.25)((2, 3)), np.full((2, 3), 0.25))
+    np.testing.assert_array_equal(initializers.Identity()((3, 3)), np.eye(3))
+    np.testing.assert_array_equal(initializers.Identity(gain=2.0)((2, 3)), 2 * np.eye(2, 3))
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_initializer_dtype(name):
+    initializer = getattr(initializers, name)()
+    assert initializer((4, 4)).dtype == np.float32
+    assert initializer((4, 4), dtype="float64").dtype == np.float64
+    pynn.config.set_floatx("float64")
+    assert initializer((4, 4)).dtype == np.float64
+
+
+@pytest.mark.parametrize("name", [*SNAKE, "Orthogonal"])
+def test_initializer_seed(name):
+    kind = getattr(initializers, name)
+    shape = (5, 7)
+    first = kind(seed=3)
+    values = first(shape)
+    np.testing.assert_array_equal(values, first(shape))
+    np.testing.assert_array_equal(values, kind(seed=3)(shape))
+    assert np.all(values != kind(seed=4)(shape))
+    assert np.all(values != kind()(shape))
+
+
+@pytest.mark.parametrize("name", [*SNAKE, "Orthogonal"])
+def test_initializer_global_seed(name):
+    kind = getattr(initializers, name)
+    pynn.set_random_seed(21)
+    first, second = kind()((4, 4)), kind()((4, 4))
+    assert np.all(first != second)
+    pynn.set_random_seed(21)
+    np.testing.assert_array_equal(kind()((4, 4)), first)
+    np.testing.assert_array_equal(kind()((4, 4)), second)
+
+
+def test_initializer_without_seed_differs_between_processes():
+    """Nobody has set a seed in these processes, so two of them draw different weights."""
+    program = "import pynn; print(pynn.initializers.RandomNormal()((2,)).tobytes().hex())"
+    run = [subprocess.check_output([sys.executable, "-c", program], cwd="/") for _ in range(2)]
+    assert run[0] != run[1]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_initializer_config(name):
+    initializer = getattr(initializers, name)()
+    config = json.loads(json.dumps(initializer.get_config()))
+    assert type(initializer).from_config(config).get_config() == config
+
+
+@pytest.mark.parametrize(("name", "snake"), SNAKE.items())
+def test_initializer_get(name, snake):
+    kind = getattr(initializers, name)
+    assert type(initializers.get(snake)) is kind
+    assert type(initializers.get(name)) is kind
+    assert type(initializers.get(kind)) is kind
+    instance = kind(seed=1)
+    assert initializers.get(instance) is instance
+
+
+def test_initializer_get_aliases():
+    aliases = {"zeros": "Zeros", "ones": "Ones", "constant": "Constant", "orthogonal": "Orthogonal"}
+    aliases |= {"identity": "Identity", "normal": "RandomNormal", "uniform": "RandomUniform"}
+    for alias, name in aliases.items():
+        assert type(initializers.get(alias)) is getattr(initializers, name)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: initializers.get("glorot_unifrom"), "glorot_uniform"),
+        (lambda: initializers.get(3), "initializer"),
+        (lambda: initializers.VarianceScaling(scale=0.0), "scale"),
+        (lambda: initializers.VarianceScaling(mode="fan"), "mode"),
+        (lambda: initializers.VarianceScaling(distribution="cauchy"), "distribution"),
+        (lambda: initializers.RandomNormal(stddev=-1.0), "stddev"),
+        (lambda: initializers.RandomNormal(mean=float("nan")), "mean"),
+        (lambda: initializers.RandomUniform(minval=1.0, maxval=0.0), "minval|maxval"),
+        (lambda: initializers.RandomNormal(seed=1.5), "seed"),
+        (lambda: initializers.RandomNormal(seed=-1), "seed"),
+        (lambda: initializers.Constant("a"), "value"),
+        (lambda: initializers.Orthogonal()((3,)), "shape|dimension"),
+        (lambda: initializers.Identity()((3,)), "shape|dimension"),
+        (lambda: initializers.Zeros()((3,), dtype="int32"), "dtype"),
+        (lambda: initializers.Zeros()((-3,)), "shape"),
+    ],
+)
+def test_initializer_bad_argument_names_it(make, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        make()
+
+
+def test_initializer_in_a_layer():
+    layer = pynn.layers.Dense(3, kernel_initializer="ones", bias_initializer=initializers.Constant(0.5))
+    model = pynn.Sequential([pynn.Input((2,)), layer])
+    np.testing.assert_array_equal(model.get_weights()[0], np.ones((2, 3)))
+    np.testing.assert_array_equal(model.get_weights()[1], np.full(3, 0.5))
+
+
+def test_initializer_from_an_array(random):
+    values = random.normal(size=(2, 3))
+    layer = pynn.layers.Dense(3, kernel_initializer=values, dtype="float64")
+    pynn.Sequential([pynn.Input((2,)), layer])
+    np.testing.assert_array_equal(layer.get_weights()[0], values)
+    with pytest.raises(ValueError, match=r"\(2, 3\)"):
+        pynn.Sequential([pynn.Input((4,)), pynn.layers.Dense(3, kernel_initializer=values)])
+
+
+@pytest.mark.parametrize(("shape", "limit"), [((50,), 6 / 100), ((3, 3, 8, 4), 6 / 108), ((7, 2, 5), 6 / 49)], ids=str)
+def test_initializer_fans_of_any_rank(shape, limit):
+    """Glorot's limit: vectors have their size twice; the axes before the last two are a field that both see."""
+    values = initializers.GlorotUniform(seed=1)(shape, dtype="float64")
+    assert 0.85 * limit**0.5 < np.abs(values).max() <= limit**0.5

@@ -1,0 +1,278 @@
+"""Every layer goes through the same checks; adding a layer is a row of the table."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import THREADS, bits, close_gradient
+from reference import central_difference
+
+import pynn
+from pynn import layers
+
+ACTIVATIONS = (
+    *("linear", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "sigmoid", "log_sigmoid"),
+    *("hard_sigmoid", "hard_silu", "tanh", "hard_tanh", "softplus", "softsign", "exponential", "softmax"),
+    "log_softmax",
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    kind: str
+    config: dict[str, Any]
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+
+    def __str__(self):
+        settings = ",".join(f"{key}={value}" for key, value in self.config.items())
+        return f"{self.kind}({settings})-{'x'.join(map(str, self.input_shape))}"
+
+    def make(self, **more):
+        return getattr(layers, self.kind)(**self.config, **more)
+
+
+CASES = [
+    Case("Dense", {"units": 4}, (3,), (4,)),
+    Case("Dense", {"units": 17}, (33,), (17,)),
+    Case("Dense", {"units": 1, "use_bias": False}, (7,), (1,)),
+    Case("Dense", {"units": 5, "activation": "relu"}, (2, 3), (2, 5)),
+    Case("Dense", {"units": 2, "activation": "softmax"}, (2, 1, 3), (2, 1, 2)),
+    *(Case("Dense", {"units": 4, "activation": name}, (3,), (4,)) for name in ACTIVATIONS),
+    *(Case("Activation", {"activation": name}, (2, 3), (2, 3)) for name in ACTIVATIONS),
+    Case("ReLU", {}, (5,), (5,)),
+    Case("ReLU", {"max_value": 0.7, "negative_slope": 0.1, "threshold": 0.2}, (5,), (5,)),
+    Case("LeakyReLU", {}, (5,), (5,)),
+    Case("LeakyReLU", {"negative_slope": 0.05}, (5,), (5,)),
+    Case("ELU", {}, (5,), (5,)),
+    Case("ELU", {"alpha": 0.5}, (5,), (5,)),
+    Case("Softmax", {}, (5,), (5,)),
+    Case("Softmax", {"axis": 1}, (3, 4), (3, 4)),
+    Case("Softmax", {"axis": -2}, (3, 4, 2), (3, 4, 2)),
+    Case("Softmax", {"axis": (1, 2)}, (3, 4), (3, 4)),
+    Case("Flatten", {}, (3, 4), (12,)),
+    Case("Flatten", {}, (2, 3, 2), (12,)),
+    Case("Flatten", {}, (4,), (4,)),
+    Case("Reshape", {"target_shape": (2, 6)}, (3, 4), (2, 6)),
+    Case("Reshape", {"target_shape": (-1, 3)}, (12,), (4, 3)),
+    Case("Rescaling", {"scale": 0.5}, (3, 4), (3, 4)),
+    Case("Rescaling", {"scale": 2.0, "offset": -1.0}, (5,), (5,)),
+    Case("Rescaling", {"scale": [0.5, 1.0, 2.0], "offset": [1.0, 0.0, -1.0]}, (2, 3), (2, 3)),
+]
+every_case = pytest.mark.parametrize("case", CASES, ids=str)
+
+
+def make_model(case, dtype="float64"):
+    """The layer between two dense ones, so that a gradient has to pass it."""
+    model = pynn.Sequential(
+        [
+            pynn.Input(case.input_shape),
+            layers.Dense(case.input_shape[-1], dtype=dtype),
+            case.make(dtype=dtype, name="probe"),
+            layers.Flatten(dtype=dtype),
+            layers.Dense(2, dtype=dtype),
+        ]
+    )
+    model.compile(optimizer=pynn.optimizers.SGD(learning_rate=1.0), loss="mean_squared_error")
+    return model
+
+
+def make_data(case, rows, random):
+    return random.normal(size=(rows, *case.input_shape)), random.normal(size=(rows, 2))
+
+
+@every_case
+def test_layer_output_shape(case, random):
+    layer = case.make()
+    model = pynn.Sequential([pynn.Input(case.input_shape), layer])
+    assert layer.input_shape == (None, *case.input_shape)
+    assert layer.output_shape == model.output_shape == (None, *case.output_shape)
+    assert model.predict(make_data(case, 3, random)[0], verbose=0).shape == (3, *case.output_shape)
+
+
+@every_case
+def test_layer_gradient(case, random):
+    model = make_model(case)
+    x, y = make_data(case, 3, random)
+    start = model.get_weights()
+    model.train_on_batch(x, y)
+    gradients = [before - after for before, after in zip(start, model.get_weights(), strict=True)]
+    assert any(np.abs(g).max() > 1e-3 for g in gradients)
+
+    def loss(i, w):
+        model.set_weights([*start[:i], w, *start[i + 1 :]])
+        return model.test_on_batch(x, y)
+
+    for i, gradient in enumerate(gradients):
+        numeric = central_difference(lambda w, i=i: loss(i, w), start[i])
+        assert close_gradient(numeric, gradient).all()
+
+
+@every_case
+@pytest.mark.parametrize("rows", [1, 2, 7, 15, 17, 33])
+def test_layer_batch_equals_one_by_one(case, rows, random):
+    model = make_model(case)
+    x, _ = make_data(case, rows, random)
+    one_by_one = np.concatenate([model.predict(row[None], verbose=0) for row in x])
+    np.testing.assert_allclose(model.predict(x, verbose=0), one_by_one, rtol=1e-12, atol=1e-13)
+
+
+@every_case
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_layer_threads(case, dtype, random):
+    x, y = make_data(case, 37, random)
+    seen = set()
+    for threads in THREADS:
+        pynn.config.set_num_threads(threads)
+        pynn.set_random_seed(5)
+        model = make_model(case, dtype)
+        model.train_on_batch(x, y)
+        seen.add(bits(model) + model.predict(x, verbose=0).tobytes())
+    assert len(seen) == 1
+
+
+@every_case
+def test_layer_config(case):
+    layer = case.make(name="probe", dtype="float64", trainable=False)
+    config = layer.get_config()
+    json.dumps(config)
+    twin = type(layer).from_config(config)
+    assert twin.get_config() == config
+    assert (twin.name, twin.dtype, twin.trainable) == ("probe", "float64", False)
+
+
+@every_case
+def test_layer_float32_is_near_float64(case, random):
+    x, y = make_data(case, 9, random)
+    wide, narrow = make_model(case, "float64"), make_model(case, "float32")
+    narrow.set_weights(wide.get_weights())
+    wide.set_weights(narrow.get_weights())
+    x = x.astype(np.float32)
+    result = narrow.predict(x, verbose=0)
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result, wide.predict(x, verbose=0), rtol=1e-4, atol=1e-5)
+    wide.train_on_batch(x, y)
+    narrow.train_on_batch(x, y)
+    for a, b in zip(narrow.get_weights(), wide.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4 * max(1.0, np.abs(b).max()))
+
+
+@every_case
+def test_layer_does_not_write_its_input(case, random):
+    x, _ = make_data(case, 4, random)
+    x = x.astype(np.float32)
+    copy = x.copy()
+    pynn.Sequential([pynn.Input(case.input_shape), case.make()]).predict(x, verbose=0)
+    np.testing.assert_array_equal(x, copy)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (layers.Reshape((5,), name="probe"), (6,)),
+        (layers.Reshape((4, -1), name="probe"), (6,)),
+        (layers.Softmax(axis=3, name="probe"), (6,)),
+        (layers.Softmax(axis=0, name="probe"), (6,)),
+        (layers.Softmax(axis=(1, 3), name="probe"), (2, 3, 4)),
+        (layers.Dense(3, name="probe"), ()),
+        (layers.Rescaling([1.0, 2.0], name="probe"), (3,)),
+    ],
+    ids=["reshape", "reshape-rest", "softmax-axis", "softmax-batch", "softmax-gap", "dense-scalar", "rescaling"],
+)
+def test_layer_wrong_shape_names_it(layer, shape):
+    with pytest.raises(ValueError, match="probe"):
+        pynn.Sequential([pynn.Input(shape), layer])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: layers.Dense(0), "units"),
+        (lambda: layers.Dense(-3), "units"),
+        (lambda: layers.Dense(2.5), "units"),
+        (lambda: layers.Dense(True), "units"),
+        (lambda: layers.Dense(3, activation="rleu"), "relu"),
+        (lambda: layers.Dense(3, kernel_initializer="glorot"), "glorot_uniform"),
+        (lambda: layers.Dense(3, dtype="int32"), "dtype"),
+        (lambda: layers.Dense(3, name=5), "name"),
+        (lambda: layers.Dense(3, name=""), "name"),
+        (lambda: layers.Dense(3, name="my layer"), "name"),
+        (lambda: layers.Dense(3, input_shape=(2,), input_dim=2), "input_shape"),
+        (lambda: layers.Dense(3, trainable="no"), "trainable"),
+        (lambda: layers.Dense(3, use_bias=1), "use_bias"),
+        (lambda: layers.Dense(3, activation=pynn.activations.Activation("relu", slope=3)), "slope"),
+        (lambda: layers.ReLU(max_value=-1.0), "max_value"),
+        (lambda: layers.ReLU(negative_slope=-1.0), "negative_slope"),
+        (lambda: layers.ReLU(threshold=-1.0), "threshold"),
+        (lambda: layers.LeakyReLU(negative_slope=-0.1), "negative_slope"),
+        (lambda: layers.LeakyReLU(negative_slope=None), "negative_slope"),
+        (lambda: layers.ELU(alpha=float("nan")), "alpha"),
+        (lambda: layers.Softmax(axis=0.5), "axis"),
+        (lambda: layers.Reshape((-1, -1)), "target_shape"),
+        (lambda: layers.Reshape((2, 0)), "target_shape"),
+        (lambda: layers.Rescaling(float("inf")), "scale"),
+        (lambda: layers.Rescaling("big"), "scale"),
+    ],
+)
+def test_layer_bad_argument_names_it(make, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        make()
+
+
+def test_layer_not_built_says_so():
+    layer = layers.Dense(3)
+    for ask in (lambda: layer.output_shape, lambda: layer.input_shape, layer.get_weights, layer.count_params):
+        with pytest.raises(pynn.NotBuiltError):
+            ask()
+    assert not layer.built
+
+
+def test_layer_weights_are_named_and_copied():
+    model = pynn.Sequential([pynn.Input((3,)), layers.Dense(2, name="first"), layers.Dense(4, name="second")])
+    paths = [w.path for layer in model.layers for w in layer.weights]
+    assert paths == ["first/kernel", "first/bias", "second/kernel", "second/bias"]
+    kernel = model.layers[0].weights[0]
+    copy = kernel.numpy()
+    copy[:] = 7
+    assert not np.any(kernel.numpy() == 7)
+    kernel.assign(copy)
+    assert np.all(model.get_weights()[0] == 7)
+    assert kernel.shape == (3, 2)
+    with pytest.raises(ValueError, match="kernel"):
+        kernel.assign(np.zeros((2, 3)))
+
+
+def test_layer_set_weights_is_all_or_nothing():
+    model = pynn.Sequential([pynn.Input((3,)), layers.Dense(2, name="first")])
+    before = bits(model)
+    for wrong in (
+        [np.zeros((3, 2))],
+        [np.zeros((3, 2)), np.zeros(3)],
+        [np.zeros((3, 2)), np.zeros((2, 1))],
+        [np.zeros((3, 2)), np.zeros(2), np.zeros(2)],
+    ):
+        with pytest.raises(ValueError, match="first"):
+            model.layers[0].set_weights(wrong)
+        assert bits(model) == before
+
+
+def test_layer_defaults_equal_keras():
+    model = pynn.Sequential([pynn.Input((50,)), layers.Dense(40)])
+    kernel, bias = model.get_weights()
+    assert not bias.any()
+    assert np.abs(kernel).max() <= np.sqrt(6 / 90)
+    assert layers.LeakyReLU().get_config()["negative_slope"] == pytest.approx(0.3)
+    assert layers.ReLU().get_config()["max_value"] is None
+    assert layers.Dense(2).get_config()["use_bias"] is True
+
+
+def test_layer_weights_by_name():
+    dense, bare = layers.Dense(2), layers.Dense(2, use_bias=False)
+    pynn.Sequential([pynn.Input((3,)), dense, bare])
+    assert dense.kernel.path == f"{dense.name}/kernel"
+    assert dense.bias.shape == (2,)
+    assert bare.bias is None
+    assert dense.kernel.dtype == "float32"
+    assert [w.trainable for w in dense.weights] == [True, True]

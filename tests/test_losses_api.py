@@ -1,0 +1,238 @@
+"""Losses as users meet them: classes, functions, strings, reductions, fusion with the last activation."""
+
+import json
+
+import numpy as np
+import pytest
+from helpers import make_data
+from loss_cases import LOSS_CASES, make_case
+from reference_losses import loss_rows
+
+import pynn
+from pynn import losses
+
+# class, settings, the native name and settings it stands for
+CLASSES = [
+    ("MeanSquaredError", {}, "mean_squared_error"),
+    ("SumSquaredError", {}, "sum_squared_error"),
+    ("MeanAbsoluteError", {}, "mean_absolute_error"),
+    ("MeanAbsolutePercentageError", {}, "mean_absolute_percentage_error"),
+    ("MeanSquaredLogarithmicError", {}, "mean_squared_logarithmic_error"),
+    ("Huber", {"delta": 1.0}, "huber"),
+    ("Huber", {"delta": 0.3}, "huber"),
+    ("LogCosh", {}, "log_cosh"),
+    ("CosineSimilarity", {}, "cosine_similarity"),
+    ("Poisson", {}, "poisson"),
+    ("KLDivergence", {}, "kl_divergence"),
+    ("BinaryCrossentropy", {"label_smoothing": 0.0}, "binary_crossentropy"),
+    ("BinaryCrossentropy", {"label_smoothing": 0.1}, "binary_crossentropy"),
+    ("BinaryCrossentropy", {"from_logits": True, "label_smoothing": 0.0}, "binary_crossentropy_from_logits"),
+    ("CategoricalCrossentropy", {"label_smoothing": 0.1}, "categorical_crossentropy"),
+    ("CategoricalCrossentropy", {"from_logits": True, "label_smoothing": 0.0}, "categorical_crossentropy_from_logits"),
+    ("SparseCategoricalCrossentropy", {"label_smoothing": 0.0}, "sparse_categorical_crossentropy"),
+    ("SparseCategoricalCrossentropy", {"label_smoothing": 0.1}, "sparse_categorical_crossentropy"),
+    (
+        "SparseCategoricalCrossentropy",
+        {"from_logits": True, "label_smoothing": 0.1},
+        "sparse_categorical_crossentropy_from_logits",
+    ),
+    ("Hinge", {}, "hinge"),
+    ("SquaredHinge", {}, "squared_hinge"),
+    ("CategoricalHinge", {}, "categorical_hinge"),
+    ("Perceptron", {}, "perceptron"),
+]
+every_class = pytest.mark.parametrize(("name", "config", "native"), CLASSES)
+
+
+def case_of(native, config):
+    """Data for a class: the targets and predictions of the kernel's case."""
+    settings = tuple(v for k, v in config.items() if k != "from_logits")
+    case = next(c for c in LOSS_CASES if c.name == native and c.settings in (settings, ()))
+    return settings, make_case(case, rows=6, columns=4)
+
+
+@every_class
+@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "mean", "sum", None, "none"])
+def test_loss_value(name, config, native, reduction):
+    settings, (y_true, y_pred) = case_of(native, config)
+    rows, _ = loss_rows(native, y_true, y_pred, *settings)
+    result = getattr(losses, name)(**config, reduction=reduction)(y_true, y_pred)
+    expected = {"sum": rows.sum(), None: rows, "none": rows}.get(reduction, rows.mean())
+    np.testing.assert_allclose(result, expected, rtol=1e-12)
+    assert np.shape(result) == np.shape(expected)
+
+
+@every_class
+def test_loss_native_name(name, config, native):
+    loss = getattr(losses, name)(**config)
+    assert loss.native_name == native
+    assert loss.sparse == native.startswith("sparse")
+
+
+@every_class
+def test_loss_config(name, config, native):
+    loss = getattr(losses, name)(**config, reduction="sum", name="mine")
+    twin = type(loss).from_config(json.loads(json.dumps(loss.get_config())))
+    assert twin.get_config() == loss.get_config()
+    assert (twin.name, twin.reduction, twin.native_name, twin.a) == ("mine", "sum", native, loss.a)
+
+
+@every_class
+def test_loss_get(name, config, native):
+    kind = getattr(losses, name)
+    snake = native.removesuffix("_from_logits")
+    assert type(losses.get(snake)) is kind
+    assert type(losses.get(name)) is kind
+    assert type(losses.get(getattr(losses, snake))) is kind
+    loss = kind(**config)
+    assert losses.get(loss) is loss
+
+
+@every_class
+def test_loss_function(name, config, native):
+    """The function of the loss's name gives the values of the rows."""
+    settings, (y_true, y_pred) = case_of(native, config)
+    function = getattr(losses, native.removesuffix("_from_logits"))
+    rows, _ = loss_rows(native, y_true, y_pred, *settings)
+    np.testing.assert_allclose(function(y_true, y_pred, **config), rows, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("alias", "name"),
+    [
+        *(("mse", "MeanSquaredError"), ("MSE", "MeanSquaredError"), ("mae", "MeanAbsoluteError")),
+        *(("mape", "MeanAbsolutePercentageError"), ("msle", "MeanSquaredLogarithmicError")),
+        *(("kld", "KLDivergence"), ("bce", "BinaryCrossentropy")),
+    ],
+)
+def test_loss_alias(alias, name):
+    assert type(losses.get(alias)) is getattr(losses, name)
+
+
+@pytest.mark.parametrize("name", ["Hinge", "SquaredHinge", "Perceptron"])
+def test_loss_binary_labels_become_signs(name, random):
+    binary, y_pred = random.integers(0, 2, (6, 4)).astype(float), random.normal(size=(6, 4))
+    loss = getattr(losses, name)()
+    assert loss(binary, y_pred) == loss(2 * binary - 1, y_pred)
+
+
+def test_loss_column_equals_vector(random):
+    y, p = random.normal(size=(2, 7))
+    loss = losses.MeanSquaredError()
+    assert loss(y, p[:, None]) == loss(y[:, None], p[:, None]) == pytest.approx(np.mean((y - p) ** 2), rel=1e-14)
+
+
+def test_loss_labels_of_higher_rank(random):
+    p, labels = random.uniform(0.1, 1, (4, 3, 5)), random.integers(0, 5, (4, 3))
+    loss = losses.SparseCategoricalCrossentropy(reduction=None)
+    expected, _ = loss_rows("sparse_categorical_crossentropy", labels.ravel(), p.reshape(-1, 5))
+    np.testing.assert_allclose(loss(labels, p), expected.reshape(4, 3), rtol=1e-12)
+
+
+def test_loss_of_one_row(random):
+    y, p = random.uniform(0.1, 0.9, (2, 5))
+    assert losses.MeanSquaredError()(y, p) == pytest.approx(np.mean((y - p) ** 2), rel=1e-14)
+    assert losses.CategoricalCrossentropy()(y, p) == pytest.approx(losses.CategoricalCrossentropy()(y[None], p[None]))
+    assert losses.mean_squared_error(np.zeros((0, 3)), np.zeros((0, 3))).shape == (0,)
+
+
+def test_loss_of_a_single_class_warns():
+    with pytest.warns(UserWarning, match="binary_crossentropy"):
+        losses.CategoricalCrossentropy()([[1.0]], [[0.5]])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: losses.get("mean_sqared_error"), "mean_squared_error"),
+        (lambda: losses.get(3), "loss"),
+        (lambda: losses.Huber(delta=0.0), "delta"),
+        (lambda: losses.Huber(delta=float("nan")), "delta"),
+        (lambda: losses.BinaryCrossentropy(label_smoothing=1.5), "label_smoothing"),
+        (lambda: losses.CategoricalCrossentropy(label_smoothing=-0.1), "label_smoothing"),
+        (lambda: losses.MeanSquaredError(reduction="average"), "reduction"),
+        (lambda: losses.MeanSquaredError()(np.zeros((3, 2)), np.zeros((3, 4))), "y_true"),
+        (lambda: losses.MeanSquaredError()(np.zeros((3, 2)), np.zeros((4, 2))), "y_true|y_pred"),
+        (lambda: losses.SparseCategoricalCrossentropy()([0, 3], np.full((2, 3), 0.3)), r"\[0, 3\)"),
+        (lambda: losses.SparseCategoricalCrossentropy()([0.5, 1], np.full((2, 3), 0.3)), "whole"),
+        (lambda: losses.BinaryCrossentropy()([[2.0]], [[0.5]]), r"y_true.*\[0, 1\]"),
+        (lambda: losses.CategoricalCrossentropy(axis=0), "axis"),
+        (lambda: losses.MeanSquaredError()(1.0, 2.0), "y_pred"),
+    ],
+)
+def test_loss_bad_argument_names_it(make, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        make()
+
+
+# ---- a cross-entropy after its activation is computed from the logits ------------------------------------------------
+FUSED = [
+    ("softmax", losses.CategoricalCrossentropy),
+    ("softmax", losses.SparseCategoricalCrossentropy),
+    ("sigmoid", losses.BinaryCrossentropy),
+]
+
+
+def train_on_logits(x, y, kernel, activation, loss):
+    """The loss of one step on z = x kernel, and the gradient of kernel."""
+    units = kernel.shape[1]
+    last = [pynn.layers.Dense(units, use_bias=False, activation=activation, dtype="float64")]
+    model = pynn.Sequential([pynn.Input((len(kernel),)), *last])
+    model.set_weights([kernel])
+    model.compile(optimizer=pynn.optimizers.SGD(learning_rate=1.0), loss=loss)
+    value = model.train_on_batch(x, y)
+    return value, kernel - model.get_weights()[0]
+
+
+def fusion_data(kind, random):
+    x, labels = make_data(20)
+    one_hot = np.eye(3)[labels]
+    return x, labels if kind is losses.SparseCategoricalCrossentropy else one_hot, random.normal(size=(5, 3))
+
+
+@pytest.mark.parametrize(("activation", "kind"), FUSED)
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_fused_loss_equals_loss_from_logits(activation, kind, smoothing, random):
+    x, y, kernel = fusion_data(kind, random)
+    fused = train_on_logits(x, y, kernel, activation, kind(label_smoothing=smoothing))
+    logits = train_on_logits(x, y, kernel, None, kind(from_logits=True, label_smoothing=smoothing))
+    assert fused[0] == logits[0]
+    np.testing.assert_array_equal(fused[1], logits[1])
+
+
+@pytest.mark.parametrize(("activation", "kind"), FUSED)
+def test_fused_loss_equals_unfused(activation, kind, random):
+    x, y, kernel = fusion_data(kind, random)
+    value, gradient = train_on_logits(x, y, kernel, activation, kind())
+    z = x.astype(np.float64) @ kernel
+    p = pynn.activations.get(activation)(z)
+    assert value == pytest.approx(kind()(y, p), rel=1e-12)
+    name = kind().native_name
+    _, dp = loss_rows(name, y, p, 0.0)
+    jacobian = p * (dp - (dp * p).sum(axis=1, keepdims=True)) if activation == "softmax" else dp * p * (1 - p)
+    np.testing.assert_allclose(gradient, x.T.astype(np.float64) @ jacobian / len(x), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(("activation", "kind"), FUSED)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [100.0, 1000.0])
+def test_fused_loss_of_large_logits(activation, kind, dtype, size):
+    """Where probabilities round to 0 and 1, the fused loss is still the difference of logits."""
+    z = size * np.array([[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0], [1.0, -1.0, -1.0]])
+    labels = np.array([1, 1, 0])
+    y = labels if kind is losses.SparseCategoricalCrossentropy else np.eye(3)[labels]
+    model = pynn.Sequential([pynn.Input((3,)), pynn.layers.Activation(activation, dtype=dtype)])
+    model.compile(loss=kind())
+    # softmax: 2 size, 0, 0; sigmoid: (2 size + log 2) / 3, log(2) / 3 and 0
+    expected = 2 * size / 3 if activation == "softmax" else (2 * size + 2 * np.log(2)) / 9
+    assert model.evaluate(z, y, verbose=0) == pytest.approx(expected, rel=1e-6)
+
+
+def test_softmax_over_another_axis_is_not_fused(random):
+    """The loss is over the last axis, the softmax over the first: each does its own."""
+    x, y = random.normal(size=(6, 3, 4)), random.uniform(size=(6, 3, 4))
+    model = pynn.Sequential([pynn.Input((3, 4)), pynn.layers.Softmax(axis=1, dtype="float64")])
+    model.compile(loss="categorical_crossentropy")
+    p = pynn.activations.softmax(x, axis=1)
+    rows, _ = loss_rows("categorical_crossentropy", y.reshape(-1, 4), p.reshape(-1, 4), 0.0)
+    assert model.evaluate(x, y, verbose=0) == pytest.approx(rows.mean(), rel=1e-12)

@@ -1,0 +1,261 @@
+"""Optimizers in a real model: five steps of each against the reference, options, settings that change."""
+
+import json
+
+import numpy as np
+import pytest
+from helpers import bits, make_data, make_model
+from reference import dense_backward, dense_forward, sigmoid, tanh
+from reference_losses import loss_rows
+from reference_optimizers import start_slots, update
+
+import pynn
+from pynn import optimizers
+
+CASES = [
+    ("SGD", {}),
+    ("SGD", {"learning_rate": 0.3}),
+    ("SGD", {"learning_rate": 0.1, "momentum": 0.9}),
+    ("SGD", {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True}),
+    ("RMSprop", {}),
+    ("RMSprop", {"learning_rate": 0.02, "rho": 0.7, "epsilon": 1e-3}),
+    ("RMSprop", {"learning_rate": 0.02, "momentum": 0.6}),
+    ("RMSprop", {"learning_rate": 0.02, "centered": True}),
+    ("RMSprop", {"learning_rate": 0.02, "centered": True, "momentum": 0.6}),
+    ("Adagrad", {}),
+    ("Adagrad", {"learning_rate": 0.1, "initial_accumulator_value": 0.5, "epsilon": 1e-2}),
+    ("Adadelta", {}),
+    ("Adadelta", {"learning_rate": 1.0, "rho": 0.7, "epsilon": 1e-3}),
+    ("Adam", {}),
+    ("Adam", {"learning_rate": 0.05, "beta_1": 0.7, "beta_2": 0.8, "epsilon": 1e-2}),
+    ("Adam", {"learning_rate": 0.05, "beta_2": 0.5, "amsgrad": True}),
+    ("AdamW", {}),
+    ("AdamW", {"learning_rate": 0.05, "weight_decay": 0.3}),
+    ("Adamax", {}),
+    ("Adamax", {"learning_rate": 0.05, "beta_1": 0.7, "beta_2": 0.8, "epsilon": 1e-2}),
+    ("Nadam", {}),
+    ("Nadam", {"learning_rate": 0.05, "beta_1": 0.7, "beta_2": 0.8, "epsilon": 1e-2}),
+]
+COMMON = [{"weight_decay": 0.1}, {"clipvalue": 0.01}, {"clipnorm": 0.05}, {"global_clipnorm": 0.05}]
+COMMON += [{"weight_decay": 0.1, "clipvalue": 0.01}, {"weight_decay": 0.1, "global_clipnorm": 0.05}]
+NAMES = list(dict.fromkeys(name for name, _ in CASES))
+# Keras's defaults, where the settings of a case leave them out
+DEFAULT_RATE = {"SGD": 0.01}
+SHAPES = [(5, 6), (6,), (6, 3), (3,)]
+
+
+def gradients(weights, x, y):
+    """Of the mean squared error of a tanh and a sigmoid layer, by the reference."""
+    w1, b1, w2, b2 = weights
+    hidden, slope = tanh(dense_forward(x, w1, b1))
+    out, out_slope = sigmoid(dense_forward(hidden, w2, b2))
+    _, dy = loss_rows("mean_squared_error", y, out)
+    dh, dw2, db2 = dense_backward(dy * out_slope / len(x), hidden, w2)
+    _, dw1, db1 = dense_backward(dh * slope, x, w1)
+    return [dw1, db1, dw2, db2]
+
+
+def trajectory(name, config, weights, x, y, steps=5):
+    """The weights after so many full-batch steps, by the reference."""
+    settings = {"learning_rate": DEFAULT_RATE.get(name, 0.001), **config}
+    if name == "AdamW":
+        name, settings = "adam", {"weight_decay": 0.004, **settings}
+    rule = name.lower()
+    slots = [start_slots(rule, settings, w) for w in weights]
+    for t in range(1, steps + 1):
+        weights = update(rule, weights, gradients(weights, x, y), slots, t, **settings)
+    return weights
+
+
+def make_float64_model(optimizer, weights):
+    layers = pynn.layers
+    model = pynn.Sequential(
+        [
+            pynn.Input((5,)),
+            layers.Dense(6, activation="tanh", dtype="float64"),
+            layers.Dense(3, activation="sigmoid", dtype="float64"),
+        ]
+    )
+    model.set_weights(weights)
+    model.compile(optimizer=optimizer, loss="mean_squared_error")
+    return model
+
+
+def check_trajectory(name, config, random):
+    x, y = random.normal(size=(11, 5)), random.uniform(size=(11, 3))
+    weights = [random.normal(0, 0.7, shape) for shape in SHAPES]
+    model = make_float64_model(getattr(optimizers, name)(**config), weights)
+    model.fit(x, y, batch_size=11, epochs=5, shuffle=False, verbose=0)
+    for got, expected, start in zip(model.get_weights(), trajectory(name, config, weights, x, y), weights, strict=True):
+        assert np.abs(expected - start).max() > 1e-8
+        np.testing.assert_allclose(got - start, expected - start, rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.parametrize(("name", "config"), CASES)
+def test_optimizer_trajectory(name, config, random):
+    check_trajectory(name, config, random)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("common", COMMON, ids=str)
+def test_optimizer_trajectory_with_common_options(name, common, random):
+    check_trajectory(name, {"learning_rate": 0.05, **common}, random)
+
+
+def test_optimizer_clip_that_clips_nothing_changes_nothing(random):
+    x, y = random.normal(size=(11, 5)), random.uniform(size=(11, 3))
+    weights = [random.normal(0, 0.7, shape) for shape in SHAPES]
+    seen = []
+    for clips in ({}, {"clipvalue": 1e6}, {"clipnorm": 1e6}, {"global_clipnorm": 1e6}):
+        model = make_float64_model(optimizers.Adam(**clips), weights)
+        model.train_on_batch(x, y)
+        seen.append(np.concatenate([w.ravel() for w in model.get_weights()]))
+    for other in seen[1:]:
+        np.testing.assert_allclose(other, seen[0], rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_optimizer_trains(name):
+    x, y = make_data(200)
+    model = make_model(optimizer=getattr(optimizers, name)(learning_rate=0.02))
+    history = model.fit(x, y, epochs=10, verbose=0).history["loss"]
+    assert history[-1] < history[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_optimizer_learning_rate_takes_effect(name):
+    x, y = make_data()
+    model = make_model(optimizer=name)
+    assert model.optimizer.learning_rate == pytest.approx(DEFAULT_RATE.get(name, 0.001))
+    model.fit(x, y, verbose=0)
+    model.optimizer.learning_rate = 0.0
+    assert model.optimizer.learning_rate == 0
+    before = bits(model)
+    model.fit(x, y, verbose=0)
+    assert bits(model) == before
+    model.optimizer.learning_rate = 0.01
+    model.fit(x, y, verbose=0)
+    assert bits(model) != before
+
+
+def test_optimizer_learning_rate_before_the_model_is_compiled():
+    x, y = make_data()
+    optimizer = optimizers.SGD(learning_rate=0.5)
+    optimizer.learning_rate = 0.0  # the constructor refuses it, a schedule may reach it
+    model = make_model(optimizer=optimizer)
+    before = bits(model)
+    model.fit(x, y, verbose=0)
+    assert bits(model) == before
+
+
+@pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf"), "fast", None])
+def test_optimizer_learning_rate_is_checked_when_written(value):
+    model = make_model()
+    with pytest.raises((ValueError, TypeError), match="learning_rate"):
+        model.optimizer.learning_rate = value
+    assert model.optimizer.learning_rate == pytest.approx(0.01)
+
+
+def test_optimizer_iterations():
+    x, y = make_data(50)
+    model = make_model(optimizer="adam")
+    assert model.optimizer.iterations == 0
+    model.fit(x, y, batch_size=16, epochs=3, verbose=0)
+    assert model.optimizer.iterations == 12
+    model.train_on_batch(x, y)
+    assert model.optimizer.iterations == 13
+
+
+def test_optimizer_state_lasts_from_fit_to_fit(random):
+    """Momentum and step count go on; a new compile starts anew."""
+    x, y = random.normal(size=(11, 5)), random.uniform(size=(11, 3))
+    weights = [random.normal(0, 0.7, shape) for shape in SHAPES]
+    once, twice = (make_float64_model("adam", weights) for _ in range(2))
+    once.fit(x, y, batch_size=11, epochs=4, shuffle=False, verbose=0)
+    for _ in range(2):
+        twice.fit(x, y, batch_size=11, epochs=2, shuffle=False, verbose=0)
+    assert bits(once) == bits(twice)
+    middle = once.get_weights()
+    once.compile(optimizer="adam", loss="mean_squared_error")
+    once.fit(x, y, batch_size=11, epochs=2, shuffle=False, verbose=0)
+    expected = trajectory("Adam", {}, middle, x, y, steps=2)
+    for got, wanted in zip(once.get_weights(), expected, strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(("name", "config"), CASES)
+def test_optimizer_config(name, config):
+    optimizer = getattr(optimizers, name)(**config, clipvalue=0.5)
+    twin = type(optimizer).from_config(json.loads(json.dumps(optimizer.get_config())))
+    assert twin.get_config() == optimizer.get_config()
+    assert twin.settings() == optimizer.settings()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_optimizer_get(name):
+    kind = getattr(optimizers, name)
+    assert type(optimizers.get(name)) is kind
+    assert type(optimizers.get(name.lower())) is kind
+    assert type(optimizers.get(kind)) is kind
+    instance = kind()
+    assert optimizers.get(instance) is instance
+    assert type(optimizers.get({"class_name": name, "config": instance.get_config()})) is kind
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        *(("learning_rate", value) for value in (0.0, -0.1, float("nan"), float("inf"), "fast")),
+        *(("weight_decay", value) for value in (-0.1, float("nan"), "much")),
+        *(
+            (clip, value)
+            for clip in ("clipnorm", "clipvalue", "global_clipnorm")
+            for value in (-1.0, 0.0, float("nan"))
+        ),
+    ],
+)
+def test_optimizer_bad_common_argument_names_it(name, argument, value):
+    with pytest.raises((ValueError, TypeError), match=argument):
+        getattr(optimizers, name)(**{argument: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "value"),
+    [
+        ("SGD", "momentum", 1.0),
+        ("SGD", "momentum", -0.1),
+        ("SGD", "nesterov", "yes"),
+        ("RMSprop", "rho", 1.0),
+        ("RMSprop", "momentum", -0.1),
+        ("RMSprop", "epsilon", -1e-7),
+        ("Adagrad", "initial_accumulator_value", -0.1),
+        ("Adadelta", "rho", -0.1),
+        *(
+            (name, beta, value)
+            for name in ("Adam", "AdamW", "Adamax", "Nadam")
+            for beta, value in (
+                ("beta_1", 1.0),
+                ("beta_1", -0.1),
+                ("beta_2", 1.0),
+                ("beta_2", float("nan")),
+                ("epsilon", -1.0),
+            )
+        ),
+        ("Adam", "amsgrad", 2.5),
+    ],
+)
+def test_optimizer_bad_argument_names_it(name, argument, value):
+    with pytest.raises((ValueError, TypeError), match=argument):
+        getattr(optimizers, name)(**{argument: value})
+
+
+def test_optimizer_only_one_clip():
+    with pytest.raises(ValueError, match="clip"):
+        optimizers.SGD(clipnorm=1.0, clipvalue=1.0)
+
+
+@pytest.mark.parametrize(("identifier", "message"), [("adamm", "adam"), (3, "optimizer")])
+def test_optimizer_unknown_names_it(identifier, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        optimizers.get(identifier)

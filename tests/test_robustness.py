@@ -1,0 +1,398 @@
+"""Interrupts, fork, threads, errors inside the engine: nothing hangs, nothing is half done."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import numpy as np
+import pytest
+from helpers import bits, make_data, make_model
+
+import pynn
+from pynn._native import core
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="uses POSIX signals and fork")
+TIME_LIMIT = 60
+
+
+def run(program, **more):
+    """Run a Python program with this directory on its path; returns what it printed."""
+    path = os.path.dirname(os.path.abspath(__file__))
+    program = f"import sys\nsys.path.insert(0, {path!r})\n" + textwrap.dedent(program)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd="/",
+        capture_output=True,
+        text=True,
+        timeout=TIME_LIMIT,
+        check=False,
+        **more,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+# ---- Ctrl-C ----------------------------------------------------------------------------------------------------------
+INTERRUPTED = """
+    import os, signal, threading, time
+    import numpy as np
+    import pynn
+    from helpers import bits, make_data, make_model
+
+    pynn.config.set_num_threads({threads})
+    x, y = make_data({rows}, inputs=5)
+    model = make_model(optimizer="adam")
+    start = bits(model)
+    sent = []
+
+    def interrupt():
+        while model.optimizer.iterations == 0:
+            time.sleep(0.01)
+        time.sleep(0.3)
+        sent.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    try:
+        model.fit(x, y, {fit}, verbose=0)
+    except KeyboardInterrupt:
+        waited = time.perf_counter() - sent[0]
+    else:
+        raise SystemExit("fit was not interrupted")
+    assert waited < 2, waited
+    assert bits(model) != start
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+    assert model.optimizer.iterations > 0
+    losses = model.history.history.get("loss", [])
+    assert np.isfinite(losses).all()
+    assert len(losses) >= {epochs}
+    before = bits(model)
+    model.predict(x[:10], verbose=0)
+    assert bits(model) == before
+    model.fit(x[:100], y[:100], verbose=0)
+    assert bits(model) != before
+"""
+
+
+@pytest.mark.parametrize(
+    ("rows", "fit", "epochs"),
+    [
+        (20, "epochs=10**8, batch_size='full'", 1),
+        (300, "epochs=10**8, batch_size=7, validation_split=0.2", 1),
+        (3_000_000, "epochs=1000, batch_size=1", 0),
+    ],
+    ids=["many-epochs", "validation", "one-long-epoch"],
+)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_interrupt_is_answered(rows, fit, epochs, threads):
+    run(INTERRUPTED.format(rows=rows, fit=fit, epochs=epochs, threads=threads))
+
+
+def test_interrupt_while_evaluating_and_predicting():
+    run(
+        """
+        import os, signal, threading, time
+        import numpy as np
+        import pynn
+
+        pynn.config.set_num_threads(2)
+        layers = [pynn.layers.Dense(2000) for _ in range(4)]
+        model = pynn.Sequential([pynn.Input((2000,)), *layers])
+        model.compile(loss="mse")
+        x = np.zeros((20_000, 2000), np.float32)
+        for call in (lambda: model.predict(x, verbose=0), lambda: model.evaluate(x, x, verbose=0)):
+            sent = []
+
+            def interrupt():
+                time.sleep(0.3)
+                sent.append(time.perf_counter())
+                os.kill(os.getpid(), signal.SIGINT)
+
+            threading.Thread(target=interrupt).start()
+            try:
+                call()
+            except KeyboardInterrupt:
+                assert time.perf_counter() - sent[0] < 2
+            else:
+                raise SystemExit("was not interrupted")
+        assert model.predict(x[:3], verbose=0).shape == (3, 2000)
+        """
+    )
+
+
+def test_interrupt_leaves_the_last_finished_step():
+    """The weights after the interrupt are those of an uninterrupted run of as many steps."""
+    run(
+        """
+        import os, signal, threading, time
+        import pynn
+        from helpers import bits, make_data, make_model
+
+        x, y = make_data(64)
+
+        def train(epochs):
+            model = make_model(optimizer="adam")
+            try:
+                model.fit(x, y, epochs=epochs, batch_size="full", shuffle=False, verbose=0)
+            except KeyboardInterrupt:
+                pass
+            return model
+
+        threading.Thread(target=lambda: (time.sleep(0.5), os.kill(os.getpid(), signal.SIGINT))).start()
+        model = train(10**8)
+        steps = model.optimizer.iterations
+        assert 0 < steps < 10**8
+        assert bits(model) == bits(train(steps))
+        """
+    )
+
+
+# ---- fork ------------------------------------------------------------------------------------------------------------
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_fork_after_training():
+    """The child trains and predicts with two threads and gets what the parent gets; so does its own child."""
+    run(
+        """
+        import os, signal, warnings
+        import pynn
+        from helpers import bits, make_data, make_model
+
+        warnings.simplefilter("ignore")
+        signal.alarm(40)  # a child that hangs is killed, and the parent tells
+        pynn.config.set_num_threads(2)
+        x, y = make_data(200)
+        model = make_model()
+        model.fit(x, y, epochs=2, verbose=0)
+        copy = make_model()
+
+        def forked(work):
+            child = os.fork()
+            if child == 0:
+                signal.alarm(20)
+                work()
+                os._exit(0)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+        def work():
+            assert pynn.config.get_num_threads() == 2
+            copy.fit(x, y, epochs=2, verbose=0)
+            assert bits(copy) == bits(model)
+            assert copy.predict(x, verbose=0).tobytes() == model.predict(x, verbose=0).tobytes()
+
+        forked(lambda: (work(), forked(lambda: model.predict(x, verbose=0))))
+        work()
+        """
+    )
+
+
+def test_fork_while_another_thread_trains():
+    """The child has its own team and trains a model of its own; the parent's training goes on as if alone."""
+    run(
+        """
+        import os, signal, threading, time, warnings
+        import pynn
+        from helpers import bits, make_data, make_model
+
+        warnings.simplefilter("ignore")
+        signal.alarm(50)
+        pynn.config.set_num_threads(2)
+
+        def wide():
+            pynn.set_random_seed(1)
+            model = pynn.Sequential([pynn.Input((5,)), pynn.layers.Dense(3000), pynn.layers.Dense(3)])
+            model.compile("adam", pynn.losses.SparseCategoricalCrossentropy(from_logits=True))
+            return model
+
+        x, y = make_data(640)
+        model, alone = wide(), wide()
+        thread = threading.Thread(target=lambda: model.fit(x, y, epochs=300, verbose=0))
+        thread.start()
+        while model.optimizer.iterations == 0:
+            time.sleep(0.001)
+        for _ in range(5):
+            child = os.fork()
+            if child == 0:
+                signal.alarm(20)
+                mine = wide()
+                mine.fit(x[:64], y[:64], verbose=0)
+                mine.predict(x, verbose=0)
+                os._exit(0)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert thread.is_alive()
+        thread.join()
+        alone.fit(x, y, epochs=300, verbose=0)
+        assert bits(model) == bits(alone)
+        """
+    )
+
+
+def test_fork_pool_of_processes():
+    run(
+        """
+        import multiprocessing, warnings
+        import pynn
+        from helpers import make_data, make_model
+
+        warnings.simplefilter("ignore")
+        x, y = make_data(100)
+        model = make_model()
+        model.fit(x, y, verbose=0)
+
+        def score(seed):
+            twin = make_model(seed=seed)
+            return twin.fit(x, y, epochs=3, verbose=0).history["loss"][-1]
+
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            assert pool.map_async(score, range(4)).get(40) == [score(seed) for seed in range(4)]
+        """
+    )
+
+
+# ---- errors inside a parallel region ---------------------------------------------------------------------------------
+@pytest.mark.parametrize("threads", [1, 2, 3, 4, 7])
+def test_error_in_a_team_is_raised(threads):
+    for rank in range(threads):
+        with pytest.raises(RuntimeError):
+            core.raise_in_team(rank, threads)
+    x, y = make_data()
+    pynn.config.set_num_threads(threads)
+    assert np.isfinite(make_model().fit(x, y, verbose=0).history["loss"][0])
+
+
+# ---- Python threads --------------------------------------------------------------------------------------------------
+def in_threads(works):
+    """Run the functions at the same time; returns what each returned or raised."""
+    results, gate = [None] * len(works), threading.Barrier(len(works))
+
+    def call(i):
+        gate.wait()
+        try:
+            results[i] = works[i]()
+        except Exception as error:
+            results[i] = error
+
+    threads = [threading.Thread(target=call, args=(i,)) for i in range(len(works))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(TIME_LIMIT)
+        assert not thread.is_alive()
+    return results
+
+
+def test_second_fit_of_a_model_is_refused():
+    """Also all else that would disturb the first, or see its weights half changed: it goes on as if alone."""
+    x, y = make_data(2000)
+    model, alone = make_model(), make_model()
+    first = threading.Thread(target=lambda: model.fit(x, y, batch_size=1, epochs=200, shuffle=False, verbose=0))
+    first.start()
+    while model.optimizer.iterations == 0:
+        time.sleep(0.001)
+    calls = (
+        lambda: model.fit(x, y, verbose=0),
+        lambda: model.train_on_batch(x, y),
+        lambda: model.predict(x, verbose=0),
+        lambda: model.evaluate(x, y, verbose=0),
+        lambda: model.compile("adam", "sparse_categorical_crossentropy"),
+        lambda: model.add(pynn.layers.Dense(2)),
+    )
+    for call in calls:
+        with pytest.raises(RuntimeError, match=r"thread|train"):
+            call()
+    assert first.is_alive()
+    first.join(TIME_LIMIT)
+    assert not first.is_alive()
+    alone.fit(x, y, batch_size=1, epochs=200, shuffle=False, verbose=0)
+    assert bits(model) == bits(alone)
+    assert np.isfinite(model.fit(x, y, verbose=0).history["loss"][0])
+
+
+def test_two_models_in_two_threads_train_as_one_after_the_other():
+    x, y = make_data(500)
+    models = [make_model(optimizer=name) for name in ("sgd", "adam")]
+    alone = [make_model(optimizer=name) for name in ("sgd", "adam")]
+    fits = [lambda m=m: m.fit(x, y, batch_size=5, epochs=10, shuffle=False, verbose=0) for m in models]
+    assert not any(isinstance(result, Exception) for result in in_threads(fits))
+    for model, twin in zip(models, alone, strict=True):
+        twin.fit(x, y, batch_size=5, epochs=10, shuffle=False, verbose=0)
+        assert bits(model) == bits(twin)
+
+
+def test_predict_from_many_threads():
+    model = make_model()
+    data = [make_data(rows, seed=rows)[0] for rows in (1, 3, 17, 64, 200, 1000)]
+    expected = [model.predict(x, verbose=0) for x in data]
+    works = [lambda x=x: [model.predict(x, verbose=0) for _ in range(30)] for x in data]
+    for results, wanted in zip(in_threads(works), expected, strict=True):
+        for result in results:
+            np.testing.assert_array_equal(result, wanted)
+
+
+def test_learning_rate_may_change_while_training():
+    x, y = make_data(500)
+    model = make_model()
+
+    def slow_down():
+        for _ in range(100):
+            model.optimizer.learning_rate = 0.001
+
+    results = in_threads([lambda: model.fit(x, y, batch_size=5, epochs=20, verbose=0), slow_down])
+    assert not any(isinstance(result, Exception) for result in results)
+    assert model.optimizer.learning_rate == pytest.approx(0.001)
+
+
+# ---- other libraries in the process ----------------------------------------------------------------------------------
+def test_blas_of_numpy_is_left_alone():
+    """Importing and training change nothing about the threads of NumPy's BLAS."""
+    pytest.importorskip("threadpoolctl")
+    printed = run(
+        """
+        import numpy as np
+        from threadpoolctl import threadpool_info
+
+        def numpy_blas():
+            found = [p for p in threadpool_info() if "numpy" in p["filepath"]]
+            return [(p["filepath"], p["num_threads"]) for p in found if p["user_api"] == "blas"]
+
+        np.ones((300, 300)) @ np.ones((300, 300))
+        before = numpy_blas()
+        print(before)
+        import pynn
+        from helpers import make_data, make_model
+
+        assert numpy_blas() == before
+        model = pynn.Sequential([pynn.Input((700,)), pynn.layers.Dense(600), pynn.layers.Dense(5)])
+        model.compile(loss="mse")
+        model.fit(np.zeros((600, 700)), np.zeros((600, 5)), batch_size="full", verbose=0)
+        assert numpy_blas() == before
+        """
+    )
+    if printed.startswith("[]"):
+        pytest.skip("threadpoolctl finds no BLAS that is NumPy's own")
+
+
+def test_threads_limit_from_outside_changes_no_bits():
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    x = np.random.default_rng(1).normal(size=(300, 500)).astype(np.float32)
+    model = pynn.Sequential([pynn.Input((500,)), pynn.layers.Dense(400)])
+    expected = model.predict(x, verbose=0)
+    for limit in (1, 4):
+        with threadpoolctl.threadpool_limits(limits=limit):
+            np.testing.assert_array_equal(model.predict(x, verbose=0), expected)
+
+
+def test_number_of_threads_follows_affinity():
+    if not hasattr(os, "sched_setaffinity"):
+        pytest.skip("no processor affinity on this system")
+    kept = {k: v for k, v in os.environ.items() if k not in ("PYNN_NUM_THREADS", "OMP_NUM_THREADS")}
+    one = min(os.sched_getaffinity(0))
+    program = f"import os; os.sched_setaffinity(0, [{one}]); import pynn; print(pynn.config.get_num_threads())"
+    assert int(run(program, env=kept)) == 1
+
+
+def test_signal_handler_is_left_alone():
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
