@@ -115,13 +115,10 @@ void dense_backward(Optional dx, Optional dkernel, Optional dbias, const py::arr
     const T* pk = input<T>(kernel, "kernel");
     const Kernels<T>& k = kernels<T>();
     Buffer<T> scratch;
-    const int64_t each = padded<T>(k.dense_scratch(units)), length = k.dense_part(rows, inputs, units);
+    const int64_t each = padded<T>(k.dense_scratch(units));
     scratch.allocate(threads * each);
     run(threads, 2 * product(rows, inputs, units), [&](const Team& team) {
-      const Range mine = team.share(inputs, length);
-      for (int64_t i = mine.begin; i < mine.end; i += length)
-        k.dense_backward(pdx, pdk, pdy, px, pk, rows, inputs, units, {i, std::min(i + length, mine.end)}, false,
-                         scratch.data() + team.rank * each);
+      k.dense_backward(team, pdx, pdk, pdy, px, pk, rows, inputs, units, false, scratch.data() + team.rank * each, {});
       if (pdb != nullptr) k.dense_backward_bias(pdb, pdy, rows, units, team.share(units, 32), false);
     });
   });

@@ -18,7 +18,7 @@ template <typename T>
 int64_t NetworkOf<T>::chunk_rows() const {
   int64_t largest = 0;
   for (const Parameter& p : parameters_) largest = std::max(largest, p.size);
-  return largest > 512 * 512 ? kWideChunk : kChunk;
+  return largest >= 512 * 512 ? kWideChunk : kChunk;
 }
 
 // Calls on_chunk(team, chunk, begin, batch, workspace) after each forward pass; writes the output to `out` if there is one.
@@ -39,7 +39,7 @@ void NetworkOf<T>::infer(const Samples& x, T* out, int threads, const Interrupt&
   run_team(
       size,
       [&](const Team& whole) {
-        const Team team = alone ? Team{0, 1, nullptr} : whole;
+        const Team team = alone ? Team{0, 1, whole.state} : whole;
         Workspace<T>& space = spaces[static_cast<std::size_t>(alone ? whole.rank : 0)];
         std::vector<T*> values = space.values;  // of this member, to point at the caller's arrays
         Pass<T> pass{k_};
@@ -49,7 +49,6 @@ void NetworkOf<T>::infer(const Samples& x, T* out, int threads, const Interrupt&
         pass.shared = space.shared;
         const Range mine = alone ? whole.share(chunks) : Range{0, chunks};
         for (int64_t chunk = mine.begin; chunk < mine.end; ++chunk) {
-          whole.poll();
           const int64_t begin = chunk * rows;
           pass.batch = std::min(rows, x.count - begin);
           if (x.bytes != nullptr)
@@ -59,6 +58,7 @@ void NetworkOf<T>::infer(const Samples& x, T* out, int threads, const Interrupt&
           if (out != nullptr && output_ != 0) values[static_cast<std::size_t>(output_)] = out + begin * output_size();
           team.barrier();
           for (const auto& op : ops_) {
+            whole.poll();
             op->forward(team, pass);
             team.barrier();
           }

@@ -19,20 +19,15 @@ class DenseOp : public Op<T> {
     const int64_t rows = pass.batch * rows_;
     const T* dy = pass.gradients[this->output];
     const bool train_kernel = pass.parameters[kernel_].trainable;
-    const int64_t length = pass.k.dense_part(rows, inputs_, units_);
-    const Range mine = team.share(inputs_, length);
-    for (int64_t i = mine.begin; i < mine.end; i += length) {
-      const Range part{i, i + length < mine.end ? i + length : mine.end};
-      pass.k.dense_backward(pass.gradients[this->input], train_kernel ? pass.gradient_of(kernel_) : nullptr, dy,
-                            pass.values[this->input], pass.value_of(kernel_), rows, inputs_, units_, part,
-                            pass.accumulate, pass.own);
-      if (train_kernel) ready(pass, kernel_, {part.begin * units_, part.end * units_});
-      if (part.end < mine.end) team.poll();
-    }
+    auto ready = [&](Range part) { kernel_ready(pass, part); };
+    const PartReady on_part{[](void* f, Range part) { (*static_cast<decltype(ready)*>(f))(part); }, &ready};
+    pass.k.dense_backward(team, pass.gradients[this->input], train_kernel ? pass.gradient_of(kernel_) : nullptr, dy,
+                          pass.values[this->input], pass.value_of(kernel_), rows, inputs_, units_, pass.accumulate,
+                          pass.own, train_kernel ? on_part : PartReady{});
     if (bias_ >= 0 && pass.parameters[bias_].trainable) {
       const Range part = team.share(units_, 32);
       pass.k.dense_backward_bias(pass.gradient_of(bias_), dy, rows, units_, part, pass.accumulate);
-      ready(pass, bias_, part);
+      announce(pass, bias_, part);
     }
   }
 
@@ -48,7 +43,12 @@ class DenseOp : public Op<T> {
   }
 
  private:
-  static void ready(const Pass<T>& pass, int parameter, Range part) {
+  void kernel_ready(const Pass<T>& pass, Range inputs) const {
+    announce(pass, kernel_, {inputs.begin * units_, inputs.end * units_});
+  }
+
+  // Tells the pass that these gradients of a parameter are complete.
+  static void announce(const Pass<T>& pass, int parameter, Range part) {
     const int64_t offset = pass.parameters[parameter].offset;
     if (pass.gradients_ready && part.begin < part.end) pass.gradients_ready({offset + part.begin, offset + part.end});
   }

@@ -24,7 +24,7 @@ bool split_by_inputs(int64_t rows, int64_t inputs) {
   return slices(inputs) > 1 && rows * slices(inputs) <= inputs;
 }
 
-constexpr int64_t kBlasRows = 128, kBlasColumns = 512;  // of the blocks handed to BLAS; fixed, as its sums depend on them
+constexpr int64_t kBlasRows = 128, kBlasColumns = 256;  // of the blocks handed to BLAS; fixed, as its sums depend on them
 constexpr int64_t kRows = 64;                           // of the blocks of the own kernel
 
 template <typename T>
@@ -115,37 +115,63 @@ int64_t dense_partials(int64_t rows, int64_t inputs, int64_t units) {
   return slices(inputs) * (rows < most ? rows : most) * units;
 }
 
-// Rows of the kernel in a part: enough columns of dx for a tile, few enough for the gradients to be in the nearest
-// cache when the optimizer comes for them.
-constexpr int64_t kPart = 32, kBlasPart = 256;
+// Inputs in a part: columns enough of dx for a tile, and few enough for the gradients to be in the nearest cache when the
+// optimizer comes for them. For BLAS, enough to pay for its packing of dy, but parts enough to share.
+constexpr int64_t kPart = 32;
+int64_t blas_part(int64_t inputs) { return inputs < 1024 ? 128 : 256; }
 
+// Up to so many rows dy is transposed, once, rather than the kernel, part by part.
+constexpr int64_t kFewRows = 64;
+
+// dx[:, part] = dy kernel[part, :]^T for few rows, as the transpose of kernel[part, :] dy^T; dy_t (units, rows).
 template <typename T>
-int64_t dense_part(int64_t rows, int64_t inputs, int64_t units) {
-  return large_product(rows, units, inputs) ? kBlasPart : kPart;
+void input_gradient_few(T* dx, const T* dy_t, const T* kernel, int64_t rows, int64_t inputs, int64_t units, Range part,
+                        T* scratch) {
+  const int64_t length = part.end - part.begin;
+  multiply_block(length, rows, units, kernel + part.begin * units, units, 1, dy_t, rows, false, scratch, rows);
+  transpose_block(length, rows, scratch, rows, dx + part.begin, inputs);
 }
 
 template <typename T>
-void dense_backward(T* dx, T* dkernel, const T* dy, const T* x, const T* kernel, int64_t rows, int64_t inputs,
-                    int64_t units, Range part, bool accumulate, T* scratch) {
-  const int64_t i = part.begin, length = part.end - part.begin;
-  if (large_product(rows, units, inputs)) {
-    if (dx != nullptr)
-      blas::gemm(false, true, rows, length, units, dy, units, kernel + i * units, units, false, dx + i, inputs);
-    if (dkernel != nullptr)
-      blas::gemm(true, false, length, units, rows, x + i, inputs, dy, units, accumulate, dkernel + i * units, units);
-    return;
+void input_gradient(T* dx, const T* dy, const T* kernel, int64_t rows, int64_t inputs, int64_t units, Range part,
+                    T* scratch) {
+  const int64_t length = part.end - part.begin;
+  transpose_block(length, units, kernel + part.begin * units, units, scratch, length);
+  multiply_block(rows, length, units, dy, units, 1, scratch, length, false, dx + part.begin, inputs);
+}
+
+template <typename T>
+void dense_backward(const Team& team, T* dx, T* dkernel, const T* dy, const T* x, const T* kernel, int64_t rows,
+                    int64_t inputs, int64_t units, bool accumulate, T* scratch, const PartReady& ready) {
+  const bool large = large_product(rows, units, inputs), few = rows <= kFewRows;
+  const int64_t most = large ? blas_part(inputs) : kPart;
+  const Range mine = team.share(inputs, most);
+  if (mine.begin == mine.end) return;
+  if (dx != nullptr && few && !large) transpose_block(rows, units, dy, units, scratch, rows);
+  for (int64_t i = mine.begin; i < mine.end; i += most) {
+    if (i > mine.begin) team.poll();
+    const Range part{i, i + most < mine.end ? i + most : mine.end};
+    const int64_t length = part.end - i;
+    if (large) {
+      if (dx != nullptr)
+        blas::gemm(false, true, rows, length, units, dy, units, kernel + i * units, units, false, dx + i, inputs);
+      if (dkernel != nullptr)
+        blas::gemm(true, false, length, units, rows, x + i, inputs, dy, units, accumulate, dkernel + i * units, units);
+    } else {
+      if (dx != nullptr && few)
+        input_gradient_few(dx, scratch, kernel, rows, inputs, units, part, scratch + rows * units);
+      else if (dx != nullptr)
+        input_gradient(dx, dy, kernel, rows, inputs, units, part, scratch);
+      if (dkernel != nullptr)
+        multiply_block(length, units, rows, x + i, 1, inputs, dy, units, accumulate, dkernel + i * units, units);
+    }
+    if (ready.call != nullptr) ready.call(ready.context, part);
   }
-  if (dx != nullptr) {
-    transpose_block(length, units, kernel + i * units, units, scratch, length);
-    multiply_block(rows, length, units, dy, units, 1, scratch, length, false, dx + i, inputs);
-  }
-  if (dkernel != nullptr)
-    multiply_block(length, units, rows, x + i, 1, inputs, dy, units, accumulate, dkernel + i * units, units);
 }
 
 template <typename T>
 int64_t dense_scratch(int64_t units) {
-  return kPart * units;
+  return kFewRows * units + kPart * kFewRows;  // dy transposed and a part of dx, or a part of the kernel transposed
 }
 
 template <typename T>
@@ -162,7 +188,6 @@ void fill(Kernels<T>& k) {
   k.dense_forward = dense_forward<T>;
   k.dense_partials = dense_partials<T>;
   k.dense_backward = dense_backward<T>;
-  k.dense_part = dense_part<T>;
   k.dense_scratch = dense_scratch<T>;
   k.dense_backward_bias = dense_backward_bias<T>;
 }

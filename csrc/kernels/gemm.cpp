@@ -7,7 +7,7 @@ namespace PYNN_ISA {
 namespace {
 
 // The result is cut into tasks of a fixed shape, whatever the size of the team: how BLAS adds up depends on the shape.
-constexpr int64_t kBlasRows = 128, kBlasColumns = 512;
+constexpr int64_t kBlasRows = 128, kBlasColumns = 256;
 constexpr int64_t kRows = 64;
 
 struct Block {

@@ -115,6 +115,12 @@ struct TargetRows {
   const int32_t* labels;  // (rows), or null
 };
 
+// What is called with each finished part of a result; `call` may be null.
+struct PartReady {
+  void (*call)(void* context, Range part);
+  void* context;
+};
+
 template <typename T>
 struct Kernels {
   // ---- gemm.cpp ----------------------------------------------------------------------------------------------------
@@ -133,13 +139,12 @@ struct Kernels {
                         int64_t inputs, int64_t units, T* partials);
   int64_t (*dense_partials)(int64_t rows, int64_t inputs, int64_t units);
 
-  // Given dy (rows, units), for the inputs i of `part` alone: dx[:, i] = dy kernel[i, :]^T and
-  // dkernel[i, :] [+]= x[:, i]^T dy. dx or dkernel may be null. No barrier: parts are independent of each other, and
-  // whoever owns a part may change these rows of the kernel as soon as the call returns.
-  // A part begins at a multiple of dense_part(...) and is at most so long. scratch: dense_scratch(units), one's own.
-  void (*dense_backward)(T* dx, T* dkernel, const T* dy, const T* x, const T* kernel, int64_t rows, int64_t inputs,
-                         int64_t units, Range part, bool accumulate, T* scratch);
-  int64_t (*dense_part)(int64_t rows, int64_t inputs, int64_t units);
+  // Given dy (rows, units): dx = dy kernel^T, dkernel [+]= x^T dy. dx or dkernel may be null.
+  // A member owns some of the inputs: these columns of dx, and these rows of the kernel and of dkernel. It goes through
+  // them in parts, and calls ready after each: no one reads these rows of the kernel any more, so they may be changed
+  // while they are in the nearest cache. No barrier. scratch: dense_scratch(units) elements of this member's own.
+  void (*dense_backward)(const Team& team, T* dx, T* dkernel, const T* dy, const T* x, const T* kernel, int64_t rows,
+                         int64_t inputs, int64_t units, bool accumulate, T* scratch, const PartReady& ready);
   int64_t (*dense_scratch)(int64_t units);
 
   // dbias[part] [+]= the sums of dy's columns.

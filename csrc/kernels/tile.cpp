@@ -126,7 +126,9 @@ void transpose(int64_t rows, int64_t columns, const T* x, int64_t ldx, T* out, i
 
 }  // namespace
 
-bool large_product(int64_t m, int64_t n, int64_t k) { return m >= 16 && n >= 128 && k >= 128 && n * k > 512 * 512; }
+bool large_product(int64_t m, int64_t n, int64_t k) {
+  return m >= 64 && n >= 64 && k >= 64 && m * n * k >= 128 * 512 * 512;
+}
 
 #define PYNN_DEFINE_TILE(T)                                                                                            \
   void multiply_block(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_column, const T* b,       \

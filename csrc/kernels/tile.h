@@ -19,7 +19,8 @@ void multiply_block(int64_t m, int64_t n, int64_t k, const double* a, int64_t a_
 void transpose_block(int64_t rows, int64_t columns, const float* x, int64_t ldx, float* out, int64_t ldo);
 void transpose_block(int64_t rows, int64_t columns, const double* x, int64_t ldx, double* out, int64_t ldo);
 
-// Whether a product goes to BLAS: where b outgrows the caches, its packing pays. (docs/architecture.md has the measurements.)
+// Whether a product goes to BLAS: where there is enough of it, the packing of BLAS pays (docs/architecture.md has the
+// measurements).
 bool large_product(int64_t m, int64_t n, int64_t k);
 
 // Columns of the widest tile: what a panel of b is packed to.

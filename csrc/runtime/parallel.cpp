@@ -66,8 +66,9 @@ struct TeamState {
   std::mutex mutex;
   std::exception_ptr error;  // the first one; guarded by mutex until the region has ended
   const Interrupt& interrupt;
-  Clock::time_point last_poll = Clock::now();  // of rank 0
-  int uninterruptible = 0;                     // of rank 0
+  const std::thread::id opener = std::this_thread::get_id();
+  Clock::time_point last_poll = Clock::now();  // of the opener
+  int uninterruptible = 0;                     // of the opener
   bool spin;
 
   void fail(std::exception_ptr thrown) {
@@ -115,12 +116,11 @@ Range Team::share(int64_t n, int64_t grain) const {
   return {cut(rank), cut(rank + 1)};
 }
 
-double Team::held_up() const { return state == nullptr ? 0 : static_cast<double>(state->held_up_ns) * 1e-9; }
+double Team::held_up() const { return static_cast<double>(state->held_up_ns) * 1e-9; }
 
 void Team::poll() const {
-  if (state == nullptr) return;
   if (state->failed.load(std::memory_order_relaxed)) throw TeamAborted{};
-  if (rank != 0 || !state->interrupt || state->uninterruptible > 0) return;
+  if (std::this_thread::get_id() != state->opener || !state->interrupt || state->uninterruptible > 0) return;
   const auto now = Clock::now();
   if (now - state->last_poll < kPollInterval) return;
   state->last_poll = now;
@@ -128,11 +128,11 @@ void Team::poll() const {
 }
 
 Uninterruptible::Uninterruptible(const Team& team) : team_(team) {
-  if (team_.rank == 0 && team_.state != nullptr) ++team_.state->uninterruptible;
+  if (team_.rank == 0) ++team_.state->uninterruptible;
 }
 
 Uninterruptible::~Uninterruptible() {
-  if (team_.rank == 0 && team_.state != nullptr) --team_.state->uninterruptible;
+  if (team_.rank == 0) --team_.state->uninterruptible;
 }
 
 int team_size(int threads, double work, double least) {

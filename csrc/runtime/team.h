@@ -18,7 +18,7 @@ struct TeamState;
 struct Team {
   int rank;
   int size;
-  TeamState* state;  // null in a team of one that nobody can interrupt
+  TeamState* state;  // of the region; a member that works alone in it is a team of one with the region's state
 
   // Returns when every member has called it. Throws if another member failed.
   void barrier() const;
@@ -30,7 +30,8 @@ struct Team {
   // Seconds that the members have spent, together, in waits of more than a moment: another process wants the cores.
   double held_up() const;
 
-  // Looks for Ctrl-C, at most every few milliseconds; for loops that may run long. Throws where the region must end.
+  // For loops that may run long: throws where the region must end, because another member failed or, seen by the thread
+  // that opened the region at most every few milliseconds, because of Ctrl-C.
   void poll() const;
 };
 
