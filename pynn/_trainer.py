@@ -6,7 +6,7 @@ import math
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -123,10 +123,8 @@ class Trainer:
         with self._exclusive():
             # Which accuracy is meant is known with the shapes; the names are checked in any case.
             resolved = _resolve_metrics(compiled, 2 if self._built is None else _columns(self._built))
-            if self._compiled is not None and self._compiled.optimizer is not chosen:
-                self._compiled.optimizer._bind(None)
-            self._compiled = compiled
             self._task = None if self._built is None else self._configure(self._built, compiled, resolved)
+            self._compiled = compiled
 
     @property
     def optimizer(self) -> optimizers.Optimizer:
@@ -154,6 +152,8 @@ class Trainer:
         network.set_loss(name, tensor, columns, compiled.loss.a, compiled.loss.averages)
         network.set_metrics([(metric.native_name, columns, metric.a) for metric in resolved])
         if optimizer._network is not network:
+            if self._compiled is not None:
+                self._compiled.optimizer._bind(None)
             network.set_optimizer(optimizer.native_name, optimizer.settings())
             optimizer._bind(network)
         return _training.Task(network, compiled.loss, resolved, math.prod(built.output_shape) // columns)
@@ -262,28 +262,6 @@ class Trainer:
                 self._epochs_trained += len(self.history.epoch)
             return self.history
 
-    @overload
-    def evaluate(
-        self,
-        x: ArrayLike,
-        y: ArrayLike,
-        batch_size: BatchSize = None,
-        verbose: Verbose = "auto",
-        *,
-        return_dict: Literal[True],
-        check_finite: bool = True,
-    ) -> dict[str, float]: ...
-    @overload
-    def evaluate(
-        self,
-        x: ArrayLike,
-        y: ArrayLike,
-        batch_size: BatchSize = None,
-        verbose: Verbose = "auto",
-        *,
-        return_dict: bool = False,
-        check_finite: bool = True,
-    ) -> float | list[float] | dict[str, float]: ...
     def evaluate(
         self,
         x: ArrayLike,
@@ -355,12 +333,6 @@ class Trainer:
             samples = self._samples(x, True)
         return self._predict(samples)
 
-    @overload
-    def train_on_batch(self, x: ArrayLike, y: ArrayLike, *, return_dict: Literal[True]) -> dict[str, float]: ...
-    @overload
-    def train_on_batch(
-        self, x: ArrayLike, y: ArrayLike, *, return_dict: bool = False
-    ) -> float | list[float] | dict[str, float]: ...
     def train_on_batch(
         self, x: ArrayLike, y: ArrayLike, *, return_dict: bool = False
     ) -> float | list[float] | dict[str, float]:
@@ -379,12 +351,6 @@ class Trainer:
                 task = self._ready_to_train()
             return _as_result(_training.train_batch(task, data), return_dict)
 
-    @overload
-    def test_on_batch(self, x: ArrayLike, y: ArrayLike, *, return_dict: Literal[True]) -> dict[str, float]: ...
-    @overload
-    def test_on_batch(
-        self, x: ArrayLike, y: ArrayLike, *, return_dict: bool = False
-    ) -> float | list[float] | dict[str, float]: ...
     def test_on_batch(
         self, x: ArrayLike, y: ArrayLike, *, return_dict: bool = False
     ) -> float | list[float] | dict[str, float]:
