@@ -11,8 +11,10 @@ namespace {
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr int kMaxVectors = 4;
 constexpr int kMaxRows[kMaxVectors + 1] = {0, 14, 12, 8, 6};
+constexpr int kFewRows = 3;
 #else
 constexpr int kMaxVectors = 2;
+constexpr int kFewRows = 1;
 #if defined(__FMA__)
 constexpr int kMaxRows[kMaxVectors + 1] = {0, 8, 6};
 #else
@@ -20,16 +22,19 @@ constexpr int kMaxRows[kMaxVectors + 1] = {0, 8, 4};  // the product needs a reg
 #endif
 #endif
 
+// A product of so few rows takes wider tiles, to have accumulators enough.
+constexpr int kWideVectors = 8;
+
 // One step of the sum: accumulators += (a column of a) * (a row of b).
 template <typename T, int MR, int NV>
 PYNN_INLINE void multiply_add(Vec<T> (&sum)[MR][NV], const T* a, int64_t a_row, const T* b) {
   Vec<T> row[NV];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
   for (int j = 0; j < NV; ++j) row[j] = load(b + j * kWidth<T>);
 #pragma GCC unroll 16
   for (int i = 0; i < MR; ++i) {
     const Vec<T> factor = splat(a[i * a_row]);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int j = 0; j < NV; ++j) sum[i][j] += factor * row[j];
   }
 }
@@ -60,7 +65,7 @@ void multiply_tile(int64_t columns, int64_t k, const T* a, int64_t a_row, int64_
   const int64_t last = columns - (NV - 1) * kWidth<T>;
 #pragma GCC unroll 16
   for (int i = 0; i < MR; ++i) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int j = 0; j < NV; ++j) {
       T* at = c + i * ldc + j * kWidth<T>;
       const int64_t count = j < NV - 1 ? kWidth<T> : last;
@@ -69,8 +74,8 @@ void multiply_tile(int64_t columns, int64_t k, const T* a, int64_t a_row, int64_
   }
 }
 
-// `rows` rows of c, at most kMaxRows[NV].
-template <typename T, int NV, int MR = kMaxRows[NV]>
+// `rows` rows of c, at most MR.
+template <typename T, int NV, int MR>
 PYNN_INLINE void multiply_rows(int64_t rows, int64_t columns, int64_t k, const T* a, int64_t a_row, int64_t a_column,
                                const T* b, int64_t ldb, bool accumulate, T* c, int64_t ldc) {
   if (rows == MR) {
@@ -87,7 +92,7 @@ void multiply_panel(int64_t m, int64_t columns, int64_t k, const T* a, int64_t a
   const int64_t tiles = (m + kMaxRows[NV] - 1) / kMaxRows[NV];
   for (int64_t t = 0; t < tiles; ++t) {
     const int64_t begin = m * t / tiles, end = m * (t + 1) / tiles;
-    multiply_rows<T, NV>(end - begin, columns, k, a + begin * a_row, a_row, a_column, b, ldb, accumulate,
+    multiply_rows<T, NV, kMaxRows[NV]>(end - begin, columns, k, a + begin * a_row, a_row, a_column, b, ldb, accumulate,
                          c + begin * ldc, ldc);
   }
 }
@@ -96,7 +101,13 @@ template <typename T>
 void multiply(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_column, const T* b, int64_t ldb,
               bool accumulate, T* c, int64_t ldc) {
   if (k == 0 && accumulate) return;
-  for (int64_t j = 0; j < n;) {
+  int64_t j = 0;
+  if (m <= kFewRows) {
+    constexpr int64_t wide = kWideVectors * kWidth<T>;
+    for (; j + wide <= n; j += wide)
+      multiply_rows<T, kWideVectors, kFewRows>(m, wide, k, a, a_row, a_column, b + j, ldb, accumulate, c + j, ldc);
+  }
+  while (j < n) {
     const int64_t vectors = (n - j + kWidth<T> - 1) / kWidth<T>;
     const int64_t nv = vectors < kMaxVectors ? vectors : kMaxVectors;
     const int64_t columns = n - j < nv * kWidth<T> ? n - j : nv * kWidth<T>;
