@@ -2,6 +2,8 @@
 
 import gzip
 import pathlib
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -75,11 +77,49 @@ def test_mnist_missing_path_says_so(tmp_path):
         mnist.load_data(tmp_path)
 
 
+@pytest.mark.parametrize("folder", [DATA, DATA.parent, str(DATA)], ids=["mnist", "data", "text"])
+def test_mnist_path_or_environment(monkeypatch, folder):
+    monkeypatch.setenv("PYNN_DATA", str(folder))
+    (_, labels), _ = mnist.load_data()
+    assert labels.shape == (60_000,)
+    monkeypatch.setenv("PYNN_DATA", "/nowhere")
+    (_, labels), _ = mnist.load_data(folder)
+    assert labels.shape == (60_000,)
+
+
+def test_mnist_is_downloaded_into_the_cache(monkeypatch, tmp_path):
+    """Without a path: what the cache lacks is fetched with pooch, once."""
+    fetched = []
+
+    def retrieve(url, known_hash, fname, path):
+        fetched.append(url.rsplit("/", 1)[1])
+        path.mkdir(parents=True, exist_ok=True)
+        (path / fname).symlink_to(DATA / fname)
+
+    monkeypatch.delenv("PYNN_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "pooch", types.SimpleNamespace(retrieve=retrieve))
+    for _ in range(2):
+        (_, labels), _ = mnist.load_data()
+        assert labels.shape == (60_000,)
+    assert sorted(fetched) == sorted(path.name for path in DATA.glob("*.gz"))
+    assert (tmp_path / "pynn" / "mnist").is_dir()
+
+
+def test_mnist_without_pooch_says_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.delenv("PYNN_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    with pytest.raises(ImportError, match=r"pip install pooch.*PYNN_DATA"):
+        mnist.load_data()
+
+
 DAMAGE = {
     "truncated": lambda content: content[:-100],
     "not-gzip": lambda content: gzip.decompress(content),
     "short": lambda content: gzip.compress(gzip.decompress(content)[:-1]),
     "flipped-bit": lambda content: content[:2000] + bytes([content[2000] ^ 1]) + content[2001:],
+    "other-content": lambda content: gzip.compress(gzip.decompress(content)[:-1] + b"\0"),
     "images-for-labels": lambda content: gzip.compress(gzip.decompress(content)[:3] + b"\3" + bytes(12)),
 }
 

@@ -72,6 +72,16 @@ def test_textbook_perceptron_learns_and():
     assert all(np.all(w == np.round(w)) for w in model.get_weights())
 
 
+def test_textbook_perceptron_is_a_step_unit():
+    """The loss is computed from what the step gets, so that its missing gradient is not asked for."""
+    x, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 0, 0, 1])
+    model = pynn.Sequential([pynn.Input((2,)), layers.Dense(1, activation="step", kernel_initializer="zeros")])
+    model.compile(optimizer=pynn.optimizers.SGD(learning_rate=1.0), loss="perceptron", metrics=["accuracy"])
+    history = model.fit(x, y, batch_size=1, epochs=20, verbose=0).history
+    assert history["accuracy"][-1] == 1.0
+    np.testing.assert_array_equal(model.predict(x, verbose=0).ravel(), y)
+
+
 def test_textbook_line(random):
     x = random.uniform(-1, 1, (100, 1))
     model = pynn.Sequential([pynn.Input((1,)), layers.Dense(1, dtype="float64")])

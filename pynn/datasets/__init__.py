@@ -1,4 +1,4 @@
-"""Readers of well-known data sets. Nothing is downloaded: each is told where its files are."""
+"""Well-known data sets, as NumPy arrays."""
 
 from . import mnist
 

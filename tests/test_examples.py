@@ -1,0 +1,33 @@
+"""The programs in examples/ run, and print what they promise."""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples"
+pytestmark = pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the repository's examples are not here")
+
+EXPECTED = {
+    "first_network": [r"11\.842708\d* +-5\.747265\d* -5\.747265\d*", r"0\.99775195"],
+    "neurons": [r"= 0\.0\n", r"0\.54983", r"parameters 11\n", r"0\.622459\d+ 0\.65077\d+ +0\.65077\d+ +0\.675037"],
+    "logic": [r"AND: \[0\. 0\. 0\. 1\.\]", r"XOR: \[0 1 1 0\]", r"Line: 3\.0000 x \+ 2\.0000"],
+    "mnist": [r"101,770", r"Test accuracy: 0\.9(7[5-9]|8)"],
+    "mnist_keras": [r"accuracy: 0\.9[78]"],
+}
+
+
+def test_every_example_is_run():
+    assert sorted(EXPECTED) == sorted(path.stem for path in EXAMPLES.glob("*.py"))
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_example(name):
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / f"{name}.py"], cwd="/", capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for pattern in EXPECTED[name]:
+        assert re.search(pattern, done.stdout), pattern
