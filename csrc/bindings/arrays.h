@@ -35,7 +35,8 @@ inline void check_aligned(const py::array& a, const char* name) {
 template <typename T>
 const T* input(const py::array& a, const char* name) {
   if (!is<T>(a))
-    throw py::type_error(std::string(name) + " must be a C-contiguous array of " + std::string(py::str(py::dtype::of<T>())));
+    throw py::type_error(std::string(name) + " must be a C-contiguous array of " +
+                         std::string(py::str(py::dtype::of<T>())));
   check_aligned(a, name);
   return static_cast<const T*>(a.data());
 }

@@ -93,9 +93,8 @@ void dense_forward(py::array y, const py::array& x, const py::array& kernel, con
     const Kernels<T>& k = kernels<T>();
     Buffer<T> partials;
     partials.allocate(k.dense_partials(rows, inputs, units));
-    run(threads, product(rows, inputs, units), [&](const Team& team) {
-      k.dense_forward(team, to, px, pk, pb, rows, inputs, units, partials.data());
-    });
+    run(threads, product(rows, inputs, units),
+        [&](const Team& team) { k.dense_forward(team, to, px, pk, pb, rows, inputs, units, partials.data()); });
   });
 }
 
@@ -132,7 +131,8 @@ void activation_forward(py::array y, const py::array& x, const std::string& name
     using T = decltype(type);
     T* to = output<T>(y, "y");
     const T* from = input<T>(x, "x");
-    run(threads, elementwise(x), [&](const Team& team) { kernels<T>().activation_forward(team, to, from, size(x), spec); });
+    run(threads, elementwise(x),
+        [&](const Team& team) { kernels<T>().activation_forward(team, to, from, size(x), spec); });
   });
 }
 
@@ -147,7 +147,8 @@ void activation_backward(py::array dx, const py::array& dy, const py::array& x, 
     const T* pdy = input<T>(dy, "dy");
     const T* px = input<T>(x, "x");
     const T* py_ = input<T>(y, "y");
-    run(threads, elementwise(x), [&](const Team& team) { kernels<T>().activation_backward(team, to, pdy, px, py_, size(x), spec); });
+    run(threads, elementwise(x),
+        [&](const Team& team) { kernels<T>().activation_backward(team, to, pdy, px, py_, size(x), spec); });
   });
 }
 
@@ -158,12 +159,13 @@ void softmax_forward(py::array y, const py::array& x, int64_t outer, int64_t axi
     using T = decltype(type);
     T* to = output<T>(y, "y");
     const T* from = input<T>(x, "x");
-    run(threads, elementwise(x), [&](const Team& team) { kernels<T>().softmax_forward(team, to, from, outer, axis, inner, log); });
+    run(threads, elementwise(x),
+        [&](const Team& team) { kernels<T>().softmax_forward(team, to, from, outer, axis, inner, log); });
   });
 }
 
-void softmax_backward(py::array dx, const py::array& dy, const py::array& y, int64_t outer, int64_t axis,
-                      int64_t inner, bool log, int threads) {
+void softmax_backward(py::array dx, const py::array& dy, const py::array& y, int64_t outer, int64_t axis, int64_t inner,
+                      bool log, int threads) {
   require(size(dx) == size(y) && size(dy) == size(y) && outer * axis * inner == size(y),
           "outer * axis * inner must be the size of dx, dy and y");
   with_type(y, [&](auto type) {
@@ -186,7 +188,8 @@ void rescaling_forward(py::array y, const py::array& x, const py::array& scale, 
     const T* from = input<T>(x, "x");
     const T* s = input<T>(scale, "scale");
     const T* o = input<T>(offset, "offset");
-    run(threads, elementwise(x), [&](const Team& team) { kernels<T>().rescaling_forward(team, to, from, size(x), s, o, period); });
+    run(threads, elementwise(x),
+        [&](const Team& team) { kernels<T>().rescaling_forward(team, to, from, size(x), s, o, period); });
   });
 }
 
@@ -215,7 +218,8 @@ void loss_forward(Float64 values, const py::array& y_pred, const py::array& y_tr
     double* to = output<double>(values, "values");
     const T* p = input<T>(y_pred, "y_pred");
     const TargetRows<T> t = target_rows<T>(y_true, takes_labels(spec.kind), rows, columns);
-    run(threads, elementwise(y_pred), [&](const Team& team) { kernels<T>().loss(team, to, nullptr, p, t, rows, columns, spec, 1); });
+    run(threads, elementwise(y_pred),
+        [&](const Team& team) { kernels<T>().loss(team, to, nullptr, p, t, rows, columns, spec, 1); });
   });
 }
 
@@ -231,7 +235,8 @@ void loss_backward(py::array dy_pred, const py::array& y_pred, const py::array& 
     T* to = output<T>(dy_pred, "dy_pred");
     const T* p = input<T>(y_pred, "y_pred");
     const TargetRows<T> t = target_rows<T>(y_true, takes_labels(spec.kind), rows, columns);
-    run(threads, elementwise(y_pred), [&](const Team& team) { kernels<T>().loss(team, nullptr, to, p, t, rows, columns, spec, scale); });
+    run(threads, elementwise(y_pred),
+        [&](const Team& team) { kernels<T>().loss(team, nullptr, to, p, t, rows, columns, spec, scale); });
   });
 }
 
@@ -248,7 +253,8 @@ void metric_forward(Float64 values, const py::array& y_pred, const py::array& y_
     double* to = output<double>(values, "values");
     const T* p = input<T>(y_pred, "y_pred");
     const TargetRows<T> t = target_rows<T>(y_true, takes_labels(spec.kind), rows, columns);
-    run(threads, elementwise(y_pred), [&](const Team& team) { kernels<T>().metric(team, to, p, t, rows, columns, spec); });
+    run(threads, elementwise(y_pred),
+        [&](const Team& team) { kernels<T>().metric(team, to, p, t, rows, columns, spec); });
   });
 }
 

@@ -46,7 +46,9 @@ void bind_machine(py::module_& m) {
       py::arg("out").noconvert(), py::arg("seed"), py::arg("stream"));
   m.def(
       "permutation",
-      [](Int64 out, uint64_t seed, uint64_t stream) { permute(output<int64_t>(out, "out"), size(out), {seed, stream}); },
+      [](Int64 out, uint64_t seed, uint64_t stream) {
+        permute(output<int64_t>(out, "out"), size(out), {seed, stream});
+      },
       py::arg("out").noconvert(), py::arg("seed"), py::arg("stream"));
 }
 

@@ -21,7 +21,8 @@ int64_t NetworkOf<T>::chunk_rows() const {
   return largest >= 512 * 512 ? kWideChunk : kChunk;
 }
 
-// Calls on_chunk(team, chunk, begin, batch, workspace) after each forward pass; writes the output to `out` if there is one.
+// Calls on_chunk(team, chunk, begin, batch, workspace) after each forward pass; writes the output to `out` if there is
+// one.
 template <typename T>
 template <typename OnChunk>
 void NetworkOf<T>::infer(const Samples& x, T* out, int threads, const Interrupt& interrupt, const OnChunk& on_chunk) {
@@ -100,10 +101,12 @@ void NetworkOf<T>::evaluate(double* totals, const Samples& x, const Targets& y, 
             if (team.rank == 0) sums[static_cast<std::size_t>(chunk * columns + column)] = sum;
             team.barrier();
           };
-          loss_rows(team, values_of_rows, nullptr, values[static_cast<std::size_t>(objective_.tensor)], target, batch, 1);
+          loss_rows(team, values_of_rows, nullptr, values[static_cast<std::size_t>(objective_.tensor)], target, batch,
+                    1);
           add_up(0, batch * loss_rows());
           for (std::size_t m = 0; m < objective_.metrics.size(); ++m) {
-            metric_rows(team, values_of_rows, objective_.metrics[m], values[static_cast<std::size_t>(output_)], target, batch);
+            metric_rows(team, values_of_rows, objective_.metrics[m], values[static_cast<std::size_t>(output_)], target,
+                        batch);
             add_up(1 + static_cast<int64_t>(m), batch * (output_size() / objective_.metrics[m].columns));
           }
         });

@@ -6,10 +6,10 @@ namespace pynn {
 namespace {
 
 // In the order of the enumerations.
-constexpr const char* kActivations[] = {"linear",     "relu",         "relu6",     "leaky_relu",  "elu",       "selu",     "celu",
-                                        "gelu",       "gelu_tanh",    "silu",      "mish",        "sigmoid",   "log_sigmoid",
-                                        "hard_sigmoid", "hard_silu",  "tanh",      "hard_tanh",   "softplus",  "softsign", "exponential",
-                                        "step"};
+constexpr const char* kActivations[] = {
+    "linear",    "relu",      "relu6",     "leaky_relu", "elu",      "selu",        "celu",
+    "gelu",      "gelu_tanh", "silu",      "mish",       "sigmoid",  "log_sigmoid", "hard_sigmoid",
+    "hard_silu", "tanh",      "hard_tanh", "softplus",   "softsign", "exponential", "step"};
 constexpr const char* kLosses[] = {"mean_squared_error",
                                    "mean_absolute_error",
                                    "mean_absolute_percentage_error",

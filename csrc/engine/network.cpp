@@ -27,7 +27,8 @@ std::size_t NetworkOf<T>::check_tensor(int tensor) const {
 
 template <typename T>
 std::size_t NetworkOf<T>::check_parameter(int parameter) const {
-  if (parameter < 0 || parameter >= parameters()) throw std::out_of_range("no parameter number " + std::to_string(parameter));
+  if (parameter < 0 || parameter >= parameters())
+    throw std::out_of_range("no parameter number " + std::to_string(parameter));
   return static_cast<std::size_t>(parameter);
 }
 
@@ -117,7 +118,8 @@ template <typename T>
 void NetworkOf<T>::set_metrics(const std::vector<std::tuple<std::string, int64_t, double>>& metrics) {
   std::vector<Objective::MetricEntry> entries;
   for (const auto& [name, columns, a] : metrics) {
-    if (columns < 1 || output_size() % columns != 0) throw std::invalid_argument("columns must divide the output's size");
+    if (columns < 1 || output_size() % columns != 0)
+      throw std::invalid_argument("columns must divide the output's size");
     Objective::MetricEntry entry{};
     entry.columns = columns;
     entry.is_loss = !is_metric(name);
@@ -231,8 +233,8 @@ void NetworkOf<T>::plan(Workspace<T>& space, int64_t capacity, const std::vector
 }
 
 template <typename T>
-void NetworkOf<T>::loss_rows(const Team& team, double* rows, T* slope, const T* prediction,
-                             const TargetRows<T>& target, int64_t batch, double scale) const {
+void NetworkOf<T>::loss_rows(const Team& team, double* rows, T* slope, const T* prediction, const TargetRows<T>& target,
+                             int64_t batch, double scale) const {
   k_.loss(team, rows, slope, prediction, target, batch * loss_rows(), objective_.columns, objective_.loss, scale);
 }
 

@@ -41,9 +41,9 @@ struct Workspace {
   std::vector<T*> values, gradients;  // by tensor number; gradients are null where none is asked for
   Buffer<T> targets;
   Buffer<int32_t> labels;
-  Buffer<double> rows;                  // a value for each row of the loss, or of a metric
-  T* shared = nullptr;                  // scratch of the team
-  std::vector<T*> own;                  // scratch of each member, in the backward direction
+  Buffer<double> rows;  // a value for each row of the loss, or of a metric
+  T* shared = nullptr;  // scratch of the team
+  std::vector<T*> own;  // scratch of each member, in the backward direction
 };
 
 template <typename T>

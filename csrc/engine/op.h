@@ -58,8 +58,7 @@ class Op {
 };
 
 template <typename T>
-std::unique_ptr<Op<T>> make_dense(int x, int y, int kernel, int bias, int64_t rows, int64_t inputs,
-                                  int64_t units);
+std::unique_ptr<Op<T>> make_dense(int x, int y, int kernel, int bias, int64_t rows, int64_t inputs, int64_t units);
 template <typename T>
 std::unique_ptr<Op<T>> make_activation(int x, int y, int64_t size, const ActivationSpec& spec);
 template <typename T>

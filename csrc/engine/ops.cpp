@@ -60,8 +60,7 @@ class DenseOp : public Op<T> {
 template <typename T>
 class ActivationOp : public Op<T> {
  public:
-  ActivationOp(int x, int y, int64_t size, const ActivationSpec& spec)
-      : Op<T>(x, y), size_(size), spec_(spec) {}
+  ActivationOp(int x, int y, int64_t size, const ActivationSpec& spec) : Op<T>(x, y), size_(size), spec_(spec) {}
 
   void forward(const Team& team, const Pass<T>& pass) const override {
     pass.k.activation_forward(team, pass.values[this->output], pass.values[this->input], pass.batch * size_, spec_);
@@ -89,8 +88,8 @@ class SoftmaxOp : public Op<T> {
                            inner_, log_);
   }
   void backward(const Team& team, const Pass<T>& pass) const override {
-    pass.k.softmax_backward(team, pass.gradients[this->input], pass.gradients[this->output],
-                            pass.values[this->output], pass.batch * outer_, axis_, inner_, log_);
+    pass.k.softmax_backward(team, pass.gradients[this->input], pass.gradients[this->output], pass.values[this->output],
+                            pass.batch * outer_, axis_, inner_, log_);
   }
   double work() const override { return 16 * static_cast<double>(outer_ * axis_ * inner_); }
 
@@ -123,8 +122,7 @@ class RescalingOp : public Op<T> {
 }  // namespace
 
 template <typename T>
-std::unique_ptr<Op<T>> make_dense(int x, int y, int kernel, int bias, int64_t rows, int64_t inputs,
-                                  int64_t units) {
+std::unique_ptr<Op<T>> make_dense(int x, int y, int kernel, int bias, int64_t rows, int64_t inputs, int64_t units) {
   return std::make_unique<DenseOp<T>>(x, y, kernel, bias, rows, inputs, units);
 }
 
@@ -144,11 +142,12 @@ std::unique_ptr<Op<T>> make_rescaling(int x, int y, int64_t size, const std::vec
   return std::make_unique<RescalingOp<T>>(x, y, size, scale, offset);
 }
 
-#define PYNN_INSTANTIATE(T)                                                                                          \
-  template std::unique_ptr<Op<T>> make_dense<T>(int, int, int, int, int64_t, int64_t, int64_t);                      \
-  template std::unique_ptr<Op<T>> make_activation<T>(int, int, int64_t, const ActivationSpec&);                      \
-  template std::unique_ptr<Op<T>> make_softmax<T>(int, int, int64_t, int64_t, int64_t, bool);                        \
-  template std::unique_ptr<Op<T>> make_rescaling<T>(int, int, int64_t, const std::vector<double>&, const std::vector<double>&);
+#define PYNN_INSTANTIATE(T)                                                                        \
+  template std::unique_ptr<Op<T>> make_dense<T>(int, int, int, int, int64_t, int64_t, int64_t);    \
+  template std::unique_ptr<Op<T>> make_activation<T>(int, int, int64_t, const ActivationSpec&);    \
+  template std::unique_ptr<Op<T>> make_softmax<T>(int, int, int64_t, int64_t, int64_t, bool);      \
+  template std::unique_ptr<Op<T>> make_rescaling<T>(int, int, int64_t, const std::vector<double>&, \
+                                                    const std::vector<double>&);
 PYNN_INSTANTIATE(float)
 PYNN_INSTANTIATE(double)
 

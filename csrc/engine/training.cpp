@@ -146,8 +146,8 @@ void NetworkOf<T>::train_member(const Team& team, Run& run, bool team_waits) {
     if (team.rank == 0) {
       team.poll();
       run.pause = s > first && run.should_pause(team, start, team_waits);
-      if (range.shuffle && (order_of_.epoch != epoch || order_of_.seed != range.seed ||
-                            order_of_.count != run.x.count)) {
+      if (range.shuffle &&
+          (order_of_.epoch != epoch || order_of_.seed != range.seed || order_of_.count != run.x.count)) {
         permute(order_.data(), run.x.count, {range.seed, static_cast<uint64_t>(epoch)});
         order_of_ = {range.seed, epoch, run.x.count};
       }
@@ -193,7 +193,8 @@ bool NetworkOf<T>::slice(const Team& team, Run& run, const Pass<T>& pass, int64_
   const double scale = objective_.mean ? 1 / static_cast<double>(batch * loss_rows()) : 1;
   double* rows = space_.rows.data();
   for (std::size_t m = 0; m < objective_.metrics.size(); ++m) {
-    metric_rows(team, rows, objective_.metrics[m], space_.values[static_cast<std::size_t>(output_)], target, pass.batch);
+    metric_rows(team, rows, objective_.metrics[m], space_.values[static_cast<std::size_t>(output_)], target,
+                pass.batch);
     team.barrier();
     const int64_t count = pass.batch * (output_size() / objective_.metrics[m].columns);
     if (team.rank == 0) {
@@ -214,7 +215,8 @@ bool NetworkOf<T>::slice(const Team& team, Run& run, const Pass<T>& pass, int64_
   std::optional<Uninterruptible> guard;
   if (run.fused) guard.emplace(team);
   for (auto op = ops_.rbegin(); op != ops_.rend(); ++op) {
-    if ((*op)->output > objective_.tensor || space_.gradients[static_cast<std::size_t>((*op)->output)] == nullptr) continue;
+    if ((*op)->output > objective_.tensor || space_.gradients[static_cast<std::size_t>((*op)->output)] == nullptr)
+      continue;
     (*op)->backward(team, pass);
     team.barrier();
   }
@@ -276,13 +278,14 @@ void NetworkOf<T>::scale_by_norms(const Team& team, Run& run) {
     return norm > bound ? bound / norm : 1.0;
   };
   const double common = factor({0, static_cast<int64_t>(run.norms.size())});
-  for_my_chunks([&](std::size_t p, int64_t, T* g, int64_t n) {
-    k_.scale(g, n, global ? common : factor(run.chunks[p]));
-  });
+  for_my_chunks(
+      [&](std::size_t p, int64_t, T* g, int64_t n) { k_.scale(g, n, global ? common : factor(run.chunks[p])); });
   team.barrier();
 }
 
-template bool NetworkOf<float>::train(double*, const Samples&, const Targets&, const TrainRange&, int, const Interrupt&);
-template bool NetworkOf<double>::train(double*, const Samples&, const Targets&, const TrainRange&, int, const Interrupt&);
+template bool NetworkOf<float>::train(double*, const Samples&, const Targets&, const TrainRange&, int,
+                                      const Interrupt&);
+template bool NetworkOf<double>::train(double*, const Samples&, const Targets&, const TrainRange&, int,
+                                       const Interrupt&);
 
 }  // namespace pynn

@@ -285,8 +285,7 @@ PYNN_INLINE Vec<T> periodic(const T* values, int64_t j, int64_t count) {
 }
 
 template <typename T>
-void rescaling_forward(const Team& team, T* y, const T* x, int64_t n, const T* scale, const T* offset,
-                       int64_t period) {
+void rescaling_forward(const Team& team, T* y, const T* x, int64_t n, const T* scale, const T* offset, int64_t period) {
   for_periods<T>(team, n, period, [&](int64_t i, int64_t j, int64_t count) {
     store(y + i, load(x + i, count) * periodic(scale, j, count) + periodic(offset, j, count), count);
   });

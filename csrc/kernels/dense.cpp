@@ -9,7 +9,8 @@ namespace {
 
 // Long sums are cut into slices of the inputs, whose partial sums are added in order: then a member of the team can own
 // the rows of the kernel of a few slices. Its forward product, its gradients and its updates touch only them, and they
-// never leave its core's cache. The cut depends on the number of inputs alone, so neither the batch nor the team changes a bit.
+// never leave its core's cache. The cut depends on the number of inputs alone, so neither the batch nor the team
+// changes a bit.
 constexpr int64_t kSlices = 8, kSliceFrom = 256;
 
 int64_t slices(int64_t inputs) { return inputs < kSliceFrom ? 1 : kSlices; }
@@ -20,12 +21,11 @@ int64_t slice_begin(int64_t s, int64_t inputs) {
 }
 
 // Slices are shared out where the partial sums are smaller than the kernel; otherwise the rows of the batch are.
-bool split_by_inputs(int64_t rows, int64_t inputs) {
-  return slices(inputs) > 1 && rows * slices(inputs) <= inputs;
-}
+bool split_by_inputs(int64_t rows, int64_t inputs) { return slices(inputs) > 1 && rows * slices(inputs) <= inputs; }
 
-constexpr int64_t kBlasRows = 128, kBlasColumns = 256;  // of the blocks handed to BLAS; fixed, as its sums depend on them
-constexpr int64_t kRows = 64;                           // of the blocks of the own kernel
+constexpr int64_t kBlasRows = 128,
+                  kBlasColumns = 256;  // of the blocks handed to BLAS; fixed, as its sums depend on them
+constexpr int64_t kRows = 64;          // of the blocks of the own kernel
 
 template <typename T>
 void add_bias(T* y, const T* bias, int64_t rows, int64_t units, int64_t ldy) {
@@ -36,7 +36,8 @@ void add_bias(T* y, const T* bias, int64_t rows, int64_t units, int64_t ldy) {
     });
 }
 
-// y = x kernel + bias for some rows and columns: the slices one after the other, so that each stays in the nearest cache.
+// y = x kernel + bias for some rows and columns: the slices one after the other, so that each stays in the nearest
+// cache.
 template <typename T>
 void forward_block(T* y, const T* x, const T* kernel, const T* bias, int64_t rows, int64_t columns, int64_t inputs,
                    int64_t units) {
@@ -63,8 +64,8 @@ void forward_blas(const Team& team, T* y, const T* x, const T* kernel, const T* 
 }
 
 template <typename T>
-void forward_by_inputs(const Team& team, T* y, const T* x, const T* kernel, const T* bias, int64_t rows,
-                       int64_t inputs, int64_t units, T* partials) {
+void forward_by_inputs(const Team& team, T* y, const T* x, const T* kernel, const T* bias, int64_t rows, int64_t inputs,
+                       int64_t units, T* partials) {
   const int64_t size = rows * units;
   const Range mine = team.share(slices(inputs));
   for (int64_t s = mine.begin; s < mine.end; ++s) {
@@ -115,8 +116,8 @@ int64_t dense_partials(int64_t rows, int64_t inputs, int64_t units) {
   return slices(inputs) * (rows < most ? rows : most) * units;
 }
 
-// Inputs in a part: columns enough of dx for a tile, and few enough for the gradients to be in the nearest cache when the
-// optimizer comes for them. For BLAS, enough to pay for its packing of dy, but parts enough to share.
+// Inputs in a part: columns enough of dx for a tile, and few enough for the gradients to be in the nearest cache when
+// the optimizer comes for them. For BLAS, enough to pay for its packing of dy, but parts enough to share.
 constexpr int64_t kPart = 32;
 int64_t blas_part(int64_t inputs) { return inputs < 1024 ? 128 : 256; }
 

@@ -5,9 +5,9 @@
 
 namespace pynn {
 
-#define PYNN_DECLARE_LEVEL(isa)            \
-  namespace isa {                          \
-  void register_all(Kernels<float>& k);    \
+#define PYNN_DECLARE_LEVEL(isa)          \
+  namespace isa {                        \
+  void register_all(Kernels<float>& k);  \
   void register_all(Kernels<double>& k); \
   }
 

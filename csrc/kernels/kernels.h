@@ -125,7 +125,8 @@ template <typename T>
 struct Kernels {
   // ---- gemm.cpp ----------------------------------------------------------------------------------------------------
 
-  // c (m, n) = op(a) op(b) [+ c]. op(a) (m, k), op(b) (k, n). scratch: gemm_scratch(n, k) elements of this member's own.
+  // c (m, n) = op(a) op(b) [+ c]. op(a) (m, k), op(b) (k, n). scratch: gemm_scratch(n, k) elements of this member's
+  // own.
   void (*gemm)(const Team& team, T* c, const T* a, const T* b, int64_t m, int64_t n, int64_t k, bool transpose_a,
                bool transpose_b, bool accumulate, T* scratch);
   int64_t (*gemm_scratch)(int64_t n, int64_t k);
@@ -170,8 +171,8 @@ struct Kernels {
   void (*softmax_forward)(const Team& team, T* y, const T* x, int64_t outer, int64_t axis, int64_t inner, bool log);
 
   // dx_i = y_i (dy_i - sum_j dy_j y_j), or for the logarithm dx_i = dy_i - exp(y_i) sum_j dy_j. dx may be dy.
-  void (*softmax_backward)(const Team& team, T* dx, const T* dy, const T* y, int64_t outer, int64_t axis,
-                           int64_t inner, bool log);
+  void (*softmax_backward)(const Team& team, T* dx, const T* dy, const T* y, int64_t outer, int64_t axis, int64_t inner,
+                           bool log);
 
   // ---- losses.cpp --------------------------------------------------------------------------------------------------
 
@@ -200,8 +201,7 @@ struct Kernels {
 
   // out (rows, columns) = the rows order[0..rows-1] of x, or the first rows where order is null; bytes are converted.
   void (*gather)(const Team& team, T* out, const T* x, const int64_t* order, int64_t rows, int64_t columns);
-  void (*gather_bytes)(const Team& team, T* out, const uint8_t* x, const int64_t* order, int64_t rows,
-                       int64_t columns);
+  void (*gather_bytes)(const Team& team, T* out, const uint8_t* x, const int64_t* order, int64_t rows, int64_t columns);
 
   // The index of the first NaN or infinity of x[begin..end-1], or -1.
   int64_t (*first_non_finite)(const T* x, Range part);

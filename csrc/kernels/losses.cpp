@@ -8,7 +8,8 @@ namespace {
 
 constexpr double kEpsilon = 1e-7;  // Keras's backend epsilon: keeps logarithms and quotients finite
 
-// ---- losses that add up element by element ---------------------------------------------------------------------------
+// ---- losses that add up element by element
+// ---------------------------------------------------------------------------
 
 // Such a loss is a pair of functions of target t and prediction p: value, and its derivative by p. The row's loss is
 // the mean of the values, or their sum.
@@ -158,15 +159,17 @@ template <typename T, typename F>
 void elementwise_row(double* value, T* dp, const T* p, const T* t, int64_t n, T scale, F f) {
   const T factor = F::mean ? 1 / static_cast<T>(n) : T{1};
   if (value != nullptr)
-    *value = static_cast<double>(
-        factor * sum_row<T>(n, [&](int64_t j, int64_t count) { return f.value(load(t + j, count), load(p + j, count)); }));
+    *value = static_cast<double>(factor * sum_row<T>(n, [&](int64_t j, int64_t count) {
+                                   return f.value(load(t + j, count), load(p + j, count));
+                                 }));
   if (dp != nullptr)
     for_vectors<T>(0, n, [&](int64_t j, int64_t count) {
       store(dp + j, f.derivative(load(t + j, count), load(p + j, count)) * (scale * factor), count);
     });
 }
 
-// ---- losses of a row as a whole --------------------------------------------------------------------------------------
+// ---- losses of a row as a whole
+// --------------------------------------------------------------------------------------
 
 // The distribution over classes that a row of targets stands for, label smoothing included: t (1 - e) + e / n.
 template <typename T>
@@ -183,7 +186,8 @@ struct Classes {
 
   Vec<T> at(int64_t j, int64_t count) const {
     if (values != nullptr) return load(values + j, count) * keep + spread;
-    return lane_numbers<T>() == static_cast<typename Simd<T>::integer>(label - j) ? splat(spread + keep) : splat(spread);
+    return lane_numbers<T>() == static_cast<typename Simd<T>::integer>(label - j) ? splat(spread + keep)
+                                                                                  : splat(spread);
   }
 };
 
@@ -275,7 +279,8 @@ void categorical_hinge_row(double* value, T* dp, const T* p, const T* t, int64_t
   if (margin > 0) dp[worst] += (1 - t[worst]) * scale;
 }
 
-// ---- the kernel ------------------------------------------------------------------------------------------------------
+// ---- the kernel
+// ------------------------------------------------------------------------------------------------------
 
 // Calls body(row) for this member's rows.
 template <typename Body>
@@ -333,7 +338,8 @@ void loss(const Team& team, double* values, T* dpred, const T* pred, const Targe
   }
 }
 
-// ---- metrics ---------------------------------------------------------------------------------------------------------
+// ---- metrics
+// ---------------------------------------------------------------------------------------------------------
 
 // Fewer than k scores are higher than that of the class; a score that is not finite is not among the best.
 template <typename T>
@@ -365,8 +371,8 @@ double metric_row(const T* p, const TargetRows<T>& target, int64_t row, int64_t 
 }
 
 template <typename T>
-void metric(const Team& team, double* values, const T* pred, const TargetRows<T>& target, int64_t rows,
-            int64_t columns, const MetricSpec& spec) {
+void metric(const Team& team, double* values, const T* pred, const TargetRows<T>& target, int64_t rows, int64_t columns,
+            const MetricSpec& spec) {
   for_rows(team, rows,
            [&](int64_t row) { values[row] = metric_row(pred + row * columns, target, row, columns, spec); });
 }

@@ -23,7 +23,7 @@ struct Constants;
 template <>
 struct Constants<float> {
   static constexpr int32_t exponent_shift = 23, exponent_bias = 127;
-  static constexpr float exp_max = 89.0f, exp_min = -104.0f;    // beyond: infinity, 0
+  static constexpr float exp_max = 89.0f, exp_min = -104.0f;     // beyond: infinity, 0
   static constexpr float expm1_max = 80.0f, expm1_min = -40.0f;  // beyond: not asked for, -1
   static constexpr float vanishes = -104.0f;                     // x exp(x) and its kin are 0 below it
   static constexpr float tanh_max = 10.0f;                       // 1 beyond it
@@ -157,8 +157,8 @@ PYNN_INLINE Vec<float> normal_cdf_tail(Vec<float> u) {
 }
 
 PYNN_INLINE Vec<double> normal_cdf_tail(Vec<double> u) {
-  constexpr double c[] = {0x1.89d3abe1f95aep-1,  -0x1.54ad03f27ca17p-1, 0x1.fb31653876f92p-2,  -0x1.410ed5f875a7cp-2,
-                          0x1.51f6329f01709p-3,  -0x1.1b1c254c9a2b6p-4, 0x1.54b4d4f4c5d11p-6,  -0x1.88590eaadb7f9p-9,
+  constexpr double c[] = {0x1.89d3abe1f95aep-1,  -0x1.54ad03f27ca17p-1, 0x1.fb31653876f92p-2,   -0x1.410ed5f875a7cp-2,
+                          0x1.51f6329f01709p-3,  -0x1.1b1c254c9a2b6p-4, 0x1.54b4d4f4c5d11p-6,   -0x1.88590eaadb7f9p-9,
                           -0x1.a25037dd3becp-11, 0x1.1daf1d43337e2p-11, -0x1.f2145fb2b7015p-15, -0x1.a170ced28f539p-15,
                           0x1.17dd0980b4adbp-16, 0x1.0b268a459ebb7p-18, -0x1.73ab329f38dfcp-19, -0x1.694af068ad697p-22,
                           0x1.d0ebee2d5012p-22,  0x1.6942b0e25ecf2p-25, -0x1.1ae066bd144bep-24, -0x1.3970ec073bb6ap-27,

@@ -12,13 +12,14 @@ namespace {
 template <typename T>
 PYNN_INLINE Vec<T> square_root(Vec<T> x) {
 #pragma GCC unroll 16
-  for (int64_t i = 0; i < kWidth<T>; ++i) x[i] = sizeof(T) == 4 ? __builtin_sqrtf(static_cast<float>(x[i])) : static_cast<T>(__builtin_sqrt(x[i]));
+  for (int64_t i = 0; i < kWidth<T>; ++i)
+    x[i] = sizeof(T) == 4 ? __builtin_sqrtf(static_cast<float>(x[i])) : static_cast<T>(__builtin_sqrt(x[i]));
   return x;
 }
 
-// sqrt(v) = v / sqrt(v), the inverse root by Newton's iteration from a guess out of the bits (Lomont, 2003). The divider
-// of most processors makes roots and quotients slowly; so it has the quotients only, and works beside this. Within 2
-// units in the last place; double has no such need.
+// sqrt(v) = v / sqrt(v), the inverse root by Newton's iteration from a guess out of the bits (Lomont, 2003). The
+// divider of most processors makes roots and quotients slowly; so it has the quotients only, and works beside this.
+// Within 2 units in the last place; double has no such need.
 PYNN_INLINE Vec<float> fast_square_root(Vec<float> v) {
   Vec<float> r = from_bits<float>(0x5f375a86 - (as_bits<float>(v) >> 1));
   const Vec<float> half = v * 0.5f;
@@ -195,7 +196,8 @@ void optimizer_update(T* w, const T* g, T* const* slot, int64_t n, const Optimiz
 
 template <typename T>
 void scale(T* g, int64_t n, double factor) {
-  for_vectors<T>(0, n, [&](int64_t i, int64_t count) { store(g + i, load(g + i, count) * static_cast<T>(factor), count); });
+  for_vectors<T>(0, n,
+                 [&](int64_t i, int64_t count) { store(g + i, load(g + i, count) * static_cast<T>(factor), count); });
 }
 
 template <typename T>

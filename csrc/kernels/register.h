@@ -26,7 +26,7 @@ void register_all(Kernels<float>&);
 void register_all(Kernels<double>&);
 
 // Each file has a template `fill(Kernels<T>&)` of its own, called through these.
-#define PYNN_DEFINE_REGISTER(family)                       \
+#define PYNN_DEFINE_REGISTER(family)                     \
   void register_##family(Kernels<float>& k) { fill(k); } \
   void register_##family(Kernels<double>& k) { fill(k); }
 

@@ -5,8 +5,8 @@ namespace pynn {
 namespace PYNN_ISA {
 namespace {
 
-constexpr int64_t kAhead = 4;          // rows
-constexpr int64_t kMostAhead = 4096;   // bytes
+constexpr int64_t kAhead = 4;         // rows
+constexpr int64_t kMostAhead = 4096;  // bytes
 
 // Wide rows are shared by columns, as dense_forward shares the inputs: who gathers them is who multiplies them.
 template <typename T, typename Source, typename Copy>

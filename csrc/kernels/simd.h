@@ -1,5 +1,5 @@
-// Vectors of PYNN_VECTOR_BYTES bytes, on GCC's vector extensions: arithmetic, comparisons and `mask ? a : b` work on them
-// element by element. Everything is static, and in the namespace of its instruction set (see kernels.h).
+// Vectors of PYNN_VECTOR_BYTES bytes, on GCC's vector extensions: arithmetic, comparisons and `mask ? a : b` work on
+// them element by element. Everything is static, and in the namespace of its instruction set (see kernels.h).
 #pragma once
 
 #include <stdint.h>

@@ -93,7 +93,7 @@ void multiply_panel(int64_t m, int64_t columns, int64_t k, const T* a, int64_t a
   for (int64_t t = 0; t < tiles; ++t) {
     const int64_t begin = m * t / tiles, end = m * (t + 1) / tiles;
     multiply_rows<T, NV, kMaxRows[NV]>(end - begin, columns, k, a + begin * a_row, a_row, a_column, b, ldb, accumulate,
-                         c + begin * ldc, ldc);
+                                       c + begin * ldc, ldc);
   }
 }
 
@@ -141,14 +141,14 @@ bool large_product(int64_t m, int64_t n, int64_t k) {
   return m >= 64 && n >= 64 && k >= 64 && m * n * k >= 128 * 512 * 512;
 }
 
-#define PYNN_DEFINE_TILE(T)                                                                                            \
-  void multiply_block(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_column, const T* b,       \
-                      int64_t ldb, bool accumulate, T* c, int64_t ldc) {                                              \
-    multiply(m, n, k, a, a_row, a_column, b, ldb, accumulate, c, ldc);                                                \
-  }                                                                                                                    \
-  void transpose_block(int64_t rows, int64_t columns, const T* x, int64_t ldx, T* out, int64_t ldo) {                 \
-    transpose(rows, columns, x, ldx, out, ldo);                                                                       \
-  }                                                                                                                    \
+#define PYNN_DEFINE_TILE(T)                                                                                     \
+  void multiply_block(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_column, const T* b, \
+                      int64_t ldb, bool accumulate, T* c, int64_t ldc) {                                        \
+    multiply(m, n, k, a, a_row, a_column, b, ldb, accumulate, c, ldc);                                          \
+  }                                                                                                             \
+  void transpose_block(int64_t rows, int64_t columns, const T* x, int64_t ldx, T* out, int64_t ldo) {           \
+    transpose(rows, columns, x, ldx, out, ldo);                                                                 \
+  }                                                                                                             \
   int64_t panel_width(T) { return kMaxVectors * kWidth<T>; }
 PYNN_DEFINE_TILE(float)
 PYNN_DEFINE_TILE(double)

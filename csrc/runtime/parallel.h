@@ -18,7 +18,8 @@ void run_team(int threads, const std::function<void(const Team&)>& body, const I
 // How many of `threads` members pay off for so much work: each should have `least` of it.
 int team_size(int threads, double work, double least);
 
-// While one of these lives, poll() of this team does not interrupt: a step that has begun to change parameters is finished.
+// While one of these lives, poll() of this team does not interrupt: a step that has begun to change parameters is
+// finished.
 class Uninterruptible {
  public:
   explicit Uninterruptible(const Team& team);

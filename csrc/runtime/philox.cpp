@@ -9,7 +9,6 @@ __extension__ using uint128 = unsigned __int128;
 
 }  // namespace
 
-
 Philox::Block Philox::block(uint64_t index) const {
   uint32_t c0 = static_cast<uint32_t>(index), c1 = static_cast<uint32_t>(index >> 32);
   uint32_t c2 = static_cast<uint32_t>(stream), c3 = static_cast<uint32_t>(stream >> 32);
