@@ -69,8 +69,8 @@ def first_non_finite(x: Real, threads: int) -> int:
 class Network:
     """Ops over one parameter buffer, one gradient buffer and a planned workspace. Tensors are numbered; 0 is the input.
 
-    Every size is per sample. `train`, `evaluate` and `predict` release the GIL; a second caller that would disturb
-    the first gets RuntimeError.
+    Every size is per sample. `train`, `evaluate` and `predict` release the GIL. Training waits for those who evaluate
+    or predict; who would do so while it runs gets RuntimeError.
     """
 
     def __init__(self, dtype: str, input_size: int) -> None: ...
@@ -135,7 +135,6 @@ class Network:
         """totals (1 + metrics): the sums of the rows' losses and of each metric's row values."""
 
     def predict(self, out: Real, x: Samples, threads: int) -> None: ...
-    def busy(self) -> bool: ...
 
 def slot_names(optimizer: str, settings: dict[str, float]) -> list[str]: ...
 def loss_names() -> list[str]: ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -56,6 +57,7 @@ class Trainer:
         self._task: _training.Task | None = None  # the network configured as compiled
         self._trainable_flags: list[bool] | None = None  # what the network was told last
         self._lock = threading.Lock()  # held while training
+        self._build_lock = threading.RLock()  # held where the first data build the model
         self._order_seed = _random.next_key()  # of the orders in which epochs visit the samples
         self._epochs_trained = 0
         self.history: History | None = None
@@ -116,14 +118,17 @@ class Trainer:
         function = losses.get(loss)
         if function.reduction in (None, "none"):
             raise ValueError("A loss without reduction cannot be trained: it must be one number.")
-        network = None if self._built is None else self._built.network
-        if chosen._network is not None and chosen._network is not network:
+        owner = None if chosen._owner is None else chosen._owner()
+        if owner is not None and owner is not self:
             raise ValueError("The optimizer belongs to another model. Make one of its own for each model.")
         compiled = Compiled(chosen, function, list(metrics or []))
         with self._exclusive():
             # Which accuracy is meant is known with the shapes; the names are checked in any case.
             resolved = _resolve_metrics(compiled, 2 if self._built is None else _columns(self._built))
             self._task = None if self._built is None else self._configure(self._built, compiled, resolved)
+            if self._compiled is not None:
+                self._compiled.optimizer._owner = None
+            chosen._owner = weakref.ref(self)
             self._compiled = compiled
 
     @property
@@ -148,14 +153,16 @@ class Trainer:
         columns = _columns(built)
         name, tensor = self._fused_loss(built, compiled.loss)
         network, optimizer = built.network, compiled.optimizer
+        if optimizer._network is not network:
+            # First, as it is what can fail, for want of memory.
+            learning_rate = network.learning_rate
+            network.set_optimizer(optimizer.native_name, optimizer.settings())
+            if self._compiled is not None and self._compiled.optimizer is not optimizer:
+                self._compiled.optimizer._release(learning_rate)
+            optimizer._bind(network)
         network.set_metrics([])  # the old ones may want other targets than the new loss
         network.set_loss(name, tensor, columns, compiled.loss.a, compiled.loss.averages)
         network.set_metrics([(metric.native_name, columns, metric.a) for metric in resolved])
-        if optimizer._network is not network:
-            if self._compiled is not None:
-                self._compiled.optimizer._bind(None)
-            network.set_optimizer(optimizer.native_name, optimizer.settings())
-            optimizer._bind(network)
         return _training.Task(network, compiled.loss, resolved, math.prod(built.output_shape) // columns)
 
     def _fused_loss(self, built: Built, loss: losses.Loss) -> tuple[str, int]:
@@ -410,13 +417,17 @@ class Trainer:
     @contextmanager
     def _unbuilt_on_error(self) -> Iterator[None]:
         """A call that is rejected does not leave a model built that was not."""
-        built = self.built
-        try:
+        if self.built:
             yield
-        except BaseException:
-            if not built and self.built:
-                self._unbuild()
-            raise
+            return
+        with self._build_lock:
+            built = self.built
+            try:
+                yield
+            except BaseException:
+                if not built and self.built:
+                    self._unbuild()
+                raise
 
 
 # Rows between two looks at the display of `predict`.
@@ -449,7 +460,7 @@ def _batch_size(batch_size: BatchSize, samples: int) -> int:
         if batch_size != "full":
             raise ValueError(f'batch_size must be a whole number of at least 1 or "full", but got {batch_size!r}.')
         return samples
-    return _checks.positive_int(batch_size, "batch_size")
+    return min(_checks.positive_int(batch_size, "batch_size"), max(samples, 1))
 
 
 def _pair(validation_data: object) -> tuple[Any, Any]:

@@ -74,14 +74,10 @@ class Loss:
         """
         targets = _checks.as_targets(y, name, dtype, output_shape, self.labels_hint)
         self.check_values(targets, name)
-        return self.convert_values(targets)
+        return targets
 
     def check_values(self, targets: Array, name: str) -> None:
         """Raise ValueError where a target has a value that this loss has no meaning for."""
-
-    def convert_values(self, targets: Array) -> Array:
-        """Targets in the form that the formula wants."""
-        return targets
 
     def forward(self, values: Array, y_pred: Array, y_true: Array) -> None:
         """Write the loss of every row of `y_pred` to `values` (float64); `y_true` is prepared."""
@@ -321,6 +317,7 @@ class SparseCategoricalCrossentropy(Crossentropy):
         from_logits: Whether the prediction is x rather than ``p = softmax(x)``; nothing is clipped then. Default
             ``False``; a model whose last activation is softmax computes from the logits anyway.
         label_smoothing: As in `CategoricalCrossentropy` with the labels one-hot. Default ``0.0``.
+        ignore_class: Not supported; None only.
         axis: Only the last axis, ``-1``.
         reduction, name, dtype: see `Loss`.
     """
@@ -329,10 +326,27 @@ class SparseCategoricalCrossentropy(Crossentropy):
     last_activation = "softmax"
     sparse = True
 
+    def __init__(
+        self,
+        from_logits: bool = False,
+        ignore_class: None = None,
+        reduction: str | None = "sum_over_batch_size",
+        axis: int = -1,
+        name: str | None = None,
+        dtype: DTypeLike | None = None,
+        *,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        if ignore_class is not None:
+            raise ValueError(f"ignore_class is not supported, but got {ignore_class!r}. Leave these samples out.")
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
+
     def prepare_targets(
         self, y: ArrayLike, *, dtype: DTypeLike, output_shape: tuple[int, ...], name: str = "y"
     ) -> Array:
         """Return int32 labels (samples, *output_shape[:-1]), each checked to be a class."""
+        if not output_shape:
+            raise ValueError(f"{self.name} takes predictions with an axis of classes, but a sample is one number.")
         return _checks.as_class_labels(y, name, output_shape[:-1], output_shape[-1])
 
 
@@ -340,21 +354,22 @@ class SparseCategoricalCrossentropy(Crossentropy):
 
 
 class _Signed(Loss):
-    """Base of the losses for targets of -1 and 1; targets that are all 0 or 1 are converted, as in Keras."""
+    """Base of the losses for targets of -1 and 1, or of 0 and 1, where 0 counts as -1, as in Keras."""
 
-    def convert_values(self, targets: Array) -> Array:
-        binary = bool(((targets == 0) | (targets == 1)).all())
-        return 2 * targets - 1 if binary else targets
+    def check_values(self, targets: Array, name: str) -> None:
+        zeros = targets == 0
+        if zeros.any() and not (zeros | (targets == 1)).all():
+            raise ValueError(f"{self.name} takes targets of -1 and 1, or of 0 and 1, but {name} mixes 0 with others.")
 
 
 class Hinge(_Signed):
-    """``mean(max(1 - y * p, 0))``, y being -1 or 1 (targets of 0 and 1 are converted)."""
+    """``mean(max(1 - y * p, 0))``, y being -1 or 1 (of targets 0 and 1, 0 counts as -1)."""
 
     native_name = "hinge"
 
 
 class SquaredHinge(_Signed):
-    """``mean(max(1 - y * p, 0)**2)``, y being -1 or 1 (targets of 0 and 1 are converted)."""
+    """``mean(max(1 - y * p, 0)**2)``, y being -1 or 1 (of targets 0 and 1, 0 counts as -1)."""
 
     native_name = "squared_hinge"
 
@@ -367,7 +382,7 @@ class CategoricalHinge(Loss):
 
 
 class Perceptron(_Signed):
-    """``mean(max(0, -y * z))``, y being -1 or 1 (targets of 0 and 1 are converted) (Rosenblatt, 1958).
+    """``mean(max(0, -y * z))``, y being -1 or 1 (of targets 0 and 1, 0 counts as -1) (Rosenblatt, 1958).
 
     Its derivative is -y wherever ``y * z <= 0``: gradient descent on it is Rosenblatt's rule, and learns from zero
     weights too. After a ``step`` activation, z is the activation's input.
@@ -440,7 +455,9 @@ def sparse_categorical_crossentropy(
     y_true: ArrayLike, y_pred: ArrayLike, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Array:
     """`SparseCategoricalCrossentropy`'s value of each row."""
-    return SparseCategoricalCrossentropy(from_logits, label_smoothing, axis).row_values(y_true, y_pred)
+    return SparseCategoricalCrossentropy(from_logits, axis=axis, label_smoothing=label_smoothing).row_values(
+        y_true, y_pred
+    )
 
 
 # ---- identifiers -----------------------------------------------------------------------------------------------------

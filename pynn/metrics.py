@@ -190,8 +190,6 @@ class MeanLoss(Metric):
 
     def check_targets(self, targets: Array) -> None:
         self.loss.check_values(targets, "y")
-        if self.loss.convert_values(targets) is not targets and (targets == 0).any():
-            raise ValueError(f"The metric {self.name} takes targets of -1 and 1 here, but y holds 0 and 1.")
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "loss": losses.serialize(self.loss)}

@@ -30,6 +30,7 @@ class Sequential(Trainer):
 
     Args:
         layers: The layers, in order. Default: none; `add` them.
+        trainable: ``False`` makes all these layers untrainable. Default ``True``: they stay as they are.
         name: Default: ``"sequential"`` with a number, as in Keras.
 
     Raises:
@@ -41,10 +42,12 @@ class Sequential(Trainer):
         >>> history = model.fit(x, y, epochs=5)
     """
 
-    def __init__(self, layers: Sequence[Layer] | None = None, name: str | None = None) -> None:
+    def __init__(self, layers: Sequence[Layer] | None = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__()
         self._stack: list[Layer] = []  # with the InputLayer, if there is one
         self._extend(list(layers or []))
+        if not _checks.boolean(trainable, "trainable"):
+            self.trainable = False
         self.name = _names.auto_name("Sequential") if name is None else _names.check_name(name)
 
     # ---- layers ------------------------------------------------------------------------------------------------------
@@ -230,14 +233,14 @@ class Sequential(Trainer):
         self._require_built()
         return sum(layer.count_params() for layer in self.layers)
 
-    def summary(self, print_fn: Callable[[str], object] = print) -> None:
+    def summary(self, *, print_fn: Callable[[str], object] | None = None) -> None:
         """Print a table of the layers with output shapes and parameter counts, and the totals with their bytes.
 
         Args:
             print_fn: Called with the text. Default: ``print``.
         """
         self._require_built()
-        print_fn(_summary.summary(self))
+        (print_fn or print)(_summary.summary(self))
 
     # ---- configuration -----------------------------------------------------------------------------------------------
 
@@ -257,7 +260,7 @@ class Sequential(Trainer):
         """
         if not isinstance(config, dict) or not {"layers"} <= set(config) <= {"name", "layers", "build_input_shape"}:
             raise ValueError(f"config must be a dict made by get_config, but got {config!r}.")
-        model = cls([layers.deserialize(layer) for layer in config["layers"]], config.get("name"))
+        model = cls([layers.deserialize(layer) for layer in config["layers"]], name=config.get("name"))
         shape = config.get("build_input_shape")
         if shape is not None and not model.built:
             model.build((None, *shape))
@@ -302,6 +305,8 @@ def _build(stack: list[Layer], shape: tuple[int, ...]) -> Built:
     A layer that has weights of the right shapes hands them on.
     """
     dtype = _common_dtype(stack) or stack[0].dtype
+    if math.prod(shape) > _MOST_ELEMENTS:
+        raise ValueError(f"The input shape {shape} has more elements than memory can hold.")
     network = core.Network(dtype, math.prod(shape))
     shapes, parameters, tensor, sample = [], [], 0, shape
     for layer in stack:
@@ -314,10 +319,16 @@ def _build(stack: list[Layer], shape: tuple[int, ...]) -> Built:
                 )
         numbers = [network.add_parameter(math.prod(spec.shape)) for spec in layer.weight_specs(sample)]
         tensor = layer.lower(Lowering(network, numbers), tensor, sample)
+        if math.prod(output) > _MOST_ELEMENTS:
+            raise ValueError(f"Layer {layer.name!r} has outputs of shape {output}: more elements than memory can hold.")
         shapes.append(sample)
         parameters.append(numbers)
         sample = output
-    network.build(tensor)
+    try:
+        network.build(tensor)
+    except MemoryError:
+        total = sum(math.prod(s.shape) for layer, at in zip(stack, shapes, strict=True) for s in layer.weight_specs(at))
+        raise MemoryError(f"There is not enough memory for the model's {total:,} parameters in {dtype}.") from None
     for layer, layer_shape, numbers in zip(stack, shapes, parameters, strict=True):
         specs = layer.weight_specs(layer_shape)
         keep = layer.built and [array.shape for array in layer._arrays] == [spec.shape for spec in specs]

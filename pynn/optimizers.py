@@ -6,6 +6,7 @@ step, from 1 on. The settings that all optimizers have are described at `Optimiz
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from . import _checks, _identifiers
@@ -47,6 +48,7 @@ class Optimizer:
             given = ", ".join(f"{clip}={value}" for clip, value in clips.items())
             raise ValueError(f"Only one of clipnorm, clipvalue and global_clipnorm may be given, but got {given}.")
         self._network: _core.Network | None = None
+        self._owner: weakref.ref[Any] | None = None  # the model that was compiled with it
         self._learning_rate = _checks.number(learning_rate, "learning_rate", "(0, inf)")
         self.weight_decay = _checks.optional_number(weight_decay, "weight_decay", "[0, inf)")
         self.clipnorm = _checks.optional_number(clipnorm, "clipnorm", "(0, inf)")
@@ -81,6 +83,11 @@ class Optimizer:
         self._network = network
         if network is not None:
             network.learning_rate = self._learning_rate
+
+    def _release(self, learning_rate: float) -> None:
+        """Belong to no network any more, with the rate it had there."""
+        if self._network is not None:
+            self._network, self._learning_rate = None, learning_rate
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal optimizer."""

@@ -276,3 +276,11 @@ def test_layer_weights_by_name():
     assert bare.bias is None
     assert dense.kernel.dtype == "float32"
     assert [w.trainable for w in dense.weights] == [True, True]
+
+
+@pytest.mark.parametrize(("scale", "offset"), [([1.0, 2.0, 3.0], 0.5), (2.0, [1.0, 2.0, 3.0])], ids=["scale", "offset"])
+def test_rescaling_by_a_list_and_a_number(scale, offset, random):
+    x = random.normal(size=(4, 3))
+    model = pynn.Sequential([pynn.Input((3,)), pynn.layers.Rescaling(scale, offset, dtype="float64")])
+    np.testing.assert_allclose(model(x), x * np.array(scale) + np.array(offset), rtol=1e-15)
+    np.testing.assert_allclose(pynn.ops.rescaling_forward(x, scale, offset), model(x), rtol=1e-15)

@@ -158,17 +158,21 @@ def test_metric_bad_argument_names_it(make, message):
         make()
 
 
-def test_metric_that_wants_signs_does_not_count_zeros():
-    """hinge converts labels of 0 and 1 where it is the loss; beside another loss they would be scored wrongly."""
-    x, labels = make_data()
-    y = (labels == 0).astype(float)
-    model = pynn.Sequential([pynn.Input((5,)), pynn.layers.Dense(1)])
-    model.compile("sgd", "mse", ["hinge"])
+def test_metrics_see_the_targets_as_they_were_given():
+    """Zeros stand for -1 in the margin losses only, not in the metrics beside them."""
+    x, y = make_data(20)
+    y = (y > 0).astype(np.float64)
+    model = pynn.Sequential([pynn.Input((5,)), pynn.layers.Dense(1, dtype="float64")])
+    model.compile("sgd", "hinge", ["mae", "squared_hinge", "accuracy"])
+    p = model(x)[:, 0]
+    logs = model.evaluate(x, y, verbose=0, return_dict=True)
+    signs = 2 * y - 1
+    assert logs["loss"] == pytest.approx(np.maximum(1 - signs * p, 0).mean())
+    assert logs["mae"] == pytest.approx(np.abs(y - p).mean())
+    assert logs["squared_hinge"] == pytest.approx((np.maximum(1 - signs * p, 0) ** 2).mean())
+    assert logs["accuracy"] == pytest.approx(((p > 0.5) == y).mean())
     with pytest.raises(ValueError, match="hinge"):
-        model.evaluate(x, y, verbose=0)
-    signs = model.evaluate(x, 2 * y - 1, verbose=0)
-    model.compile("sgd", "hinge", ["hinge"])
-    assert model.evaluate(x, y, verbose=0) == pytest.approx([signs[1], signs[1]], rel=1e-6)
+        model.evaluate(x, np.where(y == 1, 2.0, 0.0), verbose=0)
 
 
 def test_metric_of_a_loss(random):

@@ -1,5 +1,6 @@
 """Interrupts, fork, threads, errors inside the engine: nothing hangs, nothing is half done."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -396,3 +397,37 @@ def test_number_of_threads_follows_affinity():
 
 def test_signal_handler_is_left_alone():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_predict_beside_fit_does_not_end_the_fit():
+    """Who predicts while another thread trains gets an answer or RuntimeError; the training goes on."""
+    x, y = make_data(400)
+    model, alone = make_model(), make_model()
+    stop, answers = threading.Event(), []
+
+    def predict():
+        while not stop.is_set():
+            with contextlib.suppress(RuntimeError):
+                answers.append(np.isfinite(model.predict(x, verbose=0)).all())
+
+    readers = [threading.Thread(target=predict) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    try:
+        history = model.fit(x, y, epochs=100, validation_data=(x, y), verbose=0)
+    finally:
+        stop.set()
+        for reader in readers:
+            reader.join(TIME_LIMIT)
+    assert all(answers)
+    assert history.history == alone.fit(x, y, epochs=100, validation_data=(x, y), verbose=0).history
+    assert bits(model) == bits(alone)
+
+
+def test_first_predictions_from_many_threads_agree():
+    x = make_data(3)[0]
+    for _ in range(20):
+        model = pynn.Sequential([pynn.layers.Dense(4), pynn.layers.Dense(2)])
+        results = in_threads([lambda m=model: m.predict(x, verbose=0) for _ in range(6)])
+        for result in results:
+            np.testing.assert_array_equal(result, model.predict(x, verbose=0))

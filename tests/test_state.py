@@ -246,3 +246,27 @@ def test_perceptron_ends_in_its_threshold():
     history = model.fit(x, y, batch_size=1, epochs=20, verbose=0).history
     np.testing.assert_array_equal(model.predict(x, verbose=0).ravel(), y)
     assert history["accuracy"][-1] == 1.0
+
+
+def test_optimizer_of_one_model_is_refused_by_another():
+    optimizer = pynn.optimizers.SGD()
+    one, other = (pynn.Sequential([pynn.layers.Dense(2)]) for _ in range(2))
+    one.compile(optimizer, "mse")
+    with pytest.raises(ValueError, match="optimizer"):
+        other.compile(optimizer, "mse")
+    one.compile("adam", "mse")
+    other.compile(optimizer, "mse")
+    assert other.optimizer is optimizer
+
+
+def test_config_of_an_unbuilt_model_keeps_one_dtype():
+    model = pynn.Sequential([pynn.layers.Dense(2, dtype="float64"), pynn.layers.Dense(3)])
+    twin = pynn.Sequential.from_config(model.get_config())
+    assert twin(np.zeros((1, 4))).dtype == np.float64
+
+
+def test_weight_is_an_array_to_numpy():
+    model = pynn.Sequential([pynn.Input((3,)), pynn.layers.Dense(2)])
+    array = np.asarray(model.weights[0])
+    assert array.dtype == np.float32
+    np.testing.assert_array_equal(array, model.get_weights()[0])

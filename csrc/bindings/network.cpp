@@ -86,6 +86,8 @@ std::unique_ptr<Network> create(const std::string& dtype, int64_t input_size) {
 }  // namespace
 
 void bind_network(py::module_& m) {
+  // Calls that may wait for other threads, which may want the GIL.
+  const auto without_gil = py::call_guard<py::gil_scoped_release>();
   py::class_<Network>(m, "Network")
       .def(py::init(&create), py::arg("dtype"), py::arg("input_size"))
       .def_property_readonly("dtype", [](const Network& n) { return n.is_double() ? "float64" : "float32"; })
@@ -120,11 +122,11 @@ void bind_network(py::module_& m) {
           },
           py::arg("slot"), py::arg("number"))
       .def_property_readonly("slots", &Network::slots)
-      .def("set_trainable", &Network::set_trainable, py::arg("trainable"))
+      .def("set_trainable", &Network::set_trainable, py::arg("trainable"), without_gil)
       .def("set_loss", &Network::set_loss, py::arg("name"), py::arg("tensor"), py::arg("columns"), py::arg("a"),
-           py::arg("mean"))
-      .def("set_metrics", &Network::set_metrics, py::arg("metrics"))
-      .def("set_optimizer", &Network::set_optimizer, py::arg("name"), py::arg("settings"))
+           py::arg("mean"), without_gil)
+      .def("set_metrics", &Network::set_metrics, py::arg("metrics"), without_gil)
+      .def("set_optimizer", &Network::set_optimizer, py::arg("name"), py::arg("settings"), without_gil)
       .def_property("learning_rate", &Network::learning_rate, &Network::set_learning_rate)
       .def_property("iterations", &Network::iterations, &Network::set_iterations)
       .def_property_readonly("steps_done", &Network::steps_done)
@@ -132,8 +134,7 @@ void bind_network(py::module_& m) {
            py::arg("shuffle"), py::arg("seed"), py::arg("epoch"), py::arg("first_step"), py::arg("steps"),
            py::arg("threads"))
       .def("evaluate", &evaluate, py::arg("totals").noconvert(), py::arg("x"), py::arg("y"), py::arg("threads"))
-      .def("predict", &predict, py::arg("out"), py::arg("x"), py::arg("threads"))
-      .def("busy", &Network::busy);
+      .def("predict", &predict, py::arg("out"), py::arg("x"), py::arg("threads"));
 }
 
 }  // namespace pynn

@@ -26,8 +26,7 @@ int64_t NetworkOf<T>::chunk_rows() const {
 template <typename T>
 template <typename OnChunk>
 void NetworkOf<T>::infer(const Samples& x, T* out, int threads, const Interrupt& interrupt, const OnChunk& on_chunk) {
-  const std::shared_lock<std::shared_mutex> lock(mutex_, std::try_to_lock);
-  if (!lock) throw Busy("the network is being trained by another thread");
+  const auto lock = lock_for_reading();
   const int64_t rows = chunk_rows(), chunks = (x.count + rows - 1) / rows;
   const int size = team_size(threads, work() * static_cast<double>(x.count), kWorkPerMember);
   const bool alone = size == 1 || chunks >= size;

@@ -14,8 +14,16 @@ NetworkOf<T>::NetworkOf(int64_t input_size) : sizes_{input_size} {
 
 template <typename T>
 std::unique_lock<std::shared_mutex> NetworkOf<T>::lock_for_change() {
-  std::unique_lock<std::shared_mutex> lock(mutex_, std::try_to_lock);
-  if (!lock) throw Busy("the network is in use by another thread");
+  ++changes_waiting_;
+  std::unique_lock<std::shared_mutex> lock(mutex_);
+  --changes_waiting_;
+  return lock;
+}
+
+template <typename T>
+std::shared_lock<std::shared_mutex> NetworkOf<T>::lock_for_reading() {
+  std::shared_lock<std::shared_mutex> lock(mutex_, std::defer_lock);
+  if (changes_waiting_ > 0 || !lock.try_lock()) throw Busy("the network is being trained by another thread");
   return lock;
 }
 
@@ -165,12 +173,6 @@ void NetworkOf<T>::set_iterations(int64_t value) {
 template <typename T>
 int64_t NetworkOf<T>::loss_rows() const {
   return sizes_[check_tensor(objective_.tensor)] / objective_.columns;
-}
-
-template <typename T>
-bool NetworkOf<T>::busy() {
-  const std::unique_lock<std::shared_mutex> lock(mutex_, std::try_to_lock);
-  return !lock.owns_lock();
 }
 
 // The tensors whose gradient leads to a trainable parameter.

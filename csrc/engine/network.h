@@ -37,7 +37,7 @@ class Network {
  public:
   virtual ~Network() = default;
 
-  // Thrown where a call would disturb another one on the same network.
+  // Thrown where evaluation or prediction would see parameters that are being trained.
   struct Busy : std::runtime_error {
     using std::runtime_error::runtime_error;
   };
@@ -81,7 +81,6 @@ class Network {
   virtual void evaluate(double* totals, const Samples& x, const Targets& y, int threads,
                         const Interrupt& interrupt) = 0;
   virtual void predict(void* out, const Samples& x, int threads, const Interrupt& interrupt) = 0;
-  virtual bool busy() = 0;
 };
 
 std::unique_ptr<Network> make_network(bool is_double, int64_t input_size);

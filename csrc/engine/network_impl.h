@@ -85,13 +85,13 @@ class NetworkOf : public Network {
              const Interrupt& interrupt) override;
   void evaluate(double* totals, const Samples& x, const Targets& y, int threads, const Interrupt& interrupt) override;
   void predict(void* out, const Samples& x, int threads, const Interrupt& interrupt) override;
-  bool busy() override;
 
  private:
   struct Run;
 
-  // Throws Busy rather than wait.
+  // Training and changes wait until those who read are done; who would read meanwhile gets Busy.
   std::unique_lock<std::shared_mutex> lock_for_change();
+  std::shared_lock<std::shared_mutex> lock_for_reading();
   std::size_t check_tensor(int tensor) const;
   std::size_t check_parameter(int parameter) const;
   int add(std::unique_ptr<Op<T>> op, int64_t size);
@@ -138,6 +138,7 @@ class NetworkOf : public Network {
   std::atomic<int64_t> iterations_{0}, steps_done_{0};
 
   std::shared_mutex mutex_;  // exclusive: training and changes; shared: evaluation and prediction
+  std::atomic<int> changes_waiting_{0};
   Workspace<T> space_;       // of training
   std::vector<int64_t> order_;
   struct {

@@ -67,8 +67,8 @@ struct NetworkOf<T>::Run {
 template <typename T>
 bool NetworkOf<T>::train(double* totals, const Samples& x, const Targets& y, const TrainRange& range, int threads,
                          const Interrupt& interrupt) {
-  const auto lock = lock_for_change();
   steps_done_ = 0;
+  const auto lock = lock_for_change();
   check_tensor(objective_.tensor);
   std::vector<bool> gradients = needs_gradient();
   gradients.resize(static_cast<std::size_t>(objective_.tensor) + 1);
@@ -97,12 +97,14 @@ bool NetworkOf<T>::train(double* totals, const Samples& x, const Targets& y, con
 
   const int size = team_size(threads, slice_work, kWorkPerMember);
   if (space_.capacity != slice || static_cast<int>(space_.own.size()) < size) {
-    plan(space_, slice, gradients, size);
-    space_.rows.allocate(slice * max_rows());
+    Workspace<T> space;  // all of it or, where memory runs out, the old one
+    plan(space, slice, gradients, size);
+    space.rows.allocate(slice * max_rows());
     if (loss_takes_labels())
-      space_.labels.allocate(slice * loss_rows());
+      space.labels.allocate(slice * loss_rows());
     else
-      space_.targets.allocate(slice * output_size());
+      space.targets.allocate(slice * output_size());
+    space_ = std::move(space);
   }
   if (range.shuffle) order_.resize(static_cast<std::size_t>(x.count));
 

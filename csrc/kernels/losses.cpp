@@ -130,29 +130,35 @@ struct BinaryCrossentropyFromLogits {
   Vec<T> derivative(Vec<T> t, Vec<T> z) const { return sigmoid<T>(z) - smooth(t); }
 };
 
+// The class of a label: where the classes are 0 and 1, 0 stands for -1.
+template <typename T>
+PYNN_INLINE Vec<T> side(Vec<T> t) {
+  return t == 0 ? splat<T>(-1) : t;
+}
+
 template <typename T>
 struct Hinge {
   static constexpr bool mean = true;
-  Vec<T> value(Vec<T> t, Vec<T> p) const { return at_least(1 - t * p, T{0}); }
-  Vec<T> derivative(Vec<T> t, Vec<T> p) const { return 1 - t * p > 0 ? -t : Vec<T>{}; }
+  Vec<T> value(Vec<T> t, Vec<T> p) const { return at_least(1 - side<T>(t) * p, T{0}); }
+  Vec<T> derivative(Vec<T> t, Vec<T> p) const { return 1 - side<T>(t) * p > 0 ? -side<T>(t) : Vec<T>{}; }
 };
 
 template <typename T>
 struct SquaredHinge {
   static constexpr bool mean = true;
   Vec<T> value(Vec<T> t, Vec<T> p) const {
-    const Vec<T> h = at_least(1 - t * p, T{0});
+    const Vec<T> h = at_least(1 - side<T>(t) * p, T{0});
     return h * h;
   }
-  Vec<T> derivative(Vec<T> t, Vec<T> p) const { return -2 * t * at_least(1 - t * p, T{0}); }
+  Vec<T> derivative(Vec<T> t, Vec<T> p) const { return -2 * side<T>(t) * at_least(1 - side<T>(t) * p, T{0}); }
 };
 
 // max(0, -t z). On the boundary the derivative is that of a mistake, so that learning starts from zero weights.
 template <typename T>
 struct Perceptron {
   static constexpr bool mean = true;
-  Vec<T> value(Vec<T> t, Vec<T> z) const { return at_least(-t * z, T{0}); }
-  Vec<T> derivative(Vec<T> t, Vec<T> z) const { return t * z > 0 ? Vec<T>{} : -t; }
+  Vec<T> value(Vec<T> t, Vec<T> z) const { return at_least(-side<T>(t) * z, T{0}); }
+  Vec<T> derivative(Vec<T> t, Vec<T> z) const { return side<T>(t) * z > 0 ? Vec<T>{} : -side<T>(t); }
 };
 
 template <typename T, typename F>

@@ -75,6 +75,10 @@ class Weight:
         """A copy of the values."""
         return np.array(self._array)
 
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
+        """What ``numpy.asarray(weight)`` gives: a copy."""
+        return np.array(self._array, dtype)
+
     def assign(self, value: ArrayLike) -> None:
         """Overwrite the values.
 
@@ -152,7 +156,8 @@ class Layer:
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer, without its weights."""
         given = {} if self.batch_input_shape is None else {"input_shape": self.batch_input_shape}
-        return {"name": self.name, "trainable": self.trainable, "dtype": self.dtype, **given}
+        dtype = self.dtype if self.dtype_given or self.built else None
+        return {"name": self.name, "trainable": self.trainable, "dtype": dtype, **given}
 
     # ---- what the base does with it
 

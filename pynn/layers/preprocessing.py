@@ -38,7 +38,8 @@ class Rescaling(Layer):
         return shape
 
     def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
-        scale, offset = (values if isinstance(values, list) else [values] for values in (self.scale, self.offset))
+        columns = max(np.size(self.scale), np.size(self.offset))
+        scale, offset = (np.broadcast_to(values, columns).tolist() for values in (self.scale, self.offset))
         return net.network.add_rescaling(x, scale, offset)
 
     def get_config(self) -> dict[str, Any]:

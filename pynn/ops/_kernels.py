@@ -166,8 +166,9 @@ def rescaling_forward(
         TypeError, ValueError: unfit arrays.
     """
     dtype = _buffers.check_inputs(x=x)
-    factor = _per_column(scale, "scale", x, dtype)
-    term = _per_column(offset, "offset", x, dtype)
+    factor, term = _per_column(scale, "scale", x, dtype), _per_column(offset, "offset", x, dtype)
+    columns = max(factor.size, term.size)
+    factor, term = (np.ascontiguousarray(np.broadcast_to(values, columns)) for values in (factor, term))
     out = _buffers.output(out, "out", x.shape, dtype, (x,))
     if x.size:
         core.rescaling_forward(out, x, factor, term, _threads.get_num_threads())
@@ -180,8 +181,8 @@ def loss_forward(y_true: Array, y_pred: Array, loss: object, *, out: Array | Non
     Shapes: ``y_pred (..., columns)``, result ``(...)`` in float64.
 
     Args:
-        y_true: Targets like `y_pred`, or int32 labels ``(...)`` for the sparse losses. They are not converted: hinge,
-            squared_hinge and perceptron want -1 and 1 here.
+        y_true: Targets like `y_pred`, or int32 labels ``(...)`` for the sparse losses. For hinge, squared_hinge
+            and perceptron 0 counts as -1.
         loss: Name or `Loss`.
         out: Where to put the result.
 
