@@ -139,7 +139,7 @@ class NetworkOf : public Network {
 
   std::shared_mutex mutex_;  // exclusive: training and changes; shared: evaluation and prediction
   std::atomic<int> changes_waiting_{0};
-  Workspace<T> space_;       // of training
+  Workspace<T> space_;  // of training
   std::vector<int64_t> order_;
   struct {
     uint64_t seed = 0;
