@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Bytes = NDArray[np.uint8]
 
@@ -35,8 +38,10 @@ def load_data(path: str | os.PathLike[str] | None = None) -> tuple[tuple[Bytes, 
         FileNotFoundError: a file is missing from the folder that was named. ValueError: a file is damaged.
         ImportError: the files must be downloaded, and pooch is not installed.
     """
+    from pathlib import Path  # slow to import, as what is imported in the functions below
+
     named = path if path is not None else os.environ.get("PYNN_DATA") or None
-    folder = _cache() if named is None else _folder(Path(named))
+    folder = _cache(Path.home()) if named is None else _folder(Path(named))
     content = {name: _read(folder, name, digest, named is None) for name, digest in _FILES.items()}
     x_train, y_train, x_test, y_test = (_parse(content[name]) for name in _FILES)
     return (x_train, y_train), (x_test, y_test)
@@ -46,14 +51,13 @@ def _folder(path: Path) -> Path:
     return path / "mnist" if (path / "mnist").is_dir() else path
 
 
-def _cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "pynn" / "mnist"
+def _cache(home: Path) -> Path:
+    return home / (os.environ.get("XDG_CACHE_HOME") or ".cache") / "pynn" / "mnist"
 
 
 def _read(folder: Path, name: str, digest: str, download: bool) -> bytes:
     """The uncompressed content of a file, checked."""
-    import gzip  # slow to import, as hashlib
+    import gzip
     import hashlib
     import zlib
 
