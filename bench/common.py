@@ -21,7 +21,7 @@ def print_machine() -> None:
     """Print what the figures depend on."""
     config = pynn.show_config("dicts")
     blas = np.show_config("dicts")["Build Dependencies"]["blas"]
-    print(f"processor   {processor()}, {os.cpu_count()} cores")
+    print(f"processor   {processor()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before the start")
     print(f"pynn        {config['version']}, {config['instruction_set']}, {config['threads']} threads")
     print(f"            {config['thread_backend']}, BLAS: {config['blas']}")
     print(f"numpy       {np.__version__}, BLAS: {blas['name']} {blas['version']}, {numpy_threads()}")
