@@ -3,6 +3,7 @@
 Measured against longdouble, which has 11 bits more than float64 here. Measured on AVX-512, AVX2 and SSE4 in float32
 and float64: exponential 1.0 and 1.0, tanh 2.1 and 2.3, sigmoid 2.5 and 2.1, softplus 1.8 and 1.8, elu 0.8 and 1.1,
 silu 2.7 and 2.4, mish 3.7 and 4.0, logarithm (in log_softmax) 1.9 and 1.5. The bounds leave other compilers some room.
+Every float is tried by tests/native/check_math.cpp (`.ci/check-kernels math`).
 """
 
 import numpy as np
@@ -58,6 +59,32 @@ def test_ulp(name, dtype, record_property):
     record_property("ulp", error)
     limit = CASES[name][2 if single else 3]
     assert error <= limit, f"{name} in {dtype.__name__}: {error:.2f} units in the last place at {at!r}"
+
+
+# function: what it is at 0, -0, inf, -inf
+EXACT = {
+    "exponential": (1, 1, np.inf, 0),
+    "tanh": (0.0, -0.0, 1, -1),
+    "sigmoid": (0.5, 0.5, 1, 0),
+}
+
+
+@pytest.mark.parametrize("name", EXACT)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_ulp_of_exact_values(name, dtype):
+    """Bit for bit, in whole vectors and in their rests."""
+    for x, y in zip((0.0, -0.0, np.inf, -np.inf), EXACT[name], strict=True):
+        got = ops.activation_forward(np.full(37, x, dtype), name)
+        assert got.tobytes() == np.full(37, y, dtype).tobytes(), (x, got)
+    assert np.isnan(ops.activation_forward(np.full(37, np.nan, dtype), name)).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_ulp_of_exact_logarithms(dtype):
+    """log_softmax takes the logarithm of a sum that is at least 1; check_math.cpp has those of 0 and infinity."""
+    rows = np.array([[3, -np.inf], [-np.inf, 0], [0, -1e4]], dtype)  # sums of 1
+    np.testing.assert_array_equal(ops.activation_forward(rows, "log_softmax"), rows - rows.max(axis=1, keepdims=True))
+    assert np.isnan(ops.activation_forward(np.full((5, 3), np.nan, dtype), "log_softmax")).all()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

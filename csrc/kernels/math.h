@@ -1,5 +1,7 @@
-// Elementary functions of vectors, without branches: NaN stays NaN, overflow gives infinity.
-// Their error, in units in the last place, is measured in tests/test_kernels_ulp.py.
+// Elementary functions of vectors, without branches: NaN stays NaN, overflow gives infinity. They run where subnormal
+// numbers count as 0 (run_team), so the logarithm of one is that of 0, and results may be 0 for a subnormal number.
+// exp, tanh, sigmoid and log are held to 4 units in the last place and to exact values at 0 and infinity, in float by
+// trying every number (tests/native/check_math.cpp); the others are measured in tests/test_kernels_ulp.py.
 #pragma once
 
 #include "simd.h"
@@ -134,11 +136,13 @@ PYNN_INLINE Vec<T> sigmoid(Vec<T> x) {
   return 1 / (exp<T>(-x) + 1);
 }
 
+// By the magnitude, so that it is odd to the last bit; -0 stays -0.
 template <typename T>
 PYNN_INLINE Vec<T> tanh(Vec<T> x) {
-  const Vec<T> e = expm1<T>(at_most(absolute<T>(x), Constants<T>::tanh_max) * 2);
-  const Vec<T> y = e / (e + 2);
-  return x < 0 ? -y : y;
+  const IVec<T> sign = as_bits<T>(x) & as_bits<T>(splat(static_cast<T>(-0.0)));
+  const Vec<T> magnitude = from_bits<T>(as_bits<T>(x) ^ sign);
+  const Vec<T> e = expm1<T>(at_most(magnitude, Constants<T>::tanh_max) * 2);
+  return from_bits<T>(as_bits<T>(e / (e + 2)) | sign);
 }
 
 // log(1 + exp(x))
