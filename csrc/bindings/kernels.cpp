@@ -71,13 +71,31 @@ void gemm(py::array c, const py::array& a, const py::array& b, bool transpose_a,
     const T* pb = input<T>(b, "b");
     const Kernels<T>& kernel = kernels<T>();
     Buffer<T> scratch;
-    const int64_t each = padded<T>(kernel.gemm_scratch(n, k));
-    scratch.allocate(transpose_b ? threads * each : 0);
+    const int64_t each = padded<T>(kernel.gemm_scratch());
+    scratch.allocate(kernel.gemm_packs(m, n, transpose_b) ? threads * each : 0);
     run(threads, product(m, n, k), [&](const Team& team) {
       kernel.gemm(team, to, pa, pb, m, n, k, transpose_a, transpose_b, accumulate, scratch.data() + team.rank * each);
     });
   });
 }
+
+constexpr ActivationSpec no_activation{Activation::linear, 0, 0, 0};
+
+// What the kernels of a dense layer want beside their arrays.
+template <typename T>
+class DenseScratch {
+ public:
+  DenseScratch(const Kernels<T>& k, const DenseLayer<T>& layer, int threads)
+      : each_(padded<T>(k.dense_own(layer.inputs, layer.units))), threads_(threads) {
+    memory_.allocate(threads * each_ + k.dense_shared(layer.rows, layer.inputs, layer.units));
+  }
+  T* own(const Team& team) const { return memory_.data() + team.rank * each_; }
+  T* shared() const { return memory_.data() + threads_ * each_; }
+
+ private:
+  const int64_t each_, threads_;
+  Buffer<T> memory_;
+};
 
 void dense_forward(py::array y, const py::array& x, const py::array& kernel, const Optional& bias, int threads) {
   constexpr const char* message = "x, kernel and y must be matrices";
@@ -91,10 +109,11 @@ void dense_forward(py::array y, const py::array& x, const py::array& kernel, con
     const T* pk = input<T>(kernel, "kernel");
     const T* pb = optional_input<T>(bias, "bias", units);
     const Kernels<T>& k = kernels<T>();
-    Buffer<T> partials;
-    partials.allocate(k.dense_partials(rows, inputs, units));
-    run(threads, product(rows, inputs, units),
-        [&](const Team& team) { k.dense_forward(team, to, px, pk, pb, rows, inputs, units, partials.data()); });
+    const DenseLayer<T> layer{rows, inputs, units, px, pk, pb, nullptr};
+    const DenseScratch<T> scratch(k, layer, threads);
+    run(threads, product(rows, inputs, units), [&](const Team& team) {
+      k.dense_forward(team, to, layer, no_activation, scratch.shared(), scratch.own(team));
+    });
   });
 }
 
@@ -113,11 +132,10 @@ void dense_backward(Optional dx, Optional dkernel, Optional dbias, const py::arr
     const T* px = input<T>(x, "x");
     const T* pk = input<T>(kernel, "kernel");
     const Kernels<T>& k = kernels<T>();
-    Buffer<T> scratch;
-    const int64_t each = padded<T>(k.dense_scratch(units));
-    scratch.allocate(threads * each);
+    const DenseLayer<T> layer{rows, inputs, units, px, pk, nullptr, nullptr};
+    const DenseScratch<T> scratch(k, layer, threads);
     run(threads, 2 * product(rows, inputs, units), [&](const Team& team) {
-      k.dense_backward(team, pdx, pdk, pdy, px, pk, rows, inputs, units, false, scratch.data() + team.rank * each, {});
+      k.dense_backward(team, pdx, pdk, pdy, layer, no_activation, false, scratch.shared(), scratch.own(team), {});
       if (pdb != nullptr) k.dense_backward_bias(pdb, pdy, rows, units, team.share(units, 32), false);
     });
   });

@@ -108,13 +108,6 @@ void bind_network(py::module_& m) {
           },
           py::arg("number"))
       .def(
-          "gradient",
-          [](const py::object& self, int number) {
-            auto& n = py::cast<Network&>(self);
-            return view(self, n.gradient(number), n.parameter_size(number));
-          },
-          py::arg("number"))
-      .def(
           "slot",
           [](const py::object& self, int slot, int number) {
             auto& n = py::cast<Network&>(self);

@@ -8,6 +8,13 @@ namespace {
 // them through all layers alone, without a barrier; otherwise the team shares every layer.
 constexpr int64_t kChunk = 64, kWideChunk = 256;
 
+// Samples that make it worth while to look through the parameters for numbers that are not finite: if there is none,
+// what is 0 in a whole chunk can be passed over.
+constexpr int64_t kSkipFrom = 64;
+
+// Workspaces kept for later calls.
+constexpr std::size_t kIdleSpaces = 8;
+
 // Multiply-adds that make a second member worth its start.
 constexpr double kWorkPerMember = 1e6;
 
@@ -21,6 +28,31 @@ int64_t NetworkOf<T>::chunk_rows() const {
   return largest >= 512 * 512 ? kWideChunk : kChunk;
 }
 
+// A workspace that an earlier call has left, or a new one: a call for one row takes less time than making one.
+template <typename T>
+Workspace<T> NetworkOf<T>::borrow_space(int64_t capacity, int members) {
+  {
+    const std::lock_guard<std::mutex> lock(idle_mutex_);
+    for (Workspace<T>& space : idle_) {
+      if (space.capacity < capacity || static_cast<int>(space.own.size()) < members) continue;
+      std::swap(space, idle_.back());
+      Workspace<T> found = std::move(idle_.back());
+      idle_.pop_back();
+      return found;
+    }
+  }
+  Workspace<T> space;
+  plan(space, capacity, {}, members);
+  if (objective_.tensor >= 0) space.rows.allocate(capacity * max_rows());
+  return space;
+}
+
+template <typename T>
+void NetworkOf<T>::give_back(Workspace<T> space) {
+  const std::lock_guard<std::mutex> lock(idle_mutex_);
+  if (idle_.size() < kIdleSpaces) idle_.push_back(std::move(space));
+}
+
 // Calls on_chunk(team, chunk, begin, batch, workspace) after each forward pass; writes the output to `out` if there is
 // one.
 template <typename T>
@@ -31,10 +63,8 @@ void NetworkOf<T>::infer(const Samples& x, T* out, int threads, const Interrupt&
   const int size = team_size(threads, work() * static_cast<double>(x.count), kWorkPerMember);
   const bool alone = size == 1 || chunks >= size;
   std::vector<Workspace<T>> spaces(static_cast<std::size_t>(alone ? size : 1));
-  for (Workspace<T>& space : spaces) {
-    plan(space, std::min(rows, x.count), {}, 0);
-    if (objective_.tensor >= 0) space.rows.allocate(std::min(rows, x.count) * max_rows());
-  }
+  for (Workspace<T>& space : spaces) space = borrow_space(std::min(rows, x.count), alone ? 1 : size);
+  const bool skip_zeros = x.count >= kSkipFrom && first_parameters_finite();
   blas::keep_serial();
   run_team(
       size,
@@ -47,15 +77,27 @@ void NetworkOf<T>::infer(const Samples& x, T* out, int threads, const Interrupt&
         pass.parameters = parameters_.data();
         pass.parameter_values = values_.data();
         pass.shared = space.shared;
+        pass.own = space.own[static_cast<std::size_t>(team.rank)];
+        pass.loaded = loaded_;
+        if (skip_zeros) pass.nonzero = space.nonzero.data();
+        const auto loaded = static_cast<std::size_t>(loaded_);
         const Range mine = alone ? whole.share(chunks) : Range{0, chunks};
         for (int64_t chunk = mine.begin; chunk < mine.end; ++chunk) {
           const int64_t begin = chunk * rows;
           pass.batch = std::min(rows, x.count - begin);
-          if (x.bytes != nullptr)
-            k_.gather_bytes(team, values[0], x.bytes + begin * sizes_[0], nullptr, pass.batch, sizes_[0]);
-          else  // ops do not write to their input
-            values[0] = const_cast<T*>(static_cast<const T*>(x.values)) + begin * sizes_[0];
-          if (out != nullptr && output_ != 0) values[static_cast<std::size_t>(output_)] = out + begin * output_size();
+          const T* from = static_cast<const T*>(x.values) + (x.bytes == nullptr ? begin * sizes_[0] : 0);
+          uint8_t* nonzero = skip_zeros ? space.nonzero.data() : nullptr;
+          if (x.bytes != nullptr) {
+            k_.gather_bytes(team, values[loaded], nonzero, x.bytes + begin * sizes_[0], nullptr, pass.batch, sizes_[0],
+                            input_scaling());
+          } else if (loaded_ != 0) {
+            k_.gather(team, values[loaded], nonzero, from, nullptr, pass.batch, sizes_[0], input_scaling());
+          } else {
+            values[0] = const_cast<T*>(from);  // ops do not write to their input
+            if (skip_zeros) k_.find_nonzero(team, nonzero, from, pass.batch, sizes_[0]);
+          }
+          if (out != nullptr && output_ != loaded_)
+            values[static_cast<std::size_t>(output_)] = out + begin * output_size();
           team.barrier();
           for (const auto& op : ops_) {
             whole.poll();
@@ -66,6 +108,7 @@ void NetworkOf<T>::infer(const Samples& x, T* out, int threads, const Interrupt&
         }
       },
       interrupt);
+  for (Workspace<T>& space : spaces) give_back(std::move(space));
 }
 
 template <typename T>
@@ -75,7 +118,8 @@ void NetworkOf<T>::predict(void* out, const Samples& x, int threads, const Inter
   infer(x, to, threads, interrupt,
         [&](const Team& team, int64_t, int64_t begin, int64_t batch, const std::vector<T*>& values, Workspace<T>&) {
           // A network without ops hands its input on.
-          if (output_ == 0) k_.gather(team, to + begin * sizes_[0], values[0], nullptr, batch, sizes_[0]);
+          const T* from = values[static_cast<std::size_t>(loaded_)];
+          if (output_ == loaded_) k_.gather(team, to + begin * sizes_[0], nullptr, from, nullptr, batch, sizes_[0], {});
         });
 }
 

@@ -50,6 +50,7 @@ int NetworkOf<T>::add_parameter(int64_t size) {
 
 template <typename T>
 int NetworkOf<T>::add(std::unique_ptr<Op<T>> op, int64_t size) {
+  if (op->input < loaded_) throw std::invalid_argument("the samples are rescaled as they are loaded");
   ops_.push_back(std::move(op));
   sizes_.push_back(size);
   return next_tensor() - 1;
@@ -84,6 +85,16 @@ int NetworkOf<T>::add_rescaling(int x, const std::vector<double>& scale, const s
   const int64_t size = sizes_[check_tensor(x)];
   if (scale.empty() || scale.size() != offset.size() || size % static_cast<int64_t>(scale.size()) != 0)
     throw std::invalid_argument("scale and offset must be of one length, which divides the size of x");
+  if (next_tensor() == 1) {  // of the samples: done while they are gathered
+    const auto repeat = [&](const std::vector<double>& values, std::vector<T>& out) {
+      for (int64_t i = 0; i < (values.size() == 1 ? 1 : size); ++i)
+        out.push_back(static_cast<T>(values[static_cast<std::size_t>(i) % values.size()]));
+    };
+    repeat(scale, input_scale_);
+    repeat(offset, input_offset_);
+    sizes_.push_back(size);
+    return loaded_ = 1;
+  }
   return add(make_rescaling<T>(x, next_tensor(), size, scale, offset), size);
 }
 
@@ -93,6 +104,27 @@ void NetworkOf<T>::build(int output) {
   values_.allocate(parameter_elements_);
   gradients_.allocate(parameter_elements_);
   output_ = output;
+  unused_ = fuse(ops_, k_);
+  if (loaded_ != 0) unused_.push_back(0);
+}
+
+template <typename T>
+InputScaling<T> NetworkOf<T>::input_scaling() const {
+  if (loaded_ == 0) return {};
+  return {input_scale_.data(), input_offset_.data(), input_scale_.size() > 1};
+}
+
+// Whether the parameters that meet the samples are: 0 times such a number is 0.
+template <typename T>
+bool NetworkOf<T>::first_parameters_finite() const {
+  for (const auto& op : ops_) {
+    if (op->input != loaded_) continue;
+    for (const int number : op->parameters()) {
+      const Parameter& p = parameters_[static_cast<std::size_t>(number)];
+      if (k_.first_non_finite(values_.data() + p.offset, {0, p.size}) >= 0) return false;
+    }
+  }
+  return true;
 }
 
 template <typename T>
@@ -106,20 +138,21 @@ void NetworkOf<T>::set_trainable(const std::vector<bool>& trainable) {
   if (trainable.size() != parameters_.size()) throw std::invalid_argument("one flag for each parameter");
   const auto lock = lock_for_change();
   for (std::size_t i = 0; i < parameters_.size(); ++i) parameters_[i].trainable = trainable[i];
-  space_ = {};
+  drop_spaces();
 }
 
 template <typename T>
 void NetworkOf<T>::set_loss(const std::string& name, int tensor, int64_t columns, double a, bool mean) {
   const int64_t size = sizes_[check_tensor(tensor)];
   if (columns < 1 || size % columns != 0) throw std::invalid_argument("columns must divide the size of the tensor");
+  if (is_unused(tensor)) throw std::invalid_argument("tensor " + std::to_string(tensor) + " is not kept");
   const LossSpec loss{loss_of(name), a};
   const auto lock = lock_for_change();
   objective_.loss = loss;
   objective_.tensor = tensor;
   objective_.columns = columns;
   objective_.mean = mean;
-  space_ = {};
+  drop_spaces();
 }
 
 template <typename T>
@@ -142,7 +175,7 @@ void NetworkOf<T>::set_metrics(const std::vector<std::tuple<std::string, int64_t
   }
   const auto lock = lock_for_change();
   objective_.metrics = std::move(entries);
-  space_ = {};
+  drop_spaces();
 }
 
 template <typename T>
@@ -212,9 +245,12 @@ void NetworkOf<T>::plan(Workspace<T>& space, int64_t capacity, const std::vector
     return at;
   };
   std::vector<int64_t> value_at, gradient_at;
-  for (std::size_t t = 0; t < sizes_.size(); ++t) value_at.push_back(place(sizes_[t] * capacity));
-  for (std::size_t t = 0; t < sizes_.size(); ++t)
-    gradient_at.push_back(t < gradients.size() && gradients[t] ? place(sizes_[t] * capacity) : -1);
+  for (int t = 0; t < next_tensor(); ++t) {
+    const auto number = static_cast<std::size_t>(t);
+    const int64_t size = is_unused(t) ? 0 : sizes_[number] * capacity;
+    value_at.push_back(place(size));
+    gradient_at.push_back(number < gradients.size() && gradients[number] ? place(size) : -1);
+  }
   for (const auto& op : ops_) {
     shared = std::max(shared, op->shared_scratch(k_, capacity));
     own = std::max(own, op->own_scratch(k_));
@@ -230,8 +266,15 @@ void NetworkOf<T>::plan(Workspace<T>& space, int64_t capacity, const std::vector
   for (const int64_t at : gradient_at) fresh.gradients.push_back(at < 0 ? nullptr : memory + at);
   fresh.shared = memory + shared_at;
   for (const int64_t at : own_at) fresh.own.push_back(memory + at);
+  fresh.nonzero.allocate(sizes_[0]);
   fresh.capacity = capacity;
   space = std::move(fresh);
+}
+
+template <typename T>
+void NetworkOf<T>::drop_spaces() {
+  space_ = {};
+  idle_.clear();
 }
 
 template <typename T>

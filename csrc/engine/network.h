@@ -57,7 +57,6 @@ class Network {
   virtual int parameters() const = 0;
   virtual int64_t parameter_size(int number) const = 0;
   virtual void* parameter(int number) = 0;
-  virtual void* gradient(int number) = 0;
   virtual int slots() const = 0;
   virtual void* slot(int slot, int number) = 0;
 

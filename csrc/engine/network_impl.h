@@ -41,9 +41,10 @@ struct Workspace {
   std::vector<T*> values, gradients;  // by tensor number; gradients are null where none is asked for
   Buffer<T> targets;
   Buffer<int32_t> labels;
-  Buffer<double> rows;  // a value for each row of the loss, or of a metric
-  T* shared = nullptr;  // scratch of the team
-  std::vector<T*> own;  // scratch of each member, in the backward direction
+  Buffer<double> rows;      // a value for each row of the loss, or of a metric
+  T* shared = nullptr;      // scratch of the team
+  std::vector<T*> own;      // scratch of each member
+  Buffer<uint8_t> nonzero;  // which elements of the samples are not 0 in all of them
 };
 
 template <typename T>
@@ -64,7 +65,6 @@ class NetworkOf : public Network {
   int parameters() const override { return static_cast<int>(parameters_.size()); }
   int64_t parameter_size(int number) const override { return parameters_[check_parameter(number)].size; }
   void* parameter(int number) override { return values_.data() + parameters_[check_parameter(number)].offset; }
-  void* gradient(int number) override { return gradients_.data() + parameters_[check_parameter(number)].offset; }
   int slots() const override { return slots_used_; }
   void* slot(int slot, int number) override;
 
@@ -100,6 +100,9 @@ class NetworkOf : public Network {
   // network.cpp
   std::vector<bool> needs_gradient() const;
   double work() const;  // multiply-adds per sample, forward
+  InputScaling<T> input_scaling() const;
+  bool first_parameters_finite() const;
+  bool is_unused(int tensor) const { return std::find(unused_.begin(), unused_.end(), tensor) != unused_.end(); }
   void plan(Workspace<T>& space, int64_t capacity, const std::vector<bool>& gradients, int members) const;
   int64_t max_rows() const;  // of a sample, over the loss and the metrics
   void loss_rows(const Team& team, double* rows, T* slope, const T* prediction, const TargetRows<T>& target,
@@ -109,8 +112,7 @@ class NetworkOf : public Network {
 
   // training.cpp
   void train_member(const Team& team, Run& run, bool team_waits);
-  bool slice(const Team& team, Run& run, const Pass<T>& pass, int64_t begin, int64_t batch, int64_t totals_row,
-             double* loss);
+  bool slice(const Team& team, Run& run, Pass<T>& pass, int64_t begin, int64_t batch, int64_t totals_row, double* loss);
   void gather(const Team& team, const Run& run, int64_t begin, int64_t count);
   template <typename Apply>
   void update(const Team& team, Run& run, const Apply& apply);
@@ -120,6 +122,9 @@ class NetworkOf : public Network {
   template <typename OnChunk>
   void infer(const Samples& x, T* out, int threads, const Interrupt& interrupt, const OnChunk& on_chunk);
   int64_t chunk_rows() const;
+  Workspace<T> borrow_space(int64_t capacity, int members);
+  void give_back(Workspace<T> space);
+  void drop_spaces();  // after a change of what they are planned for
 
   const Kernels<T>& k_ = kernels<T>();
   std::vector<int64_t> sizes_;  // of the tensors
@@ -130,6 +135,9 @@ class NetworkOf : public Network {
   std::array<Buffer<T>, max_slots> slots_;
   int slots_used_ = 0;
   int output_ = -1;
+  int loaded_ = 0;                             // the tensor that samples are loaded to
+  std::vector<T> input_scale_, input_offset_;  // applied to samples as they are loaded, where loaded_ is not 0
+  std::vector<int> unused_;                    // tensors that are never made
 
   Objective objective_;
   OptimizerSettings settings_;
@@ -139,7 +147,9 @@ class NetworkOf : public Network {
 
   std::shared_mutex mutex_;  // exclusive: training and changes; shared: evaluation and prediction
   std::atomic<int> changes_waiting_{0};
-  Workspace<T> space_;  // of training
+  Workspace<T> space_;              // of training
+  std::vector<Workspace<T>> idle_;  // of inference
+  std::mutex idle_mutex_;           // of idle_
   std::vector<int64_t> order_;
   struct {
     uint64_t seed = 0;

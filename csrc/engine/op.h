@@ -24,11 +24,17 @@ struct Pass {
   const Parameter* parameters = nullptr;
   T* parameter_values = nullptr;
   T* parameter_gradients = nullptr;
-  T* shared = nullptr;      // scratch of the whole team
-  T* own = nullptr;         // scratch of this member
+  T* shared = nullptr;  // scratch of the whole team
+  T* own = nullptr;     // scratch of this member
+  // Which elements of the samples are not 0 in the whole batch, or null where that is of no use; of the tensor
+  // `loaded`, what the samples were loaded to.
+  const uint8_t* nonzero = nullptr;
+  int loaded = 0;
   bool accumulate = false;  // add to the parameters' gradients
-  // Called with a range of the parameter buffer as soon as its gradients are complete; may change these parameters.
-  std::function<void(Range)> gradients_ready = {};
+  // Called with a range of the parameter buffer, and where its gradients are, as soon as they are complete; may change
+  // these parameters. Where it is set, gradients need not be kept.
+  std::function<void(Range, const T*)> gradients_ready = {};
+  bool not_for_zeros = false;  // gradients_ready may leave out gradients that are known to be 0
 
   T* value_of(int parameter) const { return parameter_values + parameters[parameter].offset; }
   T* gradient_of(int parameter) const { return parameter_gradients + parameters[parameter].offset; }
@@ -46,7 +52,7 @@ class Op {
 
   // Parameters it uses.
   virtual std::vector<int> parameters() const { return {}; }
-  // Elements of scratch that forward wants from the team, and backward from each member.
+  // Elements of scratch, of the team and of each member.
   virtual int64_t shared_scratch(const Kernels<T>&, int64_t /*batch*/) const { return 0; }
   virtual int64_t own_scratch(const Kernels<T>&) const { return 0; }
   // Multiply-adds per sample in the forward direction: how much work there is to share.
@@ -54,7 +60,7 @@ class Op {
   // Whether a gradient can pass.
   virtual bool differentiable() const { return true; }
 
-  const int input, output;  // tensor numbers
+  int input, output;  // tensor numbers
 };
 
 template <typename T>
@@ -66,5 +72,11 @@ std::unique_ptr<Op<T>> make_softmax(int x, int y, int64_t outer, int64_t axis, i
 template <typename T>
 std::unique_ptr<Op<T>> make_rescaling(int x, int y, int64_t size, const std::vector<double>& scale,
                                       const std::vector<double>& offset);
+
+// Dense layers take over the activations that follow them and lead to another dense layer, which then makes their
+// gradient: two passes over a tensor and two barriers less. Returns the tensors that no op writes any more. The last
+// activation stays, as a loss may be computed from what goes into it.
+template <typename T>
+std::vector<int> fuse(std::vector<std::unique_ptr<Op<T>>>& ops, const Kernels<T>& k);
 
 }  // namespace pynn

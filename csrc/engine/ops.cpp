@@ -11,23 +11,26 @@ class DenseOp : public Op<T> {
       : Op<T>(x, y), kernel_(kernel), bias_(bias), rows_(rows), inputs_(inputs), units_(units) {}
 
   void forward(const Team& team, const Pass<T>& pass) const override {
-    pass.k.dense_forward(team, pass.values[this->output], pass.values[this->input], pass.value_of(kernel_),
-                         bias_ < 0 ? nullptr : pass.value_of(bias_), pass.batch * rows_, inputs_, units_, pass.shared);
+    pass.k.dense_forward(team, pass.values[this->output], layer(pass), activation_, pass.shared, pass.own);
   }
 
   void backward(const Team& team, const Pass<T>& pass) const override {
-    const int64_t rows = pass.batch * rows_;
     const T* dy = pass.gradients[this->output];
-    const bool train_kernel = pass.parameters[kernel_].trainable;
-    auto ready = [&](Range part) { kernel_ready(pass, part); };
-    const PartReady on_part{[](void* f, Range part) { (*static_cast<decltype(ready)*>(f))(part); }, &ready};
-    pass.k.dense_backward(team, pass.gradients[this->input], train_kernel ? pass.gradient_of(kernel_) : nullptr, dy,
-                          pass.values[this->input], pass.value_of(kernel_), rows, inputs_, units_, pass.accumulate,
-                          pass.own, train_kernel ? on_part : PartReady{});
+    const bool train_kernel = pass.parameters[kernel_].trainable, at_once = static_cast<bool>(pass.gradients_ready);
+    auto ready = [&](Range part, const T* gradient) {
+      announce(pass, kernel_, {part.begin * units_, part.end * units_}, gradient);
+    };
+    PartReady<T> on_part{};
+    if (train_kernel && at_once)
+      on_part = {[](void* f, Range part, const T* gradient) { (*static_cast<decltype(ready)*>(f))(part, gradient); },
+                 &ready, pass.not_for_zeros};
+    pass.k.dense_backward(team, pass.gradients[this->input],
+                          train_kernel && !at_once ? pass.gradient_of(kernel_) : nullptr, dy, layer(pass), below_,
+                          pass.accumulate, pass.shared, pass.own, on_part);
     if (bias_ >= 0 && pass.parameters[bias_].trainable) {
       const Range part = team.share(units_, 32);
-      pass.k.dense_backward_bias(pass.gradient_of(bias_), dy, rows, units_, part, pass.accumulate);
-      announce(pass, bias_, part);
+      pass.k.dense_backward_bias(pass.gradient_of(bias_), dy, pass.batch * rows_, units_, part, pass.accumulate);
+      announce(pass, bias_, part, pass.gradient_of(bias_) + part.begin);
     }
   }
 
@@ -35,26 +38,43 @@ class DenseOp : public Op<T> {
     return bias_ < 0 ? std::vector<int>{kernel_} : std::vector<int>{kernel_, bias_};
   }
   int64_t shared_scratch(const Kernels<T>& k, int64_t batch) const override {
-    return k.dense_partials(batch * rows_, inputs_, units_);
+    return k.dense_shared(batch * rows_, inputs_, units_);
   }
-  int64_t own_scratch(const Kernels<T>& k) const override { return k.dense_scratch(units_); }
+  int64_t own_scratch(const Kernels<T>& k) const override { return k.dense_own(inputs_, units_); }
   double work() const override {
     return static_cast<double>(rows_) * static_cast<double>(inputs_) * static_cast<double>(units_);
   }
 
+  // The activation of this layer, and that of the layer below it, are this op's to compute.
+  void take(const ActivationSpec& activation, int to) {
+    activation_ = activation;
+    this->output = to;
+  }
+  void take_slope_of(const ActivationSpec& below) { below_ = below; }
+  // Whether an input is read once only, so that what is 0 in all samples can be passed over.
+  bool flat() const { return rows_ == 1; }
+
  private:
-  void kernel_ready(const Pass<T>& pass, Range inputs) const {
-    announce(pass, kernel_, {inputs.begin * units_, inputs.end * units_});
+  DenseLayer<T> layer(const Pass<T>& pass) const {
+    return {pass.batch * rows_,
+            inputs_,
+            units_,
+            pass.values[this->input],
+            pass.value_of(kernel_),
+            bias_ < 0 ? nullptr : pass.value_of(bias_),
+            flat() && this->input == pass.loaded ? pass.nonzero : nullptr};
   }
 
   // Tells the pass that these gradients of a parameter are complete.
-  static void announce(const Pass<T>& pass, int parameter, Range part) {
+  static void announce(const Pass<T>& pass, int parameter, Range part, const T* gradient) {
     const int64_t offset = pass.parameters[parameter].offset;
-    if (pass.gradients_ready && part.begin < part.end) pass.gradients_ready({offset + part.begin, offset + part.end});
+    if (pass.gradients_ready && part.begin < part.end)
+      pass.gradients_ready({offset + part.begin, offset + part.end}, gradient);
   }
 
   const int kernel_, bias_;
   const int64_t rows_, inputs_, units_;
+  ActivationSpec activation_{Activation::linear, 0, 0, 0}, below_{Activation::linear, 0, 0, 0};
 };
 
 template <typename T>
@@ -71,6 +91,7 @@ class ActivationOp : public Op<T> {
   }
   double work() const override { return 8 * static_cast<double>(size_); }
   bool differentiable() const override { return spec_.kind != Activation::step; }
+  const ActivationSpec& spec() const { return spec_; }
 
  private:
   const int64_t size_;
@@ -142,7 +163,26 @@ std::unique_ptr<Op<T>> make_rescaling(int x, int y, int64_t size, const std::vec
   return std::make_unique<RescalingOp<T>>(x, y, size, scale, offset);
 }
 
+template <typename T>
+std::vector<int> fuse(std::vector<std::unique_ptr<Op<T>>>& ops, const Kernels<T>& k) {
+  std::vector<int> gone;
+  for (std::size_t i = 0; i + 2 < ops.size(); ++i) {
+    auto* dense = dynamic_cast<DenseOp<T>*>(ops[i].get());
+    const auto* activation = dynamic_cast<const ActivationOp<T>*>(ops[i + 1].get());
+    auto* next = dynamic_cast<DenseOp<T>*>(ops[i + 2].get());
+    if (dense == nullptr || activation == nullptr || next == nullptr) continue;
+    if (activation->input != dense->output || next->input != activation->output) continue;
+    if (!k.gradient_from_output(activation->spec())) continue;
+    gone.push_back(dense->output);
+    dense->take(activation->spec(), activation->output);
+    next->take_slope_of(activation->spec());
+    ops.erase(ops.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+  }
+  return gone;
+}
+
 #define PYNN_INSTANTIATE(T)                                                                        \
+  template std::vector<int> fuse<T>(std::vector<std::unique_ptr<Op<T>>>&, const Kernels<T>&);      \
   template std::unique_ptr<Op<T>> make_dense<T>(int, int, int, int, int64_t, int64_t, int64_t);    \
   template std::unique_ptr<Op<T>> make_activation<T>(int, int, int64_t, const ActivationSpec&);    \
   template std::unique_ptr<Op<T>> make_softmax<T>(int, int, int64_t, int64_t, int64_t, bool);      \

@@ -24,6 +24,9 @@ struct OptimizerSettings {
   std::vector<std::string> slot_names() const;
   double slot_initial_value() const { return kind == Optimizer::adagrad ? initial_accumulator_value : 0; }
 
+  // Whether a gradient of 0 changes nothing.
+  bool keeps_still() const { return kind == Optimizer::sgd && momentum == 0 && weight_decay == 0; }
+
   // Whether all gradients must be there before the first is applied.
   bool needs_norms() const { return clipnorm > 0 || global_clipnorm > 0; }
 };

@@ -17,7 +17,7 @@ constexpr int64_t kSlice = 256;
 
 // Beyond so many multiply-adds a step is long enough that Ctrl-C must be able to end it half-way. Then no parameter may
 // change before all gradients are there.
-constexpr double kShortStep = 5e8;
+constexpr double kShortStep = 5e9;
 
 // A team that waits more than this share of its time is held up by other processes: each barrier waits for a member
 // that has no core. One member alone is faster then, and gives the same results; after a while the team is tried again.
@@ -46,8 +46,9 @@ struct NetworkOf<T>::Run {
   Samples x;
   Targets y;
   TrainRange range;
-  int64_t batches;             // of an epoch
-  bool fused;                  // parameters are updated as soon as their gradients are there
+  int64_t batches;  // of an epoch
+  bool fused;       // parameters are updated as soon as their gradients are there
+  std::atomic<bool> first_parameters_finite{true};
   std::vector<Range> updated;  // the trainable parts of the parameter buffer
   std::vector<NormChunks> chunks;
   std::vector<double> norms;  // sums of squares, by chunk
@@ -94,6 +95,7 @@ bool NetworkOf<T>::train(double* totals, const Samples& x, const Targets& y, con
       run.updated.push_back({p.offset, end});
   }
   run.norms.resize(static_cast<std::size_t>(chunks));
+  run.first_parameters_finite = first_parameters_finite();
 
   const int size = team_size(threads, slice_work, kWorkPerMember);
   if (space_.capacity != slice || static_cast<int>(space_.own.size()) < size) {
@@ -131,13 +133,15 @@ void NetworkOf<T>::train_member(const Team& team, Run& run, bool team_waits) {
   pass.parameter_gradients = gradients_.data();
   pass.shared = space_.shared;
   pass.own = space_.own[static_cast<std::size_t>(team.rank)];
-  const auto apply = [&](Range part) {
+  const auto apply = [&](Range part, const T* gradient) {
     T* slots[max_slots];
     for (int i = 0; i < slots_used_; ++i) slots[i] = slots_[static_cast<std::size_t>(i)].data() + part.begin;
-    k_.optimizer_update(values_.data() + part.begin, gradients_.data() + part.begin, slots, part.end - part.begin,
-                        run.step);
+    if (!k_.optimizer_update(values_.data() + part.begin, gradient, slots, part.end - part.begin, run.step))
+      run.first_parameters_finite.store(false, std::memory_order_relaxed);
   };
   if (run.fused) pass.gradients_ready = apply;
+  pass.loaded = loaded_;
+  pass.not_for_zeros = settings_.keeps_still();
 
   const auto start = Clock::now();
   const int64_t first = range.first_step + steps_done_, end = range.first_step + range.steps;
@@ -181,9 +185,10 @@ void NetworkOf<T>::train_member(const Team& team, Run& run, bool team_waits) {
 // Forward and backward for the samples from `begin` on, of a batch of `batch`; adds to the loss. False, with nothing
 // changed, if the loss is not finite.
 template <typename T>
-bool NetworkOf<T>::slice(const Team& team, Run& run, const Pass<T>& pass, int64_t begin, int64_t batch,
-                         int64_t totals_row, double* loss) {
+bool NetworkOf<T>::slice(const Team& team, Run& run, Pass<T>& pass, int64_t begin, int64_t batch, int64_t totals_row,
+                         double* loss) {
   gather(team, run, begin, pass.batch);
+  pass.nonzero = run.first_parameters_finite.load(std::memory_order_relaxed) ? space_.nonzero.data() : nullptr;
   team.barrier();
   for (const auto& op : ops_) {
     op->forward(team, pass);
@@ -229,13 +234,20 @@ template <typename T>
 void NetworkOf<T>::gather(const Team& team, const Run& run, int64_t begin, int64_t count) {
   const int64_t* order = run.range.shuffle ? order_.data() + begin : nullptr;
   const int64_t from = run.range.shuffle ? 0 : begin;
+  T* to = space_.values[static_cast<std::size_t>(loaded_)];
+  const int64_t size = sizes_[0], next = std::min(count, run.x.count - begin - count);
+  const int64_t bytes = size * static_cast<int64_t>(run.x.bytes != nullptr ? 1 : sizeof(T));
+  const auto* values = static_cast<const T*>(run.x.values);
   if (run.x.bytes != nullptr)
-    k_.gather_bytes(team, space_.values[0], run.x.bytes + from * sizes_[0], order, count, sizes_[0]);
+    k_.gather_bytes(team, to, space_.nonzero.data(), run.x.bytes + from * size, order, count, size, input_scaling());
   else
-    k_.gather(team, space_.values[0], static_cast<const T*>(run.x.values) + from * sizes_[0], order, count, sizes_[0]);
+    k_.gather(team, to, space_.nonzero.data(), values + from * size, order, count, size, input_scaling());
+  if (order != nullptr)
+    k_.prefetch_rows(team, run.x.bytes != nullptr ? static_cast<const void*>(run.x.bytes) : values, order + count, next,
+                     bytes);
   if (run.y.labels == nullptr) {
-    k_.gather(team, space_.targets.data(), static_cast<const T*>(run.y.values) + from * output_size(), order, count,
-              output_size());
+    k_.gather(team, space_.targets.data(), nullptr, static_cast<const T*>(run.y.values) + from * output_size(), order,
+              count, output_size(), {});
     return;
   }
   const int64_t rows = loss_rows();
@@ -251,7 +263,7 @@ void NetworkOf<T>::update(const Team& team, Run& run, const Apply& apply) {
   const Uninterruptible guard(team);
   for (const Range& part : run.updated) {
     const Range mine = team.share(part.end - part.begin, kUpdateGrain);
-    apply({part.begin + mine.begin, part.begin + mine.end});
+    apply({part.begin + mine.begin, part.begin + mine.end}, gradients_.data() + part.begin + mine.begin);
   }
 }
 

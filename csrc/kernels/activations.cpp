@@ -1,4 +1,5 @@
-#include "kernels.h"
+#include "activations.h"
+
 #include "math.h"
 #include "register.h"
 
@@ -233,6 +234,41 @@ void with_activation(const ActivationSpec& spec, Use use) {
   }
 }
 
+template <typename T>
+void activate(T* y, int64_t rows, int64_t columns, int64_t ld, const ActivationSpec& spec) {
+  if (spec.kind == Activation::linear) return;
+  with_activation<T>(spec, [&](auto f) {
+    for (int64_t i = 0; i < rows; ++i)
+      for_vectors<T>(i * ld, i * ld + columns,
+                     [&](int64_t at, int64_t count) { store(y + at, f.forward(load(y + at, count)), count); });
+  });
+}
+
+template <typename T>
+void multiply_by_slope(T* dy, const T* y, int64_t rows, int64_t columns, int64_t ld, const ActivationSpec& spec) {
+  if (spec.kind == Activation::linear) return;
+  with_activation<T>(spec, [&](auto f) {
+    for (int64_t i = 0; i < rows; ++i)
+      for_vectors<T>(i * ld, i * ld + columns, [&](int64_t at, int64_t count) {
+        const Vec<T> out = load(y + at, count);
+        store(dy + at, load(dy + at, count) * f.gradient(out, out), count);
+      });
+  });
+}
+
+// Between the kinks, the output of these is the input or has the slope in its formula.
+bool gradient_from_output(const ActivationSpec& spec) {
+  switch (spec.kind) {
+    case Activation::linear:
+    case Activation::relu6:
+    case Activation::sigmoid:
+    case Activation::tanh:
+    case Activation::exponential: return true;
+    case Activation::relu: return spec.a == 0 && spec.b > 0 && spec.c == 0;
+    default: return false;
+  }
+}
+
 // Elements between two looks for Ctrl-C; also how finely elementwise work is shared.
 constexpr int64_t kChunk = 4096, kGrain = 64;
 
@@ -302,11 +338,22 @@ template <typename T>
 void fill(Kernels<T>& k) {
   k.activation_forward = activation_forward<T>;
   k.activation_backward = activation_backward<T>;
+  k.gradient_from_output = gradient_from_output;
   k.rescaling_forward = rescaling_forward<T>;
   k.rescaling_backward = rescaling_backward<T>;
 }
 
 }  // namespace
+
+#define PYNN_DEFINE_BLOCKS(T)                                                                                  \
+  void activate_block(T* y, int64_t rows, int64_t columns, int64_t ld, const ActivationSpec& spec) {           \
+    activate(y, rows, columns, ld, spec);                                                                      \
+  }                                                                                                            \
+  void slope_block(T* dy, const T* y, int64_t rows, int64_t columns, int64_t ld, const ActivationSpec& spec) { \
+    multiply_by_slope(dy, y, rows, columns, ld, spec);                                                         \
+  }
+PYNN_DEFINE_BLOCKS(float)
+PYNN_DEFINE_BLOCKS(double)
 
 PYNN_DEFINE_REGISTER(activations)
 

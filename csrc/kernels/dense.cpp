@@ -1,17 +1,18 @@
 #include "../runtime/blas.h"
+#include "activations.h"
 #include "register.h"
-#include "simd.h"
+#include "rows.h"
 #include "tile.h"
 
 namespace pynn {
 namespace PYNN_ISA {
 namespace {
 
-// Long sums are cut into slices of the inputs, whose partial sums are added in order: then a member of the team can own
-// the rows of the kernel of a few slices. Its forward product, its gradients and its updates touch only them, and they
-// never leave its core's cache. The cut depends on the number of inputs alone, so neither the batch nor the team
-// changes a bit.
-constexpr int64_t kSlices = 8, kSliceFrom = 256;
+// Long sums are cut into slices of the inputs. Two chains of them are added up in order, and then the two sums: so a
+// member of the team can own the rows of the kernel of a few slices. Its forward product, its gradients and its updates
+// touch only them, and they never leave its core's cache. The cut depends on the number of inputs alone, so neither the
+// batch nor the team changes a bit.
+constexpr int64_t kSlices = 8, kChain = 4, kSliceFrom = 256;
 
 int64_t slices(int64_t inputs) { return inputs < kSliceFrom ? 1 : kSlices; }
 
@@ -20,159 +21,274 @@ int64_t slice_begin(int64_t s, int64_t inputs) {
   return s == slices(inputs) ? inputs : inputs * s / slices(inputs) / 16 * 16;
 }
 
-// Slices are shared out where the partial sums are smaller than the kernel; otherwise the rows of the batch are.
+// Slices are shared out where the partial sums are smaller than the kernel; otherwise rows or columns of y are.
 bool split_by_inputs(int64_t rows, int64_t inputs) { return slices(inputs) > 1 && rows * slices(inputs) <= inputs; }
 
-constexpr int64_t kBlasRows = 128,
-                  kBlasColumns = 256;  // of the blocks handed to BLAS; fixed, as its sums depend on them
-constexpr int64_t kRows = 64;          // of the blocks of the own kernel
+// Rows of the batch that go through together.
+constexpr int64_t kRows = 256, kRowsOfAShare = 64;
+
+int64_t longest_slice(int64_t inputs) { return inputs / slices(inputs) + 16; }
+
+// Inputs of a part of the backward pass: few enough for its gradients to be in the nearest cache when the optimizer
+// comes for them, and more where dy is packed, and comes from a farther cache for each part.
+constexpr int64_t kPart = 32, kPackedPart = 64;
+
+// Copies of the kernel or of dy in panels pay where rows lie far apart and are used often.
+bool pays_to_pack(int64_t rows, int64_t units) { return rows >= 128 && units >= 256; }
 
 template <typename T>
-void add_bias(T* y, const T* bias, int64_t rows, int64_t units, int64_t ldy) {
-  for (int64_t i = 0; i < rows; ++i)
-    for_vectors<T>(0, units, [&](int64_t j, int64_t count) {
-      T* at = y + i * ldy + j;
-      store(at, load(at, count) + load(bias + j, count), count);
-    });
+bool calls_blas(const DenseLayer<T>& d) {
+  return large_product(d.rows, d.units, d.inputs);
 }
 
-// y = x kernel + bias for some rows and columns: the slices one after the other, so that each stays in the nearest
-// cache.
-template <typename T>
-void forward_block(T* y, const T* x, const T* kernel, const T* bias, int64_t rows, int64_t columns, int64_t inputs,
-                   int64_t units) {
-  for (int64_t s = 0; s < slices(inputs); ++s) {
-    const int64_t i = slice_begin(s, inputs), length = slice_begin(s + 1, inputs) - i;
-    multiply_block(rows, columns, length, x + i, inputs, 1, kernel + i * units, units, s > 0, y, units);
+constexpr int64_t kBlasRows = 128, kBlasColumns = 256;  // of blocks handed to BLAS; fixed: its sums depend on them
+int64_t blas_part(int64_t inputs) { return inputs < 1024 ? 128 : 256; }
+
+// The inputs of a slice that are not 0 in the whole batch, or null where there is no use in knowing them.
+struct Chosen {
+  const int32_t* list;
+  int64_t count;
+};
+
+// space: `length` elements.
+Chosen choose(const uint8_t* nonzero, int64_t length, int32_t* space) {
+  int64_t count = 0;
+  for (int64_t i = 0; i < length; ++i) {
+    space[count] = static_cast<int32_t>(i);
+    count += nonzero[i] != 0;
   }
-  if (bias != nullptr) add_bias(y, bias, rows, columns, units);
+  return {count * 16 < length * 15 ? space : nullptr, count};
+}
+
+// ---- forward
+
+// y = f(y [+ second] + bias)
+template <typename T>
+void finish(T* y, const T* second, int64_t ldsecond, const DenseLayer<T>& d, int64_t column, int64_t rows,
+            int64_t columns, const ActivationSpec& activation) {
+  if (second != nullptr || d.bias != nullptr)
+    for (int64_t i = 0; i < rows; ++i)
+      for_vectors<T>(0, columns, [&](int64_t j, int64_t count) {
+        T* at = y + i * d.units + j;
+        Vec<T> sum = load(at, count);
+        if (second != nullptr) sum += load(second + i * ldsecond + j, count);
+        if (d.bias != nullptr) sum += load(d.bias + column + j, count);
+        store(at, sum, count);
+      });
+  activate_block(y, rows, columns, d.units, activation);
+}
+
+// What a slice adds to c, for some rows and columns.
+template <typename T>
+Product<T> slice_product(const DenseLayer<T>& d, int64_t s, int64_t rows, int64_t columns, int64_t row, int64_t column,
+                         const Chosen& chosen, bool accumulate, T* c, int64_t ldc) {
+  const int64_t i = slice_begin(s, d.inputs), length = slice_begin(s + 1, d.inputs) - i;
+  Product<T> p = product<T>(rows, columns, length, d.x + row * d.inputs + i, d.inputs, 1,
+                            d.kernel + i * d.units + column, d.units, accumulate, c, ldc);
+  if (chosen.list != nullptr) {
+    p.chosen = chosen.list;
+    p.k = chosen.count;
+  }
+  return p;
+}
+
+// Rows and columns of y, at most kRows rows.
+template <typename T>
+void forward_block(T* y, const DenseLayer<T>& d, const ActivationSpec& activation, int64_t row, int64_t rows,
+                   Range columns, T* own) {
+  const int64_t width = panel_width(T{}), count = slices(d.inputs);
+  T *panel = own, *second = panel + longest_slice(d.inputs) * width;
+  Chosen chosen[kSlices] = {};
+  auto* lists = reinterpret_cast<int32_t*>(second + kRows * width);
+  const bool pack = pays_to_pack(rows, d.units);
+  for (int64_t s = 0; s < count && d.nonzero != nullptr; ++s) {
+    const int64_t i = slice_begin(s, d.inputs);
+    chosen[s] = choose(d.nonzero + i, slice_begin(s + 1, d.inputs) - i, lists + i);
+  }
+  for (int64_t j = columns.begin; j < columns.end; j += width) {
+    const int64_t n = columns.end - j < width ? columns.end - j : width;
+    T* to = y + row * d.units + j;
+    for (int64_t s = 0; s < count; ++s) {
+      const bool first_chain = s < kChain;
+      Product<T> p = slice_product(d, s, rows, n, row, j, chosen[s], s % kChain > 0, first_chain ? to : second,
+                                   first_chain ? d.units : width);
+      if (pack) {
+        pack_block(p.b_rows, n, p.b, p.ldb, 1, {0, n}, panel);
+        p.b = panel;
+        p.ldb = n;
+      }
+      multiply_block(p);
+    }
+    finish(to, count > 1 ? second : nullptr, width, d, j, rows, n, activation);
+  }
 }
 
 template <typename T>
-void forward_blas(const Team& team, T* y, const T* x, const T* kernel, const T* bias, int64_t rows, int64_t inputs,
-                  int64_t units) {
-  const int64_t down = (rows + kBlasRows - 1) / kBlasRows, across = (units + kBlasColumns - 1) / kBlasColumns;
+void forward_blas(const Team& team, T* y, const DenseLayer<T>& d, const ActivationSpec& activation) {
+  const int64_t down = (d.rows + kBlasRows - 1) / kBlasRows, across = (d.units + kBlasColumns - 1) / kBlasColumns;
   const Range tasks = team.share(down * across);
   for (int64_t task = tasks.begin; task < tasks.end; ++task) {
     const int64_t i = task % down * kBlasRows, j = task / down * kBlasColumns;
-    const int64_t m = rows - i < kBlasRows ? rows - i : kBlasRows;
-    const int64_t n = units - j < kBlasColumns ? units - j : kBlasColumns;
-    blas::gemm(false, false, m, n, inputs, x + i * inputs, inputs, kernel + j, units, false, y + i * units + j, units);
-    if (bias != nullptr) add_bias(y + i * units + j, bias + j, m, n, units);
+    const int64_t m = d.rows - i < kBlasRows ? d.rows - i : kBlasRows;
+    const int64_t n = d.units - j < kBlasColumns ? d.units - j : kBlasColumns;
+    T* to = y + i * d.units + j;
+    blas::gemm(false, false, m, n, d.inputs, d.x + i * d.inputs, d.inputs, d.kernel + j, d.units, false, to, d.units);
+    finish<T>(to, nullptr, 0, d, j, m, n, activation);
     team.poll();
   }
 }
 
+// Whether slice s starts a partial sum of its own: a chain, or a part of one that begins in another member's range.
+void find_heads(const Team& team, bool (&head)[kSlices]) {
+  for (int member = 0; member < team.size; ++member) {
+    const Range own = Team{member, team.size, team.state}.share(kSlices);
+    for (int64_t s = own.begin; s < own.end; ++s) head[s] = s % kChain == 0 || s / kChain * kChain < own.begin;
+  }
+}
+
 template <typename T>
-void forward_by_inputs(const Team& team, T* y, const T* x, const T* kernel, const T* bias, int64_t rows, int64_t inputs,
-                       int64_t units, T* partials) {
-  const int64_t size = rows * units;
-  const Range mine = team.share(slices(inputs));
-  for (int64_t s = mine.begin; s < mine.end; ++s) {
-    const int64_t i = slice_begin(s, inputs), length = slice_begin(s + 1, inputs) - i;
-    multiply_block(rows, units, length, x + i, inputs, 1, kernel + i * units, units, false, partials + s * size, units);
+void forward_by_inputs(const Team& team, T* y, const DenseLayer<T>& d, const ActivationSpec& activation, T* shared,
+                       T* own) {
+  const int64_t size = d.rows * d.units;
+  bool head[kSlices];
+  find_heads(team, head);
+  const Range mine = team.share(kSlices);
+  auto* list = reinterpret_cast<int32_t*>(own);
+  for (int64_t s = mine.begin, to = s; s < mine.end; ++s) {
+    const int64_t i = slice_begin(s, d.inputs);
+    Chosen chosen{};
+    if (d.nonzero != nullptr) chosen = choose(d.nonzero + i, slice_begin(s + 1, d.inputs) - i, list);
+    if (head[s]) to = s;
+    multiply_block(slice_product(d, s, d.rows, d.units, 0, 0, chosen, !head[s], shared + to * size, d.units));
   }
   team.barrier();
-  const Range part = team.share(rows);
+  const Range part = team.share(d.rows);
   for (int64_t row = part.begin; row < part.end; ++row)
-    for_vectors<T>(0, units, [&](int64_t j, int64_t count) {
-      const T* at = partials + row * units + j;
-      Vec<T> sum = load(at, count);
-      for (int64_t s = 1; s < slices(inputs); ++s) sum += load(at + s * size, count);
-      store(y + row * units + j, bias == nullptr ? sum : sum + load(bias + j, count), count);
+    for_vectors<T>(0, d.units, [&](int64_t j, int64_t count) {
+      const T* at = shared + row * d.units + j;
+      Vec<T> chain[] = {load(at, count), load(at + kChain * size, count)};
+      for (int64_t s = 1; s < kSlices; ++s)
+        if (head[s] && s != kChain) chain[s / kChain] += load(at + s * size, count);
+      store(y + row * d.units + j, chain[0] + chain[1], count);
     });
+  finish<T>(y + part.begin * d.units, nullptr, 0, d, 0, part.end - part.begin, d.units, activation);
 }
 
 template <typename T>
-void dense_forward(const Team& team, T* y, const T* x, const T* kernel, const T* bias, int64_t rows, int64_t inputs,
-                   int64_t units, T* partials) {
-  if (large_product(rows, units, inputs)) {
-    forward_blas(team, y, x, kernel, bias, rows, inputs, units);
+void dense_forward(const Team& team, T* y, const DenseLayer<T>& d, const ActivationSpec& activation, T* shared,
+                   T* own) {
+  if (calls_blas(d)) {
+    forward_blas(team, y, d, activation);
     return;
   }
-  if (team.size > 1 && split_by_inputs(rows, inputs)) {
-    forward_by_inputs(team, y, x, kernel, bias, rows, inputs, units, partials);
+  if (team.size > 1 && split_by_inputs(d.rows, d.inputs)) {
+    forward_by_inputs(team, y, d, activation, shared, own);
     return;
   }
-  if (rows >= team.size) {
-    const Range mine = team.share(rows);
-    for (int64_t i = mine.begin; i < mine.end; i += kRows) {
-      if (i > mine.begin) team.poll();
-      const int64_t m = mine.end - i < kRows ? mine.end - i : kRows;
-      forward_block(y + i * units, x + i * inputs, kernel, bias, m, units, inputs, units);
+  const int64_t width = panel_width(T{});
+  const bool by_rows =
+      !pays_to_pack(d.rows, d.units) && (d.rows >= kRowsOfAShare * team.size || d.units < width * team.size);
+  const Range rows = by_rows ? team.share(d.rows) : Range{0, d.rows};
+  const Range columns = by_rows ? Range{0, d.units} : team.share(d.units, width);
+  for (int64_t i = rows.begin; i < rows.end && columns.begin < columns.end; i += kRows) {
+    if (i > rows.begin) team.poll();
+    forward_block(y, d, activation, i, rows.end - i < kRows ? rows.end - i : kRows, columns, own);
+  }
+}
+
+// ---- backward
+
+// dx[:, part] = (kernel[part, :] dy^T)^T, times the slope of the activation that made x.
+template <typename T>
+void input_gradient(T* dx, const T* dy_t, const DenseLayer<T>& d, Range part, const ActivationSpec& below, T* own) {
+  const int64_t length = part.end - part.begin;
+  for (int64_t row = 0; row < d.rows; row += kRows) {
+    const int64_t rows = d.rows - row < kRows ? d.rows - row : kRows;
+    multiply_packed(product<T>(length, rows, d.units, d.kernel + part.begin * d.units, d.units, 1, dy_t + row * d.units,
+                               0, false, own, rows));
+    T* to = dx + row * d.inputs + part.begin;
+    transpose_block(length, rows, own, rows, to, d.inputs);
+    slope_block(to, d.x + row * d.inputs + part.begin, rows, length, d.inputs, below);
+  }
+}
+
+// gradient (the part's rows of the kernel) [+]= x[:, part]^T dy
+template <typename T>
+void kernel_gradient(T* gradient, const T* dy, bool packed, const DenseLayer<T>& d, Range part, bool accumulate,
+                     T* own) {
+  const int64_t length = part.end - part.begin;
+  for (int64_t row = 0; row < d.rows || row == 0; row += kRows) {
+    const int64_t rows = d.rows - row < kRows ? d.rows - row : kRows;
+    const T* x = d.x + row * d.inputs + part.begin;
+    Product<T> p = product<T>(length, d.units, rows, x, 1, d.inputs, dy + row * d.units, d.units, accumulate || row > 0,
+                              gradient, d.units);
+    if (!packed) {
+      multiply_block(p);
+      continue;
     }
-  } else {
-    const Range mine = team.share(units, panel_width(T{}));
-    if (mine.begin < mine.end)
-      forward_block(y + mine.begin, x, kernel + mine.begin, bias == nullptr ? bias : bias + mine.begin, rows,
-                    mine.end - mine.begin, inputs, units);
+    // Rows of x that lie a power of two apart would push each other out of the cache.
+    for (int64_t i = 0; i < rows; ++i)
+      memcpy(own + i * length, x + i * d.inputs, static_cast<size_t>(length) * sizeof(T));
+    p.a = own;
+    p.a_column = length;
+    multiply_packed(p);
   }
 }
 
-template <typename T>
-int64_t dense_partials(int64_t rows, int64_t inputs, int64_t units) {
-  if (slices(inputs) == 1) return 0;
-  const int64_t most = inputs / slices(inputs);  // more rows are not split by inputs
-  return slices(inputs) * (rows < most ? rows : most) * units;
-}
-
-// Inputs in a part: columns enough of dx for a tile, and few enough for the gradients to be in the nearest cache when
-// the optimizer comes for them. For BLAS, enough to pay for its packing of dy, but parts enough to share.
-constexpr int64_t kPart = 32;
-int64_t blas_part(int64_t inputs) { return inputs < 1024 ? 128 : 256; }
-
-// Up to so many rows dy is transposed, once, rather than the kernel, part by part.
-constexpr int64_t kFewRows = 64;
-
-// dx[:, part] = dy kernel[part, :]^T for few rows, as the transpose of kernel[part, :] dy^T; dy_t (units, rows).
-template <typename T>
-void input_gradient_few(T* dx, const T* dy_t, const T* kernel, int64_t rows, int64_t inputs, int64_t units, Range part,
-                        T* scratch) {
-  const int64_t length = part.end - part.begin;
-  multiply_block(length, rows, units, kernel + part.begin * units, units, 1, dy_t, rows, false, scratch, rows);
-  transpose_block(length, rows, scratch, rows, dx + part.begin, inputs);
+// The end of the inputs from `begin` on that are alike: all of them 0 in the whole batch or not, but for a few.
+int64_t run_end(const uint8_t* nonzero, int64_t begin, int64_t end) {
+  constexpr int64_t few = 2;  // zeros that are not worth an end of the product
+  const bool kind = nonzero[begin] != 0;
+  int64_t last = begin;
+  for (int64_t i = begin + 1; i < end && (kind ? i - last <= few + 1 : nonzero[i] == 0); ++i)
+    if ((nonzero[i] != 0) == kind) last = i;
+  return last + 1;
 }
 
 template <typename T>
-void input_gradient(T* dx, const T* dy, const T* kernel, int64_t rows, int64_t inputs, int64_t units, Range part,
-                    T* scratch) {
-  const int64_t length = part.end - part.begin;
-  transpose_block(length, units, kernel + part.begin * units, units, scratch, length);
-  multiply_block(rows, length, units, dy, units, 1, scratch, length, false, dx + part.begin, inputs);
-}
+void dense_backward(const Team& team, T* dx, T* dkernel, const T* dy, const DenseLayer<T>& d,
+                    const ActivationSpec& below, bool accumulate, T* shared, T* own, const PartReady<T>& ready) {
+  const bool large = calls_blas(d), wants_kernel = dkernel != nullptr || ready.call != nullptr;
+  const bool pack = wants_kernel && !large && pays_to_pack(d.rows, d.units);
+  T *dy_t = shared, *packed = shared + d.rows * d.units;
+  if (!large && dx != nullptr) pack_block(d.units, d.rows, dy, 1, d.units, team.share(d.rows, panel_width(T{})), dy_t);
+  if (pack)
+    for (int64_t row = 0; row < d.rows; row += kRows)
+      pack_block(d.rows - row < kRows ? d.rows - row : kRows, d.units, dy + row * d.units, d.units, 1,
+                 team.share(d.units, panel_width(T{})), packed + row * d.units);
+  if (pack || dx != nullptr) team.barrier();
 
-template <typename T>
-void dense_backward(const Team& team, T* dx, T* dkernel, const T* dy, const T* x, const T* kernel, int64_t rows,
-                    int64_t inputs, int64_t units, bool accumulate, T* scratch, const PartReady& ready) {
-  const bool large = large_product(rows, units, inputs), few = rows <= kFewRows;
-  const int64_t most = large ? blas_part(inputs) : kPart;
-  const Range mine = team.share(inputs, most);
-  if (mine.begin == mine.end) return;
-  if (dx != nullptr && few && !large) transpose_block(rows, units, dy, units, scratch, rows);
+  const int64_t most = large ? blas_part(d.inputs) : pack ? kPackedPart : kPart;
+  const Range mine = team.share(d.inputs, most);
+  const uint8_t* nonzero = d.nonzero != nullptr && !large && all_finite(dy, d.rows * d.units) ? d.nonzero : nullptr;
+  T* block = own + kPackedPart * kRows;
   for (int64_t i = mine.begin; i < mine.end; i += most) {
     if (i > mine.begin) team.poll();
     const Range part{i, i + most < mine.end ? i + most : mine.end};
-    const int64_t length = part.end - i;
-    if (large) {
-      if (dx != nullptr)
-        blas::gemm(false, true, rows, length, units, dy, units, kernel + i * units, units, false, dx + i, inputs);
-      if (dkernel != nullptr)
-        blas::gemm(true, false, length, units, rows, x + i, inputs, dy, units, accumulate, dkernel + i * units, units);
-    } else {
-      if (dx != nullptr && few)
-        input_gradient_few(dx, scratch, kernel, rows, inputs, units, part, scratch + rows * units);
-      else if (dx != nullptr)
-        input_gradient(dx, dy, kernel, rows, inputs, units, part, scratch);
-      if (dkernel != nullptr)
-        multiply_block(length, units, rows, x + i, 1, inputs, dy, units, accumulate, dkernel + i * units, units);
+    if (dx != nullptr && large) {
+      blas::gemm(false, true, d.rows, part.end - i, d.units, dy, d.units, d.kernel + i * d.units, d.units, false,
+                 dx + i, d.inputs);
+      slope_block(dx + i, d.x + i, d.rows, part.end - i, d.inputs, below);
+    } else if (dx != nullptr) {
+      input_gradient(dx, dy_t, d, part, below, own);
     }
-    if (ready.call != nullptr) ready.call(ready.context, part);
+    if (!wants_kernel) continue;
+    T* gradient = dkernel == nullptr ? block : dkernel + i * d.units;
+    if (large)
+      blas::gemm(true, false, part.end - i, d.units, d.rows, d.x + i, d.inputs, dy, d.units, accumulate, gradient,
+                 d.units);
+    for (int64_t from = i, to = 0; from < part.end && !large; from = to) {
+      to = nonzero == nullptr ? part.end : run_end(nonzero, from, part.end);
+      T* rows = gradient + (from - i) * d.units;
+      const bool zero = nonzero != nullptr && nonzero[from] == 0;
+      if (!zero)
+        kernel_gradient(rows, pack ? packed : dy, pack, d, {from, to}, accumulate, own);
+      else if (!accumulate && !ready.not_for_zeros)
+        memset(rows, 0, static_cast<size_t>((to - from) * d.units) * sizeof(T));
+      if (ready.not_for_zeros && !zero) ready.call(ready.context, {from, to}, rows);
+    }
+    if (ready.call != nullptr && (large || !ready.not_for_zeros)) ready.call(ready.context, part, gradient);
   }
-}
-
-template <typename T>
-int64_t dense_scratch(int64_t units) {
-  return kFewRows * units + kPart * kFewRows;  // dy transposed and a part of dx, or a part of the kernel transposed
 }
 
 template <typename T>
@@ -185,11 +301,26 @@ void dense_backward_bias(T* dbias, const T* dy, int64_t rows, int64_t units, Ran
 }
 
 template <typename T>
+int64_t dense_shared(int64_t rows, int64_t inputs, int64_t units) {
+  const int64_t split_rows = rows < inputs / kSlices ? rows : inputs / kSlices;  // more are not split by inputs
+  const int64_t partials = slices(inputs) == 1 ? 0 : kSlices * split_rows * units;
+  return partials > 2 * rows * units ? partials : 2 * rows * units;
+}
+
+template <typename T>
+int64_t dense_own(int64_t inputs, int64_t units) {
+  const int64_t forward = (longest_slice(inputs) + kRows) * panel_width(T{}) + inputs;
+  const int64_t part = large_product(INT32_MAX, units, inputs) ? blas_part(inputs) : kPackedPart;
+  const int64_t backward = kPackedPart * kRows + part * units;
+  return forward > backward ? forward : backward;
+}
+
+template <typename T>
 void fill(Kernels<T>& k) {
   k.dense_forward = dense_forward<T>;
-  k.dense_partials = dense_partials<T>;
   k.dense_backward = dense_backward<T>;
-  k.dense_scratch = dense_scratch<T>;
+  k.dense_shared = dense_shared<T>;
+  k.dense_own = dense_own<T>;
   k.dense_backward_bias = dense_backward_bias<T>;
 }
 

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "../runtime/blas.h"
 #include "register.h"
 #include "tile.h"
@@ -8,7 +10,8 @@ namespace {
 
 // The result is cut into tasks of a fixed shape, whatever the size of the team: how BLAS adds up depends on the shape.
 constexpr int64_t kBlasRows = 128, kBlasColumns = 256;
-constexpr int64_t kRows = 64;
+// The own kernel sums up kDepth terms at a time: a panel of so many rows of b stays in a near cache.
+constexpr int64_t kRows = 256, kDepth = 256;
 
 struct Block {
   Range rows, columns;
@@ -35,6 +38,9 @@ void gemm_blas(const Team& team, T* c, const T* a, const T* b, int64_t m, int64_
   }
 }
 
+// Copies of b in panels pay where rows lie far apart and are used often.
+bool gemm_packs(int64_t m, int64_t n, bool transpose_b) { return transpose_b || (m >= 128 && n >= 256); }
+
 template <typename T>
 void gemm(const Team& team, T* c, const T* a, const T* b, int64_t m, int64_t n, int64_t k, bool transpose_a,
           bool transpose_b, bool accumulate, T* scratch) {
@@ -43,31 +49,50 @@ void gemm(const Team& team, T* c, const T* a, const T* b, int64_t m, int64_t n, 
     return;
   }
   const int64_t width = panel_width(T{});
-  const Range tasks = team.share(pieces(m, kRows) * pieces(n, width));
-  int64_t packed = -1;
-  for (int64_t task = tasks.begin; task < tasks.end; ++task) {
-    const Block block = block_of(task, m, n, kRows, width);
-    const int64_t i = block.rows.begin, j = block.columns.begin, columns = block.columns.end - j;
-    if (transpose_b && packed != j) {
-      transpose_block(columns, k, b + j * k, k, scratch, columns);
-      packed = j;
+  const int64_t rows = m == 0 || m >= kRows * team.size ? kRows : (m + team.size - 1) / team.size;
+  const bool pack = gemm_packs(m, n, transpose_b);
+  T* const copy = scratch + kDepth * width;
+  const Range tasks = team.share(pieces(m, rows) * pieces(n, width));
+  for (int64_t p = 0; p < k || p == 0; p += kDepth) {
+    const int64_t depth = k - p < kDepth ? k - p : kDepth;
+    int64_t packed = -1;
+    for (int64_t task = tasks.begin; task < tasks.end; ++task) {
+      const Block block = block_of(task, m, n, rows, width);
+      const int64_t i = block.rows.begin, j = block.columns.begin;
+      const int64_t height = block.rows.end - i, columns = block.columns.end - j;
+      Product<T> block_product =
+          product<T>(height, columns, depth, transpose_a ? a + i + p * m : a + i * k + p, transpose_a ? 1 : k,
+                     transpose_a ? m : 1, b + p * n + j, n, accumulate || p > 0, c + i * n + j, n);
+      if (pack && packed != j) {
+        pack_block(depth, columns, transpose_b ? b + j * k + p : b + p * n + j, transpose_b ? 1 : n,
+                   transpose_b ? k : 1, {0, columns}, scratch);
+        packed = j;
+      }
+      if (pack) {
+        block_product.b = scratch;
+        block_product.ldb = columns;
+      }
+      if (pack && transpose_a) {  // columns that lie a power of two apart would push each other out of the cache
+        for (int64_t q = 0; q < depth; ++q)
+          memcpy(copy + q * height, a + i + (p + q) * m, static_cast<size_t>(height) * sizeof(T));
+        block_product.a = copy;
+        block_product.a_column = height;
+      }
+      multiply_block(block_product);
+      team.poll();
     }
-    multiply_block(block.rows.end - i, columns, k, transpose_a ? a + i : a + i * k, transpose_a ? 1 : k,
-                   transpose_a ? m : 1, transpose_b ? scratch : b + j, transpose_b ? columns : n, accumulate,
-                   c + i * n + j, n);
-    team.poll();
   }
 }
 
 template <typename T>
-int64_t gemm_scratch(int64_t n, int64_t k) {
-  const int64_t width = panel_width(T{});
-  return k * (n < width ? n : width);
+int64_t gemm_scratch() {
+  return kDepth * (panel_width(T{}) + kRows);
 }
 
 template <typename T>
 void fill(Kernels<T>& k) {
   k.gemm = gemm<T>;
+  k.gemm_packs = gemm_packs;
   k.gemm_scratch = gemm_scratch<T>;
 }
 

@@ -115,38 +115,62 @@ struct TargetRows {
   const int32_t* labels;  // (rows), or null
 };
 
-// What is called with each finished part of a result; `call` may be null.
+// y = f(x kernel + bias), f an activation.
+template <typename T>
+struct DenseLayer {
+  int64_t rows, inputs, units;
+  const T* x;       // (rows, inputs)
+  const T* kernel;  // (inputs, units)
+  const T* bias;    // (units), or null
+  // Which inputs are not 0 in all rows, or null where that is not known. What is 0 is passed over; it is for the caller
+  // to see that the kernel is finite, as 0 times infinity is not 0.
+  const uint8_t* nonzero;
+};
+
+// Called with each part of a parameter's gradient when it is complete, while it is in the nearest cache; `call` may be
+// null. `part` counts rows of the parameter, `gradient` is where the first of them lies.
+template <typename T>
 struct PartReady {
-  void (*call)(void* context, Range part);
+  void (*call)(void* context, Range part, const T* gradient);
   void* context;
+  bool not_for_zeros;  // rows whose gradient is known to be 0 may be left out
+};
+
+// What becomes of numbers on their way into the network: x * scale + offset.
+template <typename T>
+struct InputScaling {
+  const T *scale, *offset;  // of each column or, for all, one; null: x as it is
+  bool each_column;
 };
 
 template <typename T>
 struct Kernels {
   // ---- gemm.cpp ----------------------------------------------------------------------------------------------------
 
-  // c (m, n) = op(a) op(b) [+ c]. op(a) (m, k), op(b) (k, n). scratch: gemm_scratch(n, k) elements of this member's
-  // own.
+  // c (m, n) = op(a) op(b) [+ c]. op(a) (m, k), op(b) (k, n). scratch: gemm_scratch() elements of this member's
+  // own, where gemm_packs.
   void (*gemm)(const Team& team, T* c, const T* a, const T* b, int64_t m, int64_t n, int64_t k, bool transpose_a,
                bool transpose_b, bool accumulate, T* scratch);
-  int64_t (*gemm_scratch)(int64_t n, int64_t k);
+  bool (*gemm_packs)(int64_t m, int64_t n, bool transpose_b);
+  int64_t (*gemm_scratch)();
 
   // ---- dense.cpp ---------------------------------------------------------------------------------------------------
 
-  // y = x kernel + bias.   x (rows, inputs)   kernel (inputs, units)   bias (units) or null   y (rows, units)
-  // partials: dense_partials(rows, inputs, units) elements that the team shares; as many do for fewer rows. Has
-  // barriers inside.
-  void (*dense_forward)(const Team& team, T* y, const T* x, const T* kernel, const T* bias, int64_t rows,
-                        int64_t inputs, int64_t units, T* partials);
-  int64_t (*dense_partials)(int64_t rows, int64_t inputs, int64_t units);
+  // y (rows, units) = f(x kernel + bias). shared: dense_shared(rows, inputs, units) elements of the team (as many do
+  // for fewer rows), own: dense_own(inputs, units) elements of this member. Has barriers inside.
+  void (*dense_forward)(const Team& team, T* y, const DenseLayer<T>& layer, const ActivationSpec& activation, T* shared,
+                        T* own);
 
-  // Given dy (rows, units): dx = dy kernel^T, dkernel [+]= x^T dy. dx or dkernel may be null.
+  // Given dy (rows, units), the gradient of x kernel + bias: dkernel [+]= x^T dy, and dx = dy kernel^T * g'(x), where
+  // x = g(...) came out of the activation `below`, one that gradient_from_output allows.
+  // dx may be null; so may dkernel, and then its parts are in scratch when `ready` gets them.
   // A member owns some of the inputs: these columns of dx, and these rows of the kernel and of dkernel. It goes through
-  // them in parts, and calls ready after each: no one reads these rows of the kernel any more, so they may be changed
-  // while they are in the nearest cache. No barrier. scratch: dense_scratch(units) elements of this member's own.
-  void (*dense_backward)(const Team& team, T* dx, T* dkernel, const T* dy, const T* x, const T* kernel, int64_t rows,
-                         int64_t inputs, int64_t units, bool accumulate, T* scratch, const PartReady& ready);
-  int64_t (*dense_scratch)(int64_t units);
+  // them in parts, and calls ready after each: no one reads these rows of the kernel any more, so they may be changed.
+  // Has barriers inside. shared, own: as above.
+  void (*dense_backward)(const Team& team, T* dx, T* dkernel, const T* dy, const DenseLayer<T>& layer,
+                         const ActivationSpec& below, bool accumulate, T* shared, T* own, const PartReady<T>& ready);
+  int64_t (*dense_shared)(int64_t rows, int64_t inputs, int64_t units);
+  int64_t (*dense_own)(int64_t inputs, int64_t units);
 
   // dbias[part] [+]= the sums of dy's columns.
   void (*dense_backward_bias)(T* dbias, const T* dy, int64_t rows, int64_t units, Range part, bool accumulate);
@@ -159,6 +183,9 @@ struct Kernels {
   // dx = dy f'(x), given y = f(x) too. dx may be dy.
   void (*activation_backward)(const Team& team, T* dx, const T* dy, const T* x, const T* y, int64_t n,
                               const ActivationSpec& spec);
+
+  // Whether f'(x) can be had from f(x) alone, as dense_backward does.
+  bool (*gradient_from_output)(const ActivationSpec& spec);
 
   // y = x * scale + offset, both repeated every `period` elements (the size of the last axis, or 1).
   void (*rescaling_forward)(const Team& team, T* y, const T* x, int64_t n, const T* scale, const T* offset,
@@ -188,8 +215,8 @@ struct Kernels {
   // ---- optimizers.cpp ----------------------------------------------------------------------------------------------
 
   // One step on n parameters w with gradients g, in place. slot[i] (n): see optimizer_slots. No team: whoever has
-  // just made the gradients calls it while they are in the cache.
-  void (*optimizer_update)(T* w, const T* g, T* const* slot, int64_t n, const OptimizerStep& step);
+  // just made the gradients calls it while they are in the cache. False if some w is not finite.
+  bool (*optimizer_update)(T* w, const T* g, T* const* slot, int64_t n, const OptimizerStep& step);
 
   // g *= factor.
   void (*scale)(T* g, int64_t n, double factor);
@@ -199,9 +226,18 @@ struct Kernels {
 
   // ---- rows.cpp ----------------------------------------------------------------------------------------------------
 
-  // out (rows, columns) = the rows order[0..rows-1] of x, or the first rows where order is null; bytes are converted.
-  void (*gather)(const Team& team, T* out, const T* x, const int64_t* order, int64_t rows, int64_t columns);
-  void (*gather_bytes)(const Team& team, T* out, const uint8_t* x, const int64_t* order, int64_t rows, int64_t columns);
+  // out (rows, columns) = the rows order[0..rows-1] of x, or the first rows where order is null, scaled; bytes are
+  // converted. nonzero[j], where not null, becomes whether column j of out has a number other than 0.
+  void (*gather)(const Team& team, T* out, uint8_t* nonzero, const T* x, const int64_t* order, int64_t rows,
+                 int64_t columns, const InputScaling<T>& scaling);
+  void (*gather_bytes)(const Team& team, T* out, uint8_t* nonzero, const uint8_t* x, const int64_t* order, int64_t rows,
+                       int64_t columns, const InputScaling<T>& scaling);
+
+  // nonzero[j] = whether column j of x (rows, columns) has a number other than 0.
+  void (*find_nonzero)(const Team& team, uint8_t* nonzero, const T* x, int64_t rows, int64_t columns);
+
+  // Asks for the rows order[0..rows-1] of x, `bytes` long each, so that a later gather finds them in the caches.
+  void (*prefetch_rows)(const Team& team, const void* x, const int64_t* order, int64_t rows, int64_t bytes);
 
   // The index of the first NaN or infinity of x[begin..end-1], or -1.
   int64_t (*first_non_finite)(const T* x, Range part);

@@ -17,14 +17,14 @@ PYNN_INLINE Vec<T> square_root(Vec<T> x) {
   return x;
 }
 
-// sqrt(v) = v / sqrt(v), the inverse root by Newton's iteration from a guess out of the bits (Lomont, 2003). The
-// divider of most processors makes roots and quotients slowly; so it has the quotients only, and works beside this.
-// Within 2 units in the last place; double has no such need.
+// sqrt(v) = v / sqrt(v), the inverse root by Newton's iteration. The divider of most processors makes roots and
+// quotients slowly; so it has the quotients only, and works beside this. Within 2 units in the last place; double has
+// no such need.
 PYNN_INLINE Vec<float> fast_square_root(Vec<float> v) {
-  Vec<float> r = from_bits<float>(0x5f375a86 - (as_bits<float>(v) >> 1));
+  Vec<float> r = inverse_root_guess(at_least<float>(v, 0x1p-126f));
   const Vec<float> half = v * 0.5f;
 #pragma GCC unroll 3
-  for (int i = 0; i < 3; ++i) r = r * (1.5f - half * r * r);
+  for (int i = 0; i < kRootIterations; ++i) r = r * (1.5f - half * r * r);
   return v > 1e38f ? v : v * r;  // infinity stays
 }
 
@@ -161,8 +161,9 @@ struct Nadam {
 };
 
 template <typename T, typename Rule>
-void update_all(T* w, const T* g, T* const* slot, int64_t n, const OptimizerStep& step, const Rule& rule) {
+bool update_all(T* w, const T* g, T* const* slot, int64_t n, const OptimizerStep& step, const Rule& rule) {
   const T kept = static_cast<T>(1 - step.decay), clip = static_cast<T>(step.clip);
+  Vec<T> zeros{};  // NaN where a weight is not finite
   for_vectors<T>(0, n, [&](int64_t i, int64_t count) {
     Vec<T> value = load(w + i, count), gradient = load(g + i, count), s[Rule::slots + 1];
 #pragma GCC unroll 3
@@ -170,15 +171,17 @@ void update_all(T* w, const T* g, T* const* slot, int64_t n, const OptimizerStep
     if (clip > 0) gradient = at_most(at_least(gradient, -clip), clip);
     if (kept != 1) value *= kept;
     rule.update(value, gradient, s);
+    zeros += keep<T>(value * 0, count);
     store(w + i, value, count);
 #pragma GCC unroll 3
     for (int k = 0; k < Rule::slots; ++k) store(slot[k] + i, s[k], count);
   });
+  return sum<T>(zeros) == 0;
 }
 
 template <typename T>
-void optimizer_update(T* w, const T* g, T* const* slot, int64_t n, const OptimizerStep& step) {
-  const auto update = [&](const auto& rule) { update_all(w, g, slot, n, step, rule); };
+bool optimizer_update(T* w, const T* g, T* const* slot, int64_t n, const OptimizerStep& step) {
+  const auto update = [&](const auto& rule) { return update_all(w, g, slot, n, step, rule); };
   switch (step.kind) {
     case Optimizer::sgd: return step.momentum != 0 ? update(Sgd<T, true>(step)) : update(Sgd<T, false>(step));
     case Optimizer::rmsprop:
@@ -190,8 +193,9 @@ void optimizer_update(T* w, const T* g, T* const* slot, int64_t n, const Optimiz
     case Optimizer::adam: return step.amsgrad ? update(Adam<T, true>(step)) : update(Adam<T, false>(step));
     case Optimizer::adamax: return update(Adamax<T>(step));
     case Optimizer::nadam: return update(Nadam<T>(step));
-    case Optimizer::count: return;
+    case Optimizer::count: break;
   }
+  return true;
 }
 
 template <typename T>

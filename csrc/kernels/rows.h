@@ -21,34 +21,36 @@ PYNN_INLINE T sum_row(int64_t n, Body body) {
   return sum<T>(total);
 }
 
-// The largest element; NaN if there is one.
+// Whether there is neither NaN nor infinity: x - x is 0 for a finite number and NaN otherwise.
+template <typename T>
+PYNN_INLINE bool all_finite(const T* x, int64_t n) {
+  Vec<T> zeros{};
+  for_vectors<T>(0, n, [&](int64_t j, int64_t count) {
+    const Vec<T> v = load(x + j, count);
+    zeros += v - v;
+  });
+  return sum<T>(zeros) == 0;
+}
+
+// The largest element; NaN if there is one. Without branches: which is the largest can't be foretold.
 template <typename T>
 PYNN_INLINE T row_max(const T* x, int64_t n) {
-  T highest = x[0];
-  int64_t j = 1;
-  if (n >= kWidth<T>) {
-    Vec<T> best = load(x);
-    for (j = kWidth<T>; j + kWidth<T> <= n; j += kWidth<T>) {
-      const Vec<T> v = load(x + j);
-      best = (v > best) | (v != v) ? v : best;
-    }
-    for (int64_t lane = 0; lane < kWidth<T>; ++lane)
-      if (best[lane] > highest || best[lane] != best[lane]) highest = best[lane];
-  }
-  for (; j < n; ++j)
-    if (x[j] > highest || x[j] != x[j]) highest = x[j];
-  return highest;
+  const auto larger = [](Vec<T> best, Vec<T> v) { return (v > best) | (v != v) ? v : best; };
+  Vec<T> best = splat(static_cast<T>(-__builtin_inf()));
+  for_vectors<T>(0, n, [&](int64_t j, int64_t count) {
+    const Vec<T> v = load(x + j, count);
+    best = larger(best, count == kWidth<T> ? v : (lanes_below<T>(count) ? v : best));
+  });
+  return fold<T>(best, larger);
 }
 
 // The first index of the largest element; that of the first NaN if there is one, as in NumPy.
 template <typename T>
 PYNN_INLINE int64_t row_argmax(const T* x, int64_t n) {
-  int64_t best = 0;
-  for (int64_t j = 0; j < n; ++j) {
-    if (x[j] != x[j]) return j;
-    if (x[j] > x[best]) best = j;
-  }
-  return best;
+  const T highest = row_max(x, n);
+  for (int64_t j = 0; j < n; ++j)
+    if (x[j] == highest || x[j] != x[j]) return j;
+  return 0;
 }
 
 }  // namespace

@@ -42,6 +42,7 @@ template <typename T>
 constexpr int64_t kWidth = PYNN_VECTOR_BYTES / static_cast<int64_t>(sizeof(T));
 
 #define PYNN_INLINE static inline __attribute__((always_inline))
+#define PYNN_INLINE_SPECIAL inline __attribute__((always_inline))  // of a static template
 
 template <typename T>
 PYNN_INLINE Vec<T> splat(T x) {
@@ -114,6 +115,27 @@ PYNN_INLINE void store_part(T* p, Vec<T> v, int64_t n) {
 }
 #endif
 
+// As many bytes as a vector has elements, converted.
+template <typename T>
+PYNN_INLINE Vec<T> load_bytes(const uint8_t* p) {
+  Vec<T> v;
+#pragma GCC unroll 16
+  for (int64_t i = 0; i < kWidth<T>; ++i) v[i] = static_cast<T>(p[i]);
+  return v;
+}
+#if defined(__AVX512F__)
+template <>
+PYNN_INLINE_SPECIAL Vec<float> load_bytes<float>(const uint8_t* p) {
+  const __m512i v = _mm512_maskz_cvtepu8_epi32(0xffff, _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  return __builtin_convertvector(reinterpret_cast<IVec<float>>(v), Vec<float>);
+}
+#elif defined(__AVX2__)
+template <>
+PYNN_INLINE_SPECIAL Vec<float> load_bytes<float>(const uint8_t* p) {
+  return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+}
+#endif
+
 template <typename T>
 PYNN_INLINE IVec<T> as_bits(Vec<T> v) {
   return reinterpret_cast<IVec<T>>(v);
@@ -140,15 +162,38 @@ PYNN_INLINE Vec<T> at_most(Vec<T> v, T bound) {
   return v > bound ? splat<T>(bound) : v;
 }
 
-// The sum of the elements, by halves: always the same order.
+// Folds the upper half of the lanes onto the lower one, and so on, with combine(lower, upper): always the same order.
+template <typename T, int64_t Half = kWidth<T> / 2, typename Combine>
+PYNN_INLINE T fold(Vec<T> v, Combine combine) {
+  IVec<T> upper{};
+#pragma GCC unroll 16
+  for (int64_t lane = 0; lane < Half; ++lane) upper[lane] = static_cast<typename Simd<T>::integer>(lane + Half);
+  const Vec<T> folded = combine(v, __builtin_shuffle(v, upper));
+  if constexpr (Half > 1)
+    return fold<T, Half / 2>(folded, combine);
+  else
+    return folded[0];
+}
+
+// The sum of the elements.
 template <typename T>
 PYNN_INLINE T sum(Vec<T> v) {
-  T x[kWidth<T>];
-  memcpy(x, &v, sizeof(v));
-  for (int64_t half = kWidth<T> / 2; half > 0; half /= 2)
-    for (int64_t i = 0; i < half; ++i) x[i] += x[i + half];
-  return x[0];
+  return fold<T>(v, [](Vec<T> a, Vec<T> b) { return a + b; });
 }
+
+// About 1 / sqrt(v) for positive normal v, and the number of Newton's iterations that make it exact to a few units.
+#if defined(__AVX512F__)
+constexpr int kRootIterations = 1;  // 14 bits are right
+PYNN_INLINE Vec<float> inverse_root_guess(Vec<float> v) { return _mm512_maskz_rsqrt14_ps(0xffff, v); }
+#elif defined(__AVX2__)
+constexpr int kRootIterations = 2;  // 11 bits
+PYNN_INLINE Vec<float> inverse_root_guess(Vec<float> v) { return _mm256_rsqrt_ps(v); }
+#else
+constexpr int kRootIterations = 3;  // 5 bits (Lomont, 2003)
+PYNN_INLINE Vec<float> inverse_root_guess(Vec<float> v) {
+  return reinterpret_cast<Vec<float>>(0x5f375a86 - (reinterpret_cast<IVec<float>>(v) >> 1));
+}
+#endif
 
 // Calls body(i, count) for vectors of i..end-1; count is the vector's width but for the last, which may be shorter.
 template <typename T, typename Body>

@@ -6,26 +6,57 @@
 namespace pynn {
 namespace PYNN_ISA {
 
-// c (m, n) = a b [+ c] on one thread, for blocks that fit the caches. a (m, k) with any strides: a_row between its
-// rows, a_column between its columns. b (k, n) and c have contiguous rows, ldb and ldc apart.
-// Each element of c is one sum over k in ascending order (fused multiply-adds where the instruction set has them), so
-// it does not depend on how a caller cuts m and n.
-void multiply_block(int64_t m, int64_t n, int64_t k, const float* a, int64_t a_row, int64_t a_column, const float* b,
-                    int64_t ldb, bool accumulate, float* c, int64_t ldc);
-void multiply_block(int64_t m, int64_t n, int64_t k, const double* a, int64_t a_row, int64_t a_column, const double* b,
-                    int64_t ldb, bool accumulate, double* c, int64_t ldc);
+// c (m, n) = a b [+ c]: a (m, k) with any strides, b (k, n) and c with contiguous rows, ldb and ldc apart.
+template <typename T>
+struct Product {
+  int64_t m, n, k;
+  const T* a;
+  int64_t a_row, a_column;  // between the rows of a, and between its columns
+  const T* b;
+  int64_t ldb;
+  T* c;
+  int64_t ldc;
+  bool accumulate;
+  // Where not null, the terms are these k columns of a and rows of b, in ascending order, instead of the first k.
+  const int32_t* chosen;
+  int64_t b_rows;  // all rows of b: the kernel may read past the end of a row, but not past the last one
+};
+
+namespace {
+
+template <typename T>
+inline Product<T> product(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_column, const T* b,
+                          int64_t ldb, bool accumulate, T* c, int64_t ldc) {
+  return {m, n, k, a, a_row, a_column, b, ldb, c, ldc, accumulate, nullptr, k};
+}
+
+}  // namespace
+
+// On one thread, for blocks that fit the caches. Each element of c is one sum over k in ascending order (fused
+// multiply-adds where the instruction set has them), so it does not depend on how a caller cuts m and n; nor does it
+// on terms left out whose factor in a is 0, if b is finite.
+void multiply_block(const Product<float>& p);
+void multiply_block(const Product<double>& p);
+
+// The same with b packed by pack_block; ldb does not count.
+void multiply_packed(const Product<float>& p);
+void multiply_packed(const Product<double>& p);
+
+// Copies b (k, n), b_row and b_column between its rows and columns, of which one is 1, to panels of panel_width columns
+// (the last one may be narrower): panel after panel, row after row. Only the panels that begin in `columns`.
+void pack_block(int64_t k, int64_t n, const float* b, int64_t b_row, int64_t b_column, Range columns, float* out);
+void pack_block(int64_t k, int64_t n, const double* b, int64_t b_row, int64_t b_column, Range columns, double* out);
 
 // out (columns, rows) = x^T, for x (rows, columns) with rows ldx apart, out with rows ldo apart.
 void transpose_block(int64_t rows, int64_t columns, const float* x, int64_t ldx, float* out, int64_t ldo);
 void transpose_block(int64_t rows, int64_t columns, const double* x, int64_t ldx, double* out, int64_t ldo);
 
-// Whether a product goes to BLAS: where there is enough of it, the packing of BLAS pays (docs/architecture.md has the
-// measurements).
-bool large_product(int64_t m, int64_t n, int64_t k);
-
-// Columns of the widest tile: what a panel of b is packed to.
+// Columns of a panel: those of the widest tile.
 int64_t panel_width(float);
 int64_t panel_width(double);
+
+// Whether a product goes to BLAS (docs/architecture.md has the measurements).
+bool large_product(int64_t m, int64_t n, int64_t k);
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

@@ -53,11 +53,16 @@ class FlushSubnormals {
 #endif
 };
 
+// Asked for once: the C library reads a file to answer.
+int processors() {
+  static const int count = static_cast<int>(std::thread::hardware_concurrency());
+  return count;
+}
+
 }  // namespace
 
 struct TeamState {
-  explicit TeamState(const Interrupt& on_interrupt, int size)
-      : interrupt(on_interrupt), spin(size <= static_cast<int>(std::thread::hardware_concurrency())) {}
+  explicit TeamState(const Interrupt& on_interrupt, int size) : interrupt(on_interrupt), spin(size <= processors()) {}
 
   alignas(64) std::atomic<int> arrived{0};
   alignas(64) std::atomic<uint32_t> generation{0};
