@@ -336,6 +336,8 @@ class Trainer:
 
     def __call__(self, x: ArrayLike) -> Array:
         """The output for samples, as `predict`, without a display."""
+        if self._built is not None:
+            return self._predict(self._samples(x, True))
         with self._unbuilt_on_error():
             samples = self._samples(x, True)
         return self._predict(samples)
@@ -384,6 +386,8 @@ class Trainer:
             self._build_for(shape)
         built = self._require_built()
         samples = _checks.as_samples(x, name, built.dtype, built.input_shape, check_finite)
+        if samples.ndim == 2:
+            return samples
         return samples.reshape(len(samples), -1) if len(samples) else samples.reshape(0, math.prod(built.input_shape))
 
     def _data(self, x: ArrayLike, y: ArrayLike, check_finite: bool, prefix: str = "") -> _training.Data:

@@ -212,11 +212,26 @@ void input_gradient(T* dx, const T* dy_t, const DenseLayer<T>& d, Range part, co
   }
 }
 
+// The gradient of a kernel's rows for a batch of one.
+template <typename T>
+void outer_product(T* gradient, const T* x, const T* dy, int64_t length, int64_t units, bool accumulate) {
+  for (int64_t i = 0; i < length; ++i)
+    for_vectors<T>(0, units, [&](int64_t j, int64_t count) {
+      T* at = gradient + i * units + j;
+      const Vec<T> value = load(dy + j, count) * x[i] + Vec<T>{};  // as multiply_block would have it
+      store(at, accumulate ? value + load(at, count) : value, count);
+    });
+}
+
 // gradient (the part's rows of the kernel) [+]= x[:, part]^T dy
 template <typename T>
 void kernel_gradient(T* gradient, const T* dy, bool packed, const DenseLayer<T>& d, Range part, bool accumulate,
                      T* own) {
   const int64_t length = part.end - part.begin;
+  if (d.rows == 1) {
+    outer_product(gradient, d.x + part.begin, dy, length, d.units, accumulate);
+    return;
+  }
   for (int64_t row = 0; row < d.rows || row == 0; row += kRows) {
     const int64_t rows = d.rows - row < kRows ? d.rows - row : kRows;
     const T* x = d.x + row * d.inputs + part.begin;

@@ -37,6 +37,7 @@ template <typename T, int NV, typename Source>
 PYNN_INLINE void gather_columns(T* out, uint8_t* nonzero, const Source* x, const int64_t* order, Range rows,
                                 int64_t columns, int64_t column, int64_t last, const InputScaling<T>& scaling) {
   IVec<T> seen[NV] = {};
+  const bool scaled = scaling.scale != nullptr;
   Vec<T> scale[NV], offset[NV];
 #pragma GCC unroll 4
   for (int v = 0; v < NV; ++v) {
@@ -54,7 +55,7 @@ PYNN_INLINE void gather_columns(T* out, uint8_t* nonzero, const Source* x, const
     for (int v = 0; v < NV; ++v) {
       const int64_t count = v < NV - 1 ? kWidth<T> : last;
       Vec<T> value = load_as<T>(from + v * kWidth<T>, count);
-      if (scaling.scale != nullptr) value = value * scale[v] + offset[v];
+      if (scaled) value = value * scale[v] + offset[v];
       seen[v] |= value != 0;
       store(out + i * columns + column + v * kWidth<T>, value, count);
     }
