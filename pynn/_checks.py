@@ -273,10 +273,14 @@ def _convert(array: Array, name: str, dtype: np.dtype[Any]) -> Array:
 def _check_finite(x: Array, name: str) -> None:
     index = _first_non_finite(x)
     if index >= 0:
-        place = tuple(map(int, np.unravel_index(index, x.shape)))
-        value = x[place]
-        at = ", ".join(map(str, place))
-        raise ValueError(f"{name} must be finite, but {name}[{at}], in row {place[0]}, is {value}.")
+        raise not_finite(name, x, x.shape, index)
+
+
+def not_finite(name: str, x: Array, shape: tuple[int, ...], index: int) -> ValueError:
+    """What to raise where element `index` of `x`, which was given in this shape, is NaN or infinite."""
+    place = tuple(map(int, np.unravel_index(index, shape)))
+    at = ", ".join(map(str, place))
+    return ValueError(f"{name} must be finite, but {name}[{at}], in row {place[0]}, is {x.flat[index]}.")
 
 
 def _first_non_finite(x: Array) -> int:

@@ -133,7 +133,8 @@ class Network:
     def evaluate(self, totals: Float64, x: Samples, y: Targets, threads: int) -> None:
         """totals (1 + metrics): the sums of the rows' losses and of each metric's row values."""
 
-    def predict(self, out: Real, x: Samples, threads: int) -> None: ...
+    def predict(self, out: Real, x: Samples, check_finite: bool, threads: int) -> int:
+        """With `check_finite`: the index of the first element of x that is not finite, or -1."""
 
 def slot_names(optimizer: str, settings: dict[str, float]) -> list[str]: ...
 def loss_names() -> list[str]: ...

@@ -320,27 +320,24 @@ class Trainer:
         """
         level = _progress.resolve_verbose(verbose)
         _batch_size(batch_size, 1)
-        with self._unbuilt_on_error():
-            samples = self._samples(x, _checks.boolean(check_finite, "check_finite"))
+        check = _checks.boolean(check_finite, "check_finite")
         if level == 0:
-            return self._predict(samples)
+            return self._outputs(x, check)
+        with self._unbuilt_on_error():
+            samples = self._samples(x, check)
         with _progress.display(level) as display:
             steps = -(-len(samples) // _PREDICT_ROWS)
             display.begin("", steps)
             parts = []
             for step in range(steps):
-                parts.append(self._predict(samples[step * _PREDICT_ROWS : (step + 1) * _PREDICT_ROWS]))
+                parts.append(self._predict(samples[step * _PREDICT_ROWS : (step + 1) * _PREDICT_ROWS], False))
                 display.update(step + 1, {})
             display.end({})
-            return np.concatenate(parts) if parts else self._predict(samples)
+            return np.concatenate(parts) if parts else self._predict(samples, False)
 
     def __call__(self, x: ArrayLike) -> Array:
         """The output for samples, as `predict`, without a display."""
-        if self._built is not None:
-            return self._predict(self._samples(x, True))
-        with self._unbuilt_on_error():
-            samples = self._samples(x, True)
-        return self._predict(samples)
+        return self._outputs(x, True)
 
     def train_on_batch(
         self, x: ArrayLike, y: ArrayLike, *, return_dict: bool = False
@@ -401,11 +398,20 @@ class Trainer:
             metric.check_targets(targets)
         return _training.Data(samples, targets)
 
-    def _predict(self, samples: Array) -> Array:
+    def _outputs(self, x: ArrayLike, check_finite: bool) -> Array:
+        if self._built is not None:
+            return self._predict(self._samples(x, False), check_finite)
+        with self._unbuilt_on_error():
+            return self._predict(self._samples(x, False), check_finite)
+
+    def _predict(self, samples: Array, check_finite: bool) -> Array:
         built = self._require_built()
-        out = np.empty((len(samples), *built.output_shape), built.dtype)
-        if len(samples):
-            built.network.predict(out, samples, _threads.get_num_threads())
+        rows = len(samples)
+        out = np.empty((rows, *built.output_shape), built.dtype)
+        if rows:
+            bad = built.network.predict(out, samples, check_finite, _threads.get_num_threads())
+            if bad >= 0:
+                raise _checks.not_finite("x", samples, (rows, *built.input_shape), bad)
         return out
 
     @contextmanager

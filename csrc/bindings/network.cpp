@@ -70,12 +70,12 @@ void evaluate(Network& network, Float64 totals, const py::array& x, const py::ar
   network.evaluate(to, s, t, threads, check_signals);
 }
 
-void predict(Network& network, py::array out, const py::array& x, int threads) {
+int64_t predict(Network& network, py::array out, const py::array& x, bool check_finite, int threads) {
   const Samples s = samples(network, x);
   require(size(out) == s.count * network.output_size() && threads > 0, "out must have the size of the output");
   void* to = network.is_double() ? static_cast<void*>(output<double>(out, "out")) : output<float>(out, "out");
   const py::gil_scoped_release release;
-  network.predict(to, s, threads, check_signals);
+  return network.predict(to, s, check_finite, threads, check_signals);
 }
 
 std::unique_ptr<Network> create(const std::string& dtype, int64_t input_size) {
@@ -127,7 +127,7 @@ void bind_network(py::module_& m) {
            py::arg("shuffle"), py::arg("seed"), py::arg("epoch"), py::arg("first_step"), py::arg("steps"),
            py::arg("threads"))
       .def("evaluate", &evaluate, py::arg("totals").noconvert(), py::arg("x"), py::arg("y"), py::arg("threads"))
-      .def("predict", &predict, py::arg("out"), py::arg("x"), py::arg("threads"));
+      .def("predict", &predict, py::arg("out"), py::arg("x"), py::arg("check_finite"), py::arg("threads"));
 }
 
 }  // namespace pynn

@@ -15,6 +15,12 @@ constexpr int64_t kSkipFrom = 64;
 // Workspaces kept for later calls.
 constexpr std::size_t kIdleSpaces = 8;
 
+void lower(std::atomic<int64_t>& lowest, int64_t value) {
+  int64_t now = lowest;
+  while (value < now && !lowest.compare_exchange_weak(now, value)) {
+  }
+}
+
 // Multiply-adds that make a second member worth its start.
 constexpr double kWorkPerMember = 1e6;
 
@@ -54,16 +60,18 @@ void NetworkOf<T>::give_back(Workspace<T> space) {
 }
 
 // Calls on_chunk(team, chunk, begin, batch, workspace) after each forward pass; writes the output to `out` if there is
-// one.
+// one. Returns what predict returns.
 template <typename T>
 template <typename OnChunk>
-void NetworkOf<T>::infer(const Samples& x, T* out, int threads, const Interrupt& interrupt, const OnChunk& on_chunk) {
+int64_t NetworkOf<T>::infer(const Samples& x, T* out, bool check_finite, int threads, const Interrupt& interrupt,
+                            const OnChunk& on_chunk) {
   const auto lock = lock_for_reading();
   const int64_t rows = chunk_rows(), chunks = (x.count + rows - 1) / rows;
   const int size = team_size(threads, work() * static_cast<double>(x.count), kWorkPerMember);
   const bool alone = size == 1 || chunks >= size;
   std::vector<Workspace<T>> spaces(static_cast<std::size_t>(alone ? size : 1));
   for (Workspace<T>& space : spaces) space = borrow_space(std::min(rows, x.count), alone ? 1 : size);
+  std::atomic<int64_t> first_bad{INT64_MAX};
   const bool skip_zeros = x.count >= kSkipFrom && first_parameters_finite();
   blas::keep_serial();
   run_team(
@@ -86,6 +94,10 @@ void NetworkOf<T>::infer(const Samples& x, T* out, int threads, const Interrupt&
           const int64_t begin = chunk * rows;
           pass.batch = std::min(rows, x.count - begin);
           const T* from = static_cast<const T*>(x.values) + (x.bytes == nullptr ? begin * sizes_[0] : 0);
+          if (check_finite && x.bytes == nullptr && whole.rank == (alone ? whole.rank : 0)) {
+            const int64_t at = k_.first_non_finite(from, {0, pass.batch * sizes_[0]});
+            if (at >= 0) lower(first_bad, begin * sizes_[0] + at);
+          }
           uint8_t* nonzero = skip_zeros ? space.nonzero.data() : nullptr;
           if (x.bytes != nullptr) {
             k_.gather_bytes(team, values[loaded], nonzero, x.bytes + begin * sizes_[0], nullptr, pass.batch, sizes_[0],
@@ -109,18 +121,20 @@ void NetworkOf<T>::infer(const Samples& x, T* out, int threads, const Interrupt&
       },
       interrupt);
   for (Workspace<T>& space : spaces) give_back(std::move(space));
+  return first_bad == INT64_MAX ? -1 : first_bad.load();
 }
 
 template <typename T>
-void NetworkOf<T>::predict(void* out, const Samples& x, int threads, const Interrupt& interrupt) {
-  if (x.count == 0) return;
+int64_t NetworkOf<T>::predict(void* out, const Samples& x, bool check_finite, int threads, const Interrupt& interrupt) {
+  if (x.count == 0) return -1;
   T* to = static_cast<T*>(out);
-  infer(x, to, threads, interrupt,
-        [&](const Team& team, int64_t, int64_t begin, int64_t batch, const std::vector<T*>& values, Workspace<T>&) {
-          // A network without ops hands its input on.
-          const T* from = values[static_cast<std::size_t>(loaded_)];
-          if (output_ == loaded_) k_.gather(team, to + begin * sizes_[0], nullptr, from, nullptr, batch, sizes_[0], {});
-        });
+  return infer(
+      x, to, check_finite, threads, interrupt,
+      [&](const Team& team, int64_t, int64_t begin, int64_t batch, const std::vector<T*>& values, Workspace<T>&) {
+        // A network without ops hands its input on.
+        const T* from = values[static_cast<std::size_t>(loaded_)];
+        if (output_ == loaded_) k_.gather(team, to + begin * sizes_[0], nullptr, from, nullptr, batch, sizes_[0], {});
+      });
 }
 
 template <typename T>
@@ -130,7 +144,7 @@ void NetworkOf<T>::evaluate(double* totals, const Samples& x, const Targets& y, 
   const int64_t columns = 1 + metrics();
   const int64_t rows = chunk_rows(), chunks = (x.count + rows - 1) / rows;
   std::vector<double> sums(static_cast<std::size_t>(chunks * columns));  // of each chunk, to be added in order
-  infer(x, nullptr, threads, interrupt,
+  infer(x, nullptr, false, threads, interrupt,
         [&](const Team& team, int64_t chunk, int64_t begin, int64_t batch, const std::vector<T*>& values,
             Workspace<T>& space) {
           const TargetRows<T> target{
@@ -157,8 +171,8 @@ void NetworkOf<T>::evaluate(double* totals, const Samples& x, const Targets& y, 
     for (int64_t c = 0; c < columns; ++c) totals[c] += sums[static_cast<std::size_t>(chunk * columns + c)];
 }
 
-template void NetworkOf<float>::predict(void*, const Samples&, int, const Interrupt&);
-template void NetworkOf<double>::predict(void*, const Samples&, int, const Interrupt&);
+template int64_t NetworkOf<float>::predict(void*, const Samples&, bool, int, const Interrupt&);
+template int64_t NetworkOf<double>::predict(void*, const Samples&, bool, int, const Interrupt&);
 template void NetworkOf<float>::evaluate(double*, const Samples&, const Targets&, int, const Interrupt&);
 template void NetworkOf<double>::evaluate(double*, const Samples&, const Targets&, int, const Interrupt&);
 

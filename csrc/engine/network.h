@@ -79,7 +79,9 @@ class Network {
                      const Interrupt& interrupt) = 0;
   virtual void evaluate(double* totals, const Samples& x, const Targets& y, int threads,
                         const Interrupt& interrupt) = 0;
-  virtual void predict(void* out, const Samples& x, int threads, const Interrupt& interrupt) = 0;
+  // With check_finite, returns the index of the first element of x that is NaN or infinite, if there is one, and `out`
+  // is of no use then; else -1. The check comes while the samples pass through the cache.
+  virtual int64_t predict(void* out, const Samples& x, bool check_finite, int threads, const Interrupt& interrupt) = 0;
 };
 
 std::unique_ptr<Network> make_network(bool is_double, int64_t input_size);

@@ -84,7 +84,7 @@ class NetworkOf : public Network {
   bool train(double* totals, const Samples& x, const Targets& y, const TrainRange& range, int threads,
              const Interrupt& interrupt) override;
   void evaluate(double* totals, const Samples& x, const Targets& y, int threads, const Interrupt& interrupt) override;
-  void predict(void* out, const Samples& x, int threads, const Interrupt& interrupt) override;
+  int64_t predict(void* out, const Samples& x, bool check_finite, int threads, const Interrupt& interrupt) override;
 
  private:
   struct Run;
@@ -120,7 +120,8 @@ class NetworkOf : public Network {
 
   // inference.cpp
   template <typename OnChunk>
-  void infer(const Samples& x, T* out, int threads, const Interrupt& interrupt, const OnChunk& on_chunk);
+  int64_t infer(const Samples& x, T* out, bool check_finite, int threads, const Interrupt& interrupt,
+                const OnChunk& on_chunk);
   int64_t chunk_rows() const;
   Workspace<T> borrow_space(int64_t capacity, int members);
   void give_back(Workspace<T> space);
