@@ -1,4 +1,4 @@
-"""What the benchmarks share: the networks, taking turns, and what they ran on."""
+"""What the benchmarks share: taking turns, and what they ran on."""
 
 from __future__ import annotations
 
@@ -10,11 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy_baseline import NumpyNetwork
 
 import pynn
-
-MNIST = Path(__file__).resolve().parent.parent / "data" / "mnist"
 
 
 def print_machine() -> None:
@@ -80,26 +77,3 @@ def calls_in_turns(functions: Sequence[Callable[[], object]], rounds: int, block
         counts.append(max(1, int(block / (time.perf_counter() - begin))))
     totals = in_turns([repeat(*pair) for pair in zip(functions, counts, strict=True)], rounds)
     return [total / calls for total, calls in zip(totals, counts, strict=True)]
-
-
-def make_pair(
-    sizes: list[int],
-    optimizer: str = "sgd",
-    learning_rate: float = 0.01,
-    hidden: str = "relu",
-    output: str = "softmax",
-    images: bool = False,
-) -> tuple[pynn.Sequential, NumpyNetwork]:
-    """The same network for pynn and for NumPy, with equal weights; with `images`, pynn's takes them as bytes."""
-    pynn.set_random_seed(1)
-    first = [pynn.Input((28, 28)), pynn.layers.Rescaling(1 / 255), pynn.layers.Flatten()]
-    model = pynn.Sequential(first if images else [pynn.Input((sizes[0],))])
-    for units in sizes[1:-1]:
-        model.add(pynn.layers.Dense(units, activation=hidden))
-    model.add(pynn.layers.Dense(sizes[-1], activation=output))
-    chosen = {"sgd": pynn.optimizers.SGD, "adam": pynn.optimizers.Adam}[optimizer]
-    loss = "sparse_categorical_crossentropy" if output == "softmax" else "mean_squared_error"
-    model.compile(chosen(learning_rate), loss, metrics=["accuracy"])
-    baseline = NumpyNetwork(sizes, optimizer, learning_rate, hidden, output)
-    baseline.set_weights(model.get_weights())
-    return model, baseline

@@ -1,131 +1,238 @@
-"""A dense network in plain NumPy, to compare with: float32, vectorised over the batch, and written with care.
+"""The networks in plain NumPy, to compare with: float32, vectorised over the batch, and written with care.
 
-All weights lie in one buffer, so that an optimizer's step is a few calls on long arrays; these work in place, without
-temporary arrays.
+All weights lie in one buffer, so that an optimizer's step is a few calls on long arrays. What can work in place does.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
+import math
+from typing import Any
 
 import numpy as np
+from networks import Dense, Flatten, Layer, Network, Shape
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 
+# Elements that an optimizer updates at a time: its arrays stay in the cache from one operation to the next.
+BLOCK = 32_768
 
-class NumpyNetwork:
-    """Dense layers, with an activation between them and softmax or sigmoid at the end.
 
-    The loss is the cross-entropy of class labels for softmax, and the mean squared error for sigmoid.
+# ---- layers ----------------------------------------------------------------------------------------------------------
+class Stage:
+    """A part of the forward pass and its derivative. Only an Affine has weights."""
 
-    Args:
-        sizes: Number of inputs, and of units of each layer.
-        optimizer: ``"sgd"`` or ``"adam"``, with Keras's constants.
-        learning_rate: Of the optimizer.
-        hidden: Activation of all layers but the last: ``"relu"`` or ``"sigmoid"``.
-        output: ``"softmax"`` or ``"sigmoid"``.
+    shapes: tuple[Shape, ...] = ()
+
+    def use(self, weights: list[Array], gradients: list[Array]) -> None:
+        """Take the weights, of these shapes, and where their gradients go."""
+
+    def forward(self, x: Array) -> Array:
+        """The output; what `backward` needs is kept."""
+        raise NotImplementedError
+
+    def backward(self, dy: Array, need_dx: bool) -> Array:
+        """The gradient of the input, from that of the output; gradients of weights are overwritten."""
+        raise NotImplementedError
+
+
+class Reshape(Stage):
+    """Rows of numbers, from rows of any shape."""
+
+    def forward(self, x: Array) -> Array:
+        self.shape = x.shape
+        return x.reshape(len(x), -1)
+
+    def backward(self, dy: Array, need_dx: bool) -> Array:
+        return dy.reshape(self.shape)
+
+
+class Affine(Stage):
+    """``y = x @ kernel + bias``."""
+
+    def __init__(self, inputs: int, units: int) -> None:
+        self.shapes = ((inputs, units), (units,))
+
+    def use(self, weights: list[Array], gradients: list[Array]) -> None:
+        self.kernel, self.bias = weights
+        self.dkernel, self.dbias = gradients
+
+    def forward(self, x: Array) -> Array:
+        self.x = x
+        y = x @ self.kernel
+        y += self.bias
+        return y
+
+    def backward(self, dy: Array, need_dx: bool) -> Array:
+        np.matmul(self.x.T, dy, out=self.dkernel)
+        dy.sum(axis=0, out=self.dbias)
+        return dy @ self.kernel.T if need_dx else dy
+
+
+class Relu(Stage):
+    """``max(x, 0)``, in place."""
+
+    def forward(self, x: Array) -> Array:
+        self.y = np.maximum(x, 0, out=x)
+        return self.y
+
+    def backward(self, dy: Array, need_dx: bool) -> Array:
+        dy *= self.y > 0
+        return dy
+
+
+class Sigmoid(Stage):
+    """``1 / (1 + exp(-x))``, in place."""
+
+    def forward(self, x: Array) -> Array:
+        np.negative(x, out=x)
+        np.exp(x, out=x)
+        x += 1
+        self.y = np.reciprocal(x, out=x)
+        return self.y
+
+    def backward(self, dy: Array, need_dx: bool) -> Array:
+        dy *= self.y * (1 - self.y)
+        return dy
+
+
+class Softmax(Stage):
+    """``exp(x) / sum(exp(x))`` of each row, in place; an output only, whose derivative is part of the loss."""
+
+    def forward(self, x: Array) -> Array:
+        x -= x.max(axis=1, keepdims=True)
+        np.exp(x, out=x)
+        x /= x.sum(axis=1, keepdims=True)
+        return x
+
+
+ACTIVATIONS: dict[str, type[Stage]] = {"relu": Relu, "sigmoid": Sigmoid, "softmax": Softmax}
+
+
+def stages(layer: Layer, shape: Shape) -> list[Stage]:
+    """What a layer does to rows of this shape."""
+    if isinstance(layer, Flatten):
+        return [Reshape()]
+    if isinstance(layer, Dense):
+        return [Affine(shape[-1], layer.units), ACTIVATIONS[layer.activation]()]
+    raise TypeError(f"There is no NumPy version of {layer!r}.")
+
+
+# ---- optimizers ------------------------------------------------------------------------------------------------------
+class SGD:
+    """``w -= rate * g``; the gradients are used up."""
+
+    def __init__(self, values: Array, gradients: Array, learning_rate: float) -> None:
+        self.values, self.gradients, self.learning_rate = values, gradients, np.float32(learning_rate)
+
+    def step(self) -> None:
+        """Update the weights."""
+        self.gradients *= self.learning_rate
+        self.values -= self.gradients
+
+
+class Adam:
+    """Adam with Keras's constants.
+
+    ``m += (g - m) * (1 - beta_1)``, ``v += (g^2 - v) * (1 - beta_2)``, ``w -= rate * m / (sqrt(v) + epsilon)``.
     """
 
-    def __init__(
-        self, sizes: list[int], optimizer: str, learning_rate: float, hidden: str = "relu", output: str = "softmax"
-    ) -> None:
-        self.hidden, self.output = hidden, output
-        self.optimizer, self.learning_rate = optimizer, np.float32(learning_rate)
-        shapes = [shape for i, o in pairwise(sizes) for shape in ((i, o), (o,))]
-        count = sum(int(np.prod(shape)) for shape in shapes)
-        self.values, self.gradients = np.zeros(count, np.float32), np.zeros(count, np.float32)
-        self.weights, self.slopes = split(self.values, shapes), split(self.gradients, shapes)
-        self.m, self.v, self.scratch = (np.zeros(count, np.float32) for _ in range(3))
-        self.step_number = 0
+    beta_1, beta_2, epsilon = 0.9, 0.999, np.float32(1e-7)
+
+    def __init__(self, values: Array, gradients: Array, learning_rate: float) -> None:
+        self.learning_rate, self.steps = learning_rate, 0
+        scratch = np.empty(min(BLOCK, len(values)), np.float32)
+        whole = (values, gradients, np.zeros_like(values), np.zeros_like(values))
+        starts = range(0, len(values), BLOCK)
+        self.blocks = [(*(a[i : i + BLOCK] for a in whole), scratch[: len(values) - i]) for i in starts]
+
+    def step(self) -> None:
+        """Update the weights."""
+        self.steps += 1
+        correction = math.sqrt(1 - self.beta_2**self.steps) / (1 - self.beta_1**self.steps)
+        rate = np.float32(self.learning_rate * correction)
+        share_1, share_2 = np.float32(1 - self.beta_1), np.float32(1 - self.beta_2)
+        for w, g, m, v, scratch in self.blocks:
+            np.subtract(g, m, out=scratch)
+            scratch *= share_1
+            m += scratch
+            np.square(g, out=scratch)
+            scratch -= v
+            scratch *= share_2
+            v += scratch
+            np.sqrt(v, out=scratch)
+            scratch += self.epsilon
+            np.divide(m, scratch, out=scratch)
+            scratch *= rate
+            w -= scratch
+
+
+# ---- the network -----------------------------------------------------------------------------------------------------
+class NumpyNetwork:
+    """A network of `networks.py`, its weights drawn as Keras draws them."""
+
+    def __init__(self, network: Network, seed: int = 1) -> None:
+        self.network, self.random = network, np.random.default_rng(seed)
+        *self.stages, self.output = [stage for pair in network.shaped_layers() for stage in stages(*pair)]
+        shapes = [shape for stage in self.stages for shape in stage.shapes]
+        self.values, self.gradients = np.zeros((2, sum(map(math.prod, shapes))), np.float32)
+        self.weights, slopes = split(self.values, shapes), split(self.gradients, shapes)
+        self.set_weights([self._initial(shape) for shape in shapes])
+        used = 0
+        for stage in self.stages:
+            end = used + len(stage.shapes)
+            stage.use(self.weights[used:end], slopes[used:end])
+            used = end
+        self.first = next(number for number, stage in enumerate(self.stages) if stage.shapes)
+        self.optimizer = {"sgd": SGD, "adam": Adam}[network.optimizer](
+            self.values, self.gradients, network.learning_rate
+        )
+
+    def _initial(self, shape: Shape) -> Array:
+        """Glorot's uniform numbers for a kernel, zeros for a bias."""
+        limit = math.sqrt(6 / sum(shape)) if len(shape) > 1 else 0.0
+        return self.random.uniform(-limit, limit, shape).astype(np.float32)
 
     def set_weights(self, weights: list[Array]) -> None:
         """Kernel and bias of each layer."""
         for own, values in zip(self.weights, weights, strict=True):
             own[...] = values
 
-    def forward(self, x: Array) -> list[Array]:
-        """The output of each layer, and `x` before them."""
-        outputs = [x]
-        layers = list(zip(self.weights[::2], self.weights[1::2], strict=True))
-        for number, (kernel, bias) in enumerate(layers, 1):
-            z = outputs[-1] @ kernel
-            z += bias
-            activate(z, self.hidden if number < len(layers) else self.output)
-            outputs.append(z)
-        return outputs
-
     def predict(self, x: Array) -> Array:
         """The output of the last layer."""
-        return self.forward(x)[-1]
+        for stage in self.stages:
+            x = stage.forward(x)
+        return self.output.forward(x)
 
-    def train_step(self, x: Array, y: NDArray[np.generic]) -> None:
+    def gradient(self, x: Array, y: NDArray[Any]) -> None:
+        """Put the gradients of the mean loss of a batch into the buffer."""
+        dy = self.predict(x)
+        if isinstance(self.output, Softmax):  # cross-entropy of class labels
+            dy[np.arange(len(x)), y] -= 1
+            dy *= np.float32(1 / len(x))
+        else:  # mean squared error
+            dy = self.output.backward(np.float32(2 / dy.size) * (dy - y), True)
+        for number in range(len(self.stages) - 1, self.first - 1, -1):
+            dy = self.stages[number].backward(dy, number > self.first)
+
+    def train_step(self, x: Array, y: NDArray[Any]) -> None:
         """One step on a batch; `y` has class labels for softmax, else values like the output."""
-        outputs = self.forward(x)
-        dz = outputs[-1]
-        if self.output == "softmax":
-            dz[np.arange(len(x)), y] -= 1
-            dz *= np.float32(1 / len(x))
-        else:
-            dz = np.float32(2 / dz.size) * (dz - y) * dz * (1 - dz)
-        for layer in range(len(outputs) - 2, -1, -1):
-            below = outputs[layer]
-            np.matmul(below.T, dz, out=self.slopes[2 * layer])
-            dz.sum(axis=0, out=self.slopes[2 * layer + 1])
-            if layer > 0:
-                dz = dz @ self.weights[2 * layer].T
-                dz *= below > 0 if self.hidden == "relu" else below * (1 - below)
-        self.update()
+        self.gradient(x, y)
+        self.optimizer.step()
 
-    def update(self) -> None:
-        """One step of the optimizer; the gradients are used up."""
-        g, scratch = self.gradients, self.scratch
-        if self.optimizer == "sgd":
-            g *= self.learning_rate
-            self.values -= g
+    def train_epoch(self, x: Array, y: NDArray[Any]) -> None:
+        """Visit all rows once, in a random order; a full batch stays as it is."""
+        batch = self.network.batch
+        if batch >= len(x):
+            self.train_step(x, y)
             return
-        self.step_number += 1
-        beta_1, beta_2, epsilon = np.float32(0.9), np.float32(0.999), np.float32(1e-7)
-        correction = np.sqrt(1 - 0.999**self.step_number) / (1 - 0.9**self.step_number)
-        # m += (g - m) * (1 - beta_1), v += (g^2 - v) * (1 - beta_2), w -= rate * m / (sqrt(v) + epsilon)
-        np.subtract(g, self.m, out=scratch)
-        scratch *= 1 - beta_1
-        self.m += scratch
-        np.square(g, out=scratch)
-        scratch -= self.v
-        scratch *= 1 - beta_2
-        self.v += scratch
-        np.sqrt(self.v, out=scratch)
-        scratch += epsilon
-        np.divide(self.m, scratch, out=scratch)
-        scratch *= np.float32(self.learning_rate * correction)
-        self.values -= scratch
-
-    def train_epoch(self, x: Array, y: NDArray[np.generic], batch_size: int, random: np.random.Generator) -> None:
-        """Visit all rows once, in a random order."""
-        order = random.permutation(len(x))
-        for begin in range(0, len(x), batch_size):
-            rows = order[begin : begin + batch_size]
+        order = self.random.permutation(len(x))
+        for begin in range(0, len(x), batch):
+            rows = order[begin : begin + batch]
             self.train_step(x[rows], y[rows])
 
 
-def split(buffer: Array, shapes: list[tuple[int, ...]]) -> list[Array]:
+def split(buffer: Array, shapes: list[Shape]) -> list[Array]:
     """Views of consecutive parts of a buffer, in these shapes."""
-    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
+    ends = np.cumsum([math.prod(shape) for shape in shapes])
     return [part.reshape(shape) for part, shape in zip(np.split(buffer, ends[:-1]), shapes, strict=True)]
-
-
-def activate(z: Array, name: str) -> None:
-    """Replace each row of z by its activation."""
-    if name == "relu":
-        np.maximum(z, 0, out=z)
-        return
-    if name == "softmax":
-        z -= z.max(axis=1, keepdims=True)
-        np.exp(z, out=z)
-        z /= z.sum(axis=1, keepdims=True)
-        return
-    np.negative(z, out=z)
-    np.exp(z, out=z)
-    z += 1
-    np.reciprocal(z, out=z)

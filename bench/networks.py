@@ -1,0 +1,138 @@
+"""The networks that all sides train: their layers, how they are trained, and how much arithmetic that is.
+
+A new kind of layer gets a class here, and an entry in the table of layers of each side that can train it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Flatten:
+    """Makes all axes but that of the batch one."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape of a row after the layer, from that before it."""
+        return (math.prod(shape),)
+
+    def multiply_adds(self, shape: Shape) -> int:
+        """Multiply-adds of a row of this shape in the forward pass."""
+        return 0
+
+
+@dataclass(frozen=True)
+class Dense:
+    """``activation(x @ kernel + bias)``, with ``"relu"`` or ``"sigmoid"``, or ``"softmax"`` at the output."""
+
+    units: int
+    activation: str
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape of a row after the layer, from that before it."""
+        return (*shape[:-1], self.units)
+
+    def multiply_adds(self, shape: Shape) -> int:
+        """Multiply-adds of a row of this shape in the forward pass."""
+        return math.prod(shape) * self.units
+
+
+Layer = Flatten | Dense
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network, and how it is trained.
+
+    The loss follows from the output: the cross-entropy of class labels for softmax, the mean squared error for sigmoid.
+
+    Args:
+        layers: From the input to the output, whose activation is ``"softmax"`` or ``"sigmoid"``.
+        optimizer: ``"sgd"`` or ``"adam"``, with Keras's constants.
+        learning_rate: Of the optimizer.
+        batch_size: Rows of a step, or ``"full"``.
+        rows: How many rows of the training data an epoch visits.
+        input_shape: Of a row. That of MNIST's images by default.
+        data: ``"mnist"`` or ``"xor"``.
+        epochs: How many are timed as one.
+        sides: The only sides that train it, where the others would take too long.
+    """
+
+    layers: tuple[Layer, ...]
+    optimizer: Literal["sgd", "adam"]
+    learning_rate: float
+    batch_size: int | Literal["full"]
+    rows: int
+    input_shape: Shape = (28, 28)
+    data: Literal["mnist", "xor"] = "mnist"
+    epochs: int = 1
+    sides: tuple[str, ...] = ()
+
+    @property
+    def output(self) -> str:
+        """The last activation."""
+        return self.layers[-1].activation
+
+    @property
+    def batch(self) -> int:
+        """Rows of a step."""
+        return self.rows if self.batch_size == "full" else self.batch_size
+
+    @property
+    def steps(self) -> int:
+        """Steps in what is timed as one."""
+        return -(-self.rows // self.batch) * self.epochs
+
+    def shaped_layers(self) -> Iterator[tuple[Layer, Shape]]:
+        """Each layer with the shape of its input."""
+        shape = self.input_shape
+        for layer in self.layers:
+            yield layer, shape
+            shape = layer.output_shape(shape)
+
+    def forward_flop(self) -> int:
+        """Floating-point operations of a row in the forward pass: two for a multiply-add of a layer with weights."""
+        return 2 * sum(layer.multiply_adds(shape) for layer, shape in self.shaped_layers())
+
+    def training_flop(self) -> int:
+        """The same for training: forward, gradients of the weights, and of all inputs but the first layer's."""
+        counts = [layer.multiply_adds(shape) for layer, shape in self.shaped_layers()]
+        first = next(count for count in counts if count)
+        return 2 * (3 * sum(counts) - first)
+
+    def describe(self) -> str:
+        """A line for people."""
+        sizes = [math.prod(self.input_shape), *(layer.units for layer in self.layers if isinstance(layer, Dense))]
+        batch = "full batch" if self.batch_size == "full" else f"batch {self.batch_size}"
+        kind = {"sgd": "SGD", "adam": "Adam"}[self.optimizer]
+        rows = f"{self.rows:,} rows" + (f", {self.epochs:,} epochs timed as one" if self.epochs > 1 else "")
+        return f"{'-'.join(map(str, sizes))}, {kind} {self.learning_rate:g}, {batch}, {rows}, {self.steps:,} steps"
+
+
+def classifier(*hidden: int) -> tuple[Layer, ...]:
+    """Dense layers with ReLU, and ten classes."""
+    return (Flatten(), *(Dense(units, "relu") for units in hidden), Dense(10, "softmax"))
+
+
+NETWORKS = {
+    "mlp128": Network(classifier(128), "adam", 0.001, 32, 60_000),
+    "mlp16": Network(classifier(16, 16), "sgd", 0.1, 32, 60_000),
+    "mlp2048": Network(classifier(2048, 2048), "adam", 0.001, 256, 10_240),
+    "online": Network(classifier(128), "sgd", 0.01, 1, 6_000),
+    "xor": Network(
+        (Dense(4, "sigmoid"), Dense(1, "sigmoid")),
+        "sgd",
+        1.0,
+        "full",
+        4,
+        input_shape=(2,),
+        data="xor",
+        epochs=100_000,
+        sides=("pynn", "numpy"),
+    ),
+}

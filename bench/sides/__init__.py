@@ -1,0 +1,60 @@
+"""The sides of the comparison: each trains and runs the networks with one library, in a file of its own."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+
+from .base import Side
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of a side before its library is imported.
+
+    Args:
+        file: The module with its class `Library`.
+        program: What a user's program imports; it is timed.
+        packages: What must be installed to import that, by the names of the package index; the first is the side's own.
+        install: The command that installs them.
+        trains: Whether it can train, or only predict.
+        by_affinity: Whether its number of threads follows from the processors that it may run on, and nothing else.
+    """
+
+    file: str
+    program: str
+    packages: tuple[str, ...]
+    install: str
+    trains: bool = True
+    by_affinity: bool = False
+
+
+SIDES = {
+    "pynn": Entry("pynn_side", "import pynn", ("pynn",), "pip install ."),
+    "numpy": Entry("numpy_side", "import numpy", ("numpy",), "pip install numpy"),
+    "torch": Entry(
+        "torch_side", "import torch", ("torch",), "pip install torch --index-url https://download.pytorch.org/whl/cpu"
+    ),
+    "jax": Entry("jax_side", "import jax", ("jax",), "pip install jax", by_affinity=True),
+    "keras": Entry("keras_side", "import keras", ("keras",), "pip install keras jax", by_affinity=True),
+    "sklearn": Entry(
+        "sklearn_side",
+        "from sklearn.neural_network import MLPClassifier",
+        ("scikit-learn",),
+        "pip install scikit-learn",
+    ),
+    "onnxruntime": Entry(
+        "onnxruntime_side",
+        "import onnxruntime",
+        ("onnxruntime", "onnx"),
+        "pip install onnxruntime onnx",
+        trains=False,
+    ),
+}
+PEERS = [name for name in SIDES if name != "pynn"]
+
+
+def library(side: str) -> type[Side]:
+    """The class of a side; imports its library."""
+    module = importlib.import_module(f"sides.{SIDES[side].file}")
+    return module.Library

@@ -1,0 +1,97 @@
+"""JAX: an epoch is one compiled scan over the batches, whose weights are updated in place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from networks import Dense, Flatten, Layer, Network, Shape
+from training_data import Array, Data
+
+from .base import Side
+
+Apply = Callable[[Any, jax.Array], jax.Array]
+
+
+def make_layer(layer: Layer, shape: Shape, key: jax.Array) -> tuple[Any, Apply]:
+    """The first weights of a layer and its function. A softmax is left to the loss, which takes what is before it."""
+    if isinstance(layer, Flatten):
+        return (), lambda weights, x: x.reshape(len(x), -1)
+    if isinstance(layer, Dense):
+        kernel = jax.nn.initializers.glorot_uniform()(key, (shape[-1], layer.units), jnp.float32)
+        after = jax.nn.relu if layer.activation == "relu" else lambda x: x
+        return (kernel, jnp.zeros(layer.units)), lambda weights, x: after(x @ weights[0] + weights[1])
+    raise TypeError(f"The JAX side has no {layer!r}.")
+
+
+def sgd(rate: float) -> Callable[..., Any]:
+    """``w -= rate * g``."""
+    return lambda weights, slopes, state: (jax.tree.map(lambda w, g: w - rate * g, weights, slopes), state)
+
+
+def adam(rate: float) -> Callable[..., Any]:
+    """Adam with Keras's constants; the state is (m, v, number of steps)."""
+
+    def update(weights: Any, slopes: Any, state: Any) -> Any:
+        m, v, steps = state
+        steps = steps + 1
+        m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, slopes)
+        v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, slopes)
+        step = rate * jnp.sqrt(1 - 0.999**steps) / (1 - 0.9**steps)
+        weights = jax.tree.map(lambda w, m, v: w - step * m / (jnp.sqrt(v) + 1e-7), weights, m, v)
+        return weights, (m, v, steps)
+
+    return update
+
+
+class Library(Side):
+    """Softmax networks. The number of threads comes from the processors that the worker may run on."""
+
+    def __init__(self, network: Network, data: Data, threads: int) -> None:
+        self.batch, self.random = network.batch, np.random.default_rng(1)
+        self.x, self.y = jnp.asarray(data.x), jnp.asarray(data.y.astype(np.int32))
+        keys = jax.random.split(jax.random.key(1), len(network.layers))
+        layers = [make_layer(*pair, key) for pair, key in zip(network.shaped_layers(), keys, strict=True)]
+        weights, functions = map(list, zip(*layers, strict=True))
+        update = {"sgd": sgd, "adam": adam}[network.optimizer](network.learning_rate)
+        # Weights, m and v are buffers of their own: they are given away to be written over.
+        self.state = (weights, (*(jax.tree.map(jnp.zeros_like, weights) for _ in range(2)), jnp.float32(0)))
+
+        def forward(weights: Any, x: jax.Array) -> jax.Array:
+            for own, function in zip(weights, functions, strict=True):
+                x = function(own, x)
+            return x
+
+        def loss(weights: Any, x: jax.Array, y: jax.Array) -> jax.Array:
+            return -jnp.take_along_axis(jax.nn.log_softmax(forward(weights, x)), y[:, None], 1).mean()
+
+        def train(state: Any, x: jax.Array, y: jax.Array, batches: jax.Array) -> Any:
+            def step(state: Any, rows: jax.Array) -> Any:
+                weights, memory = state
+                return update(weights, jax.grad(loss)(weights, x[rows], y[rows]), memory), None
+
+            return jax.lax.scan(step, state, batches)[0]
+
+        self.train = jax.jit(train, donate_argnums=0)
+        self.forward = jax.jit(lambda weights, x: jax.nn.softmax(forward(weights, x)))
+
+    def epoch(self) -> None:
+        order = self.random.permutation(len(self.x))
+        whole = len(order) // self.batch * self.batch
+        for rows, batch in ((order[:whole], self.batch), (order[whole:], len(order) - whole)):
+            if len(rows):
+                self.state = self.train(self.state, self.x, self.y, rows.reshape(-1, batch))
+        jax.block_until_ready(self.state)
+
+    def take(self, x: Array) -> jax.Array:
+        return jnp.asarray(x)
+
+    def predict(self, rows: jax.Array) -> jax.Array:
+        return self.forward(self.state[0], rows).block_until_ready()
+
+    def ways(self, row: jax.Array) -> dict[str, Callable[[], object]]:
+        return {"jit(model)(x)": partial(self.predict, row)}

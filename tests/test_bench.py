@@ -1,0 +1,281 @@
+"""The benchmarks compare what they say: the sides do the same work, and the programs run."""
+
+import importlib.util
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+BENCH = pathlib.Path(__file__).resolve().parent.parent / "bench"
+if not BENCH.is_dir():
+    pytest.skip("the repository's benchmarks are not here", allow_module_level=True)
+sys.path.append(str(BENCH))
+
+import compare  # noqa: E402
+import footprint  # noqa: E402
+import measure  # noqa: E402
+import plot  # noqa: E402
+import report  # noqa: E402
+import training_data  # noqa: E402
+from measure import Series  # noqa: E402
+from networks import NETWORKS  # noqa: E402
+from numpy_baseline import NumpyNetwork  # noqa: E402
+from processes import Worker, WorkerError, environment  # noqa: E402
+from sides import SIDES  # noqa: E402
+
+ROWS = {"train": 640, "test": 100}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Files like MNIST's, of few images, each class with a pattern of its own."""
+    path = tmp_path_factory.mktemp("images")
+    random = np.random.default_rng(1)
+    patterns = random.integers(0, 200, (10, 28, 28)) * (random.random((10, 28, 28)) < 0.2)  # dark, as in MNIST
+    for part, rows in ROWS.items():
+        y = random.integers(0, 10, rows)
+        x = patterns[y] + random.integers(0, 56, (rows, 28, 28))
+        x.astype(np.uint8).tofile(path / f"{part}-x")
+        y.astype(np.uint8).tofile(path / f"{part}-y")
+    return path
+
+
+def installed(side):
+    _, module, *_ = SIDES[side].program.split()
+    return importlib.util.find_spec(module.split(".")[0]) is not None
+
+
+# ---- the same work ---------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", ["mlp128", "mlp16", "online", "xor"])
+def test_numpy_network_trains_as_pynn(name, folder):
+    from sides.pynn_side import make_model
+
+    network = NETWORKS[name]
+    model, baseline = make_model(network), NumpyNetwork(network)
+    model.set_weights(baseline.weights)
+    start = [w.copy() for w in baseline.weights]
+    ours = training_data.load(network, folder, as_bytes=True)
+    theirs = training_data.load(network, folder, as_bytes=False)
+    for step in range(5):
+        rows = slice(step * network.batch, (step + 1) * network.batch) if name != "xor" else slice(None)
+        model.train_on_batch(ours.x[rows], ours.y[rows])
+        baseline.train_step(theirs.x[rows], theirs.y[rows])
+    moved = max(np.abs(w - s).max() for w, s in zip(baseline.weights, start, strict=True))
+    assert moved > 1e-3
+    for w, expected in zip(baseline.weights, model.get_weights(), strict=True):
+        np.testing.assert_allclose(w, expected, atol=moved / 1000)
+    np.testing.assert_allclose(baseline.predict(theirs.x_test), model.predict(ours.x_test, verbose=0), atol=1e-4)
+
+
+def test_numpy_gradients_are_those_of_the_loss(folder):
+    """Central differences, on weights of every layer."""
+    network = NETWORKS["mlp16"]
+    data = training_data.load(network, folder, as_bytes=False)
+    x, y = data.x[:32], data.y[:32]
+    baseline = NumpyNetwork(network)
+    baseline.gradient(x, y)
+    slopes = baseline.gradients.copy()
+
+    def loss():
+        return -np.log(baseline.predict(x)[np.arange(32), y].astype(np.float64)).mean()
+
+    for place in np.argsort(-np.abs(slopes))[:40:3]:
+        value = baseline.values[place]
+        losses = []
+        for shift in (0.01, -0.01):
+            baseline.values[place] = value + np.float32(shift)
+            losses.append(loss())
+        baseline.values[place] = value
+        assert (losses[0] - losses[1]) / 0.02 == pytest.approx(slopes[place], rel=0.05)
+
+
+def test_images_are_read_in_blocks_and_scaled(folder, monkeypatch):
+    monkeypatch.setattr(training_data, "BLOCK", 33)
+    raw = training_data.load(NETWORKS["mlp16"], folder, as_bytes=True)
+    scaled = training_data.load(NETWORKS["mlp16"], folder, as_bytes=False)
+    assert raw.x.shape == (ROWS["train"], 28, 28)
+    assert raw.x.dtype == np.uint8
+    assert scaled.x.dtype == scaled.x_test.dtype == np.float32
+    np.testing.assert_array_equal(scaled.x, raw.x / np.float32(255))
+    np.testing.assert_array_equal(scaled.x_test, raw.x_test / np.float32(255))
+
+
+def test_flop_of_a_network():
+    first, second = 784 * 128, 128 * 10
+    assert NETWORKS["mlp128"].forward_flop() == 2 * (first + second)
+    assert NETWORKS["mlp128"].training_flop() == 2 * (2 * first + 3 * second)
+    assert NETWORKS["mlp128"].steps == 1875
+    assert NETWORKS["xor"].steps == 100_000
+
+
+# ---- the worker processes --------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("side", SIDES)
+def test_side_in_a_worker(side, folder):
+    if not installed(side):
+        pytest.skip(f"{side} is not installed")
+    with Worker(side, 1) as worker:
+        assert set(worker.ask("versions")) == set(SIDES[side].packages)
+        assert worker.ask("prepare", network="mlp16", folder=str(folder)) == {}
+        if SIDES[side].trains:
+            assert all(worker.ask("epoch")["seconds"] > 0 for _ in range(10))
+            assert worker.ask("accuracy")["accuracy"] > 0.9
+        assert all(seconds > 0 for seconds in worker.ask("one_row", seconds=0.001)["ways"].values())
+        assert worker.ask("predict")["seconds"] > 0
+        memory = worker.ask("memory")
+        assert 10e6 < memory["before"] <= memory["peak"]
+
+
+def test_memory_is_the_worker_s_own(folder):
+    ballast = np.ones(100_000_000, np.float32)
+    with Worker("numpy", 1) as worker:
+        worker.ask("prepare", network="mlp16", folder=str(folder))
+        assert worker.ask("memory")["peak"] < ballast.nbytes
+
+
+def test_worker_that_fails_says_why(folder):
+    with Worker("numpy", 1) as worker:
+        with pytest.raises(WorkerError, match="KeyError: 'nothing'"):
+            worker.ask("prepare", network="nothing", folder=str(folder))
+        worker.ask("prepare", network="mlp16", folder=str(folder))  # it goes on
+    with Worker("nothing", 1) as worker, pytest.raises(WorkerError, match=r"ended \(1\): KeyError: 'nothing'"):
+        worker.ask("versions")
+
+
+def test_environment_of_workers(monkeypatch):
+    for name in ("OPENBLAS_CORETYPE", "PYTHONDONTWRITEBYTECODE", "PYNN_NUM_THREADS"):
+        monkeypatch.setenv(name, "7")
+    assert not {"OPENBLAS_CORETYPE", "PYTHONDONTWRITEBYTECODE", "PYNN_NUM_THREADS"} & set(environment())
+    chosen = environment(2)
+    assert chosen["PYNN_NUM_THREADS"] == chosen["OMP_NUM_THREADS"] == chosen["OPENBLAS_NUM_THREADS"] == "2"
+
+
+class FailingWorker:
+    """A worker without a process, whose second epoch fails."""
+
+    def __init__(self, side):
+        self.side, self.threads, self.failed, self.epochs = side, 1, False, 0
+
+    def ask(self, do):
+        self.epochs += 1
+        if self.epochs > 1:
+            raise WorkerError("no more")
+        return {"seconds": 1.0}
+
+
+def test_peer_that_fails_is_left_out(capsys):
+    crew = measure.Crew([FailingWorker("torch")])
+    assert measure.turns(crew, "train", "mlp16", 2, "epoch") == []
+    assert "torch with 1 threads is left out: epoch: no more" in capsys.readouterr().err
+    with pytest.raises(WorkerError):
+        measure.turns(measure.Crew([FailingWorker("pynn")]), "train", "mlp16", 2, "epoch")
+
+
+# ---- the report ------------------------------------------------------------------------------------------------------
+def some_series():
+    seconds = {("pynn", 1): 2.0, ("pynn", 2): 1.0, ("numpy", 1): 3.0, ("numpy", 2): 4.0}
+    return [Series("train", "mlp128", *pair, "", [0.9 * s, s, 1.1 * s], s, 0.97) for pair, s in seconds.items()]
+
+
+def test_better_threads_of_peers_and_all_of_pynn_are_shown():
+    series = some_series()
+    for one in series:
+        one.limits = {"flop": 30e9 * one.threads, "bytes": 1e12}
+    lines = report.train_table(series, [1, 2]).splitlines()
+    cells = [line.split() for line in lines[1:]]
+    assert [line[:3] for line in cells] == [["pynn", "1", "2.000"], ["pynn", "2", "1.000"], ["numpy", "1", "3.000"]]
+    assert cells[2][5:7] == ["1.50", "3.00"]  # times pynn's seconds
+    flop = NETWORKS["mlp128"].training_flop() * 60_000
+    assert float(cells[0][7]) == pytest.approx(flop / 2 / 1e9, abs=0.05)
+    assert cells[0][3] == "±5%"
+    assert float(cells[0][8].rstrip("%")) == pytest.approx(flop / 30e9 / 2 * 100, abs=0.05)
+
+
+def test_networks_and_ways_stay_apart():
+    both = [
+        Series("latency", network, "numpy", threads, way, [seconds])
+        for network, seconds in (("mlp128", 2.0), ("mlp16", 1.0))
+        for threads in (1, 2)
+        for way in ("predict(x)", "model(x)")
+    ]
+    assert [(one.network, one.threads, one.way) for one in measure.best_of_peers(both)] == [
+        (network, 1, way) for network in ("mlp128", "mlp16") for way in ("predict(x)", "model(x)")
+    ]
+    lines = report.latency_table([Series("latency", "mlp16", "pynn", 1, "model(x)", [0.5]), *both], [1]).splitlines()
+    assert [line.split()[-1] for line in lines[2:]] == ["±0%", "±0%", "2.00", "2.00"]  # pynn ran mlp16 only
+
+
+def test_plot_is_a_picture(tmp_path):
+    pytest.importorskip("matplotlib")
+    plot.draw(some_series(), tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_size_counts_dependencies_once():
+    found = footprint.closure(["pynn"])
+    assert {"pynn", "numpy", "tqdm"} <= found
+    assert "pytest" not in found  # an extra
+    assert footprint.size("numpy") > 5e6
+
+
+def test_networks_that_predict():
+    assert measure.predicts("mlp128", [])
+    assert not measure.predicts("online", ["mlp128"])  # the same layers
+    assert not measure.predicts("xor", [])  # too few rows
+
+
+# ---- the program -----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--networks", "mlp128,none"], "'none' not of mlp128"),
+        (["--networks", ""], "'' not of"),
+        (["--against", "pynn"], "'pynn' not of numpy"),
+        (["--threads", "two"], "numbers with commas between, but is 'two'"),
+        (["--threads", "0"], "at least 1"),
+        (["--rounds", "0"], "at least 1"),
+        (["--rounds", "a"], "invalid"),
+        (["--sections", "speed"], "'speed' not of train"),
+        (["--json", "/no/such/folder/a.json"], "cannot write"),
+        (["mlp128"], "unrecognized"),
+    ],
+)
+def test_bad_arguments(arguments, message, capsys):
+    with pytest.raises(SystemExit) as error:
+        compare.main(arguments)
+    assert error.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_side_that_is_named_must_be_installed(capsys):
+    absent = [side for side in SIDES if not installed(side)]
+    if not absent:
+        pytest.skip("everything is installed")
+    with pytest.raises(SystemExit) as error:
+        compare.main(["--against", f"numpy,{absent[0]}", "--sections", "size"])
+    assert error.value.code == 2
+    message = capsys.readouterr().err
+    assert f"{absent[0]} is not there" in message
+    assert SIDES[absent[0]].install in message
+
+
+def test_program(tmp_path):
+    """A small comparison as a user runs it, from elsewhere and into a file."""
+    file = tmp_path / "out.json"
+    options = ["--networks", "mlp16", "--against", "numpy", "--threads", "1", "--rounds", "1", "--json", file]
+    command = [sys.executable, BENCH / "compare.py", *options, "--sections", "train,latency,predict,size"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    for pattern in ("limits: ", "784-16-16-10, SGD", "one row\n", "many rows\n", "installed size"):
+        assert pattern in done.stdout
+    result = json.loads(file.read_text())
+    assert {"machine", "versions", "options", "size"} <= set(result)
+    for one in result["series"]:
+        turns = 1 if one["section"] == "train" else measure.SHORT_TURNS
+        assert len(one["seconds"]) == turns
+        assert 0 < one["of_limit"] < 2
+        assert one["section"] != "train" or one["accuracy"] > 0.9
+    pairs = {(one["section"], one["side"]) for one in result["series"]}
+    assert pairs == {(section, side) for section in ("train", "latency", "predict") for side in ("pynn", "numpy")}
