@@ -112,7 +112,8 @@ class NetworkOf : public Network {
 
   // training.cpp
   void train_member(const Team& team, Run& run, bool team_waits);
-  bool slice(const Team& team, Run& run, Pass<T>& pass, int64_t begin, int64_t batch, int64_t totals_row, double* loss);
+  void put_in_order(uint64_t seed, int64_t epoch, int64_t count);
+  bool slice(const Team& team, Run& run, const Pass<T>& pass, int64_t batch, int64_t totals_row, double* loss);
   void gather(const Team& team, const Run& run, int64_t begin, int64_t count);
   template <typename Apply>
   void update(const Team& team, Run& run, const Apply& apply);

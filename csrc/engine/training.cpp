@@ -147,26 +147,26 @@ void NetworkOf<T>::train_member(const Team& team, Run& run, bool team_waits) {
   const int64_t first = range.first_step + steps_done_, end = range.first_step + range.steps;
   team.barrier();  // steps_done_ changes with the first step
   for (int64_t s = first; s < end; ++s) {
+    // What rank 0 prepares here is used after the barrier behind the gather, but for the order of a new epoch.
     const int64_t epoch = range.epoch + s / run.batches, begin = s % run.batches * range.batch_size;
     const int64_t batch = std::min(range.batch_size, run.x.count - begin);
     if (team.rank == 0) {
       team.poll();
       run.pause = s > first && run.should_pause(team, start, team_waits);
-      if (range.shuffle &&
-          (order_of_.epoch != epoch || order_of_.seed != range.seed || order_of_.count != run.x.count)) {
-        permute(order_.data(), run.x.count, {range.seed, static_cast<uint64_t>(epoch)});
-        order_of_ = {range.seed, epoch, run.x.count};
-      }
       run.step = schedule_.step(settings_, learning_rate_, iterations_ + 1);
+      if (range.shuffle) put_in_order(range.seed, epoch, run.x.count);
     }
-    team.barrier();
-    if (run.pause) return;
+    if (s == first || begin == 0) team.barrier();
     double loss = 0;
     bool finite = true;
     for (int64_t from = 0; from < batch && finite; from += kSlice) {
       pass.batch = std::min(kSlice, batch - from);
       pass.accumulate = from > 0;
-      finite = slice(team, run, pass, begin + from, batch, s / run.batches, &loss);
+      gather(team, run, begin + from, pass.batch);
+      pass.nonzero = run.first_parameters_finite.load(std::memory_order_relaxed) ? space_.nonzero.data() : nullptr;
+      team.barrier();
+      if (run.pause) return;
+      finite = slice(team, run, pass, batch, s / run.batches, &loss);
     }
     if (team.rank == 0) run.totals[s / run.batches * (1 + metrics())] += loss * static_cast<double>(batch);
     if (!finite) {
@@ -182,15 +182,21 @@ void NetworkOf<T>::train_member(const Team& team, Run& run, bool team_waits) {
   }
 }
 
-// Forward and backward for the samples from `begin` on, of a batch of `batch`; adds to the loss. False, with nothing
-// changed, if the loss is not finite.
+// The order in which an epoch visits the samples.
 template <typename T>
-bool NetworkOf<T>::slice(const Team& team, Run& run, Pass<T>& pass, int64_t begin, int64_t batch, int64_t totals_row,
+void NetworkOf<T>::put_in_order(uint64_t seed, int64_t epoch, int64_t count) {
+  if (order_of_.epoch == epoch && order_of_.seed == seed && order_of_.count == count) return;
+  permute(order_.data(), count, {seed, static_cast<uint64_t>(epoch)});
+  order_of_ = {seed, epoch, count};
+}
+
+// Forward and backward for the samples that were gathered, of a batch of `batch`; adds to the loss. False, with nothing
+// changed, if the loss is not finite. Where parameters are updated at once, other members may still be about it.
+template <typename T>
+bool NetworkOf<T>::slice(const Team& team, Run& run, const Pass<T>& pass, int64_t batch, int64_t totals_row,
                          double* loss) {
-  gather(team, run, begin, pass.batch);
-  pass.nonzero = run.first_parameters_finite.load(std::memory_order_relaxed) ? space_.nonzero.data() : nullptr;
-  team.barrier();
   for (const auto& op : ops_) {
+    if (op->output > objective_.tensor && objective_.metrics.empty()) break;  // the loss does not need it
     op->forward(team, pass);
     team.barrier();
   }
@@ -225,7 +231,7 @@ bool NetworkOf<T>::slice(const Team& team, Run& run, Pass<T>& pass, int64_t begi
     if ((*op)->output > objective_.tensor || space_.gradients[static_cast<std::size_t>((*op)->output)] == nullptr)
       continue;
     (*op)->backward(team, pass);
-    team.barrier();
+    if (!run.fused || std::next(op) != ops_.rend()) team.barrier();
   }
   return true;
 }

@@ -25,7 +25,7 @@ int64_t slice_begin(int64_t s, int64_t inputs) {
 bool split_by_inputs(int64_t rows, int64_t inputs) { return slices(inputs) > 1 && rows * slices(inputs) <= inputs; }
 
 // Rows of the batch that go through together.
-constexpr int64_t kRows = 256, kRowsOfAShare = 64;
+constexpr int64_t kRows = 256, kRowsOfAShare = 64, kFewRows = 3;
 
 int64_t longest_slice(int64_t inputs) { return inputs / slices(inputs) + 16; }
 
@@ -96,10 +96,12 @@ Product<T> slice_product(const DenseLayer<T>& d, int64_t s, int64_t rows, int64_
 template <typename T>
 void forward_block(T* y, const DenseLayer<T>& d, const ActivationSpec& activation, int64_t row, int64_t rows,
                    Range columns, T* own) {
-  const int64_t width = panel_width(T{}), count = slices(d.inputs);
-  T *panel = own, *second = panel + longest_slice(d.inputs) * width;
+  // A few rows take all columns at once: multiply_block then has accumulators enough to hide its latency.
+  const int64_t most = kRows * panel_width(T{}), count = slices(d.inputs);
+  const int64_t width = rows <= kFewRows && d.units * rows <= most ? d.units : panel_width(T{});
+  T *panel = own, *second = panel + longest_slice(d.inputs) * panel_width(T{});
   Chosen chosen[kSlices] = {};
-  auto* lists = reinterpret_cast<int32_t*>(second + kRows * width);
+  auto* lists = reinterpret_cast<int32_t*>(second + most);
   const bool pack = pays_to_pack(rows, d.units);
   for (int64_t s = 0; s < count && d.nonzero != nullptr; ++s) {
     const int64_t i = slice_begin(s, d.inputs);
@@ -212,6 +214,17 @@ void input_gradient(T* dx, const T* dy_t, const DenseLayer<T>& d, Range part, co
   }
 }
 
+// The gradient of the input for a batch of one: no columns for a tile.
+template <typename T>
+void input_gradient_of_row(T* dx, const T* dy, const DenseLayer<T>& d, Range part) {
+  for (int64_t i = part.begin; i < part.end; ++i) {
+    const T* row = d.kernel + i * d.units;
+    Vec<T> total{};
+    for_vectors<T>(0, d.units, [&](int64_t j, int64_t count) { total += load(row + j, count) * load(dy + j, count); });
+    dx[i] = sum<T>(total);
+  }
+}
+
 // The gradient of a kernel's rows for a batch of one.
 template <typename T>
 void outer_product(T* gradient, const T* x, const T* dy, int64_t length, int64_t units, bool accumulate) {
@@ -266,12 +279,14 @@ void dense_backward(const Team& team, T* dx, T* dkernel, const T* dy, const Dens
   const bool large = calls_blas(d), wants_kernel = dkernel != nullptr || ready.call != nullptr;
   const bool pack = wants_kernel && !large && pays_to_pack(d.rows, d.units);
   T *dy_t = shared, *packed = shared + d.rows * d.units;
-  if (!large && dx != nullptr) pack_block(d.units, d.rows, dy, 1, d.units, team.share(d.rows, panel_width(T{})), dy_t);
+  const bool one_row = d.rows == 1;
+  if (!large && dx != nullptr && !one_row)
+    pack_block(d.units, d.rows, dy, 1, d.units, team.share(d.rows, panel_width(T{})), dy_t);
   if (pack)
     for (int64_t row = 0; row < d.rows; row += kRows)
       pack_block(d.rows - row < kRows ? d.rows - row : kRows, d.units, dy + row * d.units, d.units, 1,
                  team.share(d.units, panel_width(T{})), packed + row * d.units);
-  if (pack || dx != nullptr) team.barrier();
+  if (pack || (dx != nullptr && !one_row)) team.barrier();
 
   const int64_t most = large ? blas_part(d.inputs) : pack ? kPackedPart : kPart;
   const Range mine = team.share(d.inputs, most);
@@ -284,6 +299,9 @@ void dense_backward(const Team& team, T* dx, T* dkernel, const T* dy, const Dens
       blas::gemm(false, true, d.rows, part.end - i, d.units, dy, d.units, d.kernel + i * d.units, d.units, false,
                  dx + i, d.inputs);
       slope_block(dx + i, d.x + i, d.rows, part.end - i, d.inputs, below);
+    } else if (dx != nullptr && one_row) {
+      input_gradient_of_row(dx, dy, d, part);
+      slope_block(dx + i, d.x + i, 1, part.end - i, d.inputs, below);
     } else if (dx != nullptr) {
       input_gradient(dx, dy_t, d, part, below, own);
     }

@@ -17,18 +17,9 @@ PYNN_INLINE Vec<T> square_root(Vec<T> x) {
   return x;
 }
 
-// sqrt(v) = v / sqrt(v), the inverse root by Newton's iteration. The divider of most processors makes roots and
-// quotients slowly; so it has the quotients only, and works beside this. Within 2 units in the last place; double has
-// no such need.
-PYNN_INLINE Vec<float> fast_square_root(Vec<float> v) {
-  Vec<float> r = inverse_root_guess(at_least<float>(v, 0x1p-126f));
-  const Vec<float> half = v * 0.5f;
-#pragma GCC unroll 3
-  for (int i = 0; i < kRootIterations; ++i) r = r * (1.5f - half * r * r);
-  return v > 1e38f ? v : v * r;  // infinity stays
-}
-
+// In float32, without the divider; double has no such need.
 PYNN_INLINE Vec<double> fast_square_root(Vec<double> v) { return square_root<double>(v); }
+PYNN_INLINE Vec<double> fast_quotient(Vec<double> a, Vec<double> b) { return a / b; }
 
 // v = momentum v - lr g; w += v, or with Nesterov's look ahead w += momentum v - lr g
 template <typename T, bool Momentum>
@@ -118,7 +109,7 @@ struct Adam {
     s[1] += (g * g - s[1]) * rest_2;
     Vec<T> v = s[1];
     if constexpr (Amsgrad) v = s[2] = s[2] > v ? s[2] : v;
-    w -= s[0] * learning_rate / (fast_square_root(v) + epsilon);
+    w -= fast_quotient(s[0] * learning_rate, fast_square_root(v) + epsilon);
   }
 };
 
@@ -160,28 +151,34 @@ struct Nadam {
   }
 };
 
-template <typename T, typename Rule>
+// `Plain`: neither decay nor clipping.
+template <typename T, bool Plain, typename Rule>
 bool update_all(T* w, const T* g, T* const* slot, int64_t n, const OptimizerStep& step, const Rule& rule) {
   const T kept = static_cast<T>(1 - step.decay), clip = static_cast<T>(step.clip);
+  T* const slots[] = {Rule::slots > 0 ? slot[0] : nullptr, Rule::slots > 1 ? slot[1] : nullptr,
+                      Rule::slots > 2 ? slot[2] : nullptr};
   Vec<T> zeros{};  // NaN where a weight is not finite
   for_vectors<T>(0, n, [&](int64_t i, int64_t count) {
     Vec<T> value = load(w + i, count), gradient = load(g + i, count), s[Rule::slots + 1];
 #pragma GCC unroll 3
-    for (int k = 0; k < Rule::slots; ++k) s[k] = load(slot[k] + i, count);
-    if (clip > 0) gradient = at_most(at_least(gradient, -clip), clip);
-    if (kept != 1) value *= kept;
+    for (int k = 0; k < Rule::slots; ++k) s[k] = load(slots[k] + i, count);
+    if (!Plain && clip > 0) gradient = at_most(at_least(gradient, -clip), clip);
+    if (!Plain) value *= kept;
     rule.update(value, gradient, s);
     zeros += keep<T>(value * 0, count);
     store(w + i, value, count);
 #pragma GCC unroll 3
-    for (int k = 0; k < Rule::slots; ++k) store(slot[k] + i, s[k], count);
+    for (int k = 0; k < Rule::slots; ++k) store(slots[k] + i, s[k], count);
   });
   return sum<T>(zeros) == 0;
 }
 
 template <typename T>
 bool optimizer_update(T* w, const T* g, T* const* slot, int64_t n, const OptimizerStep& step) {
-  const auto update = [&](const auto& rule) { return update_all(w, g, slot, n, step, rule); };
+  const bool plain = step.decay == 0 && step.clip == 0;
+  const auto update = [&](const auto& rule) {
+    return plain ? update_all<T, true>(w, g, slot, n, step, rule) : update_all<T, false>(w, g, slot, n, step, rule);
+  };
   switch (step.kind) {
     case Optimizer::sgd: return step.momentum != 0 ? update(Sgd<T, true>(step)) : update(Sgd<T, false>(step));
     case Optimizer::rmsprop:

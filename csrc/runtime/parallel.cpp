@@ -18,6 +18,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// Looks at the barrier before a wait relaxes the core: most waits are shorter than one such pause.
+constexpr unsigned kEager = 64;
 constexpr auto kSpin = std::chrono::microseconds(50);
 constexpr auto kPollInterval = std::chrono::milliseconds(10);
 
@@ -93,7 +95,7 @@ struct TeamState {
       if (yielding) {
         std::this_thread::yield();
       } else {
-        cpu_relax();
+        if (turn > kEager) cpu_relax();
         if (turn % 64 == 0) yielding = long_wait = Clock::now() - start > kSpin;
       }
     }
