@@ -24,8 +24,8 @@ constexpr double kShortStep = 5e9;
 constexpr double kMostWaiting = 0.3;
 constexpr double kTrial = 0.01, kAloneAtFirst = 0.05, kAloneAtMost = 1;  // seconds
 
-// Multiply-adds that make a second member worth its barriers.
-constexpr double kWorkPerMember = 4e5;
+// Multiply-adds that make a second member worth its barriers: some 15 us of them.
+constexpr double kWorkPerMember = 1e6;
 
 // Elements of a partial sum of squares, and of a piece of the update: multiples of the vectors' length.
 constexpr int64_t kNormChunk = 8192, kUpdateGrain = 64;

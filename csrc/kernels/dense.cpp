@@ -267,9 +267,17 @@ void kernel_gradient(T* gradient, const T* dy, bool packed, const DenseLayer<T>&
 int64_t run_end(const uint8_t* nonzero, int64_t begin, int64_t end) {
   constexpr int64_t few = 2;  // zeros that are not worth an end of the product
   const bool kind = nonzero[begin] != 0;
-  int64_t last = begin;
-  for (int64_t i = begin + 1; i < end && (kind ? i - last <= few + 1 : nonzero[i] == 0); ++i)
-    if ((nonzero[i] != 0) == kind) last = i;
+  int64_t last = begin, i = begin + 1;
+  if (!kind) {
+    for (uint64_t eight; i + 8 <= end; i += 8) {
+      memcpy(&eight, nonzero + i, sizeof(eight));
+      if (eight != 0) break;
+    }
+    while (i < end && nonzero[i] == 0) ++i;
+    return i;
+  }
+  for (; i < end && i - last <= few + 1; ++i)
+    if (nonzero[i] != 0) last = i;
   return last + 1;
 }
 
