@@ -118,7 +118,7 @@ PYNN_INLINE void store_part(T* p, Vec<T> v, int64_t n) {
 // As many bytes as a vector has elements, converted.
 template <typename T>
 PYNN_INLINE Vec<T> load_bytes(const uint8_t* p) {
-  Vec<T> v;
+  Vec<T> v{};
 #pragma GCC unroll 16
   for (int64_t i = 0; i < kWidth<T>; ++i) v[i] = static_cast<T>(p[i]);
   return v;

@@ -1,0 +1,109 @@
+// What the checks of the kernels have in common: numbers to compute with, teams of several sizes, comparisons.
+#pragma once
+
+#include <stdint.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "../../csrc/kernels/dispatch.h"
+#include "../../csrc/runtime/parallel.h"
+
+namespace pynn {
+
+// The families; each runs in float and in double.
+void check_functions();   // activations, rescaling, softmax
+void check_losses();      // and metrics
+void check_optimizers();  // and what else has to do with parameters, and with rows of data
+void check_products();    // gemm, dense
+
+// Around the lengths of vectors (2 to 16 elements).
+constexpr int64_t kSizes[] = {1, 2, 7, 15, 16, 17, 33};
+constexpr int kTeams[] = {1, 2, 3, 7};
+
+// printf into a string.
+std::string text(const char* format, ...) __attribute__((format(printf, 1, 2)));
+
+// Counts a check; one that failed is printed, with `found`.
+void check(bool right, const std::string& what, const std::string& found);
+
+// Even random numbers of [low, high); the next call gives others, the next run of the program the same.
+double random_value(double low, double high);
+
+template <typename T>
+std::vector<T> random_values(int64_t n, double low = -1, double high = 1) {
+  std::vector<T> x(static_cast<size_t>(n));
+  for (T& value : x) value = static_cast<T>(random_value(low, high));
+  return x;
+}
+
+template <typename T>
+const char* type_name() {
+  return sizeof(T) == sizeof(float) ? "float" : "double";
+}
+
+template <typename T>
+std::vector<double> as_double(const std::vector<T>& x) {
+  return {x.begin(), x.end()};
+}
+
+// For outputs: whatever is not overwritten stays NaN.
+template <typename T>
+std::vector<T> unwritten(int64_t n) {
+  return std::vector<T>(static_cast<size_t>(n), std::numeric_limits<T>::quiet_NaN());
+}
+
+// Every element within `tolerance` units of T's epsilon of the expected one, relative to it or to 1.
+template <typename T>
+void expect_near(const std::string& what, const std::vector<T>& got, const std::vector<double>& expected,
+                 double tolerance) {
+  const double unit = static_cast<double>(std::numeric_limits<T>::epsilon());
+  size_t wrong = 0, worst = 0;
+  double worst_error = -1;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    double error = std::abs(static_cast<double>(got[i]) - expected[i]) / std::fmax(1, std::abs(expected[i])) / unit;
+    if (std::isnan(error)) error = std::numeric_limits<double>::infinity();
+    if (error > tolerance) ++wrong;
+    if (error > worst_error) worst_error = error, worst = i;
+  }
+  check(got.size() == expected.size() && wrong == 0, what,
+        text("%zu of %zu elements are off, most of all number %zu: %.9g, expected %.9g (%.3g epsilon, allowed %g)",
+             wrong, expected.size(), worst, static_cast<double>(got[worst]), expected[worst], worst_error, tolerance));
+}
+
+// The same bits.
+template <typename T>
+void expect_equal(const std::string& what, const std::vector<T>& got, const std::vector<T>& expected) {
+  size_t i = 0;
+  while (i < expected.size() && memcmp(&got[i], &expected[i], sizeof(T)) == 0) ++i;
+  check(got.size() == expected.size() && i == expected.size(), what,
+        i == expected.size() ? std::string("sizes differ")
+                             : text("element %zu is %.9g, expected %.9g", i, static_cast<double>(got[i]),
+                                    static_cast<double>(expected[i])));
+}
+
+// Runs body(team, out) on teams of several sizes, where out is each time a copy of `start`. Checks that the bits are
+// the same on all, and that nothing is written behind the end.
+template <typename T, typename Body>
+std::vector<T> on_teams(const std::string& what, const std::vector<T>& start, const Body& body) {
+  const std::vector<T> guard(20, static_cast<T>(77));
+  std::vector<T> first;
+  for (const int threads : kTeams) {
+    std::vector<T> out = start;
+    out.insert(out.end(), guard.begin(), guard.end());
+    run_team(threads, [&](const Team& team) { body(team, out.data()); });
+    const auto end = out.begin() + static_cast<std::ptrdiff_t>(start.size());
+    expect_equal(what + ": behind the end", std::vector<T>(end, out.end()), guard);
+    out.erase(end, out.end());
+    if (threads == 1)
+      first = out;
+    else
+      expect_equal(what + text(": %d threads against 1", threads), out, first);
+  }
+  return first;
+}
+
+}  // namespace pynn

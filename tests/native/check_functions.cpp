@@ -1,0 +1,216 @@
+// Activations, rescaling and softmax.
+#include <cmath>
+
+#include "check.h"
+
+namespace pynn {
+namespace {
+
+double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+double elu(double x, double alpha) { return x > 0 ? x : alpha * std::expm1(x); }
+double clip(double x, double low, double high) { return std::fmin(std::fmax(x, low), high); }
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+const struct {
+  const char* name;
+  ActivationSpec spec;
+  double (*f)(double x, const ActivationSpec& s);
+} kActivations[] = {
+    {"linear", {Activation::linear, 0, 0, 0}, [](double x, const ActivationSpec&) { return x; }},
+    {"relu", {Activation::relu, 0, kInfinity, 0}, [](double x, const ActivationSpec&) { return std::fmax(x, 0); }},
+    {"relu with settings",
+     {Activation::relu, 0.1, 1.5, 0.5},
+     [](double x, const ActivationSpec& s) { return std::fmin(x < s.c ? s.a * (x - s.c) : x, s.b); }},
+    {"relu6", {Activation::relu6, 0, 0, 0}, [](double x, const ActivationSpec&) { return clip(x, 0, 6); }},
+    {"leaky_relu",
+     {Activation::leaky_relu, 0.2, 0, 0},
+     [](double x, const ActivationSpec& s) { return x > 0 ? x : s.a * x; }},
+    {"elu", {Activation::elu, 0.7, 0, 0}, [](double x, const ActivationSpec& s) { return elu(x, s.a); }},
+    {"selu",
+     {Activation::selu, 0, 0, 0},
+     [](double x, const ActivationSpec&) { return 1.05070098735548049 * elu(x, 1.67326324235437728); }},
+    {"celu",
+     {Activation::celu, 0.7, 0, 0},
+     [](double x, const ActivationSpec& s) { return x > 0 ? x : s.a * std::expm1(x / s.a); }},
+    {"gelu",
+     {Activation::gelu, 0, 0, 0},
+     [](double x, const ActivationSpec&) { return x * std::erfc(-x / std::sqrt(2.0)) / 2; }},
+    {"gelu_tanh",
+     {Activation::gelu_tanh, 0, 0, 0},
+     [](double x, const ActivationSpec&) {
+       return x / 2 * (1 + std::tanh(std::sqrt(2 / std::acos(-1.0)) * (x + 0.044715 * x * x * x)));
+     }},
+    {"silu", {Activation::silu, 0, 0, 0}, [](double x, const ActivationSpec&) { return x * sigmoid(x); }},
+    {"mish",
+     {Activation::mish, 0, 0, 0},
+     [](double x, const ActivationSpec&) { return x * std::tanh(std::log1p(std::exp(x))); }},
+    {"sigmoid", {Activation::sigmoid, 0, 0, 0}, [](double x, const ActivationSpec&) { return sigmoid(x); }},
+    {"log_sigmoid",
+     {Activation::log_sigmoid, 0, 0, 0},
+     [](double x, const ActivationSpec&) { return -std::log1p(std::exp(-x)); }},
+    {"hard_sigmoid",
+     {Activation::hard_sigmoid, 0, 0, 0},
+     [](double x, const ActivationSpec&) { return clip(x + 3, 0, 6) / 6; }},
+    {"hard_silu",
+     {Activation::hard_silu, 0, 0, 0},
+     [](double x, const ActivationSpec&) { return x * clip(x + 3, 0, 6) / 6; }},
+    {"tanh", {Activation::tanh, 0, 0, 0}, [](double x, const ActivationSpec&) { return std::tanh(x); }},
+    {"hard_tanh", {Activation::hard_tanh, 0, 0, 0}, [](double x, const ActivationSpec&) { return clip(x, -1, 1); }},
+    {"softplus",
+     {Activation::softplus, 0, 0, 0},
+     [](double x, const ActivationSpec&) { return std::log1p(std::exp(x)); }},
+    {"softsign",
+     {Activation::softsign, 0, 0, 0},
+     [](double x, const ActivationSpec&) { return x / (1 + std::abs(x)); }},
+    {"exponential", {Activation::exponential, 0, 0, 0}, [](double x, const ActivationSpec&) { return std::exp(x); }},
+    {"step", {Activation::step, 0, 0, 0}, [](double x, const ActivationSpec&) { return x > 0 ? 1.0 : 0.0; }},
+};
+constexpr size_t kActivationRows = sizeof(kActivations) / sizeof(kActivations[0]);
+static_assert(kActivationRows == static_cast<size_t>(Activation::count) + 1, "an activation has no row");
+
+// Values, derivatives against central differences, and tails: each element as in a long array.
+template <typename T>
+void check_activations() {
+  constexpr int64_t n = 5000;                                            // more than a member does between two polls
+  const double slope_tolerance = sizeof(T) == sizeof(float) ? 64 : 1e8;  // double: what a difference has
+  const std::vector<T> x = random_values<T>(n, -12, 12), dy = random_values<T>(n, 0.5, 2);
+  const Kernels<T>& k = kernels<T>();
+  for (const auto& row : kActivations) {
+    const std::string what = text("%s in %s", row.name, type_name<T>());
+    const std::vector<T> y = on_teams(what, unwritten<T>(n), [&](const Team& team, T* out) {
+      k.activation_forward(team, out, x.data(), n, row.spec);
+    });
+    const std::vector<T> dx = on_teams(what + ", backward", unwritten<T>(n), [&](const Team& team, T* out) {
+      k.activation_backward(team, out, dy.data(), x.data(), y.data(), n, row.spec);
+    });
+    std::vector<double> values, slopes;
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double at = static_cast<double>(x[i]), h = 1e-5;
+      values.push_back(row.f(at, row.spec));
+      slopes.push_back((row.f(at + h, row.spec) - row.f(at - h, row.spec)) / ((at + h) - (at - h)) *
+                       static_cast<double>(dy[i]));
+    }
+    expect_near(what, y, values, 64);
+    expect_near(what + ", backward", dx, slopes, slope_tolerance);
+
+    expect_equal(
+        what + ", in place",
+        on_teams(what, x, [&](const Team& team, T* out) { k.activation_forward(team, out, out, n, row.spec); }), y);
+    expect_equal(what + ", backward in place",
+                 on_teams(what, dy,
+                          [&](const Team& team, T* out) {
+                            k.activation_backward(team, out, out, x.data(), y.data(), n, row.spec);
+                          }),
+                 dx);
+    for (const int64_t size : kSizes) {
+      const std::string tail = what + text(", %d elements", static_cast<int>(size));
+      expect_equal(
+          tail,
+          on_teams(tail, unwritten<T>(size),
+                   [&](const Team& team, T* out) { k.activation_forward(team, out, x.data(), size, row.spec); }),
+          {y.begin(), y.begin() + size});
+      expect_equal(tail + ", backward",
+                   on_teams(tail, unwritten<T>(size),
+                            [&](const Team& team, T* out) {
+                              k.activation_backward(team, out, dy.data(), x.data(), y.data(), size, row.spec);
+                            }),
+                   {dx.begin(), dx.begin() + size});
+    }
+  }
+}
+
+template <typename T>
+void check_rescaling() {
+  const Kernels<T>& k = kernels<T>();
+  for (const int64_t period : kSizes) {
+    const int64_t n = 70 * period;
+    const std::string what = text("rescaling in %s, period %d", type_name<T>(), static_cast<int>(period));
+    const std::vector<T> x = random_values<T>(n), scale = random_values<T>(period), offset = random_values<T>(period);
+    std::vector<double> y, dx;
+    for (int64_t i = 0; i < n; ++i) {
+      dx.push_back(static_cast<double>(x[i]) * static_cast<double>(scale[i % period]));
+      y.push_back(dx.back() + static_cast<double>(offset[i % period]));
+    }
+    expect_near(what,
+                on_teams(what, unwritten<T>(n),
+                         [&](const Team& team, T* out) {
+                           k.rescaling_forward(team, out, x.data(), n, scale.data(), offset.data(), period);
+                         }),
+                y, 2);
+    expect_near(
+        what + ", backward",
+        on_teams(what, unwritten<T>(n),
+                 [&](const Team& team, T* out) { k.rescaling_backward(team, out, x.data(), n, scale.data(), period); }),
+        dx, 2);
+  }
+}
+
+template <typename T>
+void check_softmax() {
+  const Kernels<T>& k = kernels<T>();
+  const struct {
+    int64_t outer, axis, inner;
+  } shapes[] = {{1, 1, 1}, {3, 2, 1}, {70, 7, 1}, {5, 16, 1}, {5, 33, 1}, {2, 3, 17}, {9, 5, 7}, {1, 17, 33}};
+  for (const auto& s : shapes) {
+    for (const bool log : {false, true}) {
+      const std::string what = text("%ssoftmax in %s, (%d, %d, %d)", log ? "log_" : "", type_name<T>(),
+                                    static_cast<int>(s.outer), static_cast<int>(s.axis), static_cast<int>(s.inner));
+      const int64_t n = s.outer * s.axis * s.inner;
+      const std::vector<T> x = random_values<T>(n, -20, 20), dy = random_values<T>(n);
+      const std::vector<T> y = on_teams(what, unwritten<T>(n), [&](const Team& team, T* out) {
+        k.softmax_forward(team, out, x.data(), s.outer, s.axis, s.inner, log);
+      });
+      const std::vector<T> dx = on_teams(what + ", backward", unwritten<T>(n), [&](const Team& team, T* out) {
+        k.softmax_backward(team, out, dy.data(), y.data(), s.outer, s.axis, s.inner, log);
+      });
+      std::vector<double> values(x.size()), slopes(x.size());
+      for (int64_t o = 0; o < s.outer; ++o) {
+        for (int64_t j = 0; j < s.inner; ++j) {
+          const auto at = [&](int64_t i) { return static_cast<size_t>((o * s.axis + i) * s.inner + j); };
+          double total = 0, dot = 0, sum = 0;
+          for (int64_t i = 0; i < s.axis; ++i) total += std::exp(static_cast<double>(x[at(i)]));
+          const auto p = [&](int64_t i) { return std::exp(static_cast<double>(x[at(i)])) / total; };
+          for (int64_t i = 0; i < s.axis; ++i) {
+            dot += static_cast<double>(dy[at(i)]) * p(i);
+            sum += static_cast<double>(dy[at(i)]);
+          }
+          for (int64_t i = 0; i < s.axis; ++i) {
+            const double g = static_cast<double>(dy[at(i)]);
+            values[at(i)] = log ? static_cast<double>(x[at(i)]) - std::log(total) : p(i);
+            slopes[at(i)] = log ? g - p(i) * sum : p(i) * (g - dot);
+          }
+        }
+      }
+      expect_near(what, y, values, 64);
+      expect_near(what + ", backward", dx, slopes, 128);
+      expect_equal(
+          what + ", in place",
+          on_teams(what, x,
+                   [&](const Team& team, T* out) { k.softmax_forward(team, out, out, s.outer, s.axis, s.inner, log); }),
+          y);
+      expect_equal(what + ", backward in place",
+                   on_teams(what, dy,
+                            [&](const Team& team, T* out) {
+                              k.softmax_backward(team, out, out, y.data(), s.outer, s.axis, s.inner, log);
+                            }),
+                   dx);
+    }
+  }
+}
+
+template <typename T>
+void check_all() {
+  check_activations<T>();
+  check_rescaling<T>();
+  check_softmax<T>();
+}
+
+}  // namespace
+
+void check_functions() {
+  check_all<float>();
+  check_all<double>();
+}
+
+}  // namespace pynn
