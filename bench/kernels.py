@@ -247,7 +247,7 @@ def make_gather(dtype: str, source: str, n: int) -> tuple[Call, int]:
     network = core.Network(dtype, columns)
     network.build(0)
     x = uniform(shape, dtype, 0, 200).astype(source)
-    return partial(network.predict, empty(shape, dtype), x, get_num_threads()), rows * columns
+    return partial(network.predict, empty(shape, dtype), x, False, get_num_threads()), rows * columns
 
 
 ELEMENTWISE_GROUPS = {

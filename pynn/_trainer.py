@@ -57,7 +57,7 @@ class Trainer:
         self._task: _training.Task | None = None  # the network configured as compiled
         self._trainable_flags: list[bool] | None = None  # what the network was told last
         self._lock = threading.Lock()  # held while training
-        self._build_lock = threading.RLock()  # held where the first data build the model
+        self._build_lock = threading.RLock()  # held while it is built by the first data, or configured
         self._order_seed = _random.next_key()  # of the orders in which epochs visit the samples
         self._epochs_trained = 0
         self.history: History | None = None
@@ -179,10 +179,11 @@ class Trainer:
 
     def _ready(self) -> _training.Task:
         """The network, configured as compiled; the model must be built."""
-        if self._task is None:
-            built, compiled = self._require_built(), self._require_compiled()
-            self._task = self._configure(built, compiled, _resolve_metrics(compiled, _columns(built)))
-        return self._task
+        with self._build_lock:
+            if self._task is None:
+                built, compiled = self._require_built(), self._require_compiled()
+                self._task = self._configure(built, compiled, _resolve_metrics(compiled, _columns(built)))
+            return self._task
 
     def _ready_to_train(self) -> _training.Task:
         """As `_ready`, with the layers' ``trainable`` taken over, and a way for the gradients."""

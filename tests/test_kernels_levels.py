@@ -12,7 +12,7 @@ import pynn
 from pynn._native import core
 
 TESTS = pathlib.Path(__file__).parent
-CHOSEN = "exact or value or ulp"
+CHOSEN = "exact or value or ulp or bits"
 
 
 def run_at(level, *arguments):
@@ -29,7 +29,8 @@ def test_kernels_at_a_lower_level(level):
         pytest.skip(f"this processor runs {core.instruction_set()}")
     asked = run_at(level, "-c", "from pynn._native import core; print(core.instruction_set())")
     assert asked.stdout.strip() == f"x86-64-v{level}"
-    files = [str(path) for path in sorted(TESTS.glob("test_kernels_*.py")) if path.name != pathlib.Path(__file__).name]
+    kernels = [path for path in sorted(TESTS.glob("test_kernels_*.py")) if path.name != pathlib.Path(__file__).name]
+    files = [str(path) for path in (*kernels, TESTS / "test_zeros.py", TESTS / "test_fused.py")]
     settings = ["-q", "-x", "-p", "no:cacheprovider", "-c", str(TESTS.parent / "pyproject.toml")]
     done = run_at(level, "-m", "pytest", *settings, "-k", CHOSEN, *files)
     assert done.returncode == 0, done.stdout[-4000:]

@@ -69,6 +69,15 @@ def test_optimizer_trajectory(name, config, dtype, options, random):
         np.testing.assert_allclose(array, expected_slots[0][slot], rtol=100 * eps, atol=100 * eps)
 
 
+@every_dtype
+def test_adam_value_of_the_smallest_velocities(dtype):
+    """Where epsilon is smaller still, the root of what is nearly subnormal counts."""
+    g = np.linspace(3.5e-18, 9e-18, 33).astype(dtype)
+    w, m, v = np.zeros_like(g), np.zeros_like(g), np.zeros_like(g)
+    ops.adam_update(w, g, m, v, iteration=1, learning_rate=1.0, epsilon=1e-30)
+    np.testing.assert_allclose(w, -np.ones_like(g), rtol=1e-5)
+
+
 @every_case
 def test_optimizer_slot_names(name, config):
     settings = {"learning_rate": 0.1, "weight_decay": 0.0, "clipvalue": 0.0, "clipnorm": 0.0, "global_clipnorm": 0.0}

@@ -1,4 +1,4 @@
-"""Inputs that are zero in a whole batch are passed over: with the same bits, NaN and infinity included."""
+"""Inputs that are zero are passed over: with the same bits, NaN and infinity included."""
 
 import warnings
 
@@ -12,8 +12,10 @@ from pynn import ops
 every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 # Below and above 256 inputs sums are cut differently; 1 row has a path of its own
 every_shape = pytest.mark.parametrize(
-    ("rows", "inputs", "units"), [(1, 40, 9), (1, 300, 20), (5, 256, 7), (32, 784, 17), (200, 300, 300), (300, 90, 5)]
+    ("rows", "inputs", "units"),
+    [(1, 40, 9), (1, 300, 150), (5, 256, 7), (31, 70, 128), (32, 784, 17), (200, 300, 300), (300, 90, 5), (67, 257, 2)],
 )
+every_pattern = pytest.mark.parametrize("pattern", ["columns", "scattered", "few"])
 
 
 def make_model(inputs, units, dtype, optimizer="sgd"):
@@ -24,19 +26,22 @@ def make_model(inputs, units, dtype, optimizer="sgd"):
     return model
 
 
-def sparse_rows(rows, inputs, dtype, random):
-    """Columns that are zero, -0 or not, in runs of many lengths."""
-    x = random.normal(size=(rows, inputs)) * (random.random(inputs) < 0.4)
+def sparse_rows(rows, inputs, dtype, random, pattern="columns"):
+    """Zeros and -0 in whole columns, in runs of many lengths; here and there; or with a few numbers between them."""
+    kept = {"columns": random.random(inputs) < 0.4, "scattered": 0.25, "few": 0.02}[pattern]
+    x = random.normal(size=(rows, inputs)) * (kept if pattern == "columns" else random.random((rows, inputs)) < kept)
     x[:, inputs // 3 : inputs // 2] = 0
     x[:, -2] = -0.0
+    x[rows // 2 + 1 : rows // 2 + 3] = 0
     return x.astype(dtype)
 
 
 @every_dtype
 @every_shape
-def test_prediction_has_the_bits_of_the_whole_product(rows, inputs, units, dtype, random):
+@every_pattern
+def test_prediction_has_the_bits_of_the_whole_product(rows, inputs, units, pattern, dtype, random):
     model = make_model(inputs, units, dtype)
-    x = np.tile(sparse_rows(rows, inputs, dtype, random), (1 + 64 // rows, 1))
+    x = np.tile(sparse_rows(rows, inputs, dtype, random, pattern), (1 + 64 // rows, 1))
     expected = ops.dense_forward(x, *model.get_weights())
     for threads in THREADS:
         pynn.config.set_num_threads(threads)
@@ -45,13 +50,16 @@ def test_prediction_has_the_bits_of_the_whole_product(rows, inputs, units, dtype
 
 @every_dtype
 @every_shape
-def test_step_has_the_bits_of_the_whole_products(rows, inputs, units, dtype, random):
-    x = sparse_rows(rows, inputs, dtype, random)
+@every_pattern
+def test_step_has_the_bits_of_the_whole_products(rows, inputs, units, pattern, dtype, random):
+    x = sparse_rows(rows, inputs, dtype, random, pattern)
     y = random.normal(size=(rows, units)).astype(dtype)
     for threads in THREADS:
         pynn.config.set_num_threads(threads)
         model = make_model(inputs, units, dtype, pynn.optimizers.SGD(1.0))
         kernel, bias = model.get_weights()
+        kernel[::3] = -0.0
+        model.set_weights([kernel, bias])
         slope = ops.loss_backward(y, ops.dense_forward(x, kernel, bias), "mean_squared_error", scale=1 / rows)
         _, dkernel, dbias = ops.dense_backward(slope, x, kernel)
         model.train_on_batch(x, y)
@@ -76,6 +84,17 @@ def test_optimizers_with_memory_go_on_where_the_gradient_is_zero(optimizer, rand
         model.train_on_batch(second, y)
         results.append(model.get_weights()[0])
     np.testing.assert_allclose(*results, rtol=1e-6, atol=1e-8)
+
+
+def test_learning_rate_that_is_infinite_makes_nan_of_a_gradient_of_zero(random):
+    """1e39 is infinite as float32, and infinity times 0 is NaN, in all rows of the kernel alike."""
+    model = make_model(300, 3, "float32", pynn.optimizers.SGD(1e39))
+    x = np.zeros((4, 300), np.float32)
+    x[:, 7] = 1
+    model.train_on_batch(x, np.ones((4, 3)))
+    kernel = model.get_weights()[0]
+    assert np.isnan(np.delete(kernel, 7, axis=0)).all()
+    assert np.isinf(kernel[7]).all()
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -32,9 +32,7 @@ class Entry:
 SIDES = {
     "pynn": Entry("pynn_side", "import pynn", ("pynn",), "pip install ."),
     "numpy": Entry("numpy_side", "import numpy", ("numpy",), "pip install numpy"),
-    "torch": Entry(
-        "torch_side", "import torch", ("torch",), "pip install torch --index-url https://download.pytorch.org/whl/cpu"
-    ),
+    "torch": Entry("torch_side", "import torch", ("torch",), "pip install torch"),
     "jax": Entry("jax_side", "import jax", ("jax",), "pip install jax", by_affinity=True),
     "keras": Entry("keras_side", "import keras", ("keras",), "pip install keras jax", by_affinity=True),
     "sklearn": Entry(

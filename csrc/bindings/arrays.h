@@ -18,9 +18,6 @@ using Array = py::array_t<T, py::array::c_style>;
 using Float64 = Array<double>;
 using Int64 = Array<int64_t>;
 
-// A real array of either type, told apart by the bindings.
-using AnyArray = py::array;
-
 template <typename T>
 bool is(const py::array& a) {
   return py::isinstance<Array<T>>(a);

@@ -85,9 +85,9 @@ constexpr ActivationSpec no_activation{Activation::linear, 0, 0, 0};
 template <typename T>
 class DenseScratch {
  public:
-  DenseScratch(const Kernels<T>& k, const DenseLayer<T>& layer, int threads)
-      : each_(padded<T>(k.dense_own(layer.inputs, layer.units))), threads_(threads) {
-    memory_.allocate(threads * each_ + k.dense_shared(layer.rows, layer.inputs, layer.units));
+  DenseScratch(const Kernels<T>& k, const DenseLayer<T>& layer, int threads, bool backward)
+      : each_(padded<T>(k.dense_own(layer.inputs, layer.units, backward))), threads_(threads) {
+    memory_.allocate(threads * each_ + k.dense_shared(layer.rows, layer.inputs, layer.units, threads, backward));
   }
   T* own(const Team& team) const { return memory_.data() + team.rank * each_; }
   T* shared() const { return memory_.data() + threads_ * each_; }
@@ -109,8 +109,8 @@ void dense_forward(py::array y, const py::array& x, const py::array& kernel, con
     const T* pk = input<T>(kernel, "kernel");
     const T* pb = optional_input<T>(bias, "bias", units);
     const Kernels<T>& k = kernels<T>();
-    const DenseLayer<T> layer{rows, inputs, units, px, pk, pb, nullptr};
-    const DenseScratch<T> scratch(k, layer, threads);
+    const DenseLayer<T> layer{rows, inputs, units, px, pk, pb, {}};
+    const DenseScratch<T> scratch(k, layer, threads, false);
     run(threads, product(rows, inputs, units), [&](const Team& team) {
       k.dense_forward(team, to, layer, no_activation, scratch.shared(), scratch.own(team));
     });
@@ -132,8 +132,8 @@ void dense_backward(Optional dx, Optional dkernel, Optional dbias, const py::arr
     const T* px = input<T>(x, "x");
     const T* pk = input<T>(kernel, "kernel");
     const Kernels<T>& k = kernels<T>();
-    const DenseLayer<T> layer{rows, inputs, units, px, pk, nullptr, nullptr};
-    const DenseScratch<T> scratch(k, layer, threads);
+    const DenseLayer<T> layer{rows, inputs, units, px, pk, nullptr, {}};
+    const DenseScratch<T> scratch(k, layer, threads, true);
     run(threads, 2 * product(rows, inputs, units), [&](const Team& team) {
       k.dense_backward(team, pdx, pdk, pdy, layer, no_activation, false, scratch.shared(), scratch.own(team), {});
       if (pdb != nullptr) k.dense_backward_bias(pdb, pdy, rows, units, team.share(units, 32), false);
@@ -296,7 +296,8 @@ void optimizer_update(const std::string& name, const Settings& settings, py::arr
       const Range mine = team.share(size(w), 64);
       T* at[max_slots];
       for (std::size_t i = 0; i < slot.size(); ++i) at[i] = slot[i] + mine.begin;
-      kernels<T>().optimizer_update(pw + mine.begin, pg + mine.begin, at, mine.end - mine.begin, step);
+      kernels<T>().optimizer_update(pw + mine.begin, {pg + mine.begin, nullptr, nullptr, 0}, at, mine.end - mine.begin,
+                                    step);
     });
   });
 }

@@ -53,21 +53,23 @@ bool train(Network& network, Float64 totals, const py::array& x, const py::array
   require(s.count > 0 && batch_size > 0 && epoch >= 0 && first_step >= 0 && steps >= 0 && threads > 0,
           "train wants samples, a batch size, and no negative number");
   const int64_t batches = (s.count + batch_size - 1) / batch_size;
-  require(totals.ndim() == 2 && totals.shape(1) == 1 + network.metrics() &&
-              totals.shape(0) * batches >= first_step + steps && first_step < batches,
-          "totals must have a row for each epoch and a column for the loss and each metric");
+  require(totals.ndim() == 2 && totals.shape(0) * batches >= first_step + steps && first_step < batches,
+          "totals must have a row for each epoch");
   double* to = output<double>(totals, "totals");
+  const int64_t columns = totals.shape(1);
   const py::gil_scoped_release release;
-  return network.train(to, s, t, {batch_size, shuffle, seed, epoch, first_step, steps}, threads, check_signals);
+  return network.train(to, columns, s, t, {batch_size, shuffle, seed, epoch, first_step, steps}, threads,
+                       check_signals);
 }
 
 void evaluate(Network& network, Float64 totals, const py::array& x, const py::array& y, int threads) {
   const Samples s = samples(network, x);
   const Targets t = targets(network, y, s.count);
-  require(size(totals) == 1 + network.metrics() && threads > 0, "totals must have 1 + metrics elements");
+  require(threads > 0, "threads must be positive");
   double* to = output<double>(totals, "totals");
+  const int64_t columns = size(totals);
   const py::gil_scoped_release release;
-  network.evaluate(to, s, t, threads, check_signals);
+  network.evaluate(to, columns, s, t, threads, check_signals);
 }
 
 int64_t predict(Network& network, py::array out, const py::array& x, bool check_finite, int threads) {

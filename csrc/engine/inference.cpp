@@ -9,8 +9,14 @@ namespace {
 constexpr int64_t kChunk = 64, kWideChunk = 256;
 
 // Samples that make it worth while to look through the parameters for numbers that are not finite: if there is none,
-// what is 0 in a whole chunk can be passed over.
+// what is 0 in the samples can be passed over.
 constexpr int64_t kSkipFrom = 64;
+
+// Whether the first sample gives hope that there is much to pass over.
+template <typename T>
+bool is_mostly_zero(const T* sample, int64_t size) {
+  return 2 * std::count(sample, sample + size, T{0}) > size;
+}
 
 // Workspaces kept for later calls.
 constexpr std::size_t kIdleSpaces = 8;
@@ -21,12 +27,9 @@ void lower(std::atomic<int64_t>& lowest, int64_t value) {
   }
 }
 
-// Multiply-adds that make a second member worth its start.
-constexpr double kWorkPerMember = 1e6;
-
 }  // namespace
 
-// Wide layers go to BLAS, which packs the kernel anew for each chunk.
+// A wide layer's kernel is packed anew for each chunk.
 template <typename T>
 int64_t NetworkOf<T>::chunk_rows() const {
   int64_t largest = 0;
@@ -46,6 +49,7 @@ Workspace<T> NetworkOf<T>::borrow_space(int64_t capacity, int members) {
       idle_.pop_back();
       return found;
     }
+    if (!idle_.empty()) idle_.pop_back();  // too small, it makes room for the new one
   }
   Workspace<T> space;
   plan(space, capacity, {}, members);
@@ -60,19 +64,21 @@ void NetworkOf<T>::give_back(Workspace<T> space) {
 }
 
 // Calls on_chunk(team, chunk, begin, batch, workspace) after each forward pass; writes the output to `out` if there is
-// one. Returns what predict returns.
+// one. Returns what predict returns. The caller holds a lock for reading.
 template <typename T>
 template <typename OnChunk>
 int64_t NetworkOf<T>::infer(const Samples& x, T* out, bool check_finite, int threads, const Interrupt& interrupt,
                             const OnChunk& on_chunk) {
-  const auto lock = lock_for_reading();
   const int64_t rows = chunk_rows(), chunks = (x.count + rows - 1) / rows;
   const int size = team_size(threads, work() * static_cast<double>(x.count), kWorkPerMember);
   const bool alone = size == 1 || chunks >= size;
   std::vector<Workspace<T>> spaces(static_cast<std::size_t>(alone ? size : 1));
   for (Workspace<T>& space : spaces) space = borrow_space(std::min(rows, x.count), alone ? 1 : size);
   std::atomic<int64_t> first_bad{INT64_MAX};
-  const bool skip_zeros = x.count >= kSkipFrom && first_parameters_finite();
+  const bool skip_zeros = x.count >= kSkipFrom &&
+                          (x.bytes != nullptr ? is_mostly_zero(x.bytes, sizes_[0])
+                                              : is_mostly_zero(static_cast<const T*>(x.values), sizes_[0])) &&
+                          first_parameters_finite();
   blas::keep_serial();
   run_team(
       size,
@@ -87,23 +93,23 @@ int64_t NetworkOf<T>::infer(const Samples& x, T* out, bool check_finite, int thr
         pass.shared = space.shared;
         pass.own = space.own[static_cast<std::size_t>(team.rank)];
         pass.loaded = loaded_;
-        if (skip_zeros) pass.nonzero = space.nonzero.data();
+        const Nonzero nonzero = skip_zeros ? space.nonzero : Nonzero{};
+        pass.nonzero = nonzero;
         const auto loaded = static_cast<std::size_t>(loaded_);
         const Range mine = alone ? whole.share(chunks) : Range{0, chunks};
         for (int64_t chunk = mine.begin; chunk < mine.end; ++chunk) {
           const int64_t begin = chunk * rows;
           pass.batch = std::min(rows, x.count - begin);
           const T* from = static_cast<const T*>(x.values) + (x.bytes == nullptr ? begin * sizes_[0] : 0);
-          if (check_finite && x.bytes == nullptr && whole.rank == (alone ? whole.rank : 0)) {
-            const int64_t at = k_.first_non_finite(from, {0, pass.batch * sizes_[0]});
+          if (check_finite && x.bytes == nullptr) {
+            const int64_t at = k_.first_non_finite(from, team.share(pass.batch * sizes_[0]));
             if (at >= 0) lower(first_bad, begin * sizes_[0] + at);
           }
-          uint8_t* nonzero = skip_zeros ? space.nonzero.data() : nullptr;
           if (x.bytes != nullptr) {
-            k_.gather_bytes(team, values[loaded], nonzero, x.bytes + begin * sizes_[0], nullptr, pass.batch, sizes_[0],
-                            input_scaling());
+            k_.gather_bytes(team, values[loaded], nonzero, x.bytes + begin * sizes_[0], nullptr, pass.batch, 0,
+                            sizes_[0], input_scaling());
           } else if (loaded_ != 0) {
-            k_.gather(team, values[loaded], nonzero, from, nullptr, pass.batch, sizes_[0], input_scaling());
+            k_.gather(team, values[loaded], nonzero, from, nullptr, pass.batch, 0, sizes_[0], input_scaling());
           } else {
             values[0] = const_cast<T*>(from);  // ops do not write to their input
             if (skip_zeros) k_.find_nonzero(team, nonzero, from, pass.batch, sizes_[0]);
@@ -127,21 +133,22 @@ int64_t NetworkOf<T>::infer(const Samples& x, T* out, bool check_finite, int thr
 template <typename T>
 int64_t NetworkOf<T>::predict(void* out, const Samples& x, bool check_finite, int threads, const Interrupt& interrupt) {
   if (x.count == 0) return -1;
+  const auto lock = lock_for_reading();
   T* to = static_cast<T*>(out);
   return infer(
       x, to, check_finite, threads, interrupt,
       [&](const Team& team, int64_t, int64_t begin, int64_t batch, const std::vector<T*>& values, Workspace<T>&) {
         // A network without ops hands its input on.
         const T* from = values[static_cast<std::size_t>(loaded_)];
-        if (output_ == loaded_) k_.gather(team, to + begin * sizes_[0], nullptr, from, nullptr, batch, sizes_[0], {});
+        if (output_ == loaded_) k_.gather(team, to + begin * sizes_[0], {}, from, nullptr, batch, 0, sizes_[0], {});
       });
 }
 
 template <typename T>
-void NetworkOf<T>::evaluate(double* totals, const Samples& x, const Targets& y, int threads,
+void NetworkOf<T>::evaluate(double* totals, int64_t columns, const Samples& x, const Targets& y, int threads,
                             const Interrupt& interrupt) {
-  check_tensor(objective_.tensor);
-  const int64_t columns = 1 + metrics();
+  const auto lock = lock_for_reading();
+  check_objective(columns);
   const int64_t rows = chunk_rows(), chunks = (x.count + rows - 1) / rows;
   std::vector<double> sums(static_cast<std::size_t>(chunks * columns));  // of each chunk, to be added in order
   infer(x, nullptr, false, threads, interrupt,
@@ -173,7 +180,7 @@ void NetworkOf<T>::evaluate(double* totals, const Samples& x, const Targets& y, 
 
 template int64_t NetworkOf<float>::predict(void*, const Samples&, bool, int, const Interrupt&);
 template int64_t NetworkOf<double>::predict(void*, const Samples&, bool, int, const Interrupt&);
-template void NetworkOf<float>::evaluate(double*, const Samples&, const Targets&, int, const Interrupt&);
-template void NetworkOf<double>::evaluate(double*, const Samples&, const Targets&, int, const Interrupt&);
+template void NetworkOf<float>::evaluate(double*, int64_t, const Samples&, const Targets&, int, const Interrupt&);
+template void NetworkOf<double>::evaluate(double*, int64_t, const Samples&, const Targets&, int, const Interrupt&);
 
 }  // namespace pynn

@@ -34,6 +34,12 @@ std::size_t NetworkOf<T>::check_tensor(int tensor) const {
 }
 
 template <typename T>
+void NetworkOf<T>::check_objective(int64_t columns) const {
+  check_tensor(objective_.tensor);
+  if (columns != 1 + metrics()) throw std::invalid_argument("totals must have a column for the loss and each metric");
+}
+
+template <typename T>
 std::size_t NetworkOf<T>::check_parameter(int parameter) const {
   if (parameter < 0 || parameter >= parameters())
     throw std::out_of_range("no parameter number " + std::to_string(parameter));
@@ -104,7 +110,7 @@ void NetworkOf<T>::build(int output) {
   values_.allocate(parameter_elements_);
   gradients_.allocate(parameter_elements_);
   output_ = output;
-  unused_ = fuse(ops_, k_);
+  unused_ = fuse(ops_, output, k_);
   if (loaded_ != 0) unused_.push_back(0);
 }
 
@@ -252,8 +258,8 @@ void NetworkOf<T>::plan(Workspace<T>& space, int64_t capacity, const std::vector
     gradient_at.push_back(number < gradients.size() && gradients[number] ? place(size) : -1);
   }
   for (const auto& op : ops_) {
-    shared = std::max(shared, op->shared_scratch(k_, capacity));
-    own = std::max(own, op->own_scratch(k_));
+    shared = std::max(shared, op->shared_scratch(k_, capacity, members, !gradients.empty()));
+    own = std::max(own, op->own_scratch(k_, !gradients.empty()));
   }
   const int64_t shared_at = place(shared);
   std::vector<int64_t> own_at;
@@ -266,7 +272,9 @@ void NetworkOf<T>::plan(Workspace<T>& space, int64_t capacity, const std::vector
   for (const int64_t at : gradient_at) fresh.gradients.push_back(at < 0 ? nullptr : memory + at);
   fresh.shared = memory + shared_at;
   for (const int64_t at : own_at) fresh.own.push_back(memory + at);
-  fresh.nonzero.allocate(sizes_[0]);
+  const int64_t stride = padded<uint32_t>(capacity), by_row = stride * ((sizes_[0] + 31) / 32);
+  fresh.bits.allocate(by_row + (capacity + 31) / 32 * sizes_[0]);
+  fresh.nonzero = {fresh.bits.data(), fresh.bits.data() + by_row, stride};
   fresh.capacity = capacity;
   space = std::move(fresh);
 }

@@ -73,11 +73,11 @@ class Network {
   virtual bool loss_takes_labels() const = 0;
   virtual int64_t loss_rows() const = 0;  // of a sample
 
-  // -- work
+  // -- work; totals have `columns`, one for the loss and one for each metric, and train's a row for each epoch
   virtual int64_t steps_done() const = 0;
-  virtual bool train(double* totals, const Samples& x, const Targets& y, const TrainRange& range, int threads,
-                     const Interrupt& interrupt) = 0;
-  virtual void evaluate(double* totals, const Samples& x, const Targets& y, int threads,
+  virtual bool train(double* totals, int64_t columns, const Samples& x, const Targets& y, const TrainRange& range,
+                     int threads, const Interrupt& interrupt) = 0;
+  virtual void evaluate(double* totals, int64_t columns, const Samples& x, const Targets& y, int threads,
                         const Interrupt& interrupt) = 0;
   // With check_finite, returns the index of the first element of x that is NaN or infinite, if there is one, and `out`
   // is of no use then; else -1. The check comes while the samples pass through the cache.

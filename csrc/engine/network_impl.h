@@ -17,6 +17,9 @@
 
 namespace pynn {
 
+// Multiply-adds that make another member worth its start and its barriers: some 15 us of them.
+constexpr double kWorkPerMember = 1e6;
+
 // What is made of a prediction and its targets: the loss, and metrics beside it.
 struct Objective {
   struct MetricEntry {
@@ -41,10 +44,11 @@ struct Workspace {
   std::vector<T*> values, gradients;  // by tensor number; gradients are null where none is asked for
   Buffer<T> targets;
   Buffer<int32_t> labels;
-  Buffer<double> rows;      // a value for each row of the loss, or of a metric
-  T* shared = nullptr;      // scratch of the team
-  std::vector<T*> own;      // scratch of each member
-  Buffer<uint8_t> nonzero;  // which elements of the samples are not 0 in all of them
+  Buffer<double> rows;    // a value for each row of the loss, or of a metric
+  T* shared = nullptr;    // scratch of the team
+  std::vector<T*> own;    // scratch of each member
+  Buffer<uint32_t> bits;  // of `nonzero`
+  Nonzero nonzero{};      // of the samples
 };
 
 template <typename T>
@@ -81,9 +85,10 @@ class NetworkOf : public Network {
   int64_t loss_rows() const override;
 
   int64_t steps_done() const override { return steps_done_; }
-  bool train(double* totals, const Samples& x, const Targets& y, const TrainRange& range, int threads,
+  bool train(double* totals, int64_t columns, const Samples& x, const Targets& y, const TrainRange& range, int threads,
              const Interrupt& interrupt) override;
-  void evaluate(double* totals, const Samples& x, const Targets& y, int threads, const Interrupt& interrupt) override;
+  void evaluate(double* totals, int64_t columns, const Samples& x, const Targets& y, int threads,
+                const Interrupt& interrupt) override;
   int64_t predict(void* out, const Samples& x, bool check_finite, int threads, const Interrupt& interrupt) override;
 
  private:
@@ -94,6 +99,7 @@ class NetworkOf : public Network {
   std::shared_lock<std::shared_mutex> lock_for_reading();
   std::size_t check_tensor(int tensor) const;
   std::size_t check_parameter(int parameter) const;
+  void check_objective(int64_t columns) const;  // of a caller's totals
   int add(std::unique_ptr<Op<T>> op, int64_t size);
   int next_tensor() const { return static_cast<int>(sizes_.size()); }
 

@@ -26,14 +26,14 @@ struct Pass {
   T* parameter_gradients = nullptr;
   T* shared = nullptr;  // scratch of the whole team
   T* own = nullptr;     // scratch of this member
-  // Which elements of the samples are not 0 in the whole batch, or null where that is of no use; of the tensor
-  // `loaded`, what the samples were loaded to.
-  const uint8_t* nonzero = nullptr;
+  // Which elements of the samples are not 0, or null where that is of no use; of the tensor `loaded`, what the samples
+  // were loaded to.
+  Nonzero nonzero{};
   int loaded = 0;
   bool accumulate = false;  // add to the parameters' gradients
   // Called with a range of the parameter buffer, and where its gradients are, as soon as they are complete; may change
   // these parameters. Where it is set, gradients need not be kept.
-  std::function<void(Range, const T*)> gradients_ready = {};
+  std::function<void(Range, const Gradient<T>&)> gradients_ready = {};
   bool not_for_zeros = false;  // gradients_ready may leave out gradients that are known to be 0
 
   T* value_of(int parameter) const { return parameter_values + parameters[parameter].offset; }
@@ -52,9 +52,11 @@ class Op {
 
   // Parameters it uses.
   virtual std::vector<int> parameters() const { return {}; }
-  // Elements of scratch, of the team and of each member.
-  virtual int64_t shared_scratch(const Kernels<T>&, int64_t /*batch*/) const { return 0; }
-  virtual int64_t own_scratch(const Kernels<T>&) const { return 0; }
+  // Elements of scratch, of a team of at most so many members and of each of them.
+  virtual int64_t shared_scratch(const Kernels<T>&, int64_t /*batch*/, int /*members*/, bool /*backward*/) const {
+    return 0;
+  }
+  virtual int64_t own_scratch(const Kernels<T>&, bool /*backward*/) const { return 0; }
   // Multiply-adds per sample in the forward direction: how much work there is to share.
   virtual double work() const = 0;
   // Whether a gradient can pass.
@@ -75,8 +77,8 @@ std::unique_ptr<Op<T>> make_rescaling(int x, int y, int64_t size, const std::vec
 
 // Dense layers take over the activations that follow them and lead to another dense layer, which then makes their
 // gradient: two passes over a tensor and two barriers less. Returns the tensors that no op writes any more. The last
-// activation stays, as a loss may be computed from what goes into it.
+// activation stays, as a loss may be computed from what goes into it. `output` is the tensor that predictions are.
 template <typename T>
-std::vector<int> fuse(std::vector<std::unique_ptr<Op<T>>>& ops, const Kernels<T>& k);
+std::vector<int> fuse(std::vector<std::unique_ptr<Op<T>>>& ops, int output, const Kernels<T>& k);
 
 }  // namespace pynn

@@ -1,5 +1,7 @@
 #include "op.h"
 
+#include <algorithm>
+
 namespace pynn {
 namespace {
 
@@ -17,30 +19,33 @@ class DenseOp : public Op<T> {
   void backward(const Team& team, const Pass<T>& pass) const override {
     const T* dy = pass.gradients[this->output];
     const bool train_kernel = pass.parameters[kernel_].trainable, at_once = static_cast<bool>(pass.gradients_ready);
-    auto ready = [&](Range part, const T* gradient) {
+    auto ready = [&](Range part, const Gradient<T>& gradient) {
       announce(pass, kernel_, {part.begin * units_, part.end * units_}, gradient);
     };
     PartReady<T> on_part{};
     if (train_kernel && at_once)
-      on_part = {[](void* f, Range part, const T* gradient) { (*static_cast<decltype(ready)*>(f))(part, gradient); },
-                 &ready, pass.not_for_zeros};
+      on_part = {
+          [](void* f, Range part, const Gradient<T>& gradient) { (*static_cast<decltype(ready)*>(f))(part, gradient); },
+          &ready, pass.not_for_zeros};
     pass.k.dense_backward(team, pass.gradients[this->input],
                           train_kernel && !at_once ? pass.gradient_of(kernel_) : nullptr, dy, layer(pass), below_,
                           pass.accumulate, pass.shared, pass.own, on_part);
     if (bias_ >= 0 && pass.parameters[bias_].trainable) {
       const Range part = team.share(units_, 32);
       pass.k.dense_backward_bias(pass.gradient_of(bias_), dy, pass.batch * rows_, units_, part, pass.accumulate);
-      announce(pass, bias_, part, pass.gradient_of(bias_) + part.begin);
+      announce(pass, bias_, part, {pass.gradient_of(bias_) + part.begin, nullptr, nullptr, 0});
     }
   }
 
   std::vector<int> parameters() const override {
     return bias_ < 0 ? std::vector<int>{kernel_} : std::vector<int>{kernel_, bias_};
   }
-  int64_t shared_scratch(const Kernels<T>& k, int64_t batch) const override {
-    return k.dense_shared(batch * rows_, inputs_, units_);
+  int64_t shared_scratch(const Kernels<T>& k, int64_t batch, int members, bool backward) const override {
+    return k.dense_shared(batch * rows_, inputs_, units_, members, backward);
   }
-  int64_t own_scratch(const Kernels<T>& k) const override { return k.dense_own(inputs_, units_); }
+  int64_t own_scratch(const Kernels<T>& k, bool backward) const override {
+    return k.dense_own(inputs_, units_, backward);
+  }
   double work() const override {
     return static_cast<double>(rows_) * static_cast<double>(inputs_) * static_cast<double>(units_);
   }
@@ -62,11 +67,11 @@ class DenseOp : public Op<T> {
             pass.values[this->input],
             pass.value_of(kernel_),
             bias_ < 0 ? nullptr : pass.value_of(bias_),
-            flat() && this->input == pass.loaded ? pass.nonzero : nullptr};
+            flat() && this->input == pass.loaded ? pass.nonzero : Nonzero{}};
   }
 
   // Tells the pass that these gradients of a parameter are complete.
-  static void announce(const Pass<T>& pass, int parameter, Range part, const T* gradient) {
+  static void announce(const Pass<T>& pass, int parameter, Range part, const Gradient<T>& gradient) {
     const int64_t offset = pass.parameters[parameter].offset;
     if (pass.gradients_ready && part.begin < part.end)
       pass.gradients_ready({offset + part.begin, offset + part.end}, gradient);
@@ -164,14 +169,19 @@ std::unique_ptr<Op<T>> make_rescaling(int x, int y, int64_t size, const std::vec
 }
 
 template <typename T>
-std::vector<int> fuse(std::vector<std::unique_ptr<Op<T>>>& ops, const Kernels<T>& k) {
+std::vector<int> fuse(std::vector<std::unique_ptr<Op<T>>>& ops, int output, const Kernels<T>& k) {
   std::vector<int> gone;
+  const auto is_read_once = [&](int tensor) {
+    return tensor != output &&
+           std::count_if(ops.begin(), ops.end(), [&](const auto& op) { return op->input == tensor; }) == 1;
+  };
   for (std::size_t i = 0; i + 2 < ops.size(); ++i) {
     auto* dense = dynamic_cast<DenseOp<T>*>(ops[i].get());
     const auto* activation = dynamic_cast<const ActivationOp<T>*>(ops[i + 1].get());
     auto* next = dynamic_cast<DenseOp<T>*>(ops[i + 2].get());
     if (dense == nullptr || activation == nullptr || next == nullptr) continue;
     if (activation->input != dense->output || next->input != activation->output) continue;
+    if (!is_read_once(dense->output) || !is_read_once(activation->output)) continue;
     if (!k.gradient_from_output(activation->spec())) continue;
     gone.push_back(dense->output);
     dense->take(activation->spec(), activation->output);
@@ -182,7 +192,7 @@ std::vector<int> fuse(std::vector<std::unique_ptr<Op<T>>>& ops, const Kernels<T>
 }
 
 #define PYNN_INSTANTIATE(T)                                                                        \
-  template std::vector<int> fuse<T>(std::vector<std::unique_ptr<Op<T>>>&, const Kernels<T>&);      \
+  template std::vector<int> fuse<T>(std::vector<std::unique_ptr<Op<T>>>&, int, const Kernels<T>&); \
   template std::unique_ptr<Op<T>> make_dense<T>(int, int, int, int, int64_t, int64_t, int64_t);    \
   template std::unique_ptr<Op<T>> make_activation<T>(int, int, int64_t, const ActivationSpec&);    \
   template std::unique_ptr<Op<T>> make_softmax<T>(int, int, int64_t, int64_t, int64_t, bool);      \

@@ -24,9 +24,6 @@ constexpr double kShortStep = 5e9;
 constexpr double kMostWaiting = 0.3;
 constexpr double kTrial = 0.01, kAloneAtFirst = 0.05, kAloneAtMost = 1;  // seconds
 
-// Multiply-adds that make a second member worth its barriers: some 15 us of them.
-constexpr double kWorkPerMember = 1e6;
-
 // Elements of a partial sum of squares, and of a piece of the update: multiples of the vectors' length.
 constexpr int64_t kNormChunk = 8192, kUpdateGrain = 64;
 
@@ -46,10 +43,10 @@ struct NetworkOf<T>::Run {
   Samples x;
   Targets y;
   TrainRange range;
-  int64_t batches;  // of an epoch
-  bool fused;       // parameters are updated as soon as their gradients are there
-  std::atomic<bool> first_parameters_finite{true};
-  std::vector<Range> updated;  // the trainable parts of the parameter buffer
+  int64_t batches;                            // of an epoch
+  bool fused;                                 // parameters are updated as soon as their gradients are there
+  std::atomic<bool> parameters_finite{true};  // those that meet the samples, when it begins; and all that change
+  std::vector<Range> updated;                 // the trainable parts of the parameter buffer
   std::vector<NormChunks> chunks;
   std::vector<double> norms;  // sums of squares, by chunk
   OptimizerStep step{};
@@ -66,11 +63,11 @@ struct NetworkOf<T>::Run {
 };
 
 template <typename T>
-bool NetworkOf<T>::train(double* totals, const Samples& x, const Targets& y, const TrainRange& range, int threads,
-                         const Interrupt& interrupt) {
+bool NetworkOf<T>::train(double* totals, int64_t columns, const Samples& x, const Targets& y, const TrainRange& range,
+                         int threads, const Interrupt& interrupt) {
   steps_done_ = 0;
   const auto lock = lock_for_change();
-  check_tensor(objective_.tensor);
+  check_objective(columns);
   std::vector<bool> gradients = needs_gradient();
   gradients.resize(static_cast<std::size_t>(objective_.tensor) + 1);
 
@@ -95,7 +92,7 @@ bool NetworkOf<T>::train(double* totals, const Samples& x, const Targets& y, con
       run.updated.push_back({p.offset, end});
   }
   run.norms.resize(static_cast<std::size_t>(chunks));
-  run.first_parameters_finite = first_parameters_finite();
+  run.parameters_finite = first_parameters_finite();
 
   const int size = team_size(threads, slice_work, kWorkPerMember);
   if (space_.capacity != slice || static_cast<int>(space_.own.size()) < size) {
@@ -108,7 +105,10 @@ bool NetworkOf<T>::train(double* totals, const Samples& x, const Targets& y, con
       space.targets.allocate(slice * output_size());
     space_ = std::move(space);
   }
-  if (range.shuffle) order_.resize(static_cast<std::size_t>(x.count));
+  if (range.shuffle && order_of_.count != x.count) {
+    order_of_ = {};
+    order_.resize(static_cast<std::size_t>(x.count));
+  }
 
   blas::keep_serial();
   bool alone = false;
@@ -133,15 +133,14 @@ void NetworkOf<T>::train_member(const Team& team, Run& run, bool team_waits) {
   pass.parameter_gradients = gradients_.data();
   pass.shared = space_.shared;
   pass.own = space_.own[static_cast<std::size_t>(team.rank)];
-  const auto apply = [&](Range part, const T* gradient) {
+  const auto apply = [&](Range part, const Gradient<T>& gradient) {
     T* slots[max_slots];
     for (int i = 0; i < slots_used_; ++i) slots[i] = slots_[static_cast<std::size_t>(i)].data() + part.begin;
     if (!k_.optimizer_update(values_.data() + part.begin, gradient, slots, part.end - part.begin, run.step))
-      run.first_parameters_finite.store(false, std::memory_order_relaxed);
+      run.parameters_finite.store(false, std::memory_order_relaxed);
   };
   if (run.fused) pass.gradients_ready = apply;
   pass.loaded = loaded_;
-  pass.not_for_zeros = settings_.keeps_still();
 
   const auto start = Clock::now();
   const int64_t first = range.first_step + steps_done_, end = range.first_step + range.steps;
@@ -163,9 +162,11 @@ void NetworkOf<T>::train_member(const Team& team, Run& run, bool team_waits) {
       pass.batch = std::min(kSlice, batch - from);
       pass.accumulate = from > 0;
       gather(team, run, begin + from, pass.batch);
-      pass.nonzero = run.first_parameters_finite.load(std::memory_order_relaxed) ? space_.nonzero.data() : nullptr;
+      pass.nonzero = run.parameters_finite.load(std::memory_order_relaxed) ? space_.nonzero : Nonzero{};
       team.barrier();
       if (run.pause) return;
+      // A rate that is infinite as a T would make NaN of a gradient of 0.
+      pass.not_for_zeros = settings_.keeps_still() && std::isfinite(static_cast<T>(run.step.learning_rate));
       finite = slice(team, run, pass, batch, s / run.batches, &loss);
     }
     if (team.rank == 0) run.totals[s / run.batches * (1 + metrics())] += loss * static_cast<double>(batch);
@@ -242,18 +243,14 @@ void NetworkOf<T>::gather(const Team& team, const Run& run, int64_t begin, int64
   const int64_t from = run.range.shuffle ? 0 : begin;
   T* to = space_.values[static_cast<std::size_t>(loaded_)];
   const int64_t size = sizes_[0], next = std::min(count, run.x.count - begin - count);
-  const int64_t bytes = size * static_cast<int64_t>(run.x.bytes != nullptr ? 1 : sizeof(T));
   const auto* values = static_cast<const T*>(run.x.values);
   if (run.x.bytes != nullptr)
-    k_.gather_bytes(team, to, space_.nonzero.data(), run.x.bytes + from * size, order, count, size, input_scaling());
+    k_.gather_bytes(team, to, space_.nonzero, run.x.bytes + from * size, order, count, next, size, input_scaling());
   else
-    k_.gather(team, to, space_.nonzero.data(), values + from * size, order, count, size, input_scaling());
-  if (order != nullptr)
-    k_.prefetch_rows(team, run.x.bytes != nullptr ? static_cast<const void*>(run.x.bytes) : values, order + count, next,
-                     bytes);
+    k_.gather(team, to, space_.nonzero, values + from * size, order, count, next, size, input_scaling());
   if (run.y.labels == nullptr) {
-    k_.gather(team, space_.targets.data(), nullptr, static_cast<const T*>(run.y.values) + from * output_size(), order,
-              count, output_size(), {});
+    k_.gather(team, space_.targets.data(), {}, static_cast<const T*>(run.y.values) + from * output_size(), order, count,
+              0, output_size(), {});
     return;
   }
   const int64_t rows = loss_rows();
@@ -269,7 +266,8 @@ void NetworkOf<T>::update(const Team& team, Run& run, const Apply& apply) {
   const Uninterruptible guard(team);
   for (const Range& part : run.updated) {
     const Range mine = team.share(part.end - part.begin, kUpdateGrain);
-    apply({part.begin + mine.begin, part.begin + mine.end}, gradients_.data() + part.begin + mine.begin);
+    apply({part.begin + mine.begin, part.begin + mine.end},
+          {gradients_.data() + part.begin + mine.begin, nullptr, nullptr, 0});
   }
 }
 
@@ -303,9 +301,9 @@ void NetworkOf<T>::scale_by_norms(const Team& team, Run& run) {
   team.barrier();
 }
 
-template bool NetworkOf<float>::train(double*, const Samples&, const Targets&, const TrainRange&, int,
+template bool NetworkOf<float>::train(double*, int64_t, const Samples&, const Targets&, const TrainRange&, int,
                                       const Interrupt&);
-template bool NetworkOf<double>::train(double*, const Samples&, const Targets&, const TrainRange&, int,
+template bool NetworkOf<double>::train(double*, int64_t, const Samples&, const Targets&, const TrainRange&, int,
                                        const Interrupt&);
 
 }  // namespace pynn

@@ -16,48 +16,45 @@ constexpr int64_t kSlices = 8, kChain = 4, kSliceFrom = 256;
 
 int64_t slices(int64_t inputs) { return inputs < kSliceFrom ? 1 : kSlices; }
 
-// Where slice s begins: at a multiple of 16, for the cache lines of x.
+// Where slice s begins: at a multiple of 32, for the cache lines of x and the words of Nonzero.
 int64_t slice_begin(int64_t s, int64_t inputs) {
-  return s == slices(inputs) ? inputs : inputs * s / slices(inputs) / 16 * 16;
+  return s == slices(inputs) ? inputs : inputs * s / slices(inputs) / 32 * 32;
 }
 
 // Slices are shared out where the partial sums are smaller than the kernel; otherwise rows or columns of y are.
 bool split_by_inputs(int64_t rows, int64_t inputs) { return slices(inputs) > 1 && rows * slices(inputs) <= inputs; }
 
 // Rows of the batch that go through together.
-constexpr int64_t kRows = 256, kRowsOfAShare = 64, kFewRows = 3;
+constexpr int64_t kRows = 256, kRowsOfAShare = 64;
 
-int64_t longest_slice(int64_t inputs) { return inputs / slices(inputs) + 16; }
+int64_t longest_slice(int64_t inputs) { return inputs / slices(inputs) + 32; }
 
 // Inputs of a part of the backward pass: few enough for its gradients to be in the nearest cache when the optimizer
-// comes for them, and more where dy is packed, and comes from a farther cache for each part.
+// comes for them, and more where dy is packed, and comes from a farther cache for each part. Multiples of 32, for the
+// words of Nonzero.
 constexpr int64_t kPart = 32, kPackedPart = 64;
 
-// Copies of the kernel or of dy in panels pay where rows lie far apart and are used often.
-bool pays_to_pack(int64_t rows, int64_t units) { return rows >= 128 && units >= 256; }
+// What is not 0 must be less than one in so many for the zeros to be passed over, where tiles have several rows.
+constexpr int64_t kSparse = 3;
 
 template <typename T>
 bool calls_blas(const DenseLayer<T>& d) {
   return large_product(d.rows, d.units, d.inputs);
 }
 
-constexpr int64_t kBlasRows = 128, kBlasColumns = 256;  // of blocks handed to BLAS; fixed: its sums depend on them
+// Inputs of a part that goes to BLAS.
 int64_t blas_part(int64_t inputs) { return inputs < 1024 ? 128 : 256; }
 
-// The inputs of a slice that are not 0 in the whole batch, or null where there is no use in knowing them.
-struct Chosen {
-  const int32_t* list;
-  int64_t count;
-};
-
-// space: `length` elements.
-Chosen choose(const uint8_t* nonzero, int64_t length, int32_t* space) {
+// Lets p pass over the zeros of its a if there are enough of them. nonzero: see Product.
+template <typename T>
+void pass_over_zeros(Product<T>& p, const uint32_t* nonzero, int64_t row, int64_t word) {
   int64_t count = 0;
-  for (int64_t i = 0; i < length; ++i) {
-    space[count] = static_cast<int32_t>(i);
-    count += nonzero[i] != 0;
-  }
-  return {count * 16 < length * 15 ? space : nullptr, count};
+  for (int64_t w = 0; w * 32 < p.k; ++w)
+    for (int64_t i = 0; i < p.m; ++i) count += __builtin_popcount(nonzero[i * row + w * word]);
+  if (p.m == 1 ? count == p.k : count * kSparse >= p.m * p.k) return;
+  p.nonzero = nonzero;
+  p.nonzero_row = row;
+  p.nonzero_word = word;
 }
 
 // ---- forward
@@ -81,14 +78,12 @@ void finish(T* y, const T* second, int64_t ldsecond, const DenseLayer<T>& d, int
 // What a slice adds to c, for some rows and columns.
 template <typename T>
 Product<T> slice_product(const DenseLayer<T>& d, int64_t s, int64_t rows, int64_t columns, int64_t row, int64_t column,
-                         const Chosen& chosen, bool accumulate, T* c, int64_t ldc) {
+                         bool accumulate, T* c, int64_t ldc) {
   const int64_t i = slice_begin(s, d.inputs), length = slice_begin(s + 1, d.inputs) - i;
   Product<T> p = product<T>(rows, columns, length, d.x + row * d.inputs + i, d.inputs, 1,
                             d.kernel + i * d.units + column, d.units, accumulate, c, ldc);
-  if (chosen.list != nullptr) {
-    p.chosen = chosen.list;
-    p.k = chosen.count;
-  }
+  if (const Nonzero& nonzero = d.nonzero; nonzero.by_row != nullptr)
+    pass_over_zeros(p, nonzero.by_row + i / 32 * nonzero.stride + row, 1, nonzero.stride);
   return p;
 }
 
@@ -96,26 +91,20 @@ Product<T> slice_product(const DenseLayer<T>& d, int64_t s, int64_t rows, int64_
 template <typename T>
 void forward_block(T* y, const DenseLayer<T>& d, const ActivationSpec& activation, int64_t row, int64_t rows,
                    Range columns, T* own) {
-  // A few rows take all columns at once: multiply_block then has accumulators enough to hide its latency.
+  // Few rows take all columns at once: multiply_block then has the widest tiles.
   const int64_t most = kRows * panel_width(T{}), count = slices(d.inputs);
-  const int64_t width = rows <= kFewRows && d.units * rows <= most ? d.units : panel_width(T{});
-  T *panel = own, *second = panel + longest_slice(d.inputs) * panel_width(T{});
-  Chosen chosen[kSlices] = {};
-  auto* lists = reinterpret_cast<int32_t*>(second + most);
   const bool pack = pays_to_pack(rows, d.units);
-  for (int64_t s = 0; s < count && d.nonzero != nullptr; ++s) {
-    const int64_t i = slice_begin(s, d.inputs);
-    chosen[s] = choose(d.nonzero + i, slice_begin(s + 1, d.inputs) - i, lists + i);
-  }
+  const int64_t width = !pack && d.units * rows <= most ? d.units : panel_width(T{});
+  T *panel = own, *second = panel + longest_slice(d.inputs) * panel_width(T{});
   for (int64_t j = columns.begin; j < columns.end; j += width) {
     const int64_t n = columns.end - j < width ? columns.end - j : width;
     T* to = y + row * d.units + j;
     for (int64_t s = 0; s < count; ++s) {
       const bool first_chain = s < kChain;
-      Product<T> p = slice_product(d, s, rows, n, row, j, chosen[s], s % kChain > 0, first_chain ? to : second,
+      Product<T> p = slice_product(d, s, rows, n, row, j, s % kChain > 0, first_chain ? to : second,
                                    first_chain ? d.units : width);
       if (pack) {
-        pack_block(p.b_rows, n, p.b, p.ldb, 1, {0, n}, panel);
+        pack_block(p.k, n, p.b, p.ldb, 1, {0, n}, panel);
         p.b = panel;
         p.ldb = n;
       }
@@ -149,19 +138,14 @@ void find_heads(const Team& team, bool (&head)[kSlices]) {
 }
 
 template <typename T>
-void forward_by_inputs(const Team& team, T* y, const DenseLayer<T>& d, const ActivationSpec& activation, T* shared,
-                       T* own) {
+void forward_by_inputs(const Team& team, T* y, const DenseLayer<T>& d, const ActivationSpec& activation, T* shared) {
   const int64_t size = d.rows * d.units;
   bool head[kSlices];
   find_heads(team, head);
   const Range mine = team.share(kSlices);
-  auto* list = reinterpret_cast<int32_t*>(own);
   for (int64_t s = mine.begin, to = s; s < mine.end; ++s) {
-    const int64_t i = slice_begin(s, d.inputs);
-    Chosen chosen{};
-    if (d.nonzero != nullptr) chosen = choose(d.nonzero + i, slice_begin(s + 1, d.inputs) - i, list);
     if (head[s]) to = s;
-    multiply_block(slice_product(d, s, d.rows, d.units, 0, 0, chosen, !head[s], shared + to * size, d.units));
+    multiply_block(slice_product(d, s, d.rows, d.units, 0, 0, !head[s], shared + to * size, d.units));
   }
   team.barrier();
   const Range part = team.share(d.rows);
@@ -184,7 +168,7 @@ void dense_forward(const Team& team, T* y, const DenseLayer<T>& d, const Activat
     return;
   }
   if (team.size > 1 && split_by_inputs(d.rows, d.inputs)) {
-    forward_by_inputs(team, y, d, activation, shared, own);
+    forward_by_inputs(team, y, d, activation, shared);
     return;
   }
   const int64_t width = panel_width(T{});
@@ -200,19 +184,16 @@ void dense_forward(const Team& team, T* y, const DenseLayer<T>& d, const Activat
 
 // ---- backward
 
-// dx[:, part] = (kernel[part, :] dy^T)^T, times the slope of the activation that made x.
+// A backward pass through a layer, as one member sees it.
 template <typename T>
-void input_gradient(T* dx, const T* dy_t, const DenseLayer<T>& d, Range part, const ActivationSpec& below, T* own) {
-  const int64_t length = part.end - part.begin;
-  for (int64_t row = 0; row < d.rows; row += kRows) {
-    const int64_t rows = d.rows - row < kRows ? d.rows - row : kRows;
-    multiply_packed(product<T>(length, rows, d.units, d.kernel + part.begin * d.units, d.units, 1, dy_t + row * d.units,
-                               0, false, own, rows));
-    T* to = dx + row * d.inputs + part.begin;
-    transpose_block(length, rows, own, rows, to, d.inputs);
-    slope_block(to, d.x + row * d.inputs + part.begin, rows, length, d.inputs, below);
-  }
-}
+struct Backward {
+  const DenseLayer<T>& d;
+  const T* dy;
+  const T* dy_t;       // dy^T, packed; for the gradient of the input
+  const T* dy_panels;  // dy, packed; null where it is used as it lies
+  bool by_blas, accumulate, with_zeros;
+  T* own;
+};
 
 // The gradient of the input for a batch of one: no columns for a tile.
 template <typename T>
@@ -225,110 +206,137 @@ void input_gradient_of_row(T* dx, const T* dy, const DenseLayer<T>& d, Range par
   }
 }
 
+// dx[:, part] = (kernel[part, :] dy^T)^T, times the slope of the activation that made x.
+template <typename T>
+void input_gradient(const Backward<T>& b, T* dx, Range part, const ActivationSpec& below) {
+  const DenseLayer<T>& d = b.d;
+  const int64_t length = part.end - part.begin;
+  const T* kernel = d.kernel + part.begin * d.units;
+  if (d.rows == 1) {
+    input_gradient_of_row(dx, b.dy, d, part);
+  } else if (b.by_blas) {
+    blas::gemm(false, true, d.rows, length, d.units, b.dy, d.units, kernel, d.units, false, dx + part.begin, d.inputs);
+  } else {
+    for (int64_t row = 0; row < d.rows; row += kRows) {
+      const int64_t rows = d.rows - row < kRows ? d.rows - row : kRows;
+      multiply_packed(
+          product<T>(length, rows, d.units, kernel, d.units, 1, b.dy_t + row * d.units, 0, false, b.own, rows));
+      transpose_block(length, rows, b.own, rows, dx + row * d.inputs + part.begin, d.inputs);
+    }
+  }
+  slope_block(dx + part.begin, d.x + part.begin, d.rows, length, d.inputs, below);
+}
+
 // The gradient of a kernel's rows for a batch of one.
 template <typename T>
 void outer_product(T* gradient, const T* x, const T* dy, int64_t length, int64_t units, bool accumulate) {
   for (int64_t i = 0; i < length; ++i)
     for_vectors<T>(0, units, [&](int64_t j, int64_t count) {
       T* at = gradient + i * units + j;
-      const Vec<T> value = load(dy + j, count) * x[i] + Vec<T>{};  // as multiply_block would have it
+      const Vec<T> value = load(dy + j, count) * x[i] + Vec<T>{};  // +0, as multiply_block would have it
       store(at, accumulate ? value + load(at, count) : value, count);
     });
 }
 
 // gradient (the part's rows of the kernel) [+]= x[:, part]^T dy
 template <typename T>
-void kernel_gradient(T* gradient, const T* dy, bool packed, const DenseLayer<T>& d, Range part, bool accumulate,
-                     T* own) {
+void kernel_gradient(const Backward<T>& b, T* gradient, Range part) {
+  const DenseLayer<T>& d = b.d;
   const int64_t length = part.end - part.begin;
+  if (b.by_blas) {
+    blas::gemm(true, false, length, d.units, d.rows, d.x + part.begin, d.inputs, b.dy, d.units, b.accumulate, gradient,
+               d.units);
+    return;
+  }
   if (d.rows == 1) {
-    outer_product(gradient, d.x + part.begin, dy, length, d.units, accumulate);
+    outer_product(gradient, d.x + part.begin, b.dy, length, d.units, b.accumulate);
     return;
   }
   for (int64_t row = 0; row < d.rows || row == 0; row += kRows) {
     const int64_t rows = d.rows - row < kRows ? d.rows - row : kRows;
     const T* x = d.x + row * d.inputs + part.begin;
-    Product<T> p = product<T>(length, d.units, rows, x, 1, d.inputs, dy + row * d.units, d.units, accumulate || row > 0,
-                              gradient, d.units);
-    if (!packed) {
+    Product<T> p = product<T>(length, d.units, rows, x, 1, d.inputs, b.dy + row * d.units, d.units,
+                              b.accumulate || row > 0, gradient, d.units);
+    if (!b.with_zeros) pass_over_zeros(p, d.nonzero.by_column + row / 32 * d.inputs + part.begin, 1, d.inputs);
+    if (b.dy_panels == nullptr) {
       multiply_block(p);
       continue;
     }
     // Rows of x that lie a power of two apart would push each other out of the cache.
     for (int64_t i = 0; i < rows; ++i)
-      memcpy(own + i * length, x + i * d.inputs, static_cast<size_t>(length) * sizeof(T));
-    p.a = own;
+      memcpy(b.own + i * length, x + i * d.inputs, static_cast<size_t>(length) * sizeof(T));
+    p.a = b.own;
     p.a_column = length;
+    p.b = b.dy_panels + row * d.units;
     multiply_packed(p);
   }
 }
 
-// The end of the inputs from `begin` on that are alike: all of them 0 in the whole batch or not, but for a few.
-int64_t run_end(const uint8_t* nonzero, int64_t begin, int64_t end) {
-  constexpr int64_t few = 2;  // zeros that are not worth an end of the product
-  const bool kind = nonzero[begin] != 0;
-  int64_t last = begin, i = begin + 1;
-  if (!kind) {
-    for (uint64_t eight; i + 8 <= end; i += 8) {
-      memcpy(&eight, nonzero + i, sizeof(eight));
-      if (eight != 0) break;
-    }
-    while (i < end && nonzero[i] == 0) ++i;
-    return i;
+// Which inputs of the part are not 0 in the whole batch, a bit each; and those where one or two zeros lie between them,
+// which are not worth an end. The part begins at a multiple of 32 and has at most 64.
+template <typename T>
+uint64_t inputs_in_use(const DenseLayer<T>& d, Range part) {
+  uint64_t used = 0;
+  for (int64_t word = part.begin / 32; word * 32 < part.end; ++word) {
+    uint32_t any = 0;
+    for (int64_t i = 0; i < d.rows; ++i) any |= d.nonzero.by_row[word * d.nonzero.stride + i];
+    used |= static_cast<uint64_t>(any) << (word * 32 - part.begin);
   }
-  for (; i < end && i - last <= few + 1; ++i)
-    if (nonzero[i] != 0) last = i;
-  return last + 1;
+  return used | (used << 1 & (used >> 1 | used >> 2)) | (used << 2 & used >> 1);
+}
+
+// The gradient of the part's rows of the kernel, handed to `ready`. kept: someone wants its elements.
+template <typename T>
+void finish_part(const Backward<T>& b, T* gradient, bool kept, Range part, const PartReady<T>& ready) {
+  // A batch of one hands out factors, but for rows shorter than a vector: updated one by one, each would wait for the
+  // store of the one before.
+  const bool factors = b.d.rows == 1 && !kept && b.d.units >= kWidth<T>;
+  const auto make = [&](Range inputs) {
+    T* rows = gradient + (inputs.begin - part.begin) * b.d.units;
+    if (!factors) kernel_gradient(b, rows, inputs);
+    if (ready.call == nullptr) return;
+    ready.call(ready.context, inputs, {factors ? nullptr : rows, b.d.x + inputs.begin, b.dy, b.d.units});
+  };
+  if (b.with_zeros || !ready.not_for_zeros) {
+    make(part);
+    return;
+  }
+  int64_t begin = part.begin;
+  for (uint64_t used = inputs_in_use(b.d, part); used != 0;) {
+    const int skipped = __builtin_ctzll(used);
+    used >>= skipped;
+    const int length = ~used == 0 ? 64 : __builtin_ctzll(~used);
+    used = length == 64 ? 0 : used >> length;
+    begin += skipped + length;
+    make({begin - length, begin});
+  }
 }
 
 template <typename T>
 void dense_backward(const Team& team, T* dx, T* dkernel, const T* dy, const DenseLayer<T>& d,
                     const ActivationSpec& below, bool accumulate, T* shared, T* own, const PartReady<T>& ready) {
-  const bool large = calls_blas(d), wants_kernel = dkernel != nullptr || ready.call != nullptr;
-  const bool pack = wants_kernel && !large && pays_to_pack(d.rows, d.units);
-  T *dy_t = shared, *packed = shared + d.rows * d.units;
-  const bool one_row = d.rows == 1;
-  if (!large && dx != nullptr && !one_row)
-    pack_block(d.units, d.rows, dy, 1, d.units, team.share(d.rows, panel_width(T{})), dy_t);
-  if (pack)
-    for (int64_t row = 0; row < d.rows; row += kRows)
-      pack_block(d.rows - row < kRows ? d.rows - row : kRows, d.units, dy + row * d.units, d.units, 1,
-                 team.share(d.units, panel_width(T{})), packed + row * d.units);
-  if (pack || (dx != nullptr && !one_row)) team.barrier();
+  const bool by_blas = calls_blas(d), wants_kernel = dkernel != nullptr || ready.call != nullptr;
+  const bool pack = wants_kernel && !by_blas && pays_to_pack(d.rows, d.units);
+  const bool transpose = dx != nullptr && !by_blas && d.rows > 1;
+  T *dy_t = shared, *panels = shared + d.rows * d.units;
+  if (transpose) pack_block(d.units, d.rows, dy, 1, d.units, team.share(d.rows, panel_width(T{})), dy_t);
+  for (int64_t row = 0; row < d.rows && pack; row += kRows)
+    pack_block(d.rows - row < kRows ? d.rows - row : kRows, d.units, dy + row * d.units, d.units, 1,
+               team.share(d.units, panel_width(T{})), panels + row * d.units);
+  if (pack || transpose) team.barrier();
 
-  const int64_t most = large ? blas_part(d.inputs) : pack ? kPackedPart : kPart;
-  const Range mine = team.share(d.inputs, most);
-  const uint8_t* nonzero = d.nonzero != nullptr && !large && all_finite(dy, d.rows * d.units) ? d.nonzero : nullptr;
+  const bool with_zeros =
+      d.nonzero.by_column == nullptr || !wants_kernel || by_blas || !all_finite(dy, d.rows * d.units);
+  const Backward<T> b{d, dy, dy_t, pack ? panels : nullptr, by_blas, accumulate, with_zeros, own};
   T* block = own + kPackedPart * kRows;
+  const int64_t most = by_blas ? blas_part(d.inputs) : pack ? kPackedPart : kPart;
+  const Range mine = team.share(d.inputs, most);
   for (int64_t i = mine.begin; i < mine.end; i += most) {
     if (i > mine.begin) team.poll();
     const Range part{i, i + most < mine.end ? i + most : mine.end};
-    if (dx != nullptr && large) {
-      blas::gemm(false, true, d.rows, part.end - i, d.units, dy, d.units, d.kernel + i * d.units, d.units, false,
-                 dx + i, d.inputs);
-      slope_block(dx + i, d.x + i, d.rows, part.end - i, d.inputs, below);
-    } else if (dx != nullptr && one_row) {
-      input_gradient_of_row(dx, dy, d, part);
-      slope_block(dx + i, d.x + i, 1, part.end - i, d.inputs, below);
-    } else if (dx != nullptr) {
-      input_gradient(dx, dy_t, d, part, below, own);
-    }
-    if (!wants_kernel) continue;
-    T* gradient = dkernel == nullptr ? block : dkernel + i * d.units;
-    if (large)
-      blas::gemm(true, false, part.end - i, d.units, d.rows, d.x + i, d.inputs, dy, d.units, accumulate, gradient,
-                 d.units);
-    for (int64_t from = i, to = 0; from < part.end && !large; from = to) {
-      to = nonzero == nullptr ? part.end : run_end(nonzero, from, part.end);
-      T* rows = gradient + (from - i) * d.units;
-      const bool zero = nonzero != nullptr && nonzero[from] == 0;
-      if (!zero)
-        kernel_gradient(rows, pack ? packed : dy, pack, d, {from, to}, accumulate, own);
-      else if (!accumulate && !ready.not_for_zeros)
-        memset(rows, 0, static_cast<size_t>((to - from) * d.units) * sizeof(T));
-      if (ready.not_for_zeros && !zero) ready.call(ready.context, {from, to}, rows);
-    }
-    if (ready.call != nullptr && (large || !ready.not_for_zeros)) ready.call(ready.context, part, gradient);
+    if (dx != nullptr) input_gradient(b, dx, part, below);
+    if (wants_kernel)
+      finish_part(b, dkernel == nullptr ? block : dkernel + i * d.units, dkernel != nullptr, part, ready);
   }
 }
 
@@ -342,18 +350,20 @@ void dense_backward_bias(T* dbias, const T* dy, int64_t rows, int64_t units, Ran
 }
 
 template <typename T>
-int64_t dense_shared(int64_t rows, int64_t inputs, int64_t units) {
+int64_t dense_shared(int64_t rows, int64_t inputs, int64_t units, int members, bool backward) {
   const int64_t split_rows = rows < inputs / kSlices ? rows : inputs / kSlices;  // more are not split by inputs
-  const int64_t partials = slices(inputs) == 1 ? 0 : kSlices * split_rows * units;
-  return partials > 2 * rows * units ? partials : 2 * rows * units;
+  const int64_t partials = members == 1 || slices(inputs) == 1 ? 0 : kSlices * split_rows * units;
+  const int64_t copies = backward ? 2 * rows * units : 0;
+  return partials > copies ? partials : copies;
 }
 
 template <typename T>
-int64_t dense_own(int64_t inputs, int64_t units) {
-  const int64_t forward = (longest_slice(inputs) + kRows) * panel_width(T{}) + inputs;
+int64_t dense_own(int64_t inputs, int64_t units, bool backward) {
+  const int64_t forward = (longest_slice(inputs) + kRows) * panel_width(T{});
+  if (!backward) return forward;
   const int64_t part = large_product(INT32_MAX, units, inputs) ? blas_part(inputs) : kPackedPart;
-  const int64_t backward = kPackedPart * kRows + part * units;
-  return forward > backward ? forward : backward;
+  const int64_t parts = kPackedPart * kRows + part * units;
+  return forward > parts ? forward : parts;
 }
 
 template <typename T>

@@ -8,8 +8,6 @@ namespace pynn {
 namespace PYNN_ISA {
 namespace {
 
-// The result is cut into tasks of a fixed shape, whatever the size of the team: how BLAS adds up depends on the shape.
-constexpr int64_t kBlasRows = 128, kBlasColumns = 256;
 // The own kernel sums up kDepth terms at a time: a panel of so many rows of b stays in a near cache.
 constexpr int64_t kRows = 256, kDepth = 256;
 
@@ -38,8 +36,7 @@ void gemm_blas(const Team& team, T* c, const T* a, const T* b, int64_t m, int64_
   }
 }
 
-// Copies of b in panels pay where rows lie far apart and are used often.
-bool gemm_packs(int64_t m, int64_t n, bool transpose_b) { return transpose_b || (m >= 128 && n >= 256); }
+bool gemm_packs(int64_t m, int64_t n, bool transpose_b) { return transpose_b || pays_to_pack(m, n); }
 
 template <typename T>
 void gemm(const Team& team, T* c, const T* a, const T* b, int64_t m, int64_t n, int64_t k, bool transpose_a,

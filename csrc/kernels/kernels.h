@@ -115,6 +115,14 @@ struct TargetRows {
   const int32_t* labels;  // (rows), or null
 };
 
+// Which elements of a matrix (rows, columns) are not 0, a bit each; null where that is not known. Bits of columns that
+// the matrix does not have are 0, before a kernel writes the others too.
+struct Nonzero {
+  uint32_t* by_row;     // bit j % 32 of word j / 32 * stride + i tells of row i and column j
+  uint32_t* by_column;  // bit i % 32 of word i / 32 * columns + j does as well
+  int64_t stride;       // at least the number of rows
+};
+
 // y = f(x kernel + bias), f an activation.
 template <typename T>
 struct DenseLayer {
@@ -122,16 +130,25 @@ struct DenseLayer {
   const T* x;       // (rows, inputs)
   const T* kernel;  // (inputs, units)
   const T* bias;    // (units), or null
-  // Which inputs are not 0 in all rows, or null where that is not known. What is 0 is passed over; it is for the caller
-  // to see that the kernel is finite, as 0 times infinity is not 0.
-  const uint8_t* nonzero;
+  // Of x. What is 0 is passed over; it is for the caller to see that the kernel is finite, as 0 times infinity is not
+  // 0.
+  Nonzero nonzero;
+};
+
+// The gradient of some parameters: their elements or, where these are null, the factors of the matrix (whole rows of
+// `columns` each) that they are, element (i, j) being of_row[i] * of_column[j]: so may be that of a batch of one.
+template <typename T>
+struct Gradient {
+  const T* elements;
+  const T *of_row, *of_column;
+  int64_t columns;
 };
 
 // Called with each part of a parameter's gradient when it is complete, while it is in the nearest cache; `call` may be
-// null. `part` counts rows of the parameter, `gradient` is where the first of them lies.
+// null. `part` counts rows of the parameter.
 template <typename T>
 struct PartReady {
-  void (*call)(void* context, Range part, const T* gradient);
+  void (*call)(void* context, Range part, const Gradient<T>& gradient);
   void* context;
   bool not_for_zeros;  // rows whose gradient is known to be 0 may be left out
 };
@@ -156,21 +173,22 @@ struct Kernels {
 
   // ---- dense.cpp ---------------------------------------------------------------------------------------------------
 
-  // y (rows, units) = f(x kernel + bias). shared: dense_shared(rows, inputs, units) elements of the team (as many do
-  // for fewer rows), own: dense_own(inputs, units) elements of this member. Has barriers inside.
+  // y (rows, units) = f(x kernel + bias). shared: dense_shared(rows, inputs, units, members, false) elements of the
+  // team, own: dense_own(inputs, units, false) elements of this member; as many do for fewer rows and fewer members.
+  // Has barriers inside.
   void (*dense_forward)(const Team& team, T* y, const DenseLayer<T>& layer, const ActivationSpec& activation, T* shared,
                         T* own);
 
   // Given dy (rows, units), the gradient of x kernel + bias: dkernel [+]= x^T dy, and dx = dy kernel^T * g'(x), where
   // x = g(...) came out of the activation `below`, one that gradient_from_output allows.
-  // dx may be null; so may dkernel, and then its parts are in scratch when `ready` gets them.
+  // dx may be null; so may dkernel, and then its parts are in scratch, or factors, when `ready` gets them.
   // A member owns some of the inputs: these columns of dx, and these rows of the kernel and of dkernel. It goes through
   // them in parts, and calls ready after each: no one reads these rows of the kernel any more, so they may be changed.
-  // Has barriers inside. shared, own: as above.
+  // Has barriers inside. shared, own: as above, for the backward pass.
   void (*dense_backward)(const Team& team, T* dx, T* dkernel, const T* dy, const DenseLayer<T>& layer,
                          const ActivationSpec& below, bool accumulate, T* shared, T* own, const PartReady<T>& ready);
-  int64_t (*dense_shared)(int64_t rows, int64_t inputs, int64_t units);
-  int64_t (*dense_own)(int64_t inputs, int64_t units);
+  int64_t (*dense_shared)(int64_t rows, int64_t inputs, int64_t units, int members, bool backward);
+  int64_t (*dense_own)(int64_t inputs, int64_t units, bool backward);
 
   // dbias[part] [+]= the sums of dy's columns.
   void (*dense_backward_bias)(T* dbias, const T* dy, int64_t rows, int64_t units, Range part, bool accumulate);
@@ -214,9 +232,9 @@ struct Kernels {
 
   // ---- optimizers.cpp ----------------------------------------------------------------------------------------------
 
-  // One step on n parameters w with gradients g, in place. slot[i] (n): see optimizer_slots. No team: whoever has
+  // One step on n parameters w with gradient g, in place. slot[i] (n): see optimizer_slots. No team: whoever has
   // just made the gradients calls it while they are in the cache. False if some w is not finite.
-  bool (*optimizer_update)(T* w, const T* g, T* const* slot, int64_t n, const OptimizerStep& step);
+  bool (*optimizer_update)(T* w, const Gradient<T>& g, T* const* slot, int64_t n, const OptimizerStep& step);
 
   // g *= factor.
   void (*scale)(T* g, int64_t n, double factor);
@@ -227,17 +245,15 @@ struct Kernels {
   // ---- rows.cpp ----------------------------------------------------------------------------------------------------
 
   // out (rows, columns) = the rows order[0..rows-1] of x, or the first rows where order is null, scaled; bytes are
-  // converted. nonzero[j], where not null, becomes whether column j of out has a number other than 0.
-  void (*gather)(const Team& team, T* out, uint8_t* nonzero, const T* x, const int64_t* order, int64_t rows,
-                 int64_t columns, const InputScaling<T>& scaling);
-  void (*gather_bytes)(const Team& team, T* out, uint8_t* nonzero, const uint8_t* x, const int64_t* order, int64_t rows,
-                       int64_t columns, const InputScaling<T>& scaling);
+  // converted. nonzero, where not null, becomes that of out. The next_rows rows that follow in `order` are asked for in
+  // passing, if they are as many, so that a later gather finds them in the caches.
+  void (*gather)(const Team& team, T* out, const Nonzero& nonzero, const T* x, const int64_t* order, int64_t rows,
+                 int64_t next_rows, int64_t columns, const InputScaling<T>& scaling);
+  void (*gather_bytes)(const Team& team, T* out, const Nonzero& nonzero, const uint8_t* x, const int64_t* order,
+                       int64_t rows, int64_t next_rows, int64_t columns, const InputScaling<T>& scaling);
 
-  // nonzero[j] = whether column j of x (rows, columns) has a number other than 0.
-  void (*find_nonzero)(const Team& team, uint8_t* nonzero, const T* x, int64_t rows, int64_t columns);
-
-  // Asks for the rows order[0..rows-1] of x, `bytes` long each, so that a later gather finds them in the caches.
-  void (*prefetch_rows)(const Team& team, const void* x, const int64_t* order, int64_t rows, int64_t bytes);
+  // nonzero = that of x (rows, columns).
+  void (*find_nonzero)(const Team& team, const Nonzero& nonzero, const T* x, int64_t rows, int64_t columns);
 
   // The index of the first NaN or infinity of x[begin..end-1], or -1.
   int64_t (*first_non_finite)(const T* x, Range part);

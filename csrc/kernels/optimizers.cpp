@@ -7,19 +7,9 @@ namespace PYNN_ISA {
 namespace {
 
 // An optimizer's rule for one vector: w and the slots s are changed in place, g is the gradient, clipped already.
-// The formulas are Keras's; what depends on the step number is worked out in OptimizerStep.
-
-template <typename T>
-PYNN_INLINE Vec<T> square_root(Vec<T> x) {
-#pragma GCC unroll 16
-  for (int64_t i = 0; i < kWidth<T>; ++i)
-    x[i] = sizeof(T) == 4 ? __builtin_sqrtf(static_cast<float>(x[i])) : static_cast<T>(__builtin_sqrt(x[i]));
-  return x;
-}
-
-// In float32, without the divider; double has no such need.
-PYNN_INLINE Vec<double> fast_square_root(Vec<double> v) { return square_root<double>(v); }
-PYNN_INLINE Vec<double> fast_quotient(Vec<double> a, Vec<double> b) { return a / b; }
+// The formulas are Keras's; what depends on the step number is worked out in OptimizerStep. Where a sum has two
+// products, or a product two uses, `rounded` leaves no choice of what to fuse: compiled for whole vectors and for
+// tails, a rule must have the same bits.
 
 // v = momentum v - lr g; w += v, or with Nesterov's look ahead w += momentum v - lr g
 template <typename T, bool Momentum>
@@ -30,7 +20,7 @@ struct Sgd {
   explicit Sgd(const OptimizerStep& o)
       : learning_rate(static_cast<T>(o.learning_rate)), momentum(static_cast<T>(o.momentum)), nesterov(o.nesterov) {}
   void update(Vec<T>& w, Vec<T> g, Vec<T>* s) const {
-    const Vec<T> change = g * learning_rate;
+    const Vec<T> change = rounded<T>(g * learning_rate);
     if constexpr (!Momentum) {
       w -= change;
     } else {
@@ -51,11 +41,11 @@ struct RmsProp {
         momentum(static_cast<T>(o.momentum)),
         epsilon(static_cast<T>(o.epsilon)) {}
   void update(Vec<T>& w, Vec<T> g, Vec<T>* s) const {
-    s[0] = rho * s[0] + (1 - rho) * (g * g);
+    s[0] = rho * s[0] + rounded<T>((1 - rho) * (g * g));
     Vec<T> denominator = s[0] + epsilon;
     if constexpr (Centered) {
       Vec<T>& average = s[1 + Momentum];
-      average = rho * average + (1 - rho) * g;
+      average = rho * average + rounded<T>((1 - rho) * g);
       denominator = s[0] - average * average + epsilon;
     }
     Vec<T> change = learning_rate * g / square_root<T>(denominator);
@@ -87,9 +77,9 @@ struct Adadelta {
         rho(static_cast<T>(o.rho)),
         epsilon(static_cast<T>(o.epsilon)) {}
   void update(Vec<T>& w, Vec<T> g, Vec<T>* s) const {
-    s[0] = rho * s[0] + (1 - rho) * (g * g);
+    s[0] = rho * s[0] + rounded<T>((1 - rho) * (g * g));
     const Vec<T> d = -square_root<T>(s[1] + epsilon) * g / square_root<T>(s[0] + epsilon);
-    s[1] = rho * s[1] + (1 - rho) * (d * d);
+    s[1] = rho * s[1] + rounded<T>((1 - rho) * (d * d));
     w += learning_rate * d;
   }
 };
@@ -147,34 +137,40 @@ struct Nadam {
   void update(Vec<T>& w, Vec<T> g, Vec<T>* s) const {
     s[0] += (g - s[0]) * rest_1;
     s[1] += (g * g - s[1]) * rest_2;
-    w -= learning_rate * (m_scale * s[0] + g_scale * g) / (square_root<T>(s[1] * v_scale) + epsilon);
+    w -= learning_rate * (m_scale * s[0] + rounded<T>(g_scale * g)) / (square_root<T>(s[1] * v_scale) + epsilon);
   }
 };
 
 // `Plain`: neither decay nor clipping.
 template <typename T, bool Plain, typename Rule>
-bool update_all(T* w, const T* g, T* const* slot, int64_t n, const OptimizerStep& step, const Rule& rule) {
+bool update_all(T* w, const Gradient<T>& g, T* const* slot, int64_t n, const OptimizerStep& step, const Rule& rule) {
   const T kept = static_cast<T>(1 - step.decay), clip = static_cast<T>(step.clip);
   T* const slots[] = {Rule::slots > 0 ? slot[0] : nullptr, Rule::slots > 1 ? slot[1] : nullptr,
                       Rule::slots > 2 ? slot[2] : nullptr};
-  Vec<T> zeros{};  // NaN where a weight is not finite
-  for_vectors<T>(0, n, [&](int64_t i, int64_t count) {
-    Vec<T> value = load(w + i, count), gradient = load(g + i, count), s[Rule::slots + 1];
+  IVec<T> zeros{};  // the bits of +-0, and those of NaN where a weight is not finite
+  const bool factors = g.elements == nullptr;
+  const int64_t columns = factors ? g.columns : n;
+  for (int64_t row = 0, first = 0; first < n; ++row, first += columns)
+    for_vectors<T>(0, columns, [&](int64_t j, int64_t count) {
+      const int64_t i = first + j;
+      // +0, as the elements would have it.
+      Vec<T> gradient = factors ? load(g.of_column + j, count) * g.of_row[row] + Vec<T>{} : load(g.elements + j, count);
+      Vec<T> value = load(w + i, count), s[Rule::slots + 1];
 #pragma GCC unroll 3
-    for (int k = 0; k < Rule::slots; ++k) s[k] = load(slots[k] + i, count);
-    if (!Plain && clip > 0) gradient = at_most(at_least(gradient, -clip), clip);
-    if (!Plain) value *= kept;
-    rule.update(value, gradient, s);
-    zeros += keep<T>(value * 0, count);
-    store(w + i, value, count);
+      for (int k = 0; k < Rule::slots; ++k) s[k] = load(slots[k] + i, count);
+      if (!Plain && clip > 0) gradient = at_most(at_least(gradient, -clip), clip);
+      if (!Plain) value = rounded<T>(value * kept);
+      rule.update(value, gradient, s);
+      zeros |= as_bits<T>(keep<T>(value * 0, count));
+      store(w + i, value, count);
 #pragma GCC unroll 3
-    for (int k = 0; k < Rule::slots; ++k) store(slots[k] + i, s[k], count);
-  });
-  return sum<T>(zeros) == 0;
+      for (int k = 0; k < Rule::slots; ++k) store(slots[k] + i, s[k], count);
+    });
+  return sum<T>(from_bits<T>(zeros)) == 0;
 }
 
 template <typename T>
-bool optimizer_update(T* w, const T* g, T* const* slot, int64_t n, const OptimizerStep& step) {
+bool optimizer_update(T* w, const Gradient<T>& g, T* const* slot, int64_t n, const OptimizerStep& step) {
   const bool plain = step.decay == 0 && step.clip == 0;
   const auto update = [&](const auto& rule) {
     return plain ? update_all<T, true>(w, g, slot, n, step, rule) : update_all<T, false>(w, g, slot, n, step, rule);

@@ -11,12 +11,18 @@ constexpr int64_t kVectors = 4;
 // Wide rows are shared by columns, as dense_forward shares the inputs: who gathers them is who multiplies them.
 constexpr int64_t kWide = 256;
 
+// Rows that share the words of Nonzero::by_column.
+constexpr int64_t kWordRows = 32;
+
+// Bytes of rows to ask for ahead: more would push out what is in use.
+constexpr int64_t kLine = 64, kMostAhead = 65536;
+
 Range my_columns(const Team& team, int64_t columns) {
   return columns >= kWide ? team.share(columns, 64) : Range{0, columns};
 }
 
 Range my_rows(const Team& team, int64_t rows, int64_t columns) {
-  return columns >= kWide ? Range{0, rows} : team.share(rows);
+  return columns >= kWide ? Range{0, rows} : team.share(rows, kWordRows);
 }
 
 template <typename T>
@@ -32,11 +38,13 @@ PYNN_INLINE Vec<T> load_as(const uint8_t* x, int64_t count) {
   return v;
 }
 
-// Some columns of the rows, NV vectors, of which the last has `last` elements.
+// Some columns of the rows, NV vectors, of which the last has `last` elements. `column` is a multiple of 8, so that a
+// row's bits begin with a byte. out may be null. Prefetches row next[i] with row i.
 template <typename T, int NV, typename Source>
-PYNN_INLINE void gather_columns(T* out, uint8_t* nonzero, const Source* x, const int64_t* order, Range rows,
-                                int64_t columns, int64_t column, int64_t last, const InputScaling<T>& scaling) {
-  IVec<T> seen[NV] = {};
+PYNN_INLINE void gather_columns(T* out, const Nonzero& nonzero, const Source* x, const int64_t* order,
+                                const int64_t* next, Range rows, int64_t columns, int64_t column, int64_t last,
+                                const InputScaling<T>& scaling) {
+  IVec<T> seen[NV] = {};  // a bit for each row since the last word began
   const bool scaled = scaling.scale != nullptr;
   Vec<T> scale[NV], offset[NV];
 #pragma GCC unroll 4
@@ -51,68 +59,81 @@ PYNN_INLINE void gather_columns(T* out, uint8_t* nonzero, const Source* x, const
   }
   for (int64_t i = rows.begin; i < rows.end; ++i) {
     const Source* from = x + (order == nullptr ? i : order[i]) * columns + column;
+    const auto bit = static_cast<typename Simd<T>::integer>(uint32_t{1} << i % kWordRows);
+    uint64_t bits = 0;
 #pragma GCC unroll 4
     for (int v = 0; v < NV; ++v) {
       const int64_t count = v < NV - 1 ? kWidth<T> : last;
       Vec<T> value = load_as<T>(from + v * kWidth<T>, count);
       if (scaled) value = value * scale[v] + offset[v];
-      seen[v] |= value != 0;
-      store(out + i * columns + column + v * kWidth<T>, value, count);
+      if (out != nullptr) store(out + i * columns + column + v * kWidth<T>, value, count);
+      const IVec<T> is = value != 0;
+      seen[v] |= is & bit;
+      bits |= static_cast<uint64_t>(lane_bits<T>(is)) << v * kWidth<T>;
+    }
+    if (next != nullptr)
+      for (int64_t at = 0; at < NV * kWidth<T>; at += kLine / static_cast<int64_t>(sizeof(Source)))
+        __builtin_prefetch(x + next[i] * columns + column + at);
+    if (nonzero.by_row == nullptr) continue;
+    const int64_t spare = 64 - (NV - 1) * kWidth<T> - last;  // bits of lanes that are no columns, and of none
+    bits = bits << spare >> spare;
+#pragma GCC unroll 2
+    for (int64_t at = 0; at < NV * kWidth<T>; at += 32, bits >>= 32) {
+      uint32_t* word = nonzero.by_row + (column + at) / 32 * nonzero.stride + i;
+      const int64_t width = NV * kWidth<T> - at < 32 ? NV * kWidth<T> - at : 32;
+      memcpy(reinterpret_cast<char*>(word) + column % 32 / 8, &bits, static_cast<size_t>((width + 7) / 8));
+    }
+    if (i % kWordRows != kWordRows - 1 && i != rows.end - 1) continue;
+    uint32_t* word = nonzero.by_column + i / kWordRows * columns + column;
+#pragma GCC unroll 4
+    for (int v = 0; v < NV; ++v) {
+      for (int64_t l = 0; l < (v < NV - 1 ? kWidth<T> : last); ++l)
+        word[v * kWidth<T> + l] = static_cast<uint32_t>(seen[v][l]);
+      seen[v] = IVec<T>{};
     }
   }
-  if (nonzero == nullptr) return;
-  for (int v = 0; v < NV; ++v)
-    for (int64_t l = 0; l < (v < NV - 1 ? kWidth<T> : last); ++l) nonzero[column + v * kWidth<T> + l] = seen[v][l] != 0;
+}
+
+template <typename T, typename Source, int NV = kVectors>
+PYNN_INLINE void gather_last_columns(T* out, const Nonzero& nonzero, const Source* x, const int64_t* order,
+                                     const int64_t* next, Range rows, int64_t columns, Range last,
+                                     const InputScaling<T>& scaling) {
+  const int64_t before = (NV - 1) * kWidth<T>, left = last.end - last.begin;
+  if (left > before)
+    gather_columns<T, NV>(out, nonzero, x, order, next, rows, columns, last.begin, left - before, scaling);
+  else if constexpr (NV > 1)
+    gather_last_columns<T, Source, NV - 1>(out, nonzero, x, order, next, rows, columns, last, scaling);
 }
 
 template <typename T, typename Source>
-void gather_rows(const Team& team, T* out, uint8_t* nonzero, const Source* x, const int64_t* order, int64_t rows,
-                 int64_t columns, const InputScaling<T>& scaling) {
+void gather_rows(const Team& team, T* out, const Nonzero& nonzero, const Source* x, const int64_t* order, int64_t rows,
+                 int64_t next_rows, int64_t columns, const InputScaling<T>& scaling) {
   const Range r = my_rows(team, rows, columns), c = my_columns(team, columns);
+  // Rows in random order are news to the hardware's prefetchers. One line at a time, as a burst would be dropped.
+  const bool fits = (r.end - r.begin) * (c.end - c.begin) * static_cast<int64_t>(sizeof(Source)) <= kMostAhead;
+  const int64_t* next = order != nullptr && next_rows >= rows && fits ? order + rows : nullptr;
   constexpr int64_t block = kVectors * kWidth<T>;
   int64_t j = c.begin;
   for (; j + block <= c.end; j += block)
-    gather_columns<T, kVectors>(out, nonzero, x, order, r, columns, j, kWidth<T>, scaling);
-  for (; j < c.end; j += kWidth<T>)
-    gather_columns<T, 1>(out, nonzero, x, order, r, columns, j, c.end - j < kWidth<T> ? c.end - j : kWidth<T>, scaling);
+    gather_columns<T, kVectors>(out, nonzero, x, order, next, r, columns, j, kWidth<T>, scaling);
+  gather_last_columns<T>(out, nonzero, x, order, next, r, columns, {j, c.end}, scaling);
 }
 
 template <typename T>
-void gather(const Team& team, T* out, uint8_t* nonzero, const T* x, const int64_t* order, int64_t rows, int64_t columns,
-            const InputScaling<T>& scaling) {
-  gather_rows(team, out, nonzero, x, order, rows, columns, scaling);
+void gather(const Team& team, T* out, const Nonzero& nonzero, const T* x, const int64_t* order, int64_t rows,
+            int64_t next_rows, int64_t columns, const InputScaling<T>& scaling) {
+  gather_rows(team, out, nonzero, x, order, rows, next_rows, columns, scaling);
 }
 
 template <typename T>
-void gather_bytes(const Team& team, T* out, uint8_t* nonzero, const uint8_t* x, const int64_t* order, int64_t rows,
-                  int64_t columns, const InputScaling<T>& scaling) {
-  gather_rows(team, out, nonzero, x, order, rows, columns, scaling);
+void gather_bytes(const Team& team, T* out, const Nonzero& nonzero, const uint8_t* x, const int64_t* order,
+                  int64_t rows, int64_t next_rows, int64_t columns, const InputScaling<T>& scaling) {
+  gather_rows(team, out, nonzero, x, order, rows, next_rows, columns, scaling);
 }
 
-// Most columns are known after a row or two.
 template <typename T>
-void find_nonzero(const Team& team, uint8_t* nonzero, const T* x, int64_t rows, int64_t columns) {
-  const Range mine = team.share(columns, kWidth<T>);
-  for_vectors<T>(mine.begin, mine.end, [&](int64_t j, int64_t count) {
-    IVec<T> seen{};
-    int64_t found = 0;
-    for (int64_t i = 0; i < rows && found < count; ++i) {
-      seen |= load(x + i * columns + j, count) != 0;
-      found = 0;
-      for (int64_t l = 0; l < kWidth<T>; ++l) found -= seen[l];
-    }
-    for (int64_t l = 0; l < count; ++l) nonzero[j + l] = seen[l] != 0;
-  });
-}
-
-// Rows in random order are news to the hardware's prefetchers.
-void prefetch_rows(const Team& team, const void* x, const int64_t* order, int64_t rows, int64_t bytes) {
-  constexpr int64_t line = 64, most = 65536;  // more than that would push out what is in use
-  const Range r = my_rows(team, rows, bytes), c = my_columns(team, bytes);
-  if ((r.end - r.begin) * (c.end - c.begin) > most) return;
-  for (int64_t i = r.begin; i < r.end; ++i)
-    for (int64_t at = c.begin; at < c.end; at += line)
-      __builtin_prefetch(static_cast<const char*>(x) + order[i] * bytes + at);
+void find_nonzero(const Team& team, const Nonzero& nonzero, const T* x, int64_t rows, int64_t columns) {
+  gather_rows<T, T>(team, nullptr, nonzero, x, nullptr, rows, 0, columns, {});
 }
 
 template <typename T>
@@ -132,7 +153,6 @@ void fill(Kernels<T>& k) {
   k.gather = gather<T>;
   k.gather_bytes = gather_bytes<T>;
   k.find_nonzero = find_nonzero<T>;
-  k.prefetch_rows = prefetch_rows;
   k.first_non_finite = first_non_finite<T>;
 }
 

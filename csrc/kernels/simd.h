@@ -136,6 +136,27 @@ PYNN_INLINE_SPECIAL Vec<float> load_bytes<float>(const uint8_t* p) {
 }
 #endif
 
+// The lanes of a comparison that are true, a bit each.
+template <typename T>
+PYNN_INLINE uint32_t lane_bits(IVec<T> is) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4)
+    return _mm512_movepi32_mask(reinterpret_cast<__m512i>(is));
+  else
+    return _mm512_movepi64_mask(reinterpret_cast<__m512i>(is));
+#elif defined(__AVX2__)
+  if constexpr (sizeof(T) == 4)
+    return static_cast<uint32_t>(_mm256_movemask_ps(reinterpret_cast<__m256>(is)));
+  else
+    return static_cast<uint32_t>(_mm256_movemask_pd(reinterpret_cast<__m256d>(is)));
+#else
+  uint32_t bits = 0;
+#pragma GCC unroll 4
+  for (int64_t i = 0; i < kWidth<T>; ++i) bits |= static_cast<uint32_t>(is[i] & 1) << i;
+  return bits;
+#endif
+}
+
 template <typename T>
 PYNN_INLINE IVec<T> as_bits(Vec<T> v) {
   return reinterpret_cast<IVec<T>>(v);
@@ -162,6 +183,19 @@ PYNN_INLINE Vec<T> at_most(Vec<T> v, T bound) {
   return v > bound ? splat<T>(bound) : v;
 }
 
+// x as a number of its own: the compiler fuses no product with an addition across this.
+template <typename T>
+PYNN_INLINE Vec<T> rounded(Vec<T> x) {
+#if defined(__AVX512F__)
+  asm("" : "+v"(x));
+#elif defined(__x86_64__)
+  asm("" : "+x"(x));
+#elif defined(__aarch64__)
+  asm("" : "+w"(x));
+#endif
+  return x;
+}
+
 // Folds the upper half of the lanes onto the lower one, and so on, with combine(lower, upper): always the same order.
 template <typename T, int64_t Half = kWidth<T> / 2, typename Combine>
 PYNN_INLINE T fold(Vec<T> v, Combine combine) {
@@ -179,6 +213,14 @@ PYNN_INLINE T fold(Vec<T> v, Combine combine) {
 template <typename T>
 PYNN_INLINE T sum(Vec<T> v) {
   return fold<T>(v, [](Vec<T> a, Vec<T> b) { return a + b; });
+}
+
+template <typename T>
+PYNN_INLINE Vec<T> square_root(Vec<T> x) {
+#pragma GCC unroll 16
+  for (int64_t i = 0; i < kWidth<T>; ++i)
+    x[i] = sizeof(T) == 4 ? __builtin_sqrtf(static_cast<float>(x[i])) : static_cast<T>(__builtin_sqrt(x[i]));
+  return x;
 }
 
 // sqrt(v) and a / b by Newton's iteration from the processor's guesses, within 2 units in the last place: where vectors
@@ -207,11 +249,13 @@ PYNN_INLINE Vec<float> fast_square_root(Vec<float> v) {
   constexpr int iterations = 3;
 #endif
 #pragma GCC unroll 3
-  for (int i = 0; i < iterations; ++i) r = r * (1.5f - 0.5f * v * r * r);
+  for (int i = 0; i < iterations; ++i) r = r * (1.5f - 0.5f * (v * r) * r);  // v / 2 might be subnormal
   return v * r;
 }
 PYNN_INLINE Vec<float> fast_quotient(Vec<float> a, Vec<float> b) { return a / b; }
 #endif
+PYNN_INLINE Vec<double> fast_square_root(Vec<double> v) { return square_root<double>(v); }
+PYNN_INLINE Vec<double> fast_quotient(Vec<double> a, Vec<double> b) { return a / b; }
 
 // Calls body(i, count) for vectors of i..end-1; count is the vector's width but for the last, which may be shorter.
 template <typename T, typename Body>

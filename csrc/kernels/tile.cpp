@@ -6,24 +6,34 @@ namespace pynn {
 namespace PYNN_ISA {
 namespace {
 
-// Vector registers: 32 with AVX-512 and on Arm, else 16. A tile of MR rows by NV vectors keeps MR * NV accumulators and
-// NV vectors of b in them; it wants at least 8 to 10 accumulators, to hide the latency of the multiply-add.
+constexpr int64_t kWordBits = 32;  // of Product::nonzero
+
+// Rows of a tile by its number of vectors. There are 32 registers with AVX-512 and on Arm, else 16; a tile of MR rows
+// by NV vectors keeps MR * NV accumulators and NV vectors of b in them, and wants 8 to 10 accumulators at least, to
+// hide the latency of the multiply-add. A product of few rows has them in wide tiles. Where zeros are passed over, few
+// rows leave more of them.
+constexpr int kWideVectors = 8;
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr int kMaxVectors = 4;
-constexpr int kMaxRows[kMaxVectors + 1] = {0, 14, 12, 8, 6};
-constexpr int kFewRows = 3;
+constexpr int kMaxRows[kMaxVectors + 1] = {0, 14, 12, 8, 6}, kWideRows = 3;
+constexpr int kSparseRows[kMaxVectors + 1] = {0, 10, 6, 6, 6}, kWideSparseRows = 2;
 #else
 constexpr int kMaxVectors = 2;
-constexpr int kFewRows = 1;
 #if defined(__FMA__)
-constexpr int kMaxRows[kMaxVectors + 1] = {0, 8, 6};
+constexpr int kMaxRows[kMaxVectors + 1] = {0, 8, 6}, kWideRows = 1;
 #else
-constexpr int kMaxRows[kMaxVectors + 1] = {0, 8, 4};  // the product needs a register before it is added
+constexpr int kMaxRows[kMaxVectors + 1] = {0, 8, 4}, kWideRows = 1;  // a product needs a register before it is added
 #endif
+constexpr int kSparseRows[kMaxVectors + 1] = {0, 8, 6}, kWideSparseRows = 1;
 #endif
 
-// A product of so few rows takes wider tiles, to have accumulators enough.
-constexpr int kWideVectors = 8;
+template <int NV, bool Sparse>
+constexpr int tile_rows() {
+  if constexpr (NV == kWideVectors)
+    return Sparse ? kWideSparseRows : kWideRows;
+  else
+    return Sparse ? kSparseRows[NV] : kMaxRows[NV];
+}
 
 // One step of the sum: accumulators += (a column of a) * (a row of b).
 template <typename T, int MR, int NV>
@@ -40,89 +50,100 @@ PYNN_INLINE void multiply_add(Vec<T> (&sum)[MR][NV], const T* a, int64_t a_row, 
 }
 
 // A tile of MR rows from row `i` on and `columns` columns from column `at` on, more than (NV - 1) vectors and at most
-// NV. Where `Chosen`, its terms are those of p.chosen.
-template <typename T, int MR, int NV, bool Chosen>
+// NV. Where Sparse, terms are passed over according to p.nonzero.
+template <typename T, int MR, int NV, bool Sparse>
 void multiply_tile(const Product<T>& p, int64_t i, int64_t at, int64_t columns) {
   constexpr int64_t whole = NV * kWidth<T>;
   const T *a = p.a + i * p.a_row, *b = p.b + at;
   const int64_t a_row = p.a_row, a_column = p.a_column, ldb = p.ldb;
-  const int32_t* chosen = p.chosen;
   Vec<T> sum[MR][NV] = {};
   // Vectors may read past the end of a row into the next ones, whose lanes are not stored, but not past the end of b.
-  const int64_t over = whole - columns, last_row = p.b_rows - (over > 0 ? (over + ldb - 1) / ldb : 0);
-  int64_t safe = p.k, t = 0;
-  if constexpr (Chosen) {
-    while (safe > 0 && chosen[safe - 1] >= last_row) --safe;
-    for (; t < safe; ++t) multiply_add<T, MR, NV>(sum, a + chosen[t] * a_column, a_row, b + chosen[t] * ldb);
+  const int64_t over = whole - columns, short_rows = over > 0 ? (over + ldb - 1) / ldb : 0;
+  const int64_t safe = p.k > short_rows ? p.k - short_rows : 0;
+  const auto add_last_term = [&](int64_t t) {
+    T row[whole] = {};
+    memcpy(row, b + t * ldb, static_cast<size_t>(columns) * sizeof(T));
+    multiply_add<T, MR, NV>(sum, a + t * a_column, a_row, row);
+  };
+  if constexpr (Sparse) {
+    const uint32_t* words = p.nonzero + i * p.nonzero_row;
+    for (int64_t from = 0; from < p.k; from += kWordBits, words += p.nonzero_word) {
+      uint32_t bits = 0;
+#pragma GCC unroll 16
+      for (int row = 0; row < MR; ++row) bits |= words[row * p.nonzero_row];
+      for (; bits != 0; bits &= bits - 1) {
+        const int64_t t = from + __builtin_ctz(bits);
+        if (t < safe)
+          multiply_add<T, MR, NV>(sum, a + t * a_column, a_row, b + t * ldb);
+        else
+          add_last_term(t);
+      }
+    }
   } else {
-    if (safe > last_row) safe = last_row;
 #pragma GCC unroll 2
-    for (; t < safe; ++t) {
+    for (int64_t t = 0; t < safe; ++t) {
       multiply_add<T, MR, NV>(sum, a, a_row, b);
       a += a_column;
       b += ldb;
     }
-    a -= t * a_column;
-    b -= t * ldb;
+    a -= safe * a_column;
+    b -= safe * ldb;
+    for (int64_t t = safe; t < p.k; ++t) add_last_term(t);
   }
-  for (; t < p.k; ++t) {
-    const int64_t term = Chosen ? chosen[t] : t;
-    T row[whole] = {};
-    memcpy(row, b + term * ldb, static_cast<size_t>(columns) * sizeof(T));
-    multiply_add<T, MR, NV>(sum, a + term * a_column, a_row, row);
-  }
-  const int64_t last = columns - (NV - 1) * kWidth<T>;
+  const int64_t last = columns - (NV - 1) * kWidth<T>, ldc = p.ldc;
+  const bool accumulate = p.accumulate;  // read before c is written, which might be p for all the compiler knows
+  T* c = p.c + i * ldc + at;
 #pragma GCC unroll 16
-  for (int row = 0; row < MR; ++row) {
+  for (int row = 0; row < MR; ++row, c += ldc) {
 #pragma GCC unroll 8
     for (int j = 0; j < NV; ++j) {
-      T* to = p.c + (i + row) * p.ldc + at + j * kWidth<T>;
+      T* to = c + j * kWidth<T>;
       const int64_t count = j < NV - 1 ? kWidth<T> : last;
       // A product flushed to -0 would leave -0 where a further term of 0 would have made +0.
       const Vec<T> value = sum[row][j] + Vec<T>{};
-      store(to, p.accumulate ? value + load(to, count) : value, count);
+      store(to, accumulate ? value + load(to, count) : value, count);
     }
   }
 }
 
 // `rows` rows, at most MR.
-template <typename T, int NV, bool Chosen, int MR>
+template <typename T, int NV, bool Sparse, int MR>
 PYNN_INLINE void multiply_rows(const Product<T>& p, int64_t rows, int64_t i, int64_t at, int64_t columns) {
   if (rows == MR) {
-    multiply_tile<T, MR, NV, Chosen>(p, i, at, columns);
+    multiply_tile<T, MR, NV, Sparse>(p, i, at, columns);
   } else if constexpr (MR > 1) {
-    multiply_rows<T, NV, Chosen, MR - 1>(p, rows, i, at, columns);
+    multiply_rows<T, NV, Sparse, MR - 1>(p, rows, i, at, columns);
   }
 }
 
 // All rows, in tiles of nearly equal height: a last tile of one or two rows would wait for its own additions.
-template <typename T, int NV, bool Chosen>
+template <typename T, int NV, bool Sparse>
 void multiply_panel(const Product<T>& p, int64_t at, int64_t columns) {
-  const int64_t tiles = (p.m + kMaxRows[NV] - 1) / kMaxRows[NV];
+  constexpr int most = tile_rows<NV, Sparse>();
+  const int64_t tiles = (p.m + most - 1) / most;
   const int64_t height = p.m / tiles, taller = p.m % tiles;
   for (int64_t t = 0, i = 0; t < tiles; ++t) {
     const int64_t rows = height + (t < taller);
-    multiply_rows<T, NV, Chosen, kMaxRows[NV]>(p, rows, i, at, columns);
+    multiply_rows<T, NV, Sparse, most>(p, rows, i, at, columns);
     i += rows;
   }
 }
 
-template <typename T, bool Chosen>
+template <typename T, bool Sparse>
 void multiply(const Product<T>& p) {
   int64_t at = 0;
-  if (p.m <= kFewRows) {
-    constexpr int64_t wide = kWideVectors * kWidth<T>;
-    for (; at + wide <= p.n; at += wide) multiply_rows<T, kWideVectors, Chosen, kFewRows>(p, p.m, 0, at, wide);
-  }
+  constexpr int64_t wide = kWideVectors * kWidth<T>;
+  for (; (Sparse || p.m <= kWideRows) && at + wide <= p.n; at += wide)
+    multiply_panel<T, kWideVectors, Sparse>(p, at, wide);
   while (at < p.n) {
     const int64_t vectors = (p.n - at + kWidth<T> - 1) / kWidth<T>;
     const int64_t nv = vectors < kMaxVectors ? vectors : kMaxVectors;
     const int64_t columns = p.n - at < nv * kWidth<T> ? p.n - at : nv * kWidth<T>;
-    if (nv == 1) multiply_panel<T, 1, Chosen>(p, at, columns);
-    if (nv == 2) multiply_panel<T, 2, Chosen>(p, at, columns);
+    if (nv == 1) multiply_panel<T, 1, Sparse>(p, at, columns);
+    if (nv == 2) multiply_panel<T, 2, Sparse>(p, at, columns);
     if constexpr (kMaxVectors > 2) {
-      if (nv == 3) multiply_panel<T, 3, Chosen>(p, at, columns);
-      if (nv == 4) multiply_panel<T, 4, Chosen>(p, at, columns);
+      if (nv == 3) multiply_panel<T, 3, Sparse>(p, at, columns);
+      if (nv == 4) multiply_panel<T, 4, Sparse>(p, at, columns);
     }
     at += columns;
   }
@@ -130,8 +151,8 @@ void multiply(const Product<T>& p) {
 
 template <typename T>
 void multiply_some_or_all(const Product<T>& p) {
-  if (p.k == 0 && p.accumulate) return;
-  if (p.chosen != nullptr)
+  if (p.m == 0 || (p.k == 0 && p.accumulate)) return;
+  if (p.nonzero != nullptr)
     multiply<T, true>(p);
   else
     multiply<T, false>(p);
@@ -202,7 +223,7 @@ void multiply_panels(Product<T> p) {
   const int64_t n = p.n;
   for (int64_t j = 0; j < n; j += kPanel<T>) {
     p.n = p.ldb = n - j < kPanel<T> ? n - j : kPanel<T>;
-    p.b = packed + j * p.b_rows;
+    p.b = packed + j * p.k;
     p.c = c + j;
     multiply_some_or_all(p);
   }
@@ -210,13 +231,15 @@ void multiply_panels(Product<T> p) {
 
 }  // namespace
 
+bool pays_to_pack(int64_t m, int64_t n) { return m >= 128 && n >= 256; }
+
 bool large_product(int64_t m, int64_t n, int64_t k) {
 #if defined(__AVX2__)
   // Where this file has fused multiply-adds on wide vectors, it is as fast as OpenBLAS at least.
   static_cast<void>(m), static_cast<void>(n), static_cast<void>(k);
   return false;
 #else
-  return m >= 64 && n >= 64 && k >= 64 && m * n * k >= 128 * 512 * 512;
+  return m >= 64 && n >= 64 && k >= 64 && static_cast<double>(m) * static_cast<double>(n * k) >= 128 * 512 * 512;
 #endif
 }
 

@@ -17,24 +17,28 @@ struct Product {
   T* c;
   int64_t ldc;
   bool accumulate;
-  // Where not null, the terms are these k columns of a and rows of b, in ascending order, instead of the first k.
-  const int32_t* chosen;
-  int64_t b_rows;  // all rows of b: the kernel may read past the end of a row, but not past the last one
+  // Where not null, which elements of a are not 0: bit t % 32 of word i * nonzero_row + t / 32 * nonzero_word tells of
+  // row i and column t. Terms that are 0 in all rows of a tile are passed over.
+  const uint32_t* nonzero;
+  int64_t nonzero_row, nonzero_word;
 };
 
 namespace {
 
+// Of c in the blocks that BLAS gets: of a fixed shape, whatever the size of the team, since its sums depend on it.
+constexpr int64_t kBlasRows = 128, kBlasColumns = 256;
+
 template <typename T>
 inline Product<T> product(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_column, const T* b,
                           int64_t ldb, bool accumulate, T* c, int64_t ldc) {
-  return {m, n, k, a, a_row, a_column, b, ldb, c, ldc, accumulate, nullptr, k};
+  return {m, n, k, a, a_row, a_column, b, ldb, c, ldc, accumulate, nullptr, 0, 0};
 }
 
 }  // namespace
 
 // On one thread, for blocks that fit the caches. Each element of c is one sum over k in ascending order (fused
 // multiply-adds where the instruction set has them), so it does not depend on how a caller cuts m and n; nor does it
-// on terms left out whose factor in a is 0, if b is finite.
+// on the terms passed over, if b is finite.
 void multiply_block(const Product<float>& p);
 void multiply_block(const Product<double>& p);
 
@@ -54,6 +58,9 @@ void transpose_block(int64_t rows, int64_t columns, const double* x, int64_t ldx
 // Columns of a panel: those of the widest tile.
 int64_t panel_width(float);
 int64_t panel_width(double);
+
+// Whether copies of b (k, n) in panels pay for m rows of a: its rows lie far apart, and are used often.
+bool pays_to_pack(int64_t m, int64_t n);
 
 // Whether a product goes to BLAS (docs/architecture.md has the measurements).
 bool large_product(int64_t m, int64_t n, int64_t k);

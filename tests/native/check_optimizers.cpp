@@ -1,5 +1,7 @@
 // Optimizers, and what else has to do with parameters; rows of data.
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "../../csrc/runtime/philox.h"
 #include "check.h"
@@ -114,6 +116,11 @@ const struct {
     {"nadam", make_step(Optimizer::nadam), 2, 0, nadam},
 };
 
+template <typename T>
+Gradient<T> elements(const std::vector<T>& g) {
+  return {g.data(), nullptr, nullptr, 0};
+}
+
 // Some steps, of the kernel and of the rule.
 template <typename T>
 void check_optimizers_of() {
@@ -132,8 +139,8 @@ void check_optimizers_of() {
             text("%s in %s, %d elements, step %d", row.name, type_name<T>(), static_cast<int>(n), step);
         const std::vector<T> g = random_values<T>(n);
         bool finite = false;
-        run_team(1,
-                 [&](const Team&) { finite = kernels<T>().optimizer_update(w.data(), g.data(), slots, n, row.step); });
+        run_team(
+            1, [&](const Team&) { finite = kernels<T>().optimizer_update(w.data(), elements(g), slots, n, row.step); });
         check(finite, what, "says that a parameter is not finite");
         for (size_t i = 0; i < w.size(); ++i) {
           double s[max_slots] = {}, gradient = static_cast<double>(g[i]);
@@ -149,8 +156,51 @@ void check_optimizers_of() {
       const std::vector<T> g = random_values<T>(n);
       for (const double bad : {std::numeric_limits<double>::infinity(), std::nan("")}) {
         w.back() = static_cast<T>(bad);
-        check(!kernels<T>().optimizer_update(w.data(), g.data(), slots, n, row.step),
+        check(!kernels<T>().optimizer_update(w.data(), elements(g), slots, n, row.step),
               text("%s in %s, %d elements", row.name, type_name<T>(), static_cast<int>(n)),
+              "takes the last parameter for finite");
+      }
+    }
+  }
+}
+
+// Steps with the factors of a gradient, against steps with its elements.
+template <typename T>
+void check_factors() {
+  for (const auto& row : kOptimizers) {
+    for (const int64_t columns : {1, 2, 3, 7, 8, 15, 16, 17, 33, 70}) {
+      for (const int64_t rows : {1, 2, 5, 32}) {
+        const std::string what = text("%s in %s, factors of (%d, %d)", row.name, type_name<T>(), static_cast<int>(rows),
+                                      static_cast<int>(columns));
+        const int64_t n = rows * columns;
+        // w, then the slots
+        std::vector<T> by_elements = random_values<T>(n);
+        by_elements.resize(static_cast<size_t>((1 + row.slots) * n), static_cast<T>(row.start));
+        std::vector<T> by_factors = by_elements;
+        const auto step = [&](std::vector<T>& state, const Gradient<T>& g) {
+          T* slots[max_slots] = {};
+          for (int s = 0; s < row.slots; ++s) slots[s] = state.data() + (1 + s) * n;
+          bool finite = false;
+          run_team(1,
+                   [&](const Team&) { finite = kernels<T>().optimizer_update(state.data(), g, slots, n, row.step); });
+          return finite;
+        };
+        std::vector<T> of_row, of_column;
+        for (int i = 1; i <= 3; ++i) {
+          of_row = random_values<T>(rows);
+          of_column = random_values<T>(columns);
+          of_row[0] = i == 1 ? T{0} : of_row[0];
+          of_column.back() = i == 2 ? -T{0} : of_column.back();
+          std::vector<T> products(static_cast<size_t>(n));
+          for (size_t j = 0; j < products.size(); ++j)  // +0 for -0, as dense_backward has it
+            products[j] = of_row[j / of_column.size()] * of_column[j % of_column.size()] + T{0};
+          step(by_elements, elements(products));
+          check(step(by_factors, {nullptr, of_row.data(), of_column.data(), columns}), what,
+                "says that a parameter is not finite");
+          expect_equal(what + text(", step %d", i), by_factors, by_elements);
+        }
+        by_factors[static_cast<size_t>(n - 1)] = std::numeric_limits<T>::infinity();
+        check(!step(by_factors, {nullptr, of_row.data(), of_column.data(), columns}), what,
               "takes the last parameter for finite");
       }
     }
@@ -174,81 +224,135 @@ void check_sums() {
   }
 }
 
-// Whether each column of out (rows, columns) has a number other than 0.
+// What a larger batch may have left in the words: bits of columns and rows, but none of columns that the matrix has
+// not. These are 0 from the beginning.
+std::vector<uint32_t> stale_words(const NonzeroLayout& layout) {
+  std::vector<uint32_t> words =
+      nonzero_words(layout, std::vector<float>(static_cast<size_t>(layout.rows * layout.columns), 1));
+  std::fill(words.begin() + layout.by_column(), words.end(), ~uint32_t{0});
+  return words;
+}
+
+constexpr int64_t kRowCounts[] = {1, 5, 31, 32, 33, 64, 70};
+constexpr int64_t kColumnCounts[] = {1, 2, 7, 15, 16, 17, 31, 32, 33, 63, 64, 65, 256, 257, 300};
+
+constexpr int64_t kAhead[] = {0, 1, 2};  // rows to prefetch: half of `rows` times so many
+constexpr int64_t kGuard = 20;           // elements behind the end
+
+// Zeros of both signs, scattered and in whole columns.
 template <typename T>
-std::vector<uint8_t> nonzero_columns(const std::vector<T>& out, int64_t columns) {
-  std::vector<uint8_t> nonzero(static_cast<size_t>(columns));
-  for (size_t i = 0; i < out.size(); ++i) nonzero[i % nonzero.size()] |= out[i] != 0;
-  return nonzero;
+std::vector<T> with_zeros(int64_t rows, int64_t columns) {
+  std::vector<T> x = random_values<T>(rows * columns);
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < columns; ++j)
+      if (j % 7 == 3 || random_value(0, 1) < 0.5) x[i * columns + j] = (i + j) % 3 == 0 ? -T{0} : T{0};
+  return x;
+}
+
+// Rows of x, which has twice `rows` at least.
+template <typename T>
+void check_gather_of(const std::vector<T>& x, int64_t rows, int64_t columns) {
+  const Kernels<T>& k = kernels<T>();
+  std::vector<uint8_t> bytes;
+  for (const T value : x) bytes.push_back(static_cast<uint8_t>(std::abs(static_cast<double>(value)) * 255));
+  std::vector<int64_t> order(x.size() / static_cast<size_t>(columns));
+  permute(order.data(), static_cast<int64_t>(order.size()), Philox{3, 4});
+  const std::vector<T> scale = random_values<T>(columns, 0.5, 2), offset = random_values<T>(columns);
+  const struct {
+    const char* name;
+    InputScaling<T> scaling;
+  } scalings[] = {{"", {nullptr, nullptr, false}},
+                  {", scaled", {scale.data(), offset.data(), false}},
+                  {", columns scaled", {scale.data(), offset.data(), true}}};
+  for (const int64_t* const which : {static_cast<const int64_t*>(nullptr), static_cast<const int64_t*>(order.data())}) {
+    for (const auto& row : scalings) {
+      const InputScaling<T>& scaling = row.scaling;
+      if (scaling.scale != nullptr && rows != 33) continue;
+      // source: x or bytes
+      const auto check_source = [&](const char* name, const auto& source, const auto& gather) {
+        const std::string what =
+            text("gather of (%d, %d) of %s%s%s%s", static_cast<int>(rows), static_cast<int>(columns), type_name<T>(),
+                 name, row.name, which == nullptr ? "" : ", in an order");
+        std::vector<double> expected;
+        for (int64_t i = 0; i < rows; ++i) {
+          for (int64_t j = 0; j < columns; ++j) {
+            const auto at = static_cast<size_t>((which == nullptr ? i : which[i]) * columns + j),
+                       s = static_cast<size_t>(scaling.each_column ? j : 0);
+            double value = static_cast<double>(source[at]);
+            if (scaling.scale != nullptr)
+              value = value * static_cast<double>(scale[s]) + static_cast<double>(offset[s]);
+            expected.push_back(value);
+          }
+        }
+        // All in one region of each team, as starting them takes long under QEMU.
+        std::vector<T> first;
+        const NonzeroLayout layout{rows, columns};
+        for (const int threads : teams()) {
+          const std::string how = what + text(", %d threads", threads);
+          std::vector<T> out = unwritten<T>(rows * columns + kGuard);
+          std::fill(out.end() - kGuard, out.end(), T{77});
+          std::vector<uint32_t> words[std::size(kAhead)];
+          std::vector<T> outs[std::size(kAhead)];
+          for (size_t i = 0; i < std::size(kAhead); ++i) {
+            words[i] = stale_words(layout);
+            words[i].insert(words[i].end(), kGuard, 77);
+            outs[i] = out;
+          }
+          run_team(threads, [&](const Team& team) {
+            gather(team, out.data(), {}, source.data(), which, rows, 0, columns, scaling);
+            for (size_t i = 0; i < std::size(kAhead); ++i)
+              gather(team, outs[i].data(), layout.in(words[i].data()), source.data(), which, rows,
+                     which == nullptr ? 0 : rows * kAhead[i] / 2, columns, scaling);
+          });
+          if (first.empty()) first = out;
+          expect_equal(how, out, first);
+          std::vector<uint32_t> expected_words = nonzero_words(layout, out);
+          expected_words.insert(expected_words.end(), kGuard, 77);
+          for (size_t i = 0; i < std::size(kAhead); ++i) {
+            expect_equal(how + text(", nonzero, %d halves ahead", static_cast<int>(kAhead[i])), words[i],
+                         expected_words);
+            expect_equal(how + text(", %d halves ahead", static_cast<int>(kAhead[i])), outs[i], first);
+          }
+        }
+        expect_equal(what + ": behind the end", std::vector<T>(first.end() - kGuard, first.end()),
+                     std::vector<T>(static_cast<size_t>(kGuard), T{77}));
+        first.resize(expected.size());
+        expect_near(what, first, expected, scaling.scale == nullptr ? 0 : 2);
+      };
+      check_source("", x, k.gather);
+      check_source(", bytes", bytes, k.gather_bytes);
+    }
+  }
 }
 
 template <typename T>
 void check_gather() {
-  const Kernels<T>& k = kernels<T>();
-  constexpr int64_t rows = 40, picked = 23;
-  std::vector<int64_t> order(rows);
-  permute(order.data(), rows, Philox{3, 4});
-  for (const int64_t columns : {1, 2, 7, 17, 33, 256, 301}) {
-    std::vector<T> x = random_values<T>(rows * columns);
-    std::vector<uint8_t> bytes(x.size());
-    for (size_t i = 0; i < x.size(); ++i) {
-      const auto row = static_cast<int64_t>(i) / columns, column = static_cast<int64_t>(i) % columns;
-      // Of each three columns, one of zeros, and one in which a single row has something else.
-      if (column % 3 == 1 || (column % 3 == 2 && row != order[static_cast<size_t>(column % picked)])) x[i] = 0;
-      bytes[i] = static_cast<uint8_t>(std::abs(static_cast<double>(x[i])) * 255);
+  for (const int64_t columns : kColumnCounts) {
+    const std::vector<T> x = with_zeros<T>(150, columns);
+    for (const int64_t rows : kRowCounts)
+      // Of the pairs, those with some row counts or with some column counts; check_find_nonzero has all.
+      if (rows == 1 || rows == 33 || rows == 70 || columns == 17 || columns == 65 || columns == 257)
+        check_gather_of(std::vector<T>(x.begin(), x.begin() + (2 * rows + 3) * columns), rows, columns);
+  }
+}
+
+template <typename T>
+void check_find_nonzero() {
+  for (const int64_t columns : kColumnCounts) {
+    for (const int64_t rows : kRowCounts) {
+      std::vector<T> x = with_zeros<T>(rows, columns);
+      x.front() = std::numeric_limits<T>::quiet_NaN();
+      x.back() = -std::numeric_limits<T>::infinity();
+      const NonzeroLayout layout{rows, columns};
+      const std::string what =
+          text("find_nonzero of (%d, %d) of %s", static_cast<int>(rows), static_cast<int>(columns), type_name<T>());
+      expect_equal(what,
+                   on_teams(what, stale_words(layout),
+                            [&](const Team& team, uint32_t* words) {
+                              kernels<T>().find_nonzero(team, layout.in(words), x.data(), rows, columns);
+                            }),
+                   nonzero_words(layout, x));
     }
-    const std::vector<T> scale = random_values<T>(columns, 0.5, 2), offset = random_values<T>(columns);
-    const struct {
-      const char* name;
-      InputScaling<T> scaling;
-    } scalings[] = {{"", {nullptr, nullptr, false}},
-                    {", scaled", {scale.data(), offset.data(), false}},
-                    {", columns scaled", {scale.data(), offset.data(), true}}};
-    for (const int64_t* const which :
-         {static_cast<const int64_t*>(nullptr), static_cast<const int64_t*>(order.data())}) {
-      for (const auto& row : scalings) {
-        const InputScaling<T>& scaling = row.scaling;
-        // source: x or bytes
-        const auto check_source = [&](const char* name, const auto& source, const auto& gather) {
-          const std::string what = text("gather of %d columns of %s%s%s%s", static_cast<int>(columns), type_name<T>(),
-                                        name, row.name, which == nullptr ? "" : ", in an order");
-          std::vector<double> expected;
-          for (int64_t i = 0; i < picked; ++i) {
-            for (int64_t j = 0; j < columns; ++j) {
-              const auto at = static_cast<size_t>((which == nullptr ? i : which[i]) * columns + j),
-                         s = static_cast<size_t>(scaling.each_column ? j : 0);
-              double value = static_cast<double>(source[at]);
-              if (scaling.scale != nullptr)
-                value = value * static_cast<double>(scale[s]) + static_cast<double>(offset[s]);
-              expected.push_back(value);
-            }
-          }
-          const std::vector<T> out = on_teams(what, unwritten<T>(picked * columns), [&](const Team& team, T* to) {
-            gather(team, to, nullptr, source.data(), which, picked, columns, scaling);
-          });
-          expect_near(what, out, expected, scaling.scale == nullptr ? 0 : 2);
-          std::vector<T> again(out.size());
-          expect_equal(what + ", nonzero",
-                       on_teams(what + ", nonzero", std::vector<uint8_t>(static_cast<size_t>(columns), 5),
-                                [&](const Team& team, uint8_t* nonzero) {
-                                  gather(team, again.data(), nonzero, source.data(), which, picked, columns, scaling);
-                                }),
-                       nonzero_columns(out, columns));
-          expect_equal(what + ", with nonzero", again, out);
-        };
-        check_source("", x, k.gather);
-        check_source(", bytes", bytes, k.gather_bytes);
-      }
-    }
-    const std::string what = text("find_nonzero of %d columns of %s", static_cast<int>(columns), type_name<T>());
-    expect_equal(what,
-                 on_teams(what, std::vector<uint8_t>(static_cast<size_t>(columns), 5),
-                          [&](const Team& team, uint8_t* nonzero) {
-                            k.find_nonzero(team, nonzero, x.data(), rows, columns);
-                            k.prefetch_rows(team, x.data(), order.data(), rows,
-                                            columns * static_cast<int64_t>(sizeof(T)));
-                          }),
-                 nonzero_columns(x, columns));
   }
 }
 
@@ -282,8 +386,10 @@ void check_first_non_finite() {
 template <typename T>
 void check_all() {
   check_optimizers_of<T>();
+  check_factors<T>();
   check_sums<T>();
   check_gather<T>();
+  check_find_nonzero<T>();
   check_first_non_finite<T>();
 }
 

@@ -1,6 +1,7 @@
 // gemm and the dense layer.
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "check.h"
 
@@ -31,6 +32,7 @@ class Scratch {
 // What kernels ask for: something of each member's own, something of the team.
 template <typename T>
 struct Space {
+  static constexpr int kMembers = 7;
   std::vector<Scratch<T>> own;
   Scratch<T> shared;
 
@@ -48,7 +50,6 @@ struct Space {
   }
 
  private:
-  static constexpr size_t kMembers = 7;
   T* pointer_ = nullptr;
 };
 
@@ -119,53 +120,100 @@ const struct {
     {{Activation::sigmoid, 0, 0, 0}, [](double y) { return y * (1 - y); }},
     {{Activation::exponential, 0, 0, 0}, [](double y) { return y; }}};
 
+// Whether element (i, j) of x is to be 0.
+using IsZero = bool (*)(int64_t i, int64_t j, int64_t inputs);
+
+// Runs of zeros, single ones, and half of the inputs without any.
+bool in_some_columns(int64_t, int64_t j, int64_t inputs) { return j <= inputs / 2 && (j % 20 >= 9 || j % 5 == 1); }
+
+// Some leave so few numbers that zeros are passed over in all products, some only in parts of the layer.
+const struct {
+  const char* name;
+  IsZero is_zero;
+} kZeros[] = {
+    {"all but a tenth", [](int64_t, int64_t, int64_t) { return random_value(0, 1) > 0.1; }},
+    {"all but 0.3", [](int64_t, int64_t, int64_t) { return random_value(0, 1) > 0.3; }},
+    {"all but 0.6", [](int64_t, int64_t, int64_t) { return random_value(0, 1) > 0.6; }},
+    {"some columns", in_some_columns},
+    {"most columns", [](int64_t, int64_t j, int64_t) { return j % 20 >= 6 || j % 5 == 1; }},
+    {"most rows", [](int64_t i, int64_t, int64_t) { return i % 5 < 3 && i % 7 != 1; }},
+    {"rows, columns and others",
+     [](int64_t i, int64_t j, int64_t) { return i % 5 == 3 || j % 9 < 5 || random_value(0, 1) > 0.5; }},
+};
+
 // A dense layer of some shape, its numbers, and its input of which some columns are 0.
 template <typename T>
 struct Dense {
   int64_t rows, inputs, units;
   std::vector<T> x, kernel, bias, dy;
-  std::vector<uint8_t> nonzero;
+  std::vector<uint32_t> words;  // of nonzero
+  Nonzero nonzero;
+  std::vector<bool> used;  // whether an input is not 0 in all rows
   std::string name;
 
   Dense(int64_t row_count, int64_t input_count, int64_t unit_count)
       : rows(row_count),
         inputs(input_count),
         units(unit_count),
-        x(random_values<T>(rows * inputs)),
         kernel(random_values<T>(inputs * units)),
         bias(random_values<T>(units)),
-        dy(random_values<T>(rows * units)),
-        nonzero(static_cast<size_t>(inputs)),
-        name(text("%s, (%d, %d, %d)", type_name<T>(), static_cast<int>(rows), static_cast<int>(inputs),
-                  static_cast<int>(units))) {
-    // Runs of zeros, single ones, and half of the inputs without any.
-    for (int64_t j = 0; j < inputs; ++j) {
-      nonzero[j] = j > inputs / 2 || (j % 20 < 9 && j % 5 != 1);
-      for (int64_t i = 0; i < rows && nonzero[j] == 0; ++i) x[i * inputs + j] = 0;
+        dy(random_values<T>(rows * units)) {
+    set_input("", in_some_columns);
+  }
+  Dense(const Dense&) = delete;
+  Dense& operator=(const Dense&) = delete;
+
+  void set_input(const char* zeros, IsZero is_zero) {
+    name = text("%s, (%d, %d, %d)%s", type_name<T>(), static_cast<int>(rows), static_cast<int>(inputs),
+                static_cast<int>(units), zeros);
+    x = random_values<T>(rows * inputs);
+    used.assign(static_cast<size_t>(inputs), false);
+    for (int64_t i = 0; i < rows; ++i) {
+      for (int64_t j = 0; j < inputs; ++j) {
+        if (is_zero(i, j, inputs))
+          x[i * inputs + j] = (i + j) % 3 == 0 ? -T{0} : T{0};
+        else
+          used[j] = true;
+      }
     }
+    const NonzeroLayout layout{rows, inputs};
+    words = nonzero_words(layout, x);
+    nonzero = layout.in(words.data());
   }
 
-  DenseLayer<T> layer(bool with_bias, bool with_zeros) const {
+  DenseLayer<T> layer(bool with_bias, bool with_nonzero) const {
     return {rows,
             inputs,
             units,
             x.data(),
             kernel.data(),
             with_bias ? bias.data() : nullptr,
-            with_zeros ? nonzero.data() : nullptr};
+            with_nonzero ? nonzero : Nonzero{}};
   }
 
   bool brief() const { return long_product(rows, inputs, units); }
 
-  Space<T> space() const {
+  Space<T> space(bool backward) const {
     const Kernels<T>& k = kernels<T>();
-    return {k.dense_own(inputs, units), k.dense_shared(rows, inputs, units)};
+    return {k.dense_own(inputs, units, backward), k.dense_shared(rows, inputs, units, Space<T>::kMembers, backward)};
   }
 };
 
+// dense_forward on teams; the layer is d's, or one row of it.
+template <typename T>
+std::vector<T> run_forward(const Dense<T>& d, const std::string& what, const DenseLayer<T>& layer,
+                           const ActivationSpec& activation) {
+  Space<T> space = d.space(false);
+  const std::vector<T> y = on_teams(what, unwritten<T>(layer.rows * d.units), [&](const Team& team, T* out) {
+    T* const shared = space.of_all(team);
+    kernels<T>().dense_forward(team, out, layer, activation, shared, space.of(team));
+  });
+  space.expect_no_overrun(what);
+  return y;
+}
+
 template <typename T>
 void check_forward(const Dense<T>& d) {
-  Space<T> space = d.space();
   std::vector<double> sums(static_cast<size_t>(d.rows * d.units));
   add_product(sums, d.x, d.kernel, d.rows, d.units, d.inputs, false, false);
   for (const auto& row : kActivations) {
@@ -173,12 +221,7 @@ void check_forward(const Dense<T>& d) {
     const std::string what =
         text("dense_forward in %s, activation %d", d.name.c_str(), static_cast<int>(row.spec.kind));
     const auto run = [&](const std::string& how, const DenseLayer<T>& layer) {
-      const std::vector<T> y = on_teams(what + how, unwritten<T>(layer.rows * d.units), [&](const Team& team, T* out) {
-        T* const shared = space.of_all(team);
-        kernels<T>().dense_forward(team, out, layer, row.spec, shared, space.of(team));
-      });
-      space.expect_no_overrun(what + how);
-      return y;
+      return run_forward(d, what + how, layer, row.spec);
     };
     const std::vector<T> y = run("", d.layer(row.bias, false));
     std::vector<double> expected = sums;
@@ -197,7 +240,7 @@ void check_forward(const Dense<T>& d) {
 // dense_backward on teams, with `start` as output: call(team, out, shared, own) passes it on.
 template <typename T, typename Call>
 std::vector<T> run_backward(const Dense<T>& d, const std::string& what, const std::vector<T>& start, const Call& call) {
-  Space<T> space = d.space();
+  Space<T> space = d.space(true);
   const std::vector<T> result = on_teams(what, start, [&](const Team& team, T* out) {
     T* const shared = space.of_all(team);
     call(team, out, shared, space.of(team));
@@ -226,20 +269,25 @@ void check_input_gradient(const Dense<T>& d) {
   }
 }
 
+// The gradient of the kernel or, where `start` has room, of the input before it.
+template <typename T>
+std::vector<T> run_kernel_gradient(const Dense<T>& d, const std::string& what, const std::vector<T>& start,
+                                   bool accumulate, bool with_nonzero) {
+  const bool both = start.size() > d.kernel.size();
+  return run_backward(d, what, start, [&](const Team& team, T* out, T* shared, T* own) {
+    kernels<T>().dense_backward(team, both ? out : nullptr, both ? out + d.x.size() : out, d.dy.data(),
+                                d.layer(true, with_nonzero), kBelow[0].spec, accumulate, shared, own, {});
+  });
+}
+
 // Returns the gradient of the kernel.
 template <typename T>
 std::vector<T> check_kernel_gradient(const Dense<T>& d) {
   const int64_t size = d.inputs * d.units, dx_size = d.rows * d.inputs;
-  const ActivationSpec linear = kBelow[0].spec;
   std::vector<double> expected(static_cast<size_t>(size));
   add_product(expected, d.x, d.dy, d.inputs, d.units, d.rows, true, false);
-  const auto run = [&](const std::string& what, const std::vector<T>& start, bool accumulate, bool zeros) {
-    return run_backward(d, what, start, [&](const Team& team, T* out, T* shared, T* own) {
-      T* const dx = start.size() > expected.size() ? out : nullptr;
-      T* const dkernel = dx == nullptr ? out : out + dx_size;
-      kernels<T>().dense_backward(team, dx, dkernel, d.dy.data(), d.layer(true, zeros), linear, accumulate, shared, own,
-                                  {});
-    });
+  const auto run = [&](const std::string& what, const std::vector<T>& start, bool accumulate, bool with_nonzero) {
+    return run_kernel_gradient(d, what, start, accumulate, with_nonzero);
   };
   const std::string what = "dense_backward in " + d.name + ", kernel";
   const double tolerance = static_cast<double>(d.rows + 16);
@@ -269,45 +317,132 @@ template <typename T>
 struct Collector {
   T* to;
   int64_t units;
-  std::vector<int> calls;  // for each row of the kernel
+  std::vector<int> calls, factors;  // for each row of the kernel: how often it came, how often as factors
 
-  static void call(void* context, Range part, const T* gradient) {
+  void start(T* begin, int64_t inputs) {
+    to = begin;
+    calls.assign(static_cast<size_t>(inputs), 0);
+    factors = calls;
+  }
+
+  static void call(void* context, Range part, const Gradient<T>& gradient) {
     auto* const self = static_cast<Collector*>(context);
     for (int64_t i = part.begin; i < part.end; ++i) {
+      const int64_t row = i - part.begin;
       ++self->calls[static_cast<size_t>(i)];
-      std::copy_n(gradient + (i - part.begin) * self->units, self->units, self->to + i * self->units);
+      self->factors[static_cast<size_t>(i)] += gradient.elements == nullptr;
+      for (int64_t j = 0; j < self->units; ++j)
+        self->to[i * self->units + j] = gradient.elements != nullptr
+                                            ? gradient.elements[row * self->units + j]
+                                            : gradient.of_row[row] * gradient.of_column[j] + T{0};  // elements have +0
     }
+  }
+
+  // Each row came once, but for rows of zeros that may be left out; as factors where it should.
+  void expect_all(const std::string& what, const Dense<T>& d, bool in_scratch, bool not_for_zeros) const {
+    constexpr int64_t narrowest_vector = 2, widest_vector = 16;  // elements
+    bool once = true, as_promised = true;
+    for (size_t i = 0; i < calls.size(); ++i) {
+      once = once && (calls[i] == 1 || (calls[i] == 0 && not_for_zeros && !d.used[i]));
+      if (d.rows > 1 || !in_scratch || d.units < narrowest_vector)
+        as_promised = as_promised && factors[i] == 0;
+      else if (d.units >= widest_vector)
+        as_promised = as_promised && factors[i] == calls[i];
+    }
+    check(once, what, "ready is not called once for each row");
+    check(as_promised, what, "factors where elements should be, or elements where factors should be");
   }
 };
 
-// `ready` gets the gradient in parts: from dkernel or from scratch, with rows of zeros or without.
+// `ready` gets the gradient in parts: from dkernel, from scratch or as factors, with rows of zeros or without.
 template <typename T>
 void check_parts(const Dense<T>& d, const std::vector<T>& dkernel) {
-  for (const int flags : {0, 1, 2, 3}) {
-    const bool in_scratch = flags & 1, not_for_zeros = flags & 2;
-    if (d.brief() && flags != 3) continue;
-    const std::string what = text("dense_backward in %s, in parts%s%s", d.name.c_str(),
-                                  in_scratch ? ", in scratch" : "", not_for_zeros ? ", no zeros" : "");
+  for (const int flags : {0, 1, 2, 5, 6, 7}) {
+    const bool in_scratch = flags & 1, not_for_zeros = flags & 2, with_nonzero = flags & 4;
+    if (d.brief() && flags != 7) continue;
+    const std::string what =
+        text("dense_backward in %s, in parts%s%s%s", d.name.c_str(), in_scratch ? ", in scratch" : "",
+             not_for_zeros ? ", no zeros" : "", with_nonzero ? ", zeros passed over" : "");
     std::vector<T> whole(dkernel.size());
-    Collector<T> collector{nullptr, d.units, {}};
+    Collector<T> collector{nullptr, d.units, {}, {}};
     const std::vector<T> collected =
         run_backward(d, what, std::vector<T>(dkernel.size()), [&](const Team& team, T* out, T* shared, T* own) {
-          if (team.rank == 0) {
-            collector.to = out;
-            collector.calls.assign(static_cast<size_t>(d.inputs), 0);
-          }
+          if (team.rank == 0) collector.start(out, d.inputs);
           team.barrier();
           kernels<T>().dense_backward(team, nullptr, in_scratch ? nullptr : whole.data(), d.dy.data(),
-                                      d.layer(true, not_for_zeros), kBelow[0].spec, false, shared, own,
+                                      d.layer(true, with_nonzero), kBelow[0].spec, false, shared, own,
                                       {Collector<T>::call, &collector, not_for_zeros});
         });
     expect_equal(what, collected, dkernel);
     if (!in_scratch && !not_for_zeros) expect_equal(what + ", dkernel", whole, dkernel);
-    bool once = true;
-    for (size_t i = 0; i < collector.calls.size(); ++i)
-      once = once && (collector.calls[i] == 1 || (collector.calls[i] == 0 && not_for_zeros && d.nonzero[i] == 0));
-    check(once, what, "ready is not called once for each row");
+    collector.expect_all(what, d, in_scratch, not_for_zeros && with_nonzero);
   }
+}
+
+// Zeros change no bit of the results when they are passed over. All in one region of each team, as starting them takes
+// long under QEMU.
+template <typename T>
+void check_zeros_of(const Dense<T>& d) {
+  const auto size = static_cast<int64_t>(d.kernel.size()), y_size = d.rows * d.units, dx_size = d.rows * d.inputs;
+  const int64_t both = dx_size + size, length = 2 * y_size + 4 * both + size;
+  const std::string what = "zeros passed over in " + d.name;
+  const ActivationSpec& linear = kActivations[0].spec;  // the others hide the sign of a 0
+  Space<T> space = d.space(false), backward_space = d.space(true);
+  Collector<T> collector{nullptr, d.units, {}, {}};
+  const std::vector<T> result = on_teams(what, unwritten<T>(length), [&](const Team& team, T* out) {
+    // From the last to the first, so that what one writes behind its end is seen in the next.
+    T* to = out + length - size;
+    T *shared = backward_space.of_all(team), *own = backward_space.of(team);
+    if (team.rank == 0) {
+      std::fill_n(to, size, T{0});
+      collector.start(to, d.inputs);
+    }
+    team.barrier();
+    kernels<T>().dense_backward(team, nullptr, nullptr, d.dy.data(), d.layer(true, true), linear, false, shared, own,
+                                {Collector<T>::call, &collector, true});
+    for (const int flags : {3, 2, 1, 0}) {
+      const bool accumulate = flags & 2, with_nonzero = flags & 1;
+      to -= both;
+      team.barrier();
+      if (team.rank == 0 && accumulate) std::copy_n(d.kernel.begin(), size, to + dx_size);  // any numbers will do
+      shared = backward_space.of_all(team), own = backward_space.of(team);
+      kernels<T>().dense_backward(team, to, to + dx_size, d.dy.data(), d.layer(true, with_nonzero), linear, accumulate,
+                                  shared, own, {});
+    }
+    for (const bool with_nonzero : {true, false}) {
+      to -= y_size;
+      team.barrier();
+      shared = space.of_all(team), own = space.of(team);
+      kernels<T>().dense_forward(team, to, d.layer(false, with_nonzero), linear, shared, own);
+    }
+  });
+  space.expect_no_overrun(what);
+  backward_space.expect_no_overrun(what);
+  const auto part = [&](int64_t begin, int64_t n) {
+    return std::vector<T>(result.begin() + begin, result.begin() + begin + n);
+  };
+  const int64_t gradients = 2 * y_size;
+  expect_equal(what + ", forward", part(y_size, y_size), part(0, y_size));
+  expect_equal(what + ", backward", part(gradients + both, both), part(gradients, both));
+  expect_equal(what + ", added", part(gradients + 3 * both, both), part(gradients + 2 * both, both));
+  expect_equal(what + ", in parts", part(length - size, size), part(gradients + dx_size, size));
+  collector.expect_all(what, d, true, true);
+}
+
+template <typename T>
+void check_zeros(int64_t rows, int64_t inputs, int64_t units) {
+  Dense<T> d(rows, inputs, units);
+  // The larger ones with every other kind, as they take long under QEMU.
+  const bool large = rows * units > 4000;
+  for (size_t i = large ? static_cast<size_t>(units) % 2 : 0; i < std::size(kZeros); i += large ? 2 : 1) {
+    const auto& row = kZeros[i];
+    d.set_input((std::string(", 0: ") + row.name).c_str(), row.is_zero);
+    check_zeros_of(d);
+  }
+  // 0 times infinity is not 0: nothing may be passed over.
+  d.dy.back() = std::numeric_limits<T>::infinity();
+  d.name += ", infinite dy";
+  check_zeros_of(d);
 }
 
 template <typename T>
@@ -340,6 +475,17 @@ void check_dense() {
     check_input_gradient(d);
     check_parts(d, check_kernel_gradient(d));
     check_backward_bias(d);
+  }
+  // Every third pair; each number of units with a few rows, some and many.
+  constexpr int64_t rows[] = {1, 2, 5, 31, 32, 33, 70, 130, 257};
+  constexpr int64_t units[] = {1, 2, 7, 15, 16, 17, 33, 64, 129, 150, 260};
+  constexpr int64_t inputs[] = {300, 33, 257, 70, 40};
+  int64_t pair = 0;
+  for (size_t r = 0; r < std::size(rows); ++r) {
+    for (size_t u = 0; u < std::size(units); ++u) {
+      if ((r + u) % 3 != 0) continue;
+      check_zeros<T>(rows[r], rows[r] > 64 ? 65 : inputs[pair++ % 5], units[u]);
+    }
   }
 }
 
