@@ -71,8 +71,8 @@ void gemm(py::array c, const py::array& a, const py::array& b, bool transpose_a,
     const T* pb = input<T>(b, "b");
     const Kernels<T>& kernel = kernels<T>();
     Buffer<T> scratch;
-    const int64_t each = padded<T>(kernel.gemm_scratch());
-    scratch.allocate(kernel.gemm_packs(m, n, transpose_b) ? threads * each : 0);
+    const int64_t each = padded<T>(kernel.gemm_scratch(m, n, transpose_b));
+    scratch.allocate(threads * each);
     run(threads, product(m, n, k), [&](const Team& team) {
       kernel.gemm(team, to, pa, pb, m, n, k, transpose_a, transpose_b, accumulate, scratch.data() + team.rank * each);
     });

@@ -262,11 +262,7 @@ void kernel_gradient(const Backward<T>& b, T* gradient, Range part) {
       multiply_block(p);
       continue;
     }
-    // Rows of x that lie a power of two apart would push each other out of the cache.
-    for (int64_t i = 0; i < rows; ++i)
-      memcpy(b.own + i * length, x + i * d.inputs, static_cast<size_t>(length) * sizeof(T));
-    p.a = b.own;
-    p.a_column = length;
+    copy_a(p, b.own);
     p.b = b.dy_panels + row * d.units;
     multiply_packed(p);
   }

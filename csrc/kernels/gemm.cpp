@@ -1,5 +1,3 @@
-#include <string.h>
-
 #include "../runtime/blas.h"
 #include "register.h"
 #include "tile.h"
@@ -8,8 +6,9 @@ namespace pynn {
 namespace PYNN_ISA {
 namespace {
 
-// The own kernel sums up kDepth terms at a time: a panel of so many rows of b stays in a near cache.
-constexpr int64_t kRows = 256, kDepth = 256;
+// The own kernel sums up kDepth terms at a time: a panel of so many rows of b stays in a near cache. Where both
+// operands are packed, a copied block of a stays in the second cache, and meets kColumns columns of b.
+constexpr int64_t kRows = 256, kDepth = 256, kColumns = 512;
 
 struct Block {
   Range rows, columns;
@@ -36,8 +35,6 @@ void gemm_blas(const Team& team, T* c, const T* a, const T* b, int64_t m, int64_
   }
 }
 
-bool gemm_packs(int64_t m, int64_t n, bool transpose_b) { return transpose_b || pays_to_pack(m, n); }
-
 template <typename T>
 void gemm(const Team& team, T* c, const T* a, const T* b, int64_t m, int64_t n, int64_t k, bool transpose_a,
           bool transpose_b, bool accumulate, T* scratch) {
@@ -45,10 +42,10 @@ void gemm(const Team& team, T* c, const T* a, const T* b, int64_t m, int64_t n, 
     gemm_blas(team, c, a, b, m, n, k, transpose_a, transpose_b, accumulate);
     return;
   }
-  const int64_t width = panel_width(T{});
+  const bool pack_a = pays_to_pack(m, n), pack = pack_a || transpose_b;
+  const int64_t width = pack_a ? kColumns : panel_width(T{});
   const int64_t rows = m == 0 || m >= kRows * team.size ? kRows : (m + team.size - 1) / team.size;
-  const bool pack = gemm_packs(m, n, transpose_b);
-  T* const copy = scratch + kDepth * width;
+  T* const copy_of_a = scratch + kDepth * width;
   const Range tasks = team.share(pieces(m, rows) * pieces(n, width));
   for (int64_t p = 0; p < k || p == 0; p += kDepth) {
     const int64_t depth = k - p < kDepth ? k - p : kDepth;
@@ -56,40 +53,33 @@ void gemm(const Team& team, T* c, const T* a, const T* b, int64_t m, int64_t n, 
     for (int64_t task = tasks.begin; task < tasks.end; ++task) {
       const Block block = block_of(task, m, n, rows, width);
       const int64_t i = block.rows.begin, j = block.columns.begin;
-      const int64_t height = block.rows.end - i, columns = block.columns.end - j;
       Product<T> block_product =
-          product<T>(height, columns, depth, transpose_a ? a + i + p * m : a + i * k + p, transpose_a ? 1 : k,
-                     transpose_a ? m : 1, b + p * n + j, n, accumulate || p > 0, c + i * n + j, n);
-      if (pack && packed != j) {
-        pack_block(depth, columns, transpose_b ? b + j * k + p : b + p * n + j, transpose_b ? 1 : n,
-                   transpose_b ? k : 1, {0, columns}, scratch);
-        packed = j;
-      }
+          product<T>(block.rows.end - i, block.columns.end - j, depth, transpose_a ? a + i + p * m : a + i * k + p,
+                     transpose_a ? 1 : k, transpose_a ? m : 1, b + p * n + j, n, accumulate || p > 0, c + i * n + j, n);
       if (pack) {
+        if (packed != j)
+          pack_block(depth, block_product.n, transpose_b ? b + j * k + p : b + p * n + j, transpose_b ? 1 : n,
+                     transpose_b ? k : 1, {0, block_product.n}, scratch);
+        packed = j;
         block_product.b = scratch;
-        block_product.ldb = columns;
+        if (pack_a) copy_a(block_product, copy_of_a);
+        multiply_packed(block_product);
+      } else {
+        multiply_block(block_product);
       }
-      if (pack && transpose_a) {  // columns that lie a power of two apart would push each other out of the cache
-        for (int64_t q = 0; q < depth; ++q)
-          memcpy(copy + q * height, a + i + (p + q) * m, static_cast<size_t>(height) * sizeof(T));
-        block_product.a = copy;
-        block_product.a_column = height;
-      }
-      multiply_block(block_product);
       team.poll();
     }
   }
 }
 
 template <typename T>
-int64_t gemm_scratch() {
-  return kDepth * (panel_width(T{}) + kRows);
+int64_t gemm_scratch(int64_t m, int64_t n, bool transpose_b) {
+  return pays_to_pack(m, n) ? kDepth * (kColumns + kRows) : transpose_b ? kDepth * panel_width(T{}) : 0;
 }
 
 template <typename T>
 void fill(Kernels<T>& k) {
   k.gemm = gemm<T>;
-  k.gemm_packs = gemm_packs;
   k.gemm_scratch = gemm_scratch<T>;
 }
 

@@ -164,12 +164,10 @@ template <typename T>
 struct Kernels {
   // ---- gemm.cpp ----------------------------------------------------------------------------------------------------
 
-  // c (m, n) = op(a) op(b) [+ c]. op(a) (m, k), op(b) (k, n). scratch: gemm_scratch() elements of this member's
-  // own, where gemm_packs.
+  // c (m, n) = op(a) op(b) [+ c]. op(a) (m, k), op(b) (k, n). scratch: gemm_scratch elements of this member's own.
   void (*gemm)(const Team& team, T* c, const T* a, const T* b, int64_t m, int64_t n, int64_t k, bool transpose_a,
                bool transpose_b, bool accumulate, T* scratch);
-  bool (*gemm_packs)(int64_t m, int64_t n, bool transpose_b);
-  int64_t (*gemm_scratch)();
+  int64_t (*gemm_scratch)(int64_t m, int64_t n, bool transpose_b);
 
   // ---- dense.cpp ---------------------------------------------------------------------------------------------------
 

@@ -80,6 +80,11 @@ void multiply_tile(const Product<T>& p, int64_t i, int64_t at, int64_t columns) 
       }
     }
   } else {
+    if (p.accumulate)  // these rows may lie far apart, where the processor would not foresee them
+#pragma GCC unroll 16
+      for (int row = 0; row < MR; ++row)
+#pragma GCC unroll 8
+        for (int j = 0; j < NV; ++j) __builtin_prefetch(p.c + (i + row) * p.ldc + at + j * kWidth<T>, 1);
 #pragma GCC unroll 2
     for (int64_t t = 0; t < safe; ++t) {
       multiply_add<T, MR, NV>(sum, a, a_row, b);
@@ -229,6 +234,15 @@ void multiply_panels(Product<T> p) {
   }
 }
 
+template <typename T>
+void copy_rows_or_columns(Product<T>& p, T* to) {
+  const bool columns = p.a_row == 1;
+  const int64_t count = columns ? p.k : p.m, length = columns ? p.m : p.k, apart = columns ? p.a_column : p.a_row;
+  for (int64_t i = 0; i < count; ++i) memcpy(to + i * length, p.a + i * apart, static_cast<size_t>(length) * sizeof(T));
+  p.a = to;
+  (columns ? p.a_column : p.a_row) = length;
+}
+
 }  // namespace
 
 bool pays_to_pack(int64_t m, int64_t n) { return m >= 128 && n >= 256; }
@@ -249,6 +263,7 @@ bool large_product(int64_t m, int64_t n, int64_t k) {
   void pack_block(int64_t k, int64_t n, const T* b, int64_t b_row, int64_t b_column, Range columns, T* out) { \
     pack_columns(k, n, b, b_row, b_column, columns, out);                                                     \
   }                                                                                                           \
+  void copy_a(Product<T>& p, T* to) { copy_rows_or_columns(p, to); }                                          \
   void transpose_block(int64_t rows, int64_t columns, const T* x, int64_t ldx, T* out, int64_t ldo) {         \
     transpose(rows, columns, x, ldx, out, ldo);                                                               \
   }                                                                                                           \

@@ -51,6 +51,11 @@ void multiply_packed(const Product<double>& p);
 void pack_block(int64_t k, int64_t n, const float* b, int64_t b_row, int64_t b_column, Range columns, float* out);
 void pack_block(int64_t k, int64_t n, const double* b, int64_t b_row, int64_t b_column, Range columns, double* out);
 
+// Has p read a from a copy in `to`, of m k elements: rows or columns that lie a power of two apart push each other out
+// of the caches.
+void copy_a(Product<float>& p, float* to);
+void copy_a(Product<double>& p, double* to);
+
 // out (columns, rows) = x^T, for x (rows, columns) with rows ldx apart, out with rows ldo apart.
 void transpose_block(int64_t rows, int64_t columns, const float* x, int64_t ldx, float* out, int64_t ldo);
 void transpose_block(int64_t rows, int64_t columns, const double* x, int64_t ldx, double* out, int64_t ldo);

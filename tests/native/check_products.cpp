@@ -88,7 +88,7 @@ void check_gemm() {
                                     transpose_b ? ", b transposed" : "", accumulate ? ", added" : "");
       const std::vector<T> a = random_values<T>(s.m * s.k), b = random_values<T>(s.k * s.n);
       const std::vector<T> start = accumulate ? random_values<T>(s.m * s.n) : unwritten<T>(s.m * s.n);
-      Space<T> space(k.gemm_packs(s.m, s.n, transpose_b) ? k.gemm_scratch() : 0, 0);
+      Space<T> space(k.gemm_scratch(s.m, s.n, transpose_b), 0);
       const std::vector<T> c = on_teams(what, start, [&](const Team& team, T* out) {
         k.gemm(team, out, a.data(), b.data(), s.m, s.n, s.k, transpose_a, transpose_b, accumulate, space.of(team));
       });
