@@ -75,7 +75,7 @@ int64_t NetworkOf<T>::infer(const Samples& x, T* out, bool check_finite, int thr
   std::vector<Workspace<T>> spaces(static_cast<std::size_t>(alone ? size : 1));
   for (Workspace<T>& space : spaces) space = borrow_space(std::min(rows, x.count), alone ? 1 : size);
   std::atomic<int64_t> first_bad{INT64_MAX};
-  const bool skip_zeros = x.count >= kSkipFrom &&
+  const bool skip_zeros = x.count >= kSkipFrom && zeros_matter() &&
                           (x.bytes != nullptr ? is_mostly_zero(x.bytes, sizes_[0])
                                               : is_mostly_zero(static_cast<const T*>(x.values), sizes_[0])) &&
                           first_parameters_finite();

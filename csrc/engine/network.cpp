@@ -228,6 +228,13 @@ std::vector<bool> NetworkOf<T>::needs_gradient() const {
   return needs;
 }
 
+// Whether an op wants to know which elements of the samples are 0.
+template <typename T>
+bool NetworkOf<T>::zeros_matter() const {
+  return std::any_of(ops_.begin(), ops_.end(),
+                     [&](const auto& op) { return op->input == loaded_ && op->passes_over_zeros(); });
+}
+
 template <typename T>
 double NetworkOf<T>::work() const {
   double total = 0;
@@ -272,9 +279,11 @@ void NetworkOf<T>::plan(Workspace<T>& space, int64_t capacity, const std::vector
   for (const int64_t at : gradient_at) fresh.gradients.push_back(at < 0 ? nullptr : memory + at);
   fresh.shared = memory + shared_at;
   for (const int64_t at : own_at) fresh.own.push_back(memory + at);
-  const int64_t stride = padded<uint32_t>(capacity), by_row = stride * ((sizes_[0] + 31) / 32);
-  fresh.bits.allocate(by_row + (capacity + 31) / 32 * sizes_[0]);
-  fresh.nonzero = {fresh.bits.data(), fresh.bits.data() + by_row, stride};
+  if (zeros_matter()) {
+    const int64_t stride = padded<uint32_t>(capacity), by_row = stride * ((sizes_[0] + 31) / 32);
+    fresh.bits.allocate(by_row + (capacity + 31) / 32 * sizes_[0]);
+    fresh.nonzero = {fresh.bits.data(), fresh.bits.data() + by_row, stride};
+  }
   fresh.capacity = capacity;
   space = std::move(fresh);
 }

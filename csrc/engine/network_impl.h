@@ -105,6 +105,7 @@ class NetworkOf : public Network {
 
   // network.cpp
   std::vector<bool> needs_gradient() const;
+  bool zeros_matter() const;
   double work() const;  // multiply-adds per sample, forward
   InputScaling<T> input_scaling() const;
   bool first_parameters_finite() const;

@@ -59,6 +59,8 @@ class Op {
   virtual int64_t own_scratch(const Kernels<T>&, bool /*backward*/) const { return 0; }
   // Multiply-adds per sample in the forward direction: how much work there is to share.
   virtual double work() const = 0;
+  // Whether it is faster for knowing which elements of its input are 0.
+  virtual bool passes_over_zeros() const { return false; }
   // Whether a gradient can pass.
   virtual bool differentiable() const { return true; }
 

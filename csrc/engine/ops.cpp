@@ -56,8 +56,8 @@ class DenseOp : public Op<T> {
     this->output = to;
   }
   void take_slope_of(const ActivationSpec& below) { below_ = below; }
-  // Whether an input is read once only, so that what is 0 in all samples can be passed over.
-  bool flat() const { return rows_ == 1; }
+  // Not where a sample has several rows: its bits are not those of the rows.
+  bool passes_over_zeros() const override { return rows_ == 1; }
 
  private:
   DenseLayer<T> layer(const Pass<T>& pass) const {
@@ -67,7 +67,7 @@ class DenseOp : public Op<T> {
             pass.values[this->input],
             pass.value_of(kernel_),
             bias_ < 0 ? nullptr : pass.value_of(bias_),
-            flat() && this->input == pass.loaded ? pass.nonzero : Nonzero{}};
+            passes_over_zeros() && this->input == pass.loaded ? pass.nonzero : Nonzero{}};
   }
 
   // Tells the pass that these gradients of a parameter are complete.
