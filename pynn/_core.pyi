@@ -35,6 +35,22 @@ def dense_forward(y: Real, x: Real, kernel: Real, bias: Real | None, threads: in
 def dense_backward(
     dx: Real | None, dkernel: Real | None, dbias: Real | None, dy: Real, x: Real, kernel: Real, threads: int
 ) -> None: ...
+def conv_forward(
+    y: Real, x: Real, kernel: Real, bias: Real | None, images: int, shape: Sequence[int], threads: int
+) -> None:
+    """shape: the numbers of a ConvShape (csrc/kernels/kernels.h), in its order."""
+
+def conv_backward(
+    dx: Real | None,
+    dkernel: Real | None,
+    dbias: Real | None,
+    dy: Real,
+    x: Real,
+    kernel: Real,
+    images: int,
+    shape: Sequence[int],
+    threads: int,
+) -> None: ...
 def activation_forward(y: Real, x: Real, name: str, a: float, b: float, c: float, threads: int) -> None: ...
 def activation_backward(
     dx: Real, dy: Real, x: Real, y: Real, name: str, a: float, b: float, c: float, threads: int

@@ -135,6 +135,19 @@ struct DenseLayer {
   Nonzero nonzero;
 };
 
+// A convolution of images x (height, width, channels) with a kernel (kernel_height, kernel_width, channels / groups,
+// filters) to y (out_height, out_width, filters): y at (i, j) is the sum over the kernel's positions (ky, kx) of
+// x at (i stride_y - top + ky dilation_y, j stride_x - left + kx dilation_x), 0 outside the image, times the kernel there.
+// Group g takes the g-th part of the channels to the g-th part of the filters.
+struct ConvShape {
+  int64_t height, width, channels;
+  int64_t out_height, out_width, filters;
+  int64_t kernel_height, kernel_width;
+  int64_t stride_y, stride_x, dilation_y, dilation_x;
+  int64_t top, left;
+  int64_t groups;
+};
+
 // The gradient of some parameters: their elements or, where these are null, the factors of the matrix (whole rows of
 // `columns` each) that they are, element (i, j) being of_row[i] * of_column[j]: so may be that of a batch of one.
 template <typename T>
@@ -190,6 +203,24 @@ struct Kernels {
 
   // dbias[part] [+]= the sums of dy's columns.
   void (*dense_backward_bias)(T* dbias, const T* dy, int64_t rows, int64_t units, Range part, bool accumulate);
+
+  // ---- conv.cpp ----------------------------------------------------------------------------------------------------
+
+  // y (images, out_height, out_width, filters) = f(conv(x) + bias); bias (filters) may be null. own:
+  // conv_own(shape, false) elements of this member.
+  void (*conv_forward)(const Team& team, T* y, const T* x, const T* kernel, const T* bias, int64_t images,
+                       const ConvShape& shape, const ActivationSpec& activation, T* own);
+
+  // dx, given dy, the gradient of conv(x) + bias. Has a barrier inside. shared: conv_shared(images, shape, true) elements
+  // of the team, own: conv_own(shape, true) elements of this member; as many do for fewer images.
+  void (*conv_backward_input)(const Team& team, T* dx, const T* dy, const T* kernel, int64_t images,
+                              const ConvShape& shape, T* shared, T* own);
+
+  // dkernel [+]= the gradient of the kernel, dbias [+]= that of the bias; either may be null. Has a barrier inside.
+  void (*conv_backward_kernel)(const Team& team, T* dkernel, T* dbias, const T* x, const T* dy, int64_t images,
+                               const ConvShape& shape, bool accumulate, T* shared, T* own);
+  int64_t (*conv_shared)(int64_t images, const ConvShape& shape, bool backward);
+  int64_t (*conv_own)(const ConvShape& shape, bool backward);
 
   // ---- activations.cpp ---------------------------------------------------------------------------------------------
 

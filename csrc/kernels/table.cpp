@@ -8,6 +8,7 @@ template <typename T>
 void fill(Kernels<T>& k) {
   register_gemm(k);
   register_dense(k);
+  register_conv(k);
   register_activations(k);
   register_softmax(k);
   register_losses(k);

@@ -58,12 +58,13 @@ void multiply_tile(const Product<T>& p, int64_t i, int64_t at, int64_t columns) 
   const int64_t a_row = p.a_row, a_column = p.a_column, ldb = p.ldb;
   Vec<T> sum[MR][NV] = {};
   // Vectors may read past the end of a row into the next ones, whose lanes are not stored, but not past the end of b.
+  const int64_t strip = p.strips == nullptr ? p.k : p.strip;
   const int64_t over = whole - columns, short_rows = over > 0 ? (over + ldb - 1) / ldb : 0;
-  const int64_t safe = p.k > short_rows ? p.k - short_rows : 0;
-  const auto add_last_term = [&](int64_t t) {
+  const int64_t safe = strip > short_rows ? strip - short_rows : 0;
+  const auto add_last_term = [&](const T* factors, const T* from) {
     T row[whole] = {};
-    memcpy(row, b + t * ldb, static_cast<size_t>(columns) * sizeof(T));
-    multiply_add<T, MR, NV>(sum, a + t * a_column, a_row, row);
+    memcpy(row, from, static_cast<size_t>(columns) * sizeof(T));
+    multiply_add<T, MR, NV>(sum, factors, a_row, row);
   };
   if constexpr (Sparse) {
     const uint32_t* words = p.nonzero + i * p.nonzero_row;
@@ -76,7 +77,7 @@ void multiply_tile(const Product<T>& p, int64_t i, int64_t at, int64_t columns) 
         if (t < safe)
           multiply_add<T, MR, NV>(sum, a + t * a_column, a_row, b + t * ldb);
         else
-          add_last_term(t);
+          add_last_term(a + t * a_column, b + t * ldb);
       }
     }
   } else {
@@ -85,15 +86,21 @@ void multiply_tile(const Product<T>& p, int64_t i, int64_t at, int64_t columns) 
       for (int row = 0; row < MR; ++row)
 #pragma GCC unroll 8
         for (int j = 0; j < NV; ++j) __builtin_prefetch(p.c + (i + row) * p.ldc + at + j * kWidth<T>, 1);
+    for (int64_t from = 0, s = 0; from < p.k; from += strip, ++s) {
+      const T* factors = p.strips == nullptr ? a : a + p.strips[s].a;
+      const T* row = p.strips == nullptr ? b : b + p.strips[s].b;
 #pragma GCC unroll 2
-    for (int64_t t = 0; t < safe; ++t) {
-      multiply_add<T, MR, NV>(sum, a, a_row, b);
-      a += a_column;
-      b += ldb;
+      for (int64_t t = 0; t < safe; ++t) {
+        multiply_add<T, MR, NV>(sum, factors, a_row, row);
+        factors += a_column;
+        row += ldb;
+      }
+      for (int64_t t = safe; t < strip; ++t) {
+        add_last_term(factors, row);
+        factors += a_column;
+        row += ldb;
+      }
     }
-    a -= safe * a_column;
-    b -= safe * ldb;
-    for (int64_t t = safe; t < p.k; ++t) add_last_term(t);
   }
   const int64_t last = columns - (NV - 1) * kWidth<T>, ldc = p.ldc;
   const bool accumulate = p.accumulate;  // read before c is written, which might be p for all the compiler knows

@@ -6,7 +6,13 @@
 namespace pynn {
 namespace PYNN_ISA {
 
-// c (m, n) = a b [+ c]: a (m, k) with any strides, b (k, n) and c with contiguous rows, ldb and ldc apart.
+// Where the terms of a product that come in strips begin: offsets of a strip in a and in b.
+struct Strip {
+  int64_t a, b;
+};
+
+// c (m, n) = a b [+ c]: a (m, k) with any strides, b (k, n) and c with contiguous rows, ldb and ldc apart. Rows of c may
+// overlap (ldc < n) where they are accumulated: they are added to one after the other.
 template <typename T>
 struct Product {
   int64_t m, n, k;
@@ -21,6 +27,9 @@ struct Product {
   // row i and column t. Terms that are 0 in all rows of a tile are passed over.
   const uint32_t* nonzero;
   int64_t nonzero_row, nonzero_word;
+  // Where not null, the k terms are strips of `strip` each, which begin where this says. Not with zeros passed over.
+  const Strip* strips;
+  int64_t strip;
 };
 
 namespace {
@@ -31,7 +40,7 @@ constexpr int64_t kBlasRows = 128, kBlasColumns = 256;
 template <typename T>
 inline Product<T> product(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_column, const T* b,
                           int64_t ldb, bool accumulate, T* c, int64_t ldc) {
-  return {m, n, k, a, a_row, a_column, b, ldb, c, ldc, accumulate, nullptr, 0, 0};
+  return {m, n, k, a, a_row, a_column, b, ldb, c, ldc, accumulate, nullptr, 0, 0, nullptr, 0};
 }
 
 }  // namespace

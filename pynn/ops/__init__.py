@@ -25,6 +25,7 @@ from ._updates import (
     rmsprop_update,
     sgd_update,
 )
+from ._windows import conv_backward, conv_forward
 
 __all__ = [
     "activation_backward",
@@ -33,6 +34,8 @@ __all__ = [
     "adagrad_update",
     "adam_update",
     "adamax_update",
+    "conv_backward",
+    "conv_forward",
     "dense_backward",
     "dense_forward",
     "gemm",

@@ -1,0 +1,25 @@
+#include "shapes.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace pynn {
+
+void check_shape(const ConvShape& s) {
+  const int64_t sizes[] = {s.height,        s.width,        s.channels, s.out_height, s.out_width,  s.filters, s.kernel_height,
+                           s.kernel_width, s.stride_y, s.stride_x,   s.dilation_y, s.dilation_x, s.groups};
+  if (*std::min_element(std::begin(sizes), std::end(sizes)) < 1)
+    throw std::invalid_argument("the sizes of a convolution must be positive");
+  if (s.channels % s.groups != 0 || s.filters % s.groups != 0)
+    throw std::invalid_argument("groups must divide channels and filters");
+  if (s.top < 0 || s.left < 0 || s.top > (s.kernel_height - 1) * s.dilation_y ||
+      s.left > (s.kernel_width - 1) * s.dilation_x)
+    throw std::invalid_argument("the padding must be smaller than what the kernel spans");
+}
+
+double work(const ConvShape& s) {
+  return static_cast<double>(s.out_height * s.out_width) * static_cast<double>(s.kernel_height * s.kernel_width) *
+         static_cast<double>(s.channels / s.groups) * static_cast<double>(s.filters);
+}
+
+}  // namespace pynn

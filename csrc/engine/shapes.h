@@ -1,0 +1,14 @@
+// Checks of what the kernels are told about shapes. The Python face never gives them cause to throw.
+#pragma once
+
+#include "../kernels/kernels.h"
+
+namespace pynn {
+
+// Throws std::invalid_argument unless the numbers fit together.
+void check_shape(const ConvShape& shape);
+
+// Multiply-adds of a convolution of one image.
+double work(const ConvShape& shape);
+
+}  // namespace pynn

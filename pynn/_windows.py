@@ -1,0 +1,133 @@
+"""Windows that move over images and sequences: how far they reach, and what they give.
+
+A window of `size` positions, `dilation` apart, moves over an axis of length n in steps of `stride`; it spans
+``(size - 1) * dilation + 1``. Padding adds zeros around the axis (Keras's rules):
+
+========  ================================  ================================================================
+padding   length of the output              zeros in front
+========  ================================  ================================================================
+valid     ``(n - span) // stride + 1``      0
+same      ``ceil(n / stride)``              half of ``max((out - 1) * stride + span - n, 0)``, rounded down
+causal    ``ceil(n / stride)``              ``span - 1``: nothing is seen of what comes later
+========  ================================  ================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from . import _checks
+
+PADDINGS = ("valid", "same", "causal")
+
+
+class Axis(NamedTuple):
+    """How a window moves along one axis of length n."""
+
+    n: int
+    size: int
+    stride: int
+    dilation: int
+    padding: str
+
+    @property
+    def span(self) -> int:
+        """What the window reaches over."""
+        return (self.size - 1) * self.dilation + 1
+
+    @property
+    def out(self) -> int:
+        """The length of the output; less than 1 if the window does not fit."""
+        if self.padding == "valid":
+            return (self.n - self.span) // self.stride + 1
+        return -(-self.n // self.stride)
+
+    @property
+    def before(self) -> int:
+        """The zeros in front."""
+        if self.padding == "valid":
+            return 0
+        if self.padding == "causal":
+            return self.span - 1
+        return max((self.out - 1) * self.stride + self.span - self.n, 0) // 2
+
+
+class Convolution(NamedTuple):
+    """The shape of a convolution, as the engine takes it; a sequence is an image of height 1."""
+
+    axes: tuple[Axis, ...]
+    channels: int
+    filters: int
+    groups: int
+
+    def output_shape(self, *batch: int) -> tuple[int, ...]:
+        """Of a sample, or of a batch."""
+        return (*batch, *(axis.out for axis in self.axes), self.filters)
+
+    def numbers(self) -> list[int]:
+        """The numbers of a ConvShape (csrc/kernels/kernels.h)."""
+        y, x = self.axes if len(self.axes) == 2 else (Axis(1, 1, 1, 1, "valid"), self.axes[0])
+        input_and_output = [y.n, x.n, self.channels, y.out, x.out, self.filters]
+        window = [y.size, x.size, y.stride, x.stride, y.dilation, x.dilation, y.before, x.before]
+        return [*input_and_output, *window, self.groups]
+
+
+def convolution(
+    sample: Sequence[int],
+    kernel_size: Sequence[int],
+    filters: int,
+    strides: Sequence[int],
+    padding: str,
+    dilation_rate: Sequence[int],
+    groups: int,
+    inner_channels: int | None = None,
+) -> Convolution:
+    """The convolution of samples (height, width, channels), or (length, channels).
+
+    Args:
+        inner_channels: The channels that the kernel has; None: what it takes.
+
+    Raises:
+        ValueError: channels or filters that the groups do not divide, or a sample smaller than the kernel.
+    """
+    channels = sample[-1]
+    if channels % groups or filters % groups:
+        raise ValueError(f"groups={groups} must divide the {channels} channels and the {filters} filters.")
+    if inner_channels is not None and inner_channels * groups != channels:
+        raise ValueError(
+            f"the kernel has {inner_channels} channels, which must be {channels} / groups={groups} for the {channels} "
+            "channels of x."
+        )
+    axes = tuple(
+        Axis(n, size, stride, dilation, padding)
+        for n, size, stride, dilation in zip(sample[:-1], kernel_size, strides, dilation_rate, strict=True)
+    )
+    if any(axis.out < 1 for axis in axes):
+        spans = tuple(axis.span for axis in axes)
+        raise ValueError(
+            f"samples of shape {tuple(sample)} are smaller than the kernel, which spans {spans}. "
+            'padding="same" would add zeros around them.'
+        )
+    return Convolution(axes, channels, filters, groups)
+
+
+def per_axis(value: int | Sequence[int], name: str, rank: int) -> tuple[int, ...]:
+    """`value` as one positive number for each of `rank` axes.
+
+    Raises:
+        TypeError, ValueError: anything else.
+    """
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        if len(value) != rank:
+            raise ValueError(f"{name} must be a whole number or {rank} of them, but got {value!r}.")
+        return tuple(_checks.positive_int(number, name) for number in value)
+    return (_checks.positive_int(value, name),) * rank
+
+
+def check_padding(value: object, rank: int) -> str:
+    """`value` as the name of a padding of so many axes; ValueError for another."""
+    names = PADDINGS if rank == 1 else PADDINGS[:2]
+    if not isinstance(value, str) or value.lower() not in names:
+        raise ValueError(f"padding must be one of {', '.join(names)}, but got {value!r}.")
+    return value.lower()
