@@ -29,6 +29,7 @@ set(kernel_sources
   gemm.cpp
   losses.cpp
   optimizers.cpp
+  pool.cpp
   rows.cpp
   softmax.cpp
   table.cpp

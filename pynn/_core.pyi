@@ -51,6 +51,12 @@ def conv_backward(
     shape: Sequence[int],
     threads: int,
 ) -> None: ...
+def pool_forward(y: Real, x: Real, images: int, shape: Sequence[int], kind: str, threads: int) -> None:
+    """shape: the numbers of a PoolShape (csrc/kernels/kernels.h), in its order; kind: "max" or "average"."""
+
+def pool_backward(
+    dx: Real, dy: Real, x: Real, y: Real, images: int, shape: Sequence[int], kind: str, threads: int
+) -> None: ...
 def activation_forward(y: Real, x: Real, name: str, a: float, b: float, c: float, threads: int) -> None: ...
 def activation_backward(
     dx: Real, dy: Real, x: Real, y: Real, name: str, a: float, b: float, c: float, threads: int
@@ -96,6 +102,12 @@ class Network:
     def add_parameter(self, size: int) -> int: ...
     def add_dense(self, x: int, kernel: int, bias: int, inputs: int, units: int) -> int:
         """kernel and bias are parameter numbers, bias -1 for none. The last axis of x has `inputs` elements."""
+
+    def add_conv(self, x: int, kernel: int, bias: int, shape: Sequence[int]) -> int:
+        """shape: the numbers of a ConvShape (csrc/kernels/kernels.h), in its order; bias: -1 for none."""
+
+    def add_pool(self, x: int, kind: str, shape: Sequence[int]) -> int:
+        """shape: the numbers of a PoolShape (csrc/kernels/kernels.h), in its order; kind: "max" or "average"."""
 
     def add_activation(self, x: int, name: str, a: float, b: float, c: float) -> int: ...
     def add_softmax(self, x: int, outer: int, axis: int, inner: int, log: bool) -> int: ...

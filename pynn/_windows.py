@@ -20,6 +20,7 @@ from typing import NamedTuple
 from . import _checks
 
 PADDINGS = ("valid", "same", "causal")
+DATA_FORMAT = "channels_last"
 
 
 class Axis(NamedTuple):
@@ -110,6 +111,48 @@ def convolution(
             'padding="same" would add zeros around them.'
         )
     return Convolution(axes, channels, filters, groups)
+
+
+class Pooling(NamedTuple):
+    """The shape of a pooling, as the engine takes it; a sequence is an image of height 1."""
+
+    axes: tuple[Axis, ...]
+    channels: int
+
+    def output_shape(self, *batch: int) -> tuple[int, ...]:
+        """Of a sample, or of a batch."""
+        return (*batch, *(axis.out for axis in self.axes), self.channels)
+
+    def numbers(self) -> list[int]:
+        """The numbers of a PoolShape (csrc/kernels/kernels.h)."""
+        y, x = self.axes if len(self.axes) == 2 else (Axis(1, 1, 1, 1, "valid"), self.axes[0])
+        return [y.n, x.n, self.channels, y.out, x.out, y.size, x.size, y.stride, x.stride, y.before, x.before]
+
+
+def pooling(sample: Sequence[int], pool_size: Sequence[int], strides: Sequence[int], padding: str) -> Pooling:
+    """The pooling of samples (height, width, channels), or (length, channels).
+
+    Raises:
+        ValueError: a sample smaller than the window.
+    """
+    axes = tuple(
+        Axis(n, size, stride, 1, padding) for n, size, stride in zip(sample[:-1], pool_size, strides, strict=True)
+    )
+    if any(axis.out < 1 for axis in axes):
+        raise ValueError(
+            f"samples of shape {tuple(sample)} are smaller than the window {tuple(pool_size)}. "
+            'padding="same" would let it reach over the edge.'
+        )
+    return Pooling(axes, sample[-1])
+
+
+def check_data_format(value: object) -> None:
+    """Raise ValueError for anything but None and "channels_last"."""
+    if value not in (None, DATA_FORMAT):
+        raise ValueError(
+            f"data_format must be {DATA_FORMAT!r}, the only one there is, but got {value!r}. "
+            "Move the channels to the end with numpy.moveaxis."
+        )
 
 
 def per_axis(value: int | Sequence[int], name: str, rank: int) -> tuple[int, ...]:

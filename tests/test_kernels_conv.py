@@ -111,9 +111,7 @@ def test_conv_of_whole_numbers_is_exact(case, dtype, random):
         ops.conv_forward(x, kernel, **case.settings), reference.conv_forward(*wide[:2], None, *case.plain)
     )
     expected = reference.conv_backward(wide[3], *wide[:2], *case.plain)
-    for gradient, reference_gradient in zip(
-        ops.conv_backward(dy, x, kernel, **case.settings), expected, strict=True
-    ):
+    for gradient, reference_gradient in zip(ops.conv_backward(dy, x, kernel, **case.settings), expected, strict=True):
         assert gradient.dtype == dtype
         np.testing.assert_array_equal(gradient, reference_gradient)
 

@@ -3,6 +3,7 @@
 #include <pybind11/stl.h>
 
 #include "arrays.h"
+#include "windows.h"
 
 namespace pynn {
 namespace {
@@ -96,6 +97,18 @@ void bind_network(py::module_& m) {
       .def("add_parameter", &Network::add_parameter, py::arg("size"))
       .def("add_dense", &Network::add_dense, py::arg("x"), py::arg("kernel"), py::arg("bias"), py::arg("inputs"),
            py::arg("units"))
+      .def(
+          "add_conv",
+          [](Network& n, int x, int kernel, int bias, const Numbers& shape) {
+            return n.add_conv(x, kernel, bias, conv_shape(shape));
+          },
+          py::arg("x"), py::arg("kernel"), py::arg("bias"), py::arg("shape"))
+      .def(
+          "add_pool",
+          [](Network& n, int x, const std::string& kind, const Numbers& shape) {
+            return n.add_pool(x, kind, pool_shape(shape));
+          },
+          py::arg("x"), py::arg("kind"), py::arg("shape"))
       .def("add_activation", &Network::add_activation, py::arg("x"), py::arg("name"), py::arg("a"), py::arg("b"),
            py::arg("c"))
       .def("add_softmax", &Network::add_softmax, py::arg("x"), py::arg("outer"), py::arg("axis"), py::arg("inner"),

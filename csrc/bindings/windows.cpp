@@ -1,18 +1,28 @@
 // Kernels that move windows over images and sequences.
+#include "windows.h"
+
 #include "../engine/buffer.h"
+#include "../engine/names.h"
 #include "../engine/shapes.h"
 #include "calls.h"
 
 namespace pynn {
-namespace {
 
-// The numbers of a ConvShape, in its order.
-ConvShape conv_shape(const std::vector<int64_t>& n) {
+ConvShape conv_shape(const Numbers& n) {
   require(n.size() == 15, "shape must have 15 numbers");
   const ConvShape s{n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9], n[10], n[11], n[12], n[13], n[14]};
   check_shape(s);
   return s;
 }
+
+PoolShape pool_shape(const Numbers& n) {
+  require(n.size() == 11, "shape must have 11 numbers");
+  const PoolShape s{n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9], n[10]};
+  check_shape(s);
+  return s;
+}
+
+namespace {
 
 void check_sizes(int64_t images, const ConvShape& s, const py::array& x, const py::array& kernel, const py::array& y) {
   require(images >= 0 && size(x) == images * s.height * s.width * s.channels, "x has the wrong size");
@@ -37,7 +47,7 @@ class ConvScratch {
 };
 
 void conv_forward(py::array y, const py::array& x, const py::array& kernel, const Optional& bias, int64_t images,
-                  const std::vector<int64_t>& numbers, int threads) {
+                  const Numbers& numbers, int threads) {
   const ConvShape shape = conv_shape(numbers);
   check_sizes(images, shape, x, kernel, y);
   with_type(x, [&](auto type) {
@@ -55,7 +65,7 @@ void conv_forward(py::array y, const py::array& x, const py::array& kernel, cons
 }
 
 void conv_backward(Optional dx, Optional dkernel, Optional dbias, const py::array& dy, const py::array& x,
-                   const py::array& kernel, int64_t images, const std::vector<int64_t>& numbers, int threads) {
+                   const py::array& kernel, int64_t images, const Numbers& numbers, int threads) {
   const ConvShape shape = conv_shape(numbers);
   check_sizes(images, shape, x, kernel, dy);
   with_type(x, [&](auto type) {
@@ -79,6 +89,42 @@ void conv_backward(Optional dx, Optional dkernel, Optional dbias, const py::arra
   });
 }
 
+int64_t image_size(const PoolShape& s) { return s.height * s.width * s.channels; }
+int64_t out_size(const PoolShape& s) { return s.out_height * s.out_width * s.channels; }
+
+double pool_work(const PoolShape& s, int64_t images) {
+  return static_cast<double>(images * out_size(s)) * static_cast<double>(s.window_height * s.window_width);
+}
+
+void pool_forward(py::array y, const py::array& x, int64_t images, const Numbers& numbers, const std::string& kind,
+                  int threads) {
+  const PoolShape shape = pool_shape(numbers);
+  const Pooling pooling = pooling_of(kind);
+  require(size(x) == images * image_size(shape) && size(y) == images * out_size(shape), "an array has the wrong size");
+  with_type(x, [&](auto type) {
+    using T = decltype(type);
+    T* to = output<T>(y, "y");
+    const T* px = input<T>(x, "x");
+    run(threads, pool_work(shape, images),
+        [&](const Team& team) { kernels<T>().pool_forward(team, to, px, images, shape, pooling); });
+  });
+}
+
+void pool_backward(py::array dx, const py::array& dy, const py::array& x, const py::array& y, int64_t images,
+                   const Numbers& numbers, const std::string& kind, int threads) {
+  const PoolShape shape = pool_shape(numbers);
+  const Pooling pooling = pooling_of(kind);
+  require(size(x) == images * image_size(shape) && size(dx) == size(x), "an array has the wrong size");
+  require(size(y) == images * out_size(shape) && size(dy) == size(y), "an array has the wrong size");
+  with_type(x, [&](auto type) {
+    using T = decltype(type);
+    T* to = output<T>(dx, "dx");
+    const T *pdy = input<T>(dy, "dy"), *px = input<T>(x, "x"), *py_ = input<T>(y, "y");
+    run(threads, pool_work(shape, images),
+        [&](const Team& team) { kernels<T>().pool_backward(team, to, pdy, px, py_, images, shape, pooling); });
+  });
+}
+
 }  // namespace
 
 void bind_windows(py::module_& m) {
@@ -86,6 +132,10 @@ void bind_windows(py::module_& m) {
         py::arg("images"), py::arg("shape"), py::arg("threads"));
   m.def("conv_backward", &conv_backward, py::arg("dx"), py::arg("dkernel"), py::arg("dbias"), py::arg("dy"),
         py::arg("x"), py::arg("kernel"), py::arg("images"), py::arg("shape"), py::arg("threads"));
+  m.def("pool_forward", &pool_forward, py::arg("y"), py::arg("x"), py::arg("images"), py::arg("shape"), py::arg("kind"),
+        py::arg("threads"));
+  m.def("pool_backward", &pool_backward, py::arg("dx"), py::arg("dy"), py::arg("x"), py::arg("y"), py::arg("images"),
+        py::arg("shape"), py::arg("kind"), py::arg("threads"));
 }
 
 }  // namespace pynn

@@ -73,6 +73,23 @@ int NetworkOf<T>::add_dense(int x, int kernel, int bias, int64_t inputs, int64_t
 }
 
 template <typename T>
+int NetworkOf<T>::add_conv(int x, int kernel, int bias, const ConvShape& s) {
+  check_shape(s);
+  if (sizes_[check_tensor(x)] != s.height * s.width * s.channels) throw std::invalid_argument("x has another size");
+  if (parameter_size(kernel) != s.kernel_height * s.kernel_width * (s.channels / s.groups) * s.filters)
+    throw std::invalid_argument("kernel has another size");
+  if (bias >= 0 && parameter_size(bias) != s.filters) throw std::invalid_argument("bias must have `filters` elements");
+  return add(make_conv<T>(x, next_tensor(), kernel, bias, s), s.out_height * s.out_width * s.filters);
+}
+
+template <typename T>
+int NetworkOf<T>::add_pool(int x, const std::string& kind, const PoolShape& s) {
+  check_shape(s);
+  if (sizes_[check_tensor(x)] != s.height * s.width * s.channels) throw std::invalid_argument("x has another size");
+  return add(make_pool<T>(x, next_tensor(), s, pooling_of(kind)), s.out_height * s.out_width * s.channels);
+}
+
+template <typename T>
 int NetworkOf<T>::add_activation(int x, const std::string& name, double a, double b, double c) {
   const int64_t size = sizes_[check_tensor(x)];
   return add(make_activation<T>(x, next_tensor(), size, {activation_of(name), a, b, c}), size);

@@ -61,6 +61,9 @@ class Op {
   virtual double work() const = 0;
   // Whether it is faster for knowing which elements of its input are 0.
   virtual bool passes_over_zeros() const { return false; }
+  // Takes over the activation that follows, one whose slope can be told from its output, which becomes tensor `to`;
+  // false if it cannot.
+  virtual bool take_activation(const ActivationSpec&, int /*to*/) { return false; }
   // Whether a gradient can pass.
   virtual bool differentiable() const { return true; }
 
@@ -70,6 +73,10 @@ class Op {
 template <typename T>
 std::unique_ptr<Op<T>> make_dense(int x, int y, int kernel, int bias, int64_t rows, int64_t inputs, int64_t units);
 template <typename T>
+std::unique_ptr<Op<T>> make_conv(int x, int y, int kernel, int bias, const ConvShape& shape);
+template <typename T>
+std::unique_ptr<Op<T>> make_pool(int x, int y, const PoolShape& shape, Pooling kind);
+template <typename T>
 std::unique_ptr<Op<T>> make_activation(int x, int y, int64_t size, const ActivationSpec& spec);
 template <typename T>
 std::unique_ptr<Op<T>> make_softmax(int x, int y, int64_t outer, int64_t axis, int64_t inner, bool log);
@@ -77,9 +84,10 @@ template <typename T>
 std::unique_ptr<Op<T>> make_rescaling(int x, int y, int64_t size, const std::vector<double>& scale,
                                       const std::vector<double>& offset);
 
-// Dense layers take over the activations that follow them and lead to another dense layer, which then makes their
-// gradient: two passes over a tensor and two barriers less. Returns the tensors that no op writes any more. The last
-// activation stays, as a loss may be computed from what goes into it. `output` is the tensor that predictions are.
+// Convolutions take over the activations that follow them; so do dense layers, where another dense layer comes next,
+// which then makes their gradient: passes over a tensor and barriers less. Returns the tensors that no op writes any
+// more. The last activation stays, as a loss may be computed from what goes into it. `output` is the tensor that
+// predictions are.
 template <typename T>
 std::vector<int> fuse(std::vector<std::unique_ptr<Op<T>>>& ops, int output, const Kernels<T>& k);
 

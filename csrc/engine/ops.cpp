@@ -176,16 +176,19 @@ std::vector<int> fuse(std::vector<std::unique_ptr<Op<T>>>& ops, int output, cons
            std::count_if(ops.begin(), ops.end(), [&](const auto& op) { return op->input == tensor; }) == 1;
   };
   for (std::size_t i = 0; i + 2 < ops.size(); ++i) {
-    auto* dense = dynamic_cast<DenseOp<T>*>(ops[i].get());
     const auto* activation = dynamic_cast<const ActivationOp<T>*>(ops[i + 1].get());
-    auto* next = dynamic_cast<DenseOp<T>*>(ops[i + 2].get());
-    if (dense == nullptr || activation == nullptr || next == nullptr) continue;
-    if (activation->input != dense->output || next->input != activation->output) continue;
-    if (!is_read_once(dense->output) || !is_read_once(activation->output)) continue;
+    if (activation == nullptr || activation->input != ops[i]->output) continue;
+    if (!is_read_once(activation->input) || !is_read_once(activation->output)) continue;
     if (!k.gradient_from_output(activation->spec())) continue;
-    gone.push_back(dense->output);
-    dense->take(activation->spec(), activation->output);
-    next->take_slope_of(activation->spec());
+    const int before = activation->input;
+    if (auto* next = dynamic_cast<DenseOp<T>*>(ops[i + 2].get());
+        next != nullptr && next->input == activation->output && dynamic_cast<DenseOp<T>*>(ops[i].get()) != nullptr) {
+      static_cast<DenseOp<T>*>(ops[i].get())->take(activation->spec(), activation->output);
+      next->take_slope_of(activation->spec());
+    } else if (!ops[i]->take_activation(activation->spec(), activation->output)) {
+      continue;
+    }
+    gone.push_back(before);
     ops.erase(ops.begin() + static_cast<std::ptrdiff_t>(i) + 1);
   }
   return gone;

@@ -6,8 +6,9 @@
 namespace pynn {
 
 void check_shape(const ConvShape& s) {
-  const int64_t sizes[] = {s.height,        s.width,        s.channels, s.out_height, s.out_width,  s.filters, s.kernel_height,
-                           s.kernel_width, s.stride_y, s.stride_x,   s.dilation_y, s.dilation_x, s.groups};
+  const int64_t sizes[] = {s.height,     s.width,         s.channels,     s.out_height, s.out_width,
+                           s.filters,    s.kernel_height, s.kernel_width, s.stride_y,   s.stride_x,
+                           s.dilation_y, s.dilation_x,    s.groups};
   if (*std::min_element(std::begin(sizes), std::end(sizes)) < 1)
     throw std::invalid_argument("the sizes of a convolution must be positive");
   if (s.channels % s.groups != 0 || s.filters % s.groups != 0)
@@ -15,6 +16,19 @@ void check_shape(const ConvShape& s) {
   if (s.top < 0 || s.left < 0 || s.top > (s.kernel_height - 1) * s.dilation_y ||
       s.left > (s.kernel_width - 1) * s.dilation_x)
     throw std::invalid_argument("the padding must be smaller than what the kernel spans");
+}
+
+void check_shape(const PoolShape& s) {
+  const int64_t sizes[] = {s.height,        s.width,        s.channels, s.out_height, s.out_width,
+                           s.window_height, s.window_width, s.stride_y, s.stride_x};
+  if (*std::min_element(std::begin(sizes), std::end(sizes)) < 1)
+    throw std::invalid_argument("the sizes of a pooling must be positive");
+  const auto reach = [](int64_t out, int64_t stride, int64_t before, int64_t window, int64_t n) {
+    return before >= 0 && before < window && (out - 1) * stride - before < n;
+  };
+  if (!reach(s.out_height, s.stride_y, s.top, s.window_height, s.height) ||
+      !reach(s.out_width, s.stride_x, s.left, s.window_width, s.width))
+    throw std::invalid_argument("each window must reach the image");
 }
 
 double work(const ConvShape& s) {

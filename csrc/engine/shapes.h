@@ -7,6 +7,7 @@ namespace pynn {
 
 // Throws std::invalid_argument unless the numbers fit together.
 void check_shape(const ConvShape& shape);
+void check_shape(const PoolShape& shape);
 
 // Multiply-adds of a convolution of one image.
 double work(const ConvShape& shape);

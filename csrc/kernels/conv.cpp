@@ -22,7 +22,9 @@ int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // Columns of the input that the output sees, padding included.
-int64_t seen_width(const ConvShape& s) { return (s.out_width - 1) * s.stride_x + (s.kernel_width - 1) * s.dilation_x + 1; }
+int64_t seen_width(const ConvShape& s) {
+  return (s.out_width - 1) * s.stride_x + (s.kernel_width - 1) * s.dilation_x + 1;
+}
 
 // Whether the columns of the input can be used as they lie.
 bool fits(const ConvShape& s) { return s.left == 0 && seen_width(s) <= s.width; }
@@ -124,9 +126,9 @@ void conv_forward(const Team& team, T* y, const T* x, const T* kernel, const T* 
         const int64_t pixels = smaller(kPixels, s.out_width - at);
         T* to = y + ((image * s.out_height + o) * s.out_width + at) * s.filters;
         for (int64_t g = 0; g < s.groups; ++g) {
-          Product<T> p = product<T>(pixels, outer, terms, rows.data + at * s.stride_x * s.channels + g * inner,
-                                    s.stride_x * s.channels, 1, kernel + g * outer, s.filters, false, to + g * outer,
-                                    s.filters);
+          Product<T> p =
+              product<T>(pixels, outer, terms, rows.data + at * s.stride_x * s.channels + g * inner,
+                         s.stride_x * s.channels, 1, kernel + g * outer, s.filters, false, to + g * outer, s.filters);
           p.strips = strips;
           p.strip = strip;
           multiply_block(p);
@@ -217,10 +219,10 @@ void add_kernel_gradient(const Team& team, T* sum, T* dbias, const T* x, const T
       }
       for (int64_t kx = 0; kx < pieces; ++kx)
         for (int64_t g = 0; g < s.groups; ++g) {
-          Product<T> p = product<T>(height, outer, count * s.out_width,
-                                    rows.data + kx * s.dilation_x * s.channels + g * inner, 1, s.stride_x * s.channels,
-                                    dy + g * outer, s.filters, true,
-                                    sum + (ky * s.kernel_width + kx) * inner * s.filters + g * outer, s.filters);
+          Product<T> p =
+              product<T>(height, outer, count * s.out_width, rows.data + kx * s.dilation_x * s.channels + g * inner, 1,
+                         s.stride_x * s.channels, dy + g * outer, s.filters, true,
+                         sum + (ky * s.kernel_width + kx) * inner * s.filters + g * outer, s.filters);
           p.strips = strips;
           p.strip = s.out_width;
           multiply_block(p);

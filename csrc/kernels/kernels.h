@@ -137,8 +137,8 @@ struct DenseLayer {
 
 // A convolution of images x (height, width, channels) with a kernel (kernel_height, kernel_width, channels / groups,
 // filters) to y (out_height, out_width, filters): y at (i, j) is the sum over the kernel's positions (ky, kx) of
-// x at (i stride_y - top + ky dilation_y, j stride_x - left + kx dilation_x), 0 outside the image, times the kernel there.
-// Group g takes the g-th part of the channels to the g-th part of the filters.
+// x at (i stride_y - top + ky dilation_y, j stride_x - left + kx dilation_x), 0 outside the image, times the kernel
+// there. Group g takes the g-th part of the channels to the g-th part of the filters.
 struct ConvShape {
   int64_t height, width, channels;
   int64_t out_height, out_width, filters;
@@ -146,6 +146,18 @@ struct ConvShape {
   int64_t stride_y, stride_x, dilation_y, dilation_x;
   int64_t top, left;
   int64_t groups;
+};
+
+enum class Pooling : int { max, average, count };
+
+// A pooling of images x (height, width, channels) to y (out_height, out_width, channels): y at (i, j) is made of x from
+// (i stride_y - top, j stride_x - left) on, as far as the window and the image reach.
+struct PoolShape {
+  int64_t height, width, channels;
+  int64_t out_height, out_width;
+  int64_t window_height, window_width;
+  int64_t stride_y, stride_x;
+  int64_t top, left;
 };
 
 // The gradient of some parameters: their elements or, where these are null, the factors of the matrix (whole rows of
@@ -211,8 +223,8 @@ struct Kernels {
   void (*conv_forward)(const Team& team, T* y, const T* x, const T* kernel, const T* bias, int64_t images,
                        const ConvShape& shape, const ActivationSpec& activation, T* own);
 
-  // dx, given dy, the gradient of conv(x) + bias. Has a barrier inside. shared: conv_shared(images, shape, true) elements
-  // of the team, own: conv_own(shape, true) elements of this member; as many do for fewer images.
+  // dx, given dy, the gradient of conv(x) + bias. Has a barrier inside. shared: conv_shared(images, shape, true)
+  // elements of the team, own: conv_own(shape, true) elements of this member; as many do for fewer images.
   void (*conv_backward_input)(const Team& team, T* dx, const T* dy, const T* kernel, int64_t images,
                               const ConvShape& shape, T* shared, T* own);
 
@@ -221,6 +233,15 @@ struct Kernels {
                                const ConvShape& shape, bool accumulate, T* shared, T* own);
   int64_t (*conv_shared)(int64_t images, const ConvShape& shape, bool backward);
   int64_t (*conv_own)(const ConvShape& shape, bool backward);
+
+  // ---- pool.cpp ----------------------------------------------------------------------------------------------------
+
+  // The largest element of each window, NaN if there is one; or the mean of the elements inside the image.
+  void (*pool_forward)(const Team& team, T* y, const T* x, int64_t images, const PoolShape& shape, Pooling kind);
+
+  // The gradient of a maximum goes to the first element that has it.
+  void (*pool_backward)(const Team& team, T* dx, const T* dy, const T* x, const T* y, int64_t images,
+                        const PoolShape& shape, Pooling kind);
 
   // ---- activations.cpp ---------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ void fill(Kernels<T>& k) {
   register_gemm(k);
   register_dense(k);
   register_conv(k);
+  register_pool(k);
   register_activations(k);
   register_softmax(k);
   register_losses(k);

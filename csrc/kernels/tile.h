@@ -11,8 +11,8 @@ struct Strip {
   int64_t a, b;
 };
 
-// c (m, n) = a b [+ c]: a (m, k) with any strides, b (k, n) and c with contiguous rows, ldb and ldc apart. Rows of c may
-// overlap (ldc < n) where they are accumulated: they are added to one after the other.
+// c (m, n) = a b [+ c]: a (m, k) with any strides, b (k, n) and c with contiguous rows, ldb and ldc apart. Rows of c
+// may overlap (ldc < n) where they are accumulated: they are added to one after the other.
 template <typename T>
 struct Product {
   int64_t m, n, k;

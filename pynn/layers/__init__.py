@@ -7,20 +7,41 @@ from typing import Any
 from .. import _identifiers
 from .activations import ELU, LeakyReLU, ReLU, Softmax
 from .base import Layer, Lowering, Weight, WeightSpec
+from .convolutional import Conv1D, Conv2D
 from .core import Activation, Dense, Input, InputLayer
+from .pooling import (
+    AveragePooling1D,
+    AveragePooling2D,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    MaxPooling1D,
+    MaxPooling2D,
+)
 from .preprocessing import Rescaling
 from .reshaping import Flatten, Reshape
 
 __all__ = [
     "ELU",
     "Activation",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "Conv1D",
+    "Conv2D",
     "Dense",
     "Flatten",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
     "Input",
     "InputLayer",
     "Layer",
     "LeakyReLU",
     "Lowering",
+    "MaxPooling1D",
+    "MaxPooling2D",
     "ReLU",
     "Rescaling",
     "Reshape",
@@ -34,6 +55,16 @@ __all__ = [
 _CLASSES: tuple[type[Layer], ...] = (
     InputLayer,
     Dense,
+    Conv1D,
+    Conv2D,
+    MaxPooling1D,
+    MaxPooling2D,
+    AveragePooling1D,
+    AveragePooling2D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
     Activation,
     ReLU,
     LeakyReLU,

@@ -1,0 +1,111 @@
+// Ops that move windows over images; a sequence is an image of height 1.
+#include "op.h"
+#include "shapes.h"
+
+namespace pynn {
+namespace {
+
+template <typename T>
+class ConvOp : public Op<T> {
+ public:
+  ConvOp(int x, int y, int kernel, int bias, const ConvShape& shape)
+      : Op<T>(x, y), kernel_(kernel), bias_(bias), shape_(shape) {}
+
+  void forward(const Team& team, const Pass<T>& pass) const override {
+    pass.k.conv_forward(team, pass.values[this->output], pass.values[this->input], pass.value_of(kernel_),
+                        bias_ < 0 ? nullptr : pass.value_of(bias_), pass.batch, shape_, activation_, pass.own);
+  }
+
+  void backward(const Team& team, const Pass<T>& pass) const override {
+    T* dy = pass.gradients[this->output];
+    if (activation_.kind != Activation::linear) {
+      const T* y = pass.values[this->output];  // enough for the activations that are taken over
+      pass.k.activation_backward(team, dy, dy, y, y, pass.batch * size(), activation_);
+      team.barrier();
+    }
+    if (T* dx = pass.gradients[this->input]) {
+      pass.k.conv_backward_input(team, dx, dy, pass.value_of(kernel_), pass.batch, shape_, pass.shared, pass.own);
+      team.barrier();
+    }
+    const auto gradient_of = [&](int parameter) {
+      return parameter >= 0 && pass.parameters[parameter].trainable ? pass.gradient_of(parameter) : nullptr;
+    };
+    T *dkernel = gradient_of(kernel_), *dbias = gradient_of(bias_);
+    if (dkernel == nullptr && dbias == nullptr) return;
+    pass.k.conv_backward_kernel(team, dkernel, dbias, pass.values[this->input], dy, pass.batch, shape_, pass.accumulate,
+                                pass.shared, pass.own);
+    if (!pass.gradients_ready) return;
+    team.barrier();
+    for (const int parameter : parameters()) {
+      if (gradient_of(parameter) == nullptr) continue;
+      const int64_t offset = pass.parameters[parameter].offset;
+      const Range part = team.share(pass.parameters[parameter].size, 64);
+      if (part.begin < part.end)
+        pass.gradients_ready({offset + part.begin, offset + part.end},
+                             {pass.gradient_of(parameter) + part.begin, nullptr, nullptr, 0});
+    }
+  }
+
+  std::vector<int> parameters() const override {
+    return bias_ < 0 ? std::vector<int>{kernel_} : std::vector<int>{kernel_, bias_};
+  }
+  int64_t shared_scratch(const Kernels<T>& k, int64_t batch, int, bool backward) const override {
+    return k.conv_shared(batch, shape_, backward);
+  }
+  int64_t own_scratch(const Kernels<T>& k, bool backward) const override { return k.conv_own(shape_, backward); }
+  double work() const override { return pynn::work(shape_); }
+  bool take_activation(const ActivationSpec& activation, int to) override {
+    activation_ = activation;
+    this->output = to;
+    return true;
+  }
+
+ private:
+  int64_t size() const { return shape_.out_height * shape_.out_width * shape_.filters; }
+
+  const int kernel_, bias_;
+  const ConvShape shape_;
+  ActivationSpec activation_{Activation::linear, 0, 0, 0};
+};
+
+template <typename T>
+class PoolOp : public Op<T> {
+ public:
+  PoolOp(int x, int y, const PoolShape& shape, Pooling kind) : Op<T>(x, y), shape_(shape), kind_(kind) {}
+
+  void forward(const Team& team, const Pass<T>& pass) const override {
+    pass.k.pool_forward(team, pass.values[this->output], pass.values[this->input], pass.batch, shape_, kind_);
+  }
+  void backward(const Team& team, const Pass<T>& pass) const override {
+    pass.k.pool_backward(team, pass.gradients[this->input], pass.gradients[this->output], pass.values[this->input],
+                         pass.values[this->output], pass.batch, shape_, kind_);
+  }
+  double work() const override {
+    return static_cast<double>(shape_.out_height * shape_.out_width * shape_.channels) *
+           static_cast<double>(shape_.window_height * shape_.window_width);
+  }
+
+ private:
+  const PoolShape shape_;
+  const Pooling kind_;
+};
+
+}  // namespace
+
+template <typename T>
+std::unique_ptr<Op<T>> make_conv(int x, int y, int kernel, int bias, const ConvShape& shape) {
+  return std::make_unique<ConvOp<T>>(x, y, kernel, bias, shape);
+}
+
+template <typename T>
+std::unique_ptr<Op<T>> make_pool(int x, int y, const PoolShape& shape, Pooling kind) {
+  return std::make_unique<PoolOp<T>>(x, y, shape, kind);
+}
+
+#define PYNN_INSTANTIATE(T)                                                           \
+  template std::unique_ptr<Op<T>> make_conv<T>(int, int, int, int, const ConvShape&); \
+  template std::unique_ptr<Op<T>> make_pool<T>(int, int, const PoolShape&, Pooling);
+PYNN_INSTANTIATE(float)
+PYNN_INSTANTIATE(double)
+
+}  // namespace pynn

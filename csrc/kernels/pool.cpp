@@ -1,0 +1,113 @@
+#include "register.h"
+#include "rows.h"
+
+namespace pynn {
+namespace PYNN_ISA {
+namespace {
+
+int64_t window_begin(int64_t out, int64_t stride, int64_t before) {
+  const int64_t at = out * stride - before;
+  return at > 0 ? at : 0;
+}
+
+int64_t window_end(int64_t out, int64_t stride, int64_t before, int64_t size, int64_t n) {
+  const int64_t at = out * stride - before + size;
+  return at < n ? at : n;
+}
+
+// The part of the image that an output element is made of.
+struct Window {
+  Range rows, columns;
+};
+
+Window window_of(const PoolShape& s, int64_t i, int64_t j) {
+  return {{window_begin(i, s.stride_y, s.top), window_end(i, s.stride_y, s.top, s.window_height, s.height)},
+          {window_begin(j, s.stride_x, s.left), window_end(j, s.stride_x, s.left, s.window_width, s.width)}};
+}
+
+// Calls body(offset) for each pixel of a window, offset being that of its channels in the image.
+template <typename Body>
+PYNN_INLINE void for_pixels(const Window& w, const PoolShape& s, Body body) {
+  for (int64_t i = w.rows.begin; i < w.rows.end; ++i)
+    for (int64_t j = w.columns.begin; j < w.columns.end; ++j) body((i * s.width + j) * s.channels);
+}
+
+template <typename T>
+T reciprocal_count(const Window& w) {
+  return T{1} / static_cast<T>((w.rows.end - w.rows.begin) * (w.columns.end - w.columns.begin));
+}
+
+// Calls body(image, i, j, element, count) for this member's output elements: vectors of channels.
+template <typename T, typename Body>
+PYNN_INLINE void for_outputs(const PoolShape& s, Range out_rows, Body body) {
+  for (int64_t row = out_rows.begin; row < out_rows.end; ++row)
+    for (int64_t j = 0; j < s.out_width; ++j) {
+      const int64_t image = row / s.out_height, i = row % s.out_height;
+      const Window w = window_of(s, i, j);
+      for_vectors<T>(0, s.channels, [&](int64_t c, int64_t count) {
+        body(image * s.height * s.width * s.channels + c, w, (row * s.out_width + j) * s.channels + c, count);
+      });
+    }
+}
+
+template <typename T>
+void pool_forward(const Team& team, T* y, const T* x, int64_t images, const PoolShape& s, Pooling kind) {
+  const Range mine = team.share(images * s.out_height);
+  if (kind == Pooling::max)
+    for_outputs<T>(s, mine, [&](int64_t from, const Window& w, int64_t to, int64_t count) {
+      Vec<T> best = splat(static_cast<T>(-__builtin_inf()));
+      for_pixels(w, s, [&](int64_t at) {
+        const Vec<T> v = load(x + from + at, count);
+        best = (v > best) | (v != v) ? v : best;  // NaN wins, and stays
+      });
+      store(y + to, best, count);
+    });
+  else
+    for_outputs<T>(s, mine, [&](int64_t from, const Window& w, int64_t to, int64_t count) {
+      Vec<T> total{};
+      for_pixels(w, s, [&](int64_t at) { total += load(x + from + at, count); });
+      store(y + to, total * reciprocal_count<T>(w), count);
+    });
+}
+
+template <typename T>
+void pool_backward(const Team& team, T* dx, const T* dy, const T* x, const T* y, int64_t images, const PoolShape& s,
+                   Pooling kind) {
+  const Range mine = team.share(images);
+  const int64_t size = s.height * s.width * s.channels;
+  memset(dx + mine.begin * size, 0, static_cast<size_t>((mine.end - mine.begin) * size) * sizeof(T));
+  const Range out_rows{mine.begin * s.out_height, mine.end * s.out_height};
+  if (kind == Pooling::max)
+    for_outputs<T>(s, out_rows, [&](int64_t from, const Window& w, int64_t to, int64_t count) {
+      const Vec<T> best = load(y + to, count), gradient = load(dy + to, count);
+      IVec<T> open = ~IVec<T>{};  // lanes whose maximum has not been met yet
+      for_pixels(w, s, [&](int64_t at) {
+        const Vec<T> v = load(x + from + at, count);
+        const IVec<T> here = open & ((v == best) | (v != v));
+        open &= ~here;
+        T* sum = dx + from + at;
+        store(sum, load(sum, count) + (here ? gradient : Vec<T>{}), count);
+      });
+    });
+  else
+    for_outputs<T>(s, out_rows, [&](int64_t from, const Window& w, int64_t to, int64_t count) {
+      const Vec<T> gradient = load(dy + to, count) * reciprocal_count<T>(w);
+      for_pixels(w, s, [&](int64_t at) {
+        T* sum = dx + from + at;
+        store(sum, load(sum, count) + gradient, count);
+      });
+    });
+}
+
+template <typename T>
+void fill(Kernels<T>& k) {
+  k.pool_forward = pool_forward<T>;
+  k.pool_backward = pool_backward<T>;
+}
+
+}  // namespace
+
+PYNN_DEFINE_REGISTER(pool)
+
+}  // namespace PYNN_ISA
+}  // namespace pynn

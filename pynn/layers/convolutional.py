@@ -1,0 +1,159 @@
+"""Layers that move a kernel over images or sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .. import _checks, _windows, activations, initializers
+from ..activations import Activation
+from .base import Layer, Lowering, Weight, WeightSpec
+
+
+class _Conv(Layer):
+    """What convolutions of any rank have in common."""
+
+    rank: int
+    activation: Activation
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: int | Sequence[int] = 1,
+        groups: int = 1,
+        activation: object = None,
+        use_bias: bool = True,
+        kernel_initializer: object = "glorot_uniform",
+        bias_initializer: object = "zeros",
+        **base: Any,
+    ) -> None:
+        self.filters = _checks.positive_int(filters, "filters")
+        self.kernel_size = _windows.per_axis(kernel_size, "kernel_size", self.rank)
+        self.strides = _windows.per_axis(strides, "strides", self.rank)
+        self.padding = _windows.check_padding(padding, self.rank)
+        _windows.check_data_format(data_format)
+        self.dilation_rate = _windows.per_axis(dilation_rate, "dilation_rate", self.rank)
+        self.groups = _checks.positive_int(groups, "groups")
+        if self.filters % self.groups:
+            raise ValueError(f"groups must divide filters={self.filters}, but is {self.groups}.")
+        self.activation = activations.get(activation)
+        self.use_bias = _checks.boolean(use_bias, "use_bias")
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        super().__init__(**base)
+
+    def _convolution(self, shape: tuple[int, ...]) -> _windows.Convolution:
+        self._check_rank(shape, self.rank)
+        try:
+            return _windows.convolution(
+                shape, self.kernel_size, self.filters, self.strides, self.padding, self.dilation_rate, self.groups
+            )
+        except ValueError as error:
+            raise self._shape_error(f"cannot take samples of shape {shape}: {error}") from None
+
+    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        output = self._convolution(shape).output_shape()
+        self._check_activation(output)
+        return output
+
+    def weight_specs(self, shape: tuple[int, ...]) -> list[WeightSpec]:
+        kernel = (*self.kernel_size, shape[-1] // self.groups, self.filters)
+        specs = [WeightSpec("kernel", kernel, self.kernel_initializer)]
+        return [*specs, WeightSpec("bias", (self.filters,), self.bias_initializer)] if self.use_bias else specs
+
+    def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
+        kernel, bias = net.parameters if self.use_bias else (net.parameters[0], -1)
+        y = net.network.add_conv(x, kernel, bias, self._convolution(shape).numbers())
+        return self.activation.lower(net.network, y, self.compute_output_shape(shape))
+
+    @property
+    def kernel(self) -> Weight | None:
+        """The kernel, once the layer is built."""
+        return self._weight("kernel")
+
+    @property
+    def bias(self) -> Weight | None:
+        """The bias, once the layer is built; None without one."""
+        return self._weight("bias")
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "padding": self.padding,
+            "data_format": _windows.DATA_FORMAT,
+            "dilation_rate": self.dilation_rate,
+            "groups": self.groups,
+            "activation": self.activation.serialize(),
+            "use_bias": self.use_bias,
+            "kernel_initializer": initializers.serialize(self.kernel_initializer),
+            "bias_initializer": initializers.serialize(self.bias_initializer),
+        }
+
+
+class Conv1D(_Conv):
+    """Convolution over sequences: ``y[n, i, f] = activation(sum over (k, c) of x[n, i * stride + k * dilation, c] *
+    kernel[k, c, f] + bias[f])``, where x is 0 outside the sequence and begins earlier by what the padding adds.
+
+    Shapes: input ``(N, length, channels)``, output ``(N, out length, filters)``, kernel
+    ``(kernel_size, channels / groups, filters)``, bias ``(filters,)``.
+
+    Args:
+        filters: Channels of the output.
+        kernel_size: Length of the kernel.
+        strides: Steps from one output to the next. Default 1.
+        padding: ``"valid"``: none (default). ``"same"``: zeros at both ends so that the output has
+            ``ceil(length / strides)`` elements. ``"causal"``: as many, with all zeros in front, so that an output
+            depends on no later input.
+        data_format: None or ``"channels_last"``, the only one there is.
+        dilation_rate: Distance of the kernel's elements. Default 1.
+        groups: Parts of the channels, each of which makes its own part of the filters. Default 1.
+        activation: Name or `Activation`. Default ``None``: linear.
+        use_bias: Default ``True``.
+        kernel_initializer: Default ``"glorot_uniform"``.
+        bias_initializer: Default ``"zeros"``.
+        base: name, trainable, dtype, input_shape: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: a bad argument; when the model is built, sequences shorter than the kernel, or channels
+            that groups do not divide.
+    """
+
+    rank = 1
+
+
+class Conv2D(_Conv):
+    """Convolution over images: ``y[n, i, j, f] = activation(sum over (ky, kx, c) of x[n, i * stride + ky * dilation,
+    j * stride + kx * dilation, c] * kernel[ky, kx, c, f] + bias[f])``, where x is 0 outside the image and begins
+    earlier by what the padding adds.
+
+    Shapes: input ``(N, height, width, channels)``, output ``(N, out height, out width, filters)``, kernel
+    ``(kernel height, kernel width, channels / groups, filters)``, bias ``(filters,)``.
+
+    Args:
+        filters: Channels of the output.
+        kernel_size: Height and width of the kernel, or a number for both.
+        strides: Steps from one output to the next, down and to the right, or a number for both. Default 1.
+        padding: ``"valid"``: none (default). ``"same"``: zeros around the image so that the output has
+            ``ceil(size / strides)`` elements along each axis; the odd one at the end.
+        data_format: None or ``"channels_last"``, the only one there is.
+        dilation_rate: Distance of the kernel's elements, down and to the right, or a number for both. Default 1.
+        groups: Parts of the channels, each of which makes its own part of the filters. Default 1.
+        activation: Name or `Activation`. Default ``None``: linear.
+        use_bias: Default ``True``.
+        kernel_initializer: Default ``"glorot_uniform"``.
+        bias_initializer: Default ``"zeros"``.
+        base: name, trainable, dtype, input_shape: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: a bad argument; when the model is built, images smaller than the kernel, or channels that
+            groups do not divide.
+    """
+
+    rank = 2

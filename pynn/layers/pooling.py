@@ -1,0 +1,175 @@
+"""Layers that make one number of a window of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .. import _checks, _windows
+from .base import Layer, Lowering
+
+
+class _Pooling(Layer):
+    """What poolings with a moving window have in common."""
+
+    rank: int
+    kind: str
+
+    def __init__(
+        self,
+        pool_size: int | Sequence[int] = 2,
+        strides: int | Sequence[int] | None = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        **base: Any,
+    ) -> None:
+        self.pool_size = _windows.per_axis(pool_size, "pool_size", self.rank)
+        self.strides = self.pool_size if strides is None else _windows.per_axis(strides, "strides", self.rank)
+        self.padding = _windows.check_padding(padding, 2)
+        _windows.check_data_format(data_format)
+        super().__init__(**base)
+
+    def _pooling(self, shape: tuple[int, ...]) -> _windows.Pooling:
+        self._check_rank(shape, self.rank)
+        try:
+            return _windows.pooling(shape, self.pool_size, self.strides, self.padding)
+        except ValueError as error:
+            raise self._shape_error(f"cannot take samples of shape {shape}: {error}") from None
+
+    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return self._pooling(shape).output_shape()
+
+    def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
+        return net.network.add_pool(x, self.kind, self._pooling(shape).numbers())
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "pool_size": self.pool_size,
+            "strides": self.strides,
+            "padding": self.padding,
+            "data_format": _windows.DATA_FORMAT,
+        }
+
+
+class MaxPooling1D(_Pooling):
+    """The largest element of each window of a sequence, channel by channel. NaN wins; the gradient goes to the first
+    element that is the largest.
+
+    Shapes: input ``(N, length, channels)``, output ``(N, out length, channels)``.
+
+    Args:
+        pool_size: Length of the window. Default 2.
+        strides: Steps from one window to the next. Default: `pool_size`.
+        padding: ``"valid"``: windows lie inside (default). ``"same"``: there are ``ceil(length / strides)`` of them,
+            and what lies outside does not count.
+        data_format: None or ``"channels_last"``, the only one there is.
+        base: name, trainable, dtype, input_shape: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: a bad argument; when the model is built, sequences shorter than the window.
+    """
+
+    rank, kind = 1, "max"
+
+
+class MaxPooling2D(_Pooling):
+    """The largest element of each window of an image, channel by channel. NaN wins; the gradient goes to the first
+    element that is the largest, row by row.
+
+    Shapes: input ``(N, height, width, channels)``, output ``(N, out height, out width, channels)``.
+
+    Args:
+        pool_size: Height and width of the window, or a number for both. Default 2.
+        strides: Steps from one window to the next, down and to the right, or a number for both. Default: `pool_size`.
+        padding: ``"valid"``: windows lie inside (default). ``"same"``: there are ``ceil(size / strides)`` of them along
+            each axis, and what lies outside does not count.
+        data_format: None or ``"channels_last"``, the only one there is.
+        base: name, trainable, dtype, input_shape: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: a bad argument; when the model is built, images smaller than the window.
+    """
+
+    rank, kind = 2, "max"
+
+
+class AveragePooling1D(_Pooling):
+    """The mean of each window of a sequence, channel by channel; see `MaxPooling1D` for shapes and arguments.
+
+    What lies outside the sequence does not count, neither as an element nor in their number.
+    """
+
+    rank, kind = 1, "average"
+
+
+class AveragePooling2D(_Pooling):
+    """The mean of each window of an image, channel by channel; see `MaxPooling2D` for shapes and arguments.
+
+    What lies outside the image does not count, neither as an element nor in their number.
+    """
+
+    rank, kind = 2, "average"
+
+
+class _GlobalPooling(Layer):
+    """One window for all of the image or sequence."""
+
+    rank: int
+    kind: str
+
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **base: Any) -> None:
+        _windows.check_data_format(data_format)
+        self.keepdims = _checks.boolean(keepdims, "keepdims")
+        super().__init__(**base)
+
+    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        self._check_rank(shape, self.rank)
+        return ((1,) * self.rank if self.keepdims else ()) + shape[-1:]
+
+    def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
+        return net.network.add_pool(x, self.kind, _windows.pooling(shape, shape[:-1], shape[:-1], "valid").numbers())
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "data_format": _windows.DATA_FORMAT, "keepdims": self.keepdims}
+
+
+class GlobalMaxPooling1D(_GlobalPooling):
+    """The largest element of each channel of a sequence; NaN wins.
+
+    Shapes: input ``(N, length, channels)``, output ``(N, channels)``, or ``(N, 1, channels)`` with `keepdims`.
+
+    Args:
+        data_format: None or ``"channels_last"``, the only one there is.
+        keepdims: Whether the axes stay, of length 1. Default ``False``.
+        base: name, trainable, dtype, input_shape: see `Layer`.
+    """
+
+    rank, kind = 1, "max"
+
+
+class GlobalMaxPooling2D(_GlobalPooling):
+    """The largest element of each channel of an image; NaN wins.
+
+    Shapes: input ``(N, height, width, channels)``, output ``(N, channels)``, or ``(N, 1, 1, channels)`` with
+    `keepdims`.
+
+    Args:
+        data_format: None or ``"channels_last"``, the only one there is.
+        keepdims: Whether the axes stay, of length 1. Default ``False``.
+        base: name, trainable, dtype, input_shape: see `Layer`.
+    """
+
+    rank, kind = 2, "max"
+
+
+class GlobalAveragePooling1D(_GlobalPooling):
+    """The mean of each channel of a sequence; see `GlobalMaxPooling1D` for shapes and arguments."""
+
+    rank, kind = 1, "average"
+
+
+class GlobalAveragePooling2D(_GlobalPooling):
+    """The mean of each channel of an image; see `GlobalMaxPooling2D` for shapes and arguments."""
+
+    rank, kind = 2, "average"
