@@ -28,6 +28,8 @@ set(kernel_sources
   dense.cpp
   gemm.cpp
   losses.cpp
+  noise.cpp
+  norm.cpp
   optimizers.cpp
   pool.cpp
   rows.cpp

@@ -99,7 +99,9 @@ class Network:
     @property
     def dtype(self) -> str: ...
     # -- building: each add_* of an op returns the number of the tensor it writes
-    def add_parameter(self, size: int) -> int: ...
+    def add_parameter(self, size: int, learned: bool) -> int:
+        """learned: whether the optimizer changes it; otherwise its op does, such as moving statistics."""
+
     def add_dense(self, x: int, kernel: int, bias: int, inputs: int, units: int) -> int:
         """kernel and bias are parameter numbers, bias -1 for none. The last axis of x has `inputs` elements."""
 
@@ -108,6 +110,27 @@ class Network:
 
     def add_pool(self, x: int, kind: str, shape: Sequence[int]) -> int:
         """shape: the numbers of a PoolShape (csrc/kernels/kernels.h), in its order; kind: "max" or "average"."""
+
+    def add_noise(self, x: int, kind: str, repeat: int, amount: float, seed: int) -> int:
+        """A sample is `repeat` rows that get the same noise; kind, amount: see NoiseSpec in csrc/kernels/kernels.h."""
+
+    def add_batch_norm(
+        self,
+        x: int,
+        gamma: int,
+        beta: int,
+        moving_mean: int,
+        moving_variance: int,
+        columns: int,
+        momentum: float,
+        epsilon: float,
+    ) -> int:
+        """gamma, beta: -1 for none. The last axis of x has `columns` elements."""
+
+    def add_group_norm(
+        self, x: int, gamma: int, beta: int, samples: int, groups: int, columns: int, epsilon: float
+    ) -> int:
+        """gamma, beta: -1 for none. x is (samples, positions, groups, columns) in a sample of the network."""
 
     def add_activation(self, x: int, name: str, a: float, b: float, c: float) -> int: ...
     def add_softmax(self, x: int, outer: int, axis: int, inner: int, log: bool) -> int: ...
@@ -161,6 +184,7 @@ class Network:
     def evaluate(self, totals: Float64, x: Samples, y: Targets, threads: int) -> None:
         """totals (1 + metrics): the sums of the rows' losses and of each metric's row values."""
 
+    def predict_training(self, out: Real, x: Samples, check_finite: bool, step: int, threads: int) -> int: ...
     def predict(self, out: Real, x: Samples, check_finite: bool, threads: int) -> int:
         """With `check_finite`: the index of the first element of x that is not finite, or -1."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ def summary(model: Sequential) -> str:
     trainable = 0
     for layer in model.layers:
         count = layer.count_params()
-        trainable += count if layer.trainable else 0
+        trainable += sum(math.prod(weight.shape) for weight in layer.weights if weight.trainable)
         rows.append((f"{layer.name} ({type(layer).__name__})", str(layer.output_shape), f"{count:,}"))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
 

@@ -60,6 +60,7 @@ class Trainer:
         self._build_lock = threading.RLock()  # held while it is built by the first data, or configured
         self._order_seed = _random.next_key()  # of the orders in which epochs visit the samples
         self._epochs_trained = 0
+        self._training_calls = 0  # of the model itself, in training mode: each has noise of its own
         self.history: History | None = None
 
     @property
@@ -191,15 +192,20 @@ class Trainer:
         fused = self._fused_loss(built, task.loss)[1] != built.output
         below = False  # whether there are weights to train below
         for layer in self.layers:
-            below = below or (layer.trainable and bool(layer._arrays))
+            below = below or any(weight.trainable for weight in layer.weights)
             last = layer is self.layers[-1]
             if below and layer.activation is not None and not (last and fused):
                 layer.activation.check_differentiable()
+        self._ready_layers()
+        return task
+
+    def _ready_layers(self) -> None:
+        """Have the network take over the layers' ``trainable``."""
+        built = self._require_built()
         flags = [layer.trainable for layer, own in zip(self._stack, built.parameters, strict=True) for _ in own]
         if flags != self._trainable_flags:
-            task.network.set_trainable(flags)
+            built.network.set_trainable(flags)
             self._trainable_flags = flags
-        return task
 
     # ---- training and evaluation -------------------------------------------------------------------------------------
 
@@ -336,9 +342,24 @@ class Trainer:
             display.end({})
             return np.concatenate(parts) if parts else self._predict(samples, False)
 
-    def __call__(self, x: ArrayLike) -> Array:
-        """The output for samples, as `predict`, without a display."""
-        return self._outputs(x, True)
+    def __call__(self, x: ArrayLike, training: bool = False) -> Array:
+        """The output for samples, as `predict`, without a display.
+
+        Args:
+            x: As for `fit`; there may be no samples.
+            training: Whether layers work as in training, with all samples as one batch: noise is added, and batch
+                normalisation uses the statistics of the batch, which its moving ones follow. Default ``False``.
+
+        Raises:
+            TypeError, ValueError: unfit data. RuntimeError: another thread is training the model.
+        """
+        if not _checks.boolean(training, "training"):
+            return self._outputs(x, True)
+        with self._exclusive(), self._unbuilt_on_error():
+            samples = self._samples(x, True)
+            self._ready_layers()
+            self._training_calls += 1
+            return self._predict(samples, True, _FIRST_TRAINING_CALL + self._training_calls)
 
     def train_on_batch(
         self, x: ArrayLike, y: ArrayLike, *, return_dict: bool = False
@@ -405,12 +426,16 @@ class Trainer:
         with self._unbuilt_on_error():
             return self._predict(self._samples(x, False), check_finite)
 
-    def _predict(self, samples: Array, check_finite: bool) -> Array:
+    def _predict(self, samples: Array, check_finite: bool, training_step: int | None = None) -> Array:
         built = self._require_built()
         rows = len(samples)
         out = np.empty((rows, *built.output_shape), built.dtype)
         if rows:
-            bad = built.network.predict(out, samples, check_finite, _threads.get_num_threads())
+            threads = _threads.get_num_threads()
+            if training_step is None:
+                bad = built.network.predict(out, samples, check_finite, threads)
+            else:
+                bad = built.network.predict_training(out, samples, check_finite, training_step, threads)
             if bad >= 0:
                 raise _checks.not_finite("x", samples, (rows, *built.input_shape), bad)
         return out
@@ -440,6 +465,9 @@ class Trainer:
                     self._unbuild()
                 raise
 
+
+# The steps that calls in training mode stand for, far from those of training.
+_FIRST_TRAINING_CALL = 2**63
 
 # Rows between two looks at the display of `predict`.
 _PREDICT_ROWS = 8192

@@ -317,7 +317,7 @@ def _build(stack: list[Layer], shape: tuple[int, ...]) -> Built:
                     f"The weight {layer.name}/{spec.name} of shape {spec.shape} would have more elements than memory "
                     f"can hold. Lower the units of the layers."
                 )
-        numbers = [network.add_parameter(math.prod(spec.shape)) for spec in layer.weight_specs(sample)]
+        numbers = [network.add_parameter(math.prod(s.shape), s.trainable) for s in layer.weight_specs(sample)]
         tensor = layer.lower(Lowering(network, numbers), tensor, sample)
         if math.prod(output) > _MOST_ELEMENTS:
             raise ValueError(f"Layer {layer.name!r} has outputs of shape {output}: more elements than memory can hold.")

@@ -73,12 +73,27 @@ void evaluate(Network& network, Float64 totals, const py::array& x, const py::ar
   network.evaluate(to, columns, s, t, threads, check_signals);
 }
 
+// Where predictions for the samples go.
+void* outputs(const Network& network, py::array& out, const Samples& s) {
+  require(size(out) == s.count * network.output_size(), "out must have the size of the output");
+  return network.is_double() ? static_cast<void*>(output<double>(out, "out")) : output<float>(out, "out");
+}
+
 int64_t predict(Network& network, py::array out, const py::array& x, bool check_finite, int threads) {
+  require(threads > 0, "threads must be positive");
   const Samples s = samples(network, x);
-  require(size(out) == s.count * network.output_size() && threads > 0, "out must have the size of the output");
-  void* to = network.is_double() ? static_cast<void*>(output<double>(out, "out")) : output<float>(out, "out");
+  void* to = outputs(network, out, s);
   const py::gil_scoped_release release;
   return network.predict(to, s, check_finite, threads, check_signals);
+}
+
+int64_t predict_training(Network& network, py::array out, const py::array& x, bool check_finite, uint64_t step,
+                         int threads) {
+  require(threads > 0, "threads must be positive");
+  const Samples s = samples(network, x);
+  void* to = outputs(network, out, s);
+  const py::gil_scoped_release release;
+  return network.predict_training(to, s, check_finite, step, threads, check_signals);
 }
 
 std::unique_ptr<Network> create(const std::string& dtype, int64_t input_size) {
@@ -94,7 +109,7 @@ void bind_network(py::module_& m) {
   py::class_<Network>(m, "Network")
       .def(py::init(&create), py::arg("dtype"), py::arg("input_size"))
       .def_property_readonly("dtype", [](const Network& n) { return n.is_double() ? "float64" : "float32"; })
-      .def("add_parameter", &Network::add_parameter, py::arg("size"))
+      .def("add_parameter", &Network::add_parameter, py::arg("size"), py::arg("learned"))
       .def("add_dense", &Network::add_dense, py::arg("x"), py::arg("kernel"), py::arg("bias"), py::arg("inputs"),
            py::arg("units"))
       .def(
@@ -109,6 +124,13 @@ void bind_network(py::module_& m) {
             return n.add_pool(x, kind, pool_shape(shape));
           },
           py::arg("x"), py::arg("kind"), py::arg("shape"))
+      .def("add_noise", &Network::add_noise, py::arg("x"), py::arg("kind"), py::arg("repeat"), py::arg("amount"),
+           py::arg("seed"))
+      .def("add_batch_norm", &Network::add_batch_norm, py::arg("x"), py::arg("gamma"), py::arg("beta"),
+           py::arg("moving_mean"), py::arg("moving_variance"), py::arg("columns"), py::arg("momentum"),
+           py::arg("epsilon"))
+      .def("add_group_norm", &Network::add_group_norm, py::arg("x"), py::arg("gamma"), py::arg("beta"),
+           py::arg("samples"), py::arg("groups"), py::arg("columns"), py::arg("epsilon"))
       .def("add_activation", &Network::add_activation, py::arg("x"), py::arg("name"), py::arg("a"), py::arg("b"),
            py::arg("c"))
       .def("add_softmax", &Network::add_softmax, py::arg("x"), py::arg("outer"), py::arg("axis"), py::arg("inner"),
@@ -142,7 +164,9 @@ void bind_network(py::module_& m) {
            py::arg("shuffle"), py::arg("seed"), py::arg("epoch"), py::arg("first_step"), py::arg("steps"),
            py::arg("threads"))
       .def("evaluate", &evaluate, py::arg("totals").noconvert(), py::arg("x"), py::arg("y"), py::arg("threads"))
-      .def("predict", &predict, py::arg("out"), py::arg("x"), py::arg("check_finite"), py::arg("threads"));
+      .def("predict", &predict, py::arg("out"), py::arg("x"), py::arg("check_finite"), py::arg("threads"))
+      .def("predict_training", &predict_training, py::arg("out"), py::arg("x"), py::arg("check_finite"),
+           py::arg("step"), py::arg("threads"));
 }
 
 }  // namespace pynn

@@ -67,9 +67,9 @@ void NetworkOf<T>::give_back(Workspace<T> space) {
 // one. Returns what predict returns. The caller holds a lock for reading.
 template <typename T>
 template <typename OnChunk>
-int64_t NetworkOf<T>::infer(const Samples& x, T* out, bool check_finite, int threads, const Interrupt& interrupt,
-                            const OnChunk& on_chunk) {
-  const int64_t rows = chunk_rows(), chunks = (x.count + rows - 1) / rows;
+int64_t NetworkOf<T>::infer(const Samples& x, T* out, bool check_finite, const Mode& mode, int threads,
+                            const Interrupt& interrupt, const OnChunk& on_chunk) {
+  const int64_t rows = mode.training ? x.count : chunk_rows(), chunks = (x.count + rows - 1) / rows;
   const int size = team_size(threads, work() * static_cast<double>(x.count), kWorkPerMember);
   const bool alone = size == 1 || chunks >= size;
   std::vector<Workspace<T>> spaces(static_cast<std::size_t>(alone ? size : 1));
@@ -93,6 +93,9 @@ int64_t NetworkOf<T>::infer(const Samples& x, T* out, bool check_finite, int thr
         pass.shared = space.shared;
         pass.own = space.own[static_cast<std::size_t>(team.rank)];
         pass.loaded = loaded_;
+        pass.saved = space.saved.data();
+        pass.training = mode.training;
+        pass.step = mode.step;
         const Nonzero nonzero = skip_zeros ? space.nonzero : Nonzero{};
         pass.nonzero = nonzero;
         const auto loaded = static_cast<std::size_t>(loaded_);
@@ -119,8 +122,16 @@ int64_t NetworkOf<T>::infer(const Samples& x, T* out, bool check_finite, int thr
           team.barrier();
           for (const auto& op : ops_) {
             whole.poll();
+            if (!mode.training && op->passes_on() && op->output != output_) {
+              values[static_cast<std::size_t>(op->output)] = values[static_cast<std::size_t>(op->input)];
+              continue;
+            }
             op->forward(team, pass);
             team.barrier();
+          }
+          if (mode.training && first_bad == INT64_MAX) {
+            const Uninterruptible guard(whole);
+            for (const auto& op : ops_) op->end_step(team, pass);
           }
           on_chunk(team, chunk, begin, pass.batch, values, space);
         }
@@ -134,9 +145,23 @@ template <typename T>
 int64_t NetworkOf<T>::predict(void* out, const Samples& x, bool check_finite, int threads, const Interrupt& interrupt) {
   if (x.count == 0) return -1;
   const auto lock = lock_for_reading();
-  T* to = static_cast<T*>(out);
+  return infer_to(static_cast<T*>(out), x, check_finite, {false, 0}, threads, interrupt);
+}
+
+template <typename T>
+int64_t NetworkOf<T>::predict_training(void* out, const Samples& x, bool check_finite, uint64_t step, int threads,
+                                       const Interrupt& interrupt) {
+  if (x.count == 0) return -1;
+  const auto lock = lock_for_change();
+  return infer_to(static_cast<T*>(out), x, check_finite, {true, step}, threads, interrupt);
+}
+
+// infer, also for a network without ops.
+template <typename T>
+int64_t NetworkOf<T>::infer_to(T* to, const Samples& x, bool check_finite, const Mode& mode, int threads,
+                               const Interrupt& interrupt) {
   return infer(
-      x, to, check_finite, threads, interrupt,
+      x, to, check_finite, mode, threads, interrupt,
       [&](const Team& team, int64_t, int64_t begin, int64_t batch, const std::vector<T*>& values, Workspace<T>&) {
         // A network without ops hands its input on.
         const T* from = values[static_cast<std::size_t>(loaded_)];
@@ -151,7 +176,7 @@ void NetworkOf<T>::evaluate(double* totals, int64_t columns, const Samples& x, c
   check_objective(columns);
   const int64_t rows = chunk_rows(), chunks = (x.count + rows - 1) / rows;
   std::vector<double> sums(static_cast<std::size_t>(chunks * columns));  // of each chunk, to be added in order
-  infer(x, nullptr, false, threads, interrupt,
+  infer(x, nullptr, false, {false, 0}, threads, interrupt,
         [&](const Team& team, int64_t chunk, int64_t begin, int64_t batch, const std::vector<T*>& values,
             Workspace<T>& space) {
           const TargetRows<T> target{
@@ -178,6 +203,8 @@ void NetworkOf<T>::evaluate(double* totals, int64_t columns, const Samples& x, c
     for (int64_t c = 0; c < columns; ++c) totals[c] += sums[static_cast<std::size_t>(chunk * columns + c)];
 }
 
+template int64_t NetworkOf<float>::predict_training(void*, const Samples&, bool, uint64_t, int, const Interrupt&);
+template int64_t NetworkOf<double>::predict_training(void*, const Samples&, bool, uint64_t, int, const Interrupt&);
 template int64_t NetworkOf<float>::predict(void*, const Samples&, bool, int, const Interrupt&);
 template int64_t NetworkOf<double>::predict(void*, const Samples&, bool, int, const Interrupt&);
 template void NetworkOf<float>::evaluate(double*, int64_t, const Samples&, const Targets&, int, const Interrupt&);

@@ -11,6 +11,7 @@ constexpr const char* kActivations[] = {
     "gelu",      "gelu_tanh", "silu",      "mish",       "sigmoid",  "log_sigmoid", "hard_sigmoid",
     "hard_silu", "tanh",      "hard_tanh", "softplus",   "softsign", "exponential", "step"};
 constexpr const char* kPoolings[] = {"max", "average"};
+constexpr const char* kNoises[] = {"dropout", "gaussian_dropout", "gaussian_noise"};
 constexpr const char* kLosses[] = {"mean_squared_error",
                                    "mean_absolute_error",
                                    "mean_absolute_percentage_error",
@@ -47,6 +48,7 @@ Enum find(const char* const (&names)[N], const std::string& name, const char* wh
 
 Activation activation_of(const std::string& name) { return find<Activation>(kActivations, name, "activation"); }
 Pooling pooling_of(const std::string& name) { return find<Pooling>(kPoolings, name, "pooling"); }
+Noise noise_of(const std::string& name) { return find<Noise>(kNoises, name, "noise"); }
 Loss loss_of(const std::string& name) { return find<Loss>(kLosses, name, "loss"); }
 Metric metric_of(const std::string& name) { return find<Metric>(kMetrics, name, "metric"); }
 Optimizer optimizer_of(const std::string& name) { return find<Optimizer>(kOptimizers, name, "optimizer"); }

@@ -47,9 +47,9 @@ std::size_t NetworkOf<T>::check_parameter(int parameter) const {
 }
 
 template <typename T>
-int NetworkOf<T>::add_parameter(int64_t size) {
+int NetworkOf<T>::add_parameter(int64_t size, bool learned) {
   if (size < 0 || size > INT64_MAX / 64 - parameter_elements_) throw std::length_error("too many parameters");
-  parameters_.push_back({parameter_elements_, size, true});
+  parameters_.push_back({parameter_elements_, size, learned, false});
   parameter_elements_ += padded<T>(size);
   return parameters() - 1;
 }
@@ -87,6 +87,42 @@ int NetworkOf<T>::add_pool(int x, const std::string& kind, const PoolShape& s) {
   check_shape(s);
   if (sizes_[check_tensor(x)] != s.height * s.width * s.channels) throw std::invalid_argument("x has another size");
   return add(make_pool<T>(x, next_tensor(), s, pooling_of(kind)), s.out_height * s.out_width * s.channels);
+}
+
+template <typename T>
+int NetworkOf<T>::add_noise(int x, const std::string& kind, int64_t repeat, double amount, uint64_t seed) {
+  const int64_t size = sizes_[check_tensor(x)];
+  if (repeat < 1 || size % repeat != 0) throw std::invalid_argument("repeat must divide the size of x");
+  return add(make_noise<T>(x, next_tensor(), repeat, size / repeat, {noise_of(kind), amount, seed, 0}), size);
+}
+
+template <typename T>
+int64_t NetworkOf<T>::rows_of(int x, int64_t columns, const std::vector<int>& parameters) const {
+  const int64_t size = sizes_[check_tensor(x)];
+  if (columns < 1 || size % columns != 0) throw std::invalid_argument("the columns must divide the size of x");
+  for (const int p : parameters)
+    if (p >= 0 && parameter_size(p) != columns) throw std::invalid_argument("a parameter has another size");
+  return size / columns;
+}
+
+template <typename T>
+int NetworkOf<T>::add_batch_norm(int x, int gamma, int beta, int moving_mean, int moving_variance, int64_t columns,
+                                 double momentum, double epsilon) {
+  const int64_t rows = rows_of(x, columns, {gamma, beta, moving_mean, moving_variance});
+  parameter_size(moving_mean), parameter_size(moving_variance);  // there they must be
+  return add(
+      make_batch_norm<T>(x, next_tensor(), gamma, beta, moving_mean, moving_variance, rows, columns, momentum, epsilon),
+      rows * columns);
+}
+
+template <typename T>
+int NetworkOf<T>::add_group_norm(int x, int gamma, int beta, int64_t samples, int64_t groups, int64_t columns,
+                                 double epsilon) {
+  if (samples < 1 || groups < 1) throw std::invalid_argument("samples and groups must be positive");
+  const int64_t rows = rows_of(x, groups * columns, {gamma, beta});
+  if (rows % samples != 0) throw std::invalid_argument("samples must divide the rows of x");
+  return add(make_group_norm<T>(x, next_tensor(), gamma, beta, samples, {rows / samples, groups, columns}, epsilon),
+             rows * groups * columns);
 }
 
 template <typename T>
@@ -160,7 +196,7 @@ template <typename T>
 void NetworkOf<T>::set_trainable(const std::vector<bool>& trainable) {
   if (trainable.size() != parameters_.size()) throw std::invalid_argument("one flag for each parameter");
   const auto lock = lock_for_change();
-  for (std::size_t i = 0; i < parameters_.size(); ++i) parameters_[i].trainable = trainable[i];
+  for (std::size_t i = 0; i < parameters_.size(); ++i) parameters_[i].frozen = !trainable[i];
   drop_spaces();
 }
 
@@ -239,7 +275,7 @@ std::vector<bool> NetworkOf<T>::needs_gradient() const {
     bool need = needs[static_cast<std::size_t>(op->input)];
     if (need && op->output <= objective_.tensor && !op->differentiable())
       throw std::invalid_argument("a gradient would have to pass an activation that has none ('step')");
-    for (const int parameter : op->parameters()) need |= parameters_[static_cast<std::size_t>(parameter)].trainable;
+    for (const int parameter : op->parameters()) need |= parameters_[static_cast<std::size_t>(parameter)].trainable();
     needs[static_cast<std::size_t>(op->output)] = need;
   }
   return needs;
@@ -250,6 +286,12 @@ template <typename T>
 bool NetworkOf<T>::zeros_matter() const {
   return std::any_of(ops_.begin(), ops_.end(),
                      [&](const auto& op) { return op->input == loaded_ && op->passes_over_zeros(); });
+}
+
+// Whether a batch must go through as a whole.
+template <typename T>
+bool NetworkOf<T>::couples_samples() const {
+  return std::any_of(ops_.begin(), ops_.end(), [](const auto& op) { return op->couples_samples(); });
 }
 
 template <typename T>
@@ -274,7 +316,7 @@ void NetworkOf<T>::plan(Workspace<T>& space, int64_t capacity, const std::vector
     total += padded<T>(elements);
     return at;
   };
-  std::vector<int64_t> value_at, gradient_at;
+  std::vector<int64_t> value_at, gradient_at, saved_at(sizes_.size(), 0);
   for (int t = 0; t < next_tensor(); ++t) {
     const auto number = static_cast<std::size_t>(t);
     const int64_t size = is_unused(t) ? 0 : sizes_[number] * capacity;
@@ -284,6 +326,7 @@ void NetworkOf<T>::plan(Workspace<T>& space, int64_t capacity, const std::vector
   for (const auto& op : ops_) {
     shared = std::max(shared, op->shared_scratch(k_, capacity, members, !gradients.empty()));
     own = std::max(own, op->own_scratch(k_, !gradients.empty()));
+    saved_at[static_cast<std::size_t>(op->output)] = place(op->saved(capacity));
   }
   const int64_t shared_at = place(shared);
   std::vector<int64_t> own_at;
@@ -294,6 +337,7 @@ void NetworkOf<T>::plan(Workspace<T>& space, int64_t capacity, const std::vector
   T* memory = fresh.memory.data();
   for (const int64_t at : value_at) fresh.values.push_back(memory + at);
   for (const int64_t at : gradient_at) fresh.gradients.push_back(at < 0 ? nullptr : memory + at);
+  for (const int64_t at : saved_at) fresh.saved.push_back(memory + at);
   fresh.shared = memory + shared_at;
   for (const int64_t at : own_at) fresh.own.push_back(memory + at);
   if (zeros_matter()) {

@@ -43,6 +43,7 @@ struct Workspace {
   int64_t capacity = 0;
   Buffer<T> memory;
   std::vector<T*> values, gradients;  // by tensor number; gradients are null where none is asked for
+  std::vector<T*> saved;              // by tensor number
   Buffer<T> targets;
   Buffer<int32_t> labels;
   Buffer<double> rows;    // a value for each row of the loss, or of a metric
@@ -57,10 +58,15 @@ class NetworkOf : public Network {
  public:
   explicit NetworkOf(int64_t input_size);
 
-  int add_parameter(int64_t size) override;
+  int add_parameter(int64_t size, bool learned) override;
   int add_dense(int x, int kernel, int bias, int64_t inputs, int64_t units) override;
   int add_conv(int x, int kernel, int bias, const ConvShape& shape) override;
   int add_pool(int x, const std::string& kind, const PoolShape& shape) override;
+  int add_noise(int x, const std::string& kind, int64_t repeat, double amount, uint64_t seed) override;
+  int add_batch_norm(int x, int gamma, int beta, int moving_mean, int moving_variance, int64_t columns, double momentum,
+                     double epsilon) override;
+  int add_group_norm(int x, int gamma, int beta, int64_t samples, int64_t groups, int64_t columns,
+                     double epsilon) override;
   int add_activation(int x, const std::string& name, double a, double b, double c) override;
   int add_softmax(int x, int64_t outer, int64_t axis, int64_t inner, bool log) override;
   int add_rescaling(int x, const std::vector<double>& scale, const std::vector<double>& offset) override;
@@ -93,9 +99,17 @@ class NetworkOf : public Network {
   void evaluate(double* totals, int64_t columns, const Samples& x, const Targets& y, int threads,
                 const Interrupt& interrupt) override;
   int64_t predict(void* out, const Samples& x, bool check_finite, int threads, const Interrupt& interrupt) override;
+  int64_t predict_training(void* out, const Samples& x, bool check_finite, uint64_t step, int threads,
+                           const Interrupt& interrupt) override;
 
  private:
   struct Run;
+
+  // How samples go through the ops, but for training itself.
+  struct Mode {
+    bool training;
+    uint64_t step;
+  };
 
   // Training and changes wait until those who read are done; who would read meanwhile gets Busy.
   std::unique_lock<std::shared_mutex> lock_for_change();
@@ -104,11 +118,13 @@ class NetworkOf : public Network {
   std::size_t check_parameter(int parameter) const;
   void check_objective(int64_t columns) const;  // of a caller's totals
   int add(std::unique_ptr<Op<T>> op, int64_t size);
+  int64_t rows_of(int x, int64_t columns, const std::vector<int>& parameters) const;
   int next_tensor() const { return static_cast<int>(sizes_.size()); }
 
   // network.cpp
   std::vector<bool> needs_gradient() const;
   bool zeros_matter() const;
+  bool couples_samples() const;
   double work() const;  // multiply-adds per sample, forward
   InputScaling<T> input_scaling() const;
   bool first_parameters_finite() const;
@@ -131,8 +147,10 @@ class NetworkOf : public Network {
 
   // inference.cpp
   template <typename OnChunk>
-  int64_t infer(const Samples& x, T* out, bool check_finite, int threads, const Interrupt& interrupt,
+  int64_t infer(const Samples& x, T* out, bool check_finite, const Mode& mode, int threads, const Interrupt& interrupt,
                 const OnChunk& on_chunk);
+  int64_t infer_to(T* to, const Samples& x, bool check_finite, const Mode& mode, int threads,
+                   const Interrupt& interrupt);
   int64_t chunk_rows() const;
   Workspace<T> borrow_space(int64_t capacity, int members);
   void give_back(Workspace<T> space);

@@ -11,7 +11,9 @@ namespace pynn {
 
 struct Parameter {
   int64_t offset = 0, size = 0;  // in the parameter buffer
-  bool trainable = true;
+  bool learned = true;           // by the optimizer; otherwise its op changes it, such as moving statistics
+  bool frozen = false;           // no training changes it
+  bool trainable() const { return learned && !frozen; }
 };
 
 // What an op sees of the network while `batch` samples pass through it. A member of the team has one of its own.
@@ -31,6 +33,10 @@ struct Pass {
   Nonzero nonzero{};
   int loaded = 0;
   bool accumulate = false;  // add to the parameters' gradients
+  bool training = false;
+  int64_t first_sample = 0;   // number in its batch of the first sample here
+  uint64_t step = 0;          // of training: with it changes what is random
+  T* const* saved = nullptr;  // by tensor number: what the op that makes the tensor keeps from forward to backward
   // Called with a range of the parameter buffer, and where its gradients are, as soon as they are complete; may change
   // these parameters. Where it is set, gradients need not be kept.
   std::function<void(Range, const Gradient<T>&)> gradients_ready = {};
@@ -57,6 +63,14 @@ class Op {
     return 0;
   }
   virtual int64_t own_scratch(const Kernels<T>&, bool /*backward*/) const { return 0; }
+  // Elements that it keeps from the forward to the backward pass.
+  virtual int64_t saved(int64_t /*batch*/) const { return 0; }
+  // Whether a sample's output depends on the others: a batch must then go through as a whole.
+  virtual bool couples_samples() const { return false; }
+  // Whether its output is its input, but for training.
+  virtual bool passes_on() const { return false; }
+  // After a step of training, or a forward pass as in training: what it learns by itself.
+  virtual void end_step(const Team&, const Pass<T>&) const {}
   // Multiply-adds per sample in the forward direction: how much work there is to share.
   virtual double work() const = 0;
   // Whether it is faster for knowing which elements of its input are 0.
@@ -76,6 +90,15 @@ template <typename T>
 std::unique_ptr<Op<T>> make_conv(int x, int y, int kernel, int bias, const ConvShape& shape);
 template <typename T>
 std::unique_ptr<Op<T>> make_pool(int x, int y, const PoolShape& shape, Pooling kind);
+template <typename T>
+std::unique_ptr<Op<T>> make_noise(int x, int y, int64_t repeat, int64_t columns, const NoiseSpec& spec);
+// gamma, beta: -1 for none.
+template <typename T>
+std::unique_ptr<Op<T>> make_batch_norm(int x, int y, int gamma, int beta, int moving_mean, int moving_variance,
+                                       int64_t rows, int64_t columns, double momentum, double epsilon);
+template <typename T>
+std::unique_ptr<Op<T>> make_group_norm(int x, int y, int gamma, int beta, int64_t samples, const GroupShape& shape,
+                                       double epsilon);
 template <typename T>
 std::unique_ptr<Op<T>> make_activation(int x, int y, int64_t size, const ActivationSpec& spec);
 template <typename T>

@@ -18,7 +18,7 @@ class DenseOp : public Op<T> {
 
   void backward(const Team& team, const Pass<T>& pass) const override {
     const T* dy = pass.gradients[this->output];
-    const bool train_kernel = pass.parameters[kernel_].trainable, at_once = static_cast<bool>(pass.gradients_ready);
+    const bool train_kernel = pass.parameters[kernel_].trainable(), at_once = static_cast<bool>(pass.gradients_ready);
     auto ready = [&](Range part, const Gradient<T>& gradient) {
       announce(pass, kernel_, {part.begin * units_, part.end * units_}, gradient);
     };
@@ -30,7 +30,7 @@ class DenseOp : public Op<T> {
     pass.k.dense_backward(team, pass.gradients[this->input],
                           train_kernel && !at_once ? pass.gradient_of(kernel_) : nullptr, dy, layer(pass), below_,
                           pass.accumulate, pass.shared, pass.own, on_part);
-    if (bias_ >= 0 && pass.parameters[bias_].trainable) {
+    if (bias_ >= 0 && pass.parameters[bias_].trainable()) {
       const Range part = team.share(units_, 32);
       pass.k.dense_backward_bias(pass.gradient_of(bias_), dy, pass.batch * rows_, units_, part, pass.accumulate);
       announce(pass, bias_, part, {pass.gradient_of(bias_) + part.begin, nullptr, nullptr, 0});

@@ -28,7 +28,7 @@ class ConvOp : public Op<T> {
       team.barrier();
     }
     const auto gradient_of = [&](int parameter) {
-      return parameter >= 0 && pass.parameters[parameter].trainable ? pass.gradient_of(parameter) : nullptr;
+      return parameter >= 0 && pass.parameters[parameter].trainable() ? pass.gradient_of(parameter) : nullptr;
     };
     T *dkernel = gradient_of(kernel_), *dbias = gradient_of(bias_);
     if (dkernel == nullptr && dbias == nullptr) return;

@@ -44,6 +44,7 @@ struct NetworkOf<T>::Run {
   Targets y;
   TrainRange range;
   int64_t batches;                            // of an epoch
+  int64_t slice;                              // samples that go through together
   bool fused;                                 // parameters are updated as soon as their gradients are there
   std::atomic<bool> parameters_finite{true};  // those that meet the samples, when it begins; and all that change
   std::vector<Range> updated;                 // the trainable parts of the parameter buffer
@@ -77,15 +78,16 @@ bool NetworkOf<T>::train(double* totals, int64_t columns, const Samples& x, cons
   run.y = y;
   run.range = range;
   run.batches = (x.count + range.batch_size - 1) / range.batch_size;
-  const int64_t batch = std::min(range.batch_size, x.count), slice = std::min(batch, kSlice);
+  const int64_t batch = std::min(range.batch_size, x.count);
+  const int64_t slice = run.slice = couples_samples() ? batch : std::min(batch, kSlice);
   const double slice_work = 3 * work() * static_cast<double>(slice) + 4 * static_cast<double>(parameter_elements_);
-  run.fused = !settings_.needs_norms() && batch <= kSlice && slice_work < kShortStep;
+  run.fused = !settings_.needs_norms() && batch <= slice && slice_work < kShortStep;
   int64_t chunks = 0;
   for (const Parameter& p : parameters_) {
-    run.chunks.push_back({chunks, p.trainable ? chunks_of(p.size) : 0});
+    run.chunks.push_back({chunks, p.trainable() ? chunks_of(p.size) : 0});
     chunks += run.chunks.back().count;
     const int64_t end = p.offset + padded<T>(p.size);
-    if (!p.trainable) continue;
+    if (!p.trainable()) continue;
     if (!run.updated.empty() && run.updated.back().end == p.offset)
       run.updated.back().end = end;
     else
@@ -133,6 +135,8 @@ void NetworkOf<T>::train_member(const Team& team, Run& run, bool team_waits) {
   pass.parameter_gradients = gradients_.data();
   pass.shared = space_.shared;
   pass.own = space_.own[static_cast<std::size_t>(team.rank)];
+  pass.saved = space_.saved.data();
+  pass.training = true;
   const auto apply = [&](Range part, const Gradient<T>& gradient) {
     T* slots[max_slots];
     for (int i = 0; i < slots_used_; ++i) slots[i] = slots_[static_cast<std::size_t>(i)].data() + part.begin;
@@ -158,9 +162,11 @@ void NetworkOf<T>::train_member(const Team& team, Run& run, bool team_waits) {
     if (s == first || begin == 0) team.barrier();
     double loss = 0;
     bool finite = true;
-    for (int64_t from = 0; from < batch && finite; from += kSlice) {
-      pass.batch = std::min(kSlice, batch - from);
+    pass.step = static_cast<uint64_t>(iterations_.load());
+    for (int64_t from = 0; from < batch && finite; from += run.slice) {
+      pass.batch = std::min(run.slice, batch - from);
       pass.accumulate = from > 0;
+      pass.first_sample = from;
       gather(team, run, begin + from, pass.batch);
       pass.nonzero = run.parameters_finite.load(std::memory_order_relaxed) ? space_.nonzero : Nonzero{};
       team.barrier();
@@ -175,6 +181,10 @@ void NetworkOf<T>::train_member(const Team& team, Run& run, bool team_waits) {
       return;
     }
     if (!run.fused) update(team, run, apply);
+    {
+      const Uninterruptible guard(team);
+      for (const auto& op : ops_) op->end_step(team, pass);
+    }
     team.barrier();
     if (team.rank == 0) {
       ++iterations_;

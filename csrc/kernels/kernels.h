@@ -160,6 +160,22 @@ struct PoolShape {
   int64_t top, left;
 };
 
+enum class Noise : int { dropout, gaussian_dropout, gaussian_noise, count };
+
+// dropout: amount = the rate at which elements become 0, the others are multiplied by 1 / (1 - amount).
+// gaussian_dropout: elements are multiplied by normal numbers of mean 1 and standard deviation `amount`;
+// gaussian_noise: such numbers of mean 0 are added. They are functions of seed, step and element.
+struct NoiseSpec {
+  Noise kind;
+  double amount;
+  uint64_t seed, step;
+};
+
+// Samples (positions, groups, columns), normalised over positions and columns.
+struct GroupShape {
+  int64_t positions, groups, columns;
+};
+
 // The gradient of some parameters: their elements or, where these are null, the factors of the matrix (whole rows of
 // `columns` each) that they are, element (i, j) being of_row[i] * of_column[j]: so may be that of a batch of one.
 template <typename T>
@@ -242,6 +258,41 @@ struct Kernels {
   // The gradient of a maximum goes to the first element that has it.
   void (*pool_backward)(const Team& team, T* dx, const T* dy, const T* x, const T* y, int64_t images,
                         const PoolShape& shape, Pooling kind);
+
+  // ---- noise.cpp ---------------------------------------------------------------------------------------------------
+
+  // y = x with noise; x (samples, repeat, columns), the same noise for each repetition. `first` is the number of the
+  // first sample in its batch. The gradient of dropout and gaussian_dropout is the same function of dy. y may be x.
+  void (*noise)(const Team& team, T* y, const T* x, int64_t samples, int64_t repeat, int64_t columns, int64_t first,
+                const NoiseSpec& spec);
+
+  // ---- norm.cpp ----------------------------------------------------------------------------------------------------
+
+  // mean and variance (columns) of the columns of x (rows, columns); the variance is that of a population. Has a
+  // barrier inside, and its results want one. shared: column_sums(rows, columns) elements of the team, here and below.
+  void (*moments)(const Team& team, T* mean, T* variance, const T* x, int64_t rows, int64_t columns, T* shared);
+  int64_t (*column_sums)(int64_t rows, int64_t columns);
+
+  // What batch normalisation multiplies by and adds: scale = gamma / sqrt(variance + epsilon), offset = beta - mean
+  // scale; gamma, beta and offset may be null. No team.
+  void (*normalization)(T* scale, T* offset, const T* mean, const T* variance, const T* gamma, const T* beta,
+                        int64_t columns, double epsilon);
+
+  // Gradients of y = x scale + offset with the moments of x itself; each output, and gamma, may be null. Has a barrier
+  // inside.
+  void (*batch_norm_backward)(const Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* mean,
+                              const T* variance, const T* gamma, int64_t rows, int64_t columns, double epsilon,
+                              bool accumulate, T* shared);
+
+  // y = (x - mean) inverse gamma + beta, where mean and inverse (samples, groups) are those of each sample's groups:
+  // inverse = 1 / sqrt(variance + epsilon); gamma, beta (groups, columns) may be null.
+  void (*group_norm_forward)(const Team& team, T* y, T* mean, T* inverse, const T* x, const T* gamma, const T* beta,
+                             int64_t samples, const GroupShape& shape, double epsilon);
+
+  // Each output, and gamma, may be null. Has a barrier inside. shared: column_sums(samples, groups * columns) elements.
+  void (*group_norm_backward)(const Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* mean,
+                              const T* inverse, const T* gamma, int64_t samples, const GroupShape& shape,
+                              bool accumulate, T* shared);
 
   // ---- activations.cpp ---------------------------------------------------------------------------------------------
 

@@ -10,6 +10,8 @@ void fill(Kernels<T>& k) {
   register_dense(k);
   register_conv(k);
   register_pool(k);
+  register_noise(k);
+  register_norm(k);
   register_activations(k);
   register_softmax(k);
   register_losses(k);

@@ -9,6 +9,7 @@ from .activations import ELU, LeakyReLU, ReLU, Softmax
 from .base import Layer, Lowering, Weight, WeightSpec
 from .convolutional import Conv1D, Conv2D
 from .core import Activation, Dense, Input, InputLayer
+from .normalization import BatchNormalization, GroupNormalization, LayerNormalization
 from .pooling import (
     AveragePooling1D,
     AveragePooling2D,
@@ -20,6 +21,7 @@ from .pooling import (
     MaxPooling2D,
 )
 from .preprocessing import Rescaling
+from .regularization import Dropout, GaussianDropout, GaussianNoise, SpatialDropout1D, SpatialDropout2D
 from .reshaping import Flatten, Reshape
 
 __all__ = [
@@ -27,17 +29,23 @@ __all__ = [
     "Activation",
     "AveragePooling1D",
     "AveragePooling2D",
+    "BatchNormalization",
     "Conv1D",
     "Conv2D",
     "Dense",
+    "Dropout",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
+    "GroupNormalization",
     "Input",
     "InputLayer",
     "Layer",
+    "LayerNormalization",
     "LeakyReLU",
     "Lowering",
     "MaxPooling1D",
@@ -46,6 +54,8 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
     "Weight",
     "WeightSpec",
     "deserialize",
@@ -65,6 +75,14 @@ _CLASSES: tuple[type[Layer], ...] = (
     GlobalMaxPooling2D,
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
+    BatchNormalization,
+    LayerNormalization,
+    GroupNormalization,
+    Dropout,
+    SpatialDropout1D,
+    SpatialDropout2D,
+    GaussianNoise,
+    GaussianDropout,
     Activation,
     ReLU,
     LeakyReLU,

@@ -31,6 +31,7 @@ class WeightSpec(NamedTuple):
     name: str
     shape: tuple[int, ...]
     initializer: Initializer
+    trainable: bool = True  # whether the optimizer learns it; otherwise its layer changes it
 
 
 class Lowering(NamedTuple):
@@ -46,10 +47,11 @@ class Lowering(NamedTuple):
 class Weight:
     """One weight array of a built layer. `numpy` copies it, `assign` overwrites it."""
 
-    def __init__(self, layer: Layer, name: str, array: Array) -> None:
+    def __init__(self, layer: Layer, spec: WeightSpec, array: Array) -> None:
         self._layer = layer
         self._array = array
-        self.name = name
+        self._learned = spec.trainable
+        self.name = spec.name
 
     @property
     def path(self) -> str:
@@ -68,8 +70,8 @@ class Weight:
 
     @property
     def trainable(self) -> bool:
-        """Whether training changes the weight."""
-        return self._layer.trainable
+        """Whether the optimizer changes the weight."""
+        return self._layer.trainable and self._learned
 
     def numpy(self) -> Array:
         """A copy of the values."""
@@ -185,7 +187,7 @@ class Layer:
     def weights(self) -> list[Weight]:
         """The layer's weights, empty for a layer without."""
         specs = self.weight_specs(self._require_built())
-        return [Weight(self, spec.name, array) for spec, array in zip(specs, self._arrays, strict=True)]
+        return [Weight(self, spec, array) for spec, array in zip(specs, self._arrays, strict=True)]
 
     def count_params(self) -> int:
         """Number of weights, single numbers counted."""

@@ -1,0 +1,128 @@
+#include "math.h"
+#include "register.h"
+
+// Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3, SC'11), as runtime/philox.h,
+// for kBlock elements at a time.
+
+namespace pynn {
+namespace PYNN_ISA {
+namespace {
+
+constexpr int64_t kBlock = 256, kWords = 4, kLanes = kBlock / kWords;
+
+// The random words of the elements of block `block` in step `step`: word w of lane l is element w * kLanes + l.
+void random_words(uint32_t* out, uint64_t seed, uint64_t step, uint64_t block) {
+  uint32_t c0[kLanes], c1[kLanes], c2[kLanes], c3[kLanes];
+  for (int64_t l = 0; l < kLanes; ++l) {
+    c0[l] = static_cast<uint32_t>(l) | static_cast<uint32_t>(block >> 32) * kLanes;
+    c1[l] = static_cast<uint32_t>(block);
+    c2[l] = static_cast<uint32_t>(step);
+    c3[l] = static_cast<uint32_t>(step >> 32);
+  }
+  uint32_t k0 = static_cast<uint32_t>(seed), k1 = static_cast<uint32_t>(seed >> 32);
+  for (int round = 0; round < 10; ++round) {
+    for (int64_t l = 0; l < kLanes; ++l) {
+      const uint64_t p0 = uint64_t{0xD2511F53} * c0[l], p1 = uint64_t{0xCD9E8D57} * c2[l];
+      c0[l] = static_cast<uint32_t>(p1 >> 32) ^ c1[l] ^ k0;
+      c1[l] = static_cast<uint32_t>(p1);
+      c2[l] = static_cast<uint32_t>(p0 >> 32) ^ c3[l] ^ k1;
+      c3[l] = static_cast<uint32_t>(p0);
+    }
+    k0 += 0x9E3779B9;
+    k1 += 0xBB67AE85;
+  }
+  const size_t bytes = sizeof c0;
+  memcpy(out, c0, bytes);
+  memcpy(out + kLanes, c1, bytes);
+  memcpy(out + 2 * kLanes, c2, bytes);
+  memcpy(out + 3 * kLanes, c3, bytes);
+}
+
+// The number z of which a standard normal number is below with probability p, 0 < p < 1: Acklam's rational
+// approximations (2003), within 1.2e-9.
+template <typename T>
+PYNN_INLINE Vec<T> normal_quantile(Vec<T> p) {
+  const Vec<T> q = p - T(0.5), r = q * q;
+  const Vec<T> middle =
+      q *
+      (((((T(-3.969683028665376e+01) * r + T(2.209460984245205e+02)) * r + T(-2.759285104469687e+02)) * r +
+         T(1.383577518672690e+02)) *
+            r +
+        T(-3.066479806614716e+01)) *
+           r +
+       T(2.506628277459239e+00)) /
+      (((((T(-5.447609879822406e+01) * r + T(1.615858368580409e+02)) * r + T(-1.556989798598866e+02)) * r +
+         T(6.680131188771972e+01)) *
+            r +
+        T(-1.328068155288572e+01)) *
+           r +
+       T(1));
+  const Vec<T> tail = q < 0 ? p : 1 - p, s = square_root<T>(-2 * log<T>(tail));
+  const Vec<T> outer =
+      (((((T(-7.784894002430293e-03) * s + T(-3.223964580411365e-01)) * s + T(-2.400758277161838e+00)) * s +
+         T(-2.549732539343734e+00)) *
+            s +
+        T(4.374664141464968e+00)) *
+           s +
+       T(2.938163982698783e+00)) /
+      ((((T(7.784695709041462e-03) * s + T(3.224671290700398e-01)) * s + T(2.445134137142996e+00)) * s +
+        T(3.754408661907416e+00)) *
+           s +
+       T(1));
+  return tail < T(0.02425) ? (q < 0 ? outer : -outer) : middle;
+}
+
+// A number of (0, 1) with as many bits as T has, at most 32.
+float open_unit(uint32_t word, float) { return (static_cast<float>(word >> 9) + 0.5f) * 0x1p-23f; }
+double open_unit(uint32_t word, double) { return (static_cast<double>(word) + 0.5) * 0x1p-32; }
+
+// What a block's elements are multiplied by, or what is added to them.
+template <typename T>
+void draw(T* out, const NoiseSpec& spec, uint64_t block) {
+  uint32_t words[kBlock];
+  random_words(words, spec.seed, spec.step, block);
+  if (spec.kind == Noise::dropout) {
+    const auto dropped = static_cast<uint64_t>(spec.amount * 0x1p32);
+    const T scale = static_cast<T>(1 / (1 - spec.amount));
+    for (int64_t i = 0; i < kBlock; ++i) out[i] = words[i] < dropped ? T{0} : scale;
+    return;
+  }
+  const T mean = spec.kind == Noise::gaussian_noise ? T{0} : T{1}, deviation = static_cast<T>(spec.amount);
+  for (int64_t i = 0; i < kBlock; ++i) out[i] = open_unit(words[i], T{});
+  for (int64_t i = 0; i < kBlock; i += kWidth<T>) store(out + i, mean + deviation * normal_quantile<T>(load(out + i)));
+}
+
+template <typename T>
+void noise(const Team& team, T* y, const T* x, int64_t samples, int64_t repeat, int64_t columns, int64_t first,
+           const NoiseSpec& spec) {
+  const int64_t blocks = (columns + kBlock - 1) / kBlock;
+  const Range mine = team.share(samples * blocks);
+  for (int64_t unit = mine.begin; unit < mine.end; ++unit) {
+    if (unit % 64 == 63) team.poll();
+    const int64_t sample = unit / blocks, begin = unit % blocks * kBlock;
+    const int64_t end = begin + kBlock < columns ? begin + kBlock : columns;
+    T drawn[kBlock];
+    draw(drawn, spec, static_cast<uint64_t>((first + sample) * blocks + unit % blocks));
+    for (int64_t r = 0; r < repeat; ++r) {
+      const int64_t at = (sample * repeat + r) * columns;
+      for_vectors<T>(begin, end, [&](int64_t j, int64_t count) {
+        const Vec<T> v = load(x + at + j, count), m = load(drawn + (j - begin), count);
+        const Vec<T> result = spec.kind == Noise::gaussian_noise ? v + m : v * m;
+        // What is dropped is 0, also where it was infinite.
+        store(y + at + j, spec.kind == Noise::dropout ? (m == 0 ? m : result) : result, count);
+      });
+    }
+  }
+}
+
+template <typename T>
+void fill(Kernels<T>& k) {
+  k.noise = noise<T>;
+}
+
+}  // namespace
+
+PYNN_DEFINE_REGISTER(noise)
+
+}  // namespace PYNN_ISA
+}  // namespace pynn

@@ -1,0 +1,253 @@
+#include "register.h"
+#include "rows.h"
+
+// Normalisation. Sums over many rows are made in chunks of rows, which depend on the number of rows alone, and added up
+// in order; variances are made of the deviations from the chunk's own mean (Chan, Golub, LeVeque 1979), so that a large
+// mean takes no digits away.
+
+namespace pynn {
+namespace PYNN_ISA {
+namespace {
+
+constexpr int64_t kChunks = 64, kFewRows = 32;
+
+int64_t chunk_rows(int64_t rows) {
+  const int64_t each = (rows + kChunks - 1) / kChunks;
+  return each < kFewRows ? kFewRows : each;
+}
+
+int64_t chunks(int64_t rows) { return (rows + chunk_rows(rows) - 1) / chunk_rows(rows); }
+
+Range chunk(int64_t number, int64_t rows) {
+  const int64_t begin = number * chunk_rows(rows), end = begin + chunk_rows(rows);
+  return {begin, end < rows ? end : rows};
+}
+
+int64_t column_sums(int64_t rows, int64_t columns) { return chunks(rows) * 2 * columns; }
+
+// ---- batch normalisation
+
+template <typename T>
+void moments(const Team& team, T* mean, T* variance, const T* x, int64_t rows, int64_t columns, T* shared) {
+  const Range mine = team.share(chunks(rows));
+  for (int64_t k = mine.begin; k < mine.end; ++k) {
+    const Range part = chunk(k, rows);
+    const T n = static_cast<T>(part.end - part.begin);
+    for_vectors<T>(0, columns, [&](int64_t j, int64_t count) {
+      Vec<T> total{}, squares{};
+      for (int64_t i = part.begin; i < part.end; ++i) total += load(x + i * columns + j, count);
+      const Vec<T> middle = total / n;
+      for (int64_t i = part.begin; i < part.end; ++i) {
+        const Vec<T> deviation = load(x + i * columns + j, count) - middle;
+        squares += deviation * deviation;
+      }
+      store(shared + 2 * k * columns + j, middle, count);
+      store(shared + (2 * k + 1) * columns + j, squares, count);
+    });
+    team.poll();
+  }
+  team.barrier();
+  const Range part = team.share(columns, 16);
+  for_vectors<T>(part.begin, part.end, [&](int64_t j, int64_t count) {
+    Vec<T> middle{}, squares{};
+    T seen = 0;
+    for (int64_t k = 0; k < chunks(rows); ++k) {
+      const Range r = chunk(k, rows);
+      const T n = static_cast<T>(r.end - r.begin);
+      const Vec<T> difference = load(shared + 2 * k * columns + j, count) - middle;
+      middle += difference * (n / (seen + n));
+      squares += load(shared + (2 * k + 1) * columns + j, count) + difference * difference * (seen * n / (seen + n));
+      seen += n;
+    }
+    store(mean + j, middle, count);
+    store(variance + j, squares / static_cast<T>(rows), count);
+  });
+}
+
+template <typename T>
+void normalization(T* scale, T* offset, const T* mean, const T* variance, const T* gamma, const T* beta,
+                   int64_t columns, double epsilon) {
+  for_vectors<T>(0, columns, [&](int64_t j, int64_t count) {
+    Vec<T> factor = 1 / square_root<T>(load(variance + j, count) + static_cast<T>(epsilon));
+    if (gamma != nullptr) factor *= load(gamma + j, count);
+    store(scale + j, factor, count);
+    if (offset == nullptr) return;
+    const Vec<T> shift = beta == nullptr ? Vec<T>{} : load(beta + j, count);
+    store(offset + j, shift - load(mean + j, count) * factor, count);
+  });
+}
+
+template <typename T>
+void batch_norm_backward(const Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* mean,
+                         const T* variance, const T* gamma, int64_t rows, int64_t columns, double epsilon,
+                         bool accumulate, T* shared) {
+  const auto inverse = [&](int64_t j, int64_t count) {
+    return 1 / square_root<T>(load(variance + j, count) + static_cast<T>(epsilon));
+  };
+  const Range mine = team.share(chunks(rows));
+  for (int64_t k = mine.begin; k < mine.end; ++k) {
+    const Range part = chunk(k, rows);
+    for_vectors<T>(0, columns, [&](int64_t j, int64_t count) {
+      const Vec<T> middle = load(mean + j, count);
+      Vec<T> total{}, products{};
+      for (int64_t i = part.begin; i < part.end; ++i) {
+        const Vec<T> g = load(dy + i * columns + j, count);
+        total += g;
+        products += g * (load(x + i * columns + j, count) - middle);
+      }
+      store(shared + 2 * k * columns + j, total, count);
+      store(shared + (2 * k + 1) * columns + j, products * inverse(j, count), count);
+    });
+    team.poll();
+  }
+  team.barrier();
+  // Each member adds all of it up where it is wanted: a few sums, and no second barrier.
+  const auto sum_of = [&](int64_t which, int64_t j, int64_t count) {
+    Vec<T> total{};
+    for (int64_t k = 0; k < chunks(rows); ++k) total += load(shared + (2 * k + which) * columns + j, count);
+    return total;
+  };
+  const Range columns_of_mine = team.share(columns, 16);
+  const auto put = [&](T* to, int64_t which) {
+    if (to == nullptr) return;
+    for_vectors<T>(columns_of_mine.begin, columns_of_mine.end, [&](int64_t j, int64_t count) {
+      const Vec<T> total = sum_of(which, j, count);
+      store(to + j, accumulate ? load(to + j, count) + total : total, count);
+    });
+  };
+  put(dbeta, 0);
+  put(dgamma, 1);
+  if (dx == nullptr) return;
+  const Range part = team.share(rows);
+  const T n = static_cast<T>(rows);
+  for_vectors<T>(0, columns, [&](int64_t j, int64_t count) {
+    const Vec<T> factor = inverse(j, count), middle = load(mean + j, count);
+    const Vec<T> mean_gradient = sum_of(0, j, count) / n, along = sum_of(1, j, count) / n * factor;
+    const Vec<T> scale = gamma == nullptr ? factor : factor * load(gamma + j, count);
+    for (int64_t i = part.begin; i < part.end; ++i) {
+      const int64_t at = i * columns + j;
+      const Vec<T> deviation = load(x + at, count) - middle;
+      store(dx + at, (load(dy + at, count) - mean_gradient - deviation * along) * scale, count);
+    }
+  });
+}
+
+// ---- layer and group normalisation
+
+// Calls body(offset, parameter, count) for the vectors of a group; offset is in a sample, parameter in gamma and beta.
+template <typename T, typename Body>
+PYNN_INLINE void for_group(const GroupShape& s, int64_t group, Body body) {
+  for (int64_t i = 0; i < s.positions; ++i)
+    for_vectors<T>(0, s.columns, [&](int64_t j, int64_t count) {
+      const int64_t parameter = group * s.columns + j;
+      body(i * s.groups * s.columns + parameter, parameter, count);
+    });
+}
+
+template <typename T>
+void group_norm_forward(const Team& team, T* y, T* mean, T* inverse, const T* x, const T* gamma, const T* beta,
+                        int64_t samples, const GroupShape& s, double epsilon) {
+  const Range mine = team.share(samples * s.groups);
+  const T n = static_cast<T>(s.positions * s.columns);
+  for (int64_t unit = mine.begin; unit < mine.end; ++unit) {
+    if (unit % 64 == 63) team.poll();
+    const int64_t group = unit % s.groups, sample = unit / s.groups * s.positions * s.groups * s.columns;
+    const T* from = x + sample;
+    Vec<T> total{}, squares{};
+    for_group<T>(s, group,
+                 [&](int64_t at, int64_t, int64_t count) { total += keep<T>(load(from + at, count), count); });
+    const T middle = sum<T>(total) / n;
+    for_group<T>(s, group, [&](int64_t at, int64_t, int64_t count) {
+      const Vec<T> deviation = keep<T>(load(from + at, count) - middle, count);
+      squares += deviation * deviation;
+    });
+    const T factor = (1 / square_root<T>(splat(sum<T>(squares) / n + static_cast<T>(epsilon))))[0];
+    mean[unit] = middle;
+    inverse[unit] = factor;
+    for_group<T>(s, group, [&](int64_t at, int64_t parameter, int64_t count) {
+      Vec<T> v = (load(from + at, count) - middle) * factor;
+      if (gamma != nullptr) v *= load(gamma + parameter, count);
+      if (beta != nullptr) v += load(beta + parameter, count);
+      store(y + sample + at, v, count);
+    });
+  }
+}
+
+template <typename T>
+void group_norm_backward(const Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* mean,
+                         const T* inverse, const T* gamma, int64_t samples, const GroupShape& s, bool accumulate,
+                         T* shared) {
+  const int64_t size = s.positions * s.groups * s.columns, parameters = s.groups * s.columns;
+  if (dx != nullptr) {
+    const Range mine = team.share(samples * s.groups);
+    const T n = static_cast<T>(s.positions * s.columns);
+    for (int64_t unit = mine.begin; unit < mine.end; ++unit) {
+      if (unit % 64 == 63) team.poll();
+      const int64_t group = unit % s.groups, sample = unit / s.groups * size;
+      const T middle = mean[unit], factor = inverse[unit];
+      const auto gradient = [&](int64_t at, int64_t parameter, int64_t count) {
+        const Vec<T> g = load(dy + sample + at, count);
+        return gamma == nullptr ? g : g * load(gamma + parameter, count);
+      };
+      Vec<T> total{}, products{};
+      for_group<T>(s, group, [&](int64_t at, int64_t parameter, int64_t count) {
+        const Vec<T> g = keep<T>(gradient(at, parameter, count), count);
+        total += g;
+        products += g * ((load(x + sample + at, count) - middle) * factor);
+      });
+      const T mean_gradient = sum<T>(total) / n, along = sum<T>(products) / n;
+      for_group<T>(s, group, [&](int64_t at, int64_t parameter, int64_t count) {
+        const Vec<T> normal = (load(x + sample + at, count) - middle) * factor;
+        store(dx + sample + at, (gradient(at, parameter, count) - mean_gradient - normal * along) * factor, count);
+      });
+    }
+  }
+  if (dgamma == nullptr && dbeta == nullptr) return;
+  const Range mine = team.share(chunks(samples));
+  for (int64_t k = mine.begin; k < mine.end; ++k) {
+    T* sums = shared + 2 * k * parameters;
+    memset(sums, 0, static_cast<size_t>(2 * parameters) * sizeof(T));
+    const Range part = chunk(k, samples);
+    for (int64_t sample = part.begin; sample < part.end; ++sample)
+      for (int64_t group = 0; group < s.groups; ++group) {
+        const T middle = mean[sample * s.groups + group], factor = inverse[sample * s.groups + group];
+        for_group<T>(s, group, [&](int64_t at, int64_t parameter, int64_t count) {
+          const Vec<T> g = load(dy + sample * size + at, count);
+          T *beta_sum = sums + parameter, *gamma_sum = sums + parameters + parameter;
+          store(beta_sum, load(beta_sum, count) + g, count);
+          const Vec<T> normal = (load(x + sample * size + at, count) - middle) * factor;
+          store(gamma_sum, load(gamma_sum, count) + g * normal, count);
+        });
+      }
+    team.poll();
+  }
+  team.barrier();
+  const Range own = team.share(parameters, 16);
+  const auto put = [&](T* to, int64_t which) {
+    if (to == nullptr) return;
+    for_vectors<T>(own.begin, own.end, [&](int64_t j, int64_t count) {
+      Vec<T> total{};
+      for (int64_t k = 0; k < chunks(samples); ++k) total += load(shared + (2 * k + which) * parameters + j, count);
+      store(to + j, accumulate ? load(to + j, count) + total : total, count);
+    });
+  };
+  put(dbeta, 0);
+  put(dgamma, 1);
+}
+
+template <typename T>
+void fill(Kernels<T>& k) {
+  k.moments = moments<T>;
+  k.normalization = normalization<T>;
+  k.batch_norm_backward = batch_norm_backward<T>;
+  k.group_norm_forward = group_norm_forward<T>;
+  k.group_norm_backward = group_norm_backward<T>;
+  k.column_sums = column_sums;
+}
+
+}  // namespace
+
+PYNN_DEFINE_REGISTER(norm)
+
+}  // namespace PYNN_ISA
+}  // namespace pynn

@@ -1,0 +1,191 @@
+"""Layers that are noisy in training, so that a network cannot rely on any one number; otherwise they do nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from .. import _checks, _random, _windows
+from .base import Layer, Lowering
+
+
+class _Noise(Layer):
+    """What layers of noise have in common. The noise is a function of the layer's seed, the step and the element alone,
+    so that it is the same for any number of threads."""
+
+    kind: str
+
+    def __init__(self, amount: float, seed: int | None, **base: Any) -> None:
+        self._amount = amount
+        self.seed = None if seed is None else _checks.non_negative_int(seed, "seed", at_most=2**64 - 1)
+        super().__init__(**base)
+        self._key = _random.next_key() if self.seed is None else self.seed
+
+    def _repeat(self, shape: tuple[int, ...]) -> int:
+        """Positions of a sample that share their noise."""
+        return 1
+
+    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return shape
+
+    def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
+        if self._amount == 0:
+            return x
+        return net.network.add_noise(x, self.kind, self._repeat(shape), self._amount, self._key)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "seed": self.seed}
+
+
+class Dropout(_Noise):
+    """In training, elements become 0 with probability `rate`, and the others are multiplied by ``1 / (1 - rate)``
+    (Srivastava et al., 2014). The shape stays as it is.
+
+    Args:
+        rate: Share of the elements that are dropped, in [0, 1].
+        noise_shape: Default ``None``: each element is dropped for itself. ``(None, 1, ..., 1, None)``: all positions of
+            a sample drop the same channels.
+        seed: Of the noise. Default ``None``: one of its own for each layer, from `pynn.set_random_seed`.
+        base: name, trainable, dtype, input_shape: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: a bad argument.
+    """
+
+    kind = "dropout"
+
+    def __init__(
+        self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **base: Any
+    ) -> None:
+        self.rate = _checks.number(rate, "rate", "[0, 1]")
+        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
+        super().__init__(self.rate, seed, **base)
+
+    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        self._repeat(shape)
+        return shape
+
+    def _repeat(self, shape: tuple[int, ...]) -> int:
+        if self.noise_shape is None:
+            return 1
+        size = shape[-1] if shape else 1
+        alike = (*(1,) * (len(shape) - 1), size)
+        given = tuple(size if n is None else n for n in self.noise_shape[1:])
+        if given == shape:
+            return 1
+        if len(self.noise_shape) != len(shape) + 1 or self.noise_shape[0] == 1 or given != alike:
+            raise self._shape_error(
+                f"has noise_shape={self.noise_shape}, but for samples of shape {shape} it must be None or "
+                f"{(None, *alike)}."
+            )
+        return math.prod(shape[:-1])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rate": self.rate, "noise_shape": self.noise_shape}
+
+
+class _SpatialDropout(_Noise):
+    """What spatial dropouts have in common."""
+
+    kind = "dropout"
+    rank: int
+
+    def __init__(self, rate: float, seed: int | None, **base: Any) -> None:
+        self.rate = _checks.number(rate, "rate", "[0, 1]")
+        super().__init__(self.rate, seed, **base)
+
+    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        self._check_rank(shape, self.rank)
+        return shape
+
+    def _repeat(self, shape: tuple[int, ...]) -> int:
+        return math.prod(shape[:-1])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rate": self.rate}
+
+
+class SpatialDropout1D(_SpatialDropout):
+    """`Dropout` of whole channels of a sequence (Tompson et al., 2014): neighbours say much the same, so that dropping
+    single ones would have little effect. Samples have the shape ``(length, channels)``.
+
+    Args:
+        rate: Share of the channels that are dropped, in [0, 1].
+        seed: Of the noise. Default ``None``: one of its own for each layer, from `pynn.set_random_seed`.
+        base: name, trainable, dtype, input_shape: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: a bad argument.
+    """
+
+    rank = 1
+
+    def __init__(self, rate: float, seed: int | None = None, **base: Any) -> None:
+        super().__init__(rate, seed, **base)
+
+
+class SpatialDropout2D(_SpatialDropout):
+    """`Dropout` of whole channels of an image (Tompson et al., 2014). Samples have the shape ``(height, width,
+    channels)``.
+
+    Args:
+        rate: Share of the channels that are dropped, in [0, 1].
+        data_format: None or ``"channels_last"``, the only one there is.
+        seed: Of the noise. Default ``None``: one of its own for each layer, from `pynn.set_random_seed`.
+        base: name, trainable, dtype, input_shape: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: a bad argument.
+    """
+
+    rank = 2
+
+    def __init__(self, rate: float, data_format: str | None = None, seed: int | None = None, **base: Any) -> None:
+        _windows.check_data_format(data_format)
+        super().__init__(rate, seed, **base)
+
+
+class GaussianNoise(_Noise):
+    """In training, normal numbers of mean 0 are added. The shape stays as it is.
+
+    Args:
+        stddev: Their standard deviation, at least 0.
+        seed: Of the noise. Default ``None``: one of its own for each layer, from `pynn.set_random_seed`.
+        base: name, trainable, dtype, input_shape: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: a bad argument.
+    """
+
+    kind = "gaussian_noise"
+
+    def __init__(self, stddev: float, seed: int | None = None, **base: Any) -> None:
+        self.stddev = _checks.number(stddev, "stddev", "[0, inf)")
+        super().__init__(self.stddev, seed, **base)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "stddev": self.stddev}
+
+
+class GaussianDropout(_Noise):
+    """In training, elements are multiplied by normal numbers of mean 1 and standard deviation ``sqrt(rate / (1 -
+    rate))``, that of `Dropout`'s factors (Srivastava et al., 2014). The shape stays as it is.
+
+    Args:
+        rate: In [0, 1).
+        seed: Of the noise. Default ``None``: one of its own for each layer, from `pynn.set_random_seed`.
+        base: name, trainable, dtype, input_shape: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: a bad argument.
+    """
+
+    kind = "gaussian_dropout"
+
+    def __init__(self, rate: float, seed: int | None = None, **base: Any) -> None:
+        self.rate = _checks.number(rate, "rate", "[0, 1)")
+        super().__init__(math.sqrt(self.rate / (1 - self.rate)), seed, **base)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rate": self.rate}
