@@ -1,0 +1,237 @@
+"""ONNX operators in terms of pynn: what the cases of ONNX's own test suite are run on.
+
+`OPERATORS` has a function for each operator: it takes the attributes of the node and the inputs, and returns the
+outputs. These functions see to names and layouts only (ONNX has the channels before the axes of the image, pynn has
+them last); what is computed is computed by pynn. Only what the cases use is there: a name that is not known raises
+KeyError or TypeError.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import reference_windows
+
+import pynn
+from pynn import layers, ops
+from pynn._native import core
+from pynn.activations import Activation
+
+
+def run(operator, attributes, inputs):
+    """The outputs of one node, as a list."""
+    outputs = OPERATORS[operator](attributes, *inputs)
+    return list(outputs) if isinstance(outputs, tuple) else [outputs]
+
+
+def channels_last(x):
+    return np.ascontiguousarray(np.moveaxis(x, 1, -1))
+
+
+def channels_first(x):
+    return np.moveaxis(x, -1, 1)
+
+
+def through(layer, x):
+    """What a network of this one layer makes of x."""
+    return pynn.Sequential([pynn.Input(x.shape[1:]), layer]).predict(x, verbose=0)
+
+
+# ---- activations -----------------------------------------------------------------------------------------------------
+def activation(name, **settings):
+    """A function for the operator that is pynn's activation `name`.
+
+    settings: pynn's setting -> (ONNX's attribute, its default)
+    """
+
+    def forward(attributes, x):
+        chosen = {setting: attributes.get(*attribute) for setting, attribute in settings.items()}
+        assert set(attributes) <= {attribute for attribute, _ in settings.values()}
+        return ops.activation_forward(x, Activation(name, **chosen))
+
+    return forward
+
+
+def with_fixed(name, **fixed):
+    """A function for the operator whose attributes are no settings of pynn's activation `name`, but fixed.
+
+    fixed: ONNX's attribute -> (the value that pynn has, ONNX's default)
+    """
+
+    def forward(attributes, x):
+        assert set(attributes) <= set(fixed)
+        for attribute, (value, default) in fixed.items():
+            assert math.isclose(attributes.get(attribute, default), value, rel_tol=1e-6), f"{name} has another value"
+        return ops.activation_forward(x, name)
+
+    return forward
+
+
+def gelu(attributes, x):
+    kinds = {b"none": False, b"tanh": True}
+    return ops.activation_forward(x, Activation("gelu", approximate=kinds[attributes.get("approximate", b"none")]))
+
+
+# ---- products --------------------------------------------------------------------------------------------------------
+def gemm(attributes, a, b, c=None):
+    """alpha * op(a) @ op(b) + beta * c; alpha and beta are multiplied in first, and the product is added to c."""
+    a = ops.rescaling_forward(a, attributes.get("alpha", 1.0))
+    transpose_a, transpose_b = bool(attributes.get("transA", 0)), bool(attributes.get("transB", 0))
+    flags = {"transpose_a": transpose_a, "transpose_b": transpose_b}
+    if c is None:
+        return ops.gemm(a, b, **flags)
+    shape = (a.shape[1 if transpose_a else 0], b.shape[0 if transpose_b else 1])
+    out = np.broadcast_to(ops.rescaling_forward(c, attributes.get("beta", 1.0)), shape).copy()
+    return ops.gemm(a, b, **flags, accumulate=True, out=out)
+
+
+def matmul(attributes, a, b):
+    """One product for each matrix of the batch."""
+    wide_a, wide_b = (a[None, :] if a.ndim == 1 else a), (b[:, None] if b.ndim == 1 else b)
+    batch = np.broadcast_shapes(wide_a.shape[:-2], wide_b.shape[:-2])
+    y = np.empty((*batch, wide_a.shape[-2], wide_b.shape[-1]), a.dtype)
+    wide_a, wide_b = (np.broadcast_to(m, (*batch, *m.shape[-2:])) for m in (wide_a, wide_b))
+    for at in np.ndindex(batch):
+        y[at] = ops.gemm(np.ascontiguousarray(wide_a[at]), np.ascontiguousarray(wide_b[at]))
+    y = y[..., 0, :] if a.ndim == 1 else y
+    return y[..., 0] if b.ndim == 1 else y
+
+
+# ---- windows ---------------------------------------------------------------------------------------------------------
+class Axis(NamedTuple):
+    """How a window moves along one axis of length n: zeros before and after, and the length of the output."""
+
+    n: int
+    size: int
+    stride: int
+    dilation: int
+    before: int
+    after: int
+    out: int
+
+
+def axes_of(attributes, lengths, sizes):
+    """The rules of ONNX's Conv and of its poolings, for each axis."""
+    rank = len(lengths)
+    assert rank in (1, 2), "pynn has no volumes"
+    auto = attributes.get("auto_pad", b"NOTSET").decode()
+    pads = attributes.get("pads", [0] * 2 * rank) if auto == "NOTSET" else [0] * 2 * rank
+    ones = [1] * rank
+    axes = []
+    for i, (n, size) in enumerate(zip(lengths, sizes, strict=True)):
+        stride, dilation = attributes.get("strides", ones)[i], attributes.get("dilations", ones)[i]
+        span = (size - 1) * dilation + 1
+        before, after = pads[i], pads[i + rank]
+        if auto.startswith("SAME"):
+            total = max((math.ceil(n / stride) - 1) * stride + span - n, 0)
+            before, after = (total // 2, total - total // 2)[:: 1 if auto == "SAME_UPPER" else -1]
+        out = (n + before + after - span) // stride + 1
+        if attributes.get("ceil_mode", 0) and (n + before + after - span) % stride and out * stride < n + before:
+            out += 1  # a last window that reaches over the edge, but begins before it
+        axes.append(Axis(n, size, stride, dilation, before, after, out))
+    return axes
+
+
+def padding_of(axes):
+    """pynn's name for the padding, or None if it has none."""
+    for name in ("valid", "same", "causal")[: 2 if len(axes) == 2 else 3]:
+        if all(reference_windows.pads(*axis[:4], name) == (axis.out, axis.before, axis.after) for axis in axes):
+            return name
+    return None
+
+
+def padded(x, axes):
+    return np.pad(x, [(0, 0), *((axis.before, axis.after) for axis in axes), (0, 0)])
+
+
+def conv(attributes, x, kernel, bias=None):
+    axes = axes_of(attributes, x.shape[2:], kernel.shape[2:])
+    x, padding = channels_last(x), padding_of(axes)
+    if padding is None:  # pynn has names for paddings, but takes no numbers: the zeros are put around x here
+        x, padding = padded(x, axes), "valid"
+    y = ops.conv_forward(
+        x,
+        np.ascontiguousarray(np.moveaxis(kernel, (0, 1), (-1, -2))),
+        bias,
+        strides=[axis.stride for axis in axes],
+        padding=padding,
+        dilation_rate=[axis.dilation for axis in axes],
+        groups=attributes.get("group", 1),
+    )
+    return channels_first(y)
+
+
+def pool(kind):
+    """The pooling "max" or "average"."""
+    made_by = {
+        "max": (layers.MaxPooling1D, layers.MaxPooling2D),
+        "average": (layers.AveragePooling1D, layers.AveragePooling2D),
+    }[kind]
+
+    def forward(attributes, x):
+        axes = axes_of(attributes, x.shape[2:], attributes["kernel_shape"])
+        assert all(axis.dilation == 1 for axis in axes), "pynn's poolings have no dilation"
+        x = channels_last(x)
+        if attributes.get("count_include_pad", 0):  # in pynn what lies outside does not count: it is put inside
+            x = padded(x, axes)
+            axes = [axis._replace(n=axis.before + axis.n + axis.after, before=0, after=0) for axis in axes]
+        padding = padding_of(axes)
+        if padding in ("valid", "same"):
+            sizes, strides = [axis.size for axis in axes], [axis.stride for axis in axes]
+            return channels_first(through(made_by[len(axes) - 1](sizes, strides=strides, padding=padding), x))
+        return channels_first(pool_by_numbers(kind, x, axes))
+
+    return forward
+
+
+def pool_by_numbers(kind, x, axes):
+    """The kernel of the layers, which takes any number of zeros in front and any number of windows."""
+    y = np.empty((len(x), *(axis.out for axis in axes), x.shape[-1]), x.dtype)
+    # In the order of a PoolShape (csrc/kernels/kernels.h); a sequence is an image of height 1
+    i, j = axes if len(axes) == 2 else (Axis(1, 1, 1, 1, 0, 0, 1), axes[0])
+    shape = [i.n, j.n, x.shape[-1], i.out, j.out, i.size, j.size, i.stride, j.stride, i.before, j.before]
+    core.pool_forward(y, x, len(x), shape, kind, 1)
+    return y
+
+
+def global_pool(one_axis, two_axes):
+    def forward(attributes, x):
+        assert not attributes
+        return channels_first(through({3: one_axis, 4: two_axes}[x.ndim](keepdims=True), channels_last(x)))
+
+    return forward
+
+
+# ---- shapes ----------------------------------------------------------------------------------------------------------
+def flatten(attributes, x):
+    """The axes from `axis` on as one; pynn's goes from axis 1 on."""
+    axis = attributes.get("axis", 1)
+    rows = math.prod(x.shape[: axis if axis >= 0 else x.ndim + axis])
+    return through(layers.Flatten(), x.reshape(rows, *x.shape[axis:] or (1,)))
+
+
+OPERATORS = {
+    "AveragePool": pool("average"),
+    "Celu": activation("celu", alpha=("alpha", 1.0)),
+    "Conv": conv,
+    "Elu": activation("elu", alpha=("alpha", 1.0)),
+    "Flatten": flatten,
+    "Gelu": gelu,
+    "Gemm": gemm,
+    "GlobalAveragePool": global_pool(layers.GlobalAveragePooling1D, layers.GlobalAveragePooling2D),
+    "GlobalMaxPool": global_pool(layers.GlobalMaxPooling1D, layers.GlobalMaxPooling2D),
+    "HardSwish": activation("hard_silu"),
+    "LeakyRelu": activation("leaky_relu", negative_slope=("alpha", 0.01)),
+    "LogSoftmax": activation("log_softmax", axis=("axis", -1)),
+    "MatMul": matmul,
+    "MaxPool": pool("max"),
+    "Mish": activation("mish"),
+    "Relu": activation("relu"),
+    "Selu": with_fixed("selu", alpha=(1.67326324, 1.67326319), gamma=(1.05070098, 1.05070102)),
+    "Sigmoid": activation("sigmoid"),
+    "Softmax": activation("softmax", axis=("axis", -1)),
+    "Softplus": activation("softplus"),
+    "Softsign": activation("softsign"),
+    "Swish": with_fixed("silu", alpha=(1.0, 1.0)),
+    "Tanh": activation("tanh"),
+}

@@ -1,0 +1,119 @@
+"""The cases of ONNX's backend test suite, run on pynn (onnx_adapter.py): results that others have worked out.
+
+The suite has cases of single operators, whose data it makes when it is loaded, and small models that were converted
+from PyTorch, whose data it brings along. The models of one node are run, if its operator is one of COUNTS.
+"""
+
+import collections
+import pathlib
+import re
+import warnings
+
+import numpy as np
+import pytest
+from onnx_adapter import OPERATORS, run
+
+onnx = pytest.importorskip("onnx")
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # NumPy's, for what other operators do to infinity
+    loader = pytest.importorskip("onnx.backend.test.loader")
+    LOADED = [
+        c for kind in ("node", "pytorch-converted", "pytorch-operator") for c in loader.load_model_tests(kind=kind)
+    ]
+
+# How many cases of each operator are run, at least. (HardSigmoid is not among them: its cases have the
+# slopes 0.2 and 0.5, but pynn's is 1 / 6, as in Keras.)
+COUNTS = {
+    "AveragePool": 15,
+    "Celu": 1,
+    "Conv": 26,
+    "Elu": 4,
+    "Flatten": 11,
+    "Gelu": 4,
+    "Gemm": 12,
+    "GlobalAveragePool": 2,
+    "GlobalMaxPool": 2,
+    "HardSwish": 1,
+    "LeakyRelu": 5,
+    "LogSoftmax": 10,
+    "MatMul": 7,
+    "MaxPool": 15,
+    "Mish": 1,
+    "Relu": 2,
+    "Selu": 3,
+    "Sigmoid": 3,
+    "Softmax": 10,
+    "Softplus": 3,
+    "Softsign": 2,
+    "Swish": 1,
+    "Tanh": 3,
+}
+# Which of their cases are not: what the name matches, and why
+EXCLUDED = {
+    r"pool.*_3d|Pool3d|Conv3d": "pynn has no volumes",
+    r"(average|max)pool_2d_dilations|MaxPool.*_dilation$": "poolings have no dilation, as in Keras",
+    r"maxpool_with_argmax": "max pooling has one output, and no storage_order",
+    r"_uint8$": "no kernel for integers",
+    r"celu_b?float16$": "no kernel for numbers of 16 bits",
+    r"test_selu(_example)?$": "alpha and gamma are 2 and 3, and pynn's are fixed, as in Keras",
+}
+
+
+def graph_of(case):
+    model = onnx.load(pathlib.Path(case.model_dir) / "model.onnx") if case.model is None else case.model
+    return model.graph
+
+
+def data_of(case):
+    """Pairs of the inputs and the outputs to be expected."""
+    if case.data_sets is not None:
+        return case.data_sets
+    folders = sorted(pathlib.Path(case.model_dir).glob("test_data_set_*"))
+    return [[read_arrays(folder, kind) for kind in ("input", "output")] for folder in folders]
+
+
+def read_arrays(folder, kind):
+    files = [folder / f"{kind}_{i}.pb" for i in range(len(list(folder.glob(f"{kind}_*.pb"))))]
+    return [onnx.numpy_helper.to_array(onnx.load_tensor(file)) for file in files]
+
+
+def candidates():
+    """(case, graph) of what is run or excluded, by name."""
+    found = {}
+    for case in sorted(LOADED, key=lambda case: case.name):
+        graph = graph_of(case)
+        if len(graph.node) == 1 and graph.node[0].op_type in COUNTS:
+            found[case.name] = case, graph
+    return found
+
+
+CANDIDATES = candidates()
+CASES = [name for name in CANDIDATES if not any(re.search(pattern, name) for pattern in EXCLUDED)]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_onnx_case(name):
+    case, graph = CANDIDATES[name]
+    node = graph.node[0]
+    attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+    weights = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    names = [value.name for value in graph.input if value.name not in weights]
+    data = data_of(case)
+    assert data
+    for inputs, expected in data:
+        values = {**weights, **dict(zip(names, inputs, strict=True))}
+        outputs = run(node.op_type, attributes, [values[name] if name else None for name in node.input])
+        for got, wanted in zip(outputs, expected, strict=True):
+            assert (got.shape, got.dtype) == (wanted.shape, wanted.dtype)
+            np.testing.assert_allclose(got, wanted, rtol=case.rtol, atol=case.atol)
+
+
+def test_onnx_cases_are_all_there():
+    counts = collections.Counter(CANDIDATES[name][1].node[0].op_type for name in CASES)
+    assert set(COUNTS) == set(OPERATORS)
+    assert not {operator: counts[operator] for operator, least in COUNTS.items() if counts[operator] < least}
+
+
+@pytest.mark.parametrize("pattern", EXCLUDED)
+def test_onnx_exclusion_is_of_a_case(pattern):
+    assert any(re.search(pattern, name) for name in CANDIDATES)
