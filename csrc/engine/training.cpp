@@ -45,6 +45,7 @@ struct NetworkOf<T>::Run {
   TrainRange range;
   int64_t batches;                            // of an epoch
   int64_t slice;                              // samples that go through together
+  int64_t first_iteration;                    // of the optimizer
   bool fused;                                 // parameters are updated as soon as their gradients are there
   std::atomic<bool> parameters_finite{true};  // those that meet the samples, when it begins; and all that change
   std::vector<Range> updated;                 // the trainable parts of the parameter buffer
@@ -77,6 +78,7 @@ bool NetworkOf<T>::train(double* totals, int64_t columns, const Samples& x, cons
   run.x = x;
   run.y = y;
   run.range = range;
+  run.first_iteration = iterations_;
   run.batches = (x.count + range.batch_size - 1) / range.batch_size;
   const int64_t batch = std::min(range.batch_size, x.count);
   const int64_t slice = run.slice = couples_samples() ? batch : std::min(batch, kSlice);
@@ -162,7 +164,7 @@ void NetworkOf<T>::train_member(const Team& team, Run& run, bool team_waits) {
     if (s == first || begin == 0) team.barrier();
     double loss = 0;
     bool finite = true;
-    pass.step = static_cast<uint64_t>(iterations_.load());
+    pass.step = static_cast<uint64_t>(run.first_iteration + s - range.first_step);
     for (int64_t from = 0; from < batch && finite; from += run.slice) {
       pass.batch = std::min(run.slice, batch - from);
       pass.accumulate = from > 0;

@@ -240,7 +240,7 @@ void add_kernel_gradient(const Team& team, T* sum, T* dbias, const T* x, const T
 
 // Images are cut into parts, whose gradients are added up in order: the cut depends on the shapes alone.
 int64_t kernel_sums(int64_t images, const ConvShape& s) {
-  return kernel_size(s) <= kSmallKernel ? smaller(images, kSums) : 1;
+  return kernel_size(s) <= kSmallKernel ? larger(1, smaller(images, kSums)) : 1;
 }
 
 template <typename T>

@@ -184,9 +184,7 @@ class LayerNormalization(_Normalization):
 
     def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
         columns = math.prod(self._normalized(shape))
-        return net.network.add_group_norm(
-            x, *self._numbers(net), math.prod(shape) // columns, 1, columns, self.epsilon
-        )
+        return net.network.add_group_norm(x, *self._numbers(net), math.prod(shape) // columns, 1, columns, self.epsilon)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "axis": self.axis}
