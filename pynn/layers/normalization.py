@@ -191,9 +191,9 @@ class LayerNormalization(_Normalization):
 
 
 class GroupNormalization(_Normalization):
-    """``y = gamma * (x - mean) / sqrt(variance + epsilon) + beta`` with mean and variance over each group of channels of
-    a sample, all its positions included (Wu and He, 2018); the variance is that of a population. Training and inference
-    are the same.
+    """``y = gamma * (x - mean) / sqrt(variance + epsilon) + beta`` with mean and variance over each group of channels
+    of a sample, all its positions included (Wu and He, 2018); the variance is that of a population. Training and
+    inference are the same.
 
     Shapes: input and output ``(N, ..., channels)``; weights gamma and beta ``(channels,)``.
 
@@ -256,7 +256,7 @@ def _last_axes(layer: Layer, shape: tuple[int, ...], axes: tuple[int, ...]) -> i
     found = sorted(axis + rank if axis < 0 else axis for axis in axes)
     if not axes or found[0] < 1 or found != list(range(rank - len(found), rank)):
         raise layer._shape_error(
-            f"has axis={layer.get_config()['axis']}, but must normalise the last axis of samples {shape} or several last "
-            "ones. layers.Permute moves axes."
+            f"has axis={layer.get_config()['axis']}, but must normalise the last axis of samples {shape} or several "
+            "last ones."
         )
     return len(found)
