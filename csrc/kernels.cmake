@@ -30,6 +30,7 @@ set(kernel_sources
   losses.cpp
   optimizers.cpp
   pool.cpp
+  resample.cpp
   rows.cpp
   softmax.cpp
   table.cpp

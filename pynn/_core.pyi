@@ -109,6 +109,14 @@ class Network:
     def add_pool(self, x: int, kind: str, shape: Sequence[int]) -> int:
         """shape: the numbers of a PoolShape (csrc/kernels/kernels.h), in its order; kind: "max" or "average"."""
 
+    def add_resample(
+        self, x: int, inputs: int, inner: int, begin: NDArray[np.int64], index: NDArray[np.int64], weight: Float64
+    ) -> int:
+        """A SparseMap (csrc/kernels/kernels.h) of x (inputs, inner); begin has an element more than there are outputs.
+
+        Raises ValueError: numbers that do not ascend, an index outside x, arrays whose sizes do not fit.
+        """
+
     def add_activation(self, x: int, name: str, a: float, b: float, c: float) -> int: ...
     def add_softmax(self, x: int, outer: int, axis: int, inner: int, log: bool) -> int: ...
     def add_rescaling(self, x: int, scale: Sequence[float], offset: Sequence[float]) -> int: ...

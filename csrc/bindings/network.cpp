@@ -81,6 +81,20 @@ int64_t predict(Network& network, py::array out, const py::array& x, bool check_
   return network.predict(to, s, check_finite, threads, check_signals);
 }
 
+int add_resample(Network& network, int x, int64_t inputs, int64_t inner, const py::array& begin, const py::array& index,
+                 const py::array& weight) {
+  const int64_t outputs = size(begin) - 1;
+  const SparseMap<double> map{inputs,
+                              outputs,
+                              inner,
+                              input<int64_t>(begin, "begin"),
+                              input<int64_t>(index, "index"),
+                              input<double>(weight, "weight")};
+  require(outputs >= 0 && map.begin[outputs] == size(index) && size(index) == size(weight),
+          "index and weight must have begin[-1] elements");
+  return network.add_resample(x, map);
+}
+
 std::unique_ptr<Network> create(const std::string& dtype, int64_t input_size) {
   require(dtype == "float32" || dtype == "float64", "dtype must be float32 or float64");
   return make_network(dtype == "float64", input_size);
@@ -109,6 +123,8 @@ void bind_network(py::module_& m) {
             return n.add_pool(x, kind, pool_shape(shape));
           },
           py::arg("x"), py::arg("kind"), py::arg("shape"))
+      .def("add_resample", &add_resample, py::arg("x"), py::arg("inputs"), py::arg("inner"), py::arg("begin"),
+           py::arg("index"), py::arg("weight"))
       .def("add_activation", &Network::add_activation, py::arg("x"), py::arg("name"), py::arg("a"), py::arg("b"),
            py::arg("c"))
       .def("add_softmax", &Network::add_softmax, py::arg("x"), py::arg("outer"), py::arg("axis"), py::arg("inner"),

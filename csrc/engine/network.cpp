@@ -90,6 +90,13 @@ int NetworkOf<T>::add_pool(int x, const std::string& kind, const PoolShape& s) {
 }
 
 template <typename T>
+int NetworkOf<T>::add_resample(int x, const SparseMap<double>& map) {
+  check_shape(map);
+  if (sizes_[check_tensor(x)] != map.inputs * map.inner) throw std::invalid_argument("x has another size");
+  return add(make_resample<T>(x, next_tensor(), map), map.outputs * map.inner);
+}
+
+template <typename T>
 int NetworkOf<T>::add_activation(int x, const std::string& name, double a, double b, double c) {
   const int64_t size = sizes_[check_tensor(x)];
   return add(make_activation<T>(x, next_tensor(), size, {activation_of(name), a, b, c}), size);

@@ -48,6 +48,7 @@ class Network {
   virtual int add_dense(int x, int kernel, int bias, int64_t inputs, int64_t units) = 0;
   virtual int add_conv(int x, int kernel, int bias, const ConvShape& shape) = 0;
   virtual int add_pool(int x, const std::string& kind, const PoolShape& shape) = 0;
+  virtual int add_resample(int x, const SparseMap<double>& map) = 0;
   virtual int add_activation(int x, const std::string& name, double a, double b, double c) = 0;
   virtual int add_softmax(int x, int64_t outer, int64_t axis, int64_t inner, bool log) = 0;
   virtual int add_rescaling(int x, const std::vector<double>& scale, const std::vector<double>& offset) = 0;

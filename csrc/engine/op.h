@@ -77,6 +77,8 @@ std::unique_ptr<Op<T>> make_conv(int x, int y, int kernel, int bias, const ConvS
 template <typename T>
 std::unique_ptr<Op<T>> make_pool(int x, int y, const PoolShape& shape, Pooling kind);
 template <typename T>
+std::unique_ptr<Op<T>> make_resample(int x, int y, const SparseMap<double>& map);
+template <typename T>
 std::unique_ptr<Op<T>> make_activation(int x, int y, int64_t size, const ActivationSpec& spec);
 template <typename T>
 std::unique_ptr<Op<T>> make_softmax(int x, int y, int64_t outer, int64_t axis, int64_t inner, bool log);

@@ -160,6 +160,16 @@ struct PoolShape {
   int64_t top, left;
 };
 
+// A linear map of samples x (inputs, inner) to y (outputs, inner), the same for all of `inner`: group p of y is the sum
+// of weight[k] times group index[k] of x, in order, for k of begin[p]..begin[p+1]-1; zeros if there is none.
+template <typename T>
+struct SparseMap {
+  int64_t inputs, outputs, inner;
+  const int64_t* begin;  // (outputs + 1)
+  const int64_t* index;  // (begin[outputs])
+  const T* weight;       // (begin[outputs]), or null where all are 1
+};
+
 // The gradient of some parameters: their elements or, where these are null, the factors of the matrix (whole rows of
 // `columns` each) that they are, element (i, j) being of_row[i] * of_column[j]: so may be that of a batch of one.
 template <typename T>
@@ -242,6 +252,11 @@ struct Kernels {
   // The gradient of a maximum goes to the first element that has it.
   void (*pool_backward)(const Team& team, T* dx, const T* dy, const T* x, const T* y, int64_t images,
                         const PoolShape& shape, Pooling kind);
+
+  // ---- resample.cpp ------------------------------------------------------------------------------------------------
+
+  // y (samples, outputs, inner), given x (samples, inputs, inner). Given dy, the transposed map makes dx.
+  void (*resample)(const Team& team, T* y, const T* x, int64_t samples, const SparseMap<T>& map);
 
   // ---- activations.cpp ---------------------------------------------------------------------------------------------
 

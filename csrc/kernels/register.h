@@ -14,6 +14,8 @@ void register_conv(Kernels<float>&);
 void register_conv(Kernels<double>&);
 void register_pool(Kernels<float>&);
 void register_pool(Kernels<double>&);
+void register_resample(Kernels<float>&);
+void register_resample(Kernels<double>&);
 void register_activations(Kernels<float>&);
 void register_activations(Kernels<double>&);
 void register_softmax(Kernels<float>&);

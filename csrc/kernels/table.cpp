@@ -10,6 +10,7 @@ void fill(Kernels<T>& k) {
   register_dense(k);
   register_conv(k);
   register_pool(k);
+  register_resample(k);
   register_activations(k);
   register_softmax(k);
   register_losses(k);

@@ -20,7 +20,8 @@ from .pooling import (
     MaxPooling2D,
 )
 from .preprocessing import Rescaling
-from .reshaping import Flatten, Reshape
+from .reshaping import Flatten, Permute, Reshape
+from .resizing import Cropping1D, Cropping2D, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D
 
 __all__ = [
     "ELU",
@@ -29,6 +30,8 @@ __all__ = [
     "AveragePooling2D",
     "Conv1D",
     "Conv2D",
+    "Cropping1D",
+    "Cropping2D",
     "Dense",
     "Flatten",
     "GlobalAveragePooling1D",
@@ -42,12 +45,17 @@ __all__ = [
     "Lowering",
     "MaxPooling1D",
     "MaxPooling2D",
+    "Permute",
     "ReLU",
     "Rescaling",
     "Reshape",
     "Softmax",
+    "UpSampling1D",
+    "UpSampling2D",
     "Weight",
     "WeightSpec",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
     "deserialize",
     "serialize",
 ]
@@ -72,6 +80,13 @@ _CLASSES: tuple[type[Layer], ...] = (
     Softmax,
     Flatten,
     Reshape,
+    Permute,
+    ZeroPadding1D,
+    ZeroPadding2D,
+    Cropping1D,
+    Cropping2D,
+    UpSampling1D,
+    UpSampling2D,
     Rescaling,
 )
 _TABLE = {cls.__name__: cls for cls in _CLASSES}
