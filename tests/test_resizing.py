@@ -34,7 +34,7 @@ def ops_of(layer, shape):
 @every_dtype
 @pytest.mark.parametrize("shape", SEQUENCES)
 @pytest.mark.parametrize(("padding", "ends"), [(1, (1, 1)), ((0, 3), (0, 3)), ((2, 0), (2, 0)), (0, (0, 0))])
-def test_zero_padding_1d(padding, ends, shape, dtype, random):
+def test_zero_padding_1d_values(padding, ends, shape, dtype, random):
     x = draw(random, shape, dtype)
     got = apply(layers.ZeroPadding1D(padding, dtype=dtype), x)
     np.testing.assert_array_equal(got, np.pad(x, [(0, 0), ends, (0, 0)]))
@@ -52,7 +52,7 @@ def test_zero_padding_1d(padding, ends, shape, dtype, random):
         ((1, (0, 2)), ((1, 1), (0, 2))),
     ],
 )
-def test_zero_padding_2d(padding, ends, shape, dtype, random):
+def test_zero_padding_2d_values(padding, ends, shape, dtype, random):
     x = draw(random, shape, dtype)
     got = apply(layers.ZeroPadding2D(padding, dtype=dtype), x)
     np.testing.assert_array_equal(got, np.pad(x, [(0, 0), *ends, (0, 0)]))
@@ -61,7 +61,7 @@ def test_zero_padding_2d(padding, ends, shape, dtype, random):
 @every_dtype
 @pytest.mark.parametrize("channels", [1, 3, 17, 64])
 @pytest.mark.parametrize(("left", "right"), [(0, 0), (1, 1), (0, 4), (3, 1)])
-def test_cropping_1d(left, right, channels, dtype, random):
+def test_cropping_1d_values(left, right, channels, dtype, random):
     x = draw(random, (5, channels), dtype)
     got = apply(layers.Cropping1D((left, right), dtype=dtype), x)
     np.testing.assert_array_equal(got, x[:, left : 5 - right])
@@ -70,7 +70,7 @@ def test_cropping_1d(left, right, channels, dtype, random):
 @every_dtype
 @pytest.mark.parametrize("channels", [1, 3, 17, 64])
 @pytest.mark.parametrize("cropping", [((0, 0), (0, 0)), ((1, 1), (0, 0)), ((0, 0), (5, 1)), ((3, 1), (2, 0))])
-def test_cropping_2d(cropping, channels, dtype, random):
+def test_cropping_2d_values(cropping, channels, dtype, random):
     x = draw(random, (5, 7, channels), dtype)
     (top, bottom), (left, right) = cropping
     got = apply(layers.Cropping2D(cropping, dtype=dtype), x)
@@ -93,7 +93,7 @@ def test_cropping_undoes_padding(random):
 @every_dtype
 @pytest.mark.parametrize("shape", SEQUENCES)
 @pytest.mark.parametrize("size", [1, 2, 3])
-def test_up_sampling_1d(size, shape, dtype, random):
+def test_up_sampling_1d_values(size, shape, dtype, random):
     x = draw(random, shape, dtype)
     np.testing.assert_array_equal(apply(layers.UpSampling1D(size, dtype=dtype), x), np.repeat(x, size, 1))
 
@@ -101,7 +101,7 @@ def test_up_sampling_1d(size, shape, dtype, random):
 @every_dtype
 @pytest.mark.parametrize("shape", IMAGES)
 @pytest.mark.parametrize("size", [1, 2, (1, 3), (3, 2)])
-def test_up_sampling_2d_nearest(size, shape, dtype, random):
+def test_up_sampling_2d_nearest_values(size, shape, dtype, random):
     x = draw(random, shape, dtype)
     rows, columns = (size, size) if isinstance(size, int) else size
     got = apply(layers.UpSampling2D(size, dtype=dtype), x)
@@ -129,7 +129,7 @@ def bilinear(x, rows, columns):
 @every_dtype
 @pytest.mark.parametrize("shape", [*IMAGES, (2, 2, 2), (3, 1, 2)])
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (3, 3), (1, 4), (3, 2), (5, 1)])
-def test_up_sampling_2d_bilinear(size, shape, dtype, random):
+def test_up_sampling_2d_bilinear_values(size, shape, dtype, random):
     x = draw(random, shape, dtype)
     got = apply(layers.UpSampling2D(size, interpolation="bilinear", dtype=dtype), x)
     assert got.dtype == dtype
@@ -147,7 +147,7 @@ def test_up_sampling_2d_bilinear_of_a_small_image():
 
 @every_dtype
 @pytest.mark.parametrize("shape", [(2, 3), (3, 17), (2, 3, 4), (1, 3, 1), (2, 1, 3, 5), (1, 16, 2, 3)])
-def test_permute(shape, dtype, random):
+def test_permute_values(shape, dtype, random):
     x = draw(random, shape, dtype)
     for dims in itertools.permutations(range(1, len(shape) + 1)):
         got = apply(layers.Permute(dims, dtype=dtype), x)
@@ -287,7 +287,7 @@ def test_resample_refuses_what_does_not_fit(change):
 
 @every_dtype
 @pytest.mark.parametrize("kind", ["ZeroPadding2D", "UpSampling2D", "Cropping2D"])
-def test_resizing_large_images_on_any_team(kind, dtype, random):
+def test_resizing_bits_on_any_team(kind, dtype, random):
     """Work enough for every member, cut at places that differ."""
     x = draw(random, (61, 67, 3), dtype, rows=5)
     seen = set()
