@@ -1,8 +1,7 @@
 // Sparse linear maps of groups: padding, cropping, repeating, interpolating, exchanging axes.
-#include "op.h"
-#include "shapes.h"
-
 #include <algorithm>
+
+#include "op.h"
 
 namespace pynn {
 namespace {
