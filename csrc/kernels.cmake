@@ -32,6 +32,7 @@ set(kernel_sources
   norm.cpp
   optimizers.cpp
   pool.cpp
+  resample.cpp
   rows.cpp
   softmax.cpp
   table.cpp

@@ -105,8 +105,11 @@ class Network:
     def add_dense(self, x: int, kernel: int, bias: int, inputs: int, units: int) -> int:
         """kernel and bias are parameter numbers, bias -1 for none. The last axis of x has `inputs` elements."""
 
-    def add_conv(self, x: int, kernel: int, bias: int, shape: Sequence[int]) -> int:
-        """shape: the numbers of a ConvShape (csrc/kernels/kernels.h), in its order; bias: -1 for none."""
+    def add_conv(self, x: int, kernel: int, bias: int, shape: Sequence[int], transposed: bool) -> int:
+        """shape: the numbers of a ConvShape (csrc/kernels/kernels.h), in its order; bias: -1 for none.
+
+        transposed: from what would be the result of the convolution to what would be its images.
+        """
 
     def add_pool(self, x: int, kind: str, shape: Sequence[int]) -> int:
         """shape: the numbers of a PoolShape (csrc/kernels/kernels.h), in its order; kind: "max" or "average"."""
@@ -131,6 +134,14 @@ class Network:
         self, x: int, gamma: int, beta: int, samples: int, groups: int, columns: int, epsilon: float
     ) -> int:
         """gamma, beta: -1 for none. x is (samples, positions, groups, columns) in a sample of the network."""
+
+    def add_resample(
+        self, x: int, inputs: int, inner: int, begin: NDArray[np.int64], index: NDArray[np.int64], weight: Float64
+    ) -> int:
+        """A SparseMap (csrc/kernels/kernels.h) of x (inputs, inner); begin has an element more than there are outputs.
+
+        Raises ValueError: numbers that do not ascend, an index outside x, arrays whose sizes do not fit.
+        """
 
     def add_activation(self, x: int, name: str, a: float, b: float, c: float) -> int: ...
     def add_softmax(self, x: int, outer: int, axis: int, inner: int, log: bool) -> int: ...

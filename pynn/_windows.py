@@ -24,34 +24,45 @@ DATA_FORMAT = "channels_last"
 
 
 class Axis(NamedTuple):
-    """How a window moves along one axis of length n."""
+    """How a window of `size` positions moves along an axis of length `n`: `out` times, with `before` zeros in front."""
 
     n: int
     size: int
     stride: int
     dilation: int
-    padding: str
+    out: int
+    before: int
 
-    @property
-    def span(self) -> int:
-        """What the window reaches over."""
-        return (self.size - 1) * self.dilation + 1
 
-    @property
-    def out(self) -> int:
-        """The length of the output; less than 1 if the window does not fit."""
-        if self.padding == "valid":
-            return (self.n - self.span) // self.stride + 1
-        return -(-self.n // self.stride)
+_SINGLE = Axis(1, 1, 1, 1, 1, 0)  # the height of a sequence
 
-    @property
-    def before(self) -> int:
-        """The zeros in front."""
-        if self.padding == "valid":
-            return 0
-        if self.padding == "causal":
-            return self.span - 1
-        return max((self.out - 1) * self.stride + self.span - self.n, 0) // 2
+
+def span(size: int, dilation: int) -> int:
+    """What a window reaches over."""
+    return (size - 1) * dilation + 1
+
+
+def axis(n: int, size: int, stride: int, dilation: int, padding: str) -> Axis:
+    """The axis with one of the paddings; `out` is less than 1 if the window does not fit."""
+    reach = span(size, dilation)
+    if padding == "valid":
+        return Axis(n, size, stride, dilation, (n - reach) // stride + 1, 0)
+    out = -(-n // stride)
+    total = max((out - 1) * stride + reach - n, 0)
+    return Axis(n, size, stride, dilation, out, reach - 1 if padding == "causal" else total // 2)
+
+
+def transposed(n: int, size: int, stride: int, dilation: int, padding: str, output_padding: int | None) -> Axis:
+    """The axis of a convolution with `n` outputs, whose input a transposed convolution makes (Keras's rules)."""
+    reach = span(size, dilation)
+    if padding == "valid":
+        extra = max(stride - reach, 0) if output_padding is None else output_padding
+        return Axis((n - 1) * stride + reach + extra, size, stride, dilation, n, 0)
+    if output_padding is None:
+        length, total = n * stride, stride + reach - 2
+    else:
+        length, total = (n - 1) * stride + reach % 2 + output_padding, reach + reach % 2 - 2 + output_padding
+    return Axis(length, size, stride, dilation, n, reach - 1 - min((total + 1) // 2, reach - 1))
 
 
 class Convolution(NamedTuple):
@@ -64,11 +75,11 @@ class Convolution(NamedTuple):
 
     def output_shape(self, *batch: int) -> tuple[int, ...]:
         """Of a sample, or of a batch."""
-        return (*batch, *(axis.out for axis in self.axes), self.filters)
+        return (*batch, *(a.out for a in self.axes), self.filters)
 
     def numbers(self) -> list[int]:
         """The numbers of a ConvShape (csrc/kernels/kernels.h)."""
-        y, x = self.axes if len(self.axes) == 2 else (Axis(1, 1, 1, 1, "valid"), self.axes[0])
+        y, x = self.axes if len(self.axes) == 2 else (_SINGLE, self.axes[0])
         input_and_output = [y.n, x.n, self.channels, y.out, x.out, self.filters]
         window = [y.size, x.size, y.stride, x.stride, y.dilation, x.dilation, y.before, x.before]
         return [*input_and_output, *window, self.groups]
@@ -101,11 +112,11 @@ def convolution(
             "channels of x."
         )
     axes = tuple(
-        Axis(n, size, stride, dilation, padding)
+        axis(n, size, stride, dilation, padding)
         for n, size, stride, dilation in zip(sample[:-1], kernel_size, strides, dilation_rate, strict=True)
     )
-    if any(axis.out < 1 for axis in axes):
-        spans = tuple(axis.span for axis in axes)
+    if any(a.out < 1 for a in axes):
+        spans = tuple(span(a.size, a.dilation) for a in axes)
         raise ValueError(
             f"samples of shape {tuple(sample)} are smaller than the kernel, which spans {spans}. "
             'padding="same" would add zeros around them.'
@@ -121,11 +132,11 @@ class Pooling(NamedTuple):
 
     def output_shape(self, *batch: int) -> tuple[int, ...]:
         """Of a sample, or of a batch."""
-        return (*batch, *(axis.out for axis in self.axes), self.channels)
+        return (*batch, *(a.out for a in self.axes), self.channels)
 
     def numbers(self) -> list[int]:
         """The numbers of a PoolShape (csrc/kernels/kernels.h)."""
-        y, x = self.axes if len(self.axes) == 2 else (Axis(1, 1, 1, 1, "valid"), self.axes[0])
+        y, x = self.axes if len(self.axes) == 2 else (_SINGLE, self.axes[0])
         return [y.n, x.n, self.channels, y.out, x.out, y.size, x.size, y.stride, x.stride, y.before, x.before]
 
 
@@ -136,9 +147,9 @@ def pooling(sample: Sequence[int], pool_size: Sequence[int], strides: Sequence[i
         ValueError: a sample smaller than the window.
     """
     axes = tuple(
-        Axis(n, size, stride, 1, padding) for n, size, stride in zip(sample[:-1], pool_size, strides, strict=True)
+        axis(n, size, stride, 1, padding) for n, size, stride in zip(sample[:-1], pool_size, strides, strict=True)
     )
-    if any(axis.out < 1 for axis in axes):
+    if any(a.out < 1 for a in axes):
         raise ValueError(
             f"samples of shape {tuple(sample)} are smaller than the window {tuple(pool_size)}. "
             'padding="same" would let it reach over the edge.'

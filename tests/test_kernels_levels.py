@@ -30,7 +30,8 @@ def test_kernels_at_a_lower_level(level):
     asked = run_at(level, "-c", "from pynn._native import core; print(core.instruction_set())")
     assert asked.stdout.strip() == f"x86-64-v{level}"
     kernels = [path for path in sorted(TESTS.glob("test_kernels_*.py")) if path.name != pathlib.Path(__file__).name]
-    files = [str(path) for path in (*kernels, TESTS / "test_zeros.py", TESTS / "test_fused.py")]
+    more = ("test_zeros.py", "test_fused.py", "test_resizing.py")
+    files = [*map(str, kernels), *(str(TESTS / name) for name in more)]
     settings = ["-q", "-x", "-p", "no:cacheprovider", "-c", str(TESTS.parent / "pyproject.toml")]
     done = run_at(level, "-m", "pytest", *settings, "-k", CHOSEN, *files)
     assert done.returncode == 0, done.stdout[-4000:]

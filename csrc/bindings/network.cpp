@@ -96,6 +96,20 @@ int64_t predict_training(Network& network, py::array out, const py::array& x, bo
   return network.predict_training(to, s, check_finite, step, threads, check_signals);
 }
 
+int add_resample(Network& network, int x, int64_t inputs, int64_t inner, const py::array& begin, const py::array& index,
+                 const py::array& weight) {
+  const int64_t outputs = size(begin) - 1;
+  const SparseMap<double> map{inputs,
+                              outputs,
+                              inner,
+                              input<int64_t>(begin, "begin"),
+                              input<int64_t>(index, "index"),
+                              input<double>(weight, "weight")};
+  require(outputs >= 0 && map.begin[outputs] == size(index) && size(index) == size(weight),
+          "index and weight must have begin[-1] elements");
+  return network.add_resample(x, map);
+}
+
 std::unique_ptr<Network> create(const std::string& dtype, int64_t input_size) {
   require(dtype == "float32" || dtype == "float64", "dtype must be float32 or float64");
   return make_network(dtype == "float64", input_size);
@@ -114,10 +128,10 @@ void bind_network(py::module_& m) {
            py::arg("units"))
       .def(
           "add_conv",
-          [](Network& n, int x, int kernel, int bias, const Numbers& shape) {
-            return n.add_conv(x, kernel, bias, conv_shape(shape));
+          [](Network& n, int x, int kernel, int bias, const Numbers& shape, bool transposed) {
+            return n.add_conv(x, kernel, bias, conv_shape(shape), transposed);
           },
-          py::arg("x"), py::arg("kernel"), py::arg("bias"), py::arg("shape"))
+          py::arg("x"), py::arg("kernel"), py::arg("bias"), py::arg("shape"), py::arg("transposed"))
       .def(
           "add_pool",
           [](Network& n, int x, const std::string& kind, const Numbers& shape) {
@@ -131,6 +145,8 @@ void bind_network(py::module_& m) {
            py::arg("epsilon"))
       .def("add_group_norm", &Network::add_group_norm, py::arg("x"), py::arg("gamma"), py::arg("beta"),
            py::arg("samples"), py::arg("groups"), py::arg("columns"), py::arg("epsilon"))
+      .def("add_resample", &add_resample, py::arg("x"), py::arg("inputs"), py::arg("inner"), py::arg("begin"),
+           py::arg("index"), py::arg("weight"))
       .def("add_activation", &Network::add_activation, py::arg("x"), py::arg("name"), py::arg("a"), py::arg("b"),
            py::arg("c"))
       .def("add_softmax", &Network::add_softmax, py::arg("x"), py::arg("outer"), py::arg("axis"), py::arg("inner"),

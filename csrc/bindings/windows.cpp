@@ -80,7 +80,8 @@ void conv_backward(Optional dx, Optional dkernel, Optional dbias, const py::arra
     const ConvScratch<T> scratch(k, images, shape, threads, true);
     run(threads, 2 * static_cast<double>(images) * work(shape), [&](const Team& team) {
       if (pdx != nullptr) {
-        k.conv_backward_input(team, pdx, pdy, pk, images, shape, scratch.shared(), scratch.own(team));
+        k.conv_backward_input(team, pdx, pdy, pk, nullptr, images, shape, no_activation, scratch.shared(),
+                              scratch.own(team));
         team.barrier();
       }
       if (pdk != nullptr || pdb != nullptr)

@@ -73,13 +73,15 @@ int NetworkOf<T>::add_dense(int x, int kernel, int bias, int64_t inputs, int64_t
 }
 
 template <typename T>
-int NetworkOf<T>::add_conv(int x, int kernel, int bias, const ConvShape& s) {
+int NetworkOf<T>::add_conv(int x, int kernel, int bias, const ConvShape& s, bool transposed) {
   check_shape(s);
-  if (sizes_[check_tensor(x)] != s.height * s.width * s.channels) throw std::invalid_argument("x has another size");
+  const int64_t image = s.height * s.width * s.channels, out = s.out_height * s.out_width * s.filters;
+  if (sizes_[check_tensor(x)] != (transposed ? out : image)) throw std::invalid_argument("x has another size");
   if (parameter_size(kernel) != s.kernel_height * s.kernel_width * (s.channels / s.groups) * s.filters)
     throw std::invalid_argument("kernel has another size");
-  if (bias >= 0 && parameter_size(bias) != s.filters) throw std::invalid_argument("bias must have `filters` elements");
-  return add(make_conv<T>(x, next_tensor(), kernel, bias, s), s.out_height * s.out_width * s.filters);
+  if (bias >= 0 && parameter_size(bias) != (transposed ? s.channels : s.filters))
+    throw std::invalid_argument("bias has another size");
+  return add(make_conv<T>(x, next_tensor(), kernel, bias, s, transposed), transposed ? image : out);
 }
 
 template <typename T>
@@ -123,6 +125,13 @@ int NetworkOf<T>::add_group_norm(int x, int gamma, int beta, int64_t samples, in
   if (rows % samples != 0) throw std::invalid_argument("samples must divide the rows of x");
   return add(make_group_norm<T>(x, next_tensor(), gamma, beta, samples, {rows / samples, groups, columns}, epsilon),
              rows * groups * columns);
+}
+
+template <typename T>
+int NetworkOf<T>::add_resample(int x, const SparseMap<double>& map) {
+  check_shape(map);
+  if (sizes_[check_tensor(x)] != map.inputs * map.inner) throw std::invalid_argument("x has another size");
+  return add(make_resample<T>(x, next_tensor(), map), map.outputs * map.inner);
 }
 
 template <typename T>

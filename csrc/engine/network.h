@@ -46,13 +46,15 @@ class Network {
   // -- building; every add_* of an op returns the number of the tensor that it writes
   virtual int add_parameter(int64_t size, bool learned) = 0;  // learned: by the optimizer
   virtual int add_dense(int x, int kernel, int bias, int64_t inputs, int64_t units) = 0;
-  virtual int add_conv(int x, int kernel, int bias, const ConvShape& shape) = 0;
+  // transposed: from what would be y to what would be x, whose channels the bias then has
+  virtual int add_conv(int x, int kernel, int bias, const ConvShape& shape, bool transposed) = 0;
   virtual int add_pool(int x, const std::string& kind, const PoolShape& shape) = 0;
   virtual int add_noise(int x, const std::string& kind, int64_t repeat, double amount, uint64_t seed) = 0;
   virtual int add_batch_norm(int x, int gamma, int beta, int moving_mean, int moving_variance, int64_t columns,
                              double momentum, double epsilon) = 0;
   virtual int add_group_norm(int x, int gamma, int beta, int64_t samples, int64_t groups, int64_t columns,
                              double epsilon) = 0;
+  virtual int add_resample(int x, const SparseMap<double>& map) = 0;
   virtual int add_activation(int x, const std::string& name, double a, double b, double c) = 0;
   virtual int add_softmax(int x, int64_t outer, int64_t axis, int64_t inner, bool log) = 0;
   virtual int add_rescaling(int x, const std::vector<double>& scale, const std::vector<double>& offset) = 0;

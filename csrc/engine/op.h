@@ -87,7 +87,7 @@ class Op {
 template <typename T>
 std::unique_ptr<Op<T>> make_dense(int x, int y, int kernel, int bias, int64_t rows, int64_t inputs, int64_t units);
 template <typename T>
-std::unique_ptr<Op<T>> make_conv(int x, int y, int kernel, int bias, const ConvShape& shape);
+std::unique_ptr<Op<T>> make_conv(int x, int y, int kernel, int bias, const ConvShape& shape, bool transposed);
 template <typename T>
 std::unique_ptr<Op<T>> make_pool(int x, int y, const PoolShape& shape, Pooling kind);
 template <typename T>
@@ -99,6 +99,8 @@ std::unique_ptr<Op<T>> make_batch_norm(int x, int y, int gamma, int beta, int mo
 template <typename T>
 std::unique_ptr<Op<T>> make_group_norm(int x, int y, int gamma, int beta, int64_t samples, const GroupShape& shape,
                                        double epsilon);
+template <typename T>
+std::unique_ptr<Op<T>> make_resample(int x, int y, const SparseMap<double>& map);
 template <typename T>
 std::unique_ptr<Op<T>> make_activation(int x, int y, int64_t size, const ActivationSpec& spec);
 template <typename T>

@@ -5,15 +5,24 @@
 namespace pynn {
 namespace {
 
+constexpr ActivationSpec linear{Activation::linear, 0, 0, 0};
+
+// y = f(conv(x) + bias), or a transposed convolution: that with which a gradient goes back from the y of a convolution
+// of this shape to its x.
 template <typename T>
 class ConvOp : public Op<T> {
  public:
-  ConvOp(int x, int y, int kernel, int bias, const ConvShape& shape)
-      : Op<T>(x, y), kernel_(kernel), bias_(bias), shape_(shape) {}
+  ConvOp(int x, int y, int kernel, int bias, const ConvShape& shape, bool transposed)
+      : Op<T>(x, y), kernel_(kernel), bias_(bias), shape_(shape), transposed_(transposed) {}
 
   void forward(const Team& team, const Pass<T>& pass) const override {
-    pass.k.conv_forward(team, pass.values[this->output], pass.values[this->input], pass.value_of(kernel_),
-                        bias_ < 0 ? nullptr : pass.value_of(bias_), pass.batch, shape_, activation_, pass.own);
+    const T* bias = bias_ < 0 ? nullptr : pass.value_of(bias_);
+    T* y = pass.values[this->output];
+    const T *x = pass.values[this->input], *kernel = pass.value_of(kernel_);
+    if (transposed_)
+      pass.k.conv_backward_input(team, y, x, kernel, bias, pass.batch, shape_, activation_, pass.shared, pass.own);
+    else
+      pass.k.conv_forward(team, y, x, kernel, bias, pass.batch, shape_, activation_, pass.own);
   }
 
   void backward(const Team& team, const Pass<T>& pass) const override {
@@ -24,20 +33,31 @@ class ConvOp : public Op<T> {
       team.barrier();
     }
     if (T* dx = pass.gradients[this->input]) {
-      pass.k.conv_backward_input(team, dx, dy, pass.value_of(kernel_), pass.batch, shape_, pass.shared, pass.own);
+      const T* kernel = pass.value_of(kernel_);
+      if (transposed_)
+        pass.k.conv_forward(team, dx, dy, kernel, nullptr, pass.batch, shape_, linear, pass.own);
+      else
+        pass.k.conv_backward_input(team, dx, dy, kernel, nullptr, pass.batch, shape_, linear, pass.shared, pass.own);
       team.barrier();
     }
-    const auto gradient_of = [&](int parameter) {
-      return parameter >= 0 && pass.parameters[parameter].trainable() ? pass.gradient_of(parameter) : nullptr;
-    };
-    T *dkernel = gradient_of(kernel_), *dbias = gradient_of(bias_);
+    T *dkernel = gradient_of(pass, kernel_), *dbias = gradient_of(pass, bias_);
     if (dkernel == nullptr && dbias == nullptr) return;
-    pass.k.conv_backward_kernel(team, dkernel, dbias, pass.values[this->input], dy, pass.batch, shape_, pass.accumulate,
-                                pass.shared, pass.own);
+    const T* x = pass.values[this->input];
+    if (transposed_) {
+      if (dkernel != nullptr)
+        pass.k.conv_backward_kernel(team, dkernel, nullptr, dy, x, pass.batch, shape_, pass.accumulate, pass.shared,
+                                    pass.own);
+      if (dbias != nullptr)
+        pass.k.dense_backward_bias(dbias, dy, pass.batch * shape_.height * shape_.width, shape_.channels,
+                                   team.share(shape_.channels, 16), pass.accumulate);
+    } else {
+      pass.k.conv_backward_kernel(team, dkernel, dbias, x, dy, pass.batch, shape_, pass.accumulate, pass.shared,
+                                  pass.own);
+    }
     if (!pass.gradients_ready) return;
     team.barrier();
     for (const int parameter : parameters()) {
-      if (gradient_of(parameter) == nullptr) continue;
+      if (gradient_of(pass, parameter) == nullptr) continue;
       const int64_t offset = pass.parameters[parameter].offset;
       const Range part = team.share(pass.parameters[parameter].size, 64);
       if (part.begin < part.end)
@@ -50,9 +70,11 @@ class ConvOp : public Op<T> {
     return bias_ < 0 ? std::vector<int>{kernel_} : std::vector<int>{kernel_, bias_};
   }
   int64_t shared_scratch(const Kernels<T>& k, int64_t batch, int, bool backward) const override {
-    return k.conv_shared(batch, shape_, backward);
+    return k.conv_shared(batch, shape_, backward || transposed_);
   }
-  int64_t own_scratch(const Kernels<T>& k, bool backward) const override { return k.conv_own(shape_, backward); }
+  int64_t own_scratch(const Kernels<T>& k, bool backward) const override {
+    return k.conv_own(shape_, backward || transposed_);
+  }
   double work() const override { return pynn::work(shape_); }
   bool take_activation(const ActivationSpec& activation, int to) override {
     activation_ = activation;
@@ -61,11 +83,18 @@ class ConvOp : public Op<T> {
   }
 
  private:
-  int64_t size() const { return shape_.out_height * shape_.out_width * shape_.filters; }
+  int64_t size() const {
+    return transposed_ ? shape_.height * shape_.width * shape_.channels
+                       : shape_.out_height * shape_.out_width * shape_.filters;
+  }
+  static T* gradient_of(const Pass<T>& pass, int parameter) {
+    return parameter >= 0 && pass.parameters[parameter].trainable() ? pass.gradient_of(parameter) : nullptr;
+  }
 
   const int kernel_, bias_;
   const ConvShape shape_;
-  ActivationSpec activation_{Activation::linear, 0, 0, 0};
+  const bool transposed_;
+  ActivationSpec activation_ = linear;
 };
 
 template <typename T>
@@ -93,8 +122,8 @@ class PoolOp : public Op<T> {
 }  // namespace
 
 template <typename T>
-std::unique_ptr<Op<T>> make_conv(int x, int y, int kernel, int bias, const ConvShape& shape) {
-  return std::make_unique<ConvOp<T>>(x, y, kernel, bias, shape);
+std::unique_ptr<Op<T>> make_conv(int x, int y, int kernel, int bias, const ConvShape& shape, bool transposed) {
+  return std::make_unique<ConvOp<T>>(x, y, kernel, bias, shape, transposed);
 }
 
 template <typename T>
@@ -102,8 +131,8 @@ std::unique_ptr<Op<T>> make_pool(int x, int y, const PoolShape& shape, Pooling k
   return std::make_unique<PoolOp<T>>(x, y, shape, kind);
 }
 
-#define PYNN_INSTANTIATE(T)                                                           \
-  template std::unique_ptr<Op<T>> make_conv<T>(int, int, int, int, const ConvShape&); \
+#define PYNN_INSTANTIATE(T)                                                                 \
+  template std::unique_ptr<Op<T>> make_conv<T>(int, int, int, int, const ConvShape&, bool); \
   template std::unique_ptr<Op<T>> make_pool<T>(int, int, const PoolShape&, Pooling);
 PYNN_INSTANTIATE(float)
 PYNN_INSTANTIATE(double)

@@ -31,6 +31,15 @@ void check_shape(const PoolShape& s) {
     throw std::invalid_argument("each window must reach the image");
 }
 
+void check_shape(const SparseMap<double>& m) {
+  if (std::min({m.inputs, m.outputs, m.inner}) < 1) throw std::invalid_argument("the sizes of a map must be positive");
+  if (m.inner > INT64_MAX / 64 / std::max(m.inputs, m.outputs)) throw std::invalid_argument("the map is too large");
+  if (m.begin[0] != 0 || !std::is_sorted(m.begin, m.begin + m.outputs + 1))
+    throw std::invalid_argument("begin must ascend from 0");
+  if (!std::all_of(m.index, m.index + m.begin[m.outputs], [&](int64_t i) { return 0 <= i && i < m.inputs; }))
+    throw std::invalid_argument("an index is outside x");
+}
+
 double work(const ConvShape& s) {
   return static_cast<double>(s.out_height * s.out_width) * static_cast<double>(s.kernel_height * s.kernel_width) *
          static_cast<double>(s.channels / s.groups) * static_cast<double>(s.filters);

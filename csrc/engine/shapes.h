@@ -8,6 +8,7 @@ namespace pynn {
 // Throws std::invalid_argument unless the numbers fit together.
 void check_shape(const ConvShape& shape);
 void check_shape(const PoolShape& shape);
+void check_shape(const SparseMap<double>& map);
 
 // Multiply-adds of a convolution of one image.
 double work(const ConvShape& shape);

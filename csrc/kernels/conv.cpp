@@ -97,14 +97,14 @@ int64_t forward_strips(const ConvShape& s, const Rows<T>& x, int64_t out_row, St
 
 // y = f(y + bias)
 template <typename T>
-void finish(T* y, const T* bias, int64_t pixels, const ConvShape& s, const ActivationSpec& activation) {
+void finish(T* y, const T* bias, int64_t pixels, int64_t columns, const ActivationSpec& activation) {
   if (bias != nullptr)
     for (int64_t i = 0; i < pixels; ++i)
-      for_vectors<T>(0, s.filters, [&](int64_t j, int64_t count) {
-        T* at = y + i * s.filters + j;
+      for_vectors<T>(0, columns, [&](int64_t j, int64_t count) {
+        T* at = y + i * columns + j;
         store(at, load(at, count) + load(bias + j, count), count);
       });
-  activate_block(y, pixels, s.filters, s.filters, activation);
+  activate_block(y, pixels, columns, columns, activation);
 }
 
 template <typename T>
@@ -133,7 +133,7 @@ void conv_forward(const Team& team, T* y, const T* x, const T* kernel, const T* 
           p.strip = strip;
           multiply_block(p);
         }
-        finish(to, bias, pixels, s, activation);
+        finish(to, bias, pixels, s.filters, activation);
       }
     }
   }
@@ -167,8 +167,8 @@ int64_t backward_strips(const ConvShape& s, int64_t row, Strip* strips) {
 }
 
 template <typename T>
-void conv_backward_input(const Team& team, T* dx, const T* dy, const T* kernel, int64_t images, const ConvShape& s,
-                         T* shared, T* own) {
+void conv_backward_input(const Team& team, T* dx, const T* dy, const T* kernel, const T* bias, int64_t images,
+                         const ConvShape& s, const ActivationSpec& activation, T* shared, T* own) {
   turn_kernel(team, shared, kernel, s);
   team.barrier();
   Strip* strips = reinterpret_cast<Strip*>(own);
@@ -194,10 +194,12 @@ void conv_backward_input(const Team& team, T* dx, const T* dy, const T* kernel, 
         p.strip = outer;
         multiply_block(p);
       }
-    if (in_place) continue;
-    const int64_t length = larger(0, smaller(row_size, seen - before));
-    memcpy(to, sum + before, static_cast<size_t>(length) * sizeof(T));
-    memset(to + length, 0, static_cast<size_t>(row_size - length) * sizeof(T));
+    if (!in_place) {
+      const int64_t length = larger(0, smaller(row_size, seen - before));
+      memcpy(to, sum + before, static_cast<size_t>(length) * sizeof(T));
+      memset(to + length, 0, static_cast<size_t>(row_size - length) * sizeof(T));
+    }
+    finish(to, bias, s.width, s.channels, activation);
   }
 }
 

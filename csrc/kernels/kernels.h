@@ -176,6 +176,16 @@ struct GroupShape {
   int64_t positions, groups, columns;
 };
 
+// A linear map of samples x (inputs, inner) to y (outputs, inner), the same for all of `inner`: group p of y is the sum
+// of weight[k] times group index[k] of x, in order, for k of begin[p]..begin[p+1]-1; zeros if there is none.
+template <typename T>
+struct SparseMap {
+  int64_t inputs, outputs, inner;
+  const int64_t* begin;  // (outputs + 1)
+  const int64_t* index;  // (begin[outputs])
+  const T* weight;       // (begin[outputs]), or null where all are 1
+};
+
 // The gradient of some parameters: their elements or, where these are null, the factors of the matrix (whole rows of
 // `columns` each) that they are, element (i, j) being of_row[i] * of_column[j]: so may be that of a batch of one.
 template <typename T>
@@ -239,10 +249,11 @@ struct Kernels {
   void (*conv_forward)(const Team& team, T* y, const T* x, const T* kernel, const T* bias, int64_t images,
                        const ConvShape& shape, const ActivationSpec& activation, T* own);
 
-  // dx, given dy, the gradient of conv(x) + bias. Has a barrier inside. shared: conv_shared(images, shape, true)
+  // dx = f(dx + bias), where dx is the gradient of conv(x) for x, given dy, that of its result: a transposed
+  // convolution of dy. bias (channels) may be null. Has a barrier inside. shared: conv_shared(images, shape, true)
   // elements of the team, own: conv_own(shape, true) elements of this member; as many do for fewer images.
-  void (*conv_backward_input)(const Team& team, T* dx, const T* dy, const T* kernel, int64_t images,
-                              const ConvShape& shape, T* shared, T* own);
+  void (*conv_backward_input)(const Team& team, T* dx, const T* dy, const T* kernel, const T* bias, int64_t images,
+                              const ConvShape& shape, const ActivationSpec& activation, T* shared, T* own);
 
   // dkernel [+]= the gradient of the kernel, dbias [+]= that of the bias; either may be null. Has a barrier inside.
   void (*conv_backward_kernel)(const Team& team, T* dkernel, T* dbias, const T* x, const T* dy, int64_t images,
@@ -293,6 +304,11 @@ struct Kernels {
   void (*group_norm_backward)(const Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* mean,
                               const T* inverse, const T* gamma, int64_t samples, const GroupShape& shape,
                               bool accumulate, T* shared);
+
+  // ---- resample.cpp ------------------------------------------------------------------------------------------------
+
+  // y (samples, outputs, inner), given x (samples, inputs, inner). Given dy, the transposed map makes dx.
+  void (*resample)(const Team& team, T* y, const T* x, int64_t samples, const SparseMap<T>& map);
 
   // ---- activations.cpp ---------------------------------------------------------------------------------------------
 

@@ -18,6 +18,8 @@ void register_noise(Kernels<float>&);
 void register_noise(Kernels<double>&);
 void register_norm(Kernels<float>&);
 void register_norm(Kernels<double>&);
+void register_resample(Kernels<float>&);
+void register_resample(Kernels<double>&);
 void register_activations(Kernels<float>&);
 void register_activations(Kernels<double>&);
 void register_softmax(Kernels<float>&);

@@ -12,6 +12,7 @@ void fill(Kernels<T>& k) {
   register_pool(k);
   register_noise(k);
   register_norm(k);
+  register_resample(k);
   register_activations(k);
   register_softmax(k);
   register_losses(k);

@@ -7,7 +7,7 @@ from typing import Any
 from .. import _identifiers
 from .activations import ELU, LeakyReLU, ReLU, Softmax
 from .base import Layer, Lowering, Weight, WeightSpec
-from .convolutional import Conv1D, Conv2D
+from .convolutional import Conv1D, Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D
 from .core import Activation, Dense, Input, InputLayer
 from .normalization import BatchNormalization, GroupNormalization, LayerNormalization
 from .pooling import (
@@ -22,7 +22,8 @@ from .pooling import (
 )
 from .preprocessing import Rescaling
 from .regularization import Dropout, GaussianDropout, GaussianNoise, SpatialDropout1D, SpatialDropout2D
-from .reshaping import Flatten, Reshape
+from .reshaping import Flatten, Permute, Reshape
+from .resizing import Cropping1D, Cropping2D, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D
 
 __all__ = [
     "ELU",
@@ -32,7 +33,11 @@ __all__ = [
     "BatchNormalization",
     "Conv1D",
     "Conv2D",
+    "Conv2DTranspose",
+    "Cropping1D",
+    "Cropping2D",
     "Dense",
+    "DepthwiseConv2D",
     "Dropout",
     "Flatten",
     "GaussianDropout",
@@ -50,14 +55,20 @@ __all__ = [
     "Lowering",
     "MaxPooling1D",
     "MaxPooling2D",
+    "Permute",
     "ReLU",
     "Rescaling",
     "Reshape",
+    "SeparableConv2D",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
+    "UpSampling1D",
+    "UpSampling2D",
     "Weight",
     "WeightSpec",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
     "deserialize",
     "serialize",
 ]
@@ -67,6 +78,9 @@ _CLASSES: tuple[type[Layer], ...] = (
     Dense,
     Conv1D,
     Conv2D,
+    DepthwiseConv2D,
+    SeparableConv2D,
+    Conv2DTranspose,
     MaxPooling1D,
     MaxPooling2D,
     AveragePooling1D,
@@ -90,6 +104,13 @@ _CLASSES: tuple[type[Layer], ...] = (
     Softmax,
     Flatten,
     Reshape,
+    Permute,
+    ZeroPadding1D,
+    ZeroPadding2D,
+    Cropping1D,
+    Cropping2D,
+    UpSampling1D,
+    UpSampling2D,
     Rescaling,
 )
 _TABLE = {cls.__name__: cls for cls in _CLASSES}

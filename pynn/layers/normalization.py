@@ -62,8 +62,8 @@ class _Normalization(Layer):
 class BatchNormalization(_Normalization):
     """``y = gamma * (x - mean) / sqrt(variance + epsilon) + beta``, channel by channel (Ioffe and Szegedy, 2015).
 
-    In training (``fit``, ``train_on_batch``, ``model(x, training=True)``) mean and variance are those of the batch, over
-    all axes but the last, and the moving ones follow: ``moving = moving * momentum + (that of the batch) * (1 -
+    In training (``fit``, ``train_on_batch``, ``model(x, training=True)``) mean and variance are those of the batch,
+    over all axes but the last, and the moving ones follow: ``moving = moving * momentum + (that of the batch) * (1 -
     momentum)``, with the variance of a population. Otherwise, and always with ``trainable=False``, the moving ones are
     used. A batch of any size goes through the network as a whole.
 

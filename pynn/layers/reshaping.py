@@ -1,4 +1,4 @@
-"""Layers that see the same numbers in another shape; they cost nothing."""
+"""Layers that give the same numbers in another shape, which costs nothing, or with their axes in another order."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .. import _checks
+from .. import _checks, _maps
 from .base import Layer, Lowering
 
 
@@ -59,3 +59,37 @@ class Reshape(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "target_shape": self.target_shape}
+
+
+class Permute(Layer):
+    """The axes of each sample in another order: axis i of the output is axis ``dims[i - 1]`` of the input.
+
+    ``Permute((2, 1))`` turns ``(N, length, channels)`` into ``(N, channels, length)``.
+
+    Args:
+        dims: The numbers of all axes but the batch, from 1 on, in their new order.
+        base: name, trainable, dtype, input_shape, input_dim: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: a bad argument; when the model is built, samples with another number of axes.
+    """
+
+    def __init__(self, dims: Sequence[int], **base: Any) -> None:
+        self.dims = _checks.shape(dims, "dims")
+        if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
+            raise ValueError(f"dims must hold each of the numbers from 1 to {len(self.dims)} once, but got {dims}.")
+        super().__init__(**base)
+
+    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        if len(shape) != len(self.dims):
+            raise self._shape_error(
+                f"takes samples of {len(self.dims)} axes, as dims={self.dims} has, but got the shape {shape}."
+            )
+        return tuple(shape[axis - 1] for axis in self.dims)
+
+    def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
+        found = _maps.permuted(shape, [axis - 1 for axis in self.dims])
+        return x if found is None else found.lower(net.network, x)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "dims": self.dims}

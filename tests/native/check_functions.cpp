@@ -1,4 +1,4 @@
-// Activations, rescaling and softmax.
+// Activations, rescaling, softmax and resampling.
 #include <cmath>
 
 #include "check.h"
@@ -199,11 +199,47 @@ void check_softmax() {
   }
 }
 
+// Maps of 23 groups to 37, where each has 0 to 3 terms, also the same twice.
+template <typename T>
+void check_resample() {
+  constexpr int64_t inputs = 23, outputs = 37, samples = 5;
+  const Kernels<T>& k = kernels<T>();
+  std::vector<int64_t> begin{0}, index;
+  for (int64_t p = 0; p < outputs; ++p) {
+    for (int64_t term = 0; term < p * 7 % 4; ++term) index.push_back((p * 5 + term / 2 * 11) % inputs);
+    begin.push_back(static_cast<int64_t>(index.size()));
+  }
+  const std::vector<T> weights = random_values<T>(begin.back());
+  for (const int64_t inner : {1, 2, 3, 4, 5, 7, 15, 16, 17, 33}) {
+    for (const bool weighted : {false, true}) {
+      const std::string what =
+          text("resample in %s, groups of %d%s", type_name<T>(), static_cast<int>(inner), weighted ? ", weighted" : "");
+      const SparseMap<T> map{inputs, outputs, inner, begin.data(), index.data(), weighted ? weights.data() : nullptr};
+      const std::vector<T> x = random_values<T>(samples * inputs * inner);
+      std::vector<double> expected;
+      for (int64_t i = 0; i < samples * outputs; ++i) {
+        for (int64_t j = 0; j < inner; ++j) {
+          double total = 0;
+          for (int64_t t = begin[i % outputs]; t < begin[i % outputs + 1]; ++t)
+            total += (weighted ? static_cast<double>(weights[t]) : 1) *
+                     static_cast<double>(x[(i / outputs * inputs + index[t]) * inner + j]);
+          expected.push_back(total);
+        }
+      }
+      expect_near(what,
+                  on_teams(what, unwritten<T>(samples * outputs * inner),
+                           [&](const Team& team, T* out) { k.resample(team, out, x.data(), samples, map); }),
+                  expected, 3);
+    }
+  }
+}
+
 template <typename T>
 void check_all() {
   check_activations<T>();
   check_rescaling<T>();
   check_softmax<T>();
+  check_resample<T>();
 }
 
 }  // namespace

@@ -1,0 +1,114 @@
+"""Linear maps of samples, as the engine takes them: which elements of x, with which weights, make an element of y.
+
+A map of images is a product of maps of their axes: `padded`, `cropped`, `repeated` and `interpolated` make those.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from . import _core
+
+Indices = NDArray[np.int64]
+Weights = NDArray[np.float64]
+
+
+class Axis(NamedTuple):
+    """How the positions of an axis are made of those of an axis of length n; terms of weight 0 do not count."""
+
+    n: int
+    source: Indices  # (out, terms)
+    weight: Weights  # (out, terms)
+
+    @property
+    def out(self) -> int:
+        """The length of the output."""
+        return len(self.source)
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether the axis stays as it is."""
+        same = self.out == self.n and (self.source[:, 0] == np.arange(self.n)).all()
+        return bool(same and (self.weight[:, 0] == 1).all() and not self.weight[:, 1:].any())
+
+
+class Map(NamedTuple):
+    """A SparseMap (csrc/kernels/kernels.h) of groups of `inner` contiguous elements."""
+
+    inputs: int
+    inner: int
+    begin: Indices
+    source: Indices
+    weight: Weights
+
+    def lower(self, network: _core.Network, x: int) -> int:
+        """Add it to a network, on tensor `x`; return the number of the tensor that it writes."""
+        return network.add_resample(x, self.inputs, self.inner, self.begin, self.source, self.weight)
+
+
+def padded(n: int, before: int, after: int) -> Axis:
+    """Zeros in front and behind."""
+    at = np.arange(-before, n + after, dtype=np.int64)[:, None]
+    return Axis(n, at.clip(0, n - 1), ((at >= 0) & (at < n)).astype(np.float64))
+
+
+def cropped(n: int, before: int, after: int) -> Axis:
+    """Positions left out in front and behind; at least one must stay."""
+    at = np.arange(before, n - after, dtype=np.int64)[:, None]
+    return Axis(n, at, np.ones(at.shape))
+
+
+def repeated(n: int, size: int) -> Axis:
+    """Each position `size` times."""
+    at = np.arange(n, dtype=np.int64).repeat(size)[:, None]
+    return Axis(n, at, np.ones(at.shape))
+
+
+def interpolated(n: int, size: int) -> Axis:
+    """`size` times as many positions, linear between the old ones.
+
+    Position i lies at ``(i + 0.5) / size - 0.5`` of the old ones, or at the first or the last where that is outside.
+    """
+    doubled = 2 * np.arange(n * size, dtype=np.int64) + 1 - size  # times 2 size: whole numbers lose no bit
+    low, rest = np.divmod(doubled.clip(0, 2 * size * (n - 1)), 2 * size)
+    share = rest / (2 * size)
+    return Axis(n, np.stack([low, np.minimum(low + 1, n - 1)], 1), np.stack([1 - share, share], 1))
+
+
+def product(axes: Sequence[Axis], channels: int) -> Map | None:
+    """The map of samples (*axes, channels); None where it changes nothing.
+
+    Last axes that stay as they are make the groups longer.
+    """
+    inner = channels
+    left = list(axes)
+    while left and left[-1].is_identity:
+        inner *= left.pop().n
+    if not left:
+        return None
+    source, weight = np.zeros((1, 1), np.int64), np.ones((1, 1))
+    for axis in left:
+        out, terms = len(source) * axis.out, source.shape[1] * axis.source.shape[1]
+        source = (source[:, None, :, None] * axis.n + axis.source[None, :, None, :]).reshape(out, terms)
+        weight = (weight[:, None, :, None] * axis.weight[None, :, None, :]).reshape(out, terms)
+    counts = weight != 0  # also because 0 times infinity would be NaN
+    begin = np.concatenate([[0], np.cumsum(counts.sum(1))]).astype(np.int64)
+    return Map(math.prod(axis.n for axis in left), inner, begin, source[counts], weight[counts])
+
+
+def permuted(shape: Sequence[int], axes: Sequence[int]) -> Map | None:
+    """The map that gives samples of `shape` their axes in the order `axes`; None where no element moves."""
+    kept = len(shape)
+    while kept and axes[kept - 1] == kept - 1:
+        kept -= 1
+    inputs = math.prod(shape[:kept])
+    source = np.arange(inputs, dtype=np.int64).reshape(shape[:kept]).transpose(axes[:kept]).ravel()
+    if (source == np.arange(inputs)).all():
+        return None
+    return Map(inputs, math.prod(shape[kept:]), np.arange(inputs + 1, dtype=np.int64), source, np.ones(inputs))

@@ -1,0 +1,252 @@
+"""Layers that make images and sequences larger or smaller, channel by channel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from .. import _checks, _maps, _windows
+from .base import Layer, Lowering
+
+Edges: TypeAlias = tuple[tuple[int, int], ...]  # what to do (before, after) each axis
+Ends: TypeAlias = int | Sequence[int] | Sequence[Sequence[int]]  # as the user writes them
+
+INTERPOLATIONS = ("nearest", "bilinear")
+
+
+class _Resizing(Layer):
+    """What layers have in common that treat each axis but the channels for itself."""
+
+    rank: int
+
+    def _axes(self, shape: tuple[int, ...]) -> list[_maps.Axis]:
+        """What becomes of each axis but the channels."""
+        raise NotImplementedError
+
+    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        self._check_rank(shape, self.rank)
+        return (*(axis.out for axis in self._axes(shape)), shape[-1])
+
+    def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
+        found = _maps.product(self._axes(shape), shape[-1])
+        return x if found is None else found.lower(net.network, x)
+
+
+class _ZeroPadding(_Resizing):
+    """Zeros around images or sequences."""
+
+    _edges: Edges
+
+    def _axes(self, shape: tuple[int, ...]) -> list[_maps.Axis]:
+        return [_maps.padded(n, *ends) for n, ends in zip(shape[:-1], self._edges, strict=True)]
+
+
+class ZeroPadding1D(_ZeroPadding):
+    """Zeros in front of a sequence and behind it.
+
+    Shapes: input ``(N, length, channels)``, output ``(N, left + length + right, channels)``.
+
+    Args:
+        padding: How many zeros at each end, or ``(left, right)``. Default 1.
+        data_format: None or ``"channels_last"``, the only one there is.
+        base: name, trainable, dtype, input_shape: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: a bad argument; when the model is built, samples that are no sequences.
+    """
+
+    rank = 1
+
+    def __init__(self, padding: int | Sequence[int] = 1, data_format: str | None = None, **base: Any) -> None:
+        self.padding = _both_ends(padding, "padding")
+        self._edges = (self.padding,)
+        _windows.check_data_format(data_format)
+        super().__init__(**base)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "padding": self.padding, "data_format": _windows.DATA_FORMAT}
+
+
+class ZeroPadding2D(_ZeroPadding):
+    """Zeros around an image.
+
+    Shapes: input ``(N, height, width, channels)``, output ``(N, top + height + bottom, left + width + right,
+    channels)``.
+
+    Args:
+        padding: How many rows and columns of zeros: a number for all four sides, ``(rows, columns)`` at each end, or
+            ``((top, bottom), (left, right))``. Default ``(1, 1)``.
+        data_format: None or ``"channels_last"``, the only one there is.
+        base: name, trainable, dtype, input_shape: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: a bad argument; when the model is built, samples that are no images.
+    """
+
+    rank = 2
+
+    def __init__(self, padding: Ends = (1, 1), data_format: str | None = None, **base: Any) -> None:
+        self.padding = self._edges = _four_sides(padding, "padding")
+        _windows.check_data_format(data_format)
+        super().__init__(**base)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "padding": self.padding, "data_format": _windows.DATA_FORMAT}
+
+
+class _Cropping(_Resizing):
+    """Less of images or sequences."""
+
+    _edges: Edges
+
+    def _axes(self, shape: tuple[int, ...]) -> list[_maps.Axis]:
+        if any(sum(ends) >= n for n, ends in zip(shape[:-1], self._edges, strict=True)):
+            edges = self._edges if self.rank == 2 else self._edges[0]
+            raise self._shape_error(f"with cropping={edges} leaves nothing of samples of shape {shape}.")
+        return [_maps.cropped(n, *ends) for n, ends in zip(shape[:-1], self._edges, strict=True)]
+
+
+class Cropping1D(_Cropping):
+    """A sequence without its ends.
+
+    Shapes: input ``(N, length, channels)``, output ``(N, length - left - right, channels)``.
+
+    Args:
+        cropping: How many positions to leave out at each end, or ``(left, right)``. Default ``(1, 1)``.
+        base: name, trainable, dtype, input_shape: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: a bad argument; when the model is built, sequences of which nothing would be left.
+    """
+
+    rank = 1
+
+    def __init__(self, cropping: int | Sequence[int] = (1, 1), **base: Any) -> None:
+        self.cropping = _both_ends(cropping, "cropping")
+        self._edges = (self.cropping,)
+        super().__init__(**base)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "cropping": self.cropping}
+
+
+class Cropping2D(_Cropping):
+    """An image without its edges.
+
+    Shapes: input ``(N, height, width, channels)``, output ``(N, height - top - bottom, width - left - right,
+    channels)``.
+
+    Args:
+        cropping: How many rows and columns to leave out: a number for all four sides, ``(rows, columns)`` at each end,
+            or ``((top, bottom), (left, right))``. Default ``((0, 0), (0, 0))``.
+        data_format: None or ``"channels_last"``, the only one there is.
+        base: name, trainable, dtype, input_shape: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: a bad argument; when the model is built, images of which nothing would be left.
+    """
+
+    rank = 2
+
+    def __init__(self, cropping: Ends = ((0, 0), (0, 0)), data_format: str | None = None, **base: Any) -> None:
+        self.cropping = self._edges = _four_sides(cropping, "cropping")
+        _windows.check_data_format(data_format)
+        super().__init__(**base)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "cropping": self.cropping, "data_format": _windows.DATA_FORMAT}
+
+
+class UpSampling1D(_Resizing):
+    """Each position of a sequence `size` times.
+
+    Shapes: input ``(N, length, channels)``, output ``(N, length * size, channels)``.
+
+    Args:
+        size: How many times. Default 2.
+        base: name, trainable, dtype, input_shape: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: a bad argument; when the model is built, samples that are no sequences.
+    """
+
+    rank = 1
+
+    def __init__(self, size: int = 2, **base: Any) -> None:
+        self.size = _checks.positive_int(size, "size")
+        super().__init__(**base)
+
+    def _axes(self, shape: tuple[int, ...]) -> list[_maps.Axis]:
+        return [_maps.repeated(shape[0], self.size)]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "size": self.size}
+
+
+class UpSampling2D(_Resizing):
+    """An image of `size` times as many rows and columns.
+
+    ``"nearest"`` repeats each pixel. ``"bilinear"`` interpolates between the two nearest rows and columns: row i of the
+    output lies at ``(i + 0.5) / size - 0.5`` of the input, or at its first or last row where that is outside.
+
+    Shapes: input ``(N, height, width, channels)``, output ``(N, height * size[0], width * size[1], channels)``.
+
+    Args:
+        size: How many times as many rows and columns, or a number for both. Default ``(2, 2)``.
+        data_format: None or ``"channels_last"``, the only one there is.
+        interpolation: ``"nearest"`` (default) or ``"bilinear"``.
+        base: name, trainable, dtype, input_shape: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: a bad argument; when the model is built, samples that are no images.
+    """
+
+    rank = 2
+
+    def __init__(
+        self,
+        size: int | Sequence[int] = (2, 2),
+        data_format: str | None = None,
+        interpolation: str = "nearest",
+        **base: Any,
+    ) -> None:
+        self.size = _windows.per_axis(size, "size", self.rank)
+        _windows.check_data_format(data_format)
+        if not isinstance(interpolation, str) or interpolation.lower() not in INTERPOLATIONS:
+            raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, but got {interpolation!r}.")
+        self.interpolation = interpolation.lower()
+        super().__init__(**base)
+
+    def _axes(self, shape: tuple[int, ...]) -> list[_maps.Axis]:
+        make = _maps.repeated if self.interpolation == "nearest" else _maps.interpolated
+        return [make(n, size) for n, size in zip(shape[:-1], self.size, strict=True)]
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "size": self.size,
+            "data_format": _windows.DATA_FORMAT,
+            "interpolation": self.interpolation,
+        }
+
+
+def _both_ends(value: object, name: str) -> tuple[int, int]:
+    """A number, or one for each end, as (before, after)."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        number = _checks.non_negative_int(value, name)
+        return number, number
+    if len(value) != 2:
+        raise ValueError(f"{name} must be a whole number or two, before and after, but got {value!r}.")
+    return _checks.non_negative_int(value[0], name), _checks.non_negative_int(value[1], name)
+
+
+def _four_sides(value: object, name: str) -> tuple[tuple[int, int], tuple[int, int]]:
+    """A number, one for each axis, or (before, after) for each axis, as ((top, bottom), (left, right))."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        ends = _both_ends(value, name)
+        return ends, ends
+    if len(value) != 2:
+        raise ValueError(
+            f"{name} must be a whole number, (rows, columns) or ((top, bottom), (left, right)), but got {value!r}."
+        )
+    return _both_ends(value[0], name), _both_ends(value[1], name)

@@ -1,0 +1,299 @@
+"""Layers that move, repeat and mix groups of elements: against NumPy, against loops, what the engine refuses."""
+
+import itertools
+
+import numpy as np
+import pytest
+from helpers import THREADS
+
+import pynn
+from pynn import _maps, layers
+from pynn._native import core
+
+SEQUENCES = [(1, 1), (5, 3), (4, 17), (3, 64)]
+IMAGES = [(1, 1, 1), (3, 5, 1), (1, 4, 3), (4, 2, 17), (6, 7, 64)]
+every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
+
+
+def apply(layer, x):
+    """What a model of this layer alone makes of x."""
+    return pynn.Sequential([pynn.Input(x.shape[1:]), layer]).predict(x, verbose=0)
+
+
+def draw(random, shape, dtype="float64", rows=3):
+    return random.normal(size=(rows, *shape)).astype(dtype)
+
+
+def ops_of(layer, shape):
+    """Whether the layer adds an op, by the number of the tensor it gives."""
+    network = core.Network("float32", int(np.prod(shape)))
+    return layer.lower(layers.Lowering(network, []), 0, shape)
+
+
+# ---- values
+@every_dtype
+@pytest.mark.parametrize("shape", SEQUENCES)
+@pytest.mark.parametrize(("padding", "ends"), [(1, (1, 1)), ((0, 3), (0, 3)), ((2, 0), (2, 0)), (0, (0, 0))])
+def test_zero_padding_1d_values(padding, ends, shape, dtype, random):
+    x = draw(random, shape, dtype)
+    got = apply(layers.ZeroPadding1D(padding, dtype=dtype), x)
+    np.testing.assert_array_equal(got, np.pad(x, [(0, 0), ends, (0, 0)]))
+
+
+@every_dtype
+@pytest.mark.parametrize("shape", IMAGES)
+@pytest.mark.parametrize(
+    ("padding", "ends"),
+    [
+        (2, ((2, 2), (2, 2))),
+        ((1, 0), ((1, 1), (0, 0))),
+        ((0, 3), ((0, 0), (3, 3))),
+        (((0, 1), (2, 3)), ((0, 1), (2, 3))),
+        ((1, (0, 2)), ((1, 1), (0, 2))),
+    ],
+)
+def test_zero_padding_2d_values(padding, ends, shape, dtype, random):
+    x = draw(random, shape, dtype)
+    got = apply(layers.ZeroPadding2D(padding, dtype=dtype), x)
+    np.testing.assert_array_equal(got, np.pad(x, [(0, 0), *ends, (0, 0)]))
+
+
+@every_dtype
+@pytest.mark.parametrize("channels", [1, 3, 17, 64])
+@pytest.mark.parametrize(("left", "right"), [(0, 0), (1, 1), (0, 4), (3, 1)])
+def test_cropping_1d_values(left, right, channels, dtype, random):
+    x = draw(random, (5, channels), dtype)
+    got = apply(layers.Cropping1D((left, right), dtype=dtype), x)
+    np.testing.assert_array_equal(got, x[:, left : 5 - right])
+
+
+@every_dtype
+@pytest.mark.parametrize("channels", [1, 3, 17, 64])
+@pytest.mark.parametrize("cropping", [((0, 0), (0, 0)), ((1, 1), (0, 0)), ((0, 0), (5, 1)), ((3, 1), (2, 0))])
+def test_cropping_2d_values(cropping, channels, dtype, random):
+    x = draw(random, (5, 7, channels), dtype)
+    (top, bottom), (left, right) = cropping
+    got = apply(layers.Cropping2D(cropping, dtype=dtype), x)
+    np.testing.assert_array_equal(got, x[:, top : 5 - bottom, left : 7 - right])
+
+
+@pytest.mark.parametrize("cropping", [1, (1, 1), ((1, 1), (1, 1))])
+def test_cropping_2d_takes_short_forms(cropping):
+    assert layers.Cropping2D(cropping).cropping == ((1, 1), (1, 1))
+    assert layers.ZeroPadding2D(cropping).padding == ((1, 1), (1, 1))
+
+
+def test_cropping_undoes_padding(random):
+    x = draw(random, (5, 4, 3), "float32")
+    ends = ((2, 0), (1, 3))
+    model = pynn.Sequential([pynn.Input((5, 4, 3)), layers.ZeroPadding2D(ends), layers.Cropping2D(ends)])
+    np.testing.assert_array_equal(model.predict(x, verbose=0), x)
+
+
+@every_dtype
+@pytest.mark.parametrize("shape", SEQUENCES)
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_up_sampling_1d_values(size, shape, dtype, random):
+    x = draw(random, shape, dtype)
+    np.testing.assert_array_equal(apply(layers.UpSampling1D(size, dtype=dtype), x), np.repeat(x, size, 1))
+
+
+@every_dtype
+@pytest.mark.parametrize("shape", IMAGES)
+@pytest.mark.parametrize("size", [1, 2, (1, 3), (3, 2)])
+def test_up_sampling_2d_nearest_values(size, shape, dtype, random):
+    x = draw(random, shape, dtype)
+    rows, columns = (size, size) if isinstance(size, int) else size
+    got = apply(layers.UpSampling2D(size, dtype=dtype), x)
+    np.testing.assert_array_equal(got, np.repeat(np.repeat(x, rows, 1), columns, 2))
+
+
+def place(i, size, n):
+    """Where position i of the larger axis lies on one of length n: below, above, and how far above the first."""
+    at = min(max((i + 0.5) / size - 0.5, 0), n - 1)
+    low = int(at)
+    return low, min(low + 1, n - 1), at - low
+
+
+def bilinear(x, rows, columns):
+    height, width = x.shape[1:3]
+    y = np.zeros((len(x), height * rows, width * columns, x.shape[3]))
+    for i, j in itertools.product(range(height * rows), range(width * columns)):
+        (top, bottom, down), (left, right, aside) = place(i, rows, height), place(j, columns, width)
+        upper = x[:, top, left] * (1 - aside) + x[:, top, right] * aside
+        lower = x[:, bottom, left] * (1 - aside) + x[:, bottom, right] * aside
+        y[:, i, j] = upper * (1 - down) + lower * down
+    return y
+
+
+@every_dtype
+@pytest.mark.parametrize("shape", [*IMAGES, (2, 2, 2), (3, 1, 2)])
+@pytest.mark.parametrize("size", [(1, 1), (2, 2), (3, 3), (1, 4), (3, 2), (5, 1)])
+def test_up_sampling_2d_bilinear_values(size, shape, dtype, random):
+    x = draw(random, shape, dtype)
+    got = apply(layers.UpSampling2D(size, interpolation="bilinear", dtype=dtype), x)
+    assert got.dtype == dtype
+    tolerance = 16 * float(np.finfo(dtype).eps)
+    np.testing.assert_allclose(got, bilinear(x.astype(np.float64), *size), rtol=tolerance, atol=tolerance)
+
+
+def test_up_sampling_2d_bilinear_of_a_small_image():
+    """Worked by hand: 0 and 1 stay at the edges, 1/4 and 3/4 between."""
+    x = np.array([[0.0, 4.0], [8.0, 16.0]])[None, :, :, None]
+    expected = [[0, 1, 3, 4], [2, 3.25, 5.75, 7], [6, 7.75, 11.25, 13], [8, 10, 14, 16]]
+    got = apply(layers.UpSampling2D(interpolation="bilinear", dtype="float64"), x)
+    np.testing.assert_array_equal(got[0, :, :, 0], expected)
+
+
+@every_dtype
+@pytest.mark.parametrize("shape", [(2, 3), (3, 17), (2, 3, 4), (1, 3, 1), (2, 1, 3, 5), (1, 16, 2, 3)])
+def test_permute_values(shape, dtype, random):
+    x = draw(random, shape, dtype)
+    for dims in itertools.permutations(range(1, len(shape) + 1)):
+        got = apply(layers.Permute(dims, dtype=dtype), x)
+        np.testing.assert_array_equal(got, np.transpose(x, (0, *dims)))
+
+
+def test_resizing_keeps_what_is_not_finite():
+    """Also next to weights of zero, as an edge has."""
+    front = [layers.Dense(4, dtype="float64"), layers.Reshape((2, 2, 1), dtype="float64")]
+    probe = layers.UpSampling2D(2, interpolation="bilinear", dtype="float64")
+    model = pynn.Sequential([pynn.Input((1,)), *front, probe])
+    model.set_weights([np.zeros((1, 4)), np.array([np.inf, 1.0, 2.0, 3.0])])
+    y = model.predict(np.zeros((1, 1)), verbose=0)[0, :, :, 0]
+    assert not np.isnan(y).any()
+    assert (np.isinf(y) == (np.arange(4) < 3)[:, None] * (np.arange(4) < 3)).all()
+    np.testing.assert_array_equal(y[3], [2, 2.25, 2.75, 3])
+
+
+# ---- the gradient is the transposed map
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (layers.ZeroPadding2D(((1, 0), (2, 1))), (3, 2, 3)),
+        (layers.Cropping2D(((1, 0), (0, 2))), (3, 4, 17)),
+        (layers.UpSampling2D((2, 3)), (2, 3, 1)),
+        (layers.UpSampling2D((3, 2), interpolation="bilinear"), (2, 3, 3)),
+        (layers.Permute((3, 1, 2)), (2, 3, 5)),
+    ],
+    ids=str,
+)
+def test_resizing_gradient_is_the_transposed_matrix(layer, shape, random):
+    """The bias in front of the layer gets the matrix's transpose times the error of its output."""
+    size = int(np.prod(shape))
+    layer = type(layer).from_config({**layer.get_config(), "dtype": "float64"})
+    matrix = apply(layer, np.eye(size).reshape(size, *shape)).reshape(size, -1)
+    probe = type(layer).from_config({**layer.get_config(), "name": "probe"})
+    front = [layers.Dense(size, dtype="float64"), layers.Reshape(shape, dtype="float64")]
+    model = pynn.Sequential([pynn.Input((1,)), *front, probe, layers.Flatten(dtype="float64")])
+    model.compile(optimizer=pynn.optimizers.SGD(learning_rate=1.0), loss="mean_squared_error")
+    bias, target = random.normal(size=size), random.normal(size=(1, matrix.shape[1]))
+    model.set_weights([np.zeros((1, size)), bias])
+    model.train_on_batch(np.zeros((1, 1)), target)
+    expected = matrix @ (2 * (bias @ matrix - target[0]) / target.size)
+    np.testing.assert_allclose(bias - model.get_weights()[1], expected, rtol=1e-12, atol=1e-14)
+
+
+# ---- what costs nothing
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (layers.ZeroPadding1D(0), (3, 2)),
+        (layers.ZeroPadding2D(0), (3, 4, 2)),
+        (layers.Cropping1D(0), (3, 2)),
+        (layers.Cropping2D(), (3, 4, 2)),
+        (layers.UpSampling1D(1), (3, 2)),
+        (layers.UpSampling2D(1, interpolation="bilinear"), (3, 4, 2)),
+        (layers.Permute((1, 2, 3)), (3, 4, 2)),
+        (layers.Permute((2, 1, 3)), (1, 4, 2)),  # no element moves
+        (layers.Permute((3, 1, 2)), (3, 4, 1)),
+    ],
+    ids=str,
+)
+def test_resizing_that_changes_nothing_adds_no_op(layer, shape):
+    assert ops_of(layer, shape) == 0
+
+
+def test_resizing_that_changes_something_adds_an_op():
+    assert ops_of(layers.Permute((2, 1, 3)), (3, 4, 2)) == 1
+    assert ops_of(layers.UpSampling2D(1), (3, 4, 2)) == 0
+    assert ops_of(layers.UpSampling2D((1, 2)), (3, 4, 2)) == 1
+
+
+def test_maps_move_groups_as_long_as_can_be():
+    assert _maps.permuted((3, 4, 5, 2), (1, 0, 2, 3)).inner == 10
+    assert _maps.permuted((3, 4, 5), (2, 0, 1)).inner == 1
+    rows_only = _maps.product([_maps.padded(3, 1, 0), _maps.padded(4, 0, 0)], 2)
+    assert (rows_only.inputs, rows_only.inner) == (3, 8)
+    assert _maps.product([_maps.padded(3, 0, 0), _maps.repeated(4, 2)], 2).inner == 2
+
+
+def test_maps_have_no_term_of_weight_zero():
+    found = _maps.product([_maps.interpolated(2, 2), _maps.padded(3, 1, 1)], 1)
+    assert (found.weight > 0).all()
+    assert list(np.diff(found.begin)) == [0, 1, 1, 1, 0, *[0, 2, 2, 2, 0] * 2, 0, 1, 1, 1, 0]
+
+
+# ---- the engine
+def integers(*values):
+    return np.array(values, np.int64)
+
+
+def test_resample_takes_any_map(random):
+    """Rows without terms, with several, and the same element twice."""
+    network = core.Network("float64", 6)
+    begin, index, weight = integers(0, 2, 2, 5), integers(1, 0, 2, 2, 1), np.array([2.0, -1.0, 0.5, 0.25, 3.0])
+    assert network.add_resample(0, 3, 2, begin, index, weight) == 1
+    network.build(1)
+    x, y = random.normal(size=(4, 3, 2)), np.full((4, 6), np.nan)
+    network.predict(y, x.reshape(4, 6), False, 1)
+    expected = np.stack([2 * x[:, 1] - x[:, 0], 0 * x[:, 0], 0.75 * x[:, 2] + 3 * x[:, 1]], 1)
+    np.testing.assert_allclose(y.reshape(4, 3, 2), expected, rtol=1e-15, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"begin": integers()},
+        {"begin": integers(0)},
+        {"begin": integers(1, 2, 3)},
+        {"begin": integers(0, 4, 3)},
+        {"begin": integers(0, -1, 3)},
+        {"begin": integers(0, 1, 2)},
+        {"begin": integers(0, 1, 4)},
+        {"index": integers(0, 1, 3)},
+        {"index": integers(0, 1, -1)},
+        {"index": integers(0, 1)},
+        {"weight": np.ones(2)},
+        {"inner": 0},
+        {"inner": 3},
+        {"inner": -2},
+        {"inputs": 0},
+        {"inputs": 6},
+        {"inner": 2**62, "inputs": 2**62},
+    ],
+    ids=str,
+)
+def test_resample_refuses_what_does_not_fit(change):
+    network = core.Network("float32", 6)
+    arguments = {"inputs": 3, "inner": 2, "begin": integers(0, 1, 3), "index": integers(0, 1, 2), "weight": np.ones(3)}
+    with pytest.raises(ValueError, match=r"map|size|begin|index"):
+        network.add_resample(0, **{**arguments, **change})
+    assert network.add_resample(0, **arguments) == 1
+    for name in ("begin", "index", "weight"):
+        with pytest.raises(TypeError, match=name):
+            network.add_resample(0, **{**arguments, name: arguments[name].astype(np.float32)})
+
+
+@every_dtype
+@pytest.mark.parametrize("kind", ["ZeroPadding2D", "UpSampling2D", "Cropping2D"])
+def test_resizing_bits_on_any_team(kind, dtype, random):
+    """Work enough for every member, cut at places that differ."""
+    x = draw(random, (61, 67, 3), dtype, rows=5)
+    seen = set()
+    for threads in THREADS:
+        pynn.config.set_num_threads(threads)
+        settings = {"interpolation": "bilinear"} if kind == "UpSampling2D" else {}
+        layer = getattr(layers, kind)(1 if kind == "Cropping2D" else (3, 2), dtype=dtype, **settings)
+        seen.add(apply(layer, x).tobytes())
+    assert len(seen) == 1
