@@ -29,6 +29,7 @@ set(kernel_sources
   gemm.cpp
   losses.cpp
   optimizers.cpp
+  penalties.cpp
   pool.cpp
   rows.cpp
   softmax.cpp

@@ -13,6 +13,7 @@ Activation activation_of(const std::string& name);
 Pooling pooling_of(const std::string& name);
 Loss loss_of(const std::string& name);
 Metric metric_of(const std::string& name);
+Constraint constraint_of(const std::string& name);
 Optimizer optimizer_of(const std::string& name);
 
 std::vector<std::string> activation_names();

@@ -14,6 +14,7 @@ void fill(Kernels<T>& k) {
   register_softmax(k);
   register_losses(k);
   register_optimizers(k);
+  register_penalties(k);
   register_rows(k);
 }
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .. import _checks, _windows, activations, initializers
-from ..activations import Activation
-from .base import Layer, Lowering, Weight, WeightSpec
+from .. import _checks, _windows
+from .base import KernelLayer, Lowering, WeightSpec
 
 
-class _Conv(Layer):
+class _Conv(KernelLayer):
     """What convolutions of any rank have in common."""
 
     rank: int
-    activation: Activation
 
     def __init__(
         self,
@@ -29,6 +27,11 @@ class _Conv(Layer):
         use_bias: bool = True,
         kernel_initializer: object = "glorot_uniform",
         bias_initializer: object = "zeros",
+        kernel_regularizer: object = None,
+        bias_regularizer: object = None,
+        activity_regularizer: object = None,
+        kernel_constraint: object = None,
+        bias_constraint: object = None,
         **base: Any,
     ) -> None:
         self.filters = _checks.positive_int(filters, "filters")
@@ -40,11 +43,18 @@ class _Conv(Layer):
         self.groups = _checks.positive_int(groups, "groups")
         if self.filters % self.groups:
             raise ValueError(f"groups must divide filters={self.filters}, but is {self.groups}.")
-        self.activation = activations.get(activation)
-        self.use_bias = _checks.boolean(use_bias, "use_bias")
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        super().__init__(**base)
+        super().__init__(
+            activation,
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            kernel_constraint,
+            bias_constraint,
+            **base,
+        )
 
     def _convolution(self, shape: tuple[int, ...]) -> _windows.Convolution:
         self._check_rank(shape, self.rank)
@@ -61,24 +71,12 @@ class _Conv(Layer):
         return output
 
     def weight_specs(self, shape: tuple[int, ...]) -> list[WeightSpec]:
-        kernel = (*self.kernel_size, shape[-1] // self.groups, self.filters)
-        specs = [WeightSpec("kernel", kernel, self.kernel_initializer)]
-        return [*specs, WeightSpec("bias", (self.filters,), self.bias_initializer)] if self.use_bias else specs
+        return self._specs((*self.kernel_size, shape[-1] // self.groups, self.filters), (self.filters,))
 
     def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
         kernel, bias = net.parameters if self.use_bias else (net.parameters[0], -1)
         y = net.network.add_conv(x, kernel, bias, self._convolution(shape).numbers())
         return self.activation.lower(net.network, y, self.compute_output_shape(shape))
-
-    @property
-    def kernel(self) -> Weight | None:
-        """The kernel, once the layer is built."""
-        return self._weight("kernel")
-
-    @property
-    def bias(self) -> Weight | None:
-        """The bias, once the layer is built; None without one."""
-        return self._weight("bias")
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -90,10 +88,6 @@ class _Conv(Layer):
             "data_format": _windows.DATA_FORMAT,
             "dilation_rate": self.dilation_rate,
             "groups": self.groups,
-            "activation": self.activation.serialize(),
-            "use_bias": self.use_bias,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
         }
 
 
@@ -118,6 +112,9 @@ class Conv1D(_Conv):
         use_bias: Default ``True``.
         kernel_initializer: Default ``"glorot_uniform"``.
         bias_initializer: Default ``"zeros"``.
+        kernel_regularizer, bias_regularizer, activity_regularizer: Penalty for the kernel, the bias and the output: a
+            name or `Regularizer`. Default ``None``.
+        kernel_constraint, bias_constraint: What holds after each step: a name or `Constraint`. Default ``None``.
         base: name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
@@ -149,6 +146,9 @@ class Conv2D(_Conv):
         use_bias: Default ``True``.
         kernel_initializer: Default ``"glorot_uniform"``.
         bias_initializer: Default ``"zeros"``.
+        kernel_regularizer, bias_regularizer, activity_regularizer: Penalty for the kernel, the bias and the output: a
+            name or `Regularizer`. Default ``None``.
+        kernel_constraint, bias_constraint: What holds after each step: a name or `Constraint`. Default ``None``.
         base: name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
