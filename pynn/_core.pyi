@@ -169,7 +169,7 @@ class Network:
         """
 
     def evaluate(self, totals: Float64, x: Samples, y: Targets, threads: int) -> None:
-        """totals (1 + metrics + 1): the sums of the rows' losses, of each metric's row values, and of the penalties over
+        """totals (1 + metrics + 1): sums of the rows' losses, of each metric's row values, and of the penalties over
         the samples: that of the parameters counts for each sample."""
 
     def predict(self, out: Real, x: Samples, check_finite: bool, threads: int) -> int:
