@@ -67,6 +67,17 @@ def loss_and_gradients(weights, x, y, trainable=(True, True), factors=FACTORS):
     return loss, gradients
 
 
+def check_gradient(model, x, y, start, after):
+    """The step of learning rate 1 from `start` to `after` against central differences of the loss that is reported."""
+    for i, w in enumerate(start):
+
+        def value(shifted, i=i):
+            model.set_weights([*start[:i], shifted, *start[i + 1 :]])
+            return model.test_on_batch(x, y)
+
+        assert close_gradient(central_difference(value, w), w - after[i]).all()
+
+
 # ---- objects ---------------------------------------------------------------------------------------------------------
 
 
@@ -254,14 +265,37 @@ def test_regularizer_of_the_last_output(last, loss, random):
     extra = (penalty(inner, (0.01, 0)) + penalty(out, (0.1, 0.2))) / 7
     assert model.test_on_batch(x, y) == pytest.approx(plain.test_on_batch(x, y) + extra, rel=1e-7)
     model.train_on_batch(x, y)
-    after = model.get_weights()
-    for i, w in enumerate(start):
+    check_gradient(model, x, y, start, model.get_weights())
 
-        def value(shifted, i=i):
-            model.set_weights([*start[:i], shifted, *start[i + 1 :]])
-            return model.test_on_batch(x, y)
 
-        assert close_gradient(central_difference(value, w), w - after[i]).all()
+def test_regularizer_of_outputs_that_an_activation_layer_follows(random):
+    """The engine neither joins the two nor loses the output; the last one is what the loss is computed from."""
+    x, y = random.normal(size=(5, 5, 5, 1)), np.eye(3)[random.integers(0, 3, 5)]
+    model = pynn.Sequential(
+        [
+            pynn.Input((5, 5, 1)),
+            layers.Conv2D(2, 2, activity_regularizer="l2", dtype="float64"),
+            layers.ReLU(),
+            layers.Conv2D(2, 2),
+            layers.Flatten(),
+            layers.Dense(3, activity_regularizer=regularizers.L2(0.2)),
+            layers.Softmax(),
+        ]
+    )
+    model.compile(optimizers.SGD(1.0), "categorical_crossentropy")
+    start = model.get_weights()
+    inner = pynn.Sequential([pynn.Input((5, 5, 1)), layers.Conv2D(2, 2, dtype="float64")])
+    inner.set_weights(start[:2])
+    maps = inner(x)
+    for layer in (layers.ReLU(), layers.Conv2D(2, 2), layers.Flatten(), layers.Dense(3)):
+        inner.add(layer)
+    inner.set_weights(start)
+    logits = inner(x)
+    entropy = -np.log(model.predict(x, verbose=0)[y == 1]).mean()
+    expected = entropy + (penalty(maps, (0, 0.01)) + penalty(logits, (0, 0.2))) / 5
+    assert model.test_on_batch(x, y) == pytest.approx(expected, rel=1e-12)
+    model.train_on_batch(x, y)
+    check_gradient(model, x, y, start, model.get_weights())
 
 
 def test_regularizer_l1_leaves_zeros_alone():

@@ -14,24 +14,10 @@ constexpr int64_t kColumns = 64;
 
 template <typename T>
 double penalty(const T* x, int64_t n, double l1, double l2) {
-  constexpr int64_t lanes = 16;
-  double sizes[lanes] = {}, squares[lanes] = {};
-  const auto add = [&](int64_t lane, T element) {
-    const double v = static_cast<double>(element);
-    sizes[lane] += v < 0 ? -v : v;
-    squares[lane] += v * v;
-  };
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes)
-    for (int64_t lane = 0; lane < lanes; ++lane) add(lane, x[i + lane]);
-  for (int64_t lane = 0; i + lane < n; ++lane) add(lane, x[i + lane]);
-  double size = 0, square = 0;
-  for (int64_t lane = 0; lane < lanes; ++lane) {
-    size += sizes[lane];
-    square += squares[lane];
-  }
-  // A factor of 0 must not make NaN of a sum that is infinite.
-  return (l1 > 0 ? l1 * size : 0) + (l2 > 0 ? l2 * square : 0);
+  double total = 0;
+  if (l1 > 0) total += l1 * sum_in_double(x, n, [](double v) { return __builtin_fabs(v); });
+  if (l2 > 0) total += l2 * sum_in_double(x, n, [](double v) { return v * v; });
+  return total;
 }
 
 template <typename T>
