@@ -61,6 +61,16 @@ bool constrain_columns(T* w, int64_t columns, const ConstraintSpec& c) {
   return finite;
 }
 
+// One group, whose elements lie side by side.
+template <typename T>
+bool constrain_row(T* w, const ConstraintSpec& c) {
+  const double sum = sum_in_double(w, c.axis, [](double v) { return v * v; });
+  const double factor = factor_for(__builtin_sqrt(sum), c);
+  for_vectors<T>(0, c.axis,
+                 [&](int64_t i, int64_t count) { store(w + i, load(w + i, count) * static_cast<T>(factor), count); });
+  return factor - factor == 0;
+}
+
 template <typename T>
 bool constrain(const Team& team, T* w, const ConstraintSpec& c) {
   if (c.kind == Constraint::non_neg) {
@@ -75,8 +85,10 @@ bool constrain(const Team& team, T* w, const ConstraintSpec& c) {
   const Range mine = team.share(c.outer * blocks);
   bool finite = true;
   for (int64_t item = mine.begin; item < mine.end; ++item) {
+    T* group = w + item / blocks * c.axis * c.inner;
     const int64_t first = item % blocks * kColumns, rest = c.inner - first;
-    finite &= constrain_columns(w + item / blocks * c.axis * c.inner + first, rest < kColumns ? rest : kColumns, c);
+    finite &=
+        c.inner == 1 ? constrain_row(group, c) : constrain_columns(group + first, rest < kColumns ? rest : kColumns, c);
   }
   return finite;
 }
