@@ -31,6 +31,7 @@ set(kernel_sources
   noise.cpp
   norm.cpp
   optimizers.cpp
+  penalties.cpp
   pool.cpp
   resample.cpp
   rows.cpp

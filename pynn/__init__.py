@@ -4,6 +4,7 @@ from . import (
     activations,
     callbacks,
     config,
+    constraints,
     datasets,
     initializers,
     layers,
@@ -12,6 +13,7 @@ from . import (
     models,
     ops,
     optimizers,
+    regularizers,
     utils,
 )
 from ._native import core as _native_core
@@ -32,6 +34,7 @@ __all__ = [
     "activations",
     "callbacks",
     "config",
+    "constraints",
     "datasets",
     "initializers",
     "layers",
@@ -40,6 +43,7 @@ __all__ = [
     "models",
     "ops",
     "optimizers",
+    "regularizers",
     "set_random_seed",
     "show_config",
     "utils",

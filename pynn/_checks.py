@@ -90,6 +90,25 @@ def shape(value: object, name: str) -> tuple[int, ...]:
     return tuple(positive_int(size, f"every size of {name}") for size in value)
 
 
+def axis(value: object) -> int | tuple[int, ...]:
+    """`value` as an axis or, for a list or tuple, some axes; they may count from the end."""
+    axes: list[Any] = list(value) if isinstance(value, list | tuple) else [value]
+    if not axes or not all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in axes):
+        raise TypeError(f"axis must be an int or a tuple of ints, but got {value!r}.")
+    return tuple(map(int, axes)) if isinstance(value, list | tuple) else int(axes[0])
+
+
+def axes_of(axis: int | tuple[int, ...], rank: int) -> list[int]:
+    """The axes from 0 on, in order; ValueError where an array of `rank` axes does not have them."""
+    given = (axis,) if isinstance(axis, int) else axis
+    axes = sorted(number + rank if number < 0 else number for number in given)
+    if axes[0] < 0 or axes[-1] >= rank:
+        raise ValueError(f"axis={axis} is not an axis of an array of rank {rank}.")
+    if len(set(axes)) < len(axes):
+        raise ValueError(f"axis={axis} names an axis twice.")
+    return axes
+
+
 def float_dtype(value: DTypeLike, name: str) -> str:
     """`value` as "float32" or "float64"."""
     try:

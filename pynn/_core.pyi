@@ -146,6 +146,9 @@ class Network:
     def add_activation(self, x: int, name: str, a: float, b: float, c: float) -> int: ...
     def add_softmax(self, x: int, outer: int, axis: int, inner: int, log: bool) -> int: ...
     def add_rescaling(self, x: int, scale: Sequence[float], offset: Sequence[float]) -> int: ...
+    def add_activity_penalty(self, x: int, l1: float, l2: float) -> None:
+        """Add (l1 * sum |x| + l2 * sum x^2) / samples to the loss."""
+
     def build(self, output: int) -> None: ...
     # -- parameters: writable views, one-dimensional
     def parameter(self, number: int) -> Real: ...
@@ -155,6 +158,13 @@ class Network:
     # -- training
     def set_trainable(self, trainable: Sequence[bool]) -> None:
         """One flag a parameter."""
+
+    def set_regularizers(self, factors: Sequence[tuple[float, float]]) -> None:
+        """(l1, l2) of each parameter: while it is trainable, l1 * sum |w| + l2 * sum w^2 is part of the loss."""
+
+    def set_constraints(self, constraints: Sequence[tuple[str, Sequence[float], Sequence[int]]]) -> None:
+        """(kind, (min_value, max_value, rate), (outer, axis, inner)) of each parameter; kind: "none", "non_neg" or
+        "norm". The parameter is seen as an array (outer, axis, inner), and norms are taken along the axis."""
 
     def set_loss(self, name: str, tensor: int, columns: int, a: float, mean: bool) -> None:
         """tensor: what the loss is computed from (the logits, where it is fused with the last activation).
@@ -193,7 +203,8 @@ class Network:
         """
 
     def evaluate(self, totals: Float64, x: Samples, y: Targets, threads: int) -> None:
-        """totals (1 + metrics): the sums of the rows' losses and of each metric's row values."""
+        """totals (1 + metrics + 1): sums of the rows' losses, of each metric's row values, and of the penalties over
+        the samples: that of the parameters counts for each sample."""
 
     def predict_training(self, out: Real, x: Samples, check_finite: bool, step: int, threads: int) -> int: ...
     def predict(self, out: Real, x: Samples, check_finite: bool, threads: int) -> int:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import _checks, _progress, _random, _threads, _training, losses, metrics, optimizers
 from .callbacks import History
 from .errors import NotBuiltError, NotCompiledError
-from .layers.base import Layer
+from .layers.base import Layer, WeightSpec
 
 if TYPE_CHECKING:
     from . import _core
@@ -87,6 +87,13 @@ class Trainer:
         self._trainable_flags = None
         if self._compiled is not None:
             self._compiled.optimizer._bind(None)
+
+    def _weight_specs(self) -> list[WeightSpec]:
+        """Of all layers, in order."""
+        built = self._require_built()
+        return [
+            spec for layer, shape in zip(self._stack, built.shapes, strict=True) for spec in layer.weight_specs(shape)
+        ]
 
     def _require_built(self) -> Built:
         if self._built is None:
@@ -169,7 +176,8 @@ class Trainer:
     def _fused_loss(self, built: Built, loss: losses.Loss) -> tuple[str, int]:
         """Native name of the loss, and the tensor it is computed from: the logits, where the two can be fused."""
         activation = self.layers[-1].activation
-        if activation is not None and activation.name in loss.fusable:
+        penalized = self.layers[-1].activity_regularizer is not None  # its gradient has to pass the activation
+        if activation is not None and activation.name in loss.fusable and not penalized:
             last_axis = activation.elementwise or activation.split_sample(built.output_shape)[1:] == (
                 built.output_shape[-1],
                 1,
@@ -196,11 +204,11 @@ class Trainer:
             last = layer is self.layers[-1]
             if below and layer.activation is not None and not (last and fused):
                 layer.activation.check_differentiable()
-        self._ready_layers()
+        self._take_trainable()
         return task
 
-    def _ready_layers(self) -> None:
-        """Have the network take over the layers' ``trainable``."""
+    def _take_trainable(self) -> None:
+        """Tell the network which layers are trainable now."""
         built = self._require_built()
         flags = [layer.trainable for layer, own in zip(self._stack, built.parameters, strict=True) for _ in own]
         if flags != self._trainable_flags:
@@ -307,6 +315,12 @@ class Trainer:
             data = self._data(x, y, check_finite)
             size = _batch_size(batch_size, data.samples)
             task = self._ready()
+        # Only trainable weights have penalties. While another thread trains, those count that it trains.
+        if any(weight.regularizer for weight in self._weight_specs()) and self._lock.acquire(blocking=False):
+            try:
+                self._take_trainable()
+            finally:
+                self._lock.release()
         with _progress.display(level) as display:
             return _as_result(task.evaluate(data, size, display), return_dict)
 
@@ -357,7 +371,7 @@ class Trainer:
             return self._outputs(x, True)
         with self._exclusive(), self._unbuilt_on_error():
             samples = self._samples(x, True)
-            self._ready_layers()
+            self._take_trainable()
             self._training_calls += 1
             return self._predict(samples, True, _FIRST_TRAINING_CALL + self._training_calls)
 

@@ -69,10 +69,11 @@ class Task(NamedTuple):
         for step in range(0, steps, at_once):
             part = slice(step * batch_size, (step + at_once) * batch_size)
             x, y = data.x[part], data.y[part]
-            sums = np.zeros_like(totals)
+            sums = np.zeros(len(totals) + 1)
             self.network.evaluate(sums, x, y, _threads.get_num_threads())
             sums[0] *= len(x) if not self.loss.averages else 1 / self.rows
-            totals += sums
+            sums[0] += sums[-1]  # the penalties
+            totals += sums[:-1]
             display.update(
                 min(step + at_once, steps), self.logs(totals, min((step + at_once) * batch_size, data.samples))
             )

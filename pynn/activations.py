@@ -161,10 +161,7 @@ class Activation:
 
 def _check_setting(name: str, setting: str, value: Any) -> Any:
     if setting == "axis":
-        axes = list(value) if isinstance(value, list | tuple) else [value]
-        if not axes or not all(isinstance(axis, int | np.integer) and not isinstance(axis, bool) for axis in axes):
-            raise TypeError(f"axis must be an int or a tuple of ints, but got {value!r}.")
-        return int(value) if isinstance(value, int | np.integer) else tuple(map(int, axes))
+        return _checks.axis(value)
     if setting == "approximate":
         return _checks.boolean(value, setting)
     if setting == "max_value":
@@ -176,10 +173,7 @@ def _check_setting(name: str, setting: str, value: Any) -> Any:
 
 def _axes(axis: int | tuple[int, ...], rank: int) -> list[int]:
     """The axes from 0 on, in order, checked to be adjacent axes of an array of `rank` axes."""
-    given = (axis,) if isinstance(axis, int) else axis
-    axes = sorted(number + rank if number < 0 else number for number in given)
-    if axes[0] < 0 or axes[-1] >= rank:
-        raise ValueError(f"axis={axis} is not an axis of an array of rank {rank}.")
+    axes = _checks.axes_of(axis, rank)
     if axes != list(range(axes[0], axes[-1] + 1)):
         raise ValueError(f"axis={axis} must be one axis or several adjacent ones.")
     return axes

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import _checks, _identifiers, _names, _summary, layers
 from ._native import core
 from ._trainer import Built, Trainer
-from .layers.base import Layer, Lowering, Weight, assign_all
+from .layers.base import Layer, Lowering, Weight, WeightSpec, assign_all
 
 Array = NDArray[Any]
 
@@ -309,6 +309,7 @@ def _build(stack: list[Layer], shape: tuple[int, ...]) -> Built:
         raise ValueError(f"The input shape {shape} has more elements than memory can hold.")
     network = core.Network(dtype, math.prod(shape))
     shapes, parameters, tensor, sample = [], [], 0, shape
+    factors, constraints = [], []  # of each parameter
     for layer in stack:
         output = layer.compute_output_shape(sample)
         for spec in layer.weight_specs(sample):
@@ -317,8 +318,12 @@ def _build(stack: list[Layer], shape: tuple[int, ...]) -> Built:
                     f"The weight {layer.name}/{spec.name} of shape {spec.shape} would have more elements than memory "
                     f"can hold. Lower the units of the layers."
                 )
+            factors.append((spec.regularizer.l1, spec.regularizer.l2) if spec.regularizer else (0.0, 0.0))
+            constraints.append(_native_constraint(layer, spec))
         numbers = [network.add_parameter(math.prod(s.shape), s.trainable) for s in layer.weight_specs(sample)]
         tensor = layer.lower(Lowering(network, numbers), tensor, sample)
+        if layer.activity_regularizer is not None:
+            network.add_activity_penalty(tensor, layer.activity_regularizer.l1, layer.activity_regularizer.l2)
         if math.prod(output) > _MOST_ELEMENTS:
             raise ValueError(f"Layer {layer.name!r} has outputs of shape {output}: more elements than memory can hold.")
         shapes.append(sample)
@@ -329,6 +334,8 @@ def _build(stack: list[Layer], shape: tuple[int, ...]) -> Built:
     except MemoryError:
         total = sum(math.prod(s.shape) for layer, at in zip(stack, shapes, strict=True) for s in layer.weight_specs(at))
         raise MemoryError(f"There is not enough memory for the model's {total:,} parameters in {dtype}.") from None
+    network.set_regularizers(factors)
+    network.set_constraints(constraints)
     for layer, layer_shape, numbers in zip(stack, shapes, parameters, strict=True):
         specs = layer.weight_specs(layer_shape)
         keep = layer.built and [array.shape for array in layer._arrays] == [spec.shape for spec in specs]
@@ -336,6 +343,17 @@ def _build(stack: list[Layer], shape: tuple[int, ...]) -> Built:
             spec = specs[position]
             array[...] = layer._arrays[position] if keep else spec.initializer(spec.shape, dtype)
     return Built(network, dtype, shape, sample, tensor, shapes, parameters)
+
+
+def _native_constraint(layer: Layer, spec: WeightSpec) -> tuple[str, tuple[float, ...], tuple[int, ...]]:
+    """What the engine is told about the constraint of a weight; ValueError if the weight cannot have it."""
+    if spec.constraint is None:
+        return "none", (0.0, 0.0, 1.0), (1, 1, 1)
+    try:
+        return spec.constraint.native(spec.shape)
+    except ValueError as error:
+        kind = type(spec.constraint).__name__
+        raise ValueError(f"{kind} of {layer.name}/{spec.name}, a weight of shape {spec.shape}: {error}") from None
 
 
 def _views(network: Any, numbers: list[int], specs: Sequence[Any]) -> list[Array]:

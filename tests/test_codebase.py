@@ -33,6 +33,8 @@ MUST_NOT_IMPORT = {
     "optimizers": {"layers", "models", "_training", "losses"},
     "activations": {"layers", "models", "losses", "optimizers"},
     "initializers": {"layers", "models", "losses", "optimizers"},
+    "regularizers": {"layers", "models", "losses", "optimizers"},
+    "constraints": {"layers", "models", "losses", "optimizers"},
     "_checks": {"layers", "models", "losses", "optimizers", "config"},
     "ops": {"layers", "models"},
     "config": {"layers", "models", "losses", "optimizers"},
@@ -250,7 +252,8 @@ def test_package_is_typed():
 
 def test_every_public_name_has_a_docstring():
     missing = []
-    for module in (pynn, pynn.layers, pynn.losses, pynn.metrics, pynn.optimizers, pynn.initializers, pynn.ops):
+    modules = (pynn, pynn.layers, pynn.losses, pynn.metrics, pynn.optimizers, pynn.initializers, pynn.ops)
+    for module in (*modules, pynn.regularizers, pynn.constraints):
         for name in getattr(module, "__all__", public(module)):
             thing = getattr(module, name)
             own = getattr(thing, "__module__", "").startswith("pynn")

@@ -41,6 +41,10 @@ CASES = [
     Case("Dense", {"units": 5, "activation": "relu"}, (2, 3), (2, 5)),
     Case("Dense", {"units": 2, "activation": "softmax"}, (2, 1, 3), (2, 1, 2)),
     *(Case("Dense", {"units": 4, "activation": name}, (3,), (4,)) for name in ACTIVATIONS),
+    Case("Dense", {"units": 4, "kernel_regularizer": "l2", "bias_regularizer": "l1"}, (3,), (4,)),
+    Case("Dense", {"units": 4, "activation": "relu", "activity_regularizer": "l2"}, (2, 3), (2, 4)),
+    Case("Dense", {"units": 4, "activation": "softmax", "activity_regularizer": "l1"}, (3,), (4,)),
+    Case("Dense", {"units": 17, "activity_regularizer": "l1"}, (33,), (17,)),
     *(Case("Activation", {"activation": name}, (2, 3), (2, 3)) for name in ACTIVATIONS),
     Case("ReLU", {}, (5,), (5,)),
     Case("ReLU", {"max_value": 0.7, "negative_slope": 0.1, "threshold": 0.2}, (5,), (5,)),
@@ -85,6 +89,15 @@ CASES = [
     ),
     Case(
         "Conv2DTranspose", {"filters": 2, "kernel_size": 2, "dilation_rate": 2, "use_bias": False}, (2, 2, 1), (4, 4, 2)
+    ),
+    Case("Conv1D", {"filters": 4, "kernel_size": 3, "kernel_regularizer": "l1"}, (7, 2), (5, 4)),
+    Case("Conv2D", {"filters": 4, "kernel_size": 2, "kernel_regularizer": "l2"}, (3, 4, 2), (2, 3, 4)),
+    Case("Conv2D", {"filters": 4, "kernel_size": 2, "activity_regularizer": "l1"}, (3, 4, 2), (2, 3, 4)),
+    Case(
+        "Conv2D",
+        {"filters": 3, "kernel_size": 2, "activation": "relu", "activity_regularizer": "l2"},
+        (3, 4, 2),
+        (2, 3, 3),
     ),
     Case("MaxPooling1D", {}, (7, 3), (3, 3)),
     Case("MaxPooling1D", {"pool_size": 3, "strides": 1, "padding": "same"}, (5, 2), (5, 2)),

@@ -2,6 +2,7 @@
 
 #include <pybind11/stl.h>
 
+#include "../engine/names.h"
 #include "arrays.h"
 #include "windows.h"
 
@@ -61,6 +62,18 @@ bool train(Network& network, Float64 totals, const py::array& x, const py::array
   const py::gil_scoped_release release;
   return network.train(to, columns, s, t, {batch_size, shuffle, seed, epoch, first_step, steps}, threads,
                        check_signals);
+}
+
+using ConstraintOf = std::tuple<std::string, std::vector<double>, std::vector<int64_t>>;
+
+void set_constraints(Network& network, const std::vector<ConstraintOf>& constraints) {
+  std::vector<ConstraintSpec> specs;
+  for (const auto& [kind, numbers, sizes] : constraints) {
+    require(numbers.size() == 3 && sizes.size() == 3, "a constraint has 3 numbers and 3 sizes");
+    specs.push_back({constraint_of(kind), numbers[0], numbers[1], numbers[2], sizes[0], sizes[1], sizes[2]});
+  }
+  const py::gil_scoped_release release;
+  network.set_constraints(specs);
 }
 
 void evaluate(Network& network, Float64 totals, const py::array& x, const py::array& y, int threads) {
@@ -152,6 +165,7 @@ void bind_network(py::module_& m) {
       .def("add_softmax", &Network::add_softmax, py::arg("x"), py::arg("outer"), py::arg("axis"), py::arg("inner"),
            py::arg("log"))
       .def("add_rescaling", &Network::add_rescaling, py::arg("x"), py::arg("scale"), py::arg("offset"))
+      .def("add_activity_penalty", &Network::add_activity_penalty, py::arg("x"), py::arg("l1"), py::arg("l2"))
       .def("build", &Network::build, py::arg("output"))
       .def(
           "parameter",
@@ -169,6 +183,8 @@ void bind_network(py::module_& m) {
           py::arg("slot"), py::arg("number"))
       .def_property_readonly("slots", &Network::slots)
       .def("set_trainable", &Network::set_trainable, py::arg("trainable"), without_gil)
+      .def("set_regularizers", &Network::set_regularizers, py::arg("factors"), without_gil)
+      .def("set_constraints", &set_constraints, py::arg("constraints"))
       .def("set_loss", &Network::set_loss, py::arg("name"), py::arg("tensor"), py::arg("columns"), py::arg("a"),
            py::arg("mean"), without_gil)
       .def("set_metrics", &Network::set_metrics, py::arg("metrics"), without_gil)

@@ -173,7 +173,7 @@ template <typename T>
 void NetworkOf<T>::evaluate(double* totals, int64_t columns, const Samples& x, const Targets& y, int threads,
                             const Interrupt& interrupt) {
   const auto lock = lock_for_reading();
-  check_objective(columns);
+  check_objective(columns, 1);
   const int64_t rows = chunk_rows(), chunks = (x.count + rows - 1) / rows;
   std::vector<double> sums(static_cast<std::size_t>(chunks * columns));  // of each chunk, to be added in order
   infer(x, nullptr, false, {false, 0}, threads, interrupt,
@@ -187,7 +187,7 @@ void NetworkOf<T>::evaluate(double* totals, int64_t columns, const Samples& x, c
             team.barrier();
             double sum = 0;
             for (int64_t i = 0; i < count; ++i) sum += values_of_rows[i];
-            if (team.rank == 0) sums[static_cast<std::size_t>(chunk * columns + column)] = sum;
+            if (team.rank == 0) sums[static_cast<std::size_t>(chunk * columns + column)] += sum;
             team.barrier();
           };
           loss_rows(team, values_of_rows, nullptr, values[static_cast<std::size_t>(objective_.tensor)], target, batch,
@@ -198,9 +198,14 @@ void NetworkOf<T>::evaluate(double* totals, int64_t columns, const Samples& x, c
                         batch);
             add_up(1 + static_cast<int64_t>(m), batch * (output_size() / objective_.metrics[m].columns));
           }
+          for (const ActivityPenalty& penalty : activity_penalties_) {
+            activity_rows(team, values_of_rows, penalty, values[static_cast<std::size_t>(penalty.tensor)], batch);
+            add_up(columns - 1, batch);
+          }
         });
   for (int64_t chunk = 0; chunk < chunks; ++chunk)
     for (int64_t c = 0; c < columns; ++c) totals[c] += sums[static_cast<std::size_t>(chunk * columns + c)];
+  totals[columns - 1] += parameter_penalties() * static_cast<double>(x.count);
 }
 
 template int64_t NetworkOf<float>::predict_training(void*, const Samples&, bool, uint64_t, int, const Interrupt&);

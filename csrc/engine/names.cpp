@@ -34,6 +34,7 @@ constexpr const char* kLosses[] = {"mean_squared_error",
                                    "perceptron"};
 constexpr const char* kMetrics[] = {"binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy",
                                     "top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy"};
+constexpr const char* kConstraints[] = {"none", "non_neg", "norm"};
 constexpr const char* kOptimizers[] = {"sgd", "rmsprop", "adagrad", "adadelta", "adam", "adamax", "nadam"};
 
 template <typename Enum, std::size_t N>
@@ -51,6 +52,7 @@ Pooling pooling_of(const std::string& name) { return find<Pooling>(kPoolings, na
 Noise noise_of(const std::string& name) { return find<Noise>(kNoises, name, "noise"); }
 Loss loss_of(const std::string& name) { return find<Loss>(kLosses, name, "loss"); }
 Metric metric_of(const std::string& name) { return find<Metric>(kMetrics, name, "metric"); }
+Constraint constraint_of(const std::string& name) { return find<Constraint>(kConstraints, name, "constraint"); }
 Optimizer optimizer_of(const std::string& name) { return find<Optimizer>(kOptimizers, name, "optimizer"); }
 
 std::vector<std::string> activation_names() { return {std::begin(kActivations), std::end(kActivations)}; }

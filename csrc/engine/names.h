@@ -14,6 +14,7 @@ Pooling pooling_of(const std::string& name);
 Noise noise_of(const std::string& name);
 Loss loss_of(const std::string& name);
 Metric metric_of(const std::string& name);
+Constraint constraint_of(const std::string& name);
 Optimizer optimizer_of(const std::string& name);
 
 std::vector<std::string> activation_names();

@@ -34,9 +34,10 @@ std::size_t NetworkOf<T>::check_tensor(int tensor) const {
 }
 
 template <typename T>
-void NetworkOf<T>::check_objective(int64_t columns) const {
+void NetworkOf<T>::check_objective(int64_t columns, int more) const {
   check_tensor(objective_.tensor);
-  if (columns != 1 + metrics()) throw std::invalid_argument("totals must have a column for the loss and each metric");
+  if (columns != 1 + metrics() + more)
+    throw std::invalid_argument("totals must have a column for the loss and each metric");
 }
 
 template <typename T>
@@ -49,7 +50,11 @@ std::size_t NetworkOf<T>::check_parameter(int parameter) const {
 template <typename T>
 int NetworkOf<T>::add_parameter(int64_t size, bool learned) {
   if (size < 0 || size > INT64_MAX / 64 - parameter_elements_) throw std::length_error("too many parameters");
-  parameters_.push_back({parameter_elements_, size, learned, false});
+  Parameter fresh;
+  fresh.offset = parameter_elements_;
+  fresh.size = size;
+  fresh.learned = learned;
+  parameters_.push_back(fresh);
   parameter_elements_ += padded<T>(size);
   return parameters() - 1;
 }
@@ -167,12 +172,20 @@ int NetworkOf<T>::add_rescaling(int x, const std::vector<double>& scale, const s
 }
 
 template <typename T>
+void NetworkOf<T>::add_activity_penalty(int x, double l1, double l2) {
+  check_tensor(x);
+  activity_penalties_.push_back({x, l1, l2});
+}
+
+template <typename T>
 void NetworkOf<T>::build(int output) {
   check_tensor(output);
   values_.allocate(parameter_elements_);
   gradients_.allocate(parameter_elements_);
   output_ = output;
-  unused_ = fuse(ops_, output, k_);
+  std::vector<int> kept = {output};
+  for (const ActivityPenalty& penalty : activity_penalties_) kept.push_back(penalty.tensor);
+  unused_ = fuse(ops_, kept, k_);
   if (loaded_ != 0) unused_.push_back(0);
 }
 
@@ -210,10 +223,32 @@ void NetworkOf<T>::set_trainable(const std::vector<bool>& trainable) {
 }
 
 template <typename T>
+void NetworkOf<T>::set_regularizers(const std::vector<std::pair<double, double>>& factors) {
+  if (factors.size() != parameters_.size()) throw std::invalid_argument("one pair of factors for each parameter");
+  const auto lock = lock_for_change();
+  for (std::size_t i = 0; i < parameters_.size(); ++i) std::tie(parameters_[i].l1, parameters_[i].l2) = factors[i];
+}
+
+template <typename T>
+void NetworkOf<T>::set_constraints(const std::vector<ConstraintSpec>& constraints) {
+  if (constraints.size() != parameters_.size()) throw std::invalid_argument("one constraint for each parameter");
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const ConstraintSpec& c = constraints[i];
+    if (c.kind != Constraint::none &&
+        (c.outer < 1 || c.axis < 1 || c.inner < 1 || c.outer * c.axis * c.inner != parameters_[i].size))
+      throw std::invalid_argument("outer * axis * inner must be the size of the parameter");
+  }
+  const auto lock = lock_for_change();
+  for (std::size_t i = 0; i < parameters_.size(); ++i) parameters_[i].constraint = constraints[i];
+}
+
+template <typename T>
 void NetworkOf<T>::set_loss(const std::string& name, int tensor, int64_t columns, double a, bool mean) {
   const int64_t size = sizes_[check_tensor(tensor)];
   if (columns < 1 || size % columns != 0) throw std::invalid_argument("columns must divide the size of the tensor");
   if (is_unused(tensor)) throw std::invalid_argument("tensor " + std::to_string(tensor) + " is not kept");
+  for (const ActivityPenalty& penalty : activity_penalties_)
+    if (penalty.tensor > tensor) throw std::invalid_argument("a penalty needs the gradient of a later tensor");
   const LossSpec loss{loss_of(name), a};
   const auto lock = lock_for_change();
   objective_.loss = loss;
@@ -378,6 +413,30 @@ void NetworkOf<T>::metric_rows(const Team& team, double* rows, const Objective::
     k_.loss(team, rows, nullptr, prediction, target, count, metric.columns, metric.loss, 1);
   else
     k_.metric(team, rows, prediction, target, count, metric.columns, metric.metric);
+}
+
+// values[sample] = the penalty of the sample.
+template <typename T>
+void NetworkOf<T>::activity_rows(const Team& team, double* rows, const ActivityPenalty& penalty, const T* values,
+                                 int64_t batch) const {
+  const int64_t size = sizes_[static_cast<std::size_t>(penalty.tensor)];
+  const Range mine = team.share(batch);
+  for (int64_t i = mine.begin; i < mine.end; ++i) rows[i] = k_.penalty(values + i * size, size, penalty.l1, penalty.l2);
+}
+
+template <typename T>
+double NetworkOf<T>::penalty_of_chunk(const Parameter& p, int64_t chunk) const {
+  const int64_t at = chunk * kSumChunk;
+  return k_.penalty(values_.data() + p.offset + at, std::min(kSumChunk, p.size - at), p.l1, p.l2);
+}
+
+// In the order in which training adds them up.
+template <typename T>
+double NetworkOf<T>::parameter_penalties() const {
+  double sum = 0;
+  for (const Parameter& p : parameters_)
+    for (int64_t c = 0; p.penalized() && c * kSumChunk < p.size; ++c) sum += penalty_of_chunk(p, c);
+  return sum;
 }
 
 template class NetworkOf<float>;

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "../kernels/kernels.h"
@@ -58,6 +59,8 @@ class Network {
   virtual int add_activation(int x, const std::string& name, double a, double b, double c) = 0;
   virtual int add_softmax(int x, int64_t outer, int64_t axis, int64_t inner, bool log) = 0;
   virtual int add_rescaling(int x, const std::vector<double>& scale, const std::vector<double>& offset) = 0;
+  // Adds (l1 * sum |x| + l2 * sum x^2) / samples to the loss, and its gradient to that of x.
+  virtual void add_activity_penalty(int x, double l1, double l2) = 0;
   virtual void build(int output) = 0;
 
   // -- what the views of the bindings look at
@@ -72,6 +75,10 @@ class Network {
 
   // -- configuration of training
   virtual void set_trainable(const std::vector<bool>& trainable) = 0;
+  // For each parameter: (l1, l2) of its penalty, which is part of the loss while it is trainable; and what holds after
+  // each step that changes it.
+  virtual void set_regularizers(const std::vector<std::pair<double, double>>& factors) = 0;
+  virtual void set_constraints(const std::vector<ConstraintSpec>& constraints) = 0;
   virtual void set_loss(const std::string& name, int tensor, int64_t columns, double a, bool mean) = 0;
   virtual void set_metrics(const std::vector<std::tuple<std::string, int64_t, double>>& metrics) = 0;
   virtual void set_optimizer(const std::string& name, const std::map<std::string, double>& settings) = 0;
@@ -83,7 +90,8 @@ class Network {
   virtual bool loss_takes_labels() const = 0;
   virtual int64_t loss_rows() const = 0;  // of a sample
 
-  // -- work; totals have `columns`, one for the loss and one for each metric, and train's a row for each epoch
+  // -- work; totals have `columns`, one for the loss and one for each metric, and train's a row for each epoch;
+  // evaluate's have one more, for the penalties: those of the parameters for every sample, and those of activities
   virtual int64_t steps_done() const = 0;
   virtual bool train(double* totals, int64_t columns, const Samples& x, const Targets& y, const TrainRange& range,
                      int threads, const Interrupt& interrupt) = 0;

@@ -37,6 +37,15 @@ struct Objective {
   std::vector<MetricEntry> metrics;  // computed from the output
 };
 
+// Elements of a partial sum over a parameter: such sums are shared by the team, and added in order.
+constexpr int64_t kSumChunk = 8192;
+
+// A penalty for large elements of a tensor.
+struct ActivityPenalty {
+  int tensor;
+  double l1, l2;
+};
+
 // Memory for `capacity` samples on their way through a network.
 template <typename T>
 struct Workspace {
@@ -71,6 +80,7 @@ class NetworkOf : public Network {
   int add_activation(int x, const std::string& name, double a, double b, double c) override;
   int add_softmax(int x, int64_t outer, int64_t axis, int64_t inner, bool log) override;
   int add_rescaling(int x, const std::vector<double>& scale, const std::vector<double>& offset) override;
+  void add_activity_penalty(int x, double l1, double l2) override;
   void build(int output) override;
 
   bool is_double() const override { return sizeof(T) == sizeof(double); }
@@ -83,6 +93,8 @@ class NetworkOf : public Network {
   void* slot(int slot, int number) override;
 
   void set_trainable(const std::vector<bool>& trainable) override;
+  void set_regularizers(const std::vector<std::pair<double, double>>& factors) override;
+  void set_constraints(const std::vector<ConstraintSpec>& constraints) override;
   void set_loss(const std::string& name, int tensor, int64_t columns, double a, bool mean) override;
   void set_metrics(const std::vector<std::tuple<std::string, int64_t, double>>& metrics) override;
   void set_optimizer(const std::string& name, const std::map<std::string, double>& settings) override;
@@ -117,7 +129,7 @@ class NetworkOf : public Network {
   std::shared_lock<std::shared_mutex> lock_for_reading();
   std::size_t check_tensor(int tensor) const;
   std::size_t check_parameter(int parameter) const;
-  void check_objective(int64_t columns) const;  // of a caller's totals
+  void check_objective(int64_t columns, int more) const;  // of a caller's totals, which have so many more columns
   int add(std::unique_ptr<Op<T>> op, int64_t size);
   int64_t rows_of(int x, int64_t columns, const std::vector<int>& parameters) const;
   int next_tensor() const { return static_cast<int>(sizes_.size()); }
@@ -136,6 +148,10 @@ class NetworkOf : public Network {
                  int64_t batch, double scale) const;
   void metric_rows(const Team& team, double* rows, const Objective::MetricEntry& metric, const T* prediction,
                    const TargetRows<T>& target, int64_t batch) const;
+  void activity_rows(const Team& team, double* rows, const ActivityPenalty& penalty, const T* values,
+                     int64_t batch) const;
+  double parameter_penalties() const;
+  double penalty_of_chunk(const Parameter& parameter, int64_t chunk) const;
 
   // training.cpp
   void train_member(const Team& team, Run& run, bool team_waits);
@@ -144,6 +160,8 @@ class NetworkOf : public Network {
   void gather(const Team& team, const Run& run, int64_t begin, int64_t count);
   template <typename Apply>
   void update(const Team& team, Run& run, const Apply& apply);
+  template <typename Body>
+  void for_my_chunks(const Team& team, const Run& run, const Body& body) const;
   void scale_by_norms(const Team& team, Run& run);
 
   // inference.cpp
@@ -169,6 +187,7 @@ class NetworkOf : public Network {
   int loaded_ = 0;                             // the tensor that samples are loaded to
   std::vector<T> input_scale_, input_offset_;  // applied to samples as they are loaded, where loaded_ is not 0
   std::vector<int> unused_;                    // tensors that are never made
+  std::vector<ActivityPenalty> activity_penalties_;
 
   Objective objective_;
   OptimizerSettings settings_;

@@ -13,7 +13,12 @@ struct Parameter {
   int64_t offset = 0, size = 0;  // in the parameter buffer
   bool learned = true;           // by the optimizer; otherwise its op changes it, such as moving statistics
   bool frozen = false;           // no training changes it
+  double l1 = 0, l2 = 0;         // of its penalty, a part of the loss
+  ConstraintSpec constraint{};
+
   bool trainable() const { return learned && !frozen; }
+  bool penalized() const { return trainable() && (l1 > 0 || l2 > 0); }
+  bool constrained() const { return trainable() && constraint.kind != Constraint::none; }
 };
 
 // What an op sees of the network while `batch` samples pass through it. A member of the team has one of its own.
@@ -111,9 +116,9 @@ std::unique_ptr<Op<T>> make_rescaling(int x, int y, int64_t size, const std::vec
 
 // Convolutions take over the activations that follow them; so do dense layers, where another dense layer comes next,
 // which then makes their gradient: passes over a tensor and barriers less. Returns the tensors that no op writes any
-// more. The last activation stays, as a loss may be computed from what goes into it. `output` is the tensor that
-// predictions are.
+// more. The last activation stays, as a loss may be computed from what goes into it. `kept` are the tensors that are
+// read by others than ops, such as the one that predictions are: they and their gradients are made.
 template <typename T>
-std::vector<int> fuse(std::vector<std::unique_ptr<Op<T>>>& ops, int output, const Kernels<T>& k);
+std::vector<int> fuse(std::vector<std::unique_ptr<Op<T>>>& ops, const std::vector<int>& kept, const Kernels<T>& k);
 
 }  // namespace pynn

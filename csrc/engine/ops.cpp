@@ -169,10 +169,10 @@ std::unique_ptr<Op<T>> make_rescaling(int x, int y, int64_t size, const std::vec
 }
 
 template <typename T>
-std::vector<int> fuse(std::vector<std::unique_ptr<Op<T>>>& ops, int output, const Kernels<T>& k) {
+std::vector<int> fuse(std::vector<std::unique_ptr<Op<T>>>& ops, const std::vector<int>& kept, const Kernels<T>& k) {
   std::vector<int> gone;
   const auto is_read_once = [&](int tensor) {
-    return tensor != output &&
+    return std::find(kept.begin(), kept.end(), tensor) == kept.end() &&
            std::count_if(ops.begin(), ops.end(), [&](const auto& op) { return op->input == tensor; }) == 1;
   };
   for (std::size_t i = 0; i + 2 < ops.size(); ++i) {
@@ -194,12 +194,12 @@ std::vector<int> fuse(std::vector<std::unique_ptr<Op<T>>>& ops, int output, cons
   return gone;
 }
 
-#define PYNN_INSTANTIATE(T)                                                                        \
-  template std::vector<int> fuse<T>(std::vector<std::unique_ptr<Op<T>>>&, int, const Kernels<T>&); \
-  template std::unique_ptr<Op<T>> make_dense<T>(int, int, int, int, int64_t, int64_t, int64_t);    \
-  template std::unique_ptr<Op<T>> make_activation<T>(int, int, int64_t, const ActivationSpec&);    \
-  template std::unique_ptr<Op<T>> make_softmax<T>(int, int, int64_t, int64_t, int64_t, bool);      \
-  template std::unique_ptr<Op<T>> make_rescaling<T>(int, int, int64_t, const std::vector<double>&, \
+#define PYNN_INSTANTIATE(T)                                                                                            \
+  template std::vector<int> fuse<T>(std::vector<std::unique_ptr<Op<T>>>&, const std::vector<int>&, const Kernels<T>&); \
+  template std::unique_ptr<Op<T>> make_dense<T>(int, int, int, int, int64_t, int64_t, int64_t);                        \
+  template std::unique_ptr<Op<T>> make_activation<T>(int, int, int64_t, const ActivationSpec&);                        \
+  template std::unique_ptr<Op<T>> make_softmax<T>(int, int, int64_t, int64_t, int64_t, bool);                          \
+  template std::unique_ptr<Op<T>> make_rescaling<T>(int, int, int64_t, const std::vector<double>&,                     \
                                                     const std::vector<double>&);
 PYNN_INSTANTIATE(float)
 PYNN_INSTANTIATE(double)

@@ -24,15 +24,15 @@ constexpr double kShortStep = 5e9;
 constexpr double kMostWaiting = 0.3;
 constexpr double kTrial = 0.01, kAloneAtFirst = 0.05, kAloneAtMost = 1;  // seconds
 
-// Elements of a partial sum of squares, and of a piece of the update: multiples of the vectors' length.
-constexpr int64_t kNormChunk = 8192, kUpdateGrain = 64;
+// Elements of a piece of the update: a multiple of the vectors' length.
+constexpr int64_t kUpdateGrain = 64;
 
-// The squares of a gradient are summed in chunks; `first` is the number of its first chunk among all.
-struct NormChunks {
+// Sums over a parameter or its gradient are made in chunks; `first` is the number of its first chunk among all.
+struct SumChunks {
   int64_t first, count;
 };
 
-int64_t chunks_of(int64_t n) { return (n + kNormChunk - 1) / kNormChunk; }
+int64_t chunks_of(int64_t n) { return (n + kSumChunk - 1) / kSumChunk; }
 
 }  // namespace
 
@@ -49,8 +49,10 @@ struct NetworkOf<T>::Run {
   bool fused;                                 // parameters are updated as soon as their gradients are there
   std::atomic<bool> parameters_finite{true};  // those that meet the samples, when it begins; and all that change
   std::vector<Range> updated;                 // the trainable parts of the parameter buffer
-  std::vector<NormChunks> chunks;
-  std::vector<double> norms;  // sums of squares, by chunk
+  std::vector<SumChunks> chunks;
+  std::vector<double> norms;      // sums of squares, by chunk
+  std::vector<double> penalties;  // by chunk; empty where no parameter has one
+  bool constrained;
   OptimizerStep step{};
   bool finite = true;
   bool pause = false;    // end the region before the next step
@@ -69,7 +71,7 @@ bool NetworkOf<T>::train(double* totals, int64_t columns, const Samples& x, cons
                          int threads, const Interrupt& interrupt) {
   steps_done_ = 0;
   const auto lock = lock_for_change();
-  check_objective(columns);
+  check_objective(columns, 0);
   std::vector<bool> gradients = needs_gradient();
   gradients.resize(static_cast<std::size_t>(objective_.tensor) + 1);
 
@@ -83,7 +85,12 @@ bool NetworkOf<T>::train(double* totals, int64_t columns, const Samples& x, cons
   const int64_t batch = std::min(range.batch_size, x.count);
   const int64_t slice = run.slice = couples_samples() ? batch : std::min(batch, kSlice);
   const double slice_work = 3 * work() * static_cast<double>(slice) + 4 * static_cast<double>(parameter_elements_);
-  run.fused = !settings_.needs_norms() && batch <= slice && slice_work < kShortStep;
+  const auto any = [&](bool (Parameter::*has)() const) {
+    return std::any_of(parameters_.begin(), parameters_.end(), [&](const Parameter& p) { return (p.*has)(); });
+  };
+  const bool penalized = any(&Parameter::penalized);
+  run.constrained = any(&Parameter::constrained);
+  run.fused = !settings_.needs_norms() && batch <= slice && slice_work < kShortStep && !penalized && !run.constrained;
   int64_t chunks = 0;
   for (const Parameter& p : parameters_) {
     run.chunks.push_back({chunks, p.trainable() ? chunks_of(p.size) : 0});
@@ -96,6 +103,7 @@ bool NetworkOf<T>::train(double* totals, int64_t columns, const Samples& x, cons
       run.updated.push_back({p.offset, end});
   }
   run.norms.resize(static_cast<std::size_t>(chunks));
+  if (penalized) run.penalties.resize(static_cast<std::size_t>(chunks));
   run.parameters_finite = first_parameters_finite();
 
   const int size = team_size(threads, slice_work, kWorkPerMember);
@@ -162,6 +170,10 @@ void NetworkOf<T>::train_member(const Team& team, Run& run, bool team_waits) {
       if (range.shuffle) put_in_order(range.seed, epoch, run.x.count);
     }
     if (s == first || begin == 0) team.barrier();
+    if (!run.penalties.empty())
+      for_my_chunks(team, run, [&](const Parameter& p, int64_t number, int64_t chunk, Range) {
+        run.penalties[static_cast<std::size_t>(number)] = p.penalized() ? penalty_of_chunk(p, chunk) : 0;
+      });
     double loss = 0;
     bool finite = true;
     pass.step = static_cast<uint64_t>(run.first_iteration + s - range.first_step);
@@ -173,6 +185,8 @@ void NetworkOf<T>::train_member(const Team& team, Run& run, bool team_waits) {
       pass.nonzero = run.parameters_finite.load(std::memory_order_relaxed) ? space_.nonzero : Nonzero{};
       team.barrier();
       if (run.pause) return;
+      if (from == 0)
+        for (const double penalty : run.penalties) loss += penalty;
       // A rate that is infinite as a T would make NaN of a gradient of 0.
       pass.not_for_zeros = settings_.keeps_still() && std::isfinite(static_cast<T>(run.step.learning_rate));
       finite = slice(team, run, pass, batch, s / run.batches, &loss);
@@ -230,19 +244,35 @@ bool NetworkOf<T>::slice(const Team& team, Run& run, const Pass<T>& pass, int64_
     }
     team.barrier();
   }
+  double penalty = 0;
+  for (const ActivityPenalty& activity : activity_penalties_) {
+    activity_rows(team, rows, activity, space_.values[static_cast<std::size_t>(activity.tensor)], pass.batch);
+    team.barrier();
+    for (int64_t i = 0; i < pass.batch; ++i) penalty += rows[i];
+    team.barrier();
+  }
   loss_rows(team, rows, space_.gradients[tensor], space_.values[tensor], target, pass.batch, scale);
   team.barrier();
   // Every member adds the rows up for itself, so that all come to the same decision without waiting.
   double sum = 0;
   for (int64_t i = 0; i < pass.batch * loss_rows(); ++i) sum += rows[i];
-  *loss += sum * scale;
-  if (!std::isfinite(sum)) return false;
+  *loss += sum * scale + penalty / static_cast<double>(batch);
+  if (!std::isfinite(*loss)) return false;
 
   std::optional<Uninterruptible> guard;
   if (run.fused) guard.emplace(team);
   for (auto op = ops_.rbegin(); op != ops_.rend(); ++op) {
     if ((*op)->output > objective_.tensor || space_.gradients[static_cast<std::size_t>((*op)->output)] == nullptr)
       continue;
+    for (const ActivityPenalty& activity : activity_penalties_) {
+      if (activity.tensor != (*op)->output) continue;
+      const auto number = static_cast<std::size_t>(activity.tensor);
+      const Range mine = team.share(pass.batch * sizes_[number], kUpdateGrain);
+      k_.add_penalty_slope(space_.gradients[number] + mine.begin, space_.values[number] + mine.begin,
+                           mine.end - mine.begin, activity.l1 / static_cast<double>(batch),
+                           activity.l2 / static_cast<double>(batch));
+      team.barrier();
+    }
     (*op)->backward(team, pass);
     if (!run.fused || std::next(op) != ops_.rend()) team.barrier();
   }
@@ -274,6 +304,14 @@ void NetworkOf<T>::gather(const Team& team, const Run& run, int64_t begin, int64
 template <typename T>
 template <typename Apply>
 void NetworkOf<T>::update(const Team& team, Run& run, const Apply& apply) {
+  if (!run.penalties.empty()) {
+    for_my_chunks(team, run, [&](const Parameter& p, int64_t, int64_t, Range part) {
+      if (p.penalized())
+        k_.add_penalty_slope(gradients_.data() + part.begin, values_.data() + part.begin, part.end - part.begin, p.l1,
+                             p.l2);
+    });
+    team.barrier();
+  }
   if (settings_.needs_norms()) scale_by_norms(team, run);
   const Uninterruptible guard(team);
   for (const Range& part : run.updated) {
@@ -281,35 +319,50 @@ void NetworkOf<T>::update(const Team& team, Run& run, const Apply& apply) {
     apply({part.begin + mine.begin, part.begin + mine.end},
           {gradients_.data() + part.begin + mine.begin, nullptr, nullptr, 0});
   }
+  if (!run.constrained) return;
+  team.barrier();
+  for (const Parameter& p : parameters_)
+    if (p.constrained() && !k_.constrain(team, values_.data() + p.offset, p.constraint))
+      run.parameters_finite.store(false, std::memory_order_relaxed);
+}
+
+// Calls body(parameter, number of the chunk among all, among those of the parameter, range of the parameter buffer) for
+// this member's chunks of the trainable parameters.
+template <typename T>
+template <typename Body>
+void NetworkOf<T>::for_my_chunks(const Team& team, const Run& run, const Body& body) const {
+  const Range mine = team.share(static_cast<int64_t>(run.norms.size()));
+  for (std::size_t i = 0; i < parameters_.size(); ++i)
+    for (int64_t c = 0; c < run.chunks[i].count; ++c) {
+      const int64_t number = run.chunks[i].first + c;
+      if (number < mine.begin || number >= mine.end) continue;
+      const Parameter& p = parameters_[i];
+      const int64_t at = p.offset + c * kSumChunk;
+      body(p, number, c, {at, std::min(at + kSumChunk, p.offset + p.size)});
+    }
 }
 
 // clipnorm: g *= min(1, clipnorm / |g|), for each parameter; global_clipnorm: the same with the norm over all.
 template <typename T>
 void NetworkOf<T>::scale_by_norms(const Team& team, Run& run) {
-  const auto for_my_chunks = [&](auto body) {
-    const Range mine = team.share(static_cast<int64_t>(run.norms.size()));
-    for (std::size_t p = 0; p < parameters_.size(); ++p)
-      for (int64_t c = 0; c < run.chunks[p].count; ++c) {
-        const int64_t number = run.chunks[p].first + c, at = c * kNormChunk;
-        if (number < mine.begin || number >= mine.end) continue;
-        body(p, number, gradients_.data() + parameters_[p].offset + at, std::min(kNormChunk, parameters_[p].size - at));
-      }
-  };
-  for_my_chunks([&](std::size_t, int64_t number, const T* g, int64_t n) {
-    run.norms[static_cast<std::size_t>(number)] = k_.sum_of_squares(g, n);
+  for_my_chunks(team, run, [&](const Parameter&, int64_t number, int64_t, Range part) {
+    run.norms[static_cast<std::size_t>(number)] =
+        k_.sum_of_squares(gradients_.data() + part.begin, part.end - part.begin);
   });
   team.barrier();
   const bool global = settings_.global_clipnorm > 0;
   const double bound = global ? settings_.global_clipnorm : settings_.clipnorm;
-  const auto factor = [&](NormChunks chunks) {
+  const auto factor = [&](SumChunks chunks) {
     double sum = 0;
     for (int64_t c = 0; c < chunks.count; ++c) sum += run.norms[static_cast<std::size_t>(chunks.first + c)];
     const double norm = std::sqrt(sum);
     return norm > bound ? bound / norm : 1.0;
   };
   const double common = factor({0, static_cast<int64_t>(run.norms.size())});
-  for_my_chunks(
-      [&](std::size_t p, int64_t, T* g, int64_t n) { k_.scale(g, n, global ? common : factor(run.chunks[p])); });
+  for_my_chunks(team, run, [&](const Parameter& p, int64_t, int64_t, Range part) {
+    const auto of_parameter = [&] { return factor(run.chunks[static_cast<std::size_t>(&p - parameters_.data())]); };
+    k_.scale(gradients_.data() + part.begin, part.end - part.begin, global ? common : of_parameter());
+  });
   team.barrier();
 }
 

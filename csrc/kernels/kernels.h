@@ -204,6 +204,17 @@ struct PartReady {
   bool not_for_zeros;  // rows whose gradient is known to be 0 may be left out
 };
 
+// What an update is followed by: weights below 0 become 0; or each group of a parameter (outer, axis, inner), the
+// elements that differ along the axis alone, is rescaled to the norm rate * clip(norm, min_value, max_value) +
+// (1 - rate) * norm.
+enum class Constraint : int { none, non_neg, norm, count };
+
+struct ConstraintSpec {
+  Constraint kind = Constraint::none;
+  double min_value = 0, max_value = 0, rate = 1;
+  int64_t outer = 1, axis = 1, inner = 1;
+};
+
 // What becomes of numbers on their way into the network: x * scale + offset.
 template <typename T>
 struct InputScaling {
@@ -358,6 +369,17 @@ struct Kernels {
 
   // The sum of squares, in double and in a fixed order.
   double (*sum_of_squares)(const T* x, int64_t n);
+
+  // ---- penalties.cpp -----------------------------------------------------------------------------------------------
+
+  // l1 * sum |x| + l2 * sum x^2, in double and in a fixed order.
+  double (*penalty)(const T* x, int64_t n, double l1, double l2);
+
+  // g += the gradient of the penalty: l1 * sign(x) + 2 * l2 * x.
+  void (*add_penalty_slope)(T* g, const T* x, int64_t n, double l1, double l2);
+
+  // Changes w as the constraint says. False if a norm was too large for its number type.
+  bool (*constrain)(const Team& team, T* w, const ConstraintSpec& constraint);
 
   // ---- rows.cpp ----------------------------------------------------------------------------------------------------
 

@@ -199,17 +199,7 @@ void scale(T* g, int64_t n, double factor) {
 
 template <typename T>
 double sum_of_squares(const T* x, int64_t n) {
-  constexpr int64_t lanes = 16;
-  double total[lanes] = {};
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes)
-    for (int64_t lane = 0; lane < lanes; ++lane)
-      total[lane] += static_cast<double>(x[i + lane]) * static_cast<double>(x[i + lane]);
-  for (int64_t lane = 0; i + lane < n; ++lane)
-    total[lane] += static_cast<double>(x[i + lane]) * static_cast<double>(x[i + lane]);
-  double sum = 0;
-  for (int64_t lane = 0; lane < lanes; ++lane) sum += total[lane];
-  return sum;
+  return sum_in_double(x, n, [](double v) { return v * v; });
 }
 
 template <typename T>

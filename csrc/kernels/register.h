@@ -28,6 +28,8 @@ void register_losses(Kernels<float>&);
 void register_losses(Kernels<double>&);
 void register_optimizers(Kernels<float>&);
 void register_optimizers(Kernels<double>&);
+void register_penalties(Kernels<float>&);
+void register_penalties(Kernels<double>&);
 void register_rows(Kernels<float>&);
 void register_rows(Kernels<double>&);
 

@@ -21,6 +21,20 @@ PYNN_INLINE T sum_row(int64_t n, Body body) {
   return sum<T>(total);
 }
 
+// The sum of f(x[i]), in double.
+template <typename T, typename F>
+PYNN_INLINE double sum_in_double(const T* x, int64_t n, F f) {
+  constexpr int64_t lanes = 16;
+  double total[lanes] = {};
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes)
+    for (int64_t lane = 0; lane < lanes; ++lane) total[lane] += f(static_cast<double>(x[i + lane]));
+  for (int64_t lane = 0; i + lane < n; ++lane) total[lane] += f(static_cast<double>(x[i + lane]));
+  double sum = 0;
+  for (int64_t lane = 0; lane < lanes; ++lane) sum += total[lane];
+  return sum;
+}
+
 // Whether there is neither NaN nor infinity: x - x is 0 for a finite number and NaN otherwise.
 template <typename T>
 PYNN_INLINE bool all_finite(const T* x, int64_t n) {

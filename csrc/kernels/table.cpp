@@ -17,6 +17,7 @@ void fill(Kernels<T>& k) {
   register_softmax(k);
   register_losses(k);
   register_optimizers(k);
+  register_penalties(k);
   register_rows(k);
 }
 

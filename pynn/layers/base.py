@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .. import _checks, _names, config
+from .. import _checks, _names, activations, config, constraints, initializers, regularizers
 from ..activations import Activation
+from ..constraints import Constraint
 from ..errors import NotBuiltError
 from ..initializers import Initializer
+from ..regularizers import Regularizer
 
 if TYPE_CHECKING:
     from .. import _core
@@ -31,6 +33,8 @@ class WeightSpec(NamedTuple):
     name: str
     shape: tuple[int, ...]
     initializer: Initializer
+    regularizer: Regularizer | None = None
+    constraint: Constraint | None = None
     trainable: bool = True  # whether the optimizer learns it; otherwise its layer changes it
 
 
@@ -110,12 +114,14 @@ class Layer:
         dtype_given: Whether `dtype` was passed.
         batch_input_shape: What `input_shape` or `input_dim` said, or None.
         activation: The activation that ends the layer, or None for layers without one.
+        activity_regularizer: The penalty for the output, or None for layers without one.
 
     Raises:
         TypeError, ValueError: a bad argument.
     """
 
     activation: Activation | None = None
+    activity_regularizer: Regularizer | None = None
 
     def __init__(
         self,
@@ -246,6 +252,82 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+class KernelLayer(Layer):
+    """Base of the layers that have a kernel, perhaps a bias, and an activation at the end.
+
+    Args:
+        activation: Name or `Activation`. Default ``None``: linear.
+        use_bias: Default ``True``.
+        kernel_initializer: Default ``"glorot_uniform"``.
+        bias_initializer: Default ``"zeros"``.
+        kernel_regularizer, bias_regularizer, activity_regularizer: Penalty for the kernel, the bias and the output: a
+            name or `Regularizer`. Default ``None``.
+        kernel_constraint, bias_constraint: What holds after each step: a name or `Constraint`. Default ``None``.
+        base: As for `Layer`.
+
+    Raises:
+        TypeError, ValueError: a bad argument.
+    """
+
+    activation: Activation
+
+    def __init__(
+        self,
+        activation: object = None,
+        use_bias: bool = True,
+        kernel_initializer: object = "glorot_uniform",
+        bias_initializer: object = "zeros",
+        kernel_regularizer: object = None,
+        bias_regularizer: object = None,
+        activity_regularizer: object = None,
+        kernel_constraint: object = None,
+        bias_constraint: object = None,
+        **base: Any,
+    ) -> None:
+        self.activation = activations.get(activation)
+        self.use_bias = _checks.boolean(use_bias, "use_bias")
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer, "kernel_regularizer")
+        self.bias_regularizer = regularizers.get(bias_regularizer, "bias_regularizer")
+        self.activity_regularizer = regularizers.get(activity_regularizer, "activity_regularizer")
+        self.kernel_constraint = constraints.get(kernel_constraint, "kernel_constraint")
+        self.bias_constraint = constraints.get(bias_constraint, "bias_constraint")
+        super().__init__(**base)
+
+    def _specs(self, kernel: tuple[int, ...], bias: tuple[int, ...]) -> list[WeightSpec]:
+        """The weights, given the shapes of both."""
+        specs = [
+            WeightSpec("kernel", kernel, self.kernel_initializer, self.kernel_regularizer, self.kernel_constraint),
+            WeightSpec("bias", bias, self.bias_initializer, self.bias_regularizer, self.bias_constraint),
+        ]
+        return specs if self.use_bias else specs[:1]
+
+    @property
+    def kernel(self) -> Weight | None:
+        """The kernel, once the layer is built."""
+        return self._weight("kernel")
+
+    @property
+    def bias(self) -> Weight | None:
+        """The bias, once the layer is built; None without one."""
+        return self._weight("bias")
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "activation": self.activation.serialize(),
+            "use_bias": self.use_bias,
+            "kernel_initializer": initializers.serialize(self.kernel_initializer),
+            "bias_initializer": initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
+            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
+            "kernel_constraint": constraints.serialize(self.kernel_constraint),
+            "bias_constraint": constraints.serialize(self.bias_constraint),
+        }
 
 
 def check_weight(value: ArrayLike, path: str, like: Array) -> Array:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .. import _checks, _windows, activations, initializers
-from ..activations import Activation
-from .base import Layer, Lowering, Weight, WeightSpec
+from .. import _checks, _windows, constraints, initializers, regularizers
+from .base import KernelLayer, Lowering, WeightSpec
 
 
-class _Convolution(Layer):
+class _Convolution(KernelLayer):
     """What all convolutions have in common: a window, kernels, a bias, an activation."""
 
     rank: int
-    activation: Activation
 
     def __init__(
         self,
@@ -23,9 +21,6 @@ class _Convolution(Layer):
         padding: str,
         data_format: str | None,
         dilation_rate: int | Sequence[int],
-        activation: object,
-        use_bias: bool,
-        bias_initializer: object,
         **base: Any,
     ) -> None:
         self.kernel_size = _windows.per_axis(kernel_size, "kernel_size", self.rank)
@@ -33,9 +28,6 @@ class _Convolution(Layer):
         self.padding = _windows.check_padding(padding, self.rank)
         _windows.check_data_format(data_format)
         self.dilation_rate = _windows.per_axis(dilation_rate, "dilation_rate", self.rank)
-        self.activation = activations.get(activation)
-        self.use_bias = _checks.boolean(use_bias, "use_bias")
-        self.bias_initializer = initializers.get(bias_initializer)
         super().__init__(**base)
 
     # ---- what a subclass writes
@@ -44,7 +36,8 @@ class _Convolution(Layer):
         """The convolution, the last one where there are several."""
         raise NotImplementedError
 
-    def _kernels(self, shape: tuple[int, ...]) -> list[WeightSpec]:
+    def _kernel_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """That of the kernel, the first one where there are several."""
         raise NotImplementedError
 
     def _add(self, net: Lowering, x: int, kernels: list[int], bias: int, shape: tuple[int, ...]) -> int:
@@ -75,25 +68,12 @@ class _Convolution(Layer):
         return output
 
     def weight_specs(self, shape: tuple[int, ...]) -> list[WeightSpec]:
-        specs = self._kernels(shape)
-        if self.use_bias:
-            specs.append(WeightSpec("bias", self.compute_output_shape(shape)[-1:], self.bias_initializer))
-        return specs
+        return self._specs(self._kernel_shape(shape), self.compute_output_shape(shape)[-1:])
 
     def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
         kernels, bias = (net.parameters[:-1], net.parameters[-1]) if self.use_bias else (net.parameters, -1)
         y = self._add(net, x, kernels, bias, shape)
         return self.activation.lower(net.network, y, self.compute_output_shape(shape))
-
-    @property
-    def kernel(self) -> Weight | None:
-        """The kernel, once the layer is built; None for a layer that has several."""
-        return self._weight("kernel")
-
-    @property
-    def bias(self) -> Weight | None:
-        """The bias, once the layer is built; None without one."""
-        return self._weight("bias")
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -103,9 +83,6 @@ class _Convolution(Layer):
             "padding": self.padding,
             "data_format": _windows.DATA_FORMAT,
             "dilation_rate": self.dilation_rate,
-            "activation": self.activation.serialize(),
-            "use_bias": self.use_bias,
-            "bias_initializer": initializers.serialize(self.bias_initializer),
         }
 
 
@@ -125,31 +102,43 @@ class _Conv(_Convolution):
         use_bias: bool = True,
         kernel_initializer: object = "glorot_uniform",
         bias_initializer: object = "zeros",
+        kernel_regularizer: object = None,
+        bias_regularizer: object = None,
+        activity_regularizer: object = None,
+        kernel_constraint: object = None,
+        bias_constraint: object = None,
         **base: Any,
     ) -> None:
         self.filters = _checks.positive_int(filters, "filters")
         self.groups = _checks.positive_int(groups, "groups")
         if self.filters % self.groups:
             raise ValueError(f"groups must divide filters={self.filters}, but is {self.groups}.")
-        self.kernel_initializer = initializers.get(kernel_initializer)
         super().__init__(
-            kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer, **base
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+            **base,
         )
 
     def _convolution(self, shape: tuple[int, ...]) -> _windows.Convolution:
         return self._window(shape, self.filters, self.groups)
 
-    def _kernels(self, shape: tuple[int, ...]) -> list[WeightSpec]:
-        kernel = (*self.kernel_size, shape[-1] // self.groups, self.filters)
-        return [WeightSpec("kernel", kernel, self.kernel_initializer)]
+    def _kernel_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (*self.kernel_size, shape[-1] // self.groups, self.filters)
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "groups": self.groups,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-        }
+        return {**super().get_config(), "filters": self.filters, "groups": self.groups}
 
 
 class Conv1D(_Conv):
@@ -173,6 +162,9 @@ class Conv1D(_Conv):
         use_bias: Default ``True``.
         kernel_initializer: Default ``"glorot_uniform"``.
         bias_initializer: Default ``"zeros"``.
+        kernel_regularizer, bias_regularizer, activity_regularizer: Penalty for the kernel, the bias and the output: a
+            name or `Regularizer`. Default ``None``.
+        kernel_constraint, bias_constraint: What holds after each step: a name or `Constraint`. Default ``None``.
         base: name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
@@ -204,6 +196,9 @@ class Conv2D(_Conv):
         use_bias: Default ``True``.
         kernel_initializer: Default ``"glorot_uniform"``.
         bias_initializer: Default ``"zeros"``.
+        kernel_regularizer, bias_regularizer, activity_regularizer: Penalty for the kernel, the bias and the output: a
+            name or `Regularizer`. Default ``None``.
+        kernel_constraint, bias_constraint: What holds after each step: a name or `Constraint`. Default ``None``.
         base: name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
@@ -245,26 +240,46 @@ class DepthwiseConv2D(_Convolution):
         use_bias: bool = True,
         depthwise_initializer: object = "glorot_uniform",
         bias_initializer: object = "zeros",
+        depthwise_regularizer: object = None,
+        bias_regularizer: object = None,
+        activity_regularizer: object = None,
+        depthwise_constraint: object = None,
+        bias_constraint: object = None,
         **base: Any,
     ) -> None:
         self.depth_multiplier = _checks.positive_int(depth_multiplier, "depth_multiplier")
-        self.depthwise_initializer = initializers.get(depthwise_initializer)
         super().__init__(
-            kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer, **base
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=depthwise_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=depthwise_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            kernel_constraint=depthwise_constraint,
+            bias_constraint=bias_constraint,
+            **base,
         )
 
     def _convolution(self, shape: tuple[int, ...]) -> _windows.Convolution:
         return self._window(shape, shape[-1] * self.depth_multiplier if shape else 1, groups=-1)
 
-    def _kernels(self, shape: tuple[int, ...]) -> list[WeightSpec]:
-        return [WeightSpec("kernel", (*self.kernel_size, shape[-1], self.depth_multiplier), self.depthwise_initializer)]
+    def _kernel_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (*self.kernel_size, shape[-1], self.depth_multiplier)
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "depth_multiplier": self.depth_multiplier,
-            "depthwise_initializer": initializers.serialize(self.depthwise_initializer),
-        }
+        return {**_depthwise_names(super().get_config()), "depth_multiplier": self.depth_multiplier}
+
+
+def _depthwise_names(config: dict[str, Any]) -> dict[str, Any]:
+    """What a configuration says of the kernel, under the names that it has where the kernel is a depthwise one."""
+    names = {f"kernel_{what}": f"depthwise_{what}" for what in ("initializer", "regularizer", "constraint")}
+    return {names.get(key, key): value for key, value in config.items()}
 
 
 class SeparableConv2D(_Convolution):
@@ -302,14 +317,36 @@ class SeparableConv2D(_Convolution):
         depthwise_initializer: object = "glorot_uniform",
         pointwise_initializer: object = "glorot_uniform",
         bias_initializer: object = "zeros",
+        depthwise_regularizer: object = None,
+        pointwise_regularizer: object = None,
+        bias_regularizer: object = None,
+        activity_regularizer: object = None,
+        depthwise_constraint: object = None,
+        pointwise_constraint: object = None,
+        bias_constraint: object = None,
         **base: Any,
     ) -> None:
         self.filters = _checks.positive_int(filters, "filters")
         self.depth_multiplier = _checks.positive_int(depth_multiplier, "depth_multiplier")
-        self.depthwise_initializer = initializers.get(depthwise_initializer)
         self.pointwise_initializer = initializers.get(pointwise_initializer)
+        self.pointwise_regularizer = regularizers.get(pointwise_regularizer, "pointwise_regularizer")
+        self.pointwise_constraint = constraints.get(pointwise_constraint, "pointwise_constraint")
         super().__init__(
-            kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer, **base
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=depthwise_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=depthwise_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            kernel_constraint=depthwise_constraint,
+            bias_constraint=bias_constraint,
+            **base,
         )
 
     def _depthwise(self, shape: tuple[int, ...]) -> _windows.Convolution:
@@ -319,13 +356,19 @@ class SeparableConv2D(_Convolution):
         between = self._depthwise(shape).output_shape()
         return _windows.convolution(between, (1, 1), self.filters, (1, 1), "valid", (1, 1), 1)
 
-    def _kernels(self, shape: tuple[int, ...]) -> list[WeightSpec]:
-        depthwise = (*self.kernel_size, shape[-1], self.depth_multiplier)
-        pointwise = (1, 1, shape[-1] * self.depth_multiplier, self.filters)
-        return [
-            WeightSpec("depthwise_kernel", depthwise, self.depthwise_initializer),
-            WeightSpec("pointwise_kernel", pointwise, self.pointwise_initializer),
-        ]
+    def _kernel_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (*self.kernel_size, shape[-1], self.depth_multiplier)
+
+    def weight_specs(self, shape: tuple[int, ...]) -> list[WeightSpec]:
+        depthwise, *bias = super().weight_specs(shape)
+        pointwise = WeightSpec(
+            "pointwise_kernel",
+            (1, 1, shape[-1] * self.depth_multiplier, self.filters),
+            self.pointwise_initializer,
+            self.pointwise_regularizer,
+            self.pointwise_constraint,
+        )
+        return [depthwise._replace(name="depthwise_kernel"), pointwise, *bias]
 
     def _add(self, net: Lowering, x: int, kernels: list[int], bias: int, shape: tuple[int, ...]) -> int:
         depthwise, pointwise = kernels
@@ -334,11 +377,12 @@ class SeparableConv2D(_Convolution):
 
     def get_config(self) -> dict[str, Any]:
         return {
-            **super().get_config(),
+            **_depthwise_names(super().get_config()),
             "filters": self.filters,
             "depth_multiplier": self.depth_multiplier,
-            "depthwise_initializer": initializers.serialize(self.depthwise_initializer),
             "pointwise_initializer": initializers.serialize(self.pointwise_initializer),
+            "pointwise_regularizer": regularizers.serialize(self.pointwise_regularizer),
+            "pointwise_constraint": constraints.serialize(self.pointwise_constraint),
         }
 
 
@@ -380,6 +424,11 @@ class Conv2DTranspose(_Convolution):
         use_bias: bool = True,
         kernel_initializer: object = "glorot_uniform",
         bias_initializer: object = "zeros",
+        kernel_regularizer: object = None,
+        bias_regularizer: object = None,
+        activity_regularizer: object = None,
+        kernel_constraint: object = None,
+        bias_constraint: object = None,
         **base: Any,
     ) -> None:
         self.filters = _checks.positive_int(filters, "filters")
@@ -389,9 +438,22 @@ class Conv2DTranspose(_Convolution):
             if len(given) != self.rank:
                 raise ValueError(f"output_padding must be a whole number or two of them, but got {output_padding!r}.")
             self.output_padding = tuple(_checks.non_negative_int(number, "output_padding") for number in given)
-        self.kernel_initializer = initializers.get(kernel_initializer)
         super().__init__(
-            kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer, **base
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+            **base,
         )
         if self.output_padding and any(p >= s for p, s in zip(self.output_padding, self.strides, strict=True)):
             raise ValueError(f"output_padding must be less than strides={self.strides}, but is {self.output_padding}.")
@@ -416,16 +478,11 @@ class Conv2DTranspose(_Convolution):
         self._check_activation(output)
         return output
 
-    def _kernels(self, shape: tuple[int, ...]) -> list[WeightSpec]:
-        return [WeightSpec("kernel", (*self.kernel_size, self.filters, shape[-1]), self.kernel_initializer)]
+    def _kernel_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (*self.kernel_size, self.filters, shape[-1])
 
     def _add(self, net: Lowering, x: int, kernels: list[int], bias: int, shape: tuple[int, ...]) -> int:
         return net.network.add_conv(x, kernels[0], bias, self._convolution(shape).numbers(), True)
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "output_padding": self.output_padding,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-        }
+        return {**super().get_config(), "filters": self.filters, "output_padding": self.output_padding}

@@ -7,9 +7,9 @@ from typing import Any
 
 from numpy.typing import DTypeLike
 
-from .. import _checks, activations, initializers
+from .. import _checks, activations
 from ..activations import Activation as ActivationFunction
-from .base import Layer, Lowering, Weight, WeightSpec
+from .base import KernelLayer, Layer, Lowering, WeightSpec
 
 
 class InputLayer(Layer):
@@ -53,7 +53,7 @@ def Input(  # noqa: N802 - Keras's name
     return InputLayer(shape, dtype=dtype, name=name)
 
 
-class Dense(Layer):
+class Dense(KernelLayer):
     """Fully connected layer: ``y = activation(x @ kernel + bias)``.
 
     Shapes: input ``(N, ..., I)``, output ``(N, ..., units)``, kernel ``(I, units)``, bias ``(units,)``.
@@ -64,13 +64,14 @@ class Dense(Layer):
         use_bias: Default ``True``.
         kernel_initializer: Default ``"glorot_uniform"``.
         bias_initializer: Default ``"zeros"``.
+        kernel_regularizer, bias_regularizer, activity_regularizer: Penalty for the kernel, the bias and the output: a
+            name or `Regularizer`. Default ``None``.
+        kernel_constraint, bias_constraint: What holds after each step: a name or `Constraint`. Default ``None``.
         base: name, trainable, dtype, input_shape, input_dim: see `Layer`.
 
     Raises:
         TypeError, ValueError: a bad argument.
     """
-
-    activation: ActivationFunction
 
     def __init__(
         self,
@@ -79,14 +80,26 @@ class Dense(Layer):
         use_bias: bool = True,
         kernel_initializer: object = "glorot_uniform",
         bias_initializer: object = "zeros",
+        kernel_regularizer: object = None,
+        bias_regularizer: object = None,
+        activity_regularizer: object = None,
+        kernel_constraint: object = None,
+        bias_constraint: object = None,
         **base: Any,
     ) -> None:
         self.units = _checks.positive_int(units, "units")
-        self.activation = activations.get(activation)
-        self.use_bias = _checks.boolean(use_bias, "use_bias")
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        super().__init__(**base)
+        super().__init__(
+            activation,
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            kernel_constraint,
+            bias_constraint,
+            **base,
+        )
 
     def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         if not shape or shape[-1] < 1:
@@ -96,33 +109,17 @@ class Dense(Layer):
         return output
 
     def weight_specs(self, shape: tuple[int, ...]) -> list[WeightSpec]:
-        kernel = WeightSpec("kernel", (shape[-1], self.units), self.kernel_initializer)
-        bias = WeightSpec("bias", (self.units,), self.bias_initializer)
-        return [kernel, bias] if self.use_bias else [kernel]
+        return self._specs((shape[-1], self.units), (self.units,))
 
     def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
         kernel, bias = net.parameters if self.use_bias else (net.parameters[0], -1)
         y = net.network.add_dense(x, kernel, bias, shape[-1], self.units)
         return self.activation.lower(net.network, y, self.compute_output_shape(shape))
 
-    @property
-    def kernel(self) -> Weight | None:
-        """The kernel, once the layer is built."""
-        return self._weight("kernel")
-
-    @property
-    def bias(self) -> Weight | None:
-        """The bias, once the layer is built; None without one."""
-        return self._weight("bias")
-
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "units": self.units,
-            "activation": self.activation.serialize(),
-            "use_bias": self.use_bias,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
         }
 
 

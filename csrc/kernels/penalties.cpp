@@ -1,0 +1,108 @@
+// What regularizers and constraints come to.
+#include "register.h"
+#include "rows.h"
+
+namespace pynn {
+namespace PYNN_ISA {
+namespace {
+
+// As in Keras, so that a norm of 0 divides nothing.
+constexpr double kEpsilon = 1e-7;
+
+// Columns whose norms are taken side by side.
+constexpr int64_t kColumns = 64;
+
+template <typename T>
+double penalty(const T* x, int64_t n, double l1, double l2) {
+  double total = 0;
+  if (l1 > 0) total += l1 * sum_in_double(x, n, [](double v) { return __builtin_fabs(v); });
+  if (l2 > 0) total += l2 * sum_in_double(x, n, [](double v) { return v * v; });
+  return total;
+}
+
+template <typename T>
+void add_penalty_slope(T* g, const T* x, int64_t n, double l1, double l2) {
+  const Vec<T> above = splat(static_cast<T>(l1)), below = -above, zero{};
+  const T factor = static_cast<T>(2 * l2);
+  for_vectors<T>(0, n, [&](int64_t i, int64_t count) {
+    const Vec<T> v = load(x + i, count);
+    const Vec<T> step = v > zero ? above : (v < zero ? below : zero);
+    store(g + i, load(g + i, count) + step + factor * v, count);
+  });
+}
+
+double factor_for(double norm, const ConstraintSpec& c) {
+  double desired = norm < c.min_value ? c.min_value : (norm > c.max_value ? c.max_value : norm);
+  if (c.rate < 1) desired = c.rate * desired + (1 - c.rate) * norm;
+  return desired / (kEpsilon + norm);
+}
+
+// The groups of `columns` neighbouring columns: w (axis, inner) from the first of them on.
+template <typename T>
+bool constrain_columns(T* w, int64_t columns, const ConstraintSpec& c) {
+  double sums[kColumns] = {};
+  T factors[kColumns] = {};
+  for (int64_t a = 0; a < c.axis; ++a)
+    for (int64_t j = 0; j < columns; ++j) {
+      const double v = static_cast<double>(w[a * c.inner + j]);
+      sums[j] += v * v;
+    }
+  bool finite = true;
+  for (int64_t j = 0; j < columns; ++j) {
+    const double factor = factor_for(__builtin_sqrt(sums[j]), c);
+    factors[j] = static_cast<T>(factor);
+    finite = finite && factor - factor == 0;
+  }
+  for (int64_t a = 0; a < c.axis; ++a)
+    for_vectors<T>(0, columns, [&](int64_t j, int64_t count) {
+      T* at = w + a * c.inner + j;
+      store(at, load(at, count) * load(factors + j, count), count);
+    });
+  return finite;
+}
+
+// One group, whose elements lie side by side.
+template <typename T>
+bool constrain_row(T* w, const ConstraintSpec& c) {
+  const double sum = sum_in_double(w, c.axis, [](double v) { return v * v; });
+  const double factor = factor_for(__builtin_sqrt(sum), c);
+  for_vectors<T>(0, c.axis,
+                 [&](int64_t i, int64_t count) { store(w + i, load(w + i, count) * static_cast<T>(factor), count); });
+  return factor - factor == 0;
+}
+
+template <typename T>
+bool constrain(const Team& team, T* w, const ConstraintSpec& c) {
+  if (c.kind == Constraint::non_neg) {
+    const Range mine = team.share(c.outer * c.axis * c.inner, kColumns);
+    for_vectors<T>(mine.begin, mine.end, [&](int64_t i, int64_t count) {
+      const Vec<T> v = load(w + i, count);
+      store(w + i, v <= Vec<T>{} ? Vec<T>{} : v, count);
+    });
+    return true;
+  }
+  const int64_t blocks = (c.inner + kColumns - 1) / kColumns;
+  const Range mine = team.share(c.outer * blocks);
+  bool finite = true;
+  for (int64_t item = mine.begin; item < mine.end; ++item) {
+    T* group = w + item / blocks * c.axis * c.inner;
+    const int64_t first = item % blocks * kColumns, rest = c.inner - first;
+    finite &=
+        c.inner == 1 ? constrain_row(group, c) : constrain_columns(group + first, rest < kColumns ? rest : kColumns, c);
+  }
+  return finite;
+}
+
+template <typename T>
+void fill(Kernels<T>& k) {
+  k.penalty = penalty<T>;
+  k.add_penalty_slope = add_penalty_slope<T>;
+  k.constrain = constrain<T>;
+}
+
+}  // namespace
+
+PYNN_DEFINE_REGISTER(penalties)
+
+}  // namespace PYNN_ISA
+}  // namespace pynn

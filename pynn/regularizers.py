@@ -1,0 +1,138 @@
+"""Penalties for large weights and outputs, which become part of the loss.
+
+A layer takes them for its kernel, its bias and its output: ``Dense(10, kernel_regularizer="l2")``. The penalties of the
+trainable weights are added to the loss of a batch once; that of an output is divided by the number of samples.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _checks, _identifiers
+from ._names import to_snake_case
+
+
+class Regularizer:
+    """Base: ``regularizer(x)`` returns the penalty ``l1 * sum(|x|) + l2 * sum(x^2)``.
+
+    Attributes:
+        l1, l2: The factors, 0 where a subclass has none.
+    """
+
+    l1: float = 0.0
+    l2: float = 0.0
+
+    def __call__(self, x: ArrayLike) -> float:
+        """Return the penalty of an array of any shape."""
+        values = _checks.as_array(x, "x", "float64")
+        return float(self.l1 * np.abs(values).sum() + self.l2 * np.square(values).sum())
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal regularizer."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Regularizer:
+        """The regularizer of these arguments."""
+        return cls(**config)
+
+
+class L1(Regularizer):
+    """``l1 * sum(|x|)``; its gradient is ``l1 * sign(x)``, 0 at 0.
+
+    Args:
+        l1: At least 0. Default ``0.01``.
+
+    Raises:
+        TypeError, ValueError: a bad factor.
+    """
+
+    def __init__(self, l1: float = 0.01) -> None:
+        self.l1 = _checks.number(l1, "l1", "[0, inf)")
+
+    def get_config(self) -> dict[str, Any]:
+        return {"l1": self.l1}
+
+
+class L2(Regularizer):
+    """``l2 * sum(x^2)``; its gradient is ``2 * l2 * x``.
+
+    Args:
+        l2: At least 0. Default ``0.01``.
+
+    Raises:
+        TypeError, ValueError: a bad factor.
+    """
+
+    def __init__(self, l2: float = 0.01) -> None:
+        self.l2 = _checks.number(l2, "l2", "[0, inf)")
+
+    def get_config(self) -> dict[str, Any]:
+        return {"l2": self.l2}
+
+
+class L1L2(Regularizer):
+    """``l1 * sum(|x|) + l2 * sum(x^2)``. By its name alone, without factors, it is no penalty, as in Keras.
+
+    Args:
+        l1: At least 0. Default ``0.0``.
+        l2: At least 0. Default ``0.0``.
+
+    Raises:
+        TypeError, ValueError: a bad factor.
+    """
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
+        self.l1 = _checks.number(l1, "l1", "[0, inf)")
+        self.l2 = _checks.number(l2, "l2", "[0, inf)")
+
+    def get_config(self) -> dict[str, Any]:
+        return {"l1": self.l1, "l2": self.l2}
+
+
+# Keras has each class under a second name.
+l1 = L1
+l2 = L2
+l1_l2 = L1L2
+
+_CLASSES: tuple[type[Regularizer], ...] = (L1, L2, L1L2)
+_TABLE: dict[str, type[Regularizer]] = {
+    **{cls.__name__: cls for cls in _CLASSES},
+    **{to_snake_case(cls.__name__): cls for cls in _CLASSES},
+    "l1_l2": L1L2,
+}
+
+
+def get(identifier: object, name: str = "regularizer") -> Regularizer | None:
+    """Return the regularizer meant by a name (``"l2"``, ``"L2"``), class, instance or config; None for None.
+
+    Args:
+        identifier: What is meant.
+        name: What the error messages call it. Default ``"regularizer"``.
+
+    Raises:
+        ValueError: an unknown name. TypeError: an identifier of another kind.
+    """
+    if identifier is None:
+        return None
+    found = _identifiers.resolve(identifier, Regularizer, _TABLE, name)
+    if not isinstance(found, _CLASSES):  # the engine knows these formulas and runs no Python
+        raise TypeError(f"{name} must be an L1, L2 or L1L2, but got {found!r} of type {type(found).__name__}.")
+    return found
+
+
+def serialize(regularizer: Regularizer | None) -> dict[str, Any] | None:
+    """The configuration that `get` and `deserialize` read; None for None."""
+    return None if regularizer is None else _identifiers.serialize(regularizer)
+
+
+def deserialize(config: dict[str, Any] | None) -> Regularizer | None:
+    """The regularizer of a configuration that `serialize` made.
+
+    Raises:
+        TypeError, ValueError: another form of configuration.
+    """
+    return get(config)
