@@ -85,16 +85,17 @@ class Convolution(Stage):
     def use(self, weights: list[Array], gradients: list[Array]) -> None:
         self.kernel, self.bias = weights
         self.dkernel, self.dbias = gradients
-        # What the products take: a row for each number of a patch. These are views.
+        # Views that the products take, with a row for each element of a patch
         filters = len(self.bias)
         self.flat_kernel, self.flat_dkernel = self.kernel.reshape(-1, filters), self.dkernel.reshape(-1, filters)
 
     def offsets(self, images: Array) -> Iterator[tuple[int, int, Array]]:
-        """For each number of the kernel: its place, and what it is multiplied with, for all patches."""
+        """For each place in the kernel: what it meets in all patches, a view of the images."""
         for i, j in np.ndindex(*self.size):
             yield i, j, images[:, i : i + self.rows, j : j + self.columns]
 
     def forward(self, x: Array) -> Array:
+        # One place of all patches at a time: where there are few channels, that is quicker than sliding windows.
         patches = np.empty((len(x), self.rows, self.columns, *self.size, self.channels), x.dtype)
         for i, j, part in self.offsets(x):
             patches[:, :, :, i, j] = part
@@ -124,10 +125,8 @@ class MaxPool(Stage):
     def corners(self, images: Array) -> list[Array]:
         """The first value of every window, then the second of every window, and so on: views."""
         (height, width), (rows, columns) = self.size, images.shape[1:3]
-        whole = images[
-            :, : rows // height * height, : columns // width * width
-        ]  # rows that fill no window are left out
-        return [whole[:, i::height, j::width] for i, j in np.ndindex(*self.size)]
+        images = images[:, : rows // height * height, : columns // width * width]  # the rest fills no window
+        return [images[:, i::height, j::width] for i, j in np.ndindex(*self.size)]
 
     def forward(self, x: Array) -> Array:
         self.x, self.y = x, functools.reduce(np.maximum, self.corners(x))

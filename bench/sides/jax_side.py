@@ -94,6 +94,7 @@ class Library(Side):
         def scan(state: Any, x: jax.Array, y: jax.Array, batches: jax.Array) -> Any:
             return jax.lax.scan(lambda state, rows: (step(state, x, y, rows), None), state, batches)[0]
 
+        # What is compiled: an epoch, or each step on its own.
         compiled = jax.jit(step if network.is_convolutional else scan, donate_argnums=0)
 
         def train(state: Any, x: jax.Array, y: jax.Array, batches: Array) -> Any:
