@@ -16,8 +16,8 @@ import numpy as np
 from networks import NETWORKS
 from processes import Worker, WorkerError
 from sides import SIDES
+from training_data import TEST_ROWS
 
-TEST_ROWS = 10_000
 CALLS_SECONDS = 0.05  # of calls with one row, which are timed together
 SHORT_TURNS = 5  # turns of what is over soon, for each turn of training
 PAUSE = 0.02  # before a turn, for threads of the side before that still wait for work
@@ -63,7 +63,7 @@ class Series:
 
     @property
     def flop(self) -> int:
-        """Floating-point operations of the matrix products in one turn."""
+        """Floating-point operations of the matrix products and convolutions in one turn."""
         network = NETWORKS[self.network]
         if self.section == "train":
             return network.training_flop() * network.rows * network.epochs
@@ -97,7 +97,12 @@ class Plan:
     def pairs(self, network: str) -> list[tuple[str, int]]:
         """Sides and numbers of threads that run a network."""
         only = NETWORKS[network].sides
-        return [(s, t) for s in self.sides if not only or s in only for t in self.threads]
+        there = [side for side in self.sides if (not only or side in only) and side not in self.lacking(network)]
+        return [(side, number) for side in there for number in self.threads]
+
+    def lacking(self, network: str) -> list[str]:
+        """Sides that do not have the layers of a network."""
+        return [side for side in self.sides if SIDES[side].dense_only and NETWORKS[network].is_convolutional]
 
 
 def warn(text: str) -> None:
@@ -153,6 +158,8 @@ def run(plan: Plan, network: str, sections: Iterable[str]) -> list[Series]:
     """Measure these of the sections train, latency and predict."""
     measures: dict[str, Callable[[Crew, Plan, str], list[Series]]]
     measures = {"train": train, "latency": latency, "predict": predict}
+    for side in plan.lacking(network):
+        warn(f"{network} without {side}: it has dense layers only")
     trains_only = set(sections) == {"train"}
     pairs = [(side, threads) for side, threads in plan.pairs(network) if SIDES[side].trains or not trains_only]
     with crew(network, pairs, plan.folder) as together:

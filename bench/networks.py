@@ -17,6 +17,8 @@ Shape = tuple[int, ...]
 class Flatten:
     """Makes all axes but that of the batch one."""
 
+    label = ""  # in a line for people
+
     def output_shape(self, shape: Shape) -> Shape:
         """The shape of a row after the layer, from that before it."""
         return (math.prod(shape),)
@@ -33,6 +35,11 @@ class Dense:
     units: int
     activation: str
 
+    @property
+    def label(self) -> str:
+        """In a line for people."""
+        return str(self.units)
+
     def output_shape(self, shape: Shape) -> Shape:
         """The shape of a row after the layer, from that before it."""
         return (*shape[:-1], self.units)
@@ -42,7 +49,54 @@ class Dense:
         return math.prod(shape) * self.units
 
 
-Layer = Flatten | Dense
+@dataclass(frozen=True)
+class Conv2D:
+    """``activation(patch @ kernel + bias)`` at each place of an image (height, width, channels): stride 1, no padding.
+
+    The kernel has the shape (height, width, channels, filters).
+    """
+
+    filters: int
+    size: tuple[int, int]
+    activation: str
+
+    @property
+    def label(self) -> str:
+        """In a line for people."""
+        return f"conv {self.filters} {self.size[0]}x{self.size[1]}"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape of a row after the layer, from that before it."""
+        height, width, _ = shape
+        return (height - self.size[0] + 1, width - self.size[1] + 1, self.filters)
+
+    def multiply_adds(self, shape: Shape) -> int:
+        """Multiply-adds of a row of this shape in the forward pass."""
+        return math.prod(self.output_shape(shape)) * math.prod(self.size) * shape[-1]
+
+
+@dataclass(frozen=True)
+class MaxPooling2D:
+    """The largest value of each window of an image; windows do not overlap, and none reaches beyond the image."""
+
+    size: tuple[int, int]
+
+    @property
+    def label(self) -> str:
+        """In a line for people."""
+        return f"max {self.size[0]}x{self.size[1]}"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape of a row after the layer, from that before it."""
+        height, width, channels = shape
+        return (height // self.size[0], width // self.size[1], channels)
+
+    def multiply_adds(self, shape: Shape) -> int:
+        """Multiply-adds of a row of this shape in the forward pass."""
+        return 0
+
+
+Layer = Flatten | Dense | Conv2D | MaxPooling2D
 
 
 @dataclass(frozen=True)
@@ -57,7 +111,7 @@ class Network:
         learning_rate: Of the optimizer.
         batch_size: Rows of a step, or ``"full"``.
         rows: How many rows of the training data an epoch visits.
-        input_shape: Of a row. That of MNIST's images by default.
+        input_shape: Of a row. That of MNIST's images by default; convolutions take their one channel as an axis.
         data: ``"mnist"`` or ``"xor"``.
         epochs: How many are timed as one.
         sides: The only sides that train it, where the others would take too long.
@@ -72,6 +126,11 @@ class Network:
     data: Literal["mnist", "xor"] = "mnist"
     epochs: int = 1
     sides: tuple[str, ...] = ()
+
+    @property
+    def is_convolutional(self) -> bool:
+        """Whether there are layers for images."""
+        return any(isinstance(layer, Conv2D | MaxPooling2D) for layer in self.layers)
 
     @property
     def output(self) -> str:
@@ -107,11 +166,12 @@ class Network:
 
     def describe(self) -> str:
         """A line for people."""
-        sizes = [math.prod(self.input_shape), *(layer.units for layer in self.layers if isinstance(layer, Dense))]
+        named = [(layer, shape) for layer, shape in self.shaped_layers() if layer.label]
+        sizes = ["x".join(map(str, named[0][1])), *(layer.label for layer, _ in named)]
         batch = "full batch" if self.batch_size == "full" else f"batch {self.batch_size}"
         kind = {"sgd": "SGD", "adam": "Adam"}[self.optimizer]
         rows = f"{self.rows:,} rows" + (f", {self.epochs:,} epochs timed as one" if self.epochs > 1 else "")
-        return f"{'-'.join(map(str, sizes))}, {kind} {self.learning_rate:g}, {batch}, {rows}, {self.steps:,} steps"
+        return f"{'-'.join(sizes)}, {kind} {self.learning_rate:g}, {batch}, {rows}, {self.steps:,} steps"
 
 
 def classifier(*hidden: int) -> tuple[Layer, ...]:
@@ -124,6 +184,20 @@ NETWORKS = {
     "mlp16": Network(classifier(16, 16), "sgd", 0.1, 32, 60_000),
     "mlp2048": Network(classifier(2048, 2048), "adam", 0.001, 256, 10_240),
     "online": Network(classifier(128), "sgd", 0.01, 1, 6_000),
+    "cnn": Network(
+        (
+            Conv2D(32, (3, 3), "relu"),
+            MaxPooling2D((2, 2)),
+            Conv2D(64, (3, 3), "relu"),
+            MaxPooling2D((2, 2)),
+            *classifier(64),
+        ),
+        "adam",
+        0.001,
+        32,
+        12_000,
+        input_shape=(28, 28, 1),
+    ),
     "xor": Network(
         (Dense(4, "sigmoid"), Dense(1, "sigmoid")),
         "sgd",

@@ -5,11 +5,13 @@ All weights lie in one buffer, so that an optimizer's step is a few calls on lon
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from networks import Dense, Flatten, Layer, Network, Shape
+from networks import Conv2D, Dense, Flatten, Layer, MaxPooling2D, Network, Shape
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
@@ -20,7 +22,7 @@ BLOCK = 32_768
 
 # ---- layers ----------------------------------------------------------------------------------------------------------
 class Stage:
-    """A part of the forward pass and its derivative. Only an Affine has weights."""
+    """A part of the forward pass and its derivative. Only Affine and Convolution have weights."""
 
     shapes: tuple[Shape, ...] = ()
 
@@ -69,6 +71,77 @@ class Affine(Stage):
         return dy @ self.kernel.T if need_dx else dy
 
 
+class Convolution(Stage):
+    """``y = patches @ kernel + bias`` with a patch for each place that the kernel fits on: stride 1, no padding.
+
+    Images are (batch, height, width, channels), the kernel is (height, width, channels, filters).
+    """
+
+    def __init__(self, shape: Shape, filters: int, size: tuple[int, int]) -> None:
+        self.height, self.width, self.channels = shape
+        self.rows, self.columns = self.height - size[0] + 1, self.width - size[1] + 1  # of the output
+        self.size, self.shapes = size, ((*size, self.channels, filters), (filters,))
+
+    def use(self, weights: list[Array], gradients: list[Array]) -> None:
+        self.kernel, self.bias = weights
+        self.dkernel, self.dbias = gradients
+        # Views that the products take, with a row for each element of a patch
+        filters = len(self.bias)
+        self.flat_kernel, self.flat_dkernel = self.kernel.reshape(-1, filters), self.dkernel.reshape(-1, filters)
+
+    def offsets(self, images: Array) -> Iterator[tuple[int, int, Array]]:
+        """For each place in the kernel: what it meets in all patches, a view of the images."""
+        for i, j in np.ndindex(*self.size):
+            yield i, j, images[:, i : i + self.rows, j : j + self.columns]
+
+    def forward(self, x: Array) -> Array:
+        # One place of all patches at a time: where there are few channels, that is quicker than sliding windows.
+        patches = np.empty((len(x), self.rows, self.columns, *self.size, self.channels), x.dtype)
+        for i, j, part in self.offsets(x):
+            patches[:, :, :, i, j] = part
+        self.patches = patches.reshape(-1, len(self.flat_kernel))
+        y = self.patches @ self.flat_kernel
+        y += self.bias
+        return y.reshape(len(x), self.rows, self.columns, -1)
+
+    def backward(self, dy: Array, need_dx: bool) -> Array:
+        flat = dy.reshape(-1, dy.shape[-1])
+        np.matmul(self.patches.T, flat, out=self.flat_dkernel)
+        np.matmul(np.ones(len(flat), dy.dtype), flat, out=self.dbias)  # quicker than a sum of so many rows
+        if not need_dx:
+            return dy
+        dx = np.zeros((len(dy), self.height, self.width, self.channels), dy.dtype)
+        for i, j, part in self.offsets(dx):
+            part += (flat @ self.kernel[i, j].T).reshape(part.shape)
+        return dx
+
+
+class MaxPool(Stage):
+    """The largest value of each window; the windows lie side by side."""
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        self.size = size
+
+    def corners(self, images: Array) -> list[Array]:
+        """The first value of every window, then the second of every window, and so on: views."""
+        (height, width), (rows, columns) = self.size, images.shape[1:3]
+        images = images[:, : rows // height * height, : columns // width * width]  # the rest fills no window
+        return [images[:, i::height, j::width] for i, j in np.ndindex(*self.size)]
+
+    def forward(self, x: Array) -> Array:
+        self.x, self.y = x, functools.reduce(np.maximum, self.corners(x))
+        return self.y
+
+    def backward(self, dy: Array, need_dx: bool) -> Array:
+        dx = np.zeros_like(self.x)
+        free = np.ones(dy.shape, bool)  # windows whose gradient has not been given away: only the first maximum gets it
+        for value, slope in zip(self.corners(self.x), self.corners(dx), strict=True):
+            largest = (value == self.y) & free
+            np.multiply(dy, largest, out=slope)
+            free ^= largest
+        return dx
+
+
 class Relu(Stage):
     """``max(x, 0)``, in place."""
 
@@ -115,6 +188,10 @@ def stages(layer: Layer, shape: Shape) -> list[Stage]:
         return [Reshape()]
     if isinstance(layer, Dense):
         return [Affine(shape[-1], layer.units), ACTIVATIONS[layer.activation]()]
+    if isinstance(layer, Conv2D):
+        return [Convolution(shape, layer.filters, layer.size), ACTIVATIONS[layer.activation]()]
+    if isinstance(layer, MaxPooling2D):
+        return [MaxPool(layer.size)]
     raise TypeError(f"There is no NumPy version of {layer!r}.")
 
 
@@ -190,7 +267,8 @@ class NumpyNetwork:
 
     def _initial(self, shape: Shape) -> Array:
         """Glorot's uniform numbers for a kernel, zeros for a bias."""
-        limit = math.sqrt(6 / sum(shape)) if len(shape) > 1 else 0.0
+        places = math.prod(shape[:-2])  # of a convolution's kernel, each with its inputs and outputs; else 1
+        limit = math.sqrt(6 / (places * sum(shape[-2:]))) if len(shape) > 1 else 0.0
         return self.random.uniform(-limit, limit, shape).astype(np.float32)
 
     def set_weights(self, weights: list[Array]) -> None:

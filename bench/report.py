@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 from common import processor
-from measure import TEST_ROWS, Limits, Series, best_of_peers
+from measure import Limits, Series, best_of_peers
 from networks import NETWORKS
+from training_data import TEST_ROWS
 
 import pynn
 
@@ -20,10 +21,10 @@ MB = 1e6
 NOTES = {
     "train": """\
 Medians of the epochs; ± is half the distance between their quartiles. first: the epoch before, which may compile.
-/pynn n: how many times as long as pynn with n threads. GFLOP/s: of the matrix products alone. of limit: the time that
-these take at NumPy's rate for a large product (or reading the images takes, as bytes at the rate of a copy, if that is
-longer), as a share of the epoch; the limits are the best of this run until then. Of each side but pynn the better
-number of threads is shown.""",
+/pynn n: how many times as long as pynn with n threads. GFLOP/s: of the matrix products and convolutions alone. of
+limit: the time that these take at NumPy's rate for a large product (or reading the images takes, as bytes at the rate
+of a copy, if that is longer), as a share of the epoch; the limits are the best of this run until then. Of each side but
+pynn the better number of threads is shown.""",
     "latency": """\
 Each side is called from Python with one row, in its own type of array: pynn with bytes, the others with float32.""",
     "predict": f"""\

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 IMAGE = (28, 28)
+TEST_ROWS = 10_000
 BLOCK = 1000  # images that are scaled at a time
 
 
@@ -42,7 +43,10 @@ def load(network: Network, folder: Path, as_bytes: bool) -> Data:
         y = np.array([[0], [1], [1], [0]], np.float32)
         return Data(x, y, x, y)
     train, test = (
-        (_images(folder / f"{part}-x", rows, as_bytes), np.fromfile(folder / f"{part}-y", np.uint8, rows))
+        (
+            _images(folder / f"{part}-x", rows, as_bytes).reshape(-1, *network.input_shape),
+            np.fromfile(folder / f"{part}-y", np.uint8, rows),
+        )
         for part, rows in (("train", network.rows), ("test", -1))
     )
     return Data(*train, *test)

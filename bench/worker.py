@@ -36,8 +36,6 @@ class Session:
 
     def __init__(self, side: str, threads: int) -> None:
         self.side, self.threads = side, threads
-        self.calls: dict[str, int] = {}
-        self.rows: Any = None
 
     def versions(self) -> dict[str, str]:
         """Import the library, and tell the versions of its packages."""
@@ -60,6 +58,8 @@ class Session:
     def prepare(self, network: str, folder: str) -> dict[str, Any]:
         """Read the data, import the library, make the network."""
         self.network = NETWORKS[network]
+        self.calls: dict[str, int] = {}
+        self.rows: Any = None
         # pynn's users give it the bytes; the others train on float32, scaled beforehand.
         self.data = training_data.load(self.network, Path(folder), as_bytes=self.side == "pynn")
         self.before, _ = memory()

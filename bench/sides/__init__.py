@@ -18,6 +18,7 @@ class Entry:
         packages: What must be installed to import that, by the names of the package index; the first is the side's own.
         install: The command that installs them.
         trains: Whether it can train, or only predict.
+        dense_only: Whether it has no other layers than dense ones.
         by_affinity: Whether its number of threads follows from the processors that it may run on, and nothing else.
     """
 
@@ -26,6 +27,7 @@ class Entry:
     packages: tuple[str, ...]
     install: str
     trains: bool = True
+    dense_only: bool = False
     by_affinity: bool = False
 
 
@@ -40,6 +42,7 @@ SIDES = {
         "from sklearn.neural_network import MLPClassifier",
         ("scikit-learn",),
         "pip install scikit-learn",
+        dense_only=True,
     ),
     "onnxruntime": Entry(
         "onnxruntime_side",

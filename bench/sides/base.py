@@ -10,6 +10,20 @@ import numpy as np
 from networks import Network
 from training_data import Array, Data
 
+CONVOLUTION_ROWS = 50  # predicted at a time: what lies between the layers stays in the cache, and every side gains
+
+
+def rows_at_a_time(network: Network, dense: int) -> int:
+    """How many rows to predict at a time; `dense` if there are only dense layers, of which the sides want different."""
+    return CONVOLUTION_ROWS if network.is_convolutional else dense
+
+
+def in_parts(predict: Callable[[Any], Any], rows: Any, size: int, join: Callable[[list[Any]], Any]) -> Any:
+    """The predictions for so many rows at a time, joined."""
+    if len(rows) <= size:
+        return predict(rows)
+    return join([predict(rows[i : i + size]) for i in range(0, len(rows), size)])
+
 
 class Side:
     """A network, made and trained with one library.

@@ -1,4 +1,7 @@
-"""JAX: an epoch is one compiled scan over the batches, whose weights are updated in place."""
+"""JAX: an epoch is one compiled scan over the batches, whose weights are updated in place.
+
+With convolutions only a step is compiled: inside a scan, XLA takes several times as long for them on processors.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from networks import Dense, Flatten, Layer, Network, Shape
-from training_data import Array, Data
+from networks import Conv2D, Dense, Flatten, Layer, MaxPooling2D, Network, Shape
+from training_data import TEST_ROWS, Array, Data
 
-from .base import Side
+from .base import Side, in_parts, rows_at_a_time
 
 Apply = Callable[[Any, jax.Array], jax.Array]
+
+ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {"relu": jax.nn.relu, "softmax": lambda x: x}
 
 
 def make_layer(layer: Layer, shape: Shape, key: jax.Array) -> tuple[Any, Apply]:
@@ -23,9 +28,21 @@ def make_layer(layer: Layer, shape: Shape, key: jax.Array) -> tuple[Any, Apply]:
         return (), lambda weights, x: x.reshape(len(x), -1)
     if isinstance(layer, Dense):
         kernel = jax.nn.initializers.glorot_uniform()(key, (shape[-1], layer.units), jnp.float32)
-        after = jax.nn.relu if layer.activation == "relu" else lambda x: x
+        after = ACTIVATIONS[layer.activation]
         return (kernel, jnp.zeros(layer.units)), lambda weights, x: after(x @ weights[0] + weights[1])
+    if isinstance(layer, Conv2D):
+        kernel = jax.nn.initializers.glorot_uniform()(key, (*layer.size, shape[-1], layer.filters), jnp.float32)
+        after = ACTIVATIONS[layer.activation]
+        return (kernel, jnp.zeros(layer.filters)), lambda weights, x: after(convolve(x, weights[0]) + weights[1])
+    if isinstance(layer, MaxPooling2D):
+        window = (1, *layer.size, 1)
+        return (), lambda weights, x: jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, window, window, "VALID")
     raise TypeError(f"The JAX side has no {layer!r}.")
+
+
+def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Channels last, stride 1, no padding."""
+    return jax.lax.conv_general_dilated(x, kernel, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
 
 def sgd(rate: float) -> Callable[..., Any]:
@@ -53,6 +70,7 @@ class Library(Side):
 
     def __init__(self, network: Network, data: Data, threads: int) -> None:
         self.batch, self.random = network.batch, np.random.default_rng(1)
+        self.part = rows_at_a_time(network, TEST_ROWS)
         self.x, self.y = jnp.asarray(data.x), jnp.asarray(data.y.astype(np.int32))
         keys = jax.random.split(jax.random.key(1), len(network.layers))
         layers = [make_layer(*pair, key) for pair, key in zip(network.shaped_layers(), keys, strict=True)]
@@ -69,14 +87,22 @@ class Library(Side):
         def loss(weights: Any, x: jax.Array, y: jax.Array) -> jax.Array:
             return -jnp.take_along_axis(jax.nn.log_softmax(forward(weights, x)), y[:, None], 1).mean()
 
-        def train(state: Any, x: jax.Array, y: jax.Array, batches: jax.Array) -> Any:
-            def step(state: Any, rows: jax.Array) -> Any:
-                weights, memory = state
-                return update(weights, jax.grad(loss)(weights, x[rows], y[rows]), memory), None
+        def step(state: Any, x: jax.Array, y: jax.Array, rows: jax.Array) -> Any:
+            weights, memory = state
+            return update(weights, jax.grad(loss)(weights, x[rows], y[rows]), memory)
 
-            return jax.lax.scan(step, state, batches)[0]
+        def scan(state: Any, x: jax.Array, y: jax.Array, batches: jax.Array) -> Any:
+            return jax.lax.scan(lambda state, rows: (step(state, x, y, rows), None), state, batches)[0]
 
-        self.train = jax.jit(train, donate_argnums=0)
+        # What is compiled: an epoch, or each step on its own.
+        compiled = jax.jit(step if network.is_convolutional else scan, donate_argnums=0)
+
+        def train(state: Any, x: jax.Array, y: jax.Array, batches: Array) -> Any:
+            for part in batches if network.is_convolutional else [batches]:
+                state = compiled(state, x, y, part)
+            return state
+
+        self.train = train
         self.forward = jax.jit(lambda weights, x: jax.nn.softmax(forward(weights, x)))
 
     def epoch(self) -> None:
@@ -91,7 +117,8 @@ class Library(Side):
         return jnp.asarray(x)
 
     def predict(self, rows: jax.Array) -> jax.Array:
-        return self.forward(self.state[0], rows).block_until_ready()
+        outputs = in_parts(partial(self.forward, self.state[0]), rows, self.part, jnp.concatenate)
+        return outputs.block_until_ready()
 
     def ways(self, row: jax.Array) -> dict[str, Callable[[], object]]:
         return {"jit(model)(x)": partial(self.predict, row)}

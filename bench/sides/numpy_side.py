@@ -7,9 +7,9 @@ from networks import Network
 from numpy_baseline import NumpyNetwork
 from training_data import Array, Data
 
-from .base import Side
+from .base import Side, in_parts, rows_at_a_time
 
-ROWS = 1000  # predicted at a time: what lies between the layers stays in the cache
+DENSE_ROWS = 1000  # predicted at a time: what lies between the layers stays in the cache
 
 
 class Library(Side):
@@ -18,12 +18,11 @@ class Library(Side):
     def __init__(self, network: Network, data: Data, threads: int) -> None:
         self.network, self.data = network, data
         self.model = NumpyNetwork(network)
+        self.part = rows_at_a_time(network, DENSE_ROWS)
 
     def epoch(self) -> None:
         for _ in range(self.network.epochs):
             self.model.train_epoch(self.data.x, self.data.y)
 
     def predict(self, rows: Array) -> Array:
-        if len(rows) <= ROWS:
-            return self.model.predict(rows)
-        return np.concatenate([self.model.predict(rows[i : i + ROWS]) for i in range(0, len(rows), ROWS)])
+        return in_parts(self.model.predict, rows, self.part, np.concatenate)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from networks import Dense, Flatten, Layer, Network
+from networks import Conv2D, Dense, Flatten, Layer, MaxPooling2D, Network
 from training_data import Array, Data
 
 import pynn
@@ -18,6 +18,10 @@ def make_layer(layer: Layer) -> pynn.layers.Layer:
         return pynn.layers.Flatten()
     if isinstance(layer, Dense):
         return pynn.layers.Dense(layer.units, layer.activation)
+    if isinstance(layer, Conv2D):
+        return pynn.layers.Conv2D(layer.filters, layer.size, activation=layer.activation)
+    if isinstance(layer, MaxPooling2D):
+        return pynn.layers.MaxPooling2D(layer.size)
     raise TypeError(f"The pynn side has no {layer!r}.")
 
 
