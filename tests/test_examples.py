@@ -15,6 +15,7 @@ EXPECTED = {
     "neurons": [r"= 0\.0\n", r"0\.54983", r"parameters 11\n", r"0\.622459\d+ 0\.65077\d+ +0\.65077\d+ +0\.675037"],
     "logic": [r"AND: \[0\. 0\. 0\. 1\.\]", r"XOR: \[0 1 1 0\]", r"Line: 3\.0000 x \+ 2\.0000"],
     "mnist": [r"101,770", r"Test accuracy: 0\.9(7[5-9]|8)"],
+    "mnist_cnn": [r"121,930", r"Test accuracy: 0\.9(8[6-9]|9)"],
     "mnist_keras": [r"accuracy: 0\.9[78]"],
 }
 
