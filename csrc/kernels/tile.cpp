@@ -256,7 +256,7 @@ bool pays_to_pack(int64_t m, int64_t n) { return m >= 128 && n >= 256; }
 
 bool large_product(int64_t m, int64_t n, int64_t k) {
 #if defined(__AVX2__)
-  // Where this file has fused multiply-adds on wide vectors, it is as fast as OpenBLAS at least.
+  // Where this file has fused multiply-adds on wide vectors, it is about as fast as OpenBLAS.
   static_cast<void>(m), static_cast<void>(n), static_cast<void>(k);
   return false;
 #else
