@@ -94,6 +94,11 @@ class Sequential(Trainer):
             names.add(layer.name)
         self._restack([*self._stack, *new])
 
+    def _rebuild(self) -> None:
+        """Make the network anew, because a layer computes something else now; the weights stay."""
+        with self._exclusive():
+            self._restack(self._stack)
+
     def _restack(self, stack: list[Layer]) -> None:
         """Become the model of these layers, built if the input shape is known; on failure stay as before."""
         shape = stack[0].batch_input_shape if stack else None

@@ -16,6 +16,12 @@ EXPECTED = {
     "logic": [r"AND: \[0\. 0\. 0\. 1\.\]", r"XOR: \[0 1 1 0\]", r"Line: 3\.0000 x \+ 2\.0000"],
     "mnist": [r"101,770", r"Test accuracy: 0\.9(7[5-9]|8)"],
     "mnist_cnn": [r"121,930", r"Test accuracy: 0\.9(8[6-9]|9)"],
+    "overfitting": [
+        r"nothing +1\.0000 +0\.[89]\d+ +0\.[01]",
+        r"L2 of 0\.01 +\d",
+        r"dropout of 0\.5 +\d",
+        r"batch norm\w+ +\d",
+    ],
     "mnist_keras": [r"accuracy: 0\.9[78]"],
 }
 

@@ -156,6 +156,8 @@ CASES = [
     Case("UpSampling2D", {"interpolation": "bilinear"}, (3, 2, 1), (6, 4, 1)),
     Case("UpSampling2D", {"size": (3, 2), "interpolation": "bilinear"}, (1, 4, 17), (3, 8, 17)),
     Case("UpSampling2D", {"size": (2, 1), "interpolation": "bilinear"}, (2, 3, 2), (4, 3, 2)),
+    Case("Normalization", {"mean": 2.0, "variance": 4.0}, (3, 4), (3, 4)),
+    Case("Normalization", {"mean": [1.0, 2.0], "variance": [4.0, 0.5], "invert": True}, (3, 2), (3, 2)),
     Case("Rescaling", {"scale": 0.5}, (3, 4), (3, 4)),
     Case("Rescaling", {"scale": 2.0, "offset": -1.0}, (5,), (5,)),
     Case("Rescaling", {"scale": [0.5, 1.0, 2.0], "offset": [1.0, 0.0, -1.0]}, (2, 3), (2, 3)),
@@ -280,6 +282,9 @@ def test_layer_does_not_write_its_input(case, random):
         (layers.Softmax(axis=(1, 3), name="probe"), (2, 3, 4)),
         (layers.Dense(3, name="probe"), ()),
         (layers.Rescaling([1.0, 2.0], name="probe"), (3,)),
+        (layers.Normalization(name="probe"), (3,)),
+        (layers.Normalization(axis=1, mean=0.0, variance=1.0, name="probe"), (3, 4)),
+        (layers.Normalization(mean=[0.0, 1.0], variance=[1.0, 1.0], name="probe"), (3,)),
         (layers.Conv2D(4, 3, name="probe"), (2, 5, 1)),
         (layers.Conv2D(4, 3, dilation_rate=2, name="probe"), (4, 5, 1)),
         (layers.Conv2D(4, 3, name="probe"), (28, 28)),
@@ -347,6 +352,11 @@ def test_layer_wrong_shape_names_it(layer, shape):
         (lambda: layers.MaxPooling1D(2, padding="causal"), "padding"),
         (lambda: layers.GlobalMaxPooling2D(keepdims="yes"), "keepdims"),
         (lambda: layers.Rescaling("big"), "scale"),
+        (lambda: layers.Normalization(mean=1.0), "variance"),
+        (lambda: layers.Normalization(mean=1.0, variance=-1.0), "variance"),
+        (lambda: layers.Normalization(axis="last"), "axis"),
+        (lambda: layers.Normalization().adapt([]), "data"),
+        (lambda: layers.Normalization().adapt([[np.nan, 1.0]]), "data"),
         (lambda: layers.Permute((1, 3)), "dims"),
         (lambda: layers.Permute((1, 1)), "dims"),
         (lambda: layers.Permute((0, 1)), "dims"),
@@ -436,3 +446,35 @@ def test_rescaling_by_a_list_and_a_number(scale, offset, random):
     model = pynn.Sequential([pynn.Input((3,)), pynn.layers.Rescaling(scale, offset, dtype="float64")])
     np.testing.assert_allclose(model(x), x * np.array(scale) + np.array(offset), rtol=1e-15)
     np.testing.assert_allclose(pynn.ops.rescaling_forward(x, scale, offset), model(x), rtol=1e-15)
+
+
+@pytest.mark.parametrize("axis", [-1, 1, None])
+def test_normalization_adapts(axis, random):
+    x = random.normal(size=(50, 3)) * [1.0, 5.0, 0.0] + [0.0, 2.0, 7.0]
+    layer = layers.Normalization(axis=axis, dtype="float64")
+    layer.adapt(x)
+    over = 0 if axis is not None else None
+    y = (x - x.mean(axis=over)) / np.maximum(x.std(axis=over), 1e-7)
+    model = pynn.Sequential([pynn.Input((3,)), layer])
+    np.testing.assert_allclose(model(x), y, rtol=1e-12, atol=1e-12)
+    back = layers.Normalization(axis=axis, mean=layer.mean, variance=layer.variance, invert=True, dtype="float64")
+    np.testing.assert_allclose(pynn.Sequential([pynn.Input((3,)), back])(y), x, rtol=1e-12, atol=1e-12)
+
+
+def test_normalization_adapts_in_a_built_model(random):
+    x = random.normal(size=(50, 3)) + 4
+    layer = layers.Normalization(mean=0.0, variance=1.0)
+    model = pynn.Sequential([pynn.Input((3,)), layer, layers.Dense(2)])
+    model.compile("adam", "mse")
+    model.fit(x, np.zeros((50, 2)), verbose=0)
+    before = bits(model)
+    layer.adapt(x)
+    assert bits(model) == before
+    hidden = (x - x.mean(axis=0)) / x.std(axis=0)
+    expected = hidden @ model.get_weights()[0] + model.get_weights()[1]
+    np.testing.assert_allclose(model(x), expected, rtol=1e-4, atol=1e-5)
+    mean = layer.mean
+    with pytest.raises(ValueError, match="mean"):
+        layer.adapt(np.ones((4, 2)))
+    assert layer.mean == mean
+    np.testing.assert_allclose(model(x), expected, rtol=1e-4, atol=1e-5)

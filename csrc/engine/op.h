@@ -51,6 +51,27 @@ struct Pass {
   T* gradient_of(int parameter) const { return parameter_gradients + parameters[parameter].offset; }
 };
 
+// Where the gradient of a parameter goes, or null if it is not there or not trained.
+template <typename T>
+T* trained_gradient(const Pass<T>& pass, int parameter) {
+  return parameter >= 0 && pass.parameters[parameter].trainable() ? pass.gradient_of(parameter) : nullptr;
+}
+
+// Tells the pass that the gradients of these parameters are complete, each member its part; the team has made them.
+template <typename T>
+void announce_gradients(const Team& team, const Pass<T>& pass, const std::vector<int>& parameters) {
+  if (!pass.gradients_ready) return;
+  team.barrier();
+  for (const int parameter : parameters) {
+    const T* gradient = trained_gradient(pass, parameter);
+    if (gradient == nullptr) continue;
+    const int64_t offset = pass.parameters[parameter].offset;
+    const Range part = team.share(pass.parameters[parameter].size, 64);
+    if (part.begin < part.end)
+      pass.gradients_ready({offset + part.begin, offset + part.end}, {gradient + part.begin, nullptr, nullptr, 0});
+  }
+}
+
 template <typename T>
 class Op {
  public:

@@ -48,24 +48,6 @@ class NormOp : public Op<T> {
   static const T* value_of(const Pass<T>& pass, int parameter) {
     return parameter < 0 ? nullptr : pass.value_of(parameter);
   }
-  static T* gradient_of(const Pass<T>& pass, int parameter) {
-    return parameter >= 0 && pass.parameters[parameter].trainable() ? pass.gradient_of(parameter) : nullptr;
-  }
-
-  // Tells the pass that the gradients of gamma and beta are complete, each member its part.
-  void announce(const Team& team, const Pass<T>& pass) const {
-    if (!pass.gradients_ready) return;
-    team.barrier();
-    for (const int parameter : {gamma_, beta_}) {
-      T* gradient = gradient_of(pass, parameter);
-      if (gradient == nullptr) continue;
-      const int64_t offset = pass.parameters[parameter].offset;
-      const Range part = team.share(pass.parameters[parameter].size, 64);
-      if (part.begin < part.end)
-        pass.gradients_ready({offset + part.begin, offset + part.end}, {gradient + part.begin, nullptr, nullptr, 0});
-    }
-  }
-
   std::vector<int> with_scale_and_offset(std::vector<int> parameters) const {
     for (const int parameter : {gamma_, beta_})
       if (parameter >= 0) parameters.push_back(parameter);
@@ -117,11 +99,10 @@ class BatchNormOp : public NormOp<T> {
       if (dx != nullptr) pass.k.rescaling_backward(team, dx, dy, pass.batch * rows_ * columns_, scale, columns_);
       return;
     }
-    pass.k.batch_norm_backward(team, dx, this->gradient_of(pass, this->gamma_), this->gradient_of(pass, this->beta_),
-                               dy, pass.values[this->input], saved, saved + stride(),
-                               this->value_of(pass, this->gamma_), pass.batch * rows_, columns_, epsilon_,
-                               pass.accumulate, pass.shared);
-    this->announce(team, pass);
+    pass.k.batch_norm_backward(team, dx, trained_gradient(pass, this->gamma_), trained_gradient(pass, this->beta_), dy,
+                               pass.values[this->input], saved, saved + stride(), this->value_of(pass, this->gamma_),
+                               pass.batch * rows_, columns_, epsilon_, pass.accumulate, pass.shared);
+    announce_gradients(team, pass, parameters());
   }
 
   // moving = moving * momentum + (that of the batch) * (1 - momentum)
@@ -172,10 +153,10 @@ class GroupNormOp : public NormOp<T> {
   void backward(const Team& team, const Pass<T>& pass) const override {
     const T* mean = pass.saved[this->output];
     pass.k.group_norm_backward(
-        team, pass.gradients[this->input], this->gradient_of(pass, this->gamma_), this->gradient_of(pass, this->beta_),
+        team, pass.gradients[this->input], trained_gradient(pass, this->gamma_), trained_gradient(pass, this->beta_),
         pass.gradients[this->output], pass.values[this->input], mean, mean + count(pass.batch),
         this->value_of(pass, this->gamma_), pass.batch * samples_, shape_, pass.accumulate, pass.shared);
-    this->announce(team, pass);
+    announce_gradients(team, pass, parameters());
   }
 
   std::vector<int> parameters() const override { return this->with_scale_and_offset({}); }

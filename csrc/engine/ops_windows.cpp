@@ -40,7 +40,7 @@ class ConvOp : public Op<T> {
         pass.k.conv_backward_input(team, dx, dy, kernel, nullptr, pass.batch, shape_, linear, pass.shared, pass.own);
       team.barrier();
     }
-    T *dkernel = gradient_of(pass, kernel_), *dbias = gradient_of(pass, bias_);
+    T *dkernel = trained_gradient(pass, kernel_), *dbias = trained_gradient(pass, bias_);
     if (dkernel == nullptr && dbias == nullptr) return;
     const T* x = pass.values[this->input];
     if (transposed_) {
@@ -54,16 +54,7 @@ class ConvOp : public Op<T> {
       pass.k.conv_backward_kernel(team, dkernel, dbias, x, dy, pass.batch, shape_, pass.accumulate, pass.shared,
                                   pass.own);
     }
-    if (!pass.gradients_ready) return;
-    team.barrier();
-    for (const int parameter : parameters()) {
-      if (gradient_of(pass, parameter) == nullptr) continue;
-      const int64_t offset = pass.parameters[parameter].offset;
-      const Range part = team.share(pass.parameters[parameter].size, 64);
-      if (part.begin < part.end)
-        pass.gradients_ready({offset + part.begin, offset + part.end},
-                             {pass.gradient_of(parameter) + part.begin, nullptr, nullptr, 0});
-    }
+    announce_gradients(team, pass, parameters());
   }
 
   std::vector<int> parameters() const override {
@@ -86,9 +77,6 @@ class ConvOp : public Op<T> {
   int64_t size() const {
     return transposed_ ? shape_.height * shape_.width * shape_.channels
                        : shape_.out_height * shape_.out_width * shape_.filters;
-  }
-  static T* gradient_of(const Pass<T>& pass, int parameter) {
-    return parameter >= 0 && pass.parameters[parameter].trainable() ? pass.gradient_of(parameter) : nullptr;
   }
 
   const int kernel_, bias_;

@@ -20,7 +20,7 @@ from .pooling import (
     MaxPooling1D,
     MaxPooling2D,
 )
-from .preprocessing import Rescaling
+from .preprocessing import Normalization, Rescaling
 from .regularization import Dropout, GaussianDropout, GaussianNoise, SpatialDropout1D, SpatialDropout2D
 from .reshaping import Flatten, Permute, Reshape
 from .resizing import Cropping1D, Cropping2D, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D
@@ -55,6 +55,7 @@ __all__ = [
     "Lowering",
     "MaxPooling1D",
     "MaxPooling2D",
+    "Normalization",
     "Permute",
     "ReLU",
     "Rescaling",
@@ -112,6 +113,7 @@ _CLASSES: tuple[type[Layer], ...] = (
     UpSampling1D,
     UpSampling2D,
     Rescaling,
+    Normalization,
 )
 _TABLE = {cls.__name__: cls for cls in _CLASSES}
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .. import _checks
 from .base import Layer, Lowering
@@ -52,3 +53,99 @@ def _numbers(value: float | Sequence[float], name: str) -> float | list[float]:
         raise ValueError(f"{name} must be a finite number or a sequence of them, but got {value!r}.")
     numbers: float | list[float] = array.tolist()
     return numbers
+
+
+class Normalization(Layer):
+    """``y = (x - mean) / sqrt(variance)``, with mean and variance of the data that `adapt` saw; a deviation below
+    1e-7 counts as that. The shape stays as it is.
+
+    Args:
+        axis: The axis that has a mean and a variance for each of its elements, which must be the last; None: one of
+            each for all. Default -1.
+        mean, variance: In place of `adapt`: a number, or a number for each element of the axis. Give both or none.
+        invert: Whether to go the other way: ``y = x * sqrt(variance) + mean``. Default ``False``.
+        base: name, trainable, dtype, input_shape, input_dim: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: a bad argument; when the model is built, no mean and variance, or too many.
+    """
+
+    def __init__(
+        self,
+        axis: int | None = -1,
+        mean: float | Sequence[float] | None = None,
+        variance: float | Sequence[float] | None = None,
+        invert: bool = False,
+        **base: Any,
+    ) -> None:
+        if (mean is None) != (variance is None):
+            raise ValueError(f"Give both of mean and variance or none, but got {mean!r} and {variance!r}.")
+        if axis is not None and (isinstance(axis, bool) or not isinstance(axis, int)):
+            raise TypeError(f"axis must be a whole number or None, but got {axis!r}.")
+        self.axis = axis
+        self.mean = None if mean is None else _numbers(mean, "mean")
+        self.variance = None if variance is None else _numbers(variance, "variance")
+        if self.variance is not None and np.min(self.variance) < 0:
+            raise ValueError(f"variance must not be negative, but got {variance!r}.")
+        self.invert = _checks.boolean(invert, "invert")
+        super().__init__(**base)
+
+    def adapt(self, data: ArrayLike) -> None:
+        """Take mean and variance (that of a population) from samples.
+
+        In a built model the other layers keep their weights; the optimizer starts anew.
+
+        Args:
+            data: Samples, of shape ``(samples, ...)``; none of them NaN or infinite.
+
+        Raises:
+            TypeError, ValueError: unfit data, or none; the layer is as before then.
+        """
+        x = _checks.as_array(data, "data", "float64")
+        if x.ndim == 0 or x.size == 0:
+            raise ValueError(f"data must be an array of samples, but has the shape {x.shape}.")
+        if not np.isfinite(x).all():
+            raise ValueError("data must be finite, but there is NaN or infinity in it.")
+        self._check_axis(x.shape[1:])
+        axes = None if self.axis is None else tuple(range(x.ndim - 1))
+        before = self.mean, self.variance
+        self.mean, self.variance = np.mean(x, axis=axes).tolist(), np.var(x, axis=axes).tolist()
+        owner = None if self._owner is None else self._owner()
+        try:
+            if owner is not None:
+                owner._rebuild()
+        except BaseException:
+            self.mean, self.variance = before
+            raise
+
+    def _check_axis(self, shape: tuple[int, ...]) -> None:
+        if self.axis is not None and (not shape or self.axis not in (-1, len(shape))):
+            raise self._shape_error(f"has axis={self.axis}, but it must be the last one of samples of shape {shape}.")
+
+    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        self._check_axis(shape)
+        if self.mean is None:
+            raise self._shape_error("has no mean and variance: call adapt(data) before the model is built.")
+        columns = 1 if self.axis is None else shape[-1]
+        for name, values in (("mean", self.mean), ("variance", self.variance)):
+            if isinstance(values, list) and len(values) != columns:
+                raise self._shape_error(f"has {len(values)} numbers as {name}, but got samples of shape {shape}.")
+        return shape
+
+    def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
+        self.compute_output_shape(shape)
+        deviation = np.maximum(np.sqrt(np.atleast_1d(np.array(self.variance))), 1e-7)
+        mean = np.atleast_1d(np.array(self.mean))
+        scale, offset = (deviation, mean) if self.invert else (1 / deviation, -mean / deviation)
+        columns = max(scale.size, offset.size)
+        scale, offset = np.broadcast_to(scale, columns), np.broadcast_to(offset, columns)
+        return net.network.add_rescaling(x, scale.tolist(), offset.tolist())
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "axis": self.axis,
+            "mean": self.mean,
+            "variance": self.variance,
+            "invert": self.invert,
+        }
