@@ -202,6 +202,25 @@ def global_pool(one_axis, two_axes):
     return forward
 
 
+# ---- normalisation ---------------------------------------------------------------------------------------------------
+def batch_norm(attributes, x, gamma, beta, mean, variance):
+    layer = layers.BatchNormalization(momentum=attributes.get("momentum", 0.9), epsilon=attributes.get("epsilon", 1e-5))
+    training = bool(attributes.get("training_mode", 0))
+    x = channels_last(x)
+    model = pynn.Sequential([pynn.Input(x.shape[1:]), layer])
+    layer.set_weights([gamma, beta, mean, variance])
+    y = channels_first(model(x, training=training))
+    return (y, layer.moving_mean.numpy(), layer.moving_variance.numpy()) if training else y
+
+
+def group_norm(attributes, x, gamma, beta):
+    layer = layers.GroupNormalization(attributes["num_groups"], epsilon=attributes.get("epsilon", 1e-5))
+    x = channels_last(x)
+    model = pynn.Sequential([pynn.Input(x.shape[1:]), layer])
+    layer.set_weights([gamma, beta])
+    return channels_first(model(x))
+
+
 # ---- shapes ----------------------------------------------------------------------------------------------------------
 def flatten(attributes, x):
     """The axes from `axis` on as one; pynn's goes from axis 1 on."""
@@ -212,6 +231,7 @@ def flatten(attributes, x):
 
 OPERATORS = {
     "AveragePool": pool("average"),
+    "BatchNormalization": batch_norm,
     "Celu": activation("celu", alpha=("alpha", 1.0)),
     "Conv": conv,
     "Elu": activation("elu", alpha=("alpha", 1.0)),
@@ -220,6 +240,7 @@ OPERATORS = {
     "Gemm": gemm,
     "GlobalAveragePool": global_pool(layers.GlobalAveragePooling1D, layers.GlobalAveragePooling2D),
     "GlobalMaxPool": global_pool(layers.GlobalMaxPooling1D, layers.GlobalMaxPooling2D),
+    "GroupNormalization": group_norm,
     "HardSwish": activation("hard_silu"),
     "LeakyRelu": activation("leaky_relu", negative_slope=("alpha", 0.01)),
     "LogSoftmax": activation("log_softmax", axis=("axis", -1)),

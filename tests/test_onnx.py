@@ -25,6 +25,7 @@ with warnings.catch_warnings():
 # slopes 0.2 and 0.5, but pynn's is 1 / 6, as in Keras.)
 COUNTS = {
     "AveragePool": 15,
+    "BatchNormalization": 4,
     "Celu": 1,
     "Conv": 26,
     "Elu": 4,
@@ -33,6 +34,7 @@ COUNTS = {
     "Gemm": 12,
     "GlobalAveragePool": 2,
     "GlobalMaxPool": 2,
+    "GroupNormalization": 2,
     "HardSwish": 1,
     "LeakyRelu": 5,
     "LogSoftmax": 10,
