@@ -161,6 +161,43 @@ def conv(attributes, x, kernel, bias=None):
     return channels_first(y)
 
 
+def conv_transpose(attributes, x, kernel, bias=None):
+    """Straight to the engine, which takes any number of pixels to cut off in front, and any length of the result."""
+    rank = x.ndim - 2
+    ones, nothing = [1] * rank, [0] * rank
+    strides, dilations = attributes.get("strides", ones), attributes.get("dilations", ones)
+    spans = [(size - 1) * d + 1 for size, d in zip(kernel.shape[2:], dilations, strict=True)]
+    extra = attributes.get("output_padding", nothing)
+    whole = [(n - 1) * s + r + e for n, s, r, e in zip(x.shape[2:], strides, spans, extra, strict=True)]
+    same = attributes.get("auto_pad", b"NOTSET").startswith(b"SAME")
+    if same or "output_shape" in attributes:
+        out = attributes.get("output_shape") or [n * s for n, s in zip(x.shape[2:], strides, strict=True)]
+        cut = [w - o for w, o in zip(whole, out, strict=True)]
+        before = [c // 2 if attributes.get("auto_pad") == b"SAME_UPPER" else c - c // 2 for c in cut]
+    else:
+        pads = attributes.get("pads", 2 * nothing)
+        before = pads[:rank]
+        out = [w - b - a for w, b, a in zip(whole, before, pads[rank:], strict=True)]
+    groups, channels = attributes.get("group", 1), x.shape[1]
+    filters = kernel.shape[1] * groups
+    x, kernel = channels_last(x), np.ascontiguousarray(np.moveaxis(kernel, (0, 1), (-1, -2)))
+
+    def images(numbers, single=1):  # a sequence is an image of height 1
+        return [*[single] * (2 - rank), *numbers]
+
+    numbers = [*images(out), filters, *images(x.shape[1:-1]), channels, *images(kernel.shape[:-2])]
+    numbers += [*images(strides), *images(dilations), *images(before, 0), groups]
+    network = core.Network(x.dtype.name, x[0].size)
+    parameters = [network.add_parameter(array.size, True) for array in (kernel, *([] if bias is None else [bias]))]
+    network.build(network.add_conv(0, parameters[0], parameters[1] if bias is not None else -1, numbers, True))
+    network.parameter(parameters[0])[:] = kernel.ravel()
+    if bias is not None:
+        network.parameter(parameters[1])[:] = bias
+    y = np.empty((len(x), *out, filters), x.dtype)
+    network.predict(y, x.reshape(len(x), -1), True, 1)
+    return channels_first(y)
+
+
 def pool(kind):
     """The pooling "max" or "average"."""
     made_by = {
@@ -234,6 +271,7 @@ OPERATORS = {
     "BatchNormalization": batch_norm,
     "Celu": activation("celu", alpha=("alpha", 1.0)),
     "Conv": conv,
+    "ConvTranspose": conv_transpose,
     "Elu": activation("elu", alpha=("alpha", 1.0)),
     "Flatten": flatten,
     "Gelu": gelu,

@@ -28,6 +28,7 @@ COUNTS = {
     "BatchNormalization": 4,
     "Celu": 1,
     "Conv": 26,
+    "ConvTranspose": 12,
     "Elu": 4,
     "Flatten": 11,
     "Gelu": 4,
@@ -52,7 +53,7 @@ COUNTS = {
 }
 # Which of their cases are not: what the name matches, and why
 EXCLUDED = {
-    r"pool.*_3d|Pool3d|Conv3d": "pynn has no volumes",
+    r"(pool|transpose).*_3d|Pool3d|Conv3d": "pynn has no volumes",
     r"(average|max)pool_2d_dilations|MaxPool.*_dilation$": "poolings have no dilation, as in Keras",
     r"maxpool_with_argmax": "max pooling has one output, and no storage_order",
     r"_uint8$": "no kernel for integers",
