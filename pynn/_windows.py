@@ -22,6 +22,10 @@ from . import _checks
 PADDINGS = ("valid", "same", "causal")
 DATA_FORMAT = "channels_last"
 
+# Of one number for an axis, and of the elements of a row that a window sees: bounds that keep the engine's arithmetic
+# on 64 bits exact. Nothing beyond them fits into memory.
+_MOST, _MOST_ELEMENTS = 2**31 - 1, 2**40
+
 
 class Axis(NamedTuple):
     """How a window of `size` positions moves along an axis of length `n`: `out` times, with `before` zeros in front."""
@@ -121,6 +125,9 @@ def convolution(
             f"samples of shape {tuple(sample)} are smaller than the kernel, which spans {spans}. "
             'padding="same" would add zeros around them.'
         )
+    if any((a.n + span(a.size, a.dilation)) * channels > _MOST_ELEMENTS for a in axes):
+        spans = tuple(span(a.size, a.dilation) for a in axes)
+        raise ValueError(f"the kernel spans {spans}: more zeros around a sample than memory can hold.")
     return Convolution(axes, channels, filters, groups)
 
 
@@ -175,8 +182,8 @@ def per_axis(value: int | Sequence[int], name: str, rank: int) -> tuple[int, ...
     if isinstance(value, Sequence) and not isinstance(value, str):
         if len(value) != rank:
             raise ValueError(f"{name} must be a whole number or {rank} of them, but got {value!r}.")
-        return tuple(_checks.positive_int(number, name) for number in value)
-    return (_checks.positive_int(value, name),) * rank
+        return tuple(_checks.positive_int(number, name, at_most=_MOST) for number in value)
+    return (_checks.positive_int(value, name, at_most=_MOST),) * rank
 
 
 def check_padding(value: object, rank: int) -> str:

@@ -317,6 +317,8 @@ def _build(stack: list[Layer], shape: tuple[int, ...]) -> Built:
     factors, constraints = [], []  # of each parameter
     for layer in stack:
         output = layer.compute_output_shape(sample)
+        if math.prod(output) > _MOST_ELEMENTS:
+            raise ValueError(f"Layer {layer.name!r} has outputs of shape {output}: more elements than memory can hold.")
         for spec in layer.weight_specs(sample):
             if math.prod(spec.shape) > _MOST_ELEMENTS:
                 raise ValueError(
@@ -329,8 +331,6 @@ def _build(stack: list[Layer], shape: tuple[int, ...]) -> Built:
         tensor = layer.lower(Lowering(network, numbers), tensor, sample)
         if layer.activity_regularizer is not None:
             network.add_activity_penalty(tensor, layer.activity_regularizer.l1, layer.activity_regularizer.l2)
-        if math.prod(output) > _MOST_ELEMENTS:
-            raise ValueError(f"Layer {layer.name!r} has outputs of shape {output}: more elements than memory can hold.")
         shapes.append(sample)
         parameters.append(numbers)
         sample = output
