@@ -25,6 +25,7 @@ target_compile_options(pynn_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow
 set(kernel_sources
   activations.cpp
   conv.cpp
+  conv_backward.cpp
   dense.cpp
   gemm.cpp
   losses.cpp

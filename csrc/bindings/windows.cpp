@@ -31,12 +31,12 @@ void check_sizes(int64_t images, const ConvShape& s, const py::array& x, const p
   require(size(y) == images * s.out_height * s.out_width * s.filters, "y has the wrong size");
 }
 
+// Scratch of a team: shared, and of each member.
 template <typename T>
 class ConvScratch {
  public:
-  ConvScratch(const Kernels<T>& k, int64_t images, const ConvShape& shape, int threads, bool backward)
-      : each_(padded<T>(k.conv_own(shape, backward))), threads_(threads) {
-    memory_.allocate(threads * each_ + k.conv_shared(images, shape, backward));
+  ConvScratch(int64_t shared, int64_t own, int threads) : each_(padded<T>(own)), threads_(threads) {
+    memory_.allocate(threads * each_ + shared);
   }
   T* own(const Team& team) const { return memory_.data() + team.rank * each_; }
   T* shared() const { return memory_.data() + threads_ * each_; }
@@ -54,13 +54,12 @@ void conv_forward(py::array y, const py::array& x, const py::array& kernel, cons
     using T = decltype(type);
     T* to = output<T>(y, "y");
     const T* px = input<T>(x, "x");
-    const T* pk = input<T>(kernel, "kernel");
-    const T* pb = optional_input<T>(bias, "bias", shape.filters);
+    const ConvLayer<T> layer{
+        shape, no_activation, input<T>(kernel, "kernel"), optional_input<T>(bias, "bias", shape.filters), false, {}};
     const Kernels<T>& k = kernels<T>();
-    const ConvScratch<T> scratch(k, images, shape, threads, false);
-    run(threads, static_cast<double>(images) * work(shape), [&](const Team& team) {
-      k.conv_forward(team, to, px, pk, pb, images, shape, no_activation, scratch.own(team));
-    });
+    const ConvScratch<T> scratch(0, k.conv_forward_own(layer), threads);
+    run(threads, static_cast<double>(images) * work(shape),
+        [&](const Team& team) { k.conv_forward(team, to, nullptr, px, images, layer, scratch.own(team)); });
   });
 }
 
@@ -70,22 +69,17 @@ void conv_backward(Optional dx, Optional dkernel, Optional dbias, const py::arra
   check_sizes(images, shape, x, kernel, dy);
   with_type(x, [&](auto type) {
     using T = decltype(type);
-    T* pdx = optional_output<T>(dx, "dx", size(x));
-    T* pdk = optional_output<T>(dkernel, "dkernel", size(kernel));
-    T* pdb = optional_output<T>(dbias, "dbias", shape.filters);
-    const T* pdy = input<T>(dy, "dy");
+    const ConvGradients<T> gradients{optional_output<T>(dx, "dx", size(x)),
+                                     optional_output<T>(dkernel, "dkernel", size(kernel)),
+                                     optional_output<T>(dbias, "dbias", shape.filters)};
+    T* pdy = const_cast<T*>(input<T>(dy, "dy"));  // it stays as it is
     const T* px = input<T>(x, "x");
-    const T* pk = input<T>(kernel, "kernel");
+    const ConvLayer<T> layer{shape, no_activation, input<T>(kernel, "kernel"), nullptr, false, {}};
     const Kernels<T>& k = kernels<T>();
-    const ConvScratch<T> scratch(k, images, shape, threads, true);
+    const ConvScratch<T> scratch(k.conv_backward_shared(images, layer), k.conv_backward_own(layer), threads);
     run(threads, 2 * static_cast<double>(images) * work(shape), [&](const Team& team) {
-      if (pdx != nullptr) {
-        k.conv_backward_input(team, pdx, pdy, pk, nullptr, images, shape, no_activation, scratch.shared(),
-                              scratch.own(team));
-        team.barrier();
-      }
-      if (pdk != nullptr || pdb != nullptr)
-        k.conv_backward_kernel(team, pdk, pdb, px, pdy, images, shape, false, scratch.shared(), scratch.own(team));
+      k.conv_backward(team, gradients, pdy, px, pdy, nullptr, images, layer, false, scratch.shared(),
+                      scratch.own(team));
     });
   });
 }

@@ -104,6 +104,10 @@ class Op {
   // Takes over the activation that follows, one whose slope can be told from its output, which becomes tensor `to`;
   // false if it cannot.
   virtual bool take_activation(const ActivationSpec&, int /*to*/) { return false; }
+  // The shape of a max pooling, or null.
+  virtual const PoolShape* max_pooling() const { return nullptr; }
+  // Takes over the max pooling that follows, which makes tensor `to`; false if it cannot.
+  virtual bool take_pooling(const PoolShape&, int /*to*/) { return false; }
   // Whether a gradient can pass.
   virtual bool differentiable() const { return true; }
 
@@ -135,10 +139,11 @@ template <typename T>
 std::unique_ptr<Op<T>> make_rescaling(int x, int y, int64_t size, const std::vector<double>& scale,
                                       const std::vector<double>& offset);
 
-// Convolutions take over the activations that follow them; so do dense layers, where another dense layer comes next,
-// which then makes their gradient: passes over a tensor and barriers less. Returns the tensors that no op writes any
-// more. The last activation stays, as a loss may be computed from what goes into it. `kept` are the tensors that are
-// read by others than ops, such as the one that predictions are: they and their gradients are made.
+// Convolutions take over the activations that follow them, and then the max pooling; so do dense layers, where another
+// dense layer comes next, which then makes their gradient: passes over a tensor and barriers less. Returns the tensors
+// that no op writes any more. The last activation stays, as a loss may be computed from what goes into it. `kept` are
+// the tensors that are read by others than ops, such as the one that predictions are: they and their gradients are
+// made.
 template <typename T>
 std::vector<int> fuse(std::vector<std::unique_ptr<Op<T>>>& ops, const std::vector<int>& kept, const Kernels<T>& k);
 

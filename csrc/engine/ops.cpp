@@ -145,6 +145,24 @@ class RescalingOp : public Op<T> {
   const std::vector<T> scale_, offset_;  // of one length: 1, or the size of the last axis
 };
 
+// Whether op i takes over the activation that follows it; it has done so then.
+template <typename T, typename IsReadOnce>
+bool takes_activation(const std::vector<std::unique_ptr<Op<T>>>& ops, std::size_t i, const IsReadOnce& is_read_once,
+                      const Kernels<T>& k) {
+  if (i + 2 >= ops.size()) return false;
+  const auto* activation = dynamic_cast<const ActivationOp<T>*>(ops[i + 1].get());
+  if (activation == nullptr || activation->input != ops[i]->output) return false;
+  if (!is_read_once(activation->input) || !is_read_once(activation->output)) return false;
+  if (!k.gradient_from_output(activation->spec())) return false;
+  auto* dense = dynamic_cast<DenseOp<T>*>(ops[i].get());
+  auto* next = dynamic_cast<DenseOp<T>*>(ops[i + 2].get());
+  if (dense == nullptr || next == nullptr || next->input != activation->output)
+    return ops[i]->take_activation(activation->spec(), activation->output);
+  dense->take(activation->spec(), activation->output);
+  next->take_slope_of(activation->spec());
+  return true;
+}
+
 }  // namespace
 
 template <typename T>
@@ -175,21 +193,16 @@ std::vector<int> fuse(std::vector<std::unique_ptr<Op<T>>>& ops, const std::vecto
     return std::find(kept.begin(), kept.end(), tensor) == kept.end() &&
            std::count_if(ops.begin(), ops.end(), [&](const auto& op) { return op->input == tensor; }) == 1;
   };
-  for (std::size_t i = 0; i + 2 < ops.size(); ++i) {
-    const auto* activation = dynamic_cast<const ActivationOp<T>*>(ops[i + 1].get());
-    if (activation == nullptr || activation->input != ops[i]->output) continue;
-    if (!is_read_once(activation->input) || !is_read_once(activation->output)) continue;
-    if (!k.gradient_from_output(activation->spec())) continue;
-    const int before = activation->input;
-    if (auto* next = dynamic_cast<DenseOp<T>*>(ops[i + 2].get());
-        next != nullptr && next->input == activation->output && dynamic_cast<DenseOp<T>*>(ops[i].get()) != nullptr) {
-      static_cast<DenseOp<T>*>(ops[i].get())->take(activation->spec(), activation->output);
-      next->take_slope_of(activation->spec());
-    } else if (!ops[i]->take_activation(activation->spec(), activation->output)) {
-      continue;
-    }
-    gone.push_back(before);
-    ops.erase(ops.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+  const auto take_out = [&](std::size_t op) {
+    gone.push_back(ops[op]->input);
+    ops.erase(ops.begin() + static_cast<std::ptrdiff_t>(op));
+  };
+  for (std::size_t i = 0; i + 1 < ops.size(); ++i) {
+    if (takes_activation(ops, i, is_read_once, k)) take_out(i + 1);
+    if (i + 1 == ops.size()) break;
+    const Op<T>& next = *ops[i + 1];
+    const PoolShape* pool = next.input == ops[i]->output ? next.max_pooling() : nullptr;
+    if (pool != nullptr && is_read_once(next.input) && ops[i]->take_pooling(*pool, next.output)) take_out(i + 1);
   }
   return gone;
 }

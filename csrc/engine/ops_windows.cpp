@@ -1,4 +1,6 @@
 // Ops that move windows over images; a sequence is an image of height 1.
+#include <algorithm>
+
 #include "op.h"
 #include "shapes.h"
 
@@ -7,53 +9,38 @@ namespace {
 
 constexpr ActivationSpec linear{Activation::linear, 0, 0, 0};
 
-// y = f(conv(x) + bias), or a transposed convolution: that with which a gradient goes back from the y of a convolution
+// A layer of kernels.h, or a transposed convolution: that with which a gradient goes back from the y of a convolution
 // of this shape to its x.
 template <typename T>
 class ConvOp : public Op<T> {
  public:
   ConvOp(int x, int y, int kernel, int bias, const ConvShape& shape, bool transposed)
-      : Op<T>(x, y), kernel_(kernel), bias_(bias), shape_(shape), transposed_(transposed) {}
+      : Op<T>(x, y), kernel_(kernel), bias_(bias), transposed_(transposed) {
+    layer_.shape = shape;
+    layer_.activation = linear;
+  }
 
   void forward(const Team& team, const Pass<T>& pass) const override {
-    const T* bias = bias_ < 0 ? nullptr : pass.value_of(bias_);
+    const ConvLayer<T> layer = layer_of(pass);
+    const T* x = pass.values[this->input];
     T* y = pass.values[this->output];
-    const T *x = pass.values[this->input], *kernel = pass.value_of(kernel_);
     if (transposed_)
-      pass.k.conv_backward_input(team, y, x, kernel, bias, pass.batch, shape_, activation_, pass.shared, pass.own);
+      pass.k.conv_transpose(team, y, x, pass.batch, layer, pass.shared, pass.own);
     else
-      pass.k.conv_forward(team, y, x, kernel, bias, pass.batch, shape_, activation_, pass.own);
+      pass.k.conv_forward(team, y, pass.training ? which(pass) : nullptr, x, pass.batch, layer, pass.own);
   }
 
   void backward(const Team& team, const Pass<T>& pass) const override {
+    const ConvLayer<T> layer = layer_of(pass);
+    const ConvGradients<T> gradients{pass.gradients[this->input], trained_gradient(pass, kernel_),
+                                     trained_gradient(pass, bias_)};
+    const T *x = pass.values[this->input], *y = pass.values[this->output];
     T* dy = pass.gradients[this->output];
-    if (activation_.kind != Activation::linear) {
-      const T* y = pass.values[this->output];  // enough for the activations that are taken over
-      pass.k.activation_backward(team, dy, dy, y, y, pass.batch * size(), activation_);
-      team.barrier();
-    }
-    if (T* dx = pass.gradients[this->input]) {
-      const T* kernel = pass.value_of(kernel_);
-      if (transposed_)
-        pass.k.conv_forward(team, dx, dy, kernel, nullptr, pass.batch, shape_, linear, pass.own);
-      else
-        pass.k.conv_backward_input(team, dx, dy, kernel, nullptr, pass.batch, shape_, linear, pass.shared, pass.own);
-      team.barrier();
-    }
-    T *dkernel = trained_gradient(pass, kernel_), *dbias = trained_gradient(pass, bias_);
-    if (dkernel == nullptr && dbias == nullptr) return;
-    const T* x = pass.values[this->input];
-    if (transposed_) {
-      if (dkernel != nullptr)
-        pass.k.conv_backward_kernel(team, dkernel, nullptr, dy, x, pass.batch, shape_, pass.accumulate, pass.shared,
-                                    pass.own);
-      if (dbias != nullptr)
-        pass.k.dense_backward_bias(dbias, dy, pass.batch * shape_.height * shape_.width, shape_.channels,
-                                   team.share(shape_.channels, 16), pass.accumulate);
-    } else {
-      pass.k.conv_backward_kernel(team, dkernel, dbias, x, dy, pass.batch, shape_, pass.accumulate, pass.shared,
-                                  pass.own);
-    }
+    if (transposed_)
+      backward_transposed(team, pass, gradients, dy, layer);
+    else
+      pass.k.conv_backward(team, gradients, dy, x, y, which(pass), pass.batch, layer, pass.accumulate, pass.shared,
+                           pass.own);
     announce_gradients(team, pass, parameters());
   }
 
@@ -61,28 +48,63 @@ class ConvOp : public Op<T> {
     return bias_ < 0 ? std::vector<int>{kernel_} : std::vector<int>{kernel_, bias_};
   }
   int64_t shared_scratch(const Kernels<T>& k, int64_t batch, int, bool backward) const override {
-    return k.conv_shared(batch, shape_, backward || transposed_);
+    return backward || transposed_ ? k.conv_backward_shared(batch, layer_) : 0;
   }
   int64_t own_scratch(const Kernels<T>& k, bool backward) const override {
-    return k.conv_own(shape_, backward || transposed_);
+    const int64_t forward = k.conv_forward_own(layer_);
+    return backward || transposed_ ? std::max(forward, k.conv_backward_own(layer_)) : forward;
   }
-  double work() const override { return pynn::work(shape_); }
+  int64_t saved(int64_t batch) const override {
+    if (!layer_.pooled) return 0;
+    const int64_t bytes = batch * layer_.pool.out_height * layer_.pool.out_width * layer_.pool.channels;
+    return (bytes + static_cast<int64_t>(sizeof(T)) - 1) / static_cast<int64_t>(sizeof(T));
+  }
+  double work() const override { return pynn::work(layer_.shape); }
   bool take_activation(const ActivationSpec& activation, int to) override {
-    activation_ = activation;
+    layer_.activation = activation;
+    this->output = to;
+    return true;
+  }
+  bool take_pooling(const PoolShape& pool, int to) override {
+    if (transposed_ || !can_pool(layer_.shape, pool)) return false;
+    layer_.pooled = true;
+    layer_.pool = pool;
     this->output = to;
     return true;
   }
 
  private:
-  int64_t size() const {
-    return transposed_ ? shape_.height * shape_.width * shape_.channels
-                       : shape_.out_height * shape_.out_width * shape_.filters;
+  ConvLayer<T> layer_of(const Pass<T>& pass) const {
+    ConvLayer<T> layer = layer_;
+    layer.kernel = pass.value_of(kernel_);
+    layer.bias = bias_ < 0 ? nullptr : pass.value_of(bias_);
+    return layer;
+  }
+  uint8_t* which(const Pass<T>& pass) const { return reinterpret_cast<uint8_t*>(pass.saved[this->output]); }
+
+  void backward_transposed(const Team& team, const Pass<T>& pass, const ConvGradients<T>& gradients, T* dy,
+                           ConvLayer<T> layer) const {
+    const ConvShape& s = layer.shape;
+    if (layer.activation.kind != Activation::linear) {
+      const T* y = pass.values[this->output];  // enough for the activations that are taken over
+      pass.k.activation_backward(team, dy, dy, y, y, pass.batch * s.height * s.width * s.channels, layer.activation);
+      team.barrier();
+    }
+    layer.activation = linear;
+    layer.bias = nullptr;
+    if (gradients.x != nullptr) pass.k.conv_forward(team, gradients.x, nullptr, dy, pass.batch, layer, pass.own);
+    T* x = pass.values[this->input];  // takes the place of a gradient, and stays as it is
+    if (gradients.kernel != nullptr)
+      pass.k.conv_backward(team, {nullptr, gradients.kernel, nullptr}, x, dy, x, nullptr, pass.batch, layer,
+                           pass.accumulate, pass.shared, pass.own);
+    if (gradients.bias != nullptr)
+      pass.k.dense_backward_bias(gradients.bias, dy, pass.batch * s.height * s.width, s.channels,
+                                 team.share(s.channels, 16), pass.accumulate);
   }
 
   const int kernel_, bias_;
-  const ConvShape shape_;
   const bool transposed_;
-  ActivationSpec activation_ = linear;
+  ConvLayer<T> layer_{};  // but for the parameters
 };
 
 template <typename T>
@@ -97,6 +119,7 @@ class PoolOp : public Op<T> {
     pass.k.pool_backward(team, pass.gradients[this->input], pass.gradients[this->output], pass.values[this->input],
                          pass.values[this->output], pass.batch, shape_, kind_);
   }
+  const PoolShape* max_pooling() const override { return kind_ == Pooling::max ? &shape_ : nullptr; }
   double work() const override {
     return static_cast<double>(shape_.out_height * shape_.out_width * shape_.channels) *
            static_cast<double>(shape_.window_height * shape_.window_width);

@@ -40,6 +40,13 @@ void check_shape(const SparseMap<double>& m) {
     throw std::invalid_argument("an index is outside x");
 }
 
+bool can_pool(const ConvShape& s, const PoolShape& p) {
+  constexpr int64_t most = 65536;
+  return p.height == s.out_height && p.width == s.out_width && p.channels == s.filters && p.top == 0 && p.left == 0 &&
+         p.stride_y >= p.window_height && p.stride_x >= p.window_width && p.window_height * p.window_width <= 256 &&
+         s.out_height * s.out_width * s.filters <= most;
+}
+
 double work(const ConvShape& s) {
   return static_cast<double>(s.out_height * s.out_width) * static_cast<double>(s.kernel_height * s.kernel_width) *
          static_cast<double>(s.channels / s.groups) * static_cast<double>(s.filters);

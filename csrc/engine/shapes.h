@@ -10,6 +10,10 @@ void check_shape(const ConvShape& shape);
 void check_shape(const PoolShape& shape);
 void check_shape(const SparseMap<double>& map);
 
+// Whether a convolution can take over the pooling of its result: windows that neither overlap nor reach over the top or
+// the left edge, with elements that a byte can count, over images that a member may keep for itself.
+bool can_pool(const ConvShape& shape, const PoolShape& pool);
+
 // Multiply-adds of a convolution of one image.
 double work(const ConvShape& shape);
 

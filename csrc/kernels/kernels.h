@@ -160,6 +160,22 @@ struct PoolShape {
   int64_t top, left;
 };
 
+// y (images, out_height, out_width, filters) = f(conv(x) + bias), or the maxima of that if it is pooled, by windows
+// that neither overlap nor reach over the top or the left edge.
+template <typename T>
+struct ConvLayer {
+  ConvShape shape;
+  ActivationSpec activation;
+  const T *kernel, *bias;  // bias (filters), or null
+  bool pooled;
+  PoolShape pool;
+};
+
+template <typename T>
+struct ConvGradients {
+  T *x, *kernel, *bias;
+};
+
 enum class Noise : int { dropout, gaussian_dropout, gaussian_noise, count };
 
 // dropout: amount = the rate at which elements become 0, the others are multiplied by 1 / (1 - amount).
@@ -255,22 +271,29 @@ struct Kernels {
 
   // ---- conv.cpp ----------------------------------------------------------------------------------------------------
 
-  // y (images, out_height, out_width, filters) = f(conv(x) + bias); bias (filters) may be null. own:
-  // conv_own(shape, false) elements of this member.
-  void (*conv_forward)(const Team& team, T* y, const T* x, const T* kernel, const T* bias, int64_t images,
-                       const ConvShape& shape, const ActivationSpec& activation, T* own);
+  // y = the result of the layer for x (images, height, width, channels). which, if asked for: where it is pooled, the
+  // number of each element of y in its window. own: conv_forward_own(layer) elements of this member.
+  void (*conv_forward)(const Team& team, T* y, uint8_t* which, const T* x, int64_t images, const ConvLayer<T>& layer,
+                       T* own);
+  int64_t (*conv_forward_own)(const ConvLayer<T>& layer);
 
-  // dx = f(dx + bias), where dx is the gradient of conv(x) for x, given dy, that of its result: a transposed
-  // convolution of dy. bias (channels) may be null. Has a barrier inside. shared: conv_shared(images, shape, true)
-  // elements of the team, own: conv_own(shape, true) elements of this member; as many do for fewer images.
-  void (*conv_backward_input)(const Team& team, T* dx, const T* dy, const T* kernel, const T* bias, int64_t images,
-                              const ConvShape& shape, const ActivationSpec& activation, T* shared, T* own);
+  // ---- conv_backward.cpp -------------------------------------------------------------------------------------------
 
-  // dkernel [+]= the gradient of the kernel, dbias [+]= that of the bias; either may be null. Has a barrier inside.
-  void (*conv_backward_kernel)(const Team& team, T* dkernel, T* dbias, const T* x, const T* dy, int64_t images,
-                               const ConvShape& shape, bool accumulate, T* shared, T* own);
-  int64_t (*conv_shared)(int64_t images, const ConvShape& shape, bool backward);
-  int64_t (*conv_own)(const ConvShape& shape, bool backward);
+  // The transposed convolution: y (images, height, width, channels) = f(y + bias), where y is the gradient of conv(y)
+  // for y, given x, that of its result; the bias has `channels` elements. The layer is not pooled. Has a barrier
+  // inside. shared, own: as for conv_backward.
+  void (*conv_transpose)(const Team& team, T* y, const T* x, int64_t images, const ConvLayer<T>& layer, T* shared,
+                         T* own);
+
+  // The gradients of the layer for x and, [+]=, for its kernel and its bias; any may be null. Given x, y and `which` as
+  // conv_forward has them, and dy, which becomes the gradient before the activation, or stays as it is if there is none
+  // and may be x then. Has barriers inside. shared: conv_backward_shared(images, layer) elements of the team, own:
+  // conv_backward_own(layer) elements of this member; as many do for fewer images.
+  void (*conv_backward)(const Team& team, const ConvGradients<T>& gradients, T* dy, const T* x, const T* y,
+                        const uint8_t* which, int64_t images, const ConvLayer<T>& layer, bool accumulate, T* shared,
+                        T* own);
+  int64_t (*conv_backward_shared)(int64_t images, const ConvLayer<T>& layer);
+  int64_t (*conv_backward_own)(const ConvLayer<T>& layer);
 
   // ---- pool.cpp ----------------------------------------------------------------------------------------------------
 

@@ -32,10 +32,7 @@ PYNN_INLINE Vec<T> load_as(const T* x, int64_t count) {
 
 template <typename T>
 PYNN_INLINE Vec<T> load_as(const uint8_t* x, int64_t count) {
-  if (count == kWidth<T>) return load_bytes<T>(x);
-  Vec<T> v{};
-  for (int64_t i = 0; i < count; ++i) v[i] = static_cast<T>(x[i]);
-  return v;
+  return load_bytes<T>(x, count);
 }
 
 // Some columns of the rows, NV vectors, of which the last has `last` elements. `column` is a multiple of 8, so that a

@@ -21,6 +21,8 @@ struct Simd<float> {
   typedef int32_t ivec __attribute__((vector_size(PYNN_VECTOR_BYTES)));
   // Dereferencing this type is an unaligned load or store; GCC 12 would split a memcpy of 64 bytes in two.
   typedef float unaligned __attribute__((vector_size(PYNN_VECTOR_BYTES), aligned(4), may_alias));
+  typedef int32_t unaligned_integers __attribute__((vector_size(PYNN_VECTOR_BYTES), aligned(4), may_alias));
+  typedef uint8_t bytes __attribute__((vector_size(PYNN_VECTOR_BYTES / 4)));
   typedef int32_t integer;
 };
 
@@ -29,6 +31,8 @@ struct Simd<double> {
   typedef double vec __attribute__((vector_size(PYNN_VECTOR_BYTES)));
   typedef int64_t ivec __attribute__((vector_size(PYNN_VECTOR_BYTES)));
   typedef double unaligned __attribute__((vector_size(PYNN_VECTOR_BYTES), aligned(8), may_alias));
+  typedef int64_t unaligned_integers __attribute__((vector_size(PYNN_VECTOR_BYTES), aligned(8), may_alias));
+  typedef uint8_t bytes __attribute__((vector_size(PYNN_VECTOR_BYTES / 8)));
   typedef int64_t integer;
 };
 
@@ -57,6 +61,16 @@ PYNN_INLINE Vec<T> load(const T* p) {
 template <typename T>
 PYNN_INLINE void store(T* p, Vec<T> v) {
   *reinterpret_cast<typename Simd<T>::unaligned*>(p) = v;
+}
+
+template <typename T>
+PYNN_INLINE IVec<T> load_integers(const typename Simd<T>::integer* p) {
+  return *reinterpret_cast<const typename Simd<T>::unaligned_integers*>(p);
+}
+
+template <typename T>
+PYNN_INLINE void store_integers(typename Simd<T>::integer* p, IVec<T> v) {
+  *reinterpret_cast<typename Simd<T>::unaligned_integers*>(p) = v;
 }
 
 // 0, 1, 2, ...
@@ -154,6 +168,28 @@ PYNN_INLINE uint32_t lane_bits(IVec<T> is) {
 #pragma GCC unroll 4
   for (int64_t i = 0; i < kWidth<T>; ++i) bits |= static_cast<uint32_t>(is[i] & 1) << i;
   return bits;
+#endif
+}
+
+// Appends what the bits choose of v to `values`, and its lane number + `first` to `numbers`. Up to kMostLanes elements
+// behind them are overwritten.
+constexpr int64_t kMostLanes = 16;
+
+template <typename T>
+PYNN_INLINE void append_lanes(int32_t* numbers, T* values, int32_t first, Vec<T> v, uint32_t bits) {
+#if defined(__AVX512F__)
+  const __m512i all = reinterpret_cast<__m512i>(lane_numbers<float>() + first);
+  _mm512_storeu_si512(numbers, _mm512_maskz_compress_epi32(static_cast<__mmask16>(bits), all));
+  if constexpr (sizeof(T) == 4)
+    store<T>(values, _mm512_maskz_compress_ps(static_cast<__mmask16>(bits), v));
+  else
+    store<T>(values, _mm512_maskz_compress_pd(static_cast<__mmask8>(bits), v));
+#else
+  for (; bits != 0; bits &= bits - 1) {
+    const int lane = __builtin_ctz(bits);
+    *numbers++ = first + lane;
+    *values++ = v[lane];
+  }
 #endif
 }
 
@@ -263,6 +299,24 @@ PYNN_INLINE void for_vectors(int64_t begin, int64_t end, Body body) {
   int64_t i = begin;
   for (; i + kWidth<T> <= end; i += kWidth<T>) body(i, kWidth<T>);
   if (i < end) body(i, end - i);
+}
+
+// As many bytes as for_vectors says, converted; and back from integers that fit.
+template <typename T>
+PYNN_INLINE Vec<T> load_bytes(const uint8_t* p, int64_t count) {
+  if (count == kWidth<T>) return load_bytes<T>(p);
+  Vec<T> v{};
+  for (int64_t i = 0; i < count; ++i) v[i] = static_cast<T>(p[i]);
+  return v;
+}
+
+template <typename T>
+PYNN_INLINE void store_bytes(uint8_t* p, IVec<T> v, int64_t count) {
+  const auto bytes = __builtin_convertvector(v, typename Simd<T>::bytes);
+  if (count == kWidth<T>)
+    memcpy(p, &bytes, sizeof(bytes));
+  else
+    for (int64_t i = 0; i < count; ++i) p[i] = bytes[i];
 }
 
 // load/store that take for_vectors' count; the comparison is folded away in the main loop.

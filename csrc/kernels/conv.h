@@ -1,0 +1,117 @@
+// What the two directions of a convolution have in common: how an image is cut into rows, bands and strips.
+#pragma once
+
+#include "activations.h"
+#include "rows.h"
+#include "tile.h"
+
+namespace pynn {
+namespace PYNN_ISA {
+namespace {
+
+// Elements of the input rows that are copied together.
+constexpr int64_t kBand = 16384;
+
+PYNN_INLINE int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+PYNN_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// Rows and columns of the input that the output sees, padding included.
+PYNN_INLINE int64_t seen_height(const ConvShape& s) {
+  return (s.out_height - 1) * s.stride_y + (s.kernel_height - 1) * s.dilation_y + 1;
+}
+PYNN_INLINE int64_t seen_width(const ConvShape& s) {
+  return (s.out_width - 1) * s.stride_x + (s.kernel_width - 1) * s.dilation_x + 1;
+}
+
+// Whether the columns of the input can be used as they lie.
+PYNN_INLINE bool fits(const ConvShape& s) { return s.left == 0 && seen_width(s) <= s.width; }
+
+// The terms of a sum that lie side by side: a row of the kernel or, where that is torn apart, one position of it.
+PYNN_INLINE bool whole_rows(const ConvShape& s) { return s.groups == 1 && (s.dilation_x == 1 || s.kernel_width == 1); }
+
+PYNN_INLINE int64_t image_size(const ConvShape& s) { return s.height * s.width * s.channels; }
+PYNN_INLINE int64_t out_size(const ConvShape& s) { return s.out_height * s.out_width * s.filters; }
+PYNN_INLINE int64_t kernel_size(const ConvShape& s) {
+  return s.kernel_height * s.kernel_width * (s.channels / s.groups) * s.filters;
+}
+
+// Of a layer's result for one image.
+template <typename T>
+PYNN_INLINE int64_t result_size(const ConvLayer<T>& layer) {
+  return layer.pooled ? layer.pool.out_height * layer.pool.out_width * layer.pool.channels : out_size(layer.shape);
+}
+
+// Output rows whose input rows are copied together.
+PYNN_INLINE int64_t band_rows(const ConvShape& s) {
+  return larger(1, smaller(s.out_height, kBand / larger(1, s.stride_y * seen_width(s) * s.channels)));
+}
+
+// Elements of the copy of what so many output rows see; none where the rows are used as they lie.
+PYNN_INLINE int64_t band_elements(const ConvShape& s, int64_t out_rows) {
+  const int64_t rows = (out_rows - 1) * s.stride_y + (s.kernel_height - 1) * s.dilation_y + 1;
+  return fits(s) ? 0 : smaller(rows, s.height) * seen_width(s) * s.channels;
+}
+
+// Rows of an image, as wide as the output sees them: row i of the image is at data + (i - first) * stride.
+template <typename T>
+struct Rows {
+  const T* data;
+  int64_t first, stride;
+};
+
+// Copies `rows` rows of `length` elements, from and to rows so far apart.
+template <typename T>
+PYNN_INLINE void copy_rows(T* to, int64_t to_stride, const T* from, int64_t from_stride, int64_t rows, int64_t length) {
+  for (int64_t i = 0; i < rows; ++i)
+    memcpy(to + i * to_stride, from + i * from_stride, static_cast<size_t>(length) * sizeof(T));
+}
+
+// What the output rows see of the image x.
+template <typename T>
+PYNN_INLINE Rows<T> rows_for(const ConvShape& s, const T* x, Range out_rows, T* copy) {
+  if (fits(s)) return {x, 0, s.width * s.channels};
+  const int64_t first = larger(0, out_rows.begin * s.stride_y - s.top);
+  const int64_t last = (out_rows.end - 1) * s.stride_y - s.top + (s.kernel_height - 1) * s.dilation_y;
+  const int64_t rows = larger(0, smaller(s.height, last + 1) - first), stride = seen_width(s) * s.channels;
+  const int64_t before = s.left * s.channels;
+  memset(copy, 0, static_cast<size_t>(rows * stride) * sizeof(T));
+  copy_rows(copy + before, stride, x + first * s.width * s.channels, s.width * s.channels, rows,
+            smaller(s.width * s.channels, stride - before));
+  return {copy, first, stride};
+}
+
+// y (pixels, columns) += bias, where there is one.
+template <typename T>
+PYNN_INLINE void add_bias(T* y, const T* bias, int64_t pixels, int64_t columns) {
+  if (bias == nullptr) return;
+  for (int64_t i = 0; i < pixels; ++i)
+    for_vectors<T>(0, columns, [&](int64_t j, int64_t count) {
+      T* at = y + i * columns + j;
+      store(at, load(at, count) + load(bias + j, count), count);
+    });
+}
+
+// Cuts memory into pieces, each of which begins where a vector may: scratch of a kernel, or where there is none (null)
+// its size.
+template <typename T>
+class Scratch {
+ public:
+  explicit Scratch(T* memory) : memory_(memory) {}
+  template <typename U>
+  U* take(int64_t count) {
+    const int64_t at = used_;
+    used_ +=
+        (count * static_cast<int64_t>(sizeof(U)) + kPiece - 1) / kPiece * (kPiece / static_cast<int64_t>(sizeof(T)));
+    return memory_ == nullptr ? nullptr : reinterpret_cast<U*>(memory_ + at);
+  }
+  int64_t used() const { return used_; }  // elements
+
+ private:
+  static constexpr int64_t kPiece = 64;  // bytes
+  T* memory_;
+  int64_t used_ = 0;
+};
+
+}  // namespace
+}  // namespace PYNN_ISA
+}  // namespace pynn
