@@ -26,7 +26,10 @@ set(kernel_sources
   activations.cpp
   conv.cpp
   conv_backward.cpp
+  conv_entries.cpp
+  conv_input.cpp
   dense.cpp
+  depthwise.cpp
   gemm.cpp
   losses.cpp
   noise.cpp

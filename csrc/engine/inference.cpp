@@ -5,8 +5,9 @@ namespace pynn {
 namespace {
 
 // Samples go through the network in chunks of a fixed size. Where there are chunks enough, each member takes some of
-// them through all layers alone, without a barrier; otherwise the team shares every layer.
-constexpr int64_t kChunk = 64, kWideChunk = 256;
+// them through all layers alone, without a barrier; otherwise the team shares every layer. What a chunk becomes on its
+// way shall stay in the second-level cache, or take no more room than the parameters that are read for each chunk.
+constexpr int64_t kChunk = 64, kWideChunk = 256, kLeastChunk = 8, kChunkBytes = 512 * 1024;
 
 // Samples that make it worth while to look through the parameters for numbers that are not finite: if there is none,
 // what is 0 in the samples can be passed over.
@@ -34,7 +35,11 @@ template <typename T>
 int64_t NetworkOf<T>::chunk_rows() const {
   int64_t largest = 0;
   for (const Parameter& p : parameters_) largest = std::max(largest, p.size);
-  return largest >= 512 * 512 ? kWideChunk : kChunk;
+  if (largest >= 512 * 512) return kWideChunk;
+  int64_t sample = 0;
+  for (int t = 0; t < next_tensor(); ++t) sample += is_unused(t) ? 0 : sizes_[static_cast<std::size_t>(t)];
+  const int64_t room = std::max(kChunkBytes / static_cast<int64_t>(sizeof(T)), parameter_elements_);
+  return std::clamp(room / sample, kLeastChunk, kChunk);
 }
 
 // A workspace that an earlier call has left, or a new one: a call for one row takes less time than making one.

@@ -33,6 +33,7 @@ int64_t forward_strips(const ConvShape& s, const Rows<T>& x, int64_t out_row, St
 template <typename T>
 void convolve_row(T* y, const Rows<T>& x, const T* kernel, const ConvShape& s, int64_t out_row, int64_t width,
                   Strip* strips) {
+  if (is_depthwise(s)) return depthwise_row(y, x, kernel, s, out_row, width);
   const int64_t inner = s.channels / s.groups, outer = s.filters / s.groups;
   const int64_t strip = whole_rows(s) ? s.kernel_width * inner : inner;
   const int64_t terms = forward_strips(s, x, out_row, strips) * strip;

@@ -7,6 +7,14 @@
 
 namespace pynn {
 namespace PYNN_ISA {
+
+// Rows of an image, as wide as the output sees them: row i of the image is at data + (i - first) * stride.
+template <typename T>
+struct Rows {
+  const T* data;
+  int64_t first, stride;
+};
+
 namespace {
 
 // Elements of the input rows that are copied together.
@@ -28,6 +36,11 @@ PYNN_INLINE bool fits(const ConvShape& s) { return s.left == 0 && seen_width(s) 
 
 // The terms of a sum that lie side by side: a row of the kernel or, where that is torn apart, one position of it.
 PYNN_INLINE bool whole_rows(const ConvShape& s) { return s.groups == 1 && (s.dilation_x == 1 || s.kernel_width == 1); }
+
+// Whether each of several channels has a filter of its own.
+PYNN_INLINE bool is_depthwise(const ConvShape& s) {
+  return s.groups > 1 && s.groups == s.channels && s.groups == s.filters;
+}
 
 PYNN_INLINE int64_t image_size(const ConvShape& s) { return s.height * s.width * s.channels; }
 PYNN_INLINE int64_t out_size(const ConvShape& s) { return s.out_height * s.out_width * s.filters; }
@@ -51,13 +64,6 @@ PYNN_INLINE int64_t band_elements(const ConvShape& s, int64_t out_rows) {
   const int64_t rows = (out_rows - 1) * s.stride_y + (s.kernel_height - 1) * s.dilation_y + 1;
   return fits(s) ? 0 : smaller(rows, s.height) * seen_width(s) * s.channels;
 }
-
-// Rows of an image, as wide as the output sees them: row i of the image is at data + (i - first) * stride.
-template <typename T>
-struct Rows {
-  const T* data;
-  int64_t first, stride;
-};
 
 // Copies `rows` rows of `length` elements, from and to rows so far apart.
 template <typename T>
@@ -91,6 +97,8 @@ PYNN_INLINE void add_bias(T* y, const T* bias, int64_t pixels, int64_t columns) 
     });
 }
 
+}  // namespace
+
 // Cuts memory into pieces, each of which begins where a vector may: scratch of a kernel, or where there is none (null)
 // its size.
 template <typename T>
@@ -112,6 +120,15 @@ class Scratch {
   int64_t used_ = 0;
 };
 
-}  // namespace
+// ---- depthwise.cpp: a filter for each channel, (kernel_height, kernel_width, channels)
+
+// What convolve_row, input_row and add_kernel_rows do, without turning the kernel.
+template <typename T>
+void depthwise_row(T* y, const Rows<T>& x, const T* kernel, const ConvShape& s, int64_t out_row, int64_t width);
+template <typename T>
+void depthwise_input_row(T* dx, const T* dy, const T* kernel, const ConvShape& s, int64_t row);
+template <typename T>
+void add_depthwise_rows(T* sum, const Rows<T>& x, const T* dy, const ConvShape& s, Range out_rows, Range kernel_rows);
+
 }  // namespace PYNN_ISA
 }  // namespace pynn

@@ -277,13 +277,15 @@ struct Kernels {
                        T* own);
   int64_t (*conv_forward_own)(const ConvLayer<T>& layer);
 
-  // ---- conv_backward.cpp -------------------------------------------------------------------------------------------
+  // ---- conv_input.cpp ----------------------------------------------------------------------------------------------
 
   // The transposed convolution: y (images, height, width, channels) = f(y + bias), where y is the gradient of conv(y)
   // for y, given x, that of its result; the bias has `channels` elements. The layer is not pooled. Has a barrier
   // inside. shared, own: as for conv_backward.
   void (*conv_transpose)(const Team& team, T* y, const T* x, int64_t images, const ConvLayer<T>& layer, T* shared,
                          T* own);
+
+  // ---- conv_backward.cpp -------------------------------------------------------------------------------------------
 
   // The gradients of the layer for x and, [+]=, for its kernel and its bias; any may be null. Given x, y and `which` as
   // conv_forward has them, and dy, which becomes the gradient before the activation, or stays as it is if there is none

@@ -12,6 +12,8 @@ void register_dense(Kernels<float>&);
 void register_dense(Kernels<double>&);
 void register_conv(Kernels<float>&);
 void register_conv(Kernels<double>&);
+void register_conv_input(Kernels<float>&);
+void register_conv_input(Kernels<double>&);
 void register_conv_backward(Kernels<float>&);
 void register_conv_backward(Kernels<double>&);
 void register_pool(Kernels<float>&);

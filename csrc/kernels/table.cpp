@@ -9,6 +9,7 @@ void fill(Kernels<T>& k) {
   register_gemm(k);
   register_dense(k);
   register_conv(k);
+  register_conv_input(k);
   register_conv_backward(k);
   register_pool(k);
   register_noise(k);
