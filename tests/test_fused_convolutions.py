@@ -122,13 +122,13 @@ def test_threads(n, convolution, random):
 
 
 def test_nan_wins():
-    """A window with a NaN gives NaN."""
-    model = pynn.Sequential([pynn.Input((2, 4, 2)), Conv2D(1, 1, dtype="float64"), MaxPooling2D(2, dtype="float64")])
-    model.set_weights([np.array([2.0**600, -(2.0**600)]).reshape(1, 1, 2, 1), np.zeros(1)])
-    x = np.zeros((1, 2, 4, 2))
-    x[0, ..., 0] = np.array([[1.0, 7, 7, 2], [3, 5, 0, 1]]) * 2.0**-600
-    x[0, 1, 2] = 2.0**600  # infinity less infinity
-    np.testing.assert_array_equal(model(x).ravel(), [7, np.nan])
+    """A window with a NaN gives NaN: 0 times infinity, in the second convolution."""
+    layers = [Conv2D(2, 1, dtype="float64"), Conv2D(1, 1, dtype="float64"), MaxPooling2D(2, dtype="float64")]
+    model = pynn.Sequential([pynn.Input((2, 4, 1)), *layers])
+    model.set_weights([np.full((1, 1, 1, 2), 2.0**600), np.zeros(2), np.array([1.0, 0]).reshape(1, 1, 2, 1), [0.0]])
+    x = np.array([[1.0, 7, 7, 2], [3, 5, 4, 1]]) * 2.0**-600
+    x[1, 2] = 2.0**500
+    np.testing.assert_array_equal(model(x.reshape(1, 2, 4, 1)).ravel(), [7, np.nan])
 
 
 @pytest.mark.parametrize("n", [1, 4])
