@@ -15,6 +15,12 @@ def normalized(x, axes, epsilon):
     return (x - x.mean(axis=axes, keepdims=True)) / np.sqrt(x.var(axis=axes, keepdims=True) + epsilon)
 
 
+def along(values, axes, shape):
+    """Weights of these axes of a batch of samples of `shape`, so that they broadcast over the others."""
+    ascending = sorted(axis % (len(shape) + 1) for axis in axes)
+    return values.reshape([(1, *shape)[axis] if axis in ascending else 1 for axis in range(len(shape) + 1)])
+
+
 def weigh(layer, random):
     """Random gamma and beta, which are returned."""
     values = [random.normal(size=w.shape) for w in layer.weights if w.trainable]
@@ -162,7 +168,13 @@ def test_batch_norm_threads(batch_size, dtype, random):
 
 
 @pytest.mark.parametrize(
-    ("axis", "shape"), [(-1, (7,)), (-1, (3, 17)), ([-1], (3, 5)), ((1, 2), (3, 5)), ([-2, -1], (4, 3, 33))], ids=str
+    ("axis", "shape"),
+    [
+        *((-1, (7,)), (-1, (3, 17)), ([-1], (3, 5)), ((1, 2), (3, 5)), ([-2, -1], (4, 3, 33))),
+        *((1, (3, 5)), (-2, (3, 17)), (2, (4, 3, 33)), ([1, 2], (2, 3, 5)), ((3, 1), (2, 3, 5)), ([-1, 1], (2, 3, 1))),
+        *(([2, -3], (2, 17, 3)), ((1, 2, 3), (2, 3, 5)), (1, (1, 5))),
+    ],
+    ids=str,
 )
 @every_dtype
 def test_layer_norm_values(axis, shape, dtype, random):
@@ -170,7 +182,8 @@ def test_layer_norm_values(axis, shape, dtype, random):
     model = make(layer, shape)
     gamma, beta = weigh(layer, random)
     x = random.normal(size=(5, *shape)).astype(dtype) * 2 + 3
-    axes = axis if isinstance(axis, int) else tuple(axis)
+    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    gamma, beta = (along(weight, axes, shape) for weight in (gamma, beta))
     expected = normalized(x.astype(np.float64), axes, 0.01) * gamma + beta
     for got in (model(x), model(x, training=True)):
         np.testing.assert_allclose(got, expected, **TOLERANCE[dtype])
@@ -191,21 +204,93 @@ def test_group_norm_values(groups, shape, dtype, random):
     np.testing.assert_allclose(model(x), expected, **TOLERANCE[dtype])
 
 
+@pytest.mark.parametrize(("axis", "shape"), [(1, (7, 5)), (-2, (17, 3)), (2, (4, 5, 3)), (-3, (6, 2, 3))], ids=str)
+@every_dtype
+def test_another_axis_is_that_axis_moved_to_the_end_and_back(axis, shape, dtype, random):
+    x, y = random.normal(size=(2, 40, *shape))
+    rank = len(shape) + 1
+    there = [*(number for number in range(1, rank) if number != axis % rank), axis % rank]
+    back = [there.index(number) + 1 for number in range(1, rank)]
+    for kind, settings in (
+        (layers.BatchNormalization, {"momentum": 0.5}),
+        (layers.LayerNormalization, {}),
+        (layers.GroupNormalization, {"groups": -1}),
+    ):
+        layer, last = kind(axis=axis, dtype=dtype, **settings), kind(dtype=dtype, **settings)
+        models = [
+            make(layer, shape),
+            pynn.Sequential([pynn.Input(shape), layers.Permute(there), last, layers.Permute(back)]),
+        ]
+        before = weigh(layer, random)[0].astype(dtype)
+        last.set_weights(layer.get_weights())
+        for model in models:
+            model.compile(pynn.optimizers.SGD(0.1), "mse")
+            model.fit(x, y, batch_size=16, epochs=2, shuffle=False, verbose=0)
+        assert not np.array_equal(layer.gamma, before)
+        assert bits(models[0]) == bits(models[1])
+        for training in (False, True):
+            np.testing.assert_array_equal(models[0](x, training=training), models[1](x, training=training))
+
+
+@every_dtype
+def test_batch_norm_of_another_axis_in_training(dtype, random):
+    layer = layers.BatchNormalization(axis=1, epsilon=0.01, dtype=dtype)
+    model = make(layer, (3, 4, 5))
+    gamma, beta = (along(weight, [1], (3, 4, 5)) for weight in weigh(layer, random))
+    x = random.normal(size=(70, 3, 4, 5)).astype(dtype) * 2 + 3
+    wide = x.astype("float64")
+    got = model(x, training=True)
+    np.testing.assert_allclose(got, normalized(wide, (0, 2, 3), 0.01) * gamma + beta, **TOLERANCE[dtype])
+    np.testing.assert_allclose(layer.moving_mean, 0.01 * wide.mean(axis=(0, 2, 3)), **TOLERANCE[dtype])
+    np.testing.assert_allclose(layer.moving_variance, 0.99 + 0.01 * wide.var(axis=(0, 2, 3)), **TOLERANCE[dtype])
+    mean, variance = (along(w.numpy().astype("float64"), [1], (3, 4, 5)) for w in layer.weights[2:])
+    np.testing.assert_allclose(model(x), (wide - mean) / np.sqrt(variance + 0.01) * gamma + beta, **TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("axis", [1, -3])
+def test_group_norm_of_another_axis(axis, random):
+    layer = layers.GroupNormalization(2, axis=axis, epsilon=0.01, dtype="float64")
+    model = make(layer, (6, 3, 4))
+    gamma, beta = (along(weight, [axis], (6, 3, 4)) for weight in weigh(layer, random))
+    x = random.normal(size=(5, 6, 3, 4))
+    expected = normalized(x.reshape(5, 2, 3, 3, 4), (2, 3, 4), 0.01).reshape(x.shape) * gamma + beta
+    np.testing.assert_allclose(model(x), expected, **TOLERANCE["float64"])
+
+
+def test_normalization_weights_have_the_shapes_of_keras():
+    """Those of the axes, in the order of the input."""
+    for layer, expected in (
+        (layers.BatchNormalization(axis=1), (3,)),
+        (layers.GroupNormalization(-1, axis=-2), (4,)),
+        (layers.LayerNormalization(axis=2), (4,)),
+        (layers.LayerNormalization(axis=[3, 1]), (3, 5)),
+        (layers.LayerNormalization(axis=[-1, 1]), (3, 5)),
+        (layers.LayerNormalization(axis=(1, 2, 3)), (3, 4, 5)),
+    ):
+        model = make(layer, (3, 4, 5))
+        assert {weight.shape for weight in model.weights} == {expected}
+
+
 @pytest.mark.parametrize(
-    ("layer", "shape"),
+    ("layer", "message"),
     [
-        (layers.BatchNormalization(axis=1, name="probe"), (4, 5)),
-        (layers.BatchNormalization(axis=3, name="probe"), (4, 5)),
-        (layers.LayerNormalization(axis=1, name="probe"), (4, 5)),
-        (layers.LayerNormalization(axis=[0, 1, 2], name="probe"), (4, 5)),
-        (layers.LayerNormalization(axis=[], name="probe"), (4, 5)),
-        (layers.GroupNormalization(3, name="probe"), (4, 5)),
+        (layers.BatchNormalization(axis=0, name="probe"), "axis=0"),
+        (layers.BatchNormalization(axis=-3, name="probe"), "axis=-3"),
+        (layers.BatchNormalization(axis=3, name="probe"), "axis=3"),
+        (layers.LayerNormalization(axis=0, name="probe"), "axis=0"),
+        (layers.LayerNormalization(axis=[0, 1, 2], name="probe"), "axis=.*0"),
+        (layers.LayerNormalization(axis=[1, 1], name="probe"), "twice"),
+        (layers.LayerNormalization(axis=[1, -2], name="probe"), "twice"),
+        (layers.LayerNormalization(axis=[-4, 1], name="probe"), "axis=.*-4"),
+        (layers.GroupNormalization(-1, axis=0, name="probe"), "axis=0"),
+        (layers.GroupNormalization(3, name="probe"), "groups"),
+        (layers.GroupNormalization(5, axis=1, name="probe"), "groups"),
     ],
     ids=str,
 )
-def test_normalization_of_what_it_cannot_says_so(layer, shape):
-    with pytest.raises(ValueError, match="probe"):
-        make(layer, shape)
+def test_normalization_of_what_it_cannot_says_so(layer, message):
+    with pytest.raises(ValueError, match=f"probe.*{message}"):
+        make(layer, (4, 5))
 
 
 @pytest.mark.parametrize(
@@ -215,7 +300,10 @@ def test_normalization_of_what_it_cannot_says_so(layer, shape):
         (lambda: layers.BatchNormalization(epsilon=-1.0), "epsilon"),
         (lambda: layers.BatchNormalization(center=None), "center"),
         (lambda: layers.BatchNormalization(axis=1.0), "axis"),
+        (lambda: layers.BatchNormalization(axis=[1, 2]), "axis"),
+        (lambda: layers.GroupNormalization(axis=(1, 2)), "axis"),
         (lambda: layers.LayerNormalization(axis="last"), "axis"),
+        (lambda: layers.LayerNormalization(axis=[]), "axis"),
         (lambda: layers.GroupNormalization(0), "groups"),
     ],
 )
