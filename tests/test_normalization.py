@@ -1,5 +1,8 @@
 """Batch, layer and group normalisation: values against NumPy, and what batch normalisation remembers."""
 
+import inspect
+import json
+
 import numpy as np
 import pytest
 from helpers import THREADS, bits
@@ -271,6 +274,59 @@ def test_normalization_weights_have_the_shapes_of_keras():
         assert {weight.shape for weight in model.weights} == {expected}
 
 
+KINDS = (layers.BatchNormalization, layers.LayerNormalization, layers.GroupNormalization)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_normalization_penalties_are_part_of_the_loss_and_the_gradient(kind, random):
+    """L2 of gamma, L1 of beta, which are there alone: the loss is 0 without them, as x is constant."""
+    groups = {"groups": 2} if kind is layers.GroupNormalization else {}
+    penalties = {"gamma_regularizer": pynn.regularizers.L2(0.1), "beta_regularizer": pynn.regularizers.L1(0.01)}
+    layer = kind(dtype="float64", **groups, **penalties)
+    model = make(layer, (6,))
+    model.compile(pynn.optimizers.SGD(1.0), "mse")
+    gamma, beta = weigh(layer, random)
+    x = np.full((5, 6), 3.0)
+    y = np.broadcast_to(beta, x.shape)
+    loss = model.train_on_batch(x, y)
+    assert loss == pytest.approx(0.1 * (gamma**2).sum() + 0.01 * np.abs(beta).sum(), rel=1e-12)
+    np.testing.assert_allclose(layer.gamma, gamma - 0.2 * gamma, rtol=1e-12)
+    np.testing.assert_allclose(layer.beta, beta - 0.01 * np.sign(beta), rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_normalization_constraints_hold_after_a_step(kind, random):
+    groups = {"groups": 2} if kind is layers.GroupNormalization else {}
+    layer = kind(dtype="float64", **groups, gamma_constraint=pynn.constraints.MaxNorm(0.5), beta_constraint="non_neg")
+    free = kind(dtype="float64", **groups)
+    x, y = random.normal(size=(2, 9, 6))
+    for model in (make(layer, (6,)), make(free, (6,))):
+        model.set_weights([np.full(6, 2.0), np.linspace(-1, 1, 6), *model.get_weights()[2:]])
+        model.compile(pynn.optimizers.SGD(0.1), "mse")
+        model.train_on_batch(x, y)
+    assert np.linalg.norm(free.gamma) > 1
+    assert free.beta.numpy().min() < 0
+    np.testing.assert_allclose(layer.gamma, pynn.constraints.MaxNorm(0.5)(free.gamma.numpy()), rtol=1e-12)
+    np.testing.assert_array_equal(layer.beta, np.maximum(free.beta, 0))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_normalization_arguments_are_in_the_order_of_keras(kind):
+    """The last ones that can be given by position, and their configurations."""
+    names = ["beta_regularizer", "gamma_regularizer", "beta_constraint", "gamma_constraint"]
+    arguments = list(inspect.signature(kind).parameters)
+    assert arguments[-5:] == [*names, "base"]
+    assert arguments[:2] == {"GroupNormalization": ["groups", "axis"]}.get(
+        kind.__name__, ["axis", "momentum" if kind is layers.BatchNormalization else "epsilon"]
+    )
+    given = dict(zip(names, (pynn.regularizers.L1(0.5), "l2", "non_neg", pynn.constraints.MaxNorm(3)), strict=True))
+    config = kind(**given).get_config()
+    twin = kind.from_config(json.loads(json.dumps(config)))
+    assert (twin.beta_regularizer.l1, twin.gamma_regularizer.l2, twin.gamma_constraint.max_value) == (0.5, 0.01, 3)
+    assert isinstance(twin.beta_constraint, pynn.constraints.NonNeg)
+    assert all(kind().get_config()[name] is None for name in names)
+
+
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
@@ -305,6 +361,10 @@ def test_normalization_of_what_it_cannot_says_so(layer, message):
         (lambda: layers.LayerNormalization(axis="last"), "axis"),
         (lambda: layers.LayerNormalization(axis=[]), "axis"),
         (lambda: layers.GroupNormalization(0), "groups"),
+        (lambda: layers.BatchNormalization(gamma_regularizer="l3"), "gamma_regularizer"),
+        (lambda: layers.LayerNormalization(beta_regularizer=0.1), "beta_regularizer"),
+        (lambda: layers.GroupNormalization(gamma_constraint="norm"), "gamma_constraint"),
+        (lambda: layers.BatchNormalization(beta_constraint=1), "beta_constraint"),
     ],
 )
 def test_normalization_bad_argument_names_it(make_layer, message):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .. import _checks, _maps, initializers
+from .. import _checks, _maps, constraints, initializers, regularizers
 from .base import Layer, Lowering, Weight, WeightSpec
 
 
@@ -24,6 +24,10 @@ class _Normalization(Layer):
         scale: bool,
         beta_initializer: object,
         gamma_initializer: object,
+        beta_regularizer: object,
+        gamma_regularizer: object,
+        beta_constraint: object,
+        gamma_constraint: object,
         **base: Any,
     ) -> None:
         self.axis = axis
@@ -32,6 +36,10 @@ class _Normalization(Layer):
         self.scale = _checks.boolean(scale, "scale")
         self.beta_initializer = initializers.get(beta_initializer)
         self.gamma_initializer = initializers.get(gamma_initializer)
+        self.beta_regularizer = regularizers.get(beta_regularizer, "beta_regularizer")
+        self.gamma_regularizer = regularizers.get(gamma_regularizer, "gamma_regularizer")
+        self.beta_constraint = constraints.get(beta_constraint, "beta_constraint")
+        self.gamma_constraint = constraints.get(gamma_constraint, "gamma_constraint")
         super().__init__(**base)
 
     # ---- what a subclass writes
@@ -71,8 +79,9 @@ class _Normalization(Layer):
         return _maps.permute(net.network, y, moved, [order.index(number) for number in range(len(shape))])
 
     def _scale_and_offset(self, shape: tuple[int, ...]) -> list[WeightSpec]:
-        gamma = [WeightSpec("gamma", shape, self.gamma_initializer)] if self.scale else []
-        return gamma + ([WeightSpec("beta", shape, self.beta_initializer)] if self.center else [])
+        gamma = WeightSpec("gamma", shape, self.gamma_initializer, self.gamma_regularizer, self.gamma_constraint)
+        beta = WeightSpec("beta", shape, self.beta_initializer, self.beta_regularizer, self.beta_constraint)
+        return [gamma] * self.scale + [beta] * self.center
 
     def _numbers(self, net: Lowering) -> tuple[int, int]:
         """The parameters' numbers of gamma and beta, -1 for none."""
@@ -98,6 +107,10 @@ class _Normalization(Layer):
             "scale": self.scale,
             "beta_initializer": initializers.serialize(self.beta_initializer),
             "gamma_initializer": initializers.serialize(self.gamma_initializer),
+            "beta_regularizer": regularizers.serialize(self.beta_regularizer),
+            "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
+            "beta_constraint": constraints.serialize(self.beta_constraint),
+            "gamma_constraint": constraints.serialize(self.gamma_constraint),
         }
 
 
@@ -120,6 +133,9 @@ class BatchNormalization(_Normalization):
         scale: Whether there is a gamma. Default ``True``.
         beta_initializer, moving_mean_initializer: Default ``"zeros"``.
         gamma_initializer, moving_variance_initializer: Default ``"ones"``.
+        beta_regularizer, gamma_regularizer: Penalty for the offset and the scale: a name or `Regularizer`. Default
+            ``None``.
+        beta_constraint, gamma_constraint: What holds after each step: a name or `Constraint`. Default ``None``.
         base: name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
@@ -137,12 +153,28 @@ class BatchNormalization(_Normalization):
         gamma_initializer: object = "ones",
         moving_mean_initializer: object = "zeros",
         moving_variance_initializer: object = "ones",
+        beta_regularizer: object = None,
+        gamma_regularizer: object = None,
+        beta_constraint: object = None,
+        gamma_constraint: object = None,
         **base: Any,
     ) -> None:
         self.momentum = _checks.number(momentum, "momentum", "[0, 1]")
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
-        super().__init__(_one_axis(axis), epsilon, center, scale, beta_initializer, gamma_initializer, **base)
+        super().__init__(
+            _one_axis(axis),
+            epsilon,
+            center,
+            scale,
+            beta_initializer,
+            gamma_initializer,
+            beta_regularizer,
+            gamma_regularizer,
+            beta_constraint,
+            gamma_constraint,
+            **base,
+        )
 
     def weight_specs(self, shape: tuple[int, ...]) -> list[WeightSpec]:
         channels = self._sizes(shape)
@@ -190,6 +222,9 @@ class LayerNormalization(_Normalization):
         scale: Whether there is a gamma. Default ``True``.
         beta_initializer: Default ``"zeros"``.
         gamma_initializer: Default ``"ones"``.
+        beta_regularizer, gamma_regularizer: Penalty for the offset and the scale: a name or `Regularizer`. Default
+            ``None``.
+        beta_constraint, gamma_constraint: What holds after each step: a name or `Constraint`. Default ``None``.
         base: name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
@@ -204,9 +239,25 @@ class LayerNormalization(_Normalization):
         scale: bool = True,
         beta_initializer: object = "zeros",
         gamma_initializer: object = "ones",
+        beta_regularizer: object = None,
+        gamma_regularizer: object = None,
+        beta_constraint: object = None,
+        gamma_constraint: object = None,
         **base: Any,
     ) -> None:
-        super().__init__(_checks.axis(axis), epsilon, center, scale, beta_initializer, gamma_initializer, **base)
+        super().__init__(
+            _checks.axis(axis),
+            epsilon,
+            center,
+            scale,
+            beta_initializer,
+            gamma_initializer,
+            beta_regularizer,
+            gamma_regularizer,
+            beta_constraint,
+            gamma_constraint,
+            **base,
+        )
 
     def weight_specs(self, shape: tuple[int, ...]) -> list[WeightSpec]:
         return self._scale_and_offset(self._sizes(shape))
@@ -233,6 +284,9 @@ class GroupNormalization(_Normalization):
         scale: Whether there is a gamma. Default ``True``.
         beta_initializer: Default ``"zeros"``.
         gamma_initializer: Default ``"ones"``.
+        beta_regularizer, gamma_regularizer: Penalty for the offset and the scale: a name or `Regularizer`. Default
+            ``None``.
+        beta_constraint, gamma_constraint: What holds after each step: a name or `Constraint`. Default ``None``.
         base: name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
@@ -248,10 +302,26 @@ class GroupNormalization(_Normalization):
         scale: bool = True,
         beta_initializer: object = "zeros",
         gamma_initializer: object = "ones",
+        beta_regularizer: object = None,
+        gamma_regularizer: object = None,
+        beta_constraint: object = None,
+        gamma_constraint: object = None,
         **base: Any,
     ) -> None:
         self.groups = -1 if groups == -1 else _checks.positive_int(groups, "groups")
-        super().__init__(_one_axis(axis), epsilon, center, scale, beta_initializer, gamma_initializer, **base)
+        super().__init__(
+            _one_axis(axis),
+            epsilon,
+            center,
+            scale,
+            beta_initializer,
+            gamma_initializer,
+            beta_regularizer,
+            gamma_regularizer,
+            beta_constraint,
+            gamma_constraint,
+            **base,
+        )
 
     def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         (channels,) = self._sizes(shape)
