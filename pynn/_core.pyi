@@ -114,8 +114,13 @@ class Network:
     def add_pool(self, x: int, kind: str, shape: Sequence[int]) -> int:
         """shape: the numbers of a PoolShape (csrc/kernels/kernels.h), in its order; kind: "max" or "average"."""
 
-    def add_noise(self, x: int, kind: str, repeat: int, amount: float, seed: int) -> int:
-        """A sample is `repeat` rows that get the same noise; kind, amount: see NoiseSpec in csrc/kernels/kernels.h."""
+    def add_noise(
+        self, x: int, kind: str, shape: Sequence[int], sharing: Sequence[bool], amount: float, seed: int
+    ) -> int:
+        """kind, amount: see NoiseSpec in csrc/kernels/kernels.h; shape: of a sample.
+
+        The noise is the same all along the axes that share it; sharing[0] tells of the samples.
+        """
 
     def add_batch_norm(
         self,
