@@ -9,6 +9,7 @@ from helpers import THREADS, bits
 
 import pynn
 from pynn import layers
+from pynn._native import core
 
 every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 TOLERANCE = {"float32": {"rtol": 2e-5, "atol": 2e-5}, "float64": {"rtol": 1e-12, "atol": 1e-12}}
@@ -377,3 +378,43 @@ def test_summary_tells_moving_statistics_apart(capsys):
     text = capsys.readouterr().out
     assert "Trainable params: 20 " in text
     assert "Non-trainable params: 20 " in text
+
+
+@pytest.mark.parametrize("threads", THREADS)
+@every_dtype
+def test_group_norm_kernel_returns_the_moments(threads, dtype, random):
+    x = (random.normal(size=(50, 9, 4, 33)) * 2 + 3).astype(dtype)  # samples, positions, groups, columns
+    y = np.empty_like(x)
+    mean, inverse = np.empty((2, 50, 4), dtype)
+    core.group_norm_forward(y, mean, inverse, x, None, None, 50, [9, 4, 33], 0.01, threads)
+    wide = x.astype(np.float64)
+    np.testing.assert_allclose(mean, wide.mean(axis=(1, 3)), **TOLERANCE[dtype])
+    np.testing.assert_allclose(inverse, 1 / np.sqrt(wide.var(axis=(1, 3)) + 0.01), **TOLERANCE[dtype])
+    np.testing.assert_allclose(y, normalized(wide, (1, 3), 0.01), **TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"shape": [2, 2]}, "shape"),
+        ({"shape": [1, 2, 4]}, "shape"),
+        ({"shape": [1, -2, -3]}, "shape"),
+        ({"shape": [1, 2, 1]}, "shape"),
+        ({"samples": 0}, "samples"),
+        ({"samples": 2}, "shape"),
+        ({"y": np.empty((1, 5))}, "y must"),
+        ({"mean": np.empty(3)}, "mean and inverse"),
+        ({"inverse": np.empty(1)}, "mean and inverse"),
+        ({"gamma": np.empty(2)}, "wrong size"),
+        ({"beta": np.empty(5)}, "wrong size"),
+        ({"y": np.empty((1, 6), "float32")}, "y must.*float64"),
+    ],
+    ids=str,
+)
+def test_group_norm_kernel_refuses_other_shapes(change, message):
+    arrays = {"y": np.empty((1, 6)), "mean": np.empty(2), "inverse": np.empty(2), "x": np.ones((1, 6))}
+    weights = {"gamma": np.ones(6), "beta": None}
+    arguments = {**arrays, **weights, "samples": 1, "shape": [1, 2, 3], "epsilon": 0.1, "threads": 1}
+    with pytest.raises((TypeError, ValueError), match=message):
+        core.group_norm_forward(**{**arguments, **change})
+    core.group_norm_forward(**arguments)
