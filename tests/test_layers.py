@@ -328,6 +328,48 @@ def test_layer_wrong_shape_names_it(layer, shape):
 
 
 @pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (layers.Conv1D(2, 3, padding="same", dilation_rate=10**9, name="probe"), (5, 1)),
+        (layers.Conv1D(2, 2, padding="causal", dilation_rate=10**9, name="probe"), (5, 512)),
+        (layers.Conv2D(2, 3, padding="same", dilation_rate=10**9, name="probe"), (5, 5, 1)),
+        (layers.Conv2D(2, 3, padding="same", dilation_rate=(1, 10**9), groups=2, name="probe"), (5, 5, 2)),
+        (layers.Conv2D(2, 3, padding="same", dilation_rate=(2**31 - 1, 1), name="probe"), (5, 5, 1024)),
+        (layers.DepthwiseConv2D(3, padding="same", dilation_rate=10**9, name="probe"), (5, 5, 1)),
+        (layers.SeparableConv2D(2, 3, padding="same", dilation_rate=10**9, name="probe"), (5, 5, 1)),
+        (layers.Conv2DTranspose(2, 3, padding="same", dilation_rate=10**9, name="probe"), (5, 5, 1)),
+    ],
+    ids=str,
+)
+def test_layer_of_too_many_zeros_names_it(layer, shape):
+    with pytest.raises(ValueError, match=r"'probe'.*dilation_rate"):
+        pynn.Sequential([pynn.Input(shape), layer])
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "shape"),
+    [
+        ("Conv1D", {"kernel_size": 3, "padding": "same", "dilation_rate": 10**6}, (5, 1)),
+        ("Conv1D", {"kernel_size": 3, "padding": "causal", "dilation_rate": 10**4}, (5, 3)),
+        ("Conv2D", {"kernel_size": (3, 1), "padding": "same", "dilation_rate": (10**9, 1)}, (5, 5, 1)),
+        ("Conv2D", {"kernel_size": 3, "padding": "same", "dilation_rate": 10**4}, (5, 5, 2)),
+        ("Conv2DTranspose", {"kernel_size": 3, "padding": "same", "dilation_rate": 10**4}, (5, 5, 2)),
+    ],
+    ids=str,
+)
+def test_layer_of_a_kernel_that_reaches_far_outside(kind, config, shape, random):
+    """All of the kernel but one position meets zeros."""
+    layer = getattr(layers, kind)(filters=2, dtype="float64", **config)
+    model = pynn.Sequential([pynn.Input(shape), layer])
+    x = random.normal(size=(3, *shape))
+    last = layer.padding == "causal"
+    weights = layer.kernel.numpy()[tuple(n - 1 if last else n // 2 for n in layer.kernel_size)]
+    if kind == "Conv2DTranspose":
+        weights = weights.T
+    np.testing.assert_allclose(model(x), x @ weights, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: layers.Dense(0), "units"),

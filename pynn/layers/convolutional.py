@@ -471,6 +471,10 @@ class Conv2DTranspose(_Convolution):
                 strict=True,
             )
         )
+        try:
+            _windows.check_reach(axes, self.filters)
+        except ValueError as error:
+            raise self._shape_error(f"cannot take samples of shape {shape}: {error}") from None
         return _windows.Convolution(axes, self.filters, shape[-1], 1)
 
     def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
