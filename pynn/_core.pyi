@@ -70,6 +70,20 @@ def softmax_backward(
 def rescaling_forward(y: Real, x: Real, scale: Real, offset: Real, threads: int) -> None:
     """y = x * scale + offset; scale and offset have 1 or n elements, repeated along the last axis of size n."""
 
+def group_norm_forward(
+    y: Real,
+    mean: Real,
+    inverse: Real,
+    x: Real,
+    gamma: Real | None,
+    beta: Real | None,
+    samples: int,
+    shape: Sequence[int],
+    epsilon: float,
+    threads: int,
+) -> None:
+    """shape: the numbers of a GroupShape (csrc/kernels/kernels.h), in its order."""
+
 def loss_forward(values: Float64, y_pred: Real, y_true: Targets, name: str, a: float, threads: int) -> None:
     """One loss value a row; a row has y_pred.size / values.size elements. a: the loss's setting (losses.py)."""
 
@@ -114,8 +128,13 @@ class Network:
     def add_pool(self, x: int, kind: str, shape: Sequence[int]) -> int:
         """shape: the numbers of a PoolShape (csrc/kernels/kernels.h), in its order; kind: "max" or "average"."""
 
-    def add_noise(self, x: int, kind: str, repeat: int, amount: float, seed: int) -> int:
-        """A sample is `repeat` rows that get the same noise; kind, amount: see NoiseSpec in csrc/kernels/kernels.h."""
+    def add_noise(
+        self, x: int, kind: str, shape: Sequence[int], sharing: Sequence[bool], amount: float, seed: int
+    ) -> int:
+        """kind, amount: see NoiseSpec in csrc/kernels/kernels.h; shape: of a sample.
+
+        The noise is the same all along the axes that share it; sharing[0] tells of the samples.
+        """
 
     def add_batch_norm(
         self,

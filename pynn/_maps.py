@@ -112,3 +112,9 @@ def permuted(shape: Sequence[int], axes: Sequence[int]) -> Map | None:
     if (source == np.arange(inputs)).all():
         return None
     return Map(inputs, math.prod(shape[kept:]), np.arange(inputs + 1, dtype=np.int64), source, np.ones(inputs))
+
+
+def permute(network: _core.Network, x: int, shape: Sequence[int], axes: Sequence[int]) -> int:
+    """Give tensor `x`, whose samples have `shape`, its axes in the order `axes`; the number of the tensor with it."""
+    found = permuted(shape, axes)
+    return x if found is None else found.lower(network, x)

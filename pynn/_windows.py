@@ -14,6 +14,7 @@ causal    ``ceil(n / stride)``              ``span - 1``: nothing is seen of wha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -25,6 +26,10 @@ DATA_FORMAT = "channels_last"
 # Of one number for an axis, and of the elements of a row that a window sees: bounds that keep the engine's arithmetic
 # on 64 bits exact. Nothing beyond them fits into memory.
 _MOST, _MOST_ELEMENTS = 2**31 - 1, 2**40
+
+# Zeros beside the rows of a sample, which each thread holds in memory, if they are more than the sample's own elements:
+# 256 MiB of float32.
+_MOST_ZEROS = 2**26
 
 
 class Axis(NamedTuple):
@@ -125,10 +130,26 @@ def convolution(
             f"samples of shape {tuple(sample)} are smaller than the kernel, which spans {spans}. "
             'padding="same" would add zeros around them.'
         )
-    if any((a.n + span(a.size, a.dilation)) * channels > _MOST_ELEMENTS for a in axes):
-        spans = tuple(span(a.size, a.dilation) for a in axes)
-        raise ValueError(f"the kernel spans {spans}: more zeros around a sample than memory can hold.")
+    check_reach(axes, channels)
     return Convolution(axes, channels, filters, groups)
+
+
+def check_reach(axes: Sequence[Axis], channels: int) -> None:
+    """Raise ValueError where a kernel reaches over more zeros than there is memory for.
+
+    Zeros are held beside the rows that a kernel sees at a time; rows of zeros are not.
+    """
+    spans = tuple(span(a.size, a.dilation) for a in axes)
+    rows = min(axes[0].n, spans[0]) if len(axes) == 2 else 1
+    last = axes[-1]
+    zeros = ((last.out - 1) * last.stride + spans[-1] - last.n) * rows * channels
+    most = max(_MOST_ZEROS, math.prod(a.n for a in axes) * channels)
+    if zeros > most or max(spans) * channels > _MOST_ELEMENTS:
+        size, rate = tuple(a.size for a in axes), tuple(a.dilation for a in axes)
+        raise ValueError(
+            f"dilation_rate={rate} makes a kernel of kernel_size={size} span {spans} positions: more zeros around a "
+            "sample than memory can hold."
+        )
 
 
 class Pooling(NamedTuple):

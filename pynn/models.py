@@ -1,4 +1,4 @@
-"""Models: layers put together. How they are trained is in _trainer.py."""
+"""Models: layers put together. How they are compiled is in _compiling.py, how they are trained in _trainer.py."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Any
 from numpy.typing import ArrayLike, NDArray
 
 from . import _checks, _identifiers, _names, _summary, layers
+from ._compiling import Built
 from ._native import core
-from ._trainer import Built, Trainer
+from ._trainer import Trainer
 from .layers.base import Layer, Lowering, Weight, WeightSpec, assign_all
 
 Array = NDArray[Any]

@@ -258,6 +258,23 @@ def group_norm(attributes, x, gamma, beta):
     return channels_first(model(x))
 
 
+def instance_norm(attributes, x, gamma, beta):
+    """A group for each channel."""
+    return group_norm({**attributes, "num_groups": x.shape[1]}, x, gamma, beta)
+
+
+def layer_norm(attributes, x, gamma, beta=None):
+    """The kernel of the layer, as that keeps the moments to itself; what is normalised may be all of the batch."""
+    axis = attributes.get("axis", -1) % x.ndim
+    samples, columns = math.prod(x.shape[:axis]), math.prod(x.shape[axis:])
+    y = np.empty_like(x)
+    mean, inverse = np.empty((2, *x.shape[:axis], *[1] * (x.ndim - axis)), x.dtype)
+    core.group_norm_forward(
+        y, mean, inverse, x, gamma, beta, samples, [1, 1, columns], attributes.get("epsilon", 1e-5), 1
+    )
+    return y, mean, inverse
+
+
 # ---- shapes ----------------------------------------------------------------------------------------------------------
 def flatten(attributes, x):
     """The axes from `axis` on as one; pynn's goes from axis 1 on."""
@@ -280,6 +297,8 @@ OPERATORS = {
     "GlobalMaxPool": global_pool(layers.GlobalMaxPooling1D, layers.GlobalMaxPooling2D),
     "GroupNormalization": group_norm,
     "HardSwish": activation("hard_silu"),
+    "InstanceNormalization": instance_norm,
+    "LayerNormalization": layer_norm,
     "LeakyRelu": activation("leaky_relu", negative_slope=("alpha", 0.01)),
     "LogSoftmax": activation("log_softmax", axis=("axis", -1)),
     "MatMul": matmul,

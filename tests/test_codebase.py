@@ -35,6 +35,8 @@ MUST_NOT_IMPORT = {
     "initializers": {"layers", "models", "losses", "optimizers"},
     "regularizers": {"layers", "models", "losses", "optimizers"},
     "constraints": {"layers", "models", "losses", "optimizers"},
+    "_compiling": {"models", "_trainer", "callbacks"},
+    "_trainer": {"models"},
     "_checks": {"layers", "models", "losses", "optimizers", "config"},
     "ops": {"layers", "models"},
     "config": {"layers", "models", "losses", "optimizers"},

@@ -120,8 +120,22 @@ CASES = [
     Case("GroupNormalization", {"groups": 2}, (3, 2, 6), (3, 2, 6)),
     Case("GroupNormalization", {"groups": -1, "center": False}, (4, 17), (4, 17)),
     Case("GroupNormalization", {"groups": 1, "scale": False}, (7,), (7,)),
+    Case("BatchNormalization", {"gamma_regularizer": "l2", "beta_regularizer": "l1"}, (5,), (5,)),
+    Case("LayerNormalization", {"axis": 1, "gamma_regularizer": "l1", "beta_regularizer": "l2"}, (5, 3), (5, 3)),
+    Case("GroupNormalization", {"groups": 2, "gamma_regularizer": "l1_l2", "beta_regularizer": "l2"}, (6,), (6,)),
+    Case("BatchNormalization", {"axis": 1}, (3, 5), (3, 5)),
+    Case("BatchNormalization", {"axis": -2, "scale": False}, (2, 17, 3), (2, 17, 3)),
+    Case("LayerNormalization", {"axis": 1}, (5, 3), (5, 3)),
+    Case("LayerNormalization", {"axis": [3, 1]}, (3, 2, 4), (3, 2, 4)),
+    Case("LayerNormalization", {"axis": (-3, 2), "center": False}, (3, 2, 17), (3, 2, 17)),
+    Case("GroupNormalization", {"groups": 2, "axis": 1}, (6, 3, 2), (6, 3, 2)),
+    Case("GroupNormalization", {"groups": -1, "axis": -2, "scale": False}, (5, 3), (5, 3)),
     Case("Dropout", {"rate": 0.4, "seed": 3}, (17,), (17,)),
     Case("Dropout", {"rate": 0.4, "seed": 3, "noise_shape": (None, 1, 5)}, (4, 5), (4, 5)),
+    Case("Dropout", {"rate": 0.4, "seed": 3, "noise_shape": (None, None, 1)}, (4, 5), (4, 5)),
+    Case("Dropout", {"rate": 0.4, "seed": 3, "noise_shape": (1, 17)}, (17,), (17,)),
+    Case("Dropout", {"rate": 0.4, "seed": 3, "noise_shape": (None, 3, 1, 5)}, (3, 2, 5), (3, 2, 5)),
+    Case("Dropout", {"rate": 0.4, "seed": 3, "noise_shape": (1, 1, None, 1)}, (3, 17, 2), (3, 17, 2)),
     Case("Dropout", {"rate": 0.0}, (3, 4), (3, 4)),
     Case("SpatialDropout1D", {"rate": 0.5, "seed": 3}, (3, 16), (3, 16)),
     Case("SpatialDropout2D", {"rate": 0.5, "seed": 3}, (2, 3, 16), (2, 3, 16)),
@@ -311,6 +325,48 @@ def test_layer_does_not_write_its_input(case, random):
 def test_layer_wrong_shape_names_it(layer, shape):
     with pytest.raises(ValueError, match="probe"):
         pynn.Sequential([pynn.Input(shape), layer])
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (layers.Conv1D(2, 3, padding="same", dilation_rate=10**9, name="probe"), (5, 1)),
+        (layers.Conv1D(2, 2, padding="causal", dilation_rate=10**9, name="probe"), (5, 512)),
+        (layers.Conv2D(2, 3, padding="same", dilation_rate=10**9, name="probe"), (5, 5, 1)),
+        (layers.Conv2D(2, 3, padding="same", dilation_rate=(1, 10**9), groups=2, name="probe"), (5, 5, 2)),
+        (layers.Conv2D(2, 3, padding="same", dilation_rate=(2**31 - 1, 1), name="probe"), (5, 5, 1024)),
+        (layers.DepthwiseConv2D(3, padding="same", dilation_rate=10**9, name="probe"), (5, 5, 1)),
+        (layers.SeparableConv2D(2, 3, padding="same", dilation_rate=10**9, name="probe"), (5, 5, 1)),
+        (layers.Conv2DTranspose(2, 3, padding="same", dilation_rate=10**9, name="probe"), (5, 5, 1)),
+    ],
+    ids=str,
+)
+def test_layer_of_too_many_zeros_names_it(layer, shape):
+    with pytest.raises(ValueError, match=r"'probe'.*dilation_rate"):
+        pynn.Sequential([pynn.Input(shape), layer])
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "shape"),
+    [
+        ("Conv1D", {"kernel_size": 3, "padding": "same", "dilation_rate": 10**6}, (5, 1)),
+        ("Conv1D", {"kernel_size": 3, "padding": "causal", "dilation_rate": 10**4}, (5, 3)),
+        ("Conv2D", {"kernel_size": (3, 1), "padding": "same", "dilation_rate": (10**9, 1)}, (5, 5, 1)),
+        ("Conv2D", {"kernel_size": 3, "padding": "same", "dilation_rate": 10**4}, (5, 5, 2)),
+        ("Conv2DTranspose", {"kernel_size": 3, "padding": "same", "dilation_rate": 10**4}, (5, 5, 2)),
+    ],
+    ids=str,
+)
+def test_layer_of_a_kernel_that_reaches_far_outside(kind, config, shape, random):
+    """All of the kernel but one position meets zeros."""
+    layer = getattr(layers, kind)(filters=2, dtype="float64", **config)
+    model = pynn.Sequential([pynn.Input(shape), layer])
+    x = random.normal(size=(3, *shape))
+    last = layer.padding == "causal"
+    weights = layer.kernel.numpy()[tuple(n - 1 if last else n // 2 for n in layer.kernel_size)]
+    if kind == "Conv2DTranspose":
+        weights = weights.T
+    np.testing.assert_allclose(model(x), x @ weights, rtol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from helpers import THREADS, bits
 
 import pynn
 from pynn import layers
+from pynn._native import core
 
 NOISES = [
     layers.Dropout(0.3, name="probe"),
@@ -13,6 +14,10 @@ NOISES = [
     layers.GaussianNoise(0.3, name="probe"),
     layers.GaussianDropout(0.3, name="probe"),
 ]
+
+
+def probe(noise_shape):
+    return layers.Dropout(0.5, noise_shape, name="probe")
 
 
 def output(layer, x, training=True):
@@ -48,6 +53,92 @@ def test_dropout_values(dtype, random):
     for shift in (1, 4, 64, 256):
         both = (kept[:, shift:] & kept[:, :-shift]).mean()
         assert both == pytest.approx(0.49, abs=0.01)
+
+
+def philox(counter, key):
+    """Four words of Philox 4x32-10 (Salmon and others, 2011) for each column of `counter` (4, n), as uint32."""
+    mask = np.uint64(0xFFFFFFFF)
+    c0, c1, c2, c3 = (np.asarray(word, np.uint64) for word in counter)
+    k0, k1 = (np.uint64(word) for word in key)
+    for _ in range(10):
+        p0, p1 = c0 * np.uint64(0xD2511F53), c2 * np.uint64(0xCD9E8D57)
+        c0, c1, c2, c3 = (p1 >> np.uint64(32)) ^ c1 ^ k0, p1 & mask, (p0 >> np.uint64(32)) ^ c3 ^ k1, p0 & mask
+        k0, k1 = (k0 + np.uint64(0x9E3779B9)) & mask, (k1 + np.uint64(0xBB67AE85)) & mask
+    return np.stack([c0, c1, c2, c3]).astype(np.uint32)
+
+
+def test_philox_here_is_that_of_the_paper():
+    """The known answers that its authors published."""
+    ones = 0xFFFFFFFF
+    for counter, key, words in (
+        ([0] * 4, (0, 0), (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
+        ([ones] * 4, (ones, ones), (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
+    ):
+        assert philox(np.array(counter)[:, None], key)[:, 0].tolist() == list(words)
+
+
+def test_dropout_is_a_function_of_seed_step_and_element(random):
+    """An element's word is that of its sample's block of 256 and of its place there."""
+    rows, columns, seed, rate = 5, 700, 2**40 + 3, 0.3
+    layer = layers.Dropout(rate, seed=seed, dtype="float64")
+    model = pynn.Sequential([pynn.Input((columns,)), layer])
+    for call in (1, 2):
+        step = 2**63 + call
+        blocks = -(-columns // 256)
+        block = np.repeat(np.arange(rows * blocks), 64)
+        counter = (np.tile(np.arange(64), rows * blocks), block, np.full_like(block, step % 2**32), step >> 32)
+        counter = [np.broadcast_to(word, block.shape) for word in counter]
+        words = philox(counter, (seed % 2**32, seed >> 32)).reshape(4, rows, blocks, 64)
+        words = words.transpose(1, 2, 0, 3).reshape(rows, blocks * 256)[:, :columns]
+        x = random.normal(size=(rows, columns))
+        np.testing.assert_array_equal(model(x, training=True), np.where(words < int(rate * 2**32), 0, x * (1 / 0.7)))
+
+
+NOISE_SHAPES = [
+    ((7,), (None, 7)),
+    ((7,), (1, None)),
+    ((7,), (None, 1)),
+    ((4, 5), (None, 1, 5)),
+    ((4, 5), (None, None, 1)),
+    ((4, 5), (1, 4, 1)),
+    ((4, 5), (1, 1, 1)),
+    ((3, 4, 5), (None, 3, 1, 5)),
+    ((3, 4, 5), (None, 1, None, 1)),
+    ((3, 4, 5), (1, 1, None, 5)),
+    ((3, 1, 5), (None, 1, 1, 1)),
+    ((1, 4, 5), (None, None, 4, 1)),
+    ((2, 3, 4, 5), (None, 2, 1, 4, 1)),
+    ((2, 3, 4, 5), (1, 1, None, 1, None)),
+    ((2, 3, 2, 2, 3), (None, 1, None, 1, None, 1)),
+    ((3, 2, 300), (None, None, 1, None)),  # more numbers than are drawn at once, in rows and on their borders
+    ((20, 30, 3), (None, None, None, 1)),
+    ((40, 2, 33), (None, 40, 1, 33)),
+]
+
+
+@pytest.mark.parametrize(("shape", "noise_shape"), NOISE_SHAPES, ids=str)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_dropout_noise_shape(shape, noise_shape, dtype, random):
+    """What is drawn for the noise shape, as if that were the input's, is broadcast over the input."""
+    rows = 6
+    x = random.normal(size=(rows, *shape)).astype(dtype)
+    drawn = [size if n is None else n for n, size in zip(noise_shape[1:], shape, strict=True)]
+    plain = output(layers.Dropout(0.4, seed=11, dtype=dtype), np.ones((rows, int(np.prod(drawn))), dtype))
+    mask = plain.reshape(rows, *drawn)[: 1 if noise_shape[0] == 1 else rows]
+    y = output(layers.Dropout(0.4, noise_shape, seed=11, dtype=dtype), x)
+    np.testing.assert_array_equal(y, x * mask)
+
+
+def test_dropout_noise_shape_of_a_batch_in_slices():
+    """A large batch goes through in slices of 256, which share too: the weights of what is dropped learn nothing."""
+    for noise_shape, shared in (((1, None), True), ((None, None), False)):
+        layer = layers.Dropout(0.5, noise_shape, seed=4)
+        model = pynn.Sequential([pynn.Input((40,)), layer, layers.Dense(1, use_bias=False)])
+        model.compile(pynn.optimizers.SGD(0.01), "mse")
+        model.set_weights([np.ones((40, 1))])
+        model.train_on_batch(np.ones((600, 40)), np.zeros((600, 1)))
+        learned = (model.get_weights()[0] != 1).sum()
+        assert (5 < learned < 35) if shared else learned == 40
 
 
 def test_dropout_of_all_and_of_infinity():
@@ -112,6 +203,10 @@ def test_noise_threads(batch_size, dtype, random):
                 pynn.Input((12, 20)),
                 layers.GaussianNoise(0.1, dtype=dtype),
                 layers.SpatialDropout1D(0.2),
+                layers.Dropout(0.1, noise_shape=(None, None, 1)),
+                layers.Dropout(0.1, noise_shape=(1, 12, 20)),
+                layers.Reshape((4, 3, 20)),
+                layers.Dropout(0.1, noise_shape=(None, 4, 1, 20)),
                 layers.Flatten(),
                 layers.Dense(300, activation="relu"),
                 layers.Dropout(0.5),
@@ -159,7 +254,15 @@ def test_dropout_trains(random):
         (lambda: layers.SpatialDropout2D(0.5, data_format="channels_first"), "data_format"),
         (lambda: layers.GaussianNoise(-1.0), "stddev"),
         (lambda: layers.GaussianDropout(1.0), "rate"),
-        (lambda: output(layers.Dropout(0.5, noise_shape=(None, 3)), np.ones((2, 4))), "noise_shape"),
+        (lambda: layers.Dropout(0.5, noise_shape=3), "noise_shape"),
+        (lambda: layers.Dropout(0.5, noise_shape="1"), "noise_shape"),
+        (lambda: layers.Dropout(0.5, noise_shape=(None, 0)), "noise_shape"),
+        (lambda: layers.Dropout(0.5, noise_shape=(None, 1.0)), "noise_shape"),
+        (lambda: layers.Dropout(0.5, noise_shape=(None, True)), "noise_shape"),
+        *(
+            (lambda noise_shape=noise_shape: output(probe(noise_shape), np.ones((2, 4, 3))), "probe.*noise_shape")
+            for noise_shape in ((None, 3, 3), (None, 4), (None, 1, 1, 1), (2, 4, 3), (None, 4, 2), ())
+        ),
         (lambda: output(layers.SpatialDropout1D(0.5), np.ones((2, 4))), "length"),
         (lambda: output(layers.Dropout(0.5), np.ones((2, 4)), training="yes"), "training"),
     ],
@@ -167,3 +270,24 @@ def test_dropout_trains(random):
 def test_noise_bad_argument_names_it(make, message):
     with pytest.raises((TypeError, ValueError), match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"shape": [2, 4]}, "shape"),
+        ({"shape": [2]}, "shape"),
+        ({"shape": [-2, -3]}, "shape"),
+        ({"shape": [0, 6]}, "shape"),
+        ({"sharing": [False, True]}, "sharing"),
+        ({"sharing": []}, "sharing"),
+        ({"kind": "salt"}, "salt"),
+    ],
+    ids=str,
+)
+def test_noise_of_another_shape_is_refused_by_the_engine(change, message):
+    network = core.Network("float32", 6)
+    arguments = {"kind": "dropout", "shape": [2, 3], "sharing": [False, True, False], "amount": 0.5, "seed": 1}
+    with pytest.raises(ValueError, match=message):
+        network.add_noise(0, **{**arguments, **change})
+    assert network.add_noise(0, **arguments) == 1

@@ -1,11 +1,15 @@
 """Batch, layer and group normalisation: values against NumPy, and what batch normalisation remembers."""
 
+import inspect
+import json
+
 import numpy as np
 import pytest
 from helpers import THREADS, bits
 
 import pynn
 from pynn import layers
+from pynn._native import core
 
 every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 TOLERANCE = {"float32": {"rtol": 2e-5, "atol": 2e-5}, "float64": {"rtol": 1e-12, "atol": 1e-12}}
@@ -13,6 +17,12 @@ TOLERANCE = {"float32": {"rtol": 2e-5, "atol": 2e-5}, "float64": {"rtol": 1e-12,
 
 def normalized(x, axes, epsilon):
     return (x - x.mean(axis=axes, keepdims=True)) / np.sqrt(x.var(axis=axes, keepdims=True) + epsilon)
+
+
+def along(values, axes, shape):
+    """Weights of these axes of a batch of samples of `shape`, so that they broadcast over the others."""
+    ascending = sorted(axis % (len(shape) + 1) for axis in axes)
+    return values.reshape([(1, *shape)[axis] if axis in ascending else 1 for axis in range(len(shape) + 1)])
 
 
 def weigh(layer, random):
@@ -162,7 +172,13 @@ def test_batch_norm_threads(batch_size, dtype, random):
 
 
 @pytest.mark.parametrize(
-    ("axis", "shape"), [(-1, (7,)), (-1, (3, 17)), ([-1], (3, 5)), ((1, 2), (3, 5)), ([-2, -1], (4, 3, 33))], ids=str
+    ("axis", "shape"),
+    [
+        *((-1, (7,)), (-1, (3, 17)), ([-1], (3, 5)), ((1, 2), (3, 5)), ([-2, -1], (4, 3, 33))),
+        *((1, (3, 5)), (-2, (3, 17)), (2, (4, 3, 33)), ([1, 2], (2, 3, 5)), ((3, 1), (2, 3, 5)), ([-1, 1], (2, 3, 1))),
+        *(([2, -3], (2, 17, 3)), ((1, 2, 3), (2, 3, 5)), (1, (1, 5))),
+    ],
+    ids=str,
 )
 @every_dtype
 def test_layer_norm_values(axis, shape, dtype, random):
@@ -170,7 +186,8 @@ def test_layer_norm_values(axis, shape, dtype, random):
     model = make(layer, shape)
     gamma, beta = weigh(layer, random)
     x = random.normal(size=(5, *shape)).astype(dtype) * 2 + 3
-    axes = axis if isinstance(axis, int) else tuple(axis)
+    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    gamma, beta = (along(weight, axes, shape) for weight in (gamma, beta))
     expected = normalized(x.astype(np.float64), axes, 0.01) * gamma + beta
     for got in (model(x), model(x, training=True)):
         np.testing.assert_allclose(got, expected, **TOLERANCE[dtype])
@@ -191,21 +208,146 @@ def test_group_norm_values(groups, shape, dtype, random):
     np.testing.assert_allclose(model(x), expected, **TOLERANCE[dtype])
 
 
+@pytest.mark.parametrize(("axis", "shape"), [(1, (7, 5)), (-2, (17, 3)), (2, (4, 5, 3)), (-3, (6, 2, 3))], ids=str)
+@every_dtype
+def test_another_axis_is_that_axis_moved_to_the_end_and_back(axis, shape, dtype, random):
+    x, y = random.normal(size=(2, 40, *shape))
+    rank = len(shape) + 1
+    there = [*(number for number in range(1, rank) if number != axis % rank), axis % rank]
+    back = [there.index(number) + 1 for number in range(1, rank)]
+    for kind, settings in (
+        (layers.BatchNormalization, {"momentum": 0.5}),
+        (layers.LayerNormalization, {}),
+        (layers.GroupNormalization, {"groups": -1}),
+    ):
+        layer, last = kind(axis=axis, dtype=dtype, **settings), kind(dtype=dtype, **settings)
+        models = [
+            make(layer, shape),
+            pynn.Sequential([pynn.Input(shape), layers.Permute(there), last, layers.Permute(back)]),
+        ]
+        before = weigh(layer, random)[0].astype(dtype)
+        last.set_weights(layer.get_weights())
+        for model in models:
+            model.compile(pynn.optimizers.SGD(0.1), "mse")
+            model.fit(x, y, batch_size=16, epochs=2, shuffle=False, verbose=0)
+        assert not np.array_equal(layer.gamma, before)
+        assert bits(models[0]) == bits(models[1])
+        for training in (False, True):
+            np.testing.assert_array_equal(models[0](x, training=training), models[1](x, training=training))
+
+
+@every_dtype
+def test_batch_norm_of_another_axis_in_training(dtype, random):
+    layer = layers.BatchNormalization(axis=1, epsilon=0.01, dtype=dtype)
+    model = make(layer, (3, 4, 5))
+    gamma, beta = (along(weight, [1], (3, 4, 5)) for weight in weigh(layer, random))
+    x = random.normal(size=(70, 3, 4, 5)).astype(dtype) * 2 + 3
+    wide = x.astype("float64")
+    got = model(x, training=True)
+    np.testing.assert_allclose(got, normalized(wide, (0, 2, 3), 0.01) * gamma + beta, **TOLERANCE[dtype])
+    np.testing.assert_allclose(layer.moving_mean, 0.01 * wide.mean(axis=(0, 2, 3)), **TOLERANCE[dtype])
+    np.testing.assert_allclose(layer.moving_variance, 0.99 + 0.01 * wide.var(axis=(0, 2, 3)), **TOLERANCE[dtype])
+    mean, variance = (along(w.numpy().astype("float64"), [1], (3, 4, 5)) for w in layer.weights[2:])
+    np.testing.assert_allclose(model(x), (wide - mean) / np.sqrt(variance + 0.01) * gamma + beta, **TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("axis", [1, -3])
+def test_group_norm_of_another_axis(axis, random):
+    layer = layers.GroupNormalization(2, axis=axis, epsilon=0.01, dtype="float64")
+    model = make(layer, (6, 3, 4))
+    gamma, beta = (along(weight, [axis], (6, 3, 4)) for weight in weigh(layer, random))
+    x = random.normal(size=(5, 6, 3, 4))
+    expected = normalized(x.reshape(5, 2, 3, 3, 4), (2, 3, 4), 0.01).reshape(x.shape) * gamma + beta
+    np.testing.assert_allclose(model(x), expected, **TOLERANCE["float64"])
+
+
+def test_normalization_weights_have_the_shapes_of_keras():
+    """Those of the axes, in the order of the input."""
+    for layer, expected in (
+        (layers.BatchNormalization(axis=1), (3,)),
+        (layers.GroupNormalization(-1, axis=-2), (4,)),
+        (layers.LayerNormalization(axis=2), (4,)),
+        (layers.LayerNormalization(axis=[3, 1]), (3, 5)),
+        (layers.LayerNormalization(axis=[-1, 1]), (3, 5)),
+        (layers.LayerNormalization(axis=(1, 2, 3)), (3, 4, 5)),
+    ):
+        model = make(layer, (3, 4, 5))
+        assert {weight.shape for weight in model.weights} == {expected}
+
+
+KINDS = (layers.BatchNormalization, layers.LayerNormalization, layers.GroupNormalization)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_normalization_penalties_are_part_of_the_loss_and_the_gradient(kind, random):
+    """L2 of gamma, L1 of beta, which are there alone: the loss is 0 without them, as x is constant."""
+    groups = {"groups": 2} if kind is layers.GroupNormalization else {}
+    penalties = {"gamma_regularizer": pynn.regularizers.L2(0.1), "beta_regularizer": pynn.regularizers.L1(0.01)}
+    layer = kind(dtype="float64", **groups, **penalties)
+    model = make(layer, (6,))
+    model.compile(pynn.optimizers.SGD(1.0), "mse")
+    gamma, beta = weigh(layer, random)
+    x = np.full((5, 6), 3.0)
+    y = np.broadcast_to(beta, x.shape)
+    loss = model.train_on_batch(x, y)
+    assert loss == pytest.approx(0.1 * (gamma**2).sum() + 0.01 * np.abs(beta).sum(), rel=1e-12)
+    np.testing.assert_allclose(layer.gamma, gamma - 0.2 * gamma, rtol=1e-12)
+    np.testing.assert_allclose(layer.beta, beta - 0.01 * np.sign(beta), rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_normalization_constraints_hold_after_a_step(kind, random):
+    groups = {"groups": 2} if kind is layers.GroupNormalization else {}
+    layer = kind(dtype="float64", **groups, gamma_constraint=pynn.constraints.MaxNorm(0.5), beta_constraint="non_neg")
+    free = kind(dtype="float64", **groups)
+    x, y = random.normal(size=(2, 9, 6))
+    for model in (make(layer, (6,)), make(free, (6,))):
+        model.set_weights([np.full(6, 2.0), np.linspace(-1, 1, 6), *model.get_weights()[2:]])
+        model.compile(pynn.optimizers.SGD(0.1), "mse")
+        model.train_on_batch(x, y)
+    assert np.linalg.norm(free.gamma) > 1
+    assert free.beta.numpy().min() < 0
+    np.testing.assert_allclose(layer.gamma, pynn.constraints.MaxNorm(0.5)(free.gamma.numpy()), rtol=1e-12)
+    np.testing.assert_array_equal(layer.beta, np.maximum(free.beta, 0))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_normalization_arguments_are_in_the_order_of_keras(kind):
+    """The last ones that can be given by position, and their configurations."""
+    names = ["beta_regularizer", "gamma_regularizer", "beta_constraint", "gamma_constraint"]
+    arguments = list(inspect.signature(kind).parameters)
+    assert arguments[-5:] == [*names, "base"]
+    assert arguments[:2] == {"GroupNormalization": ["groups", "axis"]}.get(
+        kind.__name__, ["axis", "momentum" if kind is layers.BatchNormalization else "epsilon"]
+    )
+    given = dict(zip(names, (pynn.regularizers.L1(0.5), "l2", "non_neg", pynn.constraints.MaxNorm(3)), strict=True))
+    config = kind(**given).get_config()
+    twin = kind.from_config(json.loads(json.dumps(config)))
+    assert (twin.beta_regularizer.l1, twin.gamma_regularizer.l2, twin.gamma_constraint.max_value) == (0.5, 0.01, 3)
+    assert isinstance(twin.beta_constraint, pynn.constraints.NonNeg)
+    assert all(kind().get_config()[name] is None for name in names)
+
+
 @pytest.mark.parametrize(
-    ("layer", "shape"),
+    ("layer", "message"),
     [
-        (layers.BatchNormalization(axis=1, name="probe"), (4, 5)),
-        (layers.BatchNormalization(axis=3, name="probe"), (4, 5)),
-        (layers.LayerNormalization(axis=1, name="probe"), (4, 5)),
-        (layers.LayerNormalization(axis=[0, 1, 2], name="probe"), (4, 5)),
-        (layers.LayerNormalization(axis=[], name="probe"), (4, 5)),
-        (layers.GroupNormalization(3, name="probe"), (4, 5)),
+        (layers.BatchNormalization(axis=0, name="probe"), "axis=0"),
+        (layers.BatchNormalization(axis=-3, name="probe"), "axis=-3"),
+        (layers.BatchNormalization(axis=3, name="probe"), "axis=3"),
+        (layers.LayerNormalization(axis=0, name="probe"), "axis=0"),
+        (layers.LayerNormalization(axis=[0, 1, 2], name="probe"), "axis=.*0"),
+        (layers.LayerNormalization(axis=[1, 1], name="probe"), "twice"),
+        (layers.LayerNormalization(axis=[1, -2], name="probe"), "twice"),
+        (layers.LayerNormalization(axis=[-4, 1], name="probe"), "axis=.*-4"),
+        (layers.GroupNormalization(-1, axis=0, name="probe"), "axis=0"),
+        (layers.GroupNormalization(3, name="probe"), "groups"),
+        (layers.GroupNormalization(5, axis=1, name="probe"), "groups"),
     ],
     ids=str,
 )
-def test_normalization_of_what_it_cannot_says_so(layer, shape):
-    with pytest.raises(ValueError, match="probe"):
-        make(layer, shape)
+def test_normalization_of_what_it_cannot_says_so(layer, message):
+    with pytest.raises(ValueError, match=f"probe.*{message}"):
+        make(layer, (4, 5))
 
 
 @pytest.mark.parametrize(
@@ -215,8 +357,15 @@ def test_normalization_of_what_it_cannot_says_so(layer, shape):
         (lambda: layers.BatchNormalization(epsilon=-1.0), "epsilon"),
         (lambda: layers.BatchNormalization(center=None), "center"),
         (lambda: layers.BatchNormalization(axis=1.0), "axis"),
+        (lambda: layers.BatchNormalization(axis=[1, 2]), "axis"),
+        (lambda: layers.GroupNormalization(axis=(1, 2)), "axis"),
         (lambda: layers.LayerNormalization(axis="last"), "axis"),
+        (lambda: layers.LayerNormalization(axis=[]), "axis"),
         (lambda: layers.GroupNormalization(0), "groups"),
+        (lambda: layers.BatchNormalization(gamma_regularizer="l3"), "gamma_regularizer"),
+        (lambda: layers.LayerNormalization(beta_regularizer=0.1), "beta_regularizer"),
+        (lambda: layers.GroupNormalization(gamma_constraint="norm"), "gamma_constraint"),
+        (lambda: layers.BatchNormalization(beta_constraint=1), "beta_constraint"),
     ],
 )
 def test_normalization_bad_argument_names_it(make_layer, message):
@@ -229,3 +378,43 @@ def test_summary_tells_moving_statistics_apart(capsys):
     text = capsys.readouterr().out
     assert "Trainable params: 20 " in text
     assert "Non-trainable params: 20 " in text
+
+
+@pytest.mark.parametrize("threads", THREADS)
+@every_dtype
+def test_group_norm_kernel_returns_the_moments(threads, dtype, random):
+    x = (random.normal(size=(50, 9, 4, 33)) * 2 + 3).astype(dtype)  # samples, positions, groups, columns
+    y = np.empty_like(x)
+    mean, inverse = np.empty((2, 50, 4), dtype)
+    core.group_norm_forward(y, mean, inverse, x, None, None, 50, [9, 4, 33], 0.01, threads)
+    wide = x.astype(np.float64)
+    np.testing.assert_allclose(mean, wide.mean(axis=(1, 3)), **TOLERANCE[dtype])
+    np.testing.assert_allclose(inverse, 1 / np.sqrt(wide.var(axis=(1, 3)) + 0.01), **TOLERANCE[dtype])
+    np.testing.assert_allclose(y, normalized(wide, (1, 3), 0.01), **TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"shape": [2, 2]}, "shape"),
+        ({"shape": [1, 2, 4]}, "shape"),
+        ({"shape": [1, -2, -3]}, "shape"),
+        ({"shape": [1, 2, 1]}, "shape"),
+        ({"samples": 0}, "samples"),
+        ({"samples": 2}, "shape"),
+        ({"y": np.empty((1, 5))}, "y must"),
+        ({"mean": np.empty(3)}, "mean and inverse"),
+        ({"inverse": np.empty(1)}, "mean and inverse"),
+        ({"gamma": np.empty(2)}, "wrong size"),
+        ({"beta": np.empty(5)}, "wrong size"),
+        ({"y": np.empty((1, 6), "float32")}, "y must.*float64"),
+    ],
+    ids=str,
+)
+def test_group_norm_kernel_refuses_other_shapes(change, message):
+    arrays = {"y": np.empty((1, 6)), "mean": np.empty(2), "inverse": np.empty(2), "x": np.ones((1, 6))}
+    weights = {"gamma": np.ones(6), "beta": None}
+    arguments = {**arrays, **weights, "samples": 1, "shape": [1, 2, 3], "epsilon": 0.1, "threads": 1}
+    with pytest.raises((TypeError, ValueError), match=message):
+        core.group_norm_forward(**{**arguments, **change})
+    core.group_norm_forward(**arguments)

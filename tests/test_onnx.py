@@ -37,6 +37,8 @@ COUNTS = {
     "GlobalMaxPool": 2,
     "GroupNormalization": 2,
     "HardSwish": 1,
+    "InstanceNormalization": 2,
+    "LayerNormalization": 19,
     "LeakyRelu": 5,
     "LogSoftmax": 10,
     "MatMul": 7,

@@ -158,6 +158,34 @@ void rescaling_forward(py::array y, const py::array& x, const py::array& scale, 
   });
 }
 
+void group_norm_forward(py::array y, py::array mean, py::array inverse, const py::array& x, const Optional& gamma,
+                        const Optional& beta, int64_t samples, const std::vector<int64_t>& numbers, double epsilon,
+                        int threads) {
+  require(numbers.size() == 3 && samples > 0, "shape must have 3 numbers, and samples be at least 1");
+  const GroupShape shape{numbers[0], numbers[1], numbers[2]};
+  int64_t rest = size(x);  // what the axes leave
+  for (const int64_t n : {samples, shape.positions, shape.groups, shape.columns}) {
+    require(n > 0 && rest % n == 0, "x must have the elements of samples of the shape");
+    rest /= n;
+  }
+  require(rest == 1, "x must have the elements of samples of the shape");
+  require(size(y) == size(x), "y must have the size of x");
+  require(size(mean) == samples * shape.groups && size(inverse) == size(mean),
+          "mean and inverse must have an element for each group of each sample");
+  with_type(x, [&](auto type) {
+    using T = decltype(type);
+    T* to = output<T>(y, "y");
+    T* pm = output<T>(mean, "mean");
+    T* pi = output<T>(inverse, "inverse");
+    const T* from = input<T>(x, "x");
+    const T* pg = optional_input<T>(gamma, "gamma", shape.groups * shape.columns);
+    const T* pb = optional_input<T>(beta, "beta", shape.groups * shape.columns);
+    run(threads, elementwise(x), [&](const Team& team) {
+      kernels<T>().group_norm_forward(team, to, pm, pi, from, pg, pb, samples, shape, epsilon);
+    });
+  });
+}
+
 // Targets of `rows` rows: labels, or values like the prediction's.
 template <typename T>
 TargetRows<T> target_rows(const py::array& y_true, bool labels, int64_t rows, int64_t columns) {
@@ -281,6 +309,9 @@ void bind_kernels(py::module_& m) {
   m.def("softmax_backward", &softmax_backward, py::arg("dx"), py::arg("dy"), py::arg("y"), py::arg("outer"),
         py::arg("axis"), py::arg("inner"), py::arg("log"), py::arg("threads"));
   m.def("rescaling_forward", &rescaling_forward, py::arg("y"), py::arg("x"), py::arg("scale"), py::arg("offset"),
+        py::arg("threads"));
+  m.def("group_norm_forward", &group_norm_forward, py::arg("y"), py::arg("mean"), py::arg("inverse"), py::arg("x"),
+        py::arg("gamma"), py::arg("beta"), py::arg("samples"), py::arg("shape"), py::arg("epsilon"),
         py::arg("threads"));
   m.def("loss_forward", &loss_forward, py::arg("values").noconvert(), py::arg("y_pred"), py::arg("y_true"),
         py::arg("name"), py::arg("a"), py::arg("threads"));

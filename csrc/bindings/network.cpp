@@ -151,8 +151,8 @@ void bind_network(py::module_& m) {
             return n.add_pool(x, kind, pool_shape(shape));
           },
           py::arg("x"), py::arg("kind"), py::arg("shape"))
-      .def("add_noise", &Network::add_noise, py::arg("x"), py::arg("kind"), py::arg("repeat"), py::arg("amount"),
-           py::arg("seed"))
+      .def("add_noise", &Network::add_noise, py::arg("x"), py::arg("kind"), py::arg("shape"), py::arg("sharing"),
+           py::arg("amount"), py::arg("seed"))
       .def("add_batch_norm", &Network::add_batch_norm, py::arg("x"), py::arg("gamma"), py::arg("beta"),
            py::arg("moving_mean"), py::arg("moving_variance"), py::arg("columns"), py::arg("momentum"),
            py::arg("epsilon"))

@@ -97,10 +97,17 @@ int NetworkOf<T>::add_pool(int x, const std::string& kind, const PoolShape& s) {
 }
 
 template <typename T>
-int NetworkOf<T>::add_noise(int x, const std::string& kind, int64_t repeat, double amount, uint64_t seed) {
+int NetworkOf<T>::add_noise(int x, const std::string& kind, const std::vector<int64_t>& shape,
+                            const std::vector<bool>& sharing, double amount, uint64_t seed) {
   const int64_t size = sizes_[check_tensor(x)];
-  if (repeat < 1 || size % repeat != 0) throw std::invalid_argument("repeat must divide the size of x");
-  return add(make_noise<T>(x, next_tensor(), repeat, size / repeat, {noise_of(kind), amount, seed, 0}), size);
+  int64_t rest = size;  // what the axes leave
+  for (const int64_t n : shape) {
+    if (n < 1 || rest % n != 0) throw std::invalid_argument("shape must be that of a sample of x");
+    rest /= n;
+  }
+  if (rest != 1) throw std::invalid_argument("shape must be that of a sample of x");
+  if (sharing.size() != shape.size() + 1) throw std::invalid_argument("sharing must tell of the samples and each axis");
+  return add(make_noise<T>(x, next_tensor(), shape, sharing, {noise_of(kind), amount, seed, 0}), size);
 }
 
 template <typename T>

@@ -50,7 +50,10 @@ class Network {
   // transposed: from what would be y to what would be x, whose channels the bias then has
   virtual int add_conv(int x, int kernel, int bias, const ConvShape& shape, bool transposed) = 0;
   virtual int add_pool(int x, const std::string& kind, const PoolShape& shape) = 0;
-  virtual int add_noise(int x, const std::string& kind, int64_t repeat, double amount, uint64_t seed) = 0;
+  // The noise is the same all along the axes that share it; sharing[0] tells of the samples, the others of the axes of
+  // a sample.
+  virtual int add_noise(int x, const std::string& kind, const std::vector<int64_t>& shape,
+                        const std::vector<bool>& sharing, double amount, uint64_t seed) = 0;
   virtual int add_batch_norm(int x, int gamma, int beta, int moving_mean, int moving_variance, int64_t columns,
                              double momentum, double epsilon) = 0;
   virtual int add_group_norm(int x, int gamma, int beta, int64_t samples, int64_t groups, int64_t columns,

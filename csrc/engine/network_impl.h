@@ -71,7 +71,8 @@ class NetworkOf : public Network {
   int add_dense(int x, int kernel, int bias, int64_t inputs, int64_t units) override;
   int add_conv(int x, int kernel, int bias, const ConvShape& shape, bool transposed) override;
   int add_pool(int x, const std::string& kind, const PoolShape& shape) override;
-  int add_noise(int x, const std::string& kind, int64_t repeat, double amount, uint64_t seed) override;
+  int add_noise(int x, const std::string& kind, const std::vector<int64_t>& shape, const std::vector<bool>& sharing,
+                double amount, uint64_t seed) override;
   int add_batch_norm(int x, int gamma, int beta, int moving_mean, int moving_variance, int64_t columns, double momentum,
                      double epsilon) override;
   int add_group_norm(int x, int gamma, int beta, int64_t samples, int64_t groups, int64_t columns,

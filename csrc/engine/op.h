@@ -121,7 +121,8 @@ std::unique_ptr<Op<T>> make_conv(int x, int y, int kernel, int bias, const ConvS
 template <typename T>
 std::unique_ptr<Op<T>> make_pool(int x, int y, const PoolShape& shape, Pooling kind);
 template <typename T>
-std::unique_ptr<Op<T>> make_noise(int x, int y, int64_t repeat, int64_t columns, const NoiseSpec& spec);
+std::unique_ptr<Op<T>> make_noise(int x, int y, const std::vector<int64_t>& sizes, const std::vector<bool>& sharing,
+                                  const NoiseSpec& spec);
 // gamma, beta: -1 for none.
 template <typename T>
 std::unique_ptr<Op<T>> make_batch_norm(int x, int y, int gamma, int beta, int moving_mean, int moving_variance,

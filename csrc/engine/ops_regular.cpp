@@ -6,12 +6,36 @@
 namespace pynn {
 namespace {
 
-// Noise in training, nothing otherwise. A sample is `repeat` rows of `columns` elements, which all get the same noise.
+// Noise in training, nothing otherwise. It is the same all along the axes that share it; sharing[0] tells of the
+// samples, and the others of the axes of a sample.
 template <typename T>
 class NoiseOp : public Op<T> {
  public:
-  NoiseOp(int x, int y, int64_t repeat, int64_t columns, const NoiseSpec& spec)
-      : Op<T>(x, y), repeat_(repeat), columns_(columns), spec_(spec) {}
+  NoiseOp(int x, int y, const std::vector<int64_t>& sizes, const std::vector<bool>& sharing, const NoiseSpec& spec)
+      : Op<T>(x, y), samples_alike_(sharing[0]), spec_(spec) {
+    // Neighbouring axes of one kind are one; those of a single element are of any kind.
+    struct Run {
+      int64_t size, stride;
+      bool shared;
+    };
+    std::vector<Run> runs;  // from the last axis
+    for (std::size_t i = sizes.size(); i-- > 0; size_ *= sizes[i]) {
+      if (sizes[i] == 1) continue;
+      if (!runs.empty() && runs.back().shared == sharing[i + 1])
+        runs.back().size *= sizes[i];
+      else
+        runs.push_back({sizes[i], size_, sharing[i + 1]});
+    }
+    auto run = runs.begin();
+    if (run != runs.end() && run->shared) inner_ = run++->size;
+    if (run != runs.end()) columns_ = run++->size;
+    for (; run != runs.end(); ++run) {
+      std::vector<int64_t>& offsets = run->shared ? repeat_at_ : row_at_;
+      const std::size_t count = offsets.size();
+      for (int64_t k = 1; k < run->size; ++k)
+        for (std::size_t i = 0; i < count; ++i) offsets.push_back(k * run->stride + offsets[i]);
+    }
+  }
 
   void forward(const Team& team, const Pass<T>& pass) const override {
     apply(team, pass, pass.values[this->output], pass.values[this->input], pass.training);
@@ -19,7 +43,7 @@ class NoiseOp : public Op<T> {
   void backward(const Team& team, const Pass<T>& pass) const override {
     apply(team, pass, pass.gradients[this->input], pass.gradients[this->output], spec_.kind != Noise::gaussian_noise);
   }
-  double work() const override { return 16 * static_cast<double>(repeat_ * columns_); }
+  double work() const override { return 16 * static_cast<double>(size_); }
   bool passes_on() const override { return true; }
 
  private:
@@ -27,14 +51,20 @@ class NoiseOp : public Op<T> {
     if (noisy) {
       NoiseSpec spec = spec_;
       spec.step = pass.step;
-      pass.k.noise(team, y, x, pass.batch, repeat_, columns_, pass.first_sample, spec);
+      pass.k.noise(team, y, x, pass.batch, pass.first_sample, shape(), spec);
     } else {
-      const Range mine = team.share(pass.batch * repeat_ * columns_);
+      const Range mine = team.share(pass.batch * size_);
       std::copy(x + mine.begin, x + mine.end, y + mine.begin);
     }
   }
+  NoiseShape shape() const {
+    const auto rows = static_cast<int64_t>(row_at_.size()), repeats = static_cast<int64_t>(repeat_at_.size());
+    return {size_, rows, columns_, inner_, repeats, row_at_.data(), repeat_at_.data(), samples_alike_};
+  }
 
-  const int64_t repeat_, columns_;
+  int64_t size_ = 1, columns_ = 1, inner_ = 1;
+  std::vector<int64_t> row_at_{0}, repeat_at_{0};
+  const bool samples_alike_;
   const NoiseSpec spec_;
 };
 
@@ -179,8 +209,9 @@ class GroupNormOp : public NormOp<T> {
 }  // namespace
 
 template <typename T>
-std::unique_ptr<Op<T>> make_noise(int x, int y, int64_t repeat, int64_t columns, const NoiseSpec& spec) {
-  return std::make_unique<NoiseOp<T>>(x, y, repeat, columns, spec);
+std::unique_ptr<Op<T>> make_noise(int x, int y, const std::vector<int64_t>& sizes, const std::vector<bool>& sharing,
+                                  const NoiseSpec& spec) {
+  return std::make_unique<NoiseOp<T>>(x, y, sizes, sharing, spec);
 }
 
 template <typename T>
@@ -197,7 +228,8 @@ std::unique_ptr<Op<T>> make_group_norm(int x, int y, int gamma, int beta, int64_
 }
 
 #define PYNN_INSTANTIATE(T)                                                                                           \
-  template std::unique_ptr<Op<T>> make_noise<T>(int, int, int64_t, int64_t, const NoiseSpec&);                        \
+  template std::unique_ptr<Op<T>> make_noise<T>(int, int, const std::vector<int64_t>&, const std::vector<bool>&,      \
+                                                const NoiseSpec&);                                                    \
   template std::unique_ptr<Op<T>> make_batch_norm<T>(int, int, int, int, int, int, int64_t, int64_t, double, double); \
   template std::unique_ptr<Op<T>> make_group_norm<T>(int, int, int, int, int64_t, const GroupShape&, double);
 PYNN_INSTANTIATE(float)

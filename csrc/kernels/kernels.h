@@ -187,6 +187,16 @@ struct NoiseSpec {
   uint64_t seed, step;
 };
 
+// Which of a sample's `size` elements get the same noise. It takes (rows, columns) numbers: number (i, j) goes to the
+// `inner` elements from row_at[i] + repeat_at[r] + j * inner on, for each r.
+struct NoiseShape {
+  int64_t size;
+  int64_t rows, columns, inner, repeats;
+  const int64_t* row_at;     // (rows)
+  const int64_t* repeat_at;  // (repeats)
+  bool samples_alike;        // whether all samples get the same numbers
+};
+
 // Samples (positions, groups, columns), normalised over positions and columns.
 struct GroupShape {
   int64_t positions, groups, columns;
@@ -308,9 +318,9 @@ struct Kernels {
 
   // ---- noise.cpp ---------------------------------------------------------------------------------------------------
 
-  // y = x with noise; x (samples, repeat, columns), the same noise for each repetition. `first` is the number of the
-  // first sample in its batch. The gradient of dropout and gaussian_dropout is the same function of dy. y may be x.
-  void (*noise)(const Team& team, T* y, const T* x, int64_t samples, int64_t repeat, int64_t columns, int64_t first,
+  // y = x with noise. `first` is the number of the first sample in its batch. The gradient of dropout and
+  // gaussian_dropout is the same function of dy. y may be x.
+  void (*noise)(const Team& team, T* y, const T* x, int64_t samples, int64_t first, const NoiseShape& shape,
                 const NoiseSpec& spec);
 
   // ---- norm.cpp ----------------------------------------------------------------------------------------------------

@@ -93,24 +93,42 @@ void draw(T* out, const NoiseSpec& spec, uint64_t block) {
 }
 
 template <typename T>
-void noise(const Team& team, T* y, const T* x, int64_t samples, int64_t repeat, int64_t columns, int64_t first,
+PYNN_INLINE Vec<T> with_noise(Vec<T> v, Vec<T> drawn, Noise kind) {
+  const Vec<T> result = kind == Noise::gaussian_noise ? v + drawn : v * drawn;
+  // What is dropped is 0, also where it was infinite.
+  return kind == Noise::dropout ? (drawn == 0 ? drawn : result) : result;
+}
+
+template <typename T>
+void noise(const Team& team, T* y, const T* x, int64_t samples, int64_t first, const NoiseShape& shape,
            const NoiseSpec& spec) {
-  const int64_t blocks = (columns + kBlock - 1) / kBlock;
+  const int64_t columns = shape.columns, inner = shape.inner, numbers = shape.rows * columns;
+  const int64_t blocks = (numbers + kBlock - 1) / kBlock;
+  const Noise kind = spec.kind;
   const Range mine = team.share(samples * blocks);
   for (int64_t unit = mine.begin; unit < mine.end; ++unit) {
     if (unit % 64 == 63) team.poll();
     const int64_t sample = unit / blocks, begin = unit % blocks * kBlock;
-    const int64_t end = begin + kBlock < columns ? begin + kBlock : columns;
+    const int64_t end = begin + kBlock < numbers ? begin + kBlock : numbers;
     T drawn[kBlock];
-    draw(drawn, spec, static_cast<uint64_t>((first + sample) * blocks + unit % blocks));
-    for (int64_t r = 0; r < repeat; ++r) {
-      const int64_t at = (sample * repeat + r) * columns;
-      for_vectors<T>(begin, end, [&](int64_t j, int64_t count) {
-        const Vec<T> v = load(x + at + j, count), m = load(drawn + (j - begin), count);
-        const Vec<T> result = spec.kind == Noise::gaussian_noise ? v + m : v * m;
-        // What is dropped is 0, also where it was infinite.
-        store(y + at + j, spec.kind == Noise::dropout ? (m == 0 ? m : result) : result, count);
-      });
+    draw(drawn, spec, static_cast<uint64_t>((shape.samples_alike ? 0 : first + sample) * blocks + unit % blocks));
+    int64_t i = begin / columns, j = begin % columns, count;
+    for (int64_t k = begin; k < end; k += count, ++i, j = 0) {  // what the block has of row i, from j on
+      count = columns - j < end - k ? columns - j : end - k;
+      const T* m = drawn + (k - begin);
+      for (int64_t r = 0; r < shape.repeats; ++r) {
+        const int64_t at = sample * shape.size + shape.row_at[i] + shape.repeat_at[r] + j * inner;
+        if (inner == 1) {
+          for_vectors<T>(0, count, [&](int64_t c, int64_t width) {
+            store(y + at + c, with_noise<T>(load(x + at + c, width), load(m + c, width), kind), width);
+          });
+        } else {
+          for (int64_t c = 0; c < count; ++c)
+            for_vectors<T>(at + c * inner, at + (c + 1) * inner, [&](int64_t e, int64_t width) {
+              store(y + e, with_noise<T>(load(x + e, width), splat(m[c]), kind), width);
+            });
+        }
+      }
     }
   }
 }

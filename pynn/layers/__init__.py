@@ -7,8 +7,9 @@ from typing import Any
 from .. import _identifiers
 from .activations import ELU, LeakyReLU, ReLU, Softmax
 from .base import Layer, Lowering, Weight, WeightSpec
-from .convolutional import Conv1D, Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D
+from .convolutional import Conv1D, Conv2D
 from .core import Activation, Dense, Input, InputLayer
+from .depthwise import DepthwiseConv2D, SeparableConv2D
 from .normalization import BatchNormalization, GroupNormalization, LayerNormalization
 from .pooling import (
     AveragePooling1D,
@@ -24,6 +25,7 @@ from .preprocessing import Normalization, Rescaling
 from .regularization import Dropout, GaussianDropout, GaussianNoise, SpatialDropout1D, SpatialDropout2D
 from .reshaping import Flatten, Permute, Reshape
 from .resizing import Cropping1D, Cropping2D, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D
+from .transposed import Conv2DTranspose
 
 __all__ = [
     "ELU",

@@ -6,32 +6,82 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .. import _checks, initializers
+from .. import _checks, _maps, constraints, initializers, regularizers
 from .base import Layer, Lowering, Weight, WeightSpec
 
 
 class _Normalization(Layer):
-    """What normalisations with a learned scale gamma and offset beta have in common."""
+    """What normalisations with a learned scale gamma and offset beta have in common.
+
+    The engine normalises last axes; others are moved to the end and back.
+    """
 
     def __init__(
         self,
+        axis: int | tuple[int, ...],
         epsilon: float,
         center: bool,
         scale: bool,
         beta_initializer: object,
         gamma_initializer: object,
+        beta_regularizer: object,
+        gamma_regularizer: object,
+        beta_constraint: object,
+        gamma_constraint: object,
         **base: Any,
     ) -> None:
+        self.axis = axis
         self.epsilon = _checks.number(epsilon, "epsilon", "[0, inf)")
         self.center = _checks.boolean(center, "center")
         self.scale = _checks.boolean(scale, "scale")
         self.beta_initializer = initializers.get(beta_initializer)
         self.gamma_initializer = initializers.get(gamma_initializer)
+        self.beta_regularizer = regularizers.get(beta_regularizer, "beta_regularizer")
+        self.gamma_regularizer = regularizers.get(gamma_regularizer, "gamma_regularizer")
+        self.beta_constraint = constraints.get(beta_constraint, "beta_constraint")
+        self.gamma_constraint = constraints.get(gamma_constraint, "gamma_constraint")
         super().__init__(**base)
 
+    # ---- what a subclass writes
+
+    def _add(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
+        """Add the op on tensor `x`, whose samples have `shape`, with the layer's axes as the last ones."""
+        raise NotImplementedError
+
+    # ---- what the base does with it
+
+    def _axes(self, shape: tuple[int, ...]) -> list[int]:
+        """The layer's axes of a sample, from 0 on, in order; ValueError if samples of `shape` do not have them."""
+        try:
+            axes = _checks.axes_of(self.axis, len(shape) + 1)
+        except ValueError as error:
+            raise self._shape_error(f"cannot take batches of samples of shape {shape}: {error}") from None
+        if axes[0] == 0:
+            raise self._shape_error(
+                f"has axis={self.axis}, but axis 0 of a batch of samples of shape {shape} is that of the samples: axis "
+                f"must name others, from 1 to {len(shape)}."
+            )
+        return [number - 1 for number in axes]
+
+    def _sizes(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The sizes of the layer's axes, which gamma and beta have."""
+        return tuple(shape[number] for number in self._axes(shape))
+
+    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        self._axes(shape)
+        return shape
+
+    def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
+        axes = self._axes(shape)
+        order = [*(number for number in range(len(shape)) if number not in axes), *axes]
+        moved = tuple(shape[number] for number in order)
+        y = self._add(net, _maps.permute(net.network, x, shape, order), moved)
+        return _maps.permute(net.network, y, moved, [order.index(number) for number in range(len(shape))])
+
     def _scale_and_offset(self, shape: tuple[int, ...]) -> list[WeightSpec]:
-        gamma = [WeightSpec("gamma", shape, self.gamma_initializer)] if self.scale else []
-        return gamma + ([WeightSpec("beta", shape, self.beta_initializer)] if self.center else [])
+        gamma = WeightSpec("gamma", shape, self.gamma_initializer, self.gamma_regularizer, self.gamma_constraint)
+        beta = WeightSpec("beta", shape, self.beta_initializer, self.beta_regularizer, self.beta_constraint)
+        return [gamma] * self.scale + [beta] * self.center
 
     def _numbers(self, net: Lowering) -> tuple[int, int]:
         """The parameters' numbers of gamma and beta, -1 for none."""
@@ -51,11 +101,16 @@ class _Normalization(Layer):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
+            "axis": self.axis,
             "epsilon": self.epsilon,
             "center": self.center,
             "scale": self.scale,
             "beta_initializer": initializers.serialize(self.beta_initializer),
             "gamma_initializer": initializers.serialize(self.gamma_initializer),
+            "beta_regularizer": regularizers.serialize(self.beta_regularizer),
+            "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
+            "beta_constraint": constraints.serialize(self.beta_constraint),
+            "gamma_constraint": constraints.serialize(self.gamma_constraint),
         }
 
 
@@ -63,20 +118,24 @@ class BatchNormalization(_Normalization):
     """``y = gamma * (x - mean) / sqrt(variance + epsilon) + beta``, channel by channel (Ioffe and Szegedy, 2015).
 
     In training (``fit``, ``train_on_batch``, ``model(x, training=True)``) mean and variance are those of the batch,
-    over all axes but the last, and the moving ones follow: ``moving = moving * momentum + (that of the batch) * (1 -
-    momentum)``, with the variance of a population. Otherwise, and always with ``trainable=False``, the moving ones are
-    used. A batch of any size goes through the network as a whole.
+    over all axes but that of the channels, and the moving ones follow: ``moving = moving * momentum + (that of the
+    batch) * (1 - momentum)``, with the variance of a population. Otherwise, and always with ``trainable=False``, the
+    moving ones are used. A batch of any size goes through the network as a whole.
 
-    Shapes: input and output ``(N, ..., channels)``; weights gamma, beta, moving_mean, moving_variance ``(channels,)``.
+    Shapes: input and output ``(N, ..., channels)`` or, with another `axis`, the channels there; weights gamma, beta,
+    moving_mean, moving_variance ``(channels,)``.
 
     Args:
-        axis: The axis of the channels, which must be the last. Default -1.
+        axis: The axis of the channels, any but 0. Default -1, the last.
         momentum: Of the moving statistics, in [0, 1]. Default 0.99.
         epsilon: Default 0.001.
         center: Whether there is a beta. Default ``True``.
         scale: Whether there is a gamma. Default ``True``.
         beta_initializer, moving_mean_initializer: Default ``"zeros"``.
         gamma_initializer, moving_variance_initializer: Default ``"ones"``.
+        beta_regularizer, gamma_regularizer: Penalty for the offset and the scale: a name or `Regularizer`. Default
+            ``None``.
+        beta_constraint, gamma_constraint: What holds after each step: a name or `Constraint`. Default ``None``.
         base: name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
@@ -94,27 +153,38 @@ class BatchNormalization(_Normalization):
         gamma_initializer: object = "ones",
         moving_mean_initializer: object = "zeros",
         moving_variance_initializer: object = "ones",
+        beta_regularizer: object = None,
+        gamma_regularizer: object = None,
+        beta_constraint: object = None,
+        gamma_constraint: object = None,
         **base: Any,
     ) -> None:
-        self.axis = _whole(axis, "axis")
         self.momentum = _checks.number(momentum, "momentum", "[0, 1]")
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
-        super().__init__(epsilon, center, scale, beta_initializer, gamma_initializer, **base)
-
-    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        _last_axes(self, shape, (self.axis,))
-        return shape
+        super().__init__(
+            _one_axis(axis),
+            epsilon,
+            center,
+            scale,
+            beta_initializer,
+            gamma_initializer,
+            beta_regularizer,
+            gamma_regularizer,
+            beta_constraint,
+            gamma_constraint,
+            **base,
+        )
 
     def weight_specs(self, shape: tuple[int, ...]) -> list[WeightSpec]:
-        channels = shape[-1:]
+        channels = self._sizes(shape)
         return [
             *self._scale_and_offset(channels),
             WeightSpec("moving_mean", channels, self.moving_mean_initializer, trainable=False),
             WeightSpec("moving_variance", channels, self.moving_variance_initializer, trainable=False),
         ]
 
-    def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
+    def _add(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
         gamma, beta = self._numbers(net)
         mean, variance = net.parameters[-2:]
         return net.network.add_batch_norm(x, gamma, beta, mean, variance, shape[-1], self.momentum, self.epsilon)
@@ -132,7 +202,6 @@ class BatchNormalization(_Normalization):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "axis": self.axis,
             "momentum": self.momentum,
             "moving_mean_initializer": initializers.serialize(self.moving_mean_initializer),
             "moving_variance_initializer": initializers.serialize(self.moving_variance_initializer),
@@ -143,15 +212,19 @@ class LayerNormalization(_Normalization):
     """``y = gamma * (x - mean) / sqrt(variance + epsilon) + beta`` with mean and variance over the given axes of each
     sample (Ba, Kiros and Hinton, 2016); the variance is that of a population. Training and inference are the same.
 
-    Shapes: input and output ``(N, ..., features)``; weights gamma and beta of the shape of the axes.
+    Shapes: input and output ``(N, ..., features)``; weights gamma and beta of the sizes of the axes, in the order of
+    the input.
 
     Args:
-        axis: The last axis, or several that are the last ones. Default -1.
+        axis: An axis, or several of them, any but 0. Default -1, the last.
         epsilon: Default 0.001.
         center: Whether there is a beta. Default ``True``.
         scale: Whether there is a gamma. Default ``True``.
         beta_initializer: Default ``"zeros"``.
         gamma_initializer: Default ``"ones"``.
+        beta_regularizer, gamma_regularizer: Penalty for the offset and the scale: a name or `Regularizer`. Default
+            ``None``.
+        beta_constraint, gamma_constraint: What holds after each step: a name or `Constraint`. Default ``None``.
         base: name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
@@ -166,28 +239,32 @@ class LayerNormalization(_Normalization):
         scale: bool = True,
         beta_initializer: object = "zeros",
         gamma_initializer: object = "ones",
+        beta_regularizer: object = None,
+        gamma_regularizer: object = None,
+        beta_constraint: object = None,
+        gamma_constraint: object = None,
         **base: Any,
     ) -> None:
-        self.axis = [_whole(a, "axis") for a in axis] if isinstance(axis, Sequence) else _whole(axis, "axis")
-        super().__init__(epsilon, center, scale, beta_initializer, gamma_initializer, **base)
-
-    def _normalized(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        axes = tuple(self.axis) if isinstance(self.axis, list) else (self.axis,)
-        return shape[len(shape) - _last_axes(self, shape, axes) :]
-
-    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        self._normalized(shape)
-        return shape
+        super().__init__(
+            _checks.axis(axis),
+            epsilon,
+            center,
+            scale,
+            beta_initializer,
+            gamma_initializer,
+            beta_regularizer,
+            gamma_regularizer,
+            beta_constraint,
+            gamma_constraint,
+            **base,
+        )
 
     def weight_specs(self, shape: tuple[int, ...]) -> list[WeightSpec]:
-        return self._scale_and_offset(self._normalized(shape))
+        return self._scale_and_offset(self._sizes(shape))
 
-    def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
-        columns = math.prod(self._normalized(shape))
+    def _add(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
+        columns = math.prod(shape[-1:] if isinstance(self.axis, int) else shape[-len(self.axis) :])
         return net.network.add_group_norm(x, *self._numbers(net), math.prod(shape) // columns, 1, columns, self.epsilon)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "axis": self.axis}
 
 
 class GroupNormalization(_Normalization):
@@ -195,17 +272,21 @@ class GroupNormalization(_Normalization):
     of a sample, all its positions included (Wu and He, 2018); the variance is that of a population. Training and
     inference are the same.
 
-    Shapes: input and output ``(N, ..., channels)``; weights gamma and beta ``(channels,)``.
+    Shapes: input and output ``(N, ..., channels)`` or, with another `axis`, the channels there; weights gamma and beta
+    ``(channels,)``.
 
     Args:
         groups: Number of groups, which must divide the channels; -1: a group for each channel (instance normalisation).
             Default 32.
-        axis: The axis of the channels, which must be the last. Default -1.
+        axis: The axis of the channels, any but 0. Default -1, the last.
         epsilon: Default 0.001.
         center: Whether there is a beta. Default ``True``.
         scale: Whether there is a gamma. Default ``True``.
         beta_initializer: Default ``"zeros"``.
         gamma_initializer: Default ``"ones"``.
+        beta_regularizer, gamma_regularizer: Penalty for the offset and the scale: a name or `Regularizer`. Default
+            ``None``.
+        beta_constraint, gamma_constraint: What holds after each step: a name or `Constraint`. Default ``None``.
         base: name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
@@ -221,42 +302,48 @@ class GroupNormalization(_Normalization):
         scale: bool = True,
         beta_initializer: object = "zeros",
         gamma_initializer: object = "ones",
+        beta_regularizer: object = None,
+        gamma_regularizer: object = None,
+        beta_constraint: object = None,
+        gamma_constraint: object = None,
         **base: Any,
     ) -> None:
         self.groups = -1 if groups == -1 else _checks.positive_int(groups, "groups")
-        self.axis = _whole(axis, "axis")
-        super().__init__(epsilon, center, scale, beta_initializer, gamma_initializer, **base)
+        super().__init__(
+            _one_axis(axis),
+            epsilon,
+            center,
+            scale,
+            beta_initializer,
+            gamma_initializer,
+            beta_regularizer,
+            gamma_regularizer,
+            beta_constraint,
+            gamma_constraint,
+            **base,
+        )
 
     def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        _last_axes(self, shape, (self.axis,))
-        if shape[-1] % self.groups:
-            raise self._shape_error(f"has groups={self.groups}, which do not divide the channels of samples {shape}.")
+        (channels,) = self._sizes(shape)
+        if channels % self.groups:
+            raise self._shape_error(
+                f"has groups={self.groups}, which do not divide the {channels} channels of samples {shape}."
+            )
         return shape
 
     def weight_specs(self, shape: tuple[int, ...]) -> list[WeightSpec]:
-        return self._scale_and_offset(shape[-1:])
+        return self._scale_and_offset(self._sizes(shape))
 
-    def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
+    def _add(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
         groups = shape[-1] if self.groups == -1 else self.groups
         return net.network.add_group_norm(x, *self._numbers(net), 1, groups, shape[-1] // groups, self.epsilon)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "groups": self.groups, "axis": self.axis}
+        return {**super().get_config(), "groups": self.groups}
 
 
-def _whole(value: object, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be a whole number, but got {value!r}.")
-    return value
-
-
-def _last_axes(layer: Layer, shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
-    """How many axes of a batch of samples are meant; ValueError unless they are the last ones, in any order."""
-    rank = len(shape) + 1
-    found = sorted(axis + rank if axis < 0 else axis for axis in axes)
-    if not axes or found[0] < 1 or found != list(range(rank - len(found), rank)):
-        raise layer._shape_error(
-            f"has axis={layer.get_config()['axis']}, but must normalise the last axis of samples {shape} or several "
-            "last ones."
-        )
-    return len(found)
+def _one_axis(value: object) -> int:
+    found = _checks.axis(value)
+    if not isinstance(found, int):
+        raise TypeError(f"axis must be one axis, a whole number, but got {value!r}.")
+    return found

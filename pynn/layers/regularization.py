@@ -22,9 +22,9 @@ class _Noise(Layer):
         super().__init__(**base)
         self._key = _random.next_key() if self.seed is None else self.seed
 
-    def _repeat(self, shape: tuple[int, ...]) -> int:
-        """Positions of a sample that share their noise."""
-        return 1
+    def _sharing(self, shape: tuple[int, ...]) -> tuple[bool, ...]:
+        """Along which axes of a batch of samples of `shape` the noise is the same, the axis of the samples included."""
+        return (False,) * (len(shape) + 1)
 
     def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return shape
@@ -32,7 +32,7 @@ class _Noise(Layer):
     def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
         if self._amount == 0:
             return x
-        return net.network.add_noise(x, self.kind, self._repeat(shape), self._amount, self._key)
+        return net.network.add_noise(x, self.kind, shape, self._sharing(shape), self._amount, self._key)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "seed": self.seed}
@@ -44,13 +44,15 @@ class Dropout(_Noise):
 
     Args:
         rate: Share of the elements that are dropped, in [0, 1].
-        noise_shape: Default ``None``: each element is dropped for itself. ``(None, 1, ..., 1, None)``: all positions of
-            a sample drop the same channels.
+        noise_shape: Shape of what is drawn for a batch, the axis of the samples included: 1 for an axis along which all
+            elements share their fate, otherwise None or the size that the input has there, which is not known of the
+            axis of the samples. ``(None, 1, ..., 1, None)``: all positions of a sample drop the same channels. Default
+            ``None``: each element is dropped for itself.
         seed: Of the noise. Default ``None``: one of its own for each layer, from `pynn.set_random_seed`.
         base: name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
-        TypeError, ValueError: a bad argument.
+        TypeError, ValueError: a bad argument; when the model is built, a noise_shape that does not fit the samples.
     """
 
     kind = "dropout"
@@ -59,30 +61,36 @@ class Dropout(_Noise):
         self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **base: Any
     ) -> None:
         self.rate = _checks.number(rate, "rate", "[0, 1]")
-        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
+        self.noise_shape = None if noise_shape is None else _noise_shape(noise_shape)
         super().__init__(self.rate, seed, **base)
 
     def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        self._repeat(shape)
+        self._sharing(shape)
         return shape
 
-    def _repeat(self, shape: tuple[int, ...]) -> int:
+    def _sharing(self, shape: tuple[int, ...]) -> tuple[bool, ...]:
         if self.noise_shape is None:
-            return 1
-        size = shape[-1] if shape else 1
-        alike = (*(1,) * (len(shape) - 1), size)
-        given = tuple(size if n is None else n for n in self.noise_shape[1:])
-        if given == shape:
-            return 1
-        if len(self.noise_shape) != len(shape) + 1 or self.noise_shape[0] == 1 or given != alike:
+            return super()._sharing(shape)
+        allowed = [(None, 1), *((None, 1, size) for size in shape)]
+        if len(self.noise_shape) != len(allowed) or any(
+            n not in sizes for n, sizes in zip(self.noise_shape, allowed, strict=True)
+        ):
             raise self._shape_error(
-                f"has noise_shape={self.noise_shape}, but for samples of shape {shape} it must be None or "
-                f"{(None, *alike)}."
+                f"has noise_shape={self.noise_shape}, but for samples of shape {shape} it must be None, or have an "
+                f"entry None or 1 for the axis of the samples and, for each other axis, None, 1 or its size."
             )
-        return math.prod(shape[:-1])
+        return tuple(n == 1 for n in self.noise_shape)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rate": self.rate, "noise_shape": self.noise_shape}
+
+
+def _noise_shape(value: object) -> tuple[int | None, ...]:
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise TypeError(
+            f"noise_shape must be a tuple of whole numbers and None, but got {value!r} of type {type(value).__name__}."
+        )
+    return tuple(None if n is None else _checks.positive_int(n, "every size of noise_shape") for n in value)
 
 
 class _SpatialDropout(_Noise):
@@ -99,8 +107,8 @@ class _SpatialDropout(_Noise):
         self._check_rank(shape, self.rank)
         return shape
 
-    def _repeat(self, shape: tuple[int, ...]) -> int:
-        return math.prod(shape[:-1])
+    def _sharing(self, shape: tuple[int, ...]) -> tuple[bool, ...]:
+        return (False, *(True,) * self.rank, False)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rate": self.rate}

@@ -88,8 +88,7 @@ class Permute(Layer):
         return tuple(shape[axis - 1] for axis in self.dims)
 
     def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
-        found = _maps.permuted(shape, [axis - 1 for axis in self.dims])
-        return x if found is None else found.lower(net.network, x)
+        return _maps.permute(net.network, x, shape, [axis - 1 for axis in self.dims])
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "dims": self.dims}

@@ -1,0 +1,187 @@
+"""Convolutions that keep the channels apart, and what mixes them afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .. import _checks, _windows, constraints, initializers, regularizers
+from .base import Lowering, WeightSpec
+from .convolutional import ConvolutionLayer
+
+
+class DepthwiseConv2D(ConvolutionLayer):
+    """Convolution of each channel of an image by itself: ``y[n, i, j, c * depth_multiplier + m] = activation(sum over
+    (ky, kx) of x[n, i * stride + ky * dilation, j * stride + kx * dilation, c] * kernel[ky, kx, c, m] + bias[...])``.
+
+    Shapes: input ``(N, height, width, channels)``, output ``(N, out height, out width, channels * depth_multiplier)``,
+    kernel ``(kernel height, kernel width, channels, depth_multiplier)``, bias ``(channels * depth_multiplier,)``.
+
+    Args:
+        kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer: see `Conv2D`.
+        depth_multiplier: Channels that are made of each. Default 1.
+        depthwise_initializer: Of the kernel. Default ``"glorot_uniform"``.
+        base: name, trainable, dtype, input_shape: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: as for `Conv2D`.
+    """
+
+    rank = 2
+
+    def __init__(
+        self,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: str = "valid",
+        depth_multiplier: int = 1,
+        data_format: str | None = None,
+        dilation_rate: int | Sequence[int] = 1,
+        activation: object = None,
+        use_bias: bool = True,
+        depthwise_initializer: object = "glorot_uniform",
+        bias_initializer: object = "zeros",
+        depthwise_regularizer: object = None,
+        bias_regularizer: object = None,
+        activity_regularizer: object = None,
+        depthwise_constraint: object = None,
+        bias_constraint: object = None,
+        **base: Any,
+    ) -> None:
+        self.depth_multiplier = _checks.positive_int(depth_multiplier, "depth_multiplier")
+        super().__init__(
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=depthwise_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=depthwise_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            kernel_constraint=depthwise_constraint,
+            bias_constraint=bias_constraint,
+            **base,
+        )
+
+    def _convolution(self, shape: tuple[int, ...]) -> _windows.Convolution:
+        return self._window(shape, shape[-1] * self.depth_multiplier if shape else 1, groups=-1)
+
+    def _kernel_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (*self.kernel_size, shape[-1], self.depth_multiplier)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**_depthwise_names(super().get_config()), "depth_multiplier": self.depth_multiplier}
+
+
+def _depthwise_names(config: dict[str, Any]) -> dict[str, Any]:
+    """What a configuration says of the kernel, under the names that it has where the kernel is a depthwise one."""
+    names = {f"kernel_{what}": f"depthwise_{what}" for what in ("initializer", "regularizer", "constraint")}
+    return {names.get(key, key): value for key, value in config.items()}
+
+
+class SeparableConv2D(ConvolutionLayer):
+    """A `DepthwiseConv2D` without bias, and then a `Conv2D` with a kernel of one pixel: ``depth_multiplier`` channels
+    are made of each, and the filters of all of these.
+
+    Shapes: input ``(N, height, width, channels)``, output ``(N, out height, out width, filters)``, depthwise_kernel
+    ``(kernel height, kernel width, channels, depth_multiplier)``, pointwise_kernel ``(1, 1, channels *
+    depth_multiplier, filters)``, bias ``(filters,)``.
+
+    Args:
+        filters, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer: see
+            `Conv2D`.
+        depth_multiplier: Default 1.
+        depthwise_initializer, pointwise_initializer: Of the two kernels. Default ``"glorot_uniform"``.
+        base: name, trainable, dtype, input_shape: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: as for `Conv2D`.
+    """
+
+    rank = 2
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: int | Sequence[int] = 1,
+        depth_multiplier: int = 1,
+        activation: object = None,
+        use_bias: bool = True,
+        depthwise_initializer: object = "glorot_uniform",
+        pointwise_initializer: object = "glorot_uniform",
+        bias_initializer: object = "zeros",
+        depthwise_regularizer: object = None,
+        pointwise_regularizer: object = None,
+        bias_regularizer: object = None,
+        activity_regularizer: object = None,
+        depthwise_constraint: object = None,
+        pointwise_constraint: object = None,
+        bias_constraint: object = None,
+        **base: Any,
+    ) -> None:
+        self.filters = _checks.positive_int(filters, "filters")
+        self.depth_multiplier = _checks.positive_int(depth_multiplier, "depth_multiplier")
+        self.pointwise_initializer = initializers.get(pointwise_initializer)
+        self.pointwise_regularizer = regularizers.get(pointwise_regularizer, "pointwise_regularizer")
+        self.pointwise_constraint = constraints.get(pointwise_constraint, "pointwise_constraint")
+        super().__init__(
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=depthwise_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=depthwise_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            kernel_constraint=depthwise_constraint,
+            bias_constraint=bias_constraint,
+            **base,
+        )
+
+    def _depthwise(self, shape: tuple[int, ...]) -> _windows.Convolution:
+        return self._window(shape, shape[-1] * self.depth_multiplier if shape else 1, groups=-1)
+
+    def _convolution(self, shape: tuple[int, ...]) -> _windows.Convolution:
+        between = self._depthwise(shape).output_shape()
+        return _windows.convolution(between, (1, 1), self.filters, (1, 1), "valid", (1, 1), 1)
+
+    def _kernel_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (*self.kernel_size, shape[-1], self.depth_multiplier)
+
+    def weight_specs(self, shape: tuple[int, ...]) -> list[WeightSpec]:
+        depthwise, *bias = super().weight_specs(shape)
+        pointwise = WeightSpec(
+            "pointwise_kernel",
+            (1, 1, shape[-1] * self.depth_multiplier, self.filters),
+            self.pointwise_initializer,
+            self.pointwise_regularizer,
+            self.pointwise_constraint,
+        )
+        return [depthwise._replace(name="depthwise_kernel"), pointwise, *bias]
+
+    def _add(self, net: Lowering, x: int, kernels: list[int], bias: int, shape: tuple[int, ...]) -> int:
+        depthwise, pointwise = kernels
+        between = net.network.add_conv(x, depthwise, -1, self._depthwise(shape).numbers(), False)
+        return net.network.add_conv(between, pointwise, bias, self._convolution(shape).numbers(), False)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **_depthwise_names(super().get_config()),
+            "filters": self.filters,
+            "depth_multiplier": self.depth_multiplier,
+            "pointwise_initializer": initializers.serialize(self.pointwise_initializer),
+            "pointwise_regularizer": regularizers.serialize(self.pointwise_regularizer),
+            "pointwise_constraint": constraints.serialize(self.pointwise_constraint),
+        }

@@ -1,0 +1,116 @@
+"""Convolutions turned round: they give to many pixels what those gave to one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .. import _checks, _windows
+from .base import Lowering
+from .convolutional import ConvolutionLayer
+
+
+class Conv2DTranspose(ConvolutionLayer):
+    """Transposed convolution: what a pixel of a `Conv2D` saw, it gives to: ``y[n, i * stride + ky * dilation - top, j *
+    stride + kx * dilation - left, f] += x[n, i, j, c] * kernel[ky, kx, f, c]``, and then the bias and the activation.
+
+    Shapes: input ``(N, height, width, channels)``, output ``(N, out height, out width, filters)``, kernel
+    ``(kernel height, kernel width, filters, channels)``, bias ``(filters,)``. With ``span = (kernel_size - 1) *
+    dilation_rate + 1`` an axis of n pixels becomes
+
+    - ``"valid"``: ``(n - 1) * stride + span + output_padding``, by default ``(n - 1) * stride + max(span, stride)``;
+    - ``"same"``: ``(n - 1) * stride + span % 2 + output_padding``, by default ``n * stride``.
+
+    Args:
+        filters, kernel_size, strides, data_format, dilation_rate, activation, use_bias, kernel_initializer,
+            bias_initializer: see `Conv2D`.
+        padding: ``"valid"`` (default) or ``"same"``.
+        output_padding: What the output is longer, down and to the right, or a number for both. Default ``None``: see
+            above.
+        base: name, trainable, dtype, input_shape: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: as for `Conv2D`.
+    """
+
+    rank = 2
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: str = "valid",
+        output_padding: int | Sequence[int] | None = None,
+        data_format: str | None = None,
+        dilation_rate: int | Sequence[int] = 1,
+        activation: object = None,
+        use_bias: bool = True,
+        kernel_initializer: object = "glorot_uniform",
+        bias_initializer: object = "zeros",
+        kernel_regularizer: object = None,
+        bias_regularizer: object = None,
+        activity_regularizer: object = None,
+        kernel_constraint: object = None,
+        bias_constraint: object = None,
+        **base: Any,
+    ) -> None:
+        self.filters = _checks.positive_int(filters, "filters")
+        self.output_padding: tuple[int, ...] | None = None
+        if output_padding is not None:
+            given = output_padding if isinstance(output_padding, Sequence) else (output_padding,) * self.rank
+            if len(given) != self.rank:
+                raise ValueError(f"output_padding must be a whole number or two of them, but got {output_padding!r}.")
+            self.output_padding = tuple(_checks.non_negative_int(number, "output_padding") for number in given)
+        super().__init__(
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+            **base,
+        )
+        if self.output_padding and any(p >= s for p, s in zip(self.output_padding, self.strides, strict=True)):
+            raise ValueError(f"output_padding must be less than strides={self.strides}, but is {self.output_padding}.")
+
+    def _convolution(self, shape: tuple[int, ...]) -> _windows.Convolution:
+        self._check_rank(shape, self.rank)
+        axes = tuple(
+            _windows.transposed(n, size, stride, dilation, self.padding, extra)
+            for n, size, stride, dilation, extra in zip(
+                shape[:-1],
+                self.kernel_size,
+                self.strides,
+                self.dilation_rate,
+                self.output_padding or (None,) * self.rank,
+                strict=True,
+            )
+        )
+        try:
+            _windows.check_reach(axes, self.filters)
+        except ValueError as error:
+            raise self._shape_error(f"cannot take samples of shape {shape}: {error}") from None
+        return _windows.Convolution(axes, self.filters, shape[-1], 1)
+
+    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        output = (*(axis.n for axis in self._convolution(shape).axes), self.filters)
+        self._check_activation(output)
+        return output
+
+    def _kernel_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (*self.kernel_size, self.filters, shape[-1])
+
+    def _add(self, net: Lowering, x: int, kernels: list[int], bias: int, shape: tuple[int, ...]) -> int:
+        return net.network.add_conv(x, kernels[0], bias, self._convolution(shape).numbers(), True)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "filters": self.filters, "output_padding": self.output_padding}
