@@ -49,8 +49,21 @@ PRODUCTS = [
     *((*shape, False, True) for shape in B_TRANSPOSED),
 ]
 
+# images, height and width, channels, filters, height and width of the kernel, stride, groups; padding "same"
+CONVOLUTIONS = [
+    (32, 28, 1, 32, 3, 1, 1),
+    (32, 32, 3, 32, 3, 1, 1),
+    (32, 13, 32, 64, 3, 1, 1),
+    (32, 32, 64, 64, 3, 1, 1),
+    (32, 32, 64, 64, 5, 2, 1),
+    (32, 32, 64, 64, 1, 1, 1),
+    (32, 16, 128, 128, 3, 1, 1),
+    (32, 32, 64, 64, 3, 1, 64),
+]
+
 SIZES = (4096, 1 << 16, 1 << 23)  # elements: in the nearest cache, in the second, in memory
 PIXELS = 784  # in a row to gather
+CHANNELS, SIDE = 32, 8  # of images to pool and to normalise
 CLASSES, WIDE = 10, 1000  # columns of softmax and losses
 WIDE_LOSSES = ("mean_squared_error", "categorical_crossentropy_from_logits", "binary_crossentropy_from_logits")
 
@@ -129,11 +142,63 @@ def make_dense_backward(dtype: str, rows: int, inputs: int, units: int, *_: bool
     return partial(ops.dense_backward, dy, x, kernel, dx=dx, dkernel=dkernel, dbias=dbias), numpy_backward
 
 
+def convolution(
+    dtype: str, images: int, side: int, channels: int, filters: int, size: int, stride: int, groups: int
+) -> tuple[dict[str, Array], dict[str, Any], tuple[int, int, int]]:
+    """Arrays of a convolution, its settings, and rows, inner and columns of the product that it is."""
+    out, inner = -(-side // stride), size * size * channels // groups
+    arrays = {
+        "x": uniform((images, side, side, channels), dtype),
+        "kernel": uniform((size, size, channels // groups, filters), dtype),
+        "y": uniform((images, out, out, filters), dtype),
+    }
+    return arrays, {"strides": stride, "padding": "same", "groups": groups}, (images * out * out, inner, filters)
+
+
+def make_conv_forward(dtype: str, *shape: int) -> tuple[Call, Call]:
+    """A convolution, against NumPy's product of patches that lie ready in its memory."""
+    arrays, settings, (m, k, n) = convolution(dtype, *shape)
+    bias = uniform((n,), dtype)
+    patches, kernel, y = uniform((m, k), dtype), uniform((k, n), dtype), empty((m, n), dtype)
+    ours = partial(ops.conv_forward, arrays["x"], arrays["kernel"], bias, out=arrays["y"], **settings)
+    return ours, partial(np.matmul, patches, kernel, out=y)
+
+
+def make_conv_backward(dtype: str, *shape: int) -> tuple[Call, Call]:
+    """Its gradients, against NumPy's products for the patches and the kernel."""
+    arrays, settings, (m, k, n) = convolution(dtype, *shape)
+    x, weights = arrays["x"], arrays["kernel"]
+    out = {"dx": empty(x.shape, dtype), "dkernel": empty(weights.shape, dtype), "dbias": empty((n,), dtype)}
+    patches, kernel, dy = uniform((m, k), dtype), uniform((k, n), dtype), arrays["y"].reshape(m, n)
+    dpatches, dkernel = empty((m, k), dtype), empty((k, n), dtype)
+
+    def numpy_backward() -> None:
+        np.matmul(dy, kernel.T, out=dpatches)
+        np.matmul(patches.T, dy, out=dkernel)
+
+    return partial(ops.conv_backward, arrays["y"], x, weights, **out, **settings), numpy_backward
+
+
 # Of each group: the kernel, what makes its calls, and how many products it is.
 PRODUCT_GROUPS: dict[str, list[tuple[str, Callable[..., tuple[Call, Call]], int]]] = {
     "gemm": [("gemm", make_gemm, 1)],
     "dense": [("dense_forward", make_dense_forward, 1), ("dense_backward", make_dense_backward, 2)],
+    "conv": [("conv_forward", make_conv_forward, 1), ("conv_backward", make_conv_backward, 2)],
 }
+
+
+def shapes_of(group: str) -> Iterator[tuple[str, int, tuple[Any, ...], tuple[Any, ...]]]:
+    """Of each shape of a group: how it is called, its multiply-adds, what to tell the makers, and that of one that
+    takes no time."""
+    if group == "conv":
+        for shape in CONVOLUTIONS:
+            *_, (m, k, n) = convolution("float32", *shape)
+            yield " ".join(map(str, shape)), m * k * n, shape, (1,) * len(shape)
+        return
+    for m, k, n, transpose_a, transpose_b in PRODUCTS if group == "gemm" else PLAIN:
+        name = f"{m} {k}" + "'" * transpose_a + f" {n}" + "'" * transpose_b
+        flags = (transpose_a, transpose_b)
+        yield name, m * k * n, (m, k, n, *flags), (1, 1, 1, *flags)
 
 
 # ---- kernels that go by the element ----------------------------------------------------------------------------------
@@ -250,12 +315,66 @@ def make_gather(dtype: str, source: str, n: int) -> tuple[Call, int]:
     return partial(network.predict, empty(shape, dtype), x, False, get_num_threads()), rows * columns
 
 
+def window_kernels(dtype: str) -> Iterator[Kernel]:
+    """Poolings of 2 x 2, by elements of the image."""
+    each = np.dtype(dtype).itemsize
+    for kind in ("max", "average"):
+        yield f"{kind} pooling", 1.25 * each, partial(make_pooling, False, kind, dtype)
+        yield (
+            f"{kind} pooling gradient",
+            (2.5 if kind == "max" else 1.25) * each,
+            partial(make_pooling, True, kind, dtype),
+        )
+
+
+def make_pooling(backward: bool, kind: str, dtype: str, n: int) -> tuple[Call, int]:
+    """A pooling of small images."""
+    images, half = max(1, n // (SIDE * SIDE * CHANNELS)), SIDE // 2
+    x, y = uniform((images, SIDE, SIDE, CHANNELS), dtype), uniform((images, half, half, CHANNELS), dtype)
+    settings = (images, [SIDE, SIDE, CHANNELS, half, half, 2, 2, 2, 2, 0, 0], kind, get_num_threads())
+    if backward:
+        return partial(core.pool_backward, empty(x.shape, dtype), uniform(y.shape, dtype), x, y, *settings), x.size
+    return partial(core.pool_forward, y, x, *settings), x.size
+
+
+def training_kernels(dtype: str) -> Iterator[Kernel]:
+    """What layers do in training alone: noise, batch normalisation; and group normalisation."""
+    each = np.dtype(dtype).itemsize
+    image = [None, SIDE, SIDE, CHANNELS]
+    for kind in ("dropout", "gaussian_dropout", "gaussian_noise"):
+        add = partial(lambda kind, net: net.add_noise(0, kind, image[1:], [False] * 4, 0.5, 1), kind)
+        yield kind, 2 * each, partial(make_training, add, dtype)
+    yield "batch normalisation", 3 * each, partial(make_training, add_batch_norm, dtype)
+    yield (
+        "group normalisation",
+        3 * each,
+        partial(make_training, lambda net: net.add_group_norm(0, -1, -1, 1, 8, CHANNELS // 8, 1e-3), dtype),
+    )
+
+
+def add_batch_norm(net: Any) -> int:
+    """A batch normalisation of the channels, without gamma and beta."""
+    mean, variance = (net.add_parameter(CHANNELS, False) for _ in range(2))
+    return int(net.add_batch_norm(0, -1, -1, mean, variance, CHANNELS, 0.99, 1e-3))
+
+
+def make_training(add: Callable[[Any], int], dtype: str, n: int) -> tuple[Call, int]:
+    """The forward pass, as in training, of a network of one op over small images."""
+    images, size = max(1, n // (SIDE * SIDE * CHANNELS)), SIDE * SIDE * CHANNELS
+    network = core.Network(dtype, size)
+    network.build(add(network))
+    x, y = uniform((images, size), dtype), empty((images, size), dtype)
+    return partial(network.predict_training, y, x, False, 0, get_num_threads()), x.size
+
+
 ELEMENTWISE_GROUPS = {
     "activations": activation_kernels,
     "softmax": softmax_kernels,
     "losses": loss_kernels,
     "optimizers": optimizer_kernels,
     "gather": gather_kernels,
+    "windows": window_kernels,
+    "training": training_kernels,
 }
 
 
@@ -285,11 +404,10 @@ def measure_products(group: str, dtype: str, rounds: int) -> list[dict[str, Any]
     """A record of each kernel and shape: seconds and GFLOP/s of pynn and of NumPy, and the seconds of their calls."""
     records = []
     for kernel, make, products in PRODUCT_GROUPS[group]:
-        for m, k, n, transpose_a, transpose_b in PRODUCTS if group == "gemm" else PLAIN:
-            calls = [*make(dtype, m, k, n, transpose_a, transpose_b), *make(dtype, 1, 1, 1, transpose_a, transpose_b)]
+        for shape, multiply_adds, settings, none in shapes_of(group):
+            calls = [*make(dtype, *settings), *make(dtype, *none)]
             *seconds, call, numpy_call = best_in_turns(calls, rounds)
-            work = 2 * products * m * k * n
-            shape = f"{m} {k}" + "'" * transpose_a + f" {n}" + "'" * transpose_b
+            work = 2 * products * multiply_adds
             rates = [rate(work, seconds[0], call), rate(work, seconds[1], numpy_call)]
             record: dict[str, Any] = {"kernel": kernel, "shape": shape, "operations": work, "GFLOP/s": rates}
             records.append({**record, "seconds": seconds, "calls": [call, numpy_call]})
@@ -325,9 +443,9 @@ def measure_elementwise(group: str, dtype: str, rounds: int) -> Iterator[dict[st
 def print_products(group: str, records: list[dict[str, Any]], peak: float) -> None:
     """A line for each product: the time of each call as it is, and the rates without the call itself."""
     sides = "".join(f"{f'{side} us':>12} {'GFLOP/s':>8} {'peak':>5}" for side in ("pynn", "NumPy"))
-    print(f"\n{group:31}{sides} {'ratio':>6}")
+    print(f"\n{group:37}{sides} {'ratio':>6}")
     for record in records:
-        line = f"{record['kernel']:14} {record['shape']:16}"
+        line = f"{record['kernel']:14} {record['shape']:22}"
         for seconds, rated in zip(record["seconds"], record["GFLOP/s"], strict=True):
             line += f" {seconds * 1e6:11.1f} {rated:8.1f} {rated / peak:5.2f}"
         print(f"{line} {record['GFLOP/s'][0] / record['GFLOP/s'][1]:6.2f}")
@@ -386,6 +504,9 @@ def main() -> None:
             f"peak {peak:.1f} GFLOP/s: the best of 2048 2048 2048 by NumPy and pynn and of pynn's long products below"
         )
         print("rows inner columns, a ' behind the operand that is stored transposed; ratio: pynn's rate to NumPy's")
+        print(
+            "conv: images, side, channels, filters, side of the kernel, stride, groups; NumPy: products of ready rows"
+        )
     for group, records in products.items():
         print_products(group, records, peak)
     for group in (group for group in ELEMENTWISE_GROUPS if group in chosen):
