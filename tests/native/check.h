@@ -16,6 +16,7 @@
 namespace pynn {
 
 // The families; each runs in float and in double.
+void check_convolutions();
 void check_functions();   // activations, rescaling, softmax, resampling
 void check_losses();      // and metrics
 void check_optimizers();  // and what else has to do with parameters, and with rows of data
