@@ -215,6 +215,7 @@ const struct {
     {2, {8, 2, 2, 1, 0, 0}, {9, 3, 3, 1, 0, 0}, 4, 15, 1},     // kernels side by side
     {3, {9, 2, 3, 1, 0, 0}, {8, 2, 4, 1, 0, 0}, 3, 2, 1},      // pixels that no kernel meets
     {1, {7, 3, 2, 1, 0, 1}, {8, 3, 2, 1, 1, 0}, 16, 16, 1},    // strides, padding on one side
+    {2, {5, 2, 3, 1, 1, 0}, {9, 3, 4, 1, 1, 0}, 3, 5, 1},      // and pixels that no kernel meets
     {1, {9, 3, 1, 2, 2, 2}, {10, 2, 1, 3, 1, 2}, 5, 6, 1},     // dilation
     {3, {8, 3, 2, 2, 2, 2}, {7, 3, 3, 2, 1, 2}, 16, 7, 1},     // and strides
     {2, {9, 3, 2, 3, 1, 0}, {4, 1, 1, 5, 0, 0}, 3, 9, 1},      // dilation of rows alone
