@@ -1,4 +1,5 @@
-// The network for one type of numbers. Private to the engine: network.cpp builds, training.cpp and inference.cpp run.
+// The network for one type of numbers. Private to the engine: network.cpp builds, settings.cpp says how it is trained,
+// training.cpp and inference.cpp run.
 #pragma once
 
 #include <algorithm>

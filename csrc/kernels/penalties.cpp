@@ -49,9 +49,9 @@ bool constrain_columns(T* w, int64_t columns, const ConstraintSpec& c) {
     }
   bool finite = true;
   for (int64_t j = 0; j < columns; ++j) {
-    const double factor = factor_for(__builtin_sqrt(sums[j]), c);
-    factors[j] = static_cast<T>(factor);
-    finite = finite && factor - factor == 0;
+    const double norm = __builtin_sqrt(sums[j]);
+    factors[j] = static_cast<T>(factor_for(norm, c));
+    finite = finite && norm - norm == 0;
   }
   for (int64_t a = 0; a < c.axis; ++a)
     for_vectors<T>(0, columns, [&](int64_t j, int64_t count) {
@@ -64,11 +64,11 @@ bool constrain_columns(T* w, int64_t columns, const ConstraintSpec& c) {
 // One group, whose elements lie side by side.
 template <typename T>
 bool constrain_row(T* w, const ConstraintSpec& c) {
-  const double sum = sum_in_double(w, c.axis, [](double v) { return v * v; });
-  const double factor = factor_for(__builtin_sqrt(sum), c);
+  const double norm = __builtin_sqrt(sum_in_double(w, c.axis, [](double v) { return v * v; }));
+  const double factor = factor_for(norm, c);
   for_vectors<T>(0, c.axis,
                  [&](int64_t i, int64_t count) { store(w + i, load(w + i, count) * static_cast<T>(factor), count); });
-  return factor - factor == 0;
+  return norm - norm == 0;
 }
 
 template <typename T>

@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -15,10 +16,13 @@
 namespace pynn {
 
 // The families; each runs in float and in double.
+void check_convolutions();
 void check_functions();   // activations, rescaling, softmax, resampling
 void check_losses();      // and metrics
 void check_optimizers();  // and what else has to do with parameters, and with rows of data
 void check_products();    // gemm, dense
+void check_regular();     // noise, normalisation, penalties, constraints
+void check_windows();     // pooling
 
 // Around the lengths of vectors (2 to 16 elements).
 constexpr int64_t kSizes[] = {1, 2, 7, 15, 16, 17, 33};
@@ -135,5 +139,79 @@ std::vector<T> on_teams(const std::string& what, const std::vector<T>& start, co
   }
   return first;
 }
+
+// Memory of one member or of the team, not a number to begin with; nothing may be written behind its end.
+template <typename T>
+class Scratch {
+ public:
+  explicit Scratch(int64_t size) : size_(static_cast<size_t>(size)), memory_(size_ + kGuard, kMark) {}
+  T* begin() {
+    std::fill_n(memory_.begin(), size_, std::numeric_limits<T>::quiet_NaN());
+    return memory_.data();
+  }
+  bool overrun() const {
+    return std::any_of(memory_.begin() + static_cast<std::ptrdiff_t>(size_), memory_.end(),
+                       [](T x) { return x != kMark; });
+  }
+
+ private:
+  static constexpr size_t kGuard = 64;
+  static constexpr T kMark = 77;
+  size_t size_;
+  std::vector<T> memory_;
+};
+
+// What kernels ask for: something of each member's own, something of the team.
+template <typename T>
+struct Space {
+  static constexpr int kMembers = 7;
+  std::vector<Scratch<T>> own;
+  Scratch<T> shared;
+
+  Space(int64_t own_size, int64_t shared_size) : own(kMembers, Scratch<T>(own_size)), shared(shared_size) {}
+  T* of(const Team& team) { return own[static_cast<size_t>(team.rank)].begin(); }
+  T* of_all(const Team& team) {
+    if (team.rank == 0) pointer_ = shared.begin();
+    team.barrier();
+    return pointer_;
+  }
+  void expect_no_overrun(const std::string& what) const {
+    check(std::none_of(own.begin(), own.end(), [](const Scratch<T>& s) { return s.overrun(); }), what,
+          "writes behind the end of a member's memory");
+    check(!shared.overrun(), what, "writes behind the end of the team's memory");
+  }
+
+ private:
+  T* pointer_ = nullptr;
+};
+
+// Several outputs in one array, with a gap behind each that must stay as it is.
+template <typename T>
+class Outputs {
+ public:
+  explicit Outputs(const std::vector<std::vector<T>>& parts) {
+    for (const std::vector<T>& part : parts) {
+      ranges_.push_back({static_cast<int64_t>(start_.size()), static_cast<int64_t>(start_.size() + part.size())});
+      start_.insert(start_.end(), part.begin(), part.end());
+      start_.insert(start_.end(), kGap, kMark);
+    }
+  }
+  const std::vector<T>& start() const { return start_; }
+  T* pointer(T* out, size_t number) const { return out + ranges_[number].begin; }
+  std::vector<T> part(const std::vector<T>& out, size_t number) const {
+    return {out.begin() + ranges_[number].begin, out.begin() + ranges_[number].end};
+  }
+  void expect_gaps(const std::string& what, const std::vector<T>& out) const {
+    for (const Range& range : ranges_)
+      check(std::all_of(out.begin() + range.end, out.begin() + range.end + kGap, [](T x) { return x == kMark; }), what,
+            "writes behind the end of an output");
+  }
+
+ private:
+  static constexpr int64_t kGap = 20;
+  static constexpr T kMark = 77;
+  std::vector<Range> ranges_;
+  std::vector<T> start_;
+};
 
 }  // namespace pynn

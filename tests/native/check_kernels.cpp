@@ -50,10 +50,13 @@ int main() {
   const struct {
     const char* name;
     void (*run)();
-  } families[] = {{"functions", check_functions},
+  } families[] = {{"convolutions", check_convolutions},
+                  {"functions", check_functions},
                   {"losses", check_losses},
                   {"optimizers", check_optimizers},
-                  {"products", check_products}};
+                  {"products", check_products},
+                  {"regular", check_regular},
+                  {"windows", check_windows}};
   for (const auto& family : families) {
     const int checks_before = checks, failures_before = failures;
     try {

@@ -8,51 +8,6 @@
 namespace pynn {
 namespace {
 
-// Memory of one member or of the team, not a number to begin with; nothing may be written behind its end.
-template <typename T>
-class Scratch {
- public:
-  explicit Scratch(int64_t size) : size_(static_cast<size_t>(size)), memory_(size_ + kGuard, kMark) {}
-  T* begin() {
-    std::fill_n(memory_.begin(), size_, std::numeric_limits<T>::quiet_NaN());
-    return memory_.data();
-  }
-  bool overrun() const {
-    return std::any_of(memory_.begin() + static_cast<std::ptrdiff_t>(size_), memory_.end(),
-                       [](T x) { return x != kMark; });
-  }
-
- private:
-  static constexpr size_t kGuard = 64;
-  static constexpr T kMark = 77;
-  size_t size_;
-  std::vector<T> memory_;
-};
-
-// What kernels ask for: something of each member's own, something of the team.
-template <typename T>
-struct Space {
-  static constexpr int kMembers = 7;
-  std::vector<Scratch<T>> own;
-  Scratch<T> shared;
-
-  Space(int64_t own_size, int64_t shared_size) : own(kMembers, Scratch<T>(own_size)), shared(shared_size) {}
-  T* of(const Team& team) { return own[static_cast<size_t>(team.rank)].begin(); }
-  T* of_all(const Team& team) {
-    if (team.rank == 0) pointer_ = shared.begin();
-    team.barrier();
-    return pointer_;
-  }
-  void expect_no_overrun(const std::string& what) const {
-    check(std::none_of(own.begin(), own.end(), [](const Scratch<T>& s) { return s.overrun(); }), what,
-          "writes behind the end of a member's memory");
-    check(!shared.overrun(), what, "writes behind the end of the team's memory");
-  }
-
- private:
-  T* pointer_ = nullptr;
-};
-
 // op(a) (m, k) times op(b) (k, n), added to c.
 template <typename T>
 void add_product(std::vector<double>& c, const std::vector<T>& a, const std::vector<T>& b, int64_t m, int64_t n,

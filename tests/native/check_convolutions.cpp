@@ -1,0 +1,254 @@
+// Convolution.
+#include <cmath>
+#include <iterator>
+
+#include "check.h"
+
+namespace pynn {
+namespace {
+
+// Images on their way through a convolution.
+template <typename T>
+struct Convolution {
+  int64_t images;
+  ConvShape shape;
+  std::string name;
+  std::vector<T> x, kernel, dy, filter_bias, channel_bias;
+
+  Convolution(int64_t image_count, const ConvShape& s)
+      : images(image_count),
+        shape(s),
+        name(text("%s, %d of (%d, %d, %d) to (%d, %d, %d), kernel (%d, %d), strides (%d, %d), dilation (%d, %d), "
+                  "padding (%d, %d), groups %d",
+                  type_name<T>(), static_cast<int>(images), static_cast<int>(s.height), static_cast<int>(s.width),
+                  static_cast<int>(s.channels), static_cast<int>(s.out_height), static_cast<int>(s.out_width),
+                  static_cast<int>(s.filters), static_cast<int>(s.kernel_height), static_cast<int>(s.kernel_width),
+                  static_cast<int>(s.stride_y), static_cast<int>(s.stride_x), static_cast<int>(s.dilation_y),
+                  static_cast<int>(s.dilation_x), static_cast<int>(s.top), static_cast<int>(s.left),
+                  static_cast<int>(s.groups))),
+        x(random_values<T>(images * s.height * s.width * s.channels)),
+        kernel(random_values<T>(s.kernel_height * s.kernel_width * (s.channels / s.groups) * s.filters)),
+        dy(random_values<T>(images * s.out_height * s.out_width * s.filters)),
+        filter_bias(random_values<T>(s.filters)),
+        channel_bias(random_values<T>(s.channels)) {}
+
+  // Calls body(element of y, of x, of the kernel) for each product that is part of the convolution.
+  template <typename Body>
+  void for_terms(const Body& body) const {
+    const ConvShape& s = shape;
+    const int64_t inner = s.channels / s.groups, outer = s.filters / s.groups;
+    const int64_t pixels = images * s.out_height * s.out_width;
+    for (int64_t pixel = 0; pixel < pixels; ++pixel) {
+      const int64_t image = pixel / s.out_width / s.out_height;
+      for (int64_t at = 0; at < s.kernel_height * s.kernel_width; ++at) {
+        const int64_t i = pixel / s.out_width % s.out_height * s.stride_y - s.top + at / s.kernel_width * s.dilation_y;
+        const int64_t j = pixel % s.out_width * s.stride_x - s.left + at % s.kernel_width * s.dilation_x;
+        if (i < 0 || i >= s.height || j < 0 || j >= s.width) continue;
+        for (int64_t f = 0; f < s.filters; ++f)
+          for (int64_t c = 0; c < inner; ++c)
+            body(static_cast<size_t>(pixel * s.filters + f),
+                 static_cast<size_t>(((image * s.height + i) * s.width + j) * s.channels + f / outer * inner + c),
+                 static_cast<size_t>((at * inner + c) * s.filters + f));
+      }
+    }
+  }
+};
+
+// ---- the kernels, as they are called below: results on teams of several sizes, for `start` as the output
+
+template <typename T>
+std::vector<T> run_forward(const Convolution<T>& c, const std::string& what, const T* x, int64_t images, const T* bias,
+                           const ActivationSpec& activation) {
+  const Kernels<T>& k = kernels<T>();
+  Space<T> space(k.conv_own(c.shape, false), 0);
+  const int64_t size = images * c.shape.out_height * c.shape.out_width * c.shape.filters;
+  const std::vector<T> y = on_teams(what, unwritten<T>(size), [&](const Team& team, T* out) {
+    k.conv_forward(team, out, x, c.kernel.data(), bias, images, c.shape, activation, space.of(team));
+  });
+  space.expect_no_overrun(what);
+  return y;
+}
+
+template <typename T>
+std::vector<T> run_input_gradient(const Convolution<T>& c, const std::string& what, const T* bias,
+                                  const ActivationSpec& activation) {
+  const Kernels<T>& k = kernels<T>();
+  Space<T> space(k.conv_own(c.shape, true), k.conv_shared(c.images, c.shape, true));
+  const std::vector<T> dx =
+      on_teams(what, unwritten<T>(static_cast<int64_t>(c.x.size())), [&](const Team& team, T* out) {
+        T* const shared = space.of_all(team);
+        k.conv_backward_input(team, out, c.dy.data(), c.kernel.data(), bias, c.images, c.shape, activation, shared,
+                              space.of(team));
+      });
+  space.expect_no_overrun(what);
+  return dx;
+}
+
+// outputs: dkernel, dbias; asked_for: whether the first is, and the second.
+template <typename T>
+std::vector<T> run_kernel_gradient(const Convolution<T>& c, const std::string& what, const Outputs<T>& outputs,
+                                   const bool (&asked_for)[2], bool accumulate) {
+  const Kernels<T>& k = kernels<T>();
+  Space<T> space(k.conv_own(c.shape, true), k.conv_shared(c.images, c.shape, true));
+  const std::vector<T> result = on_teams(what, outputs.start(), [&](const Team& team, T* out) {
+    T* const shared = space.of_all(team);
+    k.conv_backward_kernel(team, asked_for[0] ? outputs.pointer(out, 0) : nullptr,
+                           asked_for[1] ? outputs.pointer(out, 1) : nullptr, c.x.data(), c.dy.data(), c.images, c.shape,
+                           accumulate, shared, space.of(team));
+  });
+  space.expect_no_overrun(what);
+  outputs.expect_gaps(what, result);
+  return result;
+}
+
+// ---- the checks
+
+const struct {
+  const char* name;
+  ActivationSpec spec;
+  double (*f)(double x);
+  bool bias;
+} kActivations[] = {
+    {"", {Activation::linear, 0, 0, 0}, [](double x) { return x; }, false},
+    {", bias", {Activation::linear, 0, 0, 0}, [](double x) { return x; }, true},
+    {", leaky_relu", {Activation::leaky_relu, 0.2, 0, 0}, [](double x) { return x > 0 ? x : 0.2 * x; }, false},
+    {", bias, tanh", {Activation::tanh, 0, 0, 0}, [](double x) { return std::tanh(x); }, true}};
+
+// f(sums + bias); the bias is that of the last axis.
+template <typename T, typename Row>
+std::vector<double> finished(std::vector<double> sums, const std::vector<T>& bias, const Row& row) {
+  for (size_t i = 0; i < sums.size(); ++i)
+    sums[i] = row.f(sums[i] + (row.bias ? static_cast<double>(bias[i % bias.size()]) : 0));
+  return sums;
+}
+
+template <typename T>
+void check_forward(const Convolution<T>& c) {
+  const ConvShape& s = c.shape;
+  std::vector<double> sums(c.dy.size());
+  c.for_terms(
+      [&](size_t y, size_t x, size_t k) { sums[y] += static_cast<double>(c.x[x]) * static_cast<double>(c.kernel[k]); });
+  const int64_t terms = s.kernel_height * s.kernel_width * (s.channels / s.groups);
+  for (const auto& row : kActivations) {
+    const std::string what = "conv_forward in " + c.name + row.name;
+    const T* const bias = row.bias ? c.filter_bias.data() : nullptr;
+    const std::vector<T> y = run_forward(c, what, c.x.data(), c.images, bias, row.spec);
+    expect_near(what, y, finished(sums, c.filter_bias, row), static_cast<double>(terms + 16));
+    if (c.images == 1 || !row.bias) continue;
+    const int64_t image = static_cast<int64_t>(c.x.size()) / c.images;
+    const std::vector<T> alone =
+        run_forward(c, what + ", the last image alone", c.x.data() + (c.images - 1) * image, 1, bias, row.spec);
+    expect_equal(what + ", the last image alone", alone,
+                 {y.end() - static_cast<std::ptrdiff_t>(alone.size()), y.end()});
+  }
+}
+
+template <typename T>
+void check_input_gradient(const Convolution<T>& c) {
+  const ConvShape& s = c.shape;
+  std::vector<double> sums(c.x.size());
+  c.for_terms([&](size_t y, size_t x, size_t k) {
+    sums[x] += static_cast<double>(c.dy[y]) * static_cast<double>(c.kernel[k]);
+  });
+  const int64_t terms = s.kernel_height * s.kernel_width * (s.filters / s.groups);
+  for (const auto& row : kActivations) {
+    const std::string what = "conv_backward_input in " + c.name + row.name;
+    expect_near(what, run_input_gradient(c, what, row.bias ? c.channel_bias.data() : nullptr, row.spec),
+                finished(sums, c.channel_bias, row), static_cast<double>(terms + 16));
+  }
+}
+
+template <typename T>
+void check_kernel_gradient(const Convolution<T>& c) {
+  const ConvShape& s = c.shape;
+  std::vector<double> dkernel(c.kernel.size()), dbias(c.filter_bias.size());
+  c.for_terms(
+      [&](size_t y, size_t x, size_t k) { dkernel[k] += static_cast<double>(c.x[x]) * static_cast<double>(c.dy[y]); });
+  for (size_t i = 0; i < c.dy.size(); ++i) dbias[i % dbias.size()] += static_cast<double>(c.dy[i]);
+  const double tolerance = static_cast<double>(c.images * s.out_height * s.out_width + 16);
+  const auto elements = [](const std::vector<double>& x) { return static_cast<int64_t>(x.size()); };
+  const std::string what = "conv_backward_kernel in " + c.name;
+
+  const Outputs<T> outputs({unwritten<T>(elements(dkernel)), unwritten<T>(elements(dbias))});
+  const std::vector<T> both = run_kernel_gradient(c, what, outputs, {true, true}, false);
+  expect_near(what, outputs.part(both, 0), dkernel, tolerance);
+  expect_near(what + ", bias", outputs.part(both, 1), dbias, tolerance);
+  for (const bool kernel : {true, false}) {
+    const std::string how = what + (kernel ? ", without the bias" : ", the bias alone");
+    const std::vector<T> one = run_kernel_gradient(c, how, outputs, {kernel, !kernel}, false);
+    expect_equal(how, outputs.part(one, 0), outputs.part(kernel ? both : outputs.start(), 0));
+    expect_equal(how, outputs.part(one, 1), outputs.part(kernel ? outputs.start() : both, 1));
+  }
+
+  const std::vector<T> kernel_start = random_values<T>(elements(dkernel)),
+                       bias_start = random_values<T>(elements(dbias));
+  const Outputs<T> sums({kernel_start, bias_start});
+  for (size_t i = 0; i < dkernel.size(); ++i) dkernel[i] += static_cast<double>(kernel_start[i]);
+  for (size_t i = 0; i < dbias.size(); ++i) dbias[i] += static_cast<double>(bias_start[i]);
+  const std::vector<T> added = run_kernel_gradient(c, what + ", added", sums, {true, true}, true);
+  expect_near(what + ", added", sums.part(added, 0), dkernel, tolerance);
+  expect_near(what + ", bias, added", sums.part(added, 1), dbias, tolerance);
+}
+
+// Along one axis: elements, kernel, stride, dilation, zeros before and after.
+struct Axis {
+  int64_t n, kernel, stride, dilation, before, after;
+  int64_t out() const { return (n + before + after - (kernel - 1) * dilation - 1) / stride + 1; }
+};
+
+ConvShape shape_of(const Axis& y, const Axis& x, int64_t channels, int64_t filters, int64_t groups) {
+  return {y.n,      x.n,      channels,   y.out(),    x.out(),  filters,  y.kernel, x.kernel,
+          y.stride, x.stride, y.dilation, x.dilation, y.before, x.before, groups};
+}
+
+const struct {
+  int64_t images;
+  Axis y, x;
+  int64_t channels, filters, groups;
+} kShapes[] = {
+    {1, {1, 1, 1, 1, 0, 0}, {1, 1, 1, 1, 0, 0}, 1, 1, 1},      // one element
+    {3, {1, 3, 1, 1, 1, 1}, {1, 3, 1, 1, 1, 1}, 5, 7, 1},      // images of one pixel
+    {1, {6, 3, 1, 1, 0, 0}, {5, 3, 1, 1, 0, 0}, 3, 4, 1},      // no padding
+    {3, {7, 3, 1, 1, 1, 1}, {6, 3, 1, 1, 1, 1}, 17, 17, 1},    // output as large as the input
+    {3, {5, 5, 1, 1, 0, 0}, {4, 4, 1, 1, 0, 0}, 2, 33, 1},     // a kernel as large as the image
+    {1, {3, 5, 1, 1, 2, 2}, {2, 4, 1, 1, 1, 2}, 7, 2, 1},      // a larger one
+    {2, {8, 2, 2, 1, 0, 0}, {9, 3, 3, 1, 0, 0}, 4, 15, 1},     // kernels side by side
+    {3, {9, 2, 3, 1, 0, 0}, {8, 2, 4, 1, 0, 0}, 3, 2, 1},      // pixels that no kernel meets
+    {1, {7, 3, 2, 1, 0, 1}, {8, 3, 2, 1, 1, 0}, 16, 16, 1},    // strides, padding on one side
+    {2, {5, 2, 3, 1, 1, 0}, {9, 3, 4, 1, 1, 0}, 3, 5, 1},      // and pixels that no kernel meets
+    {1, {9, 3, 1, 2, 2, 2}, {10, 2, 1, 3, 1, 2}, 5, 6, 1},     // dilation
+    {3, {8, 3, 2, 2, 2, 2}, {7, 3, 3, 2, 1, 2}, 16, 7, 1},     // and strides
+    {2, {9, 3, 2, 3, 1, 0}, {4, 1, 1, 5, 0, 0}, 3, 9, 1},      // dilation of rows alone
+    {1, {3, 2, 1, 4, 4, 4}, {2, 2, 1, 3, 3, 3}, 2, 3, 1},      // outputs that see nothing but padding
+    {3, {5, 3, 1, 1, 1, 1}, {6, 3, 1, 1, 1, 1}, 6, 9, 3},      // groups
+    {1, {6, 2, 2, 1, 0, 0}, {5, 3, 1, 2, 2, 0}, 34, 4, 2},     // of 17 channels, strides, dilation
+    {3, {6, 3, 1, 1, 1, 1}, {5, 3, 1, 1, 1, 1}, 17, 17, 17},   // depthwise
+    {1, {7, 3, 2, 1, 0, 1}, {6, 2, 2, 1, 0, 0}, 7, 14, 7},     // two filters a channel
+    {2, {7, 1, 1, 1, 0, 0}, {3, 1, 1, 1, 0, 0}, 16, 33, 1},    // one position
+    {3, {5, 1, 2, 1, 0, 0}, {6, 1, 3, 1, 0, 0}, 33, 15, 1},    // with strides
+    {3, {1, 1, 1, 1, 0, 0}, {20, 5, 1, 1, 4, 0}, 7, 16, 1},    // one row
+    {1, {12, 4, 1, 1, 0, 0}, {1, 1, 1, 1, 0, 0}, 1, 2, 1},     // one column
+    {1, {2, 2, 1, 1, 1, 0}, {600, 3, 1, 1, 1, 1}, 1, 2, 1},    // long rows
+    {2, {12, 2, 1, 1, 1, 0}, {30, 2, 1, 1, 0, 1}, 64, 1, 1},   // images that are copied in parts
+    {20, {3, 2, 1, 1, 0, 0}, {3, 2, 1, 1, 0, 0}, 2, 3, 1},     // many images
+    {2, {1, 1, 1, 1, 0, 0}, {1, 1, 1, 1, 0, 0}, 257, 257, 1},  // a large kernel
+};
+
+template <typename T>
+void check_all() {
+  for (const auto& row : kShapes) {
+    const Convolution<T> c(row.images, shape_of(row.y, row.x, row.channels, row.filters, row.groups));
+    check_forward(c);
+    check_input_gradient(c);
+    check_kernel_gradient(c);
+  }
+}
+
+}  // namespace
+
+void check_convolutions() {
+  check_all<float>();
+  check_all<double>();
+}
+
+}  // namespace pynn
