@@ -1,4 +1,5 @@
 // Convolution.
+#include <algorithm>
 #include <cmath>
 #include <iterator>
 
@@ -56,48 +57,59 @@ struct Convolution {
 
 // ---- the kernels, as they are called below: results on teams of several sizes, for `start` as the output
 
+constexpr ActivationSpec linear{Activation::linear, 0, 0, 0};
+
+template <typename T>
+ConvLayer<T> layer_of(const Convolution<T>& c, const T* bias, const ActivationSpec& activation) {
+  return {c.shape, activation, c.kernel.data(), bias, false, {}};
+}
+
 template <typename T>
 std::vector<T> run_forward(const Convolution<T>& c, const std::string& what, const T* x, int64_t images, const T* bias,
                            const ActivationSpec& activation) {
   const Kernels<T>& k = kernels<T>();
-  Space<T> space(k.conv_own(c.shape, false), 0);
+  const ConvLayer<T> layer = layer_of(c, bias, activation);
+  Space<T> space(k.conv_forward_own(layer), 0);
   const int64_t size = images * c.shape.out_height * c.shape.out_width * c.shape.filters;
   const std::vector<T> y = on_teams(what, unwritten<T>(size), [&](const Team& team, T* out) {
-    k.conv_forward(team, out, x, c.kernel.data(), bias, images, c.shape, activation, space.of(team));
+    k.conv_forward(team, out, nullptr, x, images, layer, space.of(team));
   });
   space.expect_no_overrun(what);
   return y;
 }
 
 template <typename T>
-std::vector<T> run_input_gradient(const Convolution<T>& c, const std::string& what, const T* bias,
-                                  const ActivationSpec& activation) {
+std::vector<T> run_transpose(const Convolution<T>& c, const std::string& what, const T* bias,
+                             const ActivationSpec& activation) {
   const Kernels<T>& k = kernels<T>();
-  Space<T> space(k.conv_own(c.shape, true), k.conv_shared(c.images, c.shape, true));
-  const std::vector<T> dx =
+  const ConvLayer<T> layer = layer_of(c, bias, activation);
+  Space<T> space(k.conv_backward_own(layer), k.conv_backward_shared(c.images, layer));
+  const std::vector<T> y =
       on_teams(what, unwritten<T>(static_cast<int64_t>(c.x.size())), [&](const Team& team, T* out) {
         T* const shared = space.of_all(team);
-        k.conv_backward_input(team, out, c.dy.data(), c.kernel.data(), bias, c.images, c.shape, activation, shared,
-                              space.of(team));
+        k.conv_transpose(team, out, c.dy.data(), c.images, layer, shared, space.of(team));
       });
   space.expect_no_overrun(what);
-  return dx;
+  return y;
 }
 
-// outputs: dkernel, dbias; asked_for: whether the first is, and the second.
+// outputs: dx, dkernel, dbias; asked_for: which of them are.
 template <typename T>
-std::vector<T> run_kernel_gradient(const Convolution<T>& c, const std::string& what, const Outputs<T>& outputs,
-                                   const bool (&asked_for)[2], bool accumulate) {
+std::vector<T> run_gradients(const Convolution<T>& c, const std::string& what, const Outputs<T>& outputs,
+                             const bool (&asked_for)[3], bool accumulate) {
   const Kernels<T>& k = kernels<T>();
-  Space<T> space(k.conv_own(c.shape, true), k.conv_shared(c.images, c.shape, true));
+  const ConvLayer<T> layer = layer_of(c, static_cast<const T*>(nullptr), linear);
+  Space<T> space(k.conv_backward_own(layer), k.conv_backward_shared(c.images, layer));
+  std::vector<T> dy = c.dy;
   const std::vector<T> result = on_teams(what, outputs.start(), [&](const Team& team, T* out) {
     T* const shared = space.of_all(team);
-    k.conv_backward_kernel(team, asked_for[0] ? outputs.pointer(out, 0) : nullptr,
-                           asked_for[1] ? outputs.pointer(out, 1) : nullptr, c.x.data(), c.dy.data(), c.images, c.shape,
-                           accumulate, shared, space.of(team));
+    const auto output = [&](int i) { return asked_for[i] ? outputs.pointer(out, static_cast<size_t>(i)) : nullptr; };
+    k.conv_backward(team, {output(0), output(1), output(2)}, dy.data(), c.x.data(), dy.data(), nullptr, c.images, layer,
+                    accumulate, shared, space.of(team));
   });
   space.expect_no_overrun(what);
   outputs.expect_gaps(what, result);
+  expect_equal(what + ", dy", dy, c.dy);
   return result;
 }
 
@@ -144,50 +156,124 @@ void check_forward(const Convolution<T>& c) {
 }
 
 template <typename T>
-void check_input_gradient(const Convolution<T>& c) {
-  const ConvShape& s = c.shape;
-  std::vector<double> sums(c.x.size());
-  c.for_terms([&](size_t y, size_t x, size_t k) {
-    sums[x] += static_cast<double>(c.dy[y]) * static_cast<double>(c.kernel[k]);
-  });
-  const int64_t terms = s.kernel_height * s.kernel_width * (s.filters / s.groups);
+std::vector<double> input_gradient(const Convolution<T>& c) {
+  std::vector<double> dx(c.x.size());
+  c.for_terms(
+      [&](size_t y, size_t x, size_t k) { dx[x] += static_cast<double>(c.dy[y]) * static_cast<double>(c.kernel[k]); });
+  return dx;
+}
+
+template <typename T>
+double input_tolerance(const ConvShape& s) {
+  return static_cast<double>(s.kernel_height * s.kernel_width * (s.filters / s.groups) + 16);
+}
+
+template <typename T>
+void check_transpose(const Convolution<T>& c) {
+  const std::vector<double> sums = input_gradient(c);
   for (const auto& row : kActivations) {
-    const std::string what = "conv_backward_input in " + c.name + row.name;
-    expect_near(what, run_input_gradient(c, what, row.bias ? c.channel_bias.data() : nullptr, row.spec),
-                finished(sums, c.channel_bias, row), static_cast<double>(terms + 16));
+    const std::string what = "conv_transpose in " + c.name + row.name;
+    expect_near(what, run_transpose(c, what, row.bias ? c.channel_bias.data() : nullptr, row.spec),
+                finished(sums, c.channel_bias, row), input_tolerance<T>(c.shape));
   }
 }
 
 template <typename T>
-void check_kernel_gradient(const Convolution<T>& c) {
+void check_gradients(const Convolution<T>& c) {
   const ConvShape& s = c.shape;
   std::vector<double> dkernel(c.kernel.size()), dbias(c.filter_bias.size());
+  const std::vector<double> dx = input_gradient(c);
   c.for_terms(
       [&](size_t y, size_t x, size_t k) { dkernel[k] += static_cast<double>(c.x[x]) * static_cast<double>(c.dy[y]); });
   for (size_t i = 0; i < c.dy.size(); ++i) dbias[i % dbias.size()] += static_cast<double>(c.dy[i]);
   const double tolerance = static_cast<double>(c.images * s.out_height * s.out_width + 16);
   const auto elements = [](const std::vector<double>& x) { return static_cast<int64_t>(x.size()); };
-  const std::string what = "conv_backward_kernel in " + c.name;
+  const std::string what = "conv_backward in " + c.name;
 
-  const Outputs<T> outputs({unwritten<T>(elements(dkernel)), unwritten<T>(elements(dbias))});
-  const std::vector<T> both = run_kernel_gradient(c, what, outputs, {true, true}, false);
-  expect_near(what, outputs.part(both, 0), dkernel, tolerance);
-  expect_near(what + ", bias", outputs.part(both, 1), dbias, tolerance);
-  for (const bool kernel : {true, false}) {
-    const std::string how = what + (kernel ? ", without the bias" : ", the bias alone");
-    const std::vector<T> one = run_kernel_gradient(c, how, outputs, {kernel, !kernel}, false);
-    expect_equal(how, outputs.part(one, 0), outputs.part(kernel ? both : outputs.start(), 0));
-    expect_equal(how, outputs.part(one, 1), outputs.part(kernel ? outputs.start() : both, 1));
+  const Outputs<T> outputs(
+      {unwritten<T>(elements(dx)), unwritten<T>(elements(dkernel)), unwritten<T>(elements(dbias))});
+  const std::vector<T> all = run_gradients(c, what, outputs, {true, true, true}, false);
+  expect_near(what, outputs.part(all, 0), dx, input_tolerance<T>(s));
+  expect_near(what + ", kernel", outputs.part(all, 1), dkernel, tolerance);
+  expect_near(what + ", bias", outputs.part(all, 2), dbias, tolerance);
+  for (size_t alone = 0; alone < 3; ++alone) {
+    const std::string how = what + text(", output %d alone", static_cast<int>(alone));
+    const std::vector<T> one = run_gradients(c, how, outputs, {alone == 0, alone == 1, alone == 2}, false);
+    for (size_t i = 0; i < 3; ++i)
+      expect_equal(how, outputs.part(one, i), outputs.part(i == alone ? all : outputs.start(), i));
   }
 
   const std::vector<T> kernel_start = random_values<T>(elements(dkernel)),
                        bias_start = random_values<T>(elements(dbias));
-  const Outputs<T> sums({kernel_start, bias_start});
+  const Outputs<T> sums({unwritten<T>(elements(dx)), kernel_start, bias_start});
   for (size_t i = 0; i < dkernel.size(); ++i) dkernel[i] += static_cast<double>(kernel_start[i]);
   for (size_t i = 0; i < dbias.size(); ++i) dbias[i] += static_cast<double>(bias_start[i]);
-  const std::vector<T> added = run_kernel_gradient(c, what + ", added", sums, {true, true}, true);
-  expect_near(what + ", added", sums.part(added, 0), dkernel, tolerance);
-  expect_near(what + ", bias, added", sums.part(added, 1), dbias, tolerance);
+  const std::vector<T> added = run_gradients(c, what + ", added", sums, {true, true, true}, true);
+  expect_equal(what + ", added", sums.part(added, 0), outputs.part(all, 0));
+  expect_near(what + ", kernel, added", sums.part(added, 1), dkernel, tolerance);
+  expect_near(what + ", bias, added", sums.part(added, 2), dbias, tolerance);
+}
+
+// A layer with tanh and max pooling of 2 x 2: its result, and its gradients, those of the convolution for what the
+// pooling hands back.
+template <typename T>
+void check_pooled(const Convolution<T>& c) {
+  const ConvShape& s = c.shape;
+  const Kernels<T>& k = kernels<T>();
+  const int64_t height = (s.out_height + 1) / 2, width = (s.out_width + 1) / 2,
+                size = c.images * height * width * s.filters;
+  const PoolShape pool{s.out_height, s.out_width, s.filters, height, width, 2, 2, 2, 2, 0, 0};
+  const ActivationSpec tanh{Activation::tanh, 0, 0, 0};
+  const std::string what = "pooled conv_forward in " + c.name;
+  ConvLayer<T> layer = layer_of(c, c.filter_bias.data(), tanh);
+  const std::vector<T> whole = run_forward(c, what + ", not pooled", c.x.data(), c.images, c.filter_bias.data(), tanh);
+  layer.pooled = true;
+  layer.pool = pool;
+
+  std::vector<double> expected(static_cast<size_t>(size));
+  std::vector<size_t> from(expected.size());  // where the first maximum is in `whole`
+  for (int64_t at = 0; at < size; ++at) {
+    const int64_t f = at % s.filters, j = at / s.filters % width, i = at / s.filters / width % height;
+    const int64_t image = at / s.filters / width / height;
+    bool found = false;
+    for (int64_t row = 2 * i; row < std::min(2 * i + 2, s.out_height); ++row)
+      for (int64_t column = 2 * j; column < std::min(2 * j + 2, s.out_width); ++column) {
+        const auto here = static_cast<size_t>(((image * s.out_height + row) * s.out_width + column) * s.filters + f);
+        if (found && !(whole[here] > whole[from[static_cast<size_t>(at)]])) continue;
+        from[static_cast<size_t>(at)] = here;
+        found = true;
+      }
+    expected[static_cast<size_t>(at)] = static_cast<double>(whole[from[static_cast<size_t>(at)]]);
+  }
+  Space<T> space(k.conv_forward_own(layer), 0);
+  std::vector<uint8_t> which(expected.size());
+  const std::vector<T> y = on_teams(what, unwritten<T>(size), [&](const Team& team, T* out) {
+    k.conv_forward(team, out, which.data(), c.x.data(), c.images, layer, space.of(team));
+  });
+  space.expect_no_overrun(what);
+  expect_near(what, y, expected, 0);
+
+  const std::vector<T> dy = random_values<T>(size);
+  Convolution<T> behind = c;  // with the gradient in front of the activation
+  std::fill(behind.dy.begin(), behind.dy.end(), T{0});
+  for (size_t i = 0; i < dy.size(); ++i) behind.dy[from[i]] = dy[i] * (1 - y[i] * y[i]);
+  const auto elements = [](const std::vector<T>& x) { return static_cast<int64_t>(x.size()); };
+  const Outputs<T> outputs({unwritten<T>(elements(c.x)), unwritten<T>(elements(c.kernel)), unwritten<T>(s.filters)});
+  const std::vector<T> one_by_one = run_gradients(behind, what + ", gradients", outputs, {true, true, true}, false);
+  Space<T> backward(k.conv_backward_own(layer), k.conv_backward_shared(c.images, layer));
+  const std::vector<T> fused = on_teams(what + ", fused gradients", outputs.start(), [&](const Team& team, T* out) {
+    T* const shared = backward.of_all(team);
+    std::vector<T> gradient = dy;
+    k.conv_backward(team, {outputs.pointer(out, 0), outputs.pointer(out, 1), outputs.pointer(out, 2)}, gradient.data(),
+                    c.x.data(), y.data(), which.data(), c.images, layer, false, shared, backward.of(team));
+  });
+  backward.expect_no_overrun(what);
+  outputs.expect_gaps(what, fused);
+  const double tolerance = static_cast<double>(c.images * s.out_height * s.out_width + 16);
+  expect_near(what + ", dx", outputs.part(fused, 0), as_double(outputs.part(one_by_one, 0)), input_tolerance<T>(s));
+  for (size_t i = 1; i < 3; ++i)
+    expect_near(what + text(", output %d", static_cast<int>(i)), outputs.part(fused, i),
+                as_double(outputs.part(one_by_one, i)), tolerance);
 }
 
 // Along one axis: elements, kernel, stride, dilation, zeros before and after.
@@ -231,6 +317,10 @@ const struct {
     {1, {2, 2, 1, 1, 1, 0}, {600, 3, 1, 1, 1, 1}, 1, 2, 1},    // long rows
     {2, {12, 2, 1, 1, 1, 0}, {30, 2, 1, 1, 0, 1}, 64, 1, 1},   // images that are copied in parts
     {20, {3, 2, 1, 1, 0, 0}, {3, 2, 1, 1, 0, 0}, 2, 3, 1},     // many images
+    {5, {7, 3, 1, 1, 0, 0}, {6, 3, 1, 1, 0, 0}, 17, 9, 1},     // with rows long enough to pass over zeros
+    {4, {7, 3, 2, 1, 1, 1}, {5, 2, 1, 1, 0, 1}, 33, 19, 1},    // and padding and strides
+    {4, {6, 2, 1, 2, 0, 0}, {5, 1, 1, 1, 0, 0}, 40, 3, 1},     // and dilation of rows
+    {6, {5, 3, 1, 1, 1, 1}, {5, 3, 2, 1, 1, 1}, 17, 17, 17},   // depthwise
     {2, {1, 1, 1, 1, 0, 0}, {1, 1, 1, 1, 0, 0}, 257, 257, 1},  // a large kernel
 };
 
@@ -239,8 +329,14 @@ void check_all() {
   for (const auto& row : kShapes) {
     const Convolution<T> c(row.images, shape_of(row.y, row.x, row.channels, row.filters, row.groups));
     check_forward(c);
-    check_input_gradient(c);
-    check_kernel_gradient(c);
+    check_transpose(c);
+    check_gradients(c);
+    check_pooled(c);
+    Convolution<T> sparse = c;
+    sparse.name += ", mostly zeros";
+    for (size_t i = 0; i < sparse.dy.size(); ++i)
+      if (i % 5 != 2) sparse.dy[i] = 0;
+    check_gradients(sparse);
   }
 }
 

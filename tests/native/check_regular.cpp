@@ -70,8 +70,12 @@ void check_noise_of(const char* name, const NoiseSpec& spec, int64_t samples, in
     // What is dropped is 0, whatever it was.
     if (expected.back() == 0 && i % 2 == 0) x[i] = std::numeric_limits<T>::infinity();
   }
+  const int64_t row_at = 0;
+  std::vector<int64_t> repeat_at;
+  for (int64_t r = 0; r < repeat; ++r) repeat_at.push_back(r * columns);
+  const NoiseShape shape{repeat * columns, 1, columns, 1, repeat, &row_at, repeat_at.data(), false};
   const auto run = [&](const Team& team, T* out, const T* from) {
-    kernels<T>().noise(team, out, from, samples, repeat, columns, first, spec);
+    kernels<T>().noise(team, out, from, samples, first, shape, spec);
   };
   const std::vector<T> y = on_teams(what, unwritten<T>(n), [&](const Team& team, T* out) { run(team, out, x.data()); });
   expect_near(what, y, expected, noise_tolerance<T>(spec));
@@ -79,8 +83,27 @@ void check_noise_of(const char* name, const NoiseSpec& spec, int64_t samples, in
                on_teams(what + ", in place", x, [&](const Team& team, T* out) { run(team, out, out); }), y);
 }
 
+// The same noise along the first and the last axis of samples (2, 3, 4), and for all samples.
+template <typename T>
+void check_shared_noise(const char* name, const NoiseSpec& spec) {
+  const std::string what = text("%s in %s, shared", name, type_name<T>());
+  const int64_t row_at[] = {0}, repeat_at[] = {0, 12}, samples = 3, size = 24;
+  const NoiseShape shape{size, 1, 3, 4, 2, row_at, repeat_at, true};
+  const std::vector<T> x = random_values<T>(samples * size);
+  std::vector<double> expected;
+  for (int64_t i = 0; i < samples * size; ++i)
+    expected.push_back(
+        with_noise<T>(static_cast<double>(x[static_cast<size_t>(i)]), word_of(spec, 3, 0, i / 4 % 3), spec));
+  expect_near(
+      what,
+      on_teams(what, unwritten<T>(samples * size),
+               [&](const Team& team, T* out) { kernels<T>().noise(team, out, x.data(), samples, 5, shape, spec); }),
+      expected, noise_tolerance<T>(spec));
+}
+
 template <typename T>
 void check_noise() {
+  for (const auto& row : kNoises) check_shared_noise<T>(row.name, row.spec);
   for (const auto& row : kNoises) {
     for (const int64_t columns : kSizes) check_noise_of<T>(row.name, row.spec, 3, columns % 3 + 1, columns, 0);
     // Samples of one block, just not one, and some; later ones of a batch; blocks beyond what 32 bits can count.
