@@ -36,7 +36,7 @@ template <typename T>
 class ConvScratch {
  public:
   ConvScratch(int64_t shared, int64_t own, int threads) : each_(padded<T>(own)), threads_(threads) {
-    memory_.allocate(threads * each_ + shared);
+    memory_.reserve(threads * each_ + shared);
   }
   T* own(const Team& team) const { return memory_.data() + team.rank * each_; }
   T* shared() const { return memory_.data() + threads_ * each_; }
@@ -74,7 +74,7 @@ void conv_backward(Optional dx, Optional dkernel, Optional dbias, const py::arra
                                      optional_output<T>(dbias, "dbias", shape.filters)};
     T* pdy = const_cast<T*>(input<T>(dy, "dy"));  // it stays as it is
     const T* px = input<T>(x, "x");
-    const ConvLayer<T> layer{shape, no_activation, input<T>(kernel, "kernel"), nullptr, false, {}};
+    const ConvLayer<T> layer{with_longer_rows(shape), no_activation, input<T>(kernel, "kernel"), nullptr, false, {}};
     const Kernels<T>& k = kernels<T>();
     const ConvScratch<T> scratch(k.conv_backward_shared(images, layer), k.conv_backward_own(layer), threads);
     run(threads, 2 * static_cast<double>(images) * work(shape), [&](const Team& team) {

@@ -25,6 +25,12 @@ class Buffer {
 
   // Makes room for n elements, all zero. What was there is gone; on failure nothing has changed.
   void allocate(int64_t n) {
+    reserve(n);
+    std::memset(static_cast<void*>(data_), 0, static_cast<std::size_t>(n) * sizeof(T));
+  }
+
+  // The same, but for the zeros.
+  void reserve(int64_t n) {
     Buffer fresh;
     std::size_t bytes = 0;
     if (n < 0 || __builtin_mul_overflow(static_cast<std::size_t>(n), sizeof(T), &bytes) || bytes > SIZE_MAX - alignment)
@@ -32,7 +38,6 @@ class Buffer {
     bytes = (bytes + alignment - 1) / alignment * alignment;
     fresh.data_ = static_cast<T*>(std::aligned_alloc(alignment, bytes == 0 ? alignment : bytes));
     if (fresh.data_ == nullptr) throw std::bad_alloc();
-    std::memset(static_cast<void*>(fresh.data_), 0, bytes);
     fresh.size_ = n;
     swap(fresh);
   }

@@ -15,8 +15,8 @@ template <typename T>
 class ConvOp : public Op<T> {
  public:
   ConvOp(int x, int y, int kernel, int bias, const ConvShape& shape, bool transposed)
-      : Op<T>(x, y), kernel_(kernel), bias_(bias), transposed_(transposed) {
-    layer_.shape = shape;
+      : Op<T>(x, y), kernel_(kernel), bias_(bias), transposed_(transposed), shape_(shape) {
+    layer_.shape = with_longer_rows(shape);
     layer_.activation = linear;
   }
 
@@ -66,7 +66,8 @@ class ConvOp : public Op<T> {
     return true;
   }
   bool take_pooling(const PoolShape& pool, int to) override {
-    if (transposed_ || !can_pool(layer_.shape, pool)) return false;
+    if (transposed_ || !can_pool(shape_, pool)) return false;
+    layer_.shape = shape_;
     layer_.pooled = true;
     layer_.pool = pool;
     this->output = to;
@@ -104,6 +105,7 @@ class ConvOp : public Op<T> {
 
   const int kernel_, bias_;
   const bool transposed_;
+  const ConvShape shape_;
   ConvLayer<T> layer_{};  // but for the parameters
 };
 

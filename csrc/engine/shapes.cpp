@@ -47,6 +47,19 @@ bool can_pool(const ConvShape& s, const PoolShape& p) {
          s.out_height * s.out_width * s.filters <= most;
 }
 
+ConvShape with_longer_rows(const ConvShape& s) {
+  constexpr int64_t longest = 256;
+  ConvShape longer = s;
+  if (s.kernel_height * s.kernel_width * s.stride_y * s.stride_x != 1 || s.out_height != s.height ||
+      s.out_width != s.width)
+    return longer;
+  int64_t together = std::max<int64_t>(1, longest / s.width);
+  while (s.height % together != 0) --together;
+  longer.height = longer.out_height = s.height / together;
+  longer.width = longer.out_width = s.width * together;
+  return longer;
+}
+
 double work(const ConvShape& s) {
   return static_cast<double>(s.out_height * s.out_width) * static_cast<double>(s.kernel_height * s.kernel_width) *
          static_cast<double>(s.channels / s.groups) * static_cast<double>(s.filters);

@@ -14,6 +14,9 @@ void check_shape(const SparseMap<double>& map);
 // the left edge, with elements that a byte can count, over images that a member may keep for itself.
 bool can_pool(const ConvShape& shape, const PoolShape& pool);
 
+// The same convolution of images with fewer and longer rows, where its kernel is a single position: longer products.
+ConvShape with_longer_rows(const ConvShape& shape);
+
 // Multiply-adds of a convolution of one image.
 double work(const ConvShape& shape);
 

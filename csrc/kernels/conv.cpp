@@ -29,11 +29,11 @@ int64_t forward_strips(const ConvShape& s, const Rows<T>& x, int64_t out_row, St
   return count;
 }
 
-// The first `width` pixels of an output row, without bias.
+// The first `width` pixels of an output row; bias may be null.
 template <typename T>
-void convolve_row(T* y, const Rows<T>& x, const T* kernel, const ConvShape& s, int64_t out_row, int64_t width,
-                  Strip* strips) {
-  if (is_depthwise(s)) return depthwise_row(y, x, kernel, s, out_row, width);
+void convolve_row(T* y, const Rows<T>& x, const T* kernel, const T* bias, const ConvShape& s, int64_t out_row,
+                  int64_t width, Strip* strips) {
+  if (is_depthwise(s)) return depthwise_row(y, x, kernel, bias, s, out_row, width);
   const int64_t inner = s.channels / s.groups, outer = s.filters / s.groups;
   const int64_t strip = whole_rows(s) ? s.kernel_width * inner : inner;
   const int64_t terms = forward_strips(s, x, out_row, strips) * strip;
@@ -44,6 +44,7 @@ void convolve_row(T* y, const Rows<T>& x, const T* kernel, const ConvShape& s, i
                                 kernel + g * outer, s.filters, false, y + at * s.filters + g * outer, s.filters);
       p.strips = strips;
       p.strip = strip;
+      p.bias = bias == nullptr ? nullptr : bias + g * outer;
       multiply_block(p);
     }
 }
@@ -54,21 +55,20 @@ bool may_wait(const ActivationSpec& activation) {
          activation.kind == Activation::relu6;
 }
 
-// A row of the pooling of x (rows, x_width, filters) + bias, as in pool.cpp; which: the numbers of the elements in
+// A row of the pooling of x (rows, x_width, filters), as in pool.cpp; which: the numbers of the elements in
 // their windows, if asked for.
 template <typename T>
-void pool_row(T* y, uint8_t* which, const T* x, int64_t rows, int64_t x_width, const T* bias, const PoolShape& s) {
+void pool_row(T* y, uint8_t* which, const T* x, int64_t rows, int64_t x_width, const PoolShape& s) {
   for (int64_t j = 0; j < s.out_width; ++j) {
     const int64_t left = j * s.stride_x, width = smaller(s.window_width, x_width - left);
     for_vectors<T>(0, s.channels, [&](int64_t c, int64_t count) {
-      const Vec<T> offset = bias == nullptr ? Vec<T>{} : load(bias + c, count);
       const T* from = x + left * s.channels + c;
-      Vec<T> best = load(from, count) + offset;
+      Vec<T> best = load(from, count);
       IVec<T> number{};
       typename Simd<T>::integer next = 1;
       for (int64_t row = 0; row < rows; ++row, from += x_width * s.channels)
         for (int64_t column = row == 0; column < width; ++column) {
-          const Vec<T> v = load(from + column * s.channels, count) + offset;
+          const Vec<T> v = load(from + column * s.channels, count);
           const IVec<T> larger_here = (v > best) | ((v != v) & (best == best));  // the first NaN wins
           best = larger_here ? v : best;
           number = larger_here ? IVec<T>{} + next : number;
@@ -125,9 +125,9 @@ void conv_forward(const Team& team, T* y, uint8_t* which, const T* x, int64_t im
   const ForwardSpace<T> space = forward_space(layer, scratch);
   const int64_t height = layer.pooled ? layer.pool.out_height : s.out_height, width = used_width(layer);
   const int64_t row_size = result_size(layer) / height;
-  // A team shares a single image too. A cut changes no sum.
-  const int64_t band = larger(1, smaller(band_of_results(layer), images * height / team.size));
-  const int64_t bands = (height + band - 1) / band;
+  // Bands of nearly equal height; a team shares a single image too. A cut changes no sum.
+  const int64_t most = larger(1, smaller(band_of_results(layer), images * height / team.size));
+  const int64_t bands = (height + most - 1) / most, band = (height + bands - 1) / bands;
   const Range mine = team.share(images * bands);
   for (int64_t unit = mine.begin; unit < mine.end; ++unit) {
     if (unit > mine.begin) team.poll();
@@ -135,24 +135,25 @@ void conv_forward(const Team& team, T* y, uint8_t* which, const T* x, int64_t im
     const int64_t first = begin * row_step(layer);
     const Range rows{first, smaller(first + output_rows(layer, end - begin), s.out_height)};
     const Rows<T> input = rows_for(s, x + image * image_size(s), rows, space.copy);
+    // As much as this unit sees, behind it.
+    const int64_t seen = (rows.end - rows.begin) * s.stride_y * s.width * s.channels;
+    const int64_t behind = image * image_size(s) + larger(0, rows.end * s.stride_y - s.top) * s.width * s.channels;
+    const int64_t ahead = larger(0, smaller(seen, images * image_size(s) - behind));
     for (int64_t i = begin; i < end; ++i) {
+      ask_for(x + behind, ahead, i - begin, end - begin);
       T* to = y + (image * height + i) * row_size;
       if (!layer.pooled) {
-        convolve_row(to, input, layer.kernel, s, i, width, space.strips);
-        add_bias(to, layer.bias, width, s.filters);
+        convolve_row(to, input, layer.kernel, layer.bias, s, i, width, space.strips);
         activate_block(to, width, s.filters, s.filters, layer.activation);
         continue;
       }
       const int64_t top = i * layer.pool.stride_y, count = smaller(layer.pool.window_height, s.out_height - top);
       for (int64_t row = 0; row < count; ++row)
-        convolve_row(space.rows + row * width * s.filters, input, layer.kernel, s, top + row, width, space.strips);
+        convolve_row(space.rows + row * width * s.filters, input, layer.kernel, layer.bias, s, top + row, width,
+                     space.strips);
       const bool waits = may_wait(layer.activation);
-      if (!waits) {
-        add_bias(space.rows, layer.bias, count * width, s.filters);
-        activate_block(space.rows, count * width, s.filters, s.filters, layer.activation);
-      }
-      pool_row(to, which == nullptr ? nullptr : which + (to - y), space.rows, count, width,
-               waits ? layer.bias : nullptr, layer.pool);
+      if (!waits) activate_block(space.rows, count * width, s.filters, s.filters, layer.activation);
+      pool_row(to, which == nullptr ? nullptr : which + (to - y), space.rows, count, width, layer.pool);
       if (waits) activate_block(to, layer.pool.out_width, s.filters, s.filters, layer.activation);
     }
   }

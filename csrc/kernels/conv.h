@@ -18,7 +18,7 @@ struct Rows {
 namespace {
 
 // Elements of the input rows that are copied together.
-constexpr int64_t kBand = 16384;
+constexpr int64_t kBand = 65536;
 
 PYNN_INLINE int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 PYNN_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -72,6 +72,14 @@ PYNN_INLINE void copy_rows(T* to, int64_t to_stride, const T* from, int64_t from
     memcpy(to + i * to_stride, from + i * from_stride, static_cast<size_t>(length) * sizeof(T));
 }
 
+// Asks for part `part` of `parts` of what is needed next, so that it comes while something else is computed.
+template <typename T>
+PYNN_INLINE void ask_for(const T* next, int64_t elements, int64_t part, int64_t parts) {
+  constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(T));
+  for (int64_t i = elements * part / parts; i < elements * (part + 1) / parts; i += line)
+    __builtin_prefetch(next + i, 0, 2);
+}
+
 // What the output rows see of the image x.
 template <typename T>
 PYNN_INLINE Rows<T> rows_for(const ConvShape& s, const T* x, Range out_rows, T* copy) {
@@ -80,21 +88,14 @@ PYNN_INLINE Rows<T> rows_for(const ConvShape& s, const T* x, Range out_rows, T* 
   const int64_t last = (out_rows.end - 1) * s.stride_y - s.top + (s.kernel_height - 1) * s.dilation_y;
   const int64_t rows = larger(0, smaller(s.height, last + 1) - first), stride = seen_width(s) * s.channels;
   const int64_t before = s.left * s.channels;
-  memset(copy, 0, static_cast<size_t>(rows * stride) * sizeof(T));
-  copy_rows(copy + before, stride, x + first * s.width * s.channels, s.width * s.channels, rows,
-            smaller(s.width * s.channels, stride - before));
+  const int64_t length = smaller(s.width * s.channels, stride - before), after = before + length;
+  for (int64_t i = 0; i < rows; ++i) {
+    T* to = copy + i * stride;
+    memset(to, 0, static_cast<size_t>(before) * sizeof(T));
+    memcpy(to + before, x + (first + i) * s.width * s.channels, static_cast<size_t>(length) * sizeof(T));
+    memset(to + after, 0, static_cast<size_t>(stride - after) * sizeof(T));
+  }
   return {copy, first, stride};
-}
-
-// y (pixels, columns) += bias, where there is one.
-template <typename T>
-PYNN_INLINE void add_bias(T* y, const T* bias, int64_t pixels, int64_t columns) {
-  if (bias == nullptr) return;
-  for (int64_t i = 0; i < pixels; ++i)
-    for_vectors<T>(0, columns, [&](int64_t j, int64_t count) {
-      T* at = y + i * columns + j;
-      store(at, load(at, count) + load(bias + j, count), count);
-    });
 }
 
 }  // namespace
@@ -122,9 +123,10 @@ class Scratch {
 
 // ---- depthwise.cpp: a filter for each channel, (kernel_height, kernel_width, channels)
 
-// What convolve_row, input_row and add_kernel_rows do, without turning the kernel.
+// What convolve_row (with bias, where it is not null), input_row and add_kernel_rows do, without turning the kernel.
 template <typename T>
-void depthwise_row(T* y, const Rows<T>& x, const T* kernel, const ConvShape& s, int64_t out_row, int64_t width);
+void depthwise_row(T* y, const Rows<T>& x, const T* kernel, const T* bias, const ConvShape& s, int64_t out_row,
+                   int64_t width);
 template <typename T>
 void depthwise_input_row(T* dx, const T* dy, const T* kernel, const ConvShape& s, int64_t row);
 template <typename T>

@@ -16,6 +16,10 @@ constexpr int64_t kImage = 65536;
 // least so many images; of another one each member makes some rows.
 constexpr int64_t kSmallKernel = 262144, kSums = 8, kBatch = 4;
 
+// Terms of the sums of the kernel's gradient that are added together: a panel of so many rows stays in the nearest
+// cache.
+constexpr int64_t kTerms = 128;
+
 // ---- the gradient of an image
 
 // to (out_height, out_width, filters) = what the gradient dy of the result y is behind the bias. Where it is pooled,
@@ -69,45 +73,55 @@ KernelSpace<T> kernel_space(const ConvShape& s, Scratch<T>& scratch) {
 // vectors.
 bool sums_turned(const ConvShape& s) { return whole_rows(s) && s.kernel_width * s.channels >= 16; }
 
-// sum += some rows of the gradient of the kernel (kernel_height * kernel_width * inner, filters) for one image.
+// sum += what some output rows add to some rows of the gradient of the kernel (kernel_height * kernel_width * inner,
+// filters).
+template <typename T>
+void add_terms(T* sum, const Rows<T>& x, const T* dy, const ConvShape& s, bool turned, Range out_rows,
+               Range kernel_rows, Strip* strips) {
+  const int64_t inner = s.channels / s.groups, outer = s.filters / s.groups;
+  const int64_t pieces = whole_rows(s) ? 1 : s.kernel_width, height = s.kernel_width * inner / pieces;
+  for (int64_t ky = 0; ky < s.kernel_height; ++ky) {
+    int64_t count = 0;
+    for (int64_t o = out_rows.begin; o < out_rows.end; ++o) {
+      const int64_t i = o * s.stride_y - s.top + ky * s.dilation_y;
+      const int64_t from_x = (i - x.first) * x.stride, from_dy = o * s.out_width * s.filters;
+      if (i >= 0 && i < s.height) strips[count++] = turned ? Strip{from_dy, from_x} : Strip{from_x, from_dy};
+    }
+    for (int64_t kx = 0; kx < pieces; ++kx) {
+      const int64_t first = (ky * pieces + kx) * height;  // of the kernel's rows, in this piece
+      const Range part{larger(0, kernel_rows.begin - first), smaller(height, kernel_rows.end - first)};
+      if (part.begin >= part.end) continue;
+      const T* seen = x.data + kx * s.dilation_x * s.channels + part.begin;
+      const int64_t x_stride = s.stride_x * s.channels, terms = count * s.out_width;
+      for (int64_t g = 0; g < s.groups; ++g) {
+        Product<T> p =
+            turned ? product<T>(outer, part.end - part.begin, terms, dy, 1, s.filters, seen, x_stride, true,
+                                sum + ky * outer * height + part.begin, height)
+                   : product<T>(part.end - part.begin, outer, terms, seen + g * inner, 1, x_stride, dy + g * outer,
+                                s.filters, true, sum + (first + part.begin) * s.filters + g * outer, s.filters);
+        p.strips = strips;
+        p.strip = s.out_width;
+        multiply_block(p);
+      }
+    }
+  }
+}
+
+// The same of all output rows of an image.
 template <typename T>
 void add_kernel_rows(const Team& team, T* sum, const T* x, const T* dy, const ConvShape& s, bool turned,
                      Range kernel_rows, const KernelSpace<T>& space) {
-  const int64_t inner = s.channels / s.groups, outer = s.filters / s.groups;
-  const int64_t pieces = whole_rows(s) ? 1 : s.kernel_width, height = s.kernel_width * inner / pieces;
+  const int64_t together = larger(1, kTerms / s.out_width);
   for (int64_t begin = 0; begin < s.out_height; begin += band_rows(s)) {
     team.poll();
-    const Range out_rows{begin, smaller(begin + band_rows(s), s.out_height)};
-    const Rows<T> rows = rows_for(s, x, out_rows, space.copy);
+    const Range band{begin, smaller(begin + band_rows(s), s.out_height)};
+    const Rows<T> rows = rows_for(s, x, band, space.copy);
     if (is_depthwise(s)) {
-      add_depthwise_rows(sum, rows, dy, s, out_rows, kernel_rows);
+      add_depthwise_rows(sum, rows, dy, s, band, kernel_rows);
       continue;
     }
-    for (int64_t ky = 0; ky < s.kernel_height; ++ky) {
-      int64_t count = 0;
-      for (int64_t o = out_rows.begin; o < out_rows.end; ++o) {
-        const int64_t i = o * s.stride_y - s.top + ky * s.dilation_y;
-        const int64_t from_x = (i - rows.first) * rows.stride, from_dy = o * s.out_width * s.filters;
-        if (i >= 0 && i < s.height) space.strips[count++] = turned ? Strip{from_dy, from_x} : Strip{from_x, from_dy};
-      }
-      for (int64_t kx = 0; kx < pieces; ++kx) {
-        const int64_t first = (ky * pieces + kx) * height;  // of the kernel's rows, in this piece
-        const Range part{larger(0, kernel_rows.begin - first), smaller(height, kernel_rows.end - first)};
-        if (part.begin >= part.end) continue;
-        const T* seen = rows.data + kx * s.dilation_x * s.channels + part.begin;
-        const int64_t x_stride = s.stride_x * s.channels, terms = count * s.out_width;
-        for (int64_t g = 0; g < s.groups; ++g) {
-          Product<T> p =
-              turned ? product<T>(outer, part.end - part.begin, terms, dy, 1, s.filters, seen, x_stride, true,
-                                  sum + ky * outer * height + part.begin, height)
-                     : product<T>(part.end - part.begin, outer, terms, seen + g * inner, 1, x_stride, dy + g * outer,
-                                  s.filters, true, sum + (first + part.begin) * s.filters + g * outer, s.filters);
-          p.strips = space.strips;
-          p.strip = s.out_width;
-          multiply_block(p);
-        }
-      }
-    }
+    for (int64_t at = band.begin; at < band.end; at += together)
+      add_terms(sum, rows, dy, s, turned, {at, smaller(at + together, band.end)}, kernel_rows, space.strips);
   }
 }
 
@@ -115,9 +129,14 @@ void add_kernel_rows(const Team& team, T* sum, const T* x, const T* dy, const Co
 template <typename T>
 void add_columns(T* dbias, const T* dy, const ConvShape& s, Range part) {
   for_vectors<T>(part.begin, part.end, [&](int64_t j, int64_t count) {
-    Vec<T> total{};
-    for (int64_t i = 0; i < s.out_height * s.out_width; ++i) total += load(dy + i * s.filters + j, count);
-    store(dbias + j, load(dbias + j, count) + total, count);
+    const int64_t pixels = s.out_height * s.out_width;
+    Vec<T> total[4] = {};  // an addition takes as long as four loads
+    int64_t i = 0;
+    for (; i + 4 <= pixels; i += 4)
+#pragma GCC unroll 4
+      for (int64_t k = 0; k < 4; ++k) total[k] += load(dy + (i + k) * s.filters + j, count);
+    for (; i < pixels; ++i) total[0] += load(dy + i * s.filters + j, count);
+    store(dbias + j, load(dbias + j, count) + ((total[0] + total[1]) + (total[2] + total[3])), count);
   });
 }
 
@@ -239,8 +258,13 @@ void backward_by_images(const Team& team, const ConvGradients<T>& d, const T* dy
         if (sparse)
           input_from_entries(to, space.entries, turned, s, space.padded);
         else
-          for (int64_t row = 0; row < s.height; ++row)
+          for (int64_t row = 0; row < s.height; ++row) {
+            if (i + 1 < images) {
+              ask_for(from + image_size(s), image_size(s), row, s.height);
+              ask_for(dy + (i + 1) * result, result, row, s.height);
+            }
             input_row(to + row * s.width * s.channels, gradient, turned, s, row, space.row);
+          }
       }
       if (d.kernel != nullptr && sparse)
         add_kernel_from_entries(sum, from, space.entries, s, space.padded);

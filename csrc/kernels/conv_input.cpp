@@ -69,6 +69,17 @@ void input_row(T* to, const T* dy, const T* turned, const ConvShape& s, int64_t 
 
 namespace {
 
+// y (pixels, columns) += bias, where there is one.
+template <typename T>
+void add_bias(T* y, const T* bias, int64_t pixels, int64_t columns) {
+  if (bias == nullptr) return;
+  for (int64_t i = 0; i < pixels; ++i)
+    for_vectors<T>(0, columns, [&](int64_t j, int64_t count) {
+      T* at = y + i * columns + j;
+      store(at, load(at, count) + load(bias + j, count), count);
+    });
+}
+
 template <typename T>
 void conv_transpose(const Team& team, T* y, const T* x, int64_t images, const ConvLayer<T>& layer, T* shared, T* own) {
   const ConvShape& s = layer.shape;

@@ -30,9 +30,11 @@ Seen<T> seen(const ConvShape& s, const Rows<T>& x, int64_t out_row) {
 
 // A vector of channels of N pixels of an output row.
 template <typename T, int N>
-PYNN_INLINE void pixels_of_row(T* y, const Seen<T>& seen, const T* kernel, Range rows, int64_t width, int64_t channels,
-                               int64_t count) {
-  Vec<T> sum[N] = {};
+PYNN_INLINE void pixels_of_row(T* y, const Seen<T>& seen, const T* kernel, Vec<T> bias, Range rows, int64_t width,
+                               int64_t channels, int64_t count) {
+  Vec<T> sum[N];
+#pragma GCC unroll 8
+  for (int i = 0; i < N; ++i) sum[i] = bias;
   for (int64_t ky = rows.begin; ky < rows.end; ++ky) {
     const T *x = seen.x + ky * seen.row, *weights = kernel + ky * width * channels;
     for (int64_t kx = 0; kx < width; ++kx, x += seen.column, weights += channels) {
@@ -64,16 +66,19 @@ PYNN_INLINE void hand_back(T* dx, const T* const* dy, const T* const* weights, i
 }  // namespace
 
 template <typename T>
-void depthwise_row(T* y, const Rows<T>& x, const T* kernel, const ConvShape& s, int64_t out_row, int64_t width) {
+void depthwise_row(T* y, const Rows<T>& x, const T* kernel, const T* bias, const ConvShape& s, int64_t out_row,
+                   int64_t width) {
   const Range rows = inside(s, out_row);
   for_vectors<T>(0, s.channels, [&](int64_t c, int64_t count) {
     Seen<T> from = seen(s, x, out_row);
     from.x += c;
+    const Vec<T> first = bias == nullptr ? Vec<T>{} : load(bias + c, count);
     int64_t at = 0;
     for (; at + kPixels <= width; at += kPixels, from.x += kPixels * from.pixel)
-      pixels_of_row<T, kPixels>(y + at * s.channels + c, from, kernel + c, rows, s.kernel_width, s.channels, count);
+      pixels_of_row<T, kPixels>(y + at * s.channels + c, from, kernel + c, first, rows, s.kernel_width, s.channels,
+                                count);
     for (; at < width; ++at, from.x += from.pixel)
-      pixels_of_row<T, 1>(y + at * s.channels + c, from, kernel + c, rows, s.kernel_width, s.channels, count);
+      pixels_of_row<T, 1>(y + at * s.channels + c, from, kernel + c, first, rows, s.kernel_width, s.channels, count);
   });
 }
 
@@ -132,9 +137,9 @@ void add_depthwise_rows(T* sum, const Rows<T>& x, const T* dy, const ConvShape& 
   }
 }
 
-#define PYNN_INSTANTIATE(T)                                                                         \
-  template void depthwise_row<T>(T*, const Rows<T>&, const T*, const ConvShape&, int64_t, int64_t); \
-  template void depthwise_input_row<T>(T*, const T*, const T*, const ConvShape&, int64_t);          \
+#define PYNN_INSTANTIATE(T)                                                                                   \
+  template void depthwise_row<T>(T*, const Rows<T>&, const T*, const T*, const ConvShape&, int64_t, int64_t); \
+  template void depthwise_input_row<T>(T*, const T*, const T*, const ConvShape&, int64_t);                    \
   template void add_depthwise_rows<T>(T*, const Rows<T>&, const T*, const ConvShape&, Range, Range);
 PYNN_INSTANTIATE(float)
 PYNN_INSTANTIATE(double)

@@ -56,7 +56,15 @@ void multiply_tile(const Product<T>& p, int64_t i, int64_t at, int64_t columns) 
   constexpr int64_t whole = NV * kWidth<T>;
   const T *a = p.a + i * p.a_row, *b = p.b + at;
   const int64_t a_row = p.a_row, a_column = p.a_column, ldb = p.ldb;
+  const int64_t last = columns - (NV - 1) * kWidth<T>, ldc = p.ldc;
   Vec<T> sum[MR][NV] = {};
+  if (p.bias != nullptr)
+#pragma GCC unroll 8
+    for (int j = 0; j < NV; ++j) {
+      const Vec<T> first = load(p.bias + at + j * kWidth<T>, j < NV - 1 ? kWidth<T> : last);
+#pragma GCC unroll 16
+      for (int row = 0; row < MR; ++row) sum[row][j] = first;
+    }
   // Vectors may read past the end of a row into the next ones, whose lanes are not stored, but not past the end of b.
   const int64_t strip = p.strips == nullptr ? p.k : p.strip;
   const int64_t over = whole - columns, short_rows = over > 0 ? (over + ldb - 1) / ldb : 0;
@@ -102,7 +110,6 @@ void multiply_tile(const Product<T>& p, int64_t i, int64_t at, int64_t columns) 
       }
     }
   }
-  const int64_t last = columns - (NV - 1) * kWidth<T>, ldc = p.ldc;
   const bool accumulate = p.accumulate;  // read before c is written, which might be p for all the compiler knows
   T* c = p.c + i * ldc + at;
 #pragma GCC unroll 16

@@ -30,6 +30,8 @@ struct Product {
   // Where not null, the k terms are strips of `strip` each, which begin where this says. Not with zeros passed over.
   const Strip* strips;
   int64_t strip;
+  // Where not null, what the sums of each row begin with: (n), instead of zeros. Not where they are accumulated.
+  const T* bias;
 };
 
 namespace {
@@ -40,7 +42,7 @@ constexpr int64_t kBlasRows = 128, kBlasColumns = 256;
 template <typename T>
 inline Product<T> product(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_column, const T* b,
                           int64_t ldb, bool accumulate, T* c, int64_t ldc) {
-  return {m, n, k, a, a_row, a_column, b, ldb, c, ldc, accumulate, nullptr, 0, 0, nullptr, 0};
+  return {m, n, k, a, a_row, a_column, b, ldb, c, ldc, accumulate, nullptr, 0, 0, nullptr, 0, nullptr};
 }
 
 }  // namespace
