@@ -7,6 +7,9 @@ namespace {
 // Zeros are passed over where no more than one in so many elements is not 0.
 constexpr int64_t kSparse = 3;
 
+// Pixels that tell whether to go on looking: not if half of their elements are not 0.
+constexpr int64_t kSample = 32;
+
 // Vectors that are added up in registers, twice.
 constexpr int kBlock = 6;
 
@@ -83,7 +86,7 @@ bool find_entries(const Entries<T>& e, const T* g, const ConvShape& s) {
   int64_t n = 0;
   for (int64_t pixel = 0; pixel < pixels; ++pixel) {
     e.begin[pixel] = static_cast<int32_t>(n);
-    if (n > most) return false;
+    if (n > most || (pixel == kSample && 2 * n > kSample * s.filters)) return false;
     for_vectors<T>(0, s.filters, [&](int64_t c, int64_t count) {
       const Vec<T> v = load(g + pixel * s.filters + c, count);
       const IVec<T> is = v != 0;

@@ -49,13 +49,15 @@ void input_row(T* to, const T* dy, const T* turned, const ConvShape& s, int64_t 
   const int64_t row_size = s.width * s.channels, seen = seen_width(s) * s.channels, before = s.left * s.channels;
   const bool in_place = fits(s);
   T* sum = in_place ? to : space.padded;
-  memset(sum, 0, static_cast<size_t>(in_place ? row_size : seen) * sizeof(T));
   const int64_t terms = backward_strips(s, row, space.strips) * outer;
+  // Where each output pixel has a pixel of the input to itself, nothing is added up in memory.
+  const bool apart = in_place && s.groups == 1 && s.kernel_width == 1 && s.stride_x == 1 && s.out_width == s.width;
+  if (!apart || terms == 0) memset(sum, 0, static_cast<size_t>(in_place ? row_size : seen) * sizeof(T));
   if (is_depthwise(s)) depthwise_input_row(sum, dy, turned, s, row);
   for (int64_t g = 0; g < s.groups && !is_depthwise(s); ++g)
     for (int64_t kx = 0; kx < pieces; ++kx) {
       Product<T> p = product<T>(s.out_width, width, terms, dy + g * outer, s.filters, 1,
-                                turned + g * s.kernel_height * outer * columns + kx * width, columns, true,
+                                turned + g * s.kernel_height * outer * columns + kx * width, columns, !apart,
                                 sum + kx * s.dilation_x * s.channels + g * inner, s.stride_x * s.channels);
       p.strips = space.strips;
       p.strip = outer;
