@@ -7,6 +7,11 @@ namespace {
 // Pixels whose sums are in registers together, and rows of the kernel.
 constexpr int kPixels = 8, kRows = 4;
 
+template <int N>
+struct Pixels {
+  constexpr int operator()() const { return N; }
+};
+
 // The rows of the kernel that do not look at padding above or below.
 Range inside(const ConvShape& s, int64_t out_row) {
   const int64_t first = out_row * s.stride_y - s.top, step = s.dilation_y;
@@ -69,17 +74,19 @@ template <typename T>
 void depthwise_row(T* y, const Rows<T>& x, const T* kernel, const T* bias, const ConvShape& s, int64_t out_row,
                    int64_t width) {
   const Range rows = inside(s, out_row);
-  for_vectors<T>(0, s.channels, [&](int64_t c, int64_t count) {
-    Seen<T> from = seen(s, x, out_row);
-    from.x += c;
-    const Vec<T> first = bias == nullptr ? Vec<T>{} : load(bias + c, count);
-    int64_t at = 0;
-    for (; at + kPixels <= width; at += kPixels, from.x += kPixels * from.pixel)
-      pixels_of_row<T, kPixels>(y + at * s.channels + c, from, kernel + c, first, rows, s.kernel_width, s.channels,
-                                count);
-    for (; at < width; ++at, from.x += from.pixel)
-      pixels_of_row<T, 1>(y + at * s.channels + c, from, kernel + c, first, rows, s.kernel_width, s.channels, count);
-  });
+  const Seen<T> row = seen(s, x, out_row);
+  int64_t at = 0;
+  const auto make = [&](auto pixels) {
+    for_vectors<T>(0, s.channels, [&](int64_t c, int64_t count) {
+      const Vec<T> first = bias == nullptr ? Vec<T>{} : load(bias + c, count);
+      const Seen<T> from{row.x + at * row.pixel + c, row.row, row.column, row.pixel};
+      pixels_of_row<T, pixels()>(y + at * s.channels + c, from, kernel + c, first, rows, s.kernel_width, s.channels,
+                                 count);
+    });
+    at += pixels();
+  };
+  while (at + kPixels <= width) make(Pixels<kPixels>{});
+  while (at < width) make(Pixels<1>{});
 }
 
 template <typename T>

@@ -21,8 +21,9 @@ void check_functions();   // activations, rescaling, softmax, resampling
 void check_losses();      // and metrics
 void check_optimizers();  // and what else has to do with parameters, and with rows of data
 void check_products();    // gemm, dense
-void check_regular();     // noise, normalisation, penalties, constraints
-void check_windows();     // pooling
+void check_noise();
+void check_regular();  // normalisation, penalties, constraints
+void check_windows();  // pooling
 
 // Around the lengths of vectors (2 to 16 elements).
 constexpr int64_t kSizes[] = {1, 2, 7, 15, 16, 17, 33};

@@ -50,13 +50,9 @@ int main() {
   const struct {
     const char* name;
     void (*run)();
-  } families[] = {{"convolutions", check_convolutions},
-                  {"functions", check_functions},
-                  {"losses", check_losses},
-                  {"optimizers", check_optimizers},
-                  {"products", check_products},
-                  {"regular", check_regular},
-                  {"windows", check_windows}};
+  } families[] = {{"convolutions", check_convolutions}, {"functions", check_functions}, {"losses", check_losses},
+                  {"optimizers", check_optimizers},     {"products", check_products},   {"noise", check_noise},
+                  {"regular", check_regular},           {"windows", check_windows}};
   for (const auto& family : families) {
     const int checks_before = checks, failures_before = failures;
     try {

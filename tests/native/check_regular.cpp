@@ -1,117 +1,13 @@
-// Noise, normalisation, penalties and constraints.
+// Normalisation, penalties and constraints.
 #include <atomic>
 #include <cmath>
 
-#include "../../csrc/runtime/philox.h"
 #include "check.h"
 
 namespace pynn {
 namespace {
 
 double square(double x) { return x * x; }
-
-// ---- noise
-
-// The z below which a standard normal number is with probability p: a rough formula (Abramowitz and Stegun 26.2.23),
-// made exact by Newton's iteration.
-double normal_quantile(double p) {
-  const double tail = std::fmin(p, 1 - p), t = std::sqrt(-2 * std::log(tail)),
-               root_of_tau = std::sqrt(std::acos(-1) * 2);
-  double z = t - (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
-  for (int i = 0; i < 3; ++i) z += (std::erfc(z / std::sqrt(2.0)) / 2 - tail) * root_of_tau * std::exp(z * z / 2);
-  return p < 0.5 ? -z : z;
-}
-
-// What becomes of x, given the random word of its place.
-template <typename T>
-double with_noise(double x, uint32_t word, const NoiseSpec& spec) {
-  if (spec.kind == Noise::dropout) return word < spec.amount * 0x1p32 ? 0 : x / (1 - spec.amount);
-  const double p = sizeof(T) == sizeof(float) ? ((word >> 9) + 0.5) * 0x1p-23 : (word + 0.5) * 0x1p-32;
-  const double z = spec.amount * normal_quantile(p);
-  return spec.kind == Noise::gaussian_noise ? x + z : x * (1 + z);
-}
-
-// The random word of an element: each sample begins with a block of 256 elements, which share 64 of Philox's.
-uint32_t word_of(const NoiseSpec& spec, int64_t columns, int64_t sample, int64_t column) {
-  const auto block = static_cast<uint64_t>(sample * ((columns + 255) / 256) + column / 256);
-  const auto in_block = static_cast<uint64_t>(column % 256);
-  const uint64_t index = (block & 0xffffffff) << 32 | (block >> 32 << 6) | in_block % 64;
-  return Philox{spec.seed, spec.step}.block(index).word[in_block / 64];
-}
-
-const struct {
-  const char* name;
-  NoiseSpec spec;
-} kNoises[] = {
-    {"dropout", {Noise::dropout, 0.3, 5, 0}},
-    {"dropout of nothing", {Noise::dropout, 0, 5, 7}},
-    {"dropout of all", {Noise::dropout, 1, 5, 7}},
-    {"gaussian dropout", {Noise::gaussian_dropout, 0.5, 0x123456789abcdef0, 3}},
-    {"gaussian noise", {Noise::gaussian_noise, 0.7, 6, 0xfedcba9876543210}},
-};
-
-// In double, the kernel takes the quantile from an approximation within 1.2e-9.
-template <typename T>
-double noise_tolerance(const NoiseSpec& spec) {
-  return spec.kind == Noise::dropout ? 2 : (sizeof(T) == sizeof(float) ? 8 : 1e7);
-}
-
-template <typename T>
-void check_noise_of(const char* name, const NoiseSpec& spec, int64_t samples, int64_t repeat, int64_t columns,
-                    int64_t first) {
-  const std::string what = text("%s in %s, (%d, %d, %d), first %lld", name, type_name<T>(), static_cast<int>(samples),
-                                static_cast<int>(repeat), static_cast<int>(columns), static_cast<long long>(first));
-  const int64_t n = samples * repeat * columns;
-  std::vector<T> x = random_values<T>(n);
-  std::vector<double> expected;
-  for (int64_t i = 0; i < n; ++i) {
-    const uint32_t word = word_of(spec, columns, first + i / columns / repeat, i % columns);
-    expected.push_back(with_noise<T>(static_cast<double>(x[i]), word, spec));
-    // What is dropped is 0, whatever it was.
-    if (expected.back() == 0 && i % 2 == 0) x[i] = std::numeric_limits<T>::infinity();
-  }
-  const int64_t row_at = 0;
-  std::vector<int64_t> repeat_at;
-  for (int64_t r = 0; r < repeat; ++r) repeat_at.push_back(r * columns);
-  const NoiseShape shape{repeat * columns, 1, columns, 1, repeat, &row_at, repeat_at.data(), false};
-  const auto run = [&](const Team& team, T* out, const T* from) {
-    kernels<T>().noise(team, out, from, samples, first, shape, spec);
-  };
-  const std::vector<T> y = on_teams(what, unwritten<T>(n), [&](const Team& team, T* out) { run(team, out, x.data()); });
-  expect_near(what, y, expected, noise_tolerance<T>(spec));
-  expect_equal(what + ", in place",
-               on_teams(what + ", in place", x, [&](const Team& team, T* out) { run(team, out, out); }), y);
-}
-
-// The same noise along the first and the last axis of samples (2, 3, 4), and for all samples.
-template <typename T>
-void check_shared_noise(const char* name, const NoiseSpec& spec) {
-  const std::string what = text("%s in %s, shared", name, type_name<T>());
-  const int64_t row_at[] = {0}, repeat_at[] = {0, 12}, samples = 3, size = 24;
-  const NoiseShape shape{size, 1, 3, 4, 2, row_at, repeat_at, true};
-  const std::vector<T> x = random_values<T>(samples * size);
-  std::vector<double> expected;
-  for (int64_t i = 0; i < samples * size; ++i)
-    expected.push_back(
-        with_noise<T>(static_cast<double>(x[static_cast<size_t>(i)]), word_of(spec, 3, 0, i / 4 % 3), spec));
-  expect_near(
-      what,
-      on_teams(what, unwritten<T>(samples * size),
-               [&](const Team& team, T* out) { kernels<T>().noise(team, out, x.data(), samples, 5, shape, spec); }),
-      expected, noise_tolerance<T>(spec));
-}
-
-template <typename T>
-void check_noise() {
-  for (const auto& row : kNoises) check_shared_noise<T>(row.name, row.spec);
-  for (const auto& row : kNoises) {
-    for (const int64_t columns : kSizes) check_noise_of<T>(row.name, row.spec, 3, columns % 3 + 1, columns, 0);
-    // Samples of one block, just not one, and some; later ones of a batch; blocks beyond what 32 bits can count.
-    for (const int64_t columns : {255, 256, 257, 600}) check_noise_of<T>(row.name, row.spec, 3, 2, columns, 2);
-    check_noise_of<T>(row.name, row.spec, 2, 1, 300, int64_t{3} << 31);
-    check_noise_of<T>(row.name, row.spec, 131, 1, 3, 64);
-  }
-}
 
 // ---- normalisation
 
@@ -481,7 +377,6 @@ void check_constraints() {
 
 template <typename T>
 void check_all() {
-  check_noise<T>();
   check_moments<T>();
   check_normalization<T>();
   check_batch_norm<T>();
