@@ -57,9 +57,10 @@ void conv_forward(py::array y, const py::array& x, const py::array& kernel, cons
     const ConvLayer<T> layer{
         shape, no_activation, input<T>(kernel, "kernel"), optional_input<T>(bias, "bias", shape.filters), false, {}};
     const Kernels<T>& k = kernels<T>();
-    const ConvScratch<T> scratch(0, k.conv_forward_own(layer), threads);
-    run(threads, static_cast<double>(images) * work(shape),
-        [&](const Team& team) { k.conv_forward(team, to, nullptr, px, images, layer, scratch.own(team)); });
+    const ConvScratch<T> scratch(k.conv_forward_shared(images, layer), k.conv_forward_own(layer), threads);
+    run(threads, static_cast<double>(images) * work(shape), [&](const Team& team) {
+      k.conv_forward(team, to, nullptr, px, images, layer, scratch.shared(), scratch.own(team));
+    });
   });
 }
 

@@ -27,7 +27,7 @@ class ConvOp : public Op<T> {
     if (transposed_)
       pass.k.conv_transpose(team, y, x, pass.batch, layer, pass.shared, pass.own);
     else
-      pass.k.conv_forward(team, y, pass.training ? which(pass) : nullptr, x, pass.batch, layer, pass.own);
+      pass.k.conv_forward(team, y, pass.training ? which(pass) : nullptr, x, pass.batch, layer, pass.shared, pass.own);
   }
 
   void backward(const Team& team, const Pass<T>& pass) const override {
@@ -48,7 +48,8 @@ class ConvOp : public Op<T> {
     return bias_ < 0 ? std::vector<int>{kernel_} : std::vector<int>{kernel_, bias_};
   }
   int64_t shared_scratch(const Kernels<T>& k, int64_t batch, int, bool backward) const override {
-    return backward || transposed_ ? k.conv_backward_shared(batch, layer_) : 0;
+    const int64_t forward = k.conv_forward_shared(batch, layer_);
+    return backward || transposed_ ? std::max(forward, k.conv_backward_shared(batch, layer_)) : forward;
   }
   int64_t own_scratch(const Kernels<T>& k, bool backward) const override {
     const int64_t forward = k.conv_forward_own(layer_);
@@ -93,7 +94,10 @@ class ConvOp : public Op<T> {
     }
     layer.activation = linear;
     layer.bias = nullptr;
-    if (gradients.x != nullptr) pass.k.conv_forward(team, gradients.x, nullptr, dy, pass.batch, layer, pass.own);
+    if (gradients.x != nullptr) {
+      pass.k.conv_forward(team, gradients.x, nullptr, dy, pass.batch, layer, pass.shared, pass.own);
+      team.barrier();  // of the scratch
+    }
     T* x = pass.values[this->input];  // takes the place of a gradient, and stays as it is
     if (gradients.kernel != nullptr)
       pass.k.conv_backward(team, {nullptr, gradients.kernel, nullptr}, x, dy, x, nullptr, pass.batch, layer,

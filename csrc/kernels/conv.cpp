@@ -14,9 +14,24 @@ namespace {
 // Output pixels that one product makes.
 constexpr int64_t kPixels = 256;
 
-// The strips of the sums of one output row; returns their number.
+// A kernel of more elements is copied to panels for so many output pixels: a panel stays in the second-level cache
+// while a band of rows is made.
+constexpr int64_t kLargeKernel = 131072, kManyPixels = 256;
+
+bool in_panels(int64_t images, const ConvShape& s) {
+  return s.groups == 1 && kernel_size(s) > kLargeKernel && images * s.out_height * s.out_width >= kManyPixels;
+}
+
+// Filters that are made together: where they begin in the kernel, and how far its rows lie apart.
 template <typename T>
-int64_t forward_strips(const ConvShape& s, const Rows<T>& x, int64_t out_row, Strip* strips) {
+struct Filters {
+  const T* kernel;
+  int64_t ld, begin, count;
+};
+
+// The strips of the sums of one output row, for a kernel whose rows lie ld apart; returns their number.
+template <typename T>
+int64_t forward_strips(const ConvShape& s, const Rows<T>& x, int64_t out_row, int64_t ld, Strip* strips) {
   const int64_t inner = s.channels / s.groups, pieces = whole_rows(s) ? 1 : s.kernel_width;
   int64_t count = 0;
   for (int64_t ky = 0; ky < s.kernel_height; ++ky) {
@@ -24,27 +39,28 @@ int64_t forward_strips(const ConvShape& s, const Rows<T>& x, int64_t out_row, St
     if (i < 0 || i >= s.height) continue;
     for (int64_t kx = 0; kx < pieces; ++kx)
       strips[count++] = {(i - x.first) * x.stride + kx * s.dilation_x * s.channels,
-                         (ky * s.kernel_width + kx) * inner * s.filters};
+                         (ky * s.kernel_width + kx) * inner * ld};
   }
   return count;
 }
 
-// The first `width` pixels of an output row; bias may be null.
+// Some filters of the first `width` pixels of an output row; bias may be null.
 template <typename T>
-void convolve_row(T* y, const Rows<T>& x, const T* kernel, const T* bias, const ConvShape& s, int64_t out_row,
+void convolve_row(T* y, const Rows<T>& x, const Filters<T>& filters, const T* bias, const ConvShape& s, int64_t out_row,
                   int64_t width, Strip* strips) {
-  if (is_depthwise(s)) return depthwise_row(y, x, kernel, bias, s, out_row, width);
-  const int64_t inner = s.channels / s.groups, outer = s.filters / s.groups;
+  if (is_depthwise(s)) return depthwise_row(y, x, filters.kernel, bias, s, out_row, width);
+  const int64_t inner = s.channels / s.groups, outer = filters.count / s.groups;
   const int64_t strip = whole_rows(s) ? s.kernel_width * inner : inner;
-  const int64_t terms = forward_strips(s, x, out_row, strips) * strip;
+  const int64_t terms = forward_strips(s, x, out_row, filters.ld, strips) * strip;
   for (int64_t at = 0; at < width; at += kPixels)
     for (int64_t g = 0; g < s.groups; ++g) {
+      const int64_t first = filters.begin + g * outer;
       Product<T> p = product<T>(smaller(kPixels, width - at), outer, terms,
                                 x.data + at * s.stride_x * s.channels + g * inner, s.stride_x * s.channels, 1,
-                                kernel + g * outer, s.filters, false, y + at * s.filters + g * outer, s.filters);
+                                filters.kernel + g * outer, filters.ld, false, y + at * s.filters + first, s.filters);
       p.strips = strips;
       p.strip = strip;
-      p.bias = bias == nullptr ? nullptr : bias + g * outer;
+      p.bias = bias == nullptr ? nullptr : bias + first;
       multiply_block(p);
     }
 }
@@ -55,13 +71,13 @@ bool may_wait(const ActivationSpec& activation) {
          activation.kind == Activation::relu6;
 }
 
-// A row of the pooling of x (rows, x_width, filters), as in pool.cpp; which: the numbers of the elements in
-// their windows, if asked for.
+// Some channels of a row of the pooling of x (rows, x_width, filters), as in pool.cpp; which: the numbers of the
+// elements in their windows, if asked for.
 template <typename T>
-void pool_row(T* y, uint8_t* which, const T* x, int64_t rows, int64_t x_width, const PoolShape& s) {
+void pool_row(T* y, uint8_t* which, const T* x, int64_t rows, int64_t x_width, const PoolShape& s, Range channels) {
   for (int64_t j = 0; j < s.out_width; ++j) {
     const int64_t left = j * s.stride_x, width = smaller(s.window_width, x_width - left);
-    for_vectors<T>(0, s.channels, [&](int64_t c, int64_t count) {
+    for_vectors<T>(channels.begin, channels.end, [&](int64_t c, int64_t count) {
       const T* from = x + left * s.channels + c;
       Vec<T> best = load(from, count);
       IVec<T> number{};
@@ -117,14 +133,39 @@ ForwardSpace<T> forward_space(const ConvLayer<T>& layer, Scratch<T>& scratch) {
           scratch.template take<T>(layer.pooled ? layer.pool.window_height * used_width(layer) * s.filters : 0)};
 }
 
+// Some filters of row i of the result for an image.
+template <typename T>
+void result_row(T* y, uint8_t* which, const Rows<T>& x, const ConvLayer<T>& layer, const Filters<T>& filters, int64_t i,
+                const ForwardSpace<T>& space) {
+  const ConvShape& s = layer.shape;
+  const int64_t width = used_width(layer), begin = filters.begin, count = filters.count;
+  if (!layer.pooled) {
+    convolve_row(y, x, filters, layer.bias, s, i, width, space.strips);
+    activate_block(y + begin, width, count, s.filters, layer.activation);
+    return;
+  }
+  const int64_t top = i * layer.pool.stride_y, rows = smaller(layer.pool.window_height, s.out_height - top);
+  for (int64_t row = 0; row < rows; ++row)
+    convolve_row(space.rows + row * width * s.filters, x, filters, layer.bias, s, top + row, width, space.strips);
+  const bool waits = may_wait(layer.activation);
+  if (!waits) activate_block(space.rows + begin, rows * width, count, s.filters, layer.activation);
+  pool_row(y, which, space.rows, rows, width, layer.pool, {begin, begin + count});
+  if (waits) activate_block(y + begin, layer.pool.out_width, count, s.filters, layer.activation);
+}
+
 template <typename T>
 void conv_forward(const Team& team, T* y, uint8_t* which, const T* x, int64_t images, const ConvLayer<T>& layer,
-                  T* own) {
+                  T* shared, T* own) {
   const ConvShape& s = layer.shape;
   Scratch<T> scratch(own);
   const ForwardSpace<T> space = forward_space(layer, scratch);
-  const int64_t height = layer.pooled ? layer.pool.out_height : s.out_height, width = used_width(layer);
-  const int64_t row_size = result_size(layer) / height;
+  const bool panels = in_panels(images, s);
+  const int64_t together = panels ? panel_width(T{}) : s.filters, terms = kernel_size(s) / s.filters;
+  if (panels) {
+    pack_block(terms, s.filters, layer.kernel, s.filters, 1, team.share(s.filters, together), shared);
+    team.barrier();
+  }
+  const int64_t height = layer.pooled ? layer.pool.out_height : s.out_height, row_size = result_size(layer) / height;
   // Bands of nearly equal height; a team shares a single image too. A cut changes no sum.
   const int64_t most = larger(1, smaller(band_of_results(layer), images * height / team.size));
   const int64_t bands = (height + most - 1) / most, band = (height + bands - 1) / bands;
@@ -139,24 +180,21 @@ void conv_forward(const Team& team, T* y, uint8_t* which, const T* x, int64_t im
     const int64_t seen = (rows.end - rows.begin) * s.stride_y * s.width * s.channels;
     const int64_t behind = image * image_size(s) + larger(0, rows.end * s.stride_y - s.top) * s.width * s.channels;
     const int64_t ahead = larger(0, smaller(seen, images * image_size(s) - behind));
-    for (int64_t i = begin; i < end; ++i) {
-      ask_for(x + behind, ahead, i - begin, end - begin);
-      T* to = y + (image * height + i) * row_size;
-      if (!layer.pooled) {
-        convolve_row(to, input, layer.kernel, layer.bias, s, i, width, space.strips);
-        activate_block(to, width, s.filters, s.filters, layer.activation);
-        continue;
+    for (int64_t f = 0; f < s.filters; f += together) {
+      const int64_t count = smaller(together, s.filters - f);
+      const Filters<T> filters{panels ? shared + f * terms : layer.kernel, count, f, count};
+      for (int64_t i = begin; i < end; ++i) {
+        if (f == 0) ask_for(x + behind, ahead, {i - begin, i - begin + 1}, end - begin);
+        T* to = y + (image * height + i) * row_size;
+        result_row(to, which == nullptr ? nullptr : which + (to - y), input, layer, filters, i, space);
       }
-      const int64_t top = i * layer.pool.stride_y, count = smaller(layer.pool.window_height, s.out_height - top);
-      for (int64_t row = 0; row < count; ++row)
-        convolve_row(space.rows + row * width * s.filters, input, layer.kernel, layer.bias, s, top + row, width,
-                     space.strips);
-      const bool waits = may_wait(layer.activation);
-      if (!waits) activate_block(space.rows, count * width, s.filters, s.filters, layer.activation);
-      pool_row(to, which == nullptr ? nullptr : which + (to - y), space.rows, count, width, layer.pool);
-      if (waits) activate_block(to, layer.pool.out_width, s.filters, s.filters, layer.activation);
     }
   }
+}
+
+template <typename T>
+int64_t conv_forward_shared(int64_t images, const ConvLayer<T>& layer) {
+  return in_panels(images, layer.shape) ? kernel_size(layer.shape) : 0;
 }
 
 template <typename T>
@@ -169,6 +207,7 @@ int64_t conv_forward_own(const ConvLayer<T>& layer) {
 template <typename T>
 void fill(Kernels<T>& k) {
   k.conv_forward = conv_forward<T>;
+  k.conv_forward_shared = conv_forward_shared<T>;
   k.conv_forward_own = conv_forward_own<T>;
 }
 

@@ -72,11 +72,11 @@ PYNN_INLINE void copy_rows(T* to, int64_t to_stride, const T* from, int64_t from
     memcpy(to + i * to_stride, from + i * from_stride, static_cast<size_t>(length) * sizeof(T));
 }
 
-// Asks for part `part` of `parts` of what is needed next, so that it comes while something else is computed.
+// Asks for some of `all` parts of what is needed next, so that it comes while something else is computed.
 template <typename T>
-PYNN_INLINE void ask_for(const T* next, int64_t elements, int64_t part, int64_t parts) {
+PYNN_INLINE void ask_for(const T* next, int64_t elements, Range parts, int64_t all) {
   constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(T));
-  for (int64_t i = elements * part / parts; i < elements * (part + 1) / parts; i += line)
+  for (int64_t i = elements * parts.begin / all; i < elements * parts.end / all; i += line)
     __builtin_prefetch(next + i, 0, 2);
 }
 
@@ -123,7 +123,7 @@ class Scratch {
 
 // ---- depthwise.cpp: a filter for each channel, (kernel_height, kernel_width, channels)
 
-// What convolve_row (with bias, where it is not null), input_row and add_kernel_rows do, without turning the kernel.
+// What convolve_row (with bias, where it is not null), input_rows and add_kernel_rows do, without turning the kernel.
 template <typename T>
 void depthwise_row(T* y, const Rows<T>& x, const T* kernel, const T* bias, const ConvShape& s, int64_t out_row,
                    int64_t width);

@@ -12,9 +12,9 @@ namespace {
 // Elements of an image whose gradient a member keeps for itself.
 constexpr int64_t kImage = 65536;
 
-// Of a kernel with at most so many elements the gradient is added up in so many sums over parts of the batch, of at
-// least so many images; of another one each member makes some rows.
-constexpr int64_t kSmallKernel = 262144, kSums = 8, kBatch = 4;
+// The gradient of a small kernel is added up in so many sums over parts of the batch, of at least so many images; of
+// another one each member makes some rows.
+constexpr int64_t kSums = 8, kBatch = 4;
 
 // Terms of the sums of the kernel's gradient that are added together: a panel of so many rows stays in the nearest
 // cache.
@@ -258,12 +258,13 @@ void backward_by_images(const Team& team, const ConvGradients<T>& d, const T* dy
         if (sparse)
           input_from_entries(to, space.entries, turned, s, space.padded);
         else
-          for (int64_t row = 0; row < s.height; ++row) {
+          for (int64_t row = 0, end; row < s.height; row = end) {
+            end = smaller(s.height, row + input_rows_together(s));
             if (i + 1 < images) {
-              ask_for(from + image_size(s), image_size(s), row, s.height);
-              ask_for(dy + (i + 1) * result, result, row, s.height);
+              ask_for(from + image_size(s), image_size(s), {row, end}, s.height);
+              ask_for(dy + (i + 1) * result, result, {row, end}, s.height);
             }
-            input_row(to + row * s.width * s.channels, gradient, turned, s, row, space.row);
+            input_rows(to + row * s.width * s.channels, gradient, turned, s, {row, end}, space.row);
           }
       }
       if (d.kernel != nullptr && sparse)
@@ -280,14 +281,11 @@ void backward_by_images(const Team& team, const ConvGradients<T>& d, const T* dy
 template <typename T>
 void backward_by_rows(const Team& team, const ConvGradients<T>& d, const T* dy, const T* x, int64_t images,
                       const ConvShape& s, bool accumulate, const T* turned, T* sums, const BackwardSpace<T>& space) {
-  if (d.x != nullptr) {
-    const Range mine = team.share(images * s.height);
-    for (int64_t unit = mine.begin; unit < mine.end; ++unit) {
-      if (unit % 16 == 0) team.poll();
-      input_row(d.x + unit * s.width * s.channels, dy + unit / s.height * out_size(s), turned, s, unit % s.height,
-                space.row);
-    }
-  }
+  if (d.x != nullptr)
+    for_input_rows(team, images, s, [&](int64_t image, Range rows) {
+      input_rows(d.x + (image * s.height + rows.begin) * s.width * s.channels, dy + image * out_size(s), turned, s,
+                 rows, space.row);
+    });
   const int64_t count = kernel_sums(images, s), size = kernel_size(s), each = size + s.filters;
   if (count > 0) {
     const Range mine = team.share(count);

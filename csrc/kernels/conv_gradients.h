@@ -8,23 +8,42 @@ namespace PYNN_ISA {
 
 // ---- conv_input.cpp: the gradient of the input
 
+// Elements of a small kernel; a larger one is used in panels, and its gradient made row by row.
+constexpr int64_t kSmallKernel = 262144;
+
 template <typename T>
 struct RowSpace {
   Strip* strips;
-  T* padded;  // a row of the input as wide as the output sees it
+  T* padded;  // rows of the input as wide as the output sees them
 };
 
 template <typename T>
 RowSpace<T> row_space(const ConvShape& s, Scratch<T>& scratch);
 
 // kernel (kernel_height, kernel_width, inner, filters) to (groups, kernel_height, outer, kernel_width, inner), so that
-// what an output pixel hands back to an input row is a strip of a product too.
+// what an output pixel hands back to an input row is a strip of a product too; a large kernel to panels of its columns
+// (kernel_width, inner), each (kernel_height, outer, columns).
 template <typename T>
 void turn_kernel(const Team& team, T* out, const T* kernel, const ConvShape& s);
 
-// Row `row` of the gradient of an image of the input, given that of the image of the output.
+// Rows of the input whose gradient is made together, at most.
+int64_t input_rows_together(const ConvShape& s);
+
+// dx = these rows of the gradient of an image of the input, given that of the image of the output.
 template <typename T>
-void input_row(T* to, const T* dy, const T* turned, const ConvShape& s, int64_t row, const RowSpace<T>& space);
+void input_rows(T* dx, const T* dy, const T* turned, const ConvShape& s, Range rows, const RowSpace<T>& space);
+
+// Calls body(image, rows) for this member's share of the rows of the input.
+template <typename Body>
+PYNN_INLINE void for_input_rows(const Team& team, int64_t images, const ConvShape& s, Body body) {
+  const Range mine = team.share(images * s.height);
+  for (int64_t at = mine.begin, end; at < mine.end; at = end) {
+    team.poll();
+    const int64_t image = at / s.height, first = at - image * s.height;
+    end = smaller(smaller(at + input_rows_together(s), (image + 1) * s.height), mine.end);
+    body(image, Range{first, first + end - at});
+  }
+}
 
 // ---- conv_entries.cpp: gradients that are mostly zeros
 

@@ -6,16 +6,54 @@ namespace pynn {
 namespace PYNN_ISA {
 namespace {
 
-// The strips of the gradient of one input row; returns their number.
-int64_t backward_strips(const ConvShape& s, int64_t row, Strip* strips) {
-  const int64_t outer = s.filters / s.groups, columns = s.kernel_width * (s.channels / s.groups);
+// Rows of the input whose gradient is made together, if so many are no more than kBand elements.
+constexpr int64_t kInputRows = 8;
+
+// Whether the turned kernel is in panels, each of which then stays in the second-level cache for some rows.
+bool in_panels(const ConvShape& s) { return whole_rows(s) && kernel_size(s) > kSmallKernel; }
+
+// Columns of the turned kernel that are used together, and lie together.
+template <typename T>
+int64_t columns_together(const ConvShape& s) {
+  return in_panels(s) ? panel_width(T{}) : s.kernel_width * (s.channels / s.groups);
+}
+
+// The strips of the gradient of one input row, for a turned kernel whose rows lie ld apart; returns their number.
+int64_t backward_strips(const ConvShape& s, int64_t row, int64_t ld, Strip* strips) {
   int64_t count = 0;
   for (int64_t ky = 0; ky < s.kernel_height; ++ky) {
     const int64_t from = row + s.top - ky * s.dilation_y;
     if (from < 0 || from % s.stride_y != 0 || from / s.stride_y >= s.out_height) continue;
-    strips[count++] = {from / s.stride_y * s.out_width * s.filters, ky * outer * columns};
+    strips[count++] = {from / s.stride_y * s.out_width * s.filters, ky * (s.filters / s.groups) * ld};
   }
   return count;
+}
+
+// Where each output pixel has a pixel of the input to itself, nothing is added up in memory.
+bool is_apart(const ConvShape& s) {
+  return fits(s) && s.groups == 1 && s.kernel_width == 1 && s.stride_x == 1 && s.out_width == s.width;
+}
+
+// sum += what `count` columns of the turned kernel from `at` on hand back to a row of the input; where is_apart, sum =
+// it. sum is as wide as the output sees the row.
+template <typename T>
+void hand_back(T* sum, const T* dy, const T* turned, const ConvShape& s, int64_t row, int64_t at, int64_t count,
+               Strip* strips) {
+  const int64_t outer = s.filters / s.groups, terms = backward_strips(s, row, count, strips) * outer;
+  if (is_apart(s) && terms == 0) memset(sum + at, 0, static_cast<size_t>(s.width * s.channels - at) * sizeof(T));
+  const auto multiply = [&](int64_t g, int64_t column, int64_t columns, int64_t to) {
+    Product<T> p = product<T>(s.out_width, columns, terms, dy + g * outer, s.filters, 1,
+                              turned + (g * count + at) * s.kernel_height * outer + column, count, !is_apart(s),
+                              sum + to, s.stride_x * s.channels);
+    p.strips = strips;
+    p.strip = outer;
+    multiply_block(p);
+  };
+  if (whole_rows(s)) return multiply(0, 0, count, at);
+  const int64_t inner = s.channels / s.groups;
+  for (int64_t g = 0; g < s.groups; ++g)
+    for (int64_t kx = 0; kx < s.kernel_width; ++kx)
+      multiply(g, kx * inner, inner, kx * s.dilation_x * s.channels + g * inner);
 }
 
 }  // namespace
@@ -27,46 +65,46 @@ void turn_kernel(const Team& team, T* out, const T* kernel, const ConvShape& s) 
     memcpy(out + part.begin, kernel + part.begin, static_cast<size_t>(part.end - part.begin) * sizeof(T));
     return;
   }
-  const int64_t inner = s.channels / s.groups, outer = s.filters / s.groups, columns = s.kernel_width * inner;
-  const Range mine = team.share(s.groups * s.kernel_height);
+  const int64_t outer = s.filters / s.groups, columns = s.kernel_width * (s.channels / s.groups);
+  const int64_t together = columns_together<T>(s), panels = (columns + together - 1) / together;
+  const Range mine = team.share(s.groups * panels * s.kernel_height);
   for (int64_t unit = mine.begin; unit < mine.end; ++unit) {
-    const int64_t g = unit / s.kernel_height, ky = unit % s.kernel_height;
-    transpose_block(columns, outer, kernel + ky * columns * s.filters + g * outer, s.filters,
-                    out + unit * outer * columns, columns);
+    const int64_t g = unit / s.kernel_height / panels, at = unit / s.kernel_height % panels * together;
+    const int64_t ky = unit % s.kernel_height, count = smaller(together, columns - at);
+    transpose_block(count, outer, kernel + (ky * columns + at) * s.filters + g * outer, s.filters,
+                    out + ((g * columns + at) * s.kernel_height + ky * count) * outer, count);
   }
+}
+
+int64_t input_rows_together(const ConvShape& s) {
+  return larger(1, smaller(kInputRows, kBand / larger(1, seen_width(s) * s.channels)));
 }
 
 template <typename T>
 RowSpace<T> row_space(const ConvShape& s, Scratch<T>& scratch) {
   Strip* strips = scratch.template take<Strip>(s.kernel_height);
-  return {strips, scratch.template take<T>(fits(s) ? 0 : seen_width(s) * s.channels)};
+  return {strips, scratch.template take<T>(fits(s) ? 0 : input_rows_together(s) * seen_width(s) * s.channels)};
 }
 
 template <typename T>
-void input_row(T* to, const T* dy, const T* turned, const ConvShape& s, int64_t row, const RowSpace<T>& space) {
-  const int64_t inner = s.channels / s.groups, outer = s.filters / s.groups, columns = s.kernel_width * inner;
-  const int64_t pieces = whole_rows(s) ? 1 : s.kernel_width, width = columns / pieces;
-  const int64_t row_size = s.width * s.channels, seen = seen_width(s) * s.channels, before = s.left * s.channels;
-  const bool in_place = fits(s);
-  T* sum = in_place ? to : space.padded;
-  const int64_t terms = backward_strips(s, row, space.strips) * outer;
-  // Where each output pixel has a pixel of the input to itself, nothing is added up in memory.
-  const bool apart = in_place && s.groups == 1 && s.kernel_width == 1 && s.stride_x == 1 && s.out_width == s.width;
-  if (!apart || terms == 0) memset(sum, 0, static_cast<size_t>(in_place ? row_size : seen) * sizeof(T));
-  if (is_depthwise(s)) depthwise_input_row(sum, dy, turned, s, row);
-  for (int64_t g = 0; g < s.groups && !is_depthwise(s); ++g)
-    for (int64_t kx = 0; kx < pieces; ++kx) {
-      Product<T> p = product<T>(s.out_width, width, terms, dy + g * outer, s.filters, 1,
-                                turned + g * s.kernel_height * outer * columns + kx * width, columns, !apart,
-                                sum + kx * s.dilation_x * s.channels + g * inner, s.stride_x * s.channels);
-      p.strips = space.strips;
-      p.strip = outer;
-      multiply_block(p);
-    }
-  if (in_place) return;
-  const int64_t length = larger(0, smaller(row_size, seen - before));
-  memcpy(to, sum + before, static_cast<size_t>(length) * sizeof(T));
-  memset(to + length, 0, static_cast<size_t>(row_size - length) * sizeof(T));
+void input_rows(T* dx, const T* dy, const T* turned, const ConvShape& s, Range rows, const RowSpace<T>& space) {
+  const int64_t columns = s.kernel_width * (s.channels / s.groups), together = columns_together<T>(s);
+  const int64_t count = rows.end - rows.begin, row_size = s.width * s.channels;
+  const int64_t stride = fits(s) ? row_size : seen_width(s) * s.channels, before = s.left * s.channels;
+  T* sums = fits(s) ? dx : space.padded;
+  if (!is_apart(s)) memset(sums, 0, static_cast<size_t>(count * stride) * sizeof(T));
+  if (is_depthwise(s))
+    for (int64_t i = 0; i < count; ++i) depthwise_input_row(sums + i * stride, dy, turned, s, rows.begin + i);
+  else
+    for (int64_t at = 0; at < columns; at += together)
+      for (int64_t i = 0; i < count; ++i)
+        hand_back(sums + i * stride, dy, turned, s, rows.begin + i, at, smaller(together, columns - at), space.strips);
+  if (fits(s)) return;
+  const int64_t length = larger(0, smaller(row_size, stride - before));
+  for (int64_t i = 0; i < count; ++i) {
+    memcpy(dx + i * row_size, sums + i * stride + before, static_cast<size_t>(length) * sizeof(T));
+    memset(dx + i * row_size + length, 0, static_cast<size_t>(row_size - length) * sizeof(T));
+  }
 }
 
 namespace {
@@ -89,14 +127,12 @@ void conv_transpose(const Team& team, T* y, const T* x, int64_t images, const Co
   team.barrier();
   Scratch<T> scratch(own);
   const RowSpace<T> space = row_space(s, scratch);
-  const Range mine = team.share(images * s.height);
-  for (int64_t unit = mine.begin; unit < mine.end; ++unit) {
-    if (unit % 16 == 0) team.poll();
-    T* to = y + unit * s.width * s.channels;
-    input_row(to, x + unit / s.height * out_size(s), shared, s, unit % s.height, space);
-    add_bias(to, layer.bias, s.width, s.channels);
-    activate_block(to, s.width, s.channels, s.channels, layer.activation);
-  }
+  for_input_rows(team, images, s, [&](int64_t image, Range rows) {
+    T* to = y + (image * s.height + rows.begin) * s.width * s.channels;
+    input_rows(to, x + image * out_size(s), shared, s, rows, space);
+    add_bias(to, layer.bias, (rows.end - rows.begin) * s.width, s.channels);
+    activate_block(to, (rows.end - rows.begin) * s.width, s.channels, s.channels, layer.activation);
+  });
 }
 
 template <typename T>
@@ -109,7 +145,7 @@ void fill(Kernels<T>& k) {
 #define PYNN_INSTANTIATE(T)                                                  \
   template void turn_kernel<T>(const Team&, T*, const T*, const ConvShape&); \
   template RowSpace<T> row_space<T>(const ConvShape&, Scratch<T>&);          \
-  template void input_row<T>(T*, const T*, const T*, const ConvShape&, int64_t, const RowSpace<T>&);
+  template void input_rows<T>(T*, const T*, const T*, const ConvShape&, Range, const RowSpace<T>&);
 PYNN_INSTANTIATE(float)
 PYNN_INSTANTIATE(double)
 

@@ -282,9 +282,11 @@ struct Kernels {
   // ---- conv.cpp ----------------------------------------------------------------------------------------------------
 
   // y = the result of the layer for x (images, height, width, channels). which, if asked for: where it is pooled, the
-  // number of each element of y in its window. own: conv_forward_own(layer) elements of this member.
+  // number of each element of y in its window. Has a barrier inside. shared: conv_forward_shared(images, layer)
+  // elements of the team, own: conv_forward_own(layer) elements of this member; as many do for fewer images.
   void (*conv_forward)(const Team& team, T* y, uint8_t* which, const T* x, int64_t images, const ConvLayer<T>& layer,
-                       T* own);
+                       T* shared, T* own);
+  int64_t (*conv_forward_shared)(int64_t images, const ConvLayer<T>& layer);
   int64_t (*conv_forward_own)(const ConvLayer<T>& layer);
 
   // ---- conv_input.cpp ----------------------------------------------------------------------------------------------

@@ -69,10 +69,11 @@ std::vector<T> run_forward(const Convolution<T>& c, const std::string& what, con
                            const ActivationSpec& activation) {
   const Kernels<T>& k = kernels<T>();
   const ConvLayer<T> layer = layer_of(c, bias, activation);
-  Space<T> space(k.conv_forward_own(layer), 0);
+  Space<T> space(k.conv_forward_own(layer), k.conv_forward_shared(c.images, layer));
   const int64_t size = images * c.shape.out_height * c.shape.out_width * c.shape.filters;
   const std::vector<T> y = on_teams(what, unwritten<T>(size), [&](const Team& team, T* out) {
-    k.conv_forward(team, out, nullptr, x, images, layer, space.of(team));
+    T* const shared = space.of_all(team);
+    k.conv_forward(team, out, nullptr, x, images, layer, shared, space.of(team));
   });
   space.expect_no_overrun(what);
   return y;
@@ -245,10 +246,11 @@ void check_pooled(const Convolution<T>& c) {
       }
     expected[static_cast<size_t>(at)] = static_cast<double>(whole[from[static_cast<size_t>(at)]]);
   }
-  Space<T> space(k.conv_forward_own(layer), 0);
+  Space<T> space(k.conv_forward_own(layer), k.conv_forward_shared(c.images, layer));
   std::vector<uint8_t> which(expected.size());
   const std::vector<T> y = on_teams(what, unwritten<T>(size), [&](const Team& team, T* out) {
-    k.conv_forward(team, out, which.data(), c.x.data(), c.images, layer, space.of(team));
+    T* const shared = space.of_all(team);
+    k.conv_forward(team, out, which.data(), c.x.data(), c.images, layer, shared, space.of(team));
   });
   space.expect_no_overrun(what);
   expect_near(what, y, expected, 0);
@@ -321,7 +323,9 @@ const struct {
     {4, {7, 3, 2, 1, 1, 1}, {5, 2, 1, 1, 0, 1}, 33, 19, 1},    // and padding and strides
     {4, {6, 2, 1, 2, 0, 0}, {5, 1, 1, 1, 0, 0}, 40, 3, 1},     // and dilation of rows
     {6, {5, 3, 1, 1, 1, 1}, {5, 3, 2, 1, 1, 1}, 17, 17, 17},   // depthwise
-    {2, {1, 1, 1, 1, 0, 0}, {1, 1, 1, 1, 0, 0}, 257, 257, 1},  // a large kernel
+    {2, {1, 1, 1, 1, 0, 0}, {1, 1, 1, 1, 0, 0}, 257, 600, 1},  // a large kernel
+    {4, {9, 2, 1, 1, 0, 1}, {8, 2, 1, 1, 1, 0}, 201, 170, 1},  // one that is copied to panels
+    {4, {8, 2, 1, 1, 0, 0}, {9, 3, 1, 1, 0, 0}, 217, 210, 1},  // and turned in panels
 };
 
 template <typename T>
