@@ -11,6 +11,8 @@ import pynn
 
 GOLDEN = np.load(pathlib.Path(__file__).with_name("golden") / "keras.npz")
 TABLES = json.loads(str(GOLDEN["tables"]))
+LAYERS = np.load(pathlib.Path(__file__).with_name("golden") / "keras_layers.npz")  # golden/make_keras_layers.py
+NETWORKS = json.loads(str(LAYERS["table"]))["networks"]
 
 
 def numbered(table):
@@ -62,6 +64,31 @@ def test_keras_activation(number, row):
     values = getattr(pynn.activations, name)(GOLDEN["grid"], **config)
     assert values.dtype == np.float64
     np.testing.assert_allclose(values, GOLDEN[f"activation/{number}"], rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("number", range(len(NETWORKS)), ids=[str(layers) for _, layers in NETWORKS])
+def test_keras_layers(number):
+    """Predictions, losses with penalties, and all weights, moving statistics among them, after steps of training."""
+    pynn.config.set_floatx("float64")
+
+    def saved(name):
+        return LAYERS[f"{number}/{name}"]
+
+    def weights(kind):
+        return [LAYERS[name] for name in LAYERS.files if name.startswith(f"{number}/{kind}/")]
+
+    shape, rows = NETWORKS[number]
+    layers = [getattr(pynn.layers, name)(**config) for name, config in rows]
+    x, y = saved("x"), saved("y")
+    model = pynn.Sequential([pynn.Input(shape), *layers, pynn.layers.Flatten(), pynn.layers.Dense(y.shape[1])])
+    model.set_weights(weights("start"))
+    model.compile(pynn.optimizers.SGD(0.1, momentum=0.5), "mean_squared_error")
+    np.testing.assert_allclose(model.predict(x, verbose=0), saved("before"), rtol=1e-11, atol=1e-13)
+    history = model.fit(x, y, batch_size=len(x), epochs=len(saved("losses")), shuffle=False, verbose=0)
+    np.testing.assert_allclose(history.history["loss"], saved("losses"), rtol=1e-10)
+    for ours, theirs in zip(model.get_weights(), weights("end"), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(model.predict(x, verbose=0), saved("after"), rtol=1e-9, atol=1e-11)
 
 
 def test_keras_golden_is_from_keras_3():

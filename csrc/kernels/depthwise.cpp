@@ -122,25 +122,25 @@ void depthwise_input_row(T* dx, const T* dy, const T* kernel, const ConvShape& s
 
 template <typename T>
 void add_depthwise_rows(T* sum, const Rows<T>& x, const T* dy, const ConvShape& s, Range out_rows, Range kernel_rows) {
-  for (int64_t position = kernel_rows.begin; position < kernel_rows.end; ++position) {
-    const int64_t ky = position / s.kernel_width, kx = position % s.kernel_width;
-    for_vectors<T>(0, s.channels, [&](int64_t c, int64_t count) {
-      Vec<T> even{}, odd{};
-      for (int64_t o = out_rows.begin; o < out_rows.end; ++o) {
-        const Range rows = inside(s, o);
-        if (ky < rows.begin || ky >= rows.end) continue;
-        const Seen<T> at = seen(s, x, o);
-        const T *from = at.x + ky * at.row + kx * at.column + c, *gradient = dy + o * s.out_width * s.channels + c;
+  for (int64_t o = out_rows.begin; o < out_rows.end; ++o) {
+    const Range rows = inside(s, o);
+    const Seen<T> at = seen(s, x, o);
+    const int64_t begin = larger(kernel_rows.begin, rows.begin * s.kernel_width);
+    const int64_t end = smaller(kernel_rows.end, rows.end * s.kernel_width);
+    for (int64_t position = begin; position < end; ++position)
+      for_vectors<T>(0, s.channels, [&](int64_t c, int64_t count) {
+        const T* from = at.x + position / s.kernel_width * at.row + position % s.kernel_width * at.column + c;
+        const T* gradient = dy + o * s.out_width * s.channels + c;
+        Vec<T> even{}, odd{};
         int64_t j = 0;
         for (; j + 2 <= s.out_width; j += 2, from += 2 * at.pixel, gradient += 2 * s.channels) {
           even += load(from, count) * load(gradient, count);
           odd += load(from + at.pixel, count) * load(gradient + s.channels, count);
         }
         if (j < s.out_width) even += load(from, count) * load(gradient, count);
-      }
-      T* to = sum + position * s.channels + c;
-      store(to, load(to, count) + (even + odd), count);
-    });
+        T* to = sum + position * s.channels + c;
+        store(to, load(to, count) + (even + odd), count);
+      });
   }
 }
 
