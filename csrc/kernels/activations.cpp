@@ -237,6 +237,10 @@ void with_activation(const ActivationSpec& spec, Use use) {
 template <typename T>
 void activate(T* y, int64_t rows, int64_t columns, int64_t ld, const ActivationSpec& spec) {
   if (spec.kind == Activation::linear) return;
+  if (columns == ld) {  // one long row: rows shorter than a vector would leave most of it empty
+    columns *= rows;
+    rows = 1;
+  }
   with_activation<T>(spec, [&](auto f) {
     for (int64_t i = 0; i < rows; ++i)
       for_vectors<T>(i * ld, i * ld + columns,

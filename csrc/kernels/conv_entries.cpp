@@ -91,6 +91,7 @@ bool find_entries(const Entries<T>& e, const T* g, const ConvShape& s) {
       const Vec<T> v = load(g + pixel * s.filters + c, count);
       const IVec<T> is = v != 0;
       const uint32_t bits = lane_bits<T>(is);
+      if (bits == 0) return;
       store_integers<T>(e.end + c, load_integers<T>(e.end + c) - is);
       append_lanes<T>(e.filter + n, e.value + n, static_cast<int32_t>(c), v, bits);
       n += __builtin_popcount(bits);

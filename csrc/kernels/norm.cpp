@@ -11,6 +11,9 @@ namespace {
 
 constexpr int64_t kChunks = 64, kFewRows = 32;
 
+// Rows that stay in the second-level cache while all their columns are gone through, a vector at a time.
+constexpr int64_t kRowsTogether = 512;
+
 int64_t chunk_rows(int64_t rows) {
   const int64_t each = (rows + kChunks - 1) / kChunks;
   return each < kFewRows ? kFewRows : each;
@@ -120,16 +123,19 @@ void batch_norm_backward(const Team& team, T* dx, T* dgamma, T* dbeta, const T* 
   if (dx == nullptr) return;
   const Range part = team.share(rows);
   const T n = static_cast<T>(rows);
-  for_vectors<T>(0, columns, [&](int64_t j, int64_t count) {
-    const Vec<T> factor = inverse(j, count), middle = load(mean + j, count);
-    const Vec<T> mean_gradient = sum_of(0, j, count) / n, along = sum_of(1, j, count) / n * factor;
-    const Vec<T> scale = gamma == nullptr ? factor : factor * load(gamma + j, count);
-    for (int64_t i = part.begin; i < part.end; ++i) {
-      const int64_t at = i * columns + j;
-      const Vec<T> deviation = load(x + at, count) - middle;
-      store(dx + at, (load(dy + at, count) - mean_gradient - deviation * along) * scale, count);
-    }
-  });
+  for (int64_t begin = part.begin; begin < part.end; begin += kRowsTogether) {
+    const int64_t end = begin + kRowsTogether < part.end ? begin + kRowsTogether : part.end;
+    for_vectors<T>(0, columns, [&](int64_t j, int64_t count) {
+      const Vec<T> factor = inverse(j, count), middle = load(mean + j, count);
+      const Vec<T> mean_gradient = sum_of(0, j, count) / n, along = sum_of(1, j, count) / n * factor;
+      const Vec<T> scale = gamma == nullptr ? factor : factor * load(gamma + j, count);
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t at = i * columns + j;
+        const Vec<T> deviation = load(x + at, count) - middle;
+        store(dx + at, (load(dy + at, count) - mean_gradient - deviation * along) * scale, count);
+      }
+    });
+  }
 }
 
 // ---- layer and group normalisation
