@@ -105,15 +105,15 @@ PYNN_INLINE Rows<T> rows_for(const ConvShape& s, const T* x, Range out_rows, T* 
 template <typename T>
 class Scratch {
  public:
-  explicit Scratch(T* memory) : memory_(memory) {}
+  PYNN_INLINE_SPECIAL explicit Scratch(T* memory) : memory_(memory) {}
   template <typename U>
-  U* take(int64_t count) {
+  PYNN_INLINE_SPECIAL U* take(int64_t count) {
     const int64_t at = used_;
     used_ +=
         (count * static_cast<int64_t>(sizeof(U)) + kPiece - 1) / kPiece * (kPiece / static_cast<int64_t>(sizeof(T)));
     return memory_ == nullptr ? nullptr : reinterpret_cast<U*>(memory_ + at);
   }
-  int64_t used() const { return used_; }  // elements
+  PYNN_INLINE_SPECIAL int64_t used() const { return used_; }  // elements
 
  private:
   static constexpr int64_t kPiece = 64;  // bytes
@@ -124,13 +124,16 @@ class Scratch {
 // ---- depthwise.cpp: a filter for each channel, (kernel_height, kernel_width, channels)
 
 // What convolve_row (with bias, where it is not null), input_rows and add_kernel_rows do, without turning the kernel.
-template <typename T>
-void depthwise_row(T* y, const Rows<T>& x, const T* kernel, const T* bias, const ConvShape& s, int64_t out_row,
-                   int64_t width);
-template <typename T>
-void depthwise_input_row(T* dx, const T* dy, const T* kernel, const ConvShape& s, int64_t row);
-template <typename T>
-void add_depthwise_rows(T* sum, const Rows<T>& x, const T* dy, const ConvShape& s, Range out_rows, Range kernel_rows);
+void depthwise_row(float* y, const Rows<float>& x, const float* kernel, const float* bias, const ConvShape& s,
+                   int64_t out_row, int64_t width);
+void depthwise_row(double* y, const Rows<double>& x, const double* kernel, const double* bias, const ConvShape& s,
+                   int64_t out_row, int64_t width);
+void depthwise_input_row(float* dx, const float* dy, const float* kernel, const ConvShape& s, int64_t row);
+void depthwise_input_row(double* dx, const double* dy, const double* kernel, const ConvShape& s, int64_t row);
+void add_depthwise_rows(float* sum, const Rows<float>& x, const float* dy, const ConvShape& s, Range out_rows,
+                        Range kernel_rows);
+void add_depthwise_rows(double* sum, const Rows<double>& x, const double* dy, const ConvShape& s, Range out_rows,
+                        Range kernel_rows);
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

@@ -249,7 +249,8 @@ void backward_by_images(const Team& team, const ConvGradients<T>& d, const T* dy
     for (int64_t i = images * part / count; i < images * (part + 1) / count; ++i) {
       const T *from = x + i * image_size(s), *gradient = dy + i * result;
       if (!as_it_is) {
-        spread(space.image, gradient, y + i * result, which + i * result, layer, space.result_row);
+        spread(space.image, gradient, y + i * result, layer.pooled ? which + i * result : nullptr, layer,
+               space.result_row);
         gradient = space.image;
       }
       const bool sparse = looks_for_zeros(s) && find_entries(space.entries, gradient, s);

@@ -64,10 +64,8 @@ void for_blocks(int64_t length, Body body) {
   }
 }
 
-}  // namespace
-
 template <typename T>
-Entries<T> entries_in(const ConvShape& s, Scratch<T>& scratch) {
+Entries<T> take_entries(const ConvShape& s, Scratch<T>& scratch) {
   const int64_t most = out_size(s) / kSparse + s.filters + 2 * kMostLanes;  // a pixel and a vector more
   Entries<T> e;
   e.begin = scratch.template take<int32_t>(s.out_height * s.out_width + 1);
@@ -80,7 +78,7 @@ Entries<T> entries_in(const ConvShape& s, Scratch<T>& scratch) {
 }
 
 template <typename T>
-bool find_entries(const Entries<T>& e, const T* g, const ConvShape& s) {
+bool find(const Entries<T>& e, const T* g, const ConvShape& s) {
   const int64_t row_stride = frame_of(s).stride, pixels = s.out_height * s.out_width, most = out_size(s) / kSparse;
   memset(e.end, 0, static_cast<size_t>(s.filters + kMostLanes) * sizeof(*e.end));
   int64_t n = 0;
@@ -117,10 +115,8 @@ bool find_entries(const Entries<T>& e, const T* g, const ConvShape& s) {
   return true;
 }
 
-int64_t frame_size(const ConvShape& s) { return frame_of(s).size; }
-
 template <typename T>
-void input_from_entries(T* dx, const Entries<T>& e, const T* turned, const ConvShape& s, T* padded) {
+void make_input(T* dx, const Entries<T>& e, const T* turned, const ConvShape& s, T* padded) {
   const Frame frame = frame_of(s);
   const int64_t columns = s.kernel_width * s.channels;
   T* sum = frame.padded ? padded : dx;
@@ -144,7 +140,7 @@ void input_from_entries(T* dx, const Entries<T>& e, const T* turned, const ConvS
 }
 
 template <typename T>
-void add_kernel_from_entries(T* sum, const T* x, const Entries<T>& e, const ConvShape& s, T* padded) {
+void add_kernel(T* sum, const T* x, const Entries<T>& e, const ConvShape& s, T* padded) {
   const Frame frame = frame_of(s);
   if (frame.padded) {
     const int64_t row = s.width * s.channels, rows = smaller(s.height, seen_height(s) - s.top);
@@ -165,13 +161,21 @@ void add_kernel_from_entries(T* sum, const T* x, const Entries<T>& e, const Conv
   }
 }
 
-#define PYNN_INSTANTIATE(T)                                                                   \
-  template Entries<T> entries_in<T>(const ConvShape&, Scratch<T>&);                           \
-  template bool find_entries<T>(const Entries<T>&, const T*, const ConvShape&);               \
-  template void input_from_entries<T>(T*, const Entries<T>&, const T*, const ConvShape&, T*); \
-  template void add_kernel_from_entries<T>(T*, const T*, const Entries<T>&, const ConvShape&, T*);
-PYNN_INSTANTIATE(float)
-PYNN_INSTANTIATE(double)
+}  // namespace
+
+int64_t frame_size(const ConvShape& s) { return frame_of(s).size; }
+
+#define PYNN_DEFINE_ENTRIES(T)                                                                           \
+  Entries<T> entries_in(const ConvShape& s, Scratch<T>& scratch) { return take_entries<T>(s, scratch); } \
+  bool find_entries(const Entries<T>& e, const T* g, const ConvShape& s) { return find<T>(e, g, s); }    \
+  void input_from_entries(T* dx, const Entries<T>& e, const T* turned, const ConvShape& s, T* padded) {  \
+    make_input<T>(dx, e, turned, s, padded);                                                             \
+  }                                                                                                      \
+  void add_kernel_from_entries(T* sum, const T* x, const Entries<T>& e, const ConvShape& s, T* padded) { \
+    add_kernel<T>(sum, x, e, s, padded);                                                                 \
+  }
+PYNN_DEFINE_ENTRIES(float)
+PYNN_DEFINE_ENTRIES(double)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

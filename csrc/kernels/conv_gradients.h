@@ -17,21 +17,23 @@ struct RowSpace {
   T* padded;  // rows of the input as wide as the output sees them
 };
 
-template <typename T>
-RowSpace<T> row_space(const ConvShape& s, Scratch<T>& scratch);
+RowSpace<float> row_space(const ConvShape& s, Scratch<float>& scratch);
+RowSpace<double> row_space(const ConvShape& s, Scratch<double>& scratch);
 
 // kernel (kernel_height, kernel_width, inner, filters) to (groups, kernel_height, outer, kernel_width, inner), so that
 // what an output pixel hands back to an input row is a strip of a product too; a large kernel to panels of its columns
 // (kernel_width, inner), each (kernel_height, outer, columns).
-template <typename T>
-void turn_kernel(const Team& team, T* out, const T* kernel, const ConvShape& s);
+void turn_kernel(const Team& team, float* out, const float* kernel, const ConvShape& s);
+void turn_kernel(const Team& team, double* out, const double* kernel, const ConvShape& s);
 
 // Rows of the input whose gradient is made together, at most.
 int64_t input_rows_together(const ConvShape& s);
 
 // dx = these rows of the gradient of an image of the input, given that of the image of the output.
-template <typename T>
-void input_rows(T* dx, const T* dy, const T* turned, const ConvShape& s, Range rows, const RowSpace<T>& space);
+void input_rows(float* dx, const float* dy, const float* turned, const ConvShape& s, Range rows,
+                const RowSpace<float>& space);
+void input_rows(double* dx, const double* dy, const double* turned, const ConvShape& s, Range rows,
+                const RowSpace<double>& space);
 
 // Calls body(image, rows) for this member's share of the rows of the input.
 template <typename Body>
@@ -58,23 +60,24 @@ struct Entries {
   T* factor;                       // by filters: the value
 };
 
-template <typename T>
-Entries<T> entries_in(const ConvShape& s, Scratch<T>& scratch);
+Entries<float> entries_in(const ConvShape& s, Scratch<float>& scratch);
+Entries<double> entries_in(const ConvShape& s, Scratch<double>& scratch);
 
 // Finds the entries of the gradient g; false if they are so many that passing over zeros does not pay.
-template <typename T>
-bool find_entries(const Entries<T>& e, const T* g, const ConvShape& s);
+bool find_entries(const Entries<float>& e, const float* g, const ConvShape& s);
+bool find_entries(const Entries<double>& e, const double* g, const ConvShape& s);
 
 // Elements of an image of the input as the output sees it, padding included; 0 where it is used as it lies.
 int64_t frame_size(const ConvShape& s);
 
 // The gradient of an image of the input from the entries. padded: frame_size(s) elements, here and below.
-template <typename T>
-void input_from_entries(T* dx, const Entries<T>& e, const T* turned, const ConvShape& s, T* padded);
+void input_from_entries(float* dx, const Entries<float>& e, const float* turned, const ConvShape& s, float* padded);
+void input_from_entries(double* dx, const Entries<double>& e, const double* turned, const ConvShape& s, double* padded);
 
 // sum += the gradient of the kernel for one image, turned as by turn_kernel, from the entries.
-template <typename T>
-void add_kernel_from_entries(T* sum, const T* x, const Entries<T>& e, const ConvShape& s, T* padded);
+void add_kernel_from_entries(float* sum, const float* x, const Entries<float>& e, const ConvShape& s, float* padded);
+void add_kernel_from_entries(double* sum, const double* x, const Entries<double>& e, const ConvShape& s,
+                             double* padded);
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

@@ -56,10 +56,8 @@ void hand_back(T* sum, const T* dy, const T* turned, const ConvShape& s, int64_t
       multiply(g, kx * inner, inner, kx * s.dilation_x * s.channels + g * inner);
 }
 
-}  // namespace
-
 template <typename T>
-void turn_kernel(const Team& team, T* out, const T* kernel, const ConvShape& s) {
+void turn(const Team& team, T* out, const T* kernel, const ConvShape& s) {
   if (is_depthwise(s)) {  // as it is
     const Range part = team.share(kernel_size(s), 16);
     memcpy(out + part.begin, kernel + part.begin, static_cast<size_t>(part.end - part.begin) * sizeof(T));
@@ -76,18 +74,14 @@ void turn_kernel(const Team& team, T* out, const T* kernel, const ConvShape& s) 
   }
 }
 
-int64_t input_rows_together(const ConvShape& s) {
-  return larger(1, smaller(kInputRows, kBand / larger(1, seen_width(s) * s.channels)));
-}
-
 template <typename T>
-RowSpace<T> row_space(const ConvShape& s, Scratch<T>& scratch) {
+RowSpace<T> row_space_in(const ConvShape& s, Scratch<T>& scratch) {
   Strip* strips = scratch.template take<Strip>(s.kernel_height);
   return {strips, scratch.template take<T>(fits(s) ? 0 : input_rows_together(s) * seen_width(s) * s.channels)};
 }
 
 template <typename T>
-void input_rows(T* dx, const T* dy, const T* turned, const ConvShape& s, Range rows, const RowSpace<T>& space) {
+void make_rows(T* dx, const T* dy, const T* turned, const ConvShape& s, Range rows, const RowSpace<T>& space) {
   const int64_t columns = s.kernel_width * (s.channels / s.groups), together = columns_together<T>(s);
   const int64_t count = rows.end - rows.begin, row_size = s.width * s.channels;
   const int64_t stride = fits(s) ? row_size : seen_width(s) * s.channels, before = s.left * s.channels;
@@ -106,8 +100,6 @@ void input_rows(T* dx, const T* dy, const T* turned, const ConvShape& s, Range r
     memset(dx + i * row_size + length, 0, static_cast<size_t>(row_size - length) * sizeof(T));
   }
 }
-
-namespace {
 
 // y (pixels, columns) += bias, where there is one.
 template <typename T>
@@ -142,12 +134,18 @@ void fill(Kernels<T>& k) {
 
 }  // namespace
 
-#define PYNN_INSTANTIATE(T)                                                  \
-  template void turn_kernel<T>(const Team&, T*, const T*, const ConvShape&); \
-  template RowSpace<T> row_space<T>(const ConvShape&, Scratch<T>&);          \
-  template void input_rows<T>(T*, const T*, const T*, const ConvShape&, Range, const RowSpace<T>&);
-PYNN_INSTANTIATE(float)
-PYNN_INSTANTIATE(double)
+int64_t input_rows_together(const ConvShape& s) {
+  return larger(1, smaller(kInputRows, kBand / larger(1, seen_width(s) * s.channels)));
+}
+
+#define PYNN_DEFINE_INPUT(T)                                                                                         \
+  RowSpace<T> row_space(const ConvShape& s, Scratch<T>& scratch) { return row_space_in<T>(s, scratch); }             \
+  void turn_kernel(const Team& team, T* out, const T* kernel, const ConvShape& s) { turn<T>(team, out, kernel, s); } \
+  void input_rows(T* dx, const T* dy, const T* turned, const ConvShape& s, Range rows, const RowSpace<T>& space) {   \
+    make_rows<T>(dx, dy, turned, s, rows, space);                                                                    \
+  }
+PYNN_DEFINE_INPUT(float)
+PYNN_DEFINE_INPUT(double)
 
 PYNN_DEFINE_REGISTER(conv_input)
 

@@ -68,11 +68,9 @@ PYNN_INLINE void hand_back(T* dx, const T* const* dy, const T* const* weights, i
   }
 }
 
-}  // namespace
-
 template <typename T>
-void depthwise_row(T* y, const Rows<T>& x, const T* kernel, const T* bias, const ConvShape& s, int64_t out_row,
-                   int64_t width) {
+void make_row(T* y, const Rows<T>& x, const T* kernel, const T* bias, const ConvShape& s, int64_t out_row,
+              int64_t width) {
   const Range rows = inside(s, out_row);
   const Seen<T> row = seen(s, x, out_row);
   int64_t at = 0;
@@ -90,7 +88,7 @@ void depthwise_row(T* y, const Rows<T>& x, const T* kernel, const T* bias, const
 }
 
 template <typename T>
-void depthwise_input_row(T* dx, const T* dy, const T* kernel, const ConvShape& s, int64_t row) {
+void make_input_row(T* dx, const T* dy, const T* kernel, const ConvShape& s, int64_t row) {
   const T *gradients[kRows], *weights[kRows];  // of the rows of the kernel that are gone through together
   int64_t rows = 0;
   const auto hand_back_rows = [&] {
@@ -121,7 +119,7 @@ void depthwise_input_row(T* dx, const T* dy, const T* kernel, const ConvShape& s
 }
 
 template <typename T>
-void add_depthwise_rows(T* sum, const Rows<T>& x, const T* dy, const ConvShape& s, Range out_rows, Range kernel_rows) {
+void add_rows(T* sum, const Rows<T>& x, const T* dy, const ConvShape& s, Range out_rows, Range kernel_rows) {
   for (int64_t o = out_rows.begin; o < out_rows.end; ++o) {
     const Range rows = inside(s, o);
     const Seen<T> at = seen(s, x, o);
@@ -144,12 +142,22 @@ void add_depthwise_rows(T* sum, const Rows<T>& x, const T* dy, const ConvShape& 
   }
 }
 
-#define PYNN_INSTANTIATE(T)                                                                                   \
-  template void depthwise_row<T>(T*, const Rows<T>&, const T*, const T*, const ConvShape&, int64_t, int64_t); \
-  template void depthwise_input_row<T>(T*, const T*, const T*, const ConvShape&, int64_t);                    \
-  template void add_depthwise_rows<T>(T*, const Rows<T>&, const T*, const ConvShape&, Range, Range);
-PYNN_INSTANTIATE(float)
-PYNN_INSTANTIATE(double)
+}  // namespace
+
+#define PYNN_DEFINE_DEPTHWISE(T)                                                                                  \
+  void depthwise_row(T* y, const Rows<T>& x, const T* kernel, const T* bias, const ConvShape& s, int64_t out_row, \
+                     int64_t width) {                                                                             \
+    make_row<T>(y, x, kernel, bias, s, out_row, width);                                                           \
+  }                                                                                                               \
+  void depthwise_input_row(T* dx, const T* dy, const T* kernel, const ConvShape& s, int64_t row) {                \
+    make_input_row<T>(dx, dy, kernel, s, row);                                                                    \
+  }                                                                                                               \
+  void add_depthwise_rows(T* sum, const Rows<T>& x, const T* dy, const ConvShape& s, Range out_rows,              \
+                          Range kernel_rows) {                                                                    \
+    add_rows<T>(sum, x, dy, s, out_rows, kernel_rows);                                                            \
+  }
+PYNN_DEFINE_DEPTHWISE(float)
+PYNN_DEFINE_DEPTHWISE(double)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn
