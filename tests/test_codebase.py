@@ -27,7 +27,7 @@ MAY_INCLUDE = {
 }
 # Modules of pynn that a module must not import: what is built on it
 MUST_NOT_IMPORT = {
-    "layers": {"models", "_training", "callbacks", "datasets"},
+    "layers": {"models", "_compiling", "_trainer", "_training", "callbacks", "datasets"},
     "losses": {"layers", "models", "_training", "optimizers"},
     "metrics": {"layers", "models", "_training", "optimizers"},
     "optimizers": {"layers", "models", "_training", "losses"},

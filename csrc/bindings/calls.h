@@ -56,6 +56,4 @@ T* optional_output(Optional& a, const char* name, int64_t n) {
   return output<T>(*a, name);
 }
 
-constexpr ActivationSpec no_activation{Activation::linear, 0, 0, 0};
-
 }  // namespace pynn

@@ -54,8 +54,12 @@ void conv_forward(py::array y, const py::array& x, const py::array& kernel, cons
     using T = decltype(type);
     T* to = output<T>(y, "y");
     const T* px = input<T>(x, "x");
-    const ConvLayer<T> layer{
-        shape, no_activation, input<T>(kernel, "kernel"), optional_input<T>(bias, "bias", shape.filters), false, {}};
+    const ConvLayer<T> layer{with_longer_rows(shape),
+                             no_activation,
+                             input<T>(kernel, "kernel"),
+                             optional_input<T>(bias, "bias", shape.filters),
+                             false,
+                             {}};
     const Kernels<T>& k = kernels<T>();
     const ConvScratch<T> scratch(k.conv_forward_shared(images, layer), k.conv_forward_own(layer), threads);
     run(threads, static_cast<double>(images) * work(shape), [&](const Team& team) {

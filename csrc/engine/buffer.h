@@ -23,7 +23,8 @@ class Buffer {
     return *this;
   }
 
-  // Makes room for n elements, all zero. What was there is gone; on failure nothing has changed.
+  // Makes room for n elements, all zero. What was there is gone; on failure nothing has changed. The memory is a whole
+  // number of alignments; what lies behind the elements is not zero.
   void allocate(int64_t n) {
     reserve(n);
     std::memset(static_cast<void*>(data_), 0, static_cast<std::size_t>(n) * sizeof(T));

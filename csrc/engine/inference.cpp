@@ -30,7 +30,7 @@ void lower(std::atomic<int64_t>& lowest, int64_t value) {
 
 }  // namespace
 
-// A wide layer's kernel is packed anew for each chunk.
+// A wide layer's kernel is packed anew for each chunk, so chunks are long then.
 template <typename T>
 int64_t NetworkOf<T>::chunk_rows() const {
   int64_t largest = 0;

@@ -7,8 +7,6 @@
 namespace pynn {
 namespace {
 
-constexpr ActivationSpec linear{Activation::linear, 0, 0, 0};
-
 // A layer of kernels.h, or a transposed convolution: that with which a gradient goes back from the y of a convolution
 // of this shape to its x.
 template <typename T>
@@ -17,7 +15,7 @@ class ConvOp : public Op<T> {
   ConvOp(int x, int y, int kernel, int bias, const ConvShape& shape, bool transposed)
       : Op<T>(x, y), kernel_(kernel), bias_(bias), transposed_(transposed), shape_(shape) {
     layer_.shape = with_longer_rows(shape);
-    layer_.activation = linear;
+    layer_.activation = no_activation;
   }
 
   void forward(const Team& team, const Pass<T>& pass) const override {
@@ -48,12 +46,15 @@ class ConvOp : public Op<T> {
     return bias_ < 0 ? std::vector<int>{kernel_} : std::vector<int>{kernel_, bias_};
   }
   int64_t shared_scratch(const Kernels<T>& k, int64_t batch, int, bool backward) const override {
-    const int64_t forward = k.conv_forward_shared(batch, layer_);
-    return backward || transposed_ ? std::max(forward, k.conv_backward_shared(batch, layer_)) : forward;
+    const ConvShape& s = layer_.shape;
+    const int64_t kernel = s.kernel_height * s.kernel_width * (s.channels / s.groups) * s.filters;
+    const int64_t forward = transposed_ ? kernel : k.conv_forward_shared(batch, layer_);
+    if (!backward) return forward;
+    return std::max({forward, k.conv_forward_shared(batch, layer_), k.conv_backward_shared(batch, layer_)});
   }
   int64_t own_scratch(const Kernels<T>& k, bool backward) const override {
-    const int64_t forward = k.conv_forward_own(layer_);
-    return backward || transposed_ ? std::max(forward, k.conv_backward_own(layer_)) : forward;
+    const int64_t forward = transposed_ ? k.conv_transpose_own(layer_) : k.conv_forward_own(layer_);
+    return backward ? std::max({forward, k.conv_forward_own(layer_), k.conv_backward_own(layer_)}) : forward;
   }
   int64_t saved(int64_t batch) const override {
     if (!layer_.pooled) return 0;
@@ -92,7 +93,7 @@ class ConvOp : public Op<T> {
       pass.k.activation_backward(team, dy, dy, y, y, pass.batch * s.height * s.width * s.channels, layer.activation);
       team.barrier();
     }
-    layer.activation = linear;
+    layer.activation = no_activation;
     layer.bias = nullptr;
     if (gradients.x != nullptr) {
       pass.k.conv_forward(team, gradients.x, nullptr, dy, pass.batch, layer, pass.shared, pass.own);

@@ -41,19 +41,22 @@ void check_shape(const SparseMap<double>& m) {
 }
 
 bool can_pool(const ConvShape& s, const PoolShape& p) {
-  constexpr int64_t most = 65536;
-  return p.height == s.out_height && p.width == s.out_width && p.channels == s.filters && p.top == 0 && p.left == 0 &&
+  constexpr int64_t most_pooled = 65536, most_seen = 1 << 20;  // elements of an image; that a row of windows sees
+  const int64_t rows = (p.window_height - 1) * s.stride_y + (s.kernel_height - 1) * s.dilation_y + 1;
+  const int64_t width = (s.out_width - 1) * s.stride_x + (s.kernel_width - 1) * s.dilation_x + 1;
+  return static_cast<double>(rows) * static_cast<double>(width) * static_cast<double>(s.channels) <= most_seen &&
+         p.height == s.out_height && p.width == s.out_width && p.channels == s.filters && p.top == 0 && p.left == 0 &&
          p.stride_y >= p.window_height && p.stride_x >= p.window_width && p.window_height * p.window_width <= 256 &&
-         s.out_height * s.out_width * s.filters <= most;
+         s.out_height * s.out_width * s.filters <= most_pooled;
 }
 
 ConvShape with_longer_rows(const ConvShape& s) {
-  constexpr int64_t longest = 256;
+  constexpr int64_t longest = 256, fewest = 4;  // pixels of a row; rows, which a team shares
   ConvShape longer = s;
   if (s.kernel_height * s.kernel_width * s.stride_y * s.stride_x != 1 || s.out_height != s.height ||
       s.out_width != s.width)
     return longer;
-  int64_t together = std::max<int64_t>(1, longest / s.width);
+  int64_t together = std::max<int64_t>(1, std::min(longest / s.width, s.height / fewest));
   while (s.height % together != 0) --together;
   longer.height = longer.out_height = s.height / together;
   longer.width = longer.out_width = s.width * together;

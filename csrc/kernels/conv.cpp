@@ -184,7 +184,7 @@ void conv_forward(const Team& team, T* y, uint8_t* which, const T* x, int64_t im
       const int64_t count = smaller(together, s.filters - f);
       const Filters<T> filters{panels ? shared + f * terms : layer.kernel, count, f, count};
       for (int64_t i = begin; i < end; ++i) {
-        if (f == 0) ask_for(x + behind, ahead, {i - begin, i - begin + 1}, end - begin);
+        if (f == 0 && ahead > 0) ask_for(x + behind, ahead, {i - begin, i - begin + 1}, end - begin);
         T* to = y + (image * height + i) * row_size;
         result_row(to, which == nullptr ? nullptr : which + (to - y), input, layer, filters, i, space);
       }

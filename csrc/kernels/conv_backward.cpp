@@ -9,21 +9,24 @@ namespace pynn {
 namespace PYNN_ISA {
 namespace {
 
-// Elements of an image whose gradient a member keeps for itself.
+// Elements of an image whose gradient a member keeps for itself, and of a frame of one.
 constexpr int64_t kImage = 65536;
 
 // The gradient of a small kernel is added up in so many sums over parts of the batch, of at least so many images; of
 // another one each member makes some rows.
-constexpr int64_t kSums = 8, kBatch = 4;
+constexpr int64_t kSums = 8, kLeastImages = 4;
 
 // Terms of the sums of the kernel's gradient that are added together: a panel of so many rows stays in the nearest
 // cache.
 constexpr int64_t kTerms = 128;
 
+// Columns of turned sums that are turned back together.
+constexpr int64_t kColumns = 16;
+
 // ---- the gradient of an image
 
-// to (out_height, out_width, filters) = what the gradient dy of the result y is behind the bias. Where it is pooled,
-// elements outside all windows are left as they are. row: pool.out_width * filters elements.
+// to (out_height, out_width, filters) = the gradient in front of the activation, given dy, that of the result y. Where
+// it is pooled, elements outside all windows are left as they are. row: pool.out_width * filters elements.
 template <typename T>
 void spread(T* to, const T* dy, const T* y, const uint8_t* which, const ConvLayer<T>& layer, T* row) {
   const ConvShape& s = layer.shape;
@@ -144,7 +147,7 @@ void add_columns(T* dbias, const T* dy, const ConvShape& s, Range part) {
 
 // Whether a member makes all gradients of an image, one image after the other.
 bool image_by_image(int64_t images, const ConvShape& s) {
-  return images >= kBatch && out_size(s) <= kImage && kernel_size(s) <= kSmallKernel;
+  return images >= kLeastImages && out_size(s) <= kImage && kernel_size(s) <= kSmallKernel;
 }
 
 // Whether it looks for zeros to pass over.
@@ -152,7 +155,7 @@ bool looks_for_zeros(const ConvShape& s) { return sums_turned(s) && larger(frame
 
 // The gradient of the kernel is added up in so many sums, in order: the cut depends on the shapes alone.
 int64_t kernel_sums(int64_t images, const ConvShape& s) {
-  return images >= kBatch && kernel_size(s) <= kSmallKernel ? smaller(images, kSums) : 0;
+  return images >= kLeastImages && kernel_size(s) <= kSmallKernel ? smaller(images, kSums) : 0;
 }
 
 // What a member has for itself.
@@ -160,13 +163,11 @@ template <typename T>
 struct BackwardSpace {
   RowSpace<T> row;
   KernelSpace<T> kernel;
-  T *result_row, *image, *padded;  // see spread; the gradient of an image; a frame
-  T* columns;                      // (2, filters, kColumns)
+  T *result_row, *image;  // see spread; the gradient of an image
+  T* frame;               // an image of the input as the output sees it
+  T* columns;             // (2, filters, kColumns)
   Entries<T> entries;
 };
-
-// Columns of turned sums that are turned back together.
-constexpr int64_t kColumns = 16;
 
 template <typename T>
 BackwardSpace<T> backward_space(const ConvLayer<T>& layer, Scratch<T>& scratch) {
@@ -176,10 +177,10 @@ BackwardSpace<T> backward_space(const ConvLayer<T>& layer, Scratch<T>& scratch) 
   space.kernel = kernel_space(s, scratch);
   space.columns = scratch.template take<T>(2 * s.filters * kColumns);
   if (layer.pooled) space.result_row = scratch.template take<T>(layer.pool.out_width * s.filters);
-  if (!image_by_image(kBatch, s)) return space;
+  if (!image_by_image(kLeastImages, s)) return space;
   space.image = scratch.template take<T>(out_size(s));
   if (!looks_for_zeros(s)) return space;
-  space.padded = scratch.template take<T>(frame_size(s));
+  space.frame = scratch.template take<T>(frame_size(s));
   space.entries = entries_in(s, scratch);
   return space;
 }
@@ -257,7 +258,7 @@ void backward_by_images(const Team& team, const ConvGradients<T>& d, const T* dy
       if (d.x != nullptr) {
         T* to = d.x + i * image_size(s);
         if (sparse)
-          input_from_entries(to, space.entries, turned, s, space.padded);
+          input_from_entries(to, space.entries, turned, s, space.frame);
         else
           for (int64_t row = 0, end; row < s.height; row = end) {
             end = smaller(s.height, row + input_rows_together(s));
@@ -269,7 +270,7 @@ void backward_by_images(const Team& team, const ConvGradients<T>& d, const T* dy
           }
       }
       if (d.kernel != nullptr && sparse)
-        add_kernel_from_entries(sum, from, space.entries, s, space.padded);
+        add_kernel_from_entries(sum, from, space.entries, s, space.frame);
       else if (d.kernel != nullptr)
         add_kernel_rows(team, sum, from, gradient, s, sums_turned(s), {0, size / s.filters}, space.kernel);
       if (d.bias != nullptr) add_columns(sum + size, gradient, s, {0, s.filters});
@@ -371,7 +372,7 @@ int64_t conv_backward_shared(int64_t images, const ConvLayer<T>& layer) {
     shared_space(count, layer, scratch);
     return scratch.used();
   };
-  return larger(of(images), of(smaller(images, kBatch - 1)));  // fewer images may go another way
+  return larger(of(images), of(smaller(images, kLeastImages - 1)));  // fewer images may go another way
 }
 
 template <typename T>

@@ -68,10 +68,10 @@ template <typename T>
 Entries<T> take_entries(const ConvShape& s, Scratch<T>& scratch) {
   const int64_t most = out_size(s) / kSparse + s.filters + 2 * kMostLanes;  // a pixel and a vector more
   Entries<T> e;
-  e.begin = scratch.template take<int32_t>(s.out_height * s.out_width + 1);
+  e.pixel_begin = scratch.template take<int32_t>(s.out_height * s.out_width + 1);
   e.filter = scratch.template take<int32_t>(most);
   e.value = scratch.template take<T>(most);
-  e.end = scratch.template take<typename Simd<T>::integer>(s.filters + kMostLanes);
+  e.filter_end = scratch.template take<typename Simd<T>::integer>(s.filters + kMostLanes);
   e.offset = scratch.template take<int32_t>(most);
   e.factor = scratch.template take<T>(most);
   return e;
@@ -80,34 +80,34 @@ Entries<T> take_entries(const ConvShape& s, Scratch<T>& scratch) {
 template <typename T>
 bool find(const Entries<T>& e, const T* g, const ConvShape& s) {
   const int64_t row_stride = frame_of(s).stride, pixels = s.out_height * s.out_width, most = out_size(s) / kSparse;
-  memset(e.end, 0, static_cast<size_t>(s.filters + kMostLanes) * sizeof(*e.end));
+  memset(e.filter_end, 0, static_cast<size_t>(s.filters + kMostLanes) * sizeof(*e.filter_end));
   int64_t n = 0;
   for (int64_t pixel = 0; pixel < pixels; ++pixel) {
-    e.begin[pixel] = static_cast<int32_t>(n);
+    e.pixel_begin[pixel] = static_cast<int32_t>(n);
     if (n > most || (pixel == kSample && 2 * n > kSample * s.filters)) return false;
     for_vectors<T>(0, s.filters, [&](int64_t c, int64_t count) {
       const Vec<T> v = load(g + pixel * s.filters + c, count);
       const IVec<T> is = v != 0;
       const uint32_t bits = lane_bits<T>(is);
       if (bits == 0) return;
-      store_integers<T>(e.end + c, load_integers<T>(e.end + c) - is);
+      store_integers<T>(e.filter_end + c, load_integers<T>(e.filter_end + c) - is);
       append_lanes<T>(e.filter + n, e.value + n, static_cast<int32_t>(c), v, bits);
       n += __builtin_popcount(bits);
     });
   }
-  e.begin[pixels] = static_cast<int32_t>(n);
+  e.pixel_begin[pixels] = static_cast<int32_t>(n);
   typename Simd<T>::integer at = 0;
   for (int64_t c = 0; c < s.filters; ++c) {
-    const auto count = e.end[c];
-    e.end[c] = at;  // where they begin; the loop below brings it to the end
+    const auto count = e.filter_end[c];
+    e.filter_end[c] = at;  // where they begin; the loop below brings it to the end
     at += count;
   }
   for (int64_t i = 0; i < s.out_height; ++i)
     for (int64_t j = 0; j < s.out_width; ++j) {
       const auto offset = static_cast<int32_t>(i * s.stride_y * row_stride + j * s.stride_x * s.channels);
       const int64_t pixel = i * s.out_width + j;
-      for (int32_t k = e.begin[pixel]; k < e.begin[pixel + 1]; ++k) {
-        const auto place = e.end[e.filter[k]]++;
+      for (int32_t k = e.pixel_begin[pixel]; k < e.pixel_begin[pixel + 1]; ++k) {
+        const auto place = e.filter_end[e.filter[k]]++;
         e.offset[place] = offset;
         e.factor[place] = e.value[k];
       }
@@ -127,7 +127,7 @@ void make_input(T* dx, const Entries<T>& e, const T* turned, const ConvShape& s,
       for (int64_t i = 0; i < s.out_height; ++i) {
         T* to = sum + (i * s.stride_y + ky * s.dilation_y) * frame.stride + at;
         for (int64_t j = 0; j < s.out_width; ++j, to += s.stride_x * s.channels) {
-          const int32_t *begin = e.begin + i * s.out_width + j, n = begin[1] - begin[0];
+          const int32_t *begin = e.pixel_begin + i * s.out_width + j, n = begin[1] - begin[0];
           if (n > 0) add(to, rows, columns, e.filter + *begin, e.value + *begin, n, last);
         }
       }
@@ -151,7 +151,7 @@ void add_kernel(T* sum, const T* x, const Entries<T>& e, const ConvShape& s, T* 
   }
   const int64_t columns = s.kernel_width * s.channels;
   for (int64_t c = 0; c < s.filters; ++c) {
-    const int64_t begin = c == 0 ? 0 : e.end[c - 1], n = e.end[c] - begin;
+    const int64_t begin = c == 0 ? 0 : e.filter_end[c - 1], n = e.filter_end[c] - begin;
     if (n == 0) continue;
     for (int64_t ky = 0; ky < s.kernel_height; ++ky)
       for_blocks<T>(columns, [&](int64_t at, int64_t last, AddRows<T> add) {

@@ -52,12 +52,12 @@ PYNN_INLINE void for_input_rows(const Team& team, int64_t images, const ConvShap
 // What is not 0 of the gradient of an image of the output: by pixels, and by filters.
 template <typename T>
 struct Entries {
-  int32_t* begin;   // (pixels + 1): where those of a pixel begin
-  int32_t* filter;  // by pixels
+  int32_t* pixel_begin;  // (pixels + 1): where those of a pixel begin
+  int32_t* filter;       // by pixels
   T* value;
-  typename Simd<T>::integer* end;  // (filters): where those of a filter end
-  int32_t* offset;                 // by filters: where what the pixel saw begins
-  T* factor;                       // by filters: the value
+  typename Simd<T>::integer* filter_end;  // (filters): where those of a filter end
+  int32_t* offset;                        // by filters: where what the pixel saw begins
+  T* factor;                              // by filters: the value
 };
 
 Entries<float> entries_in(const ConvShape& s, Scratch<float>& scratch);

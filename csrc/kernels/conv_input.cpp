@@ -128,8 +128,16 @@ void conv_transpose(const Team& team, T* y, const T* x, int64_t images, const Co
 }
 
 template <typename T>
+int64_t conv_transpose_own(const ConvLayer<T>& layer) {
+  Scratch<T> scratch(nullptr);
+  row_space_in(layer.shape, scratch);
+  return scratch.used();
+}
+
+template <typename T>
 void fill(Kernels<T>& k) {
   k.conv_transpose = conv_transpose<T>;
+  k.conv_transpose_own = conv_transpose_own<T>;
 }
 
 }  // namespace

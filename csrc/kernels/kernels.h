@@ -46,6 +46,8 @@ struct ActivationSpec {
   double a, b, c;
 };
 
+constexpr ActivationSpec no_activation{Activation::linear, 0, 0, 0};
+
 enum class Loss : int {
   mean_squared_error,
   mean_absolute_error,
@@ -293,15 +295,16 @@ struct Kernels {
 
   // The transposed convolution: y (images, height, width, channels) = f(y + bias), where y is the gradient of conv(y)
   // for y, given x, that of its result; the bias has `channels` elements. The layer is not pooled. Has a barrier
-  // inside. shared, own: as for conv_backward.
+  // inside. shared: as many elements of the team as the kernel has, own: conv_transpose_own(layer) of this member.
   void (*conv_transpose)(const Team& team, T* y, const T* x, int64_t images, const ConvLayer<T>& layer, T* shared,
                          T* own);
+  int64_t (*conv_transpose_own)(const ConvLayer<T>& layer);
 
   // ---- conv_backward.cpp -------------------------------------------------------------------------------------------
 
   // The gradients of the layer for x and, [+]=, for its kernel and its bias; any may be null. Given x, y and `which` as
-  // conv_forward has them, and dy, which becomes the gradient before the activation, or stays as it is if there is none
-  // and may be x then. Has barriers inside. shared: conv_backward_shared(images, layer) elements of the team, own:
+  // conv_forward has them, and dy, which may be overwritten; y is not read, and dy not written, where the layer is
+  // linear and not pooled. Has barriers inside. shared: conv_backward_shared(images, layer) elements of the team, own:
   // conv_backward_own(layer) elements of this member; as many do for fewer images.
   void (*conv_backward)(const Team& team, const ConvGradients<T>& gradients, T* dy, const T* x, const T* y,
                         const uint8_t* which, int64_t images, const ConvLayer<T>& layer, bool accumulate, T* shared,

@@ -57,8 +57,6 @@ struct Convolution {
 
 // ---- the kernels, as they are called below: results on teams of several sizes, for `start` as the output
 
-constexpr ActivationSpec linear{Activation::linear, 0, 0, 0};
-
 template <typename T>
 ConvLayer<T> layer_of(const Convolution<T>& c, const T* bias, const ActivationSpec& activation) {
   return {c.shape, activation, c.kernel.data(), bias, false, {}};
@@ -84,7 +82,7 @@ std::vector<T> run_transpose(const Convolution<T>& c, const std::string& what, c
                              const ActivationSpec& activation) {
   const Kernels<T>& k = kernels<T>();
   const ConvLayer<T> layer = layer_of(c, bias, activation);
-  Space<T> space(k.conv_backward_own(layer), k.conv_backward_shared(c.images, layer));
+  Space<T> space(k.conv_transpose_own(layer), static_cast<int64_t>(c.kernel.size()));
   const std::vector<T> y =
       on_teams(what, unwritten<T>(static_cast<int64_t>(c.x.size())), [&](const Team& team, T* out) {
         T* const shared = space.of_all(team);
@@ -99,7 +97,7 @@ template <typename T>
 std::vector<T> run_gradients(const Convolution<T>& c, const std::string& what, const Outputs<T>& outputs,
                              const bool (&asked_for)[3], bool accumulate) {
   const Kernels<T>& k = kernels<T>();
-  const ConvLayer<T> layer = layer_of(c, static_cast<const T*>(nullptr), linear);
+  const ConvLayer<T> layer = layer_of(c, static_cast<const T*>(nullptr), no_activation);
   Space<T> space(k.conv_backward_own(layer), k.conv_backward_shared(c.images, layer));
   std::vector<T> dy = c.dy;
   const std::vector<T> result = on_teams(what, outputs.start(), [&](const Team& team, T* out) {
@@ -215,21 +213,23 @@ void check_gradients(const Convolution<T>& c) {
   expect_near(what + ", bias, added", sums.part(added, 2), dbias, tolerance);
 }
 
-// A layer with tanh and max pooling of 2 x 2: its result, and its gradients, those of the convolution for what the
-// pooling hands back.
+// A layer with an activation and, perhaps, max pooling of 2 x 2, whose last windows are cut or left out: its result,
+// and its gradients, added to what is there: those of the convolution for what activation and pooling hand back.
 template <typename T>
-void check_pooled(const Convolution<T>& c) {
+void check_layer(const Convolution<T>& c, const ActivationSpec& activation, bool pooled, bool cut) {
   const ConvShape& s = c.shape;
   const Kernels<T>& k = kernels<T>();
-  const int64_t height = (s.out_height + 1) / 2, width = (s.out_width + 1) / 2,
-                size = c.images * height * width * s.filters;
-  const PoolShape pool{s.out_height, s.out_width, s.filters, height, width, 2, 2, 2, 2, 0, 0};
-  const ActivationSpec tanh{Activation::tanh, 0, 0, 0};
-  const std::string what = "pooled conv_forward in " + c.name;
-  ConvLayer<T> layer = layer_of(c, c.filter_bias.data(), tanh);
-  const std::vector<T> whole = run_forward(c, what + ", not pooled", c.x.data(), c.images, c.filter_bias.data(), tanh);
-  layer.pooled = true;
-  layer.pool = pool;
+  const int64_t window = pooled ? 2 : 1, more = cut ? window - 1 : 0;
+  const int64_t height = (s.out_height + more) / window, width = (s.out_width + more) / window;
+  if (height == 0 || width == 0) return;
+  const int64_t size = c.images * height * width * s.filters;
+  const std::string what =
+      text("layer with activation %d, pooled %d, cut %d, in ", static_cast<int>(activation.kind), pooled, cut) + c.name;
+  ConvLayer<T> layer = layer_of(c, c.filter_bias.data(), activation);
+  const std::vector<T> whole =
+      run_forward(c, what + ", not pooled", c.x.data(), c.images, c.filter_bias.data(), activation);
+  layer.pooled = pooled;
+  if (pooled) layer.pool = {s.out_height, s.out_width, s.filters, height, width, 2, 2, 2, 2, 0, 0};
 
   std::vector<double> expected(static_cast<size_t>(size));
   std::vector<size_t> from(expected.size());  // where the first maximum is in `whole`
@@ -237,8 +237,8 @@ void check_pooled(const Convolution<T>& c) {
     const int64_t f = at % s.filters, j = at / s.filters % width, i = at / s.filters / width % height;
     const int64_t image = at / s.filters / width / height;
     bool found = false;
-    for (int64_t row = 2 * i; row < std::min(2 * i + 2, s.out_height); ++row)
-      for (int64_t column = 2 * j; column < std::min(2 * j + 2, s.out_width); ++column) {
+    for (int64_t row = window * i; row < std::min(window * (i + 1), s.out_height); ++row)
+      for (int64_t column = window * j; column < std::min(window * (j + 1), s.out_width); ++column) {
         const auto here = static_cast<size_t>(((image * s.out_height + row) * s.out_width + column) * s.filters + f);
         if (found && !(whole[here] > whole[from[static_cast<size_t>(at)]])) continue;
         from[static_cast<size_t>(at)] = here;
@@ -258,24 +258,33 @@ void check_pooled(const Convolution<T>& c) {
   const std::vector<T> dy = random_values<T>(size);
   Convolution<T> behind = c;  // with the gradient in front of the activation
   std::fill(behind.dy.begin(), behind.dy.end(), T{0});
-  for (size_t i = 0; i < dy.size(); ++i) behind.dy[from[i]] = dy[i] * (1 - y[i] * y[i]);
+  for (size_t i = 0; i < dy.size(); ++i) {
+    const T slope = activation.kind == Activation::tanh   ? 1 - y[i] * y[i]
+                    : activation.kind == Activation::relu ? static_cast<T>(y[i] > 0)
+                                                          : T{1};
+    behind.dy[from[i]] = dy[i] * slope;
+  }
   const auto elements = [](const std::vector<T>& x) { return static_cast<int64_t>(x.size()); };
-  const Outputs<T> outputs({unwritten<T>(elements(c.x)), unwritten<T>(elements(c.kernel)), unwritten<T>(s.filters)});
-  const std::vector<T> one_by_one = run_gradients(behind, what + ", gradients", outputs, {true, true, true}, false);
-  Space<T> backward(k.conv_backward_own(layer), k.conv_backward_shared(c.images, layer));
+  const std::vector<T> dkernel = random_values<T>(elements(c.kernel)), dbias = random_values<T>(s.filters);
+  const std::vector<T> one_by_one =
+      run_gradients(behind, what + ", gradients", Outputs<T>({unwritten<T>(elements(c.x)), dkernel, dbias}),
+                    {true, true, true}, true);
+  const Outputs<T> outputs({unwritten<T>(elements(c.x)), dkernel, dbias, dy});                 // dy may be overwritten
+  Space<T> backward(k.conv_backward_own(layer), k.conv_backward_shared(c.images + 3, layer));  // planned for more
   const std::vector<T> fused = on_teams(what + ", fused gradients", outputs.start(), [&](const Team& team, T* out) {
     T* const shared = backward.of_all(team);
-    std::vector<T> gradient = dy;
-    k.conv_backward(team, {outputs.pointer(out, 0), outputs.pointer(out, 1), outputs.pointer(out, 2)}, gradient.data(),
-                    c.x.data(), y.data(), which.data(), c.images, layer, false, shared, backward.of(team));
+    k.conv_backward(team, {outputs.pointer(out, 0), outputs.pointer(out, 1), outputs.pointer(out, 2)},
+                    outputs.pointer(out, 3), c.x.data(), y.data(), which.data(), c.images, layer, true, shared,
+                    backward.of(team));
   });
   backward.expect_no_overrun(what);
   outputs.expect_gaps(what, fused);
+  const Outputs<T> parts({unwritten<T>(elements(c.x)), dkernel, dbias});
   const double tolerance = static_cast<double>(c.images * s.out_height * s.out_width + 16);
-  expect_near(what + ", dx", outputs.part(fused, 0), as_double(outputs.part(one_by_one, 0)), input_tolerance<T>(s));
+  expect_near(what + ", dx", outputs.part(fused, 0), as_double(parts.part(one_by_one, 0)), input_tolerance<T>(s));
   for (size_t i = 1; i < 3; ++i)
     expect_near(what + text(", output %d", static_cast<int>(i)), outputs.part(fused, i),
-                as_double(outputs.part(one_by_one, i)), tolerance);
+                as_double(parts.part(one_by_one, i)), tolerance);
 }
 
 // Along one axis: elements, kernel, stride, dilation, zeros before and after.
@@ -335,7 +344,12 @@ void check_all() {
     check_forward(c);
     check_transpose(c);
     check_gradients(c);
-    check_pooled(c);
+    for (const Activation kind : {Activation::linear, Activation::relu, Activation::tanh}) {
+      const ActivationSpec activation{kind, 0, INFINITY, 0};
+      check_layer(c, activation, false, false);
+      check_layer(c, activation, true, true);
+      check_layer(c, activation, true, false);
+    }
     Convolution<T> sparse = c;
     sparse.name += ", mostly zeros";
     for (size_t i = 0; i < sparse.dy.size(); ++i)
