@@ -26,13 +26,16 @@ auto with_type(const py::array& a, F f) {
 // Multiply-adds that make a second member worth its start.
 constexpr double kWorkPerMember = 2e5;
 
-// Runs body(team) without the GIL. work: in multiply-adds.
+// Runs Python's signal handlers; where one raises (Ctrl-C), its exception ends the region.
+void check_signals();
+
+// Runs body(team) without the GIL. work: in multiply-adds. Ends half-way for an interrupt only.
 template <typename Body>
-void run(int threads, double work, const Body& body) {
+void run(int threads, double work, const Body& body, const Interrupt& interrupt = {}) {
   require(threads > 0, "threads must be at least 1");
   const py::gil_scoped_release release;
   blas::keep_serial();
-  run_team(team_size(threads, work, kWorkPerMember), body);
+  run_team(team_size(threads, work, kWorkPerMember), body, interrupt);
 }
 
 inline double product(int64_t a, int64_t b, int64_t c) {

@@ -278,13 +278,22 @@ void optimizer_update(const std::string& name, const Settings& settings, py::arr
 }
 
 int64_t first_non_finite(const py::array& x, int threads) {
+  constexpr int64_t kPiece = 1 << 18;  // elements between two looks for Ctrl-C
   return with_type(x, [&](auto type) {
     using T = decltype(type);
     const T* from = input<T>(x, "x");
     std::vector<int64_t> found(static_cast<std::size_t>(std::max(threads, 1)), -1);
-    run(threads, static_cast<double>(size(x)), [&](const Team& team) {
-      found[static_cast<std::size_t>(team.rank)] = kernels<T>().first_non_finite(from, team.share(size(x), 1024));
-    });
+    run(
+        threads, static_cast<double>(size(x)),
+        [&](const Team& team) {
+          const Range mine = team.share(size(x), 1024);
+          int64_t& at = found[static_cast<std::size_t>(team.rank)];
+          for (int64_t begin = mine.begin; begin < mine.end && at < 0; begin += kPiece) {
+            team.poll();
+            at = kernels<T>().first_non_finite(from, {begin, std::min(begin + kPiece, mine.end)});
+          }
+        },
+        check_signals);
     for (const int64_t at : found)
       if (at >= 0) return at;
     return int64_t{-1};

@@ -3,17 +3,17 @@
 #include <pybind11/stl.h>
 
 #include "../engine/names.h"
-#include "arrays.h"
+#include "calls.h"
 #include "windows.h"
 
 namespace pynn {
-namespace {
 
-// Runs Python's signal handlers; where one raises (Ctrl-C), its exception ends the region.
 void check_signals() {
   const py::gil_scoped_acquire gil;
   if (PyErr_CheckSignals() != 0) throw py::error_already_set();
 }
+
+namespace {
 
 const void* numbers(const Network& network, const py::array& a, const char* name) {
   return network.is_double() ? static_cast<const void*>(input<double>(a, name)) : input<float>(a, name);
