@@ -83,6 +83,16 @@ CASES = [
     Case(2, (6, 6, 6), (2, 3), 6, groups=6, padding="same"),
     Case(2, (6, 5, 17), (3, 3), 34, groups=17, strides=(2, 2)),
     Case(3, (5, 6, 32), (3, 3), 64, groups=4, padding="same"),
+    # a filter for each channel
+    Case(9, (12, 12, 33), (3, 3), 33, groups=33),
+    Case(2, (5, 20, 17), (3, 3), 17, groups=17, padding="same"),
+    Case(2, (6, 23, 5), (5, 4), 5, groups=5, padding="same"),
+    Case(3, (7, 19, 4), (3, 3), 4, groups=4, strides=(2, 2), padding="same"),
+    Case(2, (7, 9, 3), (2, 2), 3, groups=3, strides=(3, 4), padding="same"),
+    Case(2, (9, 12, 3), (3, 3), 3, groups=3, dilation=(2, 3), padding="same"),
+    Case(2, (9, 40, 2), (2, 3), 2, groups=2, strides=(2, 3), dilation=(3, 2), padding="same"),
+    Case(1, (3, 2, 2), (5, 5), 2, groups=2, padding="same"),
+    Case(2, (21, 3), (3,), 3, strides=(1,), dilation=(2,), groups=3, padding="causal"),
     # sequences
     Case(3, (10, 3), (3,), 5, **ONE),
     Case(3, (10, 3), (3,), 5, **ONE, padding="same"),
@@ -229,6 +239,32 @@ def test_conv_writes_where_told(case, dtype, random):
     for result, out, expected in zip(results, outs, wanted, strict=True):
         assert result is out
         np.testing.assert_array_equal(out, expected)
+
+
+def at_offset(array, offset):
+    """A copy that begins so many bytes behind a cache line's beginning."""
+    memory = np.empty(array.nbytes + 128, np.uint8)
+    start = -memory.ctypes.data % 64 + offset
+    copy = memory[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+@every_case
+@every_dtype
+def test_conv_of_arrays_that_begin_anywhere(case, dtype, random):
+    """A kernel that does not begin with a cache line may be copied first."""
+    arrays = case.arrays(dtype, lambda size: random.normal(size=size))
+    wanted = None
+    for offset in range(0, 64, np.dtype(dtype).itemsize * 3):
+        x, kernel, bias, dy = (at_offset(array, offset) for array in arrays)
+        results = [
+            ops.conv_forward(x, kernel, bias, **case.settings),
+            *ops.conv_backward(dy, x, kernel, **case.settings),
+        ]
+        wanted = results if wanted is None else wanted
+        for result, expected in zip(results, wanted, strict=True):
+            np.testing.assert_array_equal(result, expected)
 
 
 @every_case

@@ -1,6 +1,9 @@
 // Kernels that move windows over images and sequences.
 #include "windows.h"
 
+#include <algorithm>
+#include <cstdint>
+
 #include "../engine/buffer.h"
 #include "../engine/names.h"
 #include "../engine/shapes.h"
@@ -46,6 +49,25 @@ class ConvScratch {
   Buffer<T> memory_;
 };
 
+// A kernel that many pixels are multiplied by: where its vectors would lie across two cache lines, a copy.
+template <typename T>
+class AlignedKernel {
+ public:
+  AlignedKernel(const T* kernel, int64_t size, int64_t pixels) : kernel_(kernel) {
+    if (reinterpret_cast<std::uintptr_t>(kernel) % kLine == 0 || pixels < kManyPixels) return;
+    copy_.reserve(size);
+    std::copy(kernel, kernel + size, copy_.data());
+    kernel_ = copy_.data();
+  }
+  const T* data() const { return kernel_; }
+
+ private:
+  static constexpr std::uintptr_t kLine = 64;
+  static constexpr int64_t kManyPixels = 256;
+  const T* kernel_;
+  Buffer<T> copy_;
+};
+
 void conv_forward(py::array y, const py::array& x, const py::array& kernel, const Optional& bias, int64_t images,
                   const Numbers& numbers, int threads) {
   const ConvShape shape = conv_shape(numbers);
@@ -54,9 +76,11 @@ void conv_forward(py::array y, const py::array& x, const py::array& kernel, cons
     using T = decltype(type);
     T* to = output<T>(y, "y");
     const T* px = input<T>(x, "x");
+    const AlignedKernel<T> aligned(input<T>(kernel, "kernel"), size(kernel),
+                                   images * shape.out_height * shape.out_width);
     const ConvLayer<T> layer{with_longer_rows(shape),
                              no_activation,
-                             input<T>(kernel, "kernel"),
+                             aligned.data(),
                              optional_input<T>(bias, "bias", shape.filters),
                              false,
                              {}};

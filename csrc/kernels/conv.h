@@ -31,9 +31,6 @@ PYNN_INLINE int64_t seen_width(const ConvShape& s) {
   return (s.out_width - 1) * s.stride_x + (s.kernel_width - 1) * s.dilation_x + 1;
 }
 
-// Whether the columns of the input can be used as they lie.
-PYNN_INLINE bool fits(const ConvShape& s) { return s.left == 0 && seen_width(s) <= s.width; }
-
 // The terms of a sum that lie side by side: a row of the kernel or, where that is torn apart, one position of it.
 PYNN_INLINE bool whole_rows(const ConvShape& s) { return s.groups == 1 && (s.dilation_x == 1 || s.kernel_width == 1); }
 
@@ -41,6 +38,9 @@ PYNN_INLINE bool whole_rows(const ConvShape& s) { return s.groups == 1 && (s.dil
 PYNN_INLINE bool is_depthwise(const ConvShape& s) {
   return s.groups > 1 && s.groups == s.channels && s.groups == s.filters;
 }
+
+// Whether the columns of the input are used as they lie.
+PYNN_INLINE bool fits(const ConvShape& s) { return is_depthwise(s) || (s.left == 0 && seen_width(s) <= s.width); }
 
 PYNN_INLINE int64_t image_size(const ConvShape& s) { return s.height * s.width * s.channels; }
 PYNN_INLINE int64_t out_size(const ConvShape& s) { return s.out_height * s.out_width * s.filters; }
@@ -70,14 +70,6 @@ template <typename T>
 PYNN_INLINE void copy_rows(T* to, int64_t to_stride, const T* from, int64_t from_stride, int64_t rows, int64_t length) {
   for (int64_t i = 0; i < rows; ++i)
     memcpy(to + i * to_stride, from + i * from_stride, static_cast<size_t>(length) * sizeof(T));
-}
-
-// Asks for some of `all` parts of what is needed next, so that it comes while something else is computed.
-template <typename T>
-PYNN_INLINE void ask_for(const T* next, int64_t elements, Range parts, int64_t all) {
-  constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(T));
-  for (int64_t i = elements * parts.begin / all; i < elements * parts.end / all; i += line)
-    __builtin_prefetch(next + i, 0, 2);
 }
 
 // What the output rows see of the image x.
@@ -123,13 +115,18 @@ class Scratch {
 
 // ---- depthwise.cpp: a filter for each channel, (kernel_height, kernel_width, channels)
 
+// Strips of `space` below: what a sum is made of.
+PYNN_INLINE int64_t depthwise_space(const ConvShape& s) { return s.kernel_height * (s.kernel_width + 1); }
+
 // What convolve_row (with bias, where it is not null), input_rows and add_kernel_rows do, without turning the kernel.
 void depthwise_row(float* y, const Rows<float>& x, const float* kernel, const float* bias, const ConvShape& s,
-                   int64_t out_row, int64_t width);
+                   int64_t out_row, int64_t width, Strip* space);
 void depthwise_row(double* y, const Rows<double>& x, const double* kernel, const double* bias, const ConvShape& s,
-                   int64_t out_row, int64_t width);
-void depthwise_input_row(float* dx, const float* dy, const float* kernel, const ConvShape& s, int64_t row);
-void depthwise_input_row(double* dx, const double* dy, const double* kernel, const ConvShape& s, int64_t row);
+                   int64_t out_row, int64_t width, Strip* space);
+void depthwise_input_row(float* dx, const float* dy, const float* kernel, const ConvShape& s, int64_t row,
+                         Strip* space);
+void depthwise_input_row(double* dx, const double* dy, const double* kernel, const ConvShape& s, int64_t row,
+                         Strip* space);
 void add_depthwise_rows(float* sum, const Rows<float>& x, const float* dy, const ConvShape& s, Range out_rows,
                         Range kernel_rows);
 void add_depthwise_rows(double* sum, const Rows<double>& x, const double* dy, const ConvShape& s, Range out_rows,

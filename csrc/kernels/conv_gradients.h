@@ -31,9 +31,9 @@ int64_t input_rows_together(const ConvShape& s);
 
 // dx = these rows of the gradient of an image of the input, given that of the image of the output.
 void input_rows(float* dx, const float* dy, const float* turned, const ConvShape& s, Range rows,
-                const RowSpace<float>& space);
+                const Ahead<float>& ahead, const RowSpace<float>& space);
 void input_rows(double* dx, const double* dy, const double* turned, const ConvShape& s, Range rows,
-                const RowSpace<double>& space);
+                const Ahead<double>& ahead, const RowSpace<double>& space);
 
 // Calls body(image, rows) for this member's share of the rows of the input.
 template <typename Body>

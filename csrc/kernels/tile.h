@@ -11,6 +11,13 @@ struct Strip {
   int64_t a, b;
 };
 
+// Memory that is needed soon, to be asked for while something else is computed.
+template <typename T>
+struct Ahead {
+  const T* data;
+  int64_t count;
+};
+
 // c (m, n) = a b [+ c]: a (m, k) with any strides, b (k, n) and c with contiguous rows, ldb and ldc apart. Rows of c
 // may overlap (ldc < n) where they are accumulated: they are added to one after the other.
 template <typename T>
@@ -32,6 +39,7 @@ struct Product {
   int64_t strip;
   // Where not null, what the sums of each row begin with: (n), instead of zeros. Not where they are accumulated.
   const T* bias;
+  Ahead<T> ahead;  // asked for tile by tile: of many requests at once, most would be waited for
 };
 
 namespace {
@@ -42,7 +50,20 @@ constexpr int64_t kBlasRows = 128, kBlasColumns = 256;
 template <typename T>
 inline Product<T> product(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_column, const T* b,
                           int64_t ldb, bool accumulate, T* c, int64_t ldc) {
-  return {m, n, k, a, a_row, a_column, b, ldb, c, ldc, accumulate, nullptr, 0, 0, nullptr, 0, nullptr};
+  return {m, n, k, a, a_row, a_column, b, ldb, c, ldc, accumulate, nullptr, 0, 0, nullptr, 0, nullptr, {}};
+}
+
+// Some of `all` parts of it.
+template <typename T>
+inline Ahead<T> part_of(const Ahead<T>& ahead, Range parts, int64_t all) {
+  const int64_t begin = ahead.count * parts.begin / all;
+  return {ahead.data + begin, ahead.count * parts.end / all - begin};
+}
+
+template <typename T>
+inline void ask_for(const Ahead<T>& ahead) {
+  constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(T));
+  for (int64_t i = 0; i < ahead.count; i += line) __builtin_prefetch(ahead.data + i, 0, 2);
 }
 
 }  // namespace

@@ -332,6 +332,9 @@ const struct {
     {4, {7, 3, 2, 1, 1, 1}, {5, 2, 1, 1, 0, 1}, 33, 19, 1},    // and padding and strides
     {4, {6, 2, 1, 2, 0, 0}, {5, 1, 1, 1, 0, 0}, 40, 3, 1},     // and dilation of rows
     {6, {5, 3, 1, 1, 1, 1}, {5, 3, 2, 1, 1, 1}, 17, 17, 17},   // depthwise
+    {2, {4, 3, 1, 1, 1, 1}, {33, 5, 1, 1, 2, 2}, 2, 2, 2},     // of long rows
+    {1, {9, 2, 3, 2, 1, 0}, {40, 3, 2, 3, 2, 4}, 3, 3, 3},     // and strides and dilation
+    {1, {3, 2, 1, 4, 4, 4}, {2, 2, 1, 3, 3, 3}, 2, 2, 2},      // and outputs that see nothing but padding
     {2, {1, 1, 1, 1, 0, 0}, {1, 1, 1, 1, 0, 0}, 257, 600, 1},  // a large kernel
     {4, {9, 2, 1, 1, 0, 1}, {8, 2, 1, 1, 1, 0}, 201, 170, 1},  // one that is copied to panels
     {4, {8, 2, 1, 1, 0, 0}, {9, 3, 1, 1, 0, 0}, 217, 210, 1},  // and turned in panels
