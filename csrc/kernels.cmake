@@ -29,7 +29,6 @@ set(kernel_sources
   conv_entries.cpp
   conv_input.cpp
   dense.cpp
-  depthwise.cpp
   gemm.cpp
   losses.cpp
   noise.cpp
@@ -39,6 +38,7 @@ set(kernel_sources
   pool.cpp
   resample.cpp
   rows.cpp
+  small_groups.cpp
   softmax.cpp
   table.cpp
   tile.cpp)

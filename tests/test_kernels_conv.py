@@ -93,6 +93,12 @@ CASES = [
     Case(2, (9, 40, 2), (2, 3), 2, groups=2, strides=(2, 3), dilation=(3, 2), padding="same"),
     Case(1, (3, 2, 2), (5, 5), 2, groups=2, padding="same"),
     Case(2, (21, 3), (3,), 3, strides=(1,), dilation=(2,), groups=3, padding="causal"),
+    # few channels and filters in a group
+    Case(5, (5, 12, 6), (3, 3), 12, groups=6, padding="same"),
+    Case(2, (6, 11, 8), (3, 2), 8, groups=4, strides=(2, 1), padding="same"),
+    Case(2, (6, 13, 9), (2, 3), 3, groups=3, dilation=(2, 2), padding="same"),
+    Case(2, (5, 9, 8), (3, 3), 32, groups=2, strides=(1, 2), padding="same"),
+    Case(2, (9, 40, 4), (2, 3), 10, groups=2, strides=(2, 3), dilation=(3, 2)),
     # sequences
     Case(3, (10, 3), (3,), 5, **ONE),
     Case(3, (10, 3), (3,), 5, **ONE, padding="same"),

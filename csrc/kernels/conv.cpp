@@ -48,7 +48,7 @@ int64_t forward_strips(const ConvShape& s, const Rows<T>& x, int64_t out_row, in
 template <typename T>
 void convolve_row(T* y, const Rows<T>& x, const Filters<T>& filters, const T* bias, const ConvShape& s, int64_t out_row,
                   int64_t width, const Ahead<T>& ahead, Strip* strips) {
-  if (is_depthwise(s)) return depthwise_row(y, x, filters.kernel, bias, s, out_row, width, strips);
+  if (has_small_groups(s)) return small_groups_row(y, x, filters.kernel, bias, s, out_row, width, strips);
   const int64_t inner = s.channels / s.groups, outer = filters.count / s.groups;
   const int64_t strip = whole_rows(s) ? s.kernel_width * inner : inner;
   const int64_t terms = forward_strips(s, x, out_row, filters.ld, strips) * strip;
@@ -128,7 +128,8 @@ struct ForwardSpace {
 template <typename T>
 ForwardSpace<T> forward_space(const ConvLayer<T>& layer, Scratch<T>& scratch) {
   const ConvShape& s = layer.shape;
-  Strip* strips = scratch.template take<Strip>(depthwise_space(s));  // at least kernel_height * kernel_width
+  Strip* strips =
+      scratch.template take<Strip>(has_small_groups(s) ? small_groups_space(s) : s.kernel_height * s.kernel_width);
   T* copy = scratch.template take<T>(band_elements(s, output_rows(layer, band_of_results(layer))));
   return {strips, copy,
           scratch.template take<T>(layer.pooled ? layer.pool.window_height * used_width(layer) * s.filters : 0)};

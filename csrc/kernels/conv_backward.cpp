@@ -120,8 +120,8 @@ void add_kernel_rows(const Team& team, T* sum, const T* x, const T* dy, const Co
     team.poll();
     const Range band{begin, smaller(begin + band_rows(s), s.out_height)};
     const Rows<T> rows = rows_for(s, x, band, space.copy);
-    if (is_depthwise(s)) {
-      add_depthwise_rows(sum, rows, dy, s, band, kernel_rows);
+    if (has_small_groups(s)) {
+      add_small_groups_rows(sum, rows, dy, s, band, kernel_rows);
       continue;
     }
     for (int64_t at = band.begin; at < band.end; at += together) {

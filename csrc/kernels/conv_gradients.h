@@ -14,7 +14,7 @@ constexpr int64_t kSmallKernel = 262144;
 template <typename T>
 struct RowSpace {
   Strip* strips;
-  T* padded;  // rows of the input as wide as the output sees them
+  T* padded;  // rows of the input as wide as the output sees them; or planes of a row
 };
 
 RowSpace<float> row_space(const ConvShape& s, Scratch<float>& scratch);

@@ -59,7 +59,7 @@ void hand_back(T* sum, const T* dy, const T* turned, const ConvShape& s, int64_t
 
 template <typename T>
 void turn(const Team& team, T* out, const T* kernel, const ConvShape& s) {
-  if (is_depthwise(s)) {  // as it is
+  if (has_small_groups(s)) {  // as it is
     const Range part = team.share(kernel_size(s), 16);
     memcpy(out + part.begin, kernel + part.begin, static_cast<size_t>(part.end - part.begin) * sizeof(T));
     return;
@@ -77,17 +77,18 @@ void turn(const Team& team, T* out, const T* kernel, const ConvShape& s) {
 
 template <typename T>
 RowSpace<T> row_space_in(const ConvShape& s, Scratch<T>& scratch) {
-  Strip* strips = scratch.template take<Strip>(is_depthwise(s) ? depthwise_space(s) : s.kernel_height);
-  return {strips, scratch.template take<T>(fits(s) ? 0 : input_rows_together(s) * seen_width(s) * s.channels)};
+  Strip* strips = scratch.template take<Strip>(has_small_groups(s) ? small_groups_space(s) : s.kernel_height);
+  const int64_t together = needs_planes(s) ? 1 : input_rows_together(s);
+  return {strips, scratch.template take<T>(fits(s) ? 0 : together * copied_row(s))};
 }
 
 template <typename T>
 void make_rows(T* dx, const T* dy, const T* turned, const ConvShape& s, Range rows, const Ahead<T>& ahead,
                const RowSpace<T>& space) {
   const int64_t count = rows.end - rows.begin, row_size = s.width * s.channels;
-  if (is_depthwise(s)) {
+  if (has_small_groups(s)) {
     for (int64_t i = 0; i < count; ++i)
-      depthwise_input_row(dx + i * row_size, dy, turned, s, rows.begin + i, space.strips);
+      small_groups_input_row(dx + i * row_size, dy, turned, s, rows.begin + i, space.padded, space.strips);
     return;
   }
   const int64_t columns = s.kernel_width * (s.channels / s.groups), together = columns_together<T>(s);
