@@ -47,7 +47,7 @@ int64_t forward_strips(const ConvShape& s, const Rows<T>& x, int64_t out_row, in
 // Some filters of the first `width` pixels of an output row; bias may be null.
 template <typename T>
 void convolve_row(T* y, const Rows<T>& x, const Filters<T>& filters, const T* bias, const ConvShape& s, int64_t out_row,
-                  int64_t width, const Ahead<T>& ahead, Strip* strips) {
+                  int64_t width, Ahead& ahead, Strip* strips) {
   if (has_small_groups(s)) return small_groups_row(y, x, filters.kernel, bias, s, out_row, width, strips);
   const int64_t inner = s.channels / s.groups, outer = filters.count / s.groups;
   const int64_t strip = whole_rows(s) ? s.kernel_width * inner : inner;
@@ -61,7 +61,7 @@ void convolve_row(T* y, const Rows<T>& x, const Filters<T>& filters, const T* bi
       p.strips = strips;
       p.strip = strip;
       p.bias = bias == nullptr ? nullptr : bias + first;
-      if (g == 0) p.ahead = part_of(ahead, {at, at + p.m}, width);
+      p.ahead = &ahead;
       multiply_block(p);
     }
 }
@@ -138,7 +138,7 @@ ForwardSpace<T> forward_space(const ConvLayer<T>& layer, Scratch<T>& scratch) {
 // Some filters of row i of the result for an image.
 template <typename T>
 void result_row(T* y, uint8_t* which, const Rows<T>& x, const ConvLayer<T>& layer, const Filters<T>& filters, int64_t i,
-                const Ahead<T>& ahead, const ForwardSpace<T>& space) {
+                Ahead& ahead, const ForwardSpace<T>& space) {
   const ConvShape& s = layer.shape;
   const int64_t width = used_width(layer), begin = filters.begin, count = filters.count;
   if (!layer.pooled) {
@@ -148,8 +148,8 @@ void result_row(T* y, uint8_t* which, const Rows<T>& x, const ConvLayer<T>& laye
   }
   const int64_t top = i * layer.pool.stride_y, rows = smaller(layer.pool.window_height, s.out_height - top);
   for (int64_t row = 0; row < rows; ++row)
-    convolve_row(space.rows + row * width * s.filters, x, filters, layer.bias, s, top + row, width,
-                 part_of(ahead, {row, row + 1}, rows), space.strips);
+    convolve_row(space.rows + row * width * s.filters, x, filters, layer.bias, s, top + row, width, ahead,
+                 space.strips);
   const bool waits = may_wait(layer.activation);
   if (!waits) activate_block(space.rows + begin, rows * width, count, s.filters, layer.activation);
   pool_row(y, which, space.rows, rows, width, layer.pool, {begin, begin + count});
@@ -182,14 +182,14 @@ void conv_forward(const Team& team, T* y, uint8_t* which, const T* x, int64_t im
     // As much as this unit sees, behind it.
     const int64_t seen = (rows.end - rows.begin) * s.stride_y * s.width * s.channels;
     const int64_t behind = image * image_size(s) + larger(0, rows.end * s.stride_y - s.top) * s.width * s.channels;
-    const Ahead<T> ahead{x + behind, larger(0, smaller(seen, images * image_size(s) - behind))};
+    Ahead ahead = ahead_of(x + behind, larger(0, smaller(seen, images * image_size(s) - behind)),
+                           (rows.end - rows.begin) * s.out_width);
     for (int64_t f = 0; f < s.filters; f += together) {
       const int64_t count = smaller(together, s.filters - f);
       const Filters<T> filters{panels ? shared + f * terms : layer.kernel, count, f, count};
       for (int64_t i = begin; i < end; ++i) {
-        const Ahead<T> part = f == 0 ? part_of(ahead, {i - begin, i - begin + 1}, end - begin) : Ahead<T>{};
         T* to = y + (image * height + i) * row_size;
-        result_row(to, which == nullptr ? nullptr : which + (to - y), input, layer, filters, i, part, space);
+        result_row(to, which == nullptr ? nullptr : which + (to - y), input, layer, filters, i, ahead, space);
       }
     }
   }

@@ -80,7 +80,7 @@ bool sums_turned(const ConvShape& s) { return whole_rows(s) && s.kernel_width * 
 // filters).
 template <typename T>
 void add_terms(T* sum, const Rows<T>& x, const T* dy, const ConvShape& s, bool turned, Range out_rows,
-               Range kernel_rows, const Ahead<T>& ahead, Strip* strips) {
+               Range kernel_rows, Ahead* ahead, Strip* strips) {
   const int64_t inner = s.channels / s.groups, outer = s.filters / s.groups;
   const int64_t pieces = whole_rows(s) ? 1 : s.kernel_width, height = s.kernel_width * inner / pieces;
   for (int64_t ky = 0; ky < s.kernel_height; ++ky) {
@@ -104,7 +104,7 @@ void add_terms(T* sum, const Rows<T>& x, const T* dy, const ConvShape& s, bool t
                                 s.filters, true, sum + (first + part.begin) * s.filters + g * outer, s.filters);
         p.strips = strips;
         p.strip = s.out_width;
-        if (ky == 0 && kx == 0 && g == 0) p.ahead = ahead;
+        p.ahead = ahead;
         multiply_block(p);
       }
     }
@@ -114,7 +114,7 @@ void add_terms(T* sum, const Rows<T>& x, const T* dy, const ConvShape& s, bool t
 // The same of all output rows of an image.
 template <typename T>
 void add_kernel_rows(const Team& team, T* sum, const T* x, const T* dy, const ConvShape& s, bool turned,
-                     Range kernel_rows, const Ahead<T>& ahead, const KernelSpace<T>& space) {
+                     Range kernel_rows, const KernelSpace<T>& space, Ahead* ahead = nullptr) {
   const int64_t together = larger(1, kTerms / s.out_width);
   for (int64_t begin = 0; begin < s.out_height; begin += band_rows(s)) {
     team.poll();
@@ -126,7 +126,7 @@ void add_kernel_rows(const Team& team, T* sum, const T* x, const T* dy, const Co
     }
     for (int64_t at = band.begin; at < band.end; at += together) {
       const Range some{at, smaller(at + together, band.end)};
-      add_terms(sum, rows, dy, s, turned, some, kernel_rows, part_of(ahead, some, s.out_height), space.strips);
+      add_terms(sum, rows, dy, s, turned, some, kernel_rows, ahead, space.strips);
     }
   }
 }
@@ -258,6 +258,10 @@ void backward_by_images(const Team& team, const ConvGradients<T>& d, const T* dy
         gradient = space.image;
       }
       const bool sparse = looks_for_zeros(s) && find_entries(space.entries, gradient, s);
+      // Each pass asks for what the next one is going to read.
+      Ahead input = ahead_of(from, image_size(s), s.height * s.out_width);
+      Ahead next = ahead_of(dy + (i + 1) * result, i + 1 < images ? result : 0,
+                            s.kernel_height * (s.out_height * s.out_width / kTerms + 1) * s.filters);
       if (d.x != nullptr) {
         T* to = d.x + i * image_size(s);
         if (sparse)
@@ -265,15 +269,13 @@ void backward_by_images(const Team& team, const ConvGradients<T>& d, const T* dy
         else
           for (int64_t row = 0, end; row < s.height; row = end) {
             end = smaller(s.height, row + input_rows_together(s));
-            input_rows(to + row * s.width * s.channels, gradient, turned, s, {row, end},
-                       part_of(Ahead<T>{from, image_size(s)}, {row, end}, s.height), space.row);
+            input_rows(to + row * s.width * s.channels, gradient, turned, s, {row, end}, &input, space.row);
           }
       }
       if (d.kernel != nullptr && sparse)
         add_kernel_from_entries(sum, from, space.entries, s, space.frame);
       else if (d.kernel != nullptr)
-        add_kernel_rows(team, sum, from, gradient, s, sums_turned(s), {0, size / s.filters},
-                        Ahead<T>{dy + (i + 1) * result, i + 1 < images ? result : 0}, space.kernel);
+        add_kernel_rows(team, sum, from, gradient, s, sums_turned(s), {0, size / s.filters}, space.kernel, &next);
       if (d.bias != nullptr) add_columns(sum + size, gradient, s, {0, s.filters});
       team.poll();
     }
@@ -287,7 +289,7 @@ void backward_by_rows(const Team& team, const ConvGradients<T>& d, const T* dy, 
   if (d.x != nullptr)
     for_input_rows(team, images, s, [&](int64_t image, Range rows) {
       input_rows(d.x + (image * s.height + rows.begin) * s.width * s.channels, dy + image * out_size(s), turned, s,
-                 rows, {}, space.row);
+                 rows, nullptr, space.row);
     });
   const int64_t count = kernel_sums(images, s), size = kernel_size(s), each = size + s.filters;
   if (count > 0) {
@@ -298,7 +300,7 @@ void backward_by_rows(const Team& team, const ConvGradients<T>& d, const T* dy, 
       for (int64_t i = images * part / count; i < images * (part + 1) / count; ++i) {
         const T* gradient = dy + i * out_size(s);
         if (d.kernel != nullptr)
-          add_kernel_rows(team, sum, x + i * image_size(s), gradient, s, sums_turned(s), {0, size / s.filters}, {},
+          add_kernel_rows(team, sum, x + i * image_size(s), gradient, s, sums_turned(s), {0, size / s.filters},
                           space.kernel);
         if (d.bias != nullptr) add_columns(sum + size, gradient, s, {0, s.filters});
       }
@@ -313,7 +315,7 @@ void backward_by_rows(const Team& team, const ConvGradients<T>& d, const T* dy, 
   for (int64_t i = 0; i < images; ++i) {
     const T* gradient = dy + i * out_size(s);
     if (d.kernel != nullptr && rows.begin < rows.end)
-      add_kernel_rows(team, d.kernel, x + i * image_size(s), gradient, s, false, rows, {}, space.kernel);
+      add_kernel_rows(team, d.kernel, x + i * image_size(s), gradient, s, false, rows, space.kernel);
     if (d.bias != nullptr) add_columns(d.bias, gradient, s, columns);
   }
 }

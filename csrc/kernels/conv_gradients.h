@@ -29,11 +29,11 @@ void turn_kernel(const Team& team, double* out, const double* kernel, const Conv
 // Rows of the input whose gradient is made together, at most.
 int64_t input_rows_together(const ConvShape& s);
 
-// dx = these rows of the gradient of an image of the input, given that of the image of the output.
-void input_rows(float* dx, const float* dy, const float* turned, const ConvShape& s, Range rows,
-                const Ahead<float>& ahead, const RowSpace<float>& space);
-void input_rows(double* dx, const double* dy, const double* turned, const ConvShape& s, Range rows,
-                const Ahead<double>& ahead, const RowSpace<double>& space);
+// dx = these rows of the gradient of an image of the input, given that of the image of the output. ahead: or null.
+void input_rows(float* dx, const float* dy, const float* turned, const ConvShape& s, Range rows, Ahead* ahead,
+                const RowSpace<float>& space);
+void input_rows(double* dx, const double* dy, const double* turned, const ConvShape& s, Range rows, Ahead* ahead,
+                const RowSpace<double>& space);
 
 // Calls body(image, rows) for this member's share of the rows of the input.
 template <typename Body>

@@ -38,7 +38,7 @@ bool is_apart(const ConvShape& s) {
 // it. sum is as wide as the output sees the row.
 template <typename T>
 void hand_back(T* sum, const T* dy, const T* turned, const ConvShape& s, int64_t row, int64_t at, int64_t count,
-               const Ahead<T>& ahead, Strip* strips) {
+               Ahead* ahead, Strip* strips) {
   const int64_t outer = s.filters / s.groups, terms = backward_strips(s, row, count, strips) * outer;
   if (is_apart(s) && terms == 0) memset(sum + at, 0, static_cast<size_t>(s.width * s.channels - at) * sizeof(T));
   const auto multiply = [&](int64_t g, int64_t column, int64_t columns, int64_t to) {
@@ -47,7 +47,7 @@ void hand_back(T* sum, const T* dy, const T* turned, const ConvShape& s, int64_t
                               sum + to, s.stride_x * s.channels);
     p.strips = strips;
     p.strip = outer;
-    if (g == 0 && column == 0) p.ahead = ahead;
+    p.ahead = ahead;
     multiply_block(p);
   };
   if (whole_rows(s)) return multiply(0, 0, count, at);
@@ -83,7 +83,7 @@ RowSpace<T> row_space_in(const ConvShape& s, Scratch<T>& scratch) {
 }
 
 template <typename T>
-void make_rows(T* dx, const T* dy, const T* turned, const ConvShape& s, Range rows, const Ahead<T>& ahead,
+void make_rows(T* dx, const T* dy, const T* turned, const ConvShape& s, Range rows, Ahead* ahead,
                const RowSpace<T>& space) {
   const int64_t count = rows.end - rows.begin, row_size = s.width * s.channels;
   if (has_small_groups(s)) {
@@ -97,8 +97,8 @@ void make_rows(T* dx, const T* dy, const T* turned, const ConvShape& s, Range ro
   if (!is_apart(s)) memset(sums, 0, static_cast<size_t>(count * stride) * sizeof(T));
   for (int64_t at = 0; at < columns; at += together)
     for (int64_t i = 0; i < count; ++i)
-      hand_back(sums + i * stride, dy, turned, s, rows.begin + i, at, smaller(together, columns - at),
-                at == 0 ? part_of(ahead, {i, i + 1}, count) : Ahead<T>{}, space.strips);
+      hand_back(sums + i * stride, dy, turned, s, rows.begin + i, at, smaller(together, columns - at), ahead,
+                space.strips);
   if (fits(s)) return;
   const int64_t length = larger(0, smaller(row_size, stride - before));
   for (int64_t i = 0; i < count; ++i) {
@@ -127,7 +127,7 @@ void conv_transpose(const Team& team, T* y, const T* x, int64_t images, const Co
   const RowSpace<T> space = row_space(s, scratch);
   for_input_rows(team, images, s, [&](int64_t image, Range rows) {
     T* to = y + (image * s.height + rows.begin) * s.width * s.channels;
-    input_rows(to, x + image * out_size(s), shared, s, rows, {}, space);
+    input_rows(to, x + image * out_size(s), shared, s, rows, nullptr, space);
     add_bias(to, layer.bias, (rows.end - rows.begin) * s.width, s.channels);
     activate_block(to, (rows.end - rows.begin) * s.width, s.channels, s.channels, layer.activation);
   });
@@ -155,7 +155,7 @@ int64_t input_rows_together(const ConvShape& s) {
 #define PYNN_DEFINE_INPUT(T)                                                                                         \
   RowSpace<T> row_space(const ConvShape& s, Scratch<T>& scratch) { return row_space_in<T>(s, scratch); }             \
   void turn_kernel(const Team& team, T* out, const T* kernel, const ConvShape& s) { turn<T>(team, out, kernel, s); } \
-  void input_rows(T* dx, const T* dy, const T* turned, const ConvShape& s, Range rows, const Ahead<T>& ahead,        \
+  void input_rows(T* dx, const T* dy, const T* turned, const ConvShape& s, Range rows, Ahead* ahead,                 \
                   const RowSpace<T>& space) {                                                                        \
     make_rows<T>(dx, dy, turned, s, rows, ahead, space);                                                             \
   }

@@ -11,11 +11,11 @@ struct Strip {
   int64_t a, b;
 };
 
-// Memory that is needed soon, to be asked for while something else is computed.
-template <typename T>
+// Memory that is needed soon. Some of it is asked for with each tile: many requests at once are waited for.
 struct Ahead {
-  const T* data;
-  int64_t count;
+  const char* at;
+  int64_t lines;      // of a cache, from there on
+  int64_t rate, due;  // 1/256 lines: for each row of a product, and those that are late
 };
 
 // c (m, n) = a b [+ c]: a (m, k) with any strides, b (k, n) and c with contiguous rows, ldb and ldc apart. Rows of c
@@ -39,7 +39,7 @@ struct Product {
   int64_t strip;
   // Where not null, what the sums of each row begin with: (n), instead of zeros. Not where they are accumulated.
   const T* bias;
-  Ahead<T> ahead;  // asked for tile by tile: of many requests at once, most would be waited for
+  Ahead* ahead;  // or null
 };
 
 namespace {
@@ -50,20 +50,24 @@ constexpr int64_t kBlasRows = 128, kBlasColumns = 256;
 template <typename T>
 inline Product<T> product(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_column, const T* b,
                           int64_t ldb, bool accumulate, T* c, int64_t ldc) {
-  return {m, n, k, a, a_row, a_column, b, ldb, c, ldc, accumulate, nullptr, 0, 0, nullptr, 0, nullptr, {}};
+  return {m, n, k, a, a_row, a_column, b, ldb, c, ldc, accumulate, nullptr, 0, 0, nullptr, 0, nullptr, nullptr};
 }
 
-// Some of `all` parts of it.
+// To be asked for in the course of so many rows of products.
 template <typename T>
-inline Ahead<T> part_of(const Ahead<T>& ahead, Range parts, int64_t all) {
-  const int64_t begin = ahead.count * parts.begin / all;
-  return {ahead.data + begin, ahead.count * parts.end / all - begin};
+inline Ahead ahead_of(const T* data, int64_t count, int64_t rows) {
+  const int64_t lines = count * static_cast<int64_t>(sizeof(T)) / 64;
+  return {reinterpret_cast<const char*>(data), lines, 256 * lines / (rows + 1) + 1, 0};
 }
 
-template <typename T>
-inline void ask_for(const Ahead<T>& ahead) {
-  constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(T));
-  for (int64_t i = 0; i < ahead.count; i += line) __builtin_prefetch(ahead.data + i, 0, 2);
+inline void ask_for(Ahead& ahead, int64_t rows) {
+  ahead.due += rows * ahead.rate;
+  const int64_t lines = ahead.due / 256 < ahead.lines ? ahead.due / 256 : ahead.lines;
+  const char* at = ahead.at;
+  for (int64_t i = 0; i < lines; ++i) __builtin_prefetch(at + 64 * i, 0, 2);
+  ahead.at += 64 * lines;
+  ahead.lines -= lines;
+  ahead.due %= 256;
 }
 
 }  // namespace
