@@ -137,6 +137,16 @@ def test_onnx_network_predicts_as_numpy(folder):
     np.testing.assert_allclose(onnx.predict(onnx.take(data.x_test)), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+def test_convolution_beside_torch(groups):
+    """Which looks that both make the same of the same numbers."""
+    pytest.importorskip("torch")
+    import convolutions
+
+    row = convolutions.measure(convolutions.Layer("tiny", 7, 4, 6, 3, groups=groups), 1)
+    assert all(float(figure) > 0 for figure in row.removeprefix("tiny").split())
+
+
 def test_images_are_read_in_blocks_and_scaled(folder, monkeypatch):
     monkeypatch.setattr(training_data, "BLOCK", 33)
     raw = training_data.load(NETWORKS["mlp16"], folder, as_bytes=True)

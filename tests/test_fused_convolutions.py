@@ -117,7 +117,7 @@ def test_threads(n, convolution, random):
     seen = set()
     for threads in THREADS:
         pynn.config.set_num_threads(threads)
-        model = make_model({**convolution, "groups": 1}, POOLINGS[0], "relu", "float32", sample)
+        model = make_model(convolution, POOLINGS[0], "relu", "float32", sample)
         model.compile(pynn.optimizers.SGD(1e-4), "mean_squared_error")
         model.fit(x, y, batch_size=32, epochs=2, verbose=0)
         seen.add((bits(model), model.predict(x, verbose=0).tobytes()))

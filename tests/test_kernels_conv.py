@@ -97,7 +97,10 @@ CASES = [
     Case(5, (5, 12, 6), (3, 3), 12, groups=6, padding="same"),
     Case(2, (6, 11, 8), (3, 2), 8, groups=4, strides=(2, 1), padding="same"),
     Case(2, (6, 13, 9), (2, 3), 3, groups=3, dilation=(2, 2), padding="same"),
-    Case(2, (5, 9, 8), (3, 3), 32, groups=2, strides=(1, 2), padding="same"),
+    Case(2, (5, 9, 8), (3, 3), 8, groups=2, strides=(1, 2), padding="same"),
+    Case(2, (3, 14, 6), (2, 7), 6, groups=3, padding="same"),
+    Case(2, (3, 20, 4), (1, 3), 4, groups=4, dilation=(1, 7), padding="same"),
+    Case(2, (3, 30, 2), (2, 25), 4, groups=2, padding="same"),
     Case(2, (9, 40, 4), (2, 3), 10, groups=2, strides=(2, 3), dilation=(3, 2)),
     # sequences
     Case(3, (10, 3), (3,), 5, **ONE),

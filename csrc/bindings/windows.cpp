@@ -49,24 +49,18 @@ class ConvScratch {
   Buffer<T> memory_;
 };
 
-// A kernel that many pixels are multiplied by: where its vectors would lie across two cache lines, a copy.
+// Replaces the kernel by a copy where many pixels are multiplied by it, and its vectors would lie across cache lines.
 template <typename T>
-class AlignedKernel {
- public:
-  AlignedKernel(const T* kernel, int64_t size, int64_t pixels) : kernel_(kernel) {
-    if (reinterpret_cast<std::uintptr_t>(kernel) % kLine == 0 || pixels < kManyPixels) return;
-    copy_.reserve(size);
-    std::copy(kernel, kernel + size, copy_.data());
-    kernel_ = copy_.data();
-  }
-  const T* data() const { return kernel_; }
-
- private:
-  static constexpr std::uintptr_t kLine = 64;
-  static constexpr int64_t kManyPixels = 256;
-  const T* kernel_;
-  Buffer<T> copy_;
-};
+Buffer<T> align_kernel(ConvLayer<T>& layer, int64_t size, int64_t pixels) {
+  constexpr std::uintptr_t line = 64;
+  constexpr int64_t many = 256;
+  Buffer<T> copy;
+  if (reinterpret_cast<std::uintptr_t>(layer.kernel) % line == 0 || pixels < many) return copy;
+  copy.reserve(size);
+  std::copy(layer.kernel, layer.kernel + size, copy.data());
+  layer.kernel = copy.data();
+  return copy;
+}
 
 void conv_forward(py::array y, const py::array& x, const py::array& kernel, const Optional& bias, int64_t images,
                   const Numbers& numbers, int threads) {
@@ -76,15 +70,16 @@ void conv_forward(py::array y, const py::array& x, const py::array& kernel, cons
     using T = decltype(type);
     T* to = output<T>(y, "y");
     const T* px = input<T>(x, "x");
-    const AlignedKernel<T> aligned(input<T>(kernel, "kernel"), size(kernel),
-                                   images * shape.out_height * shape.out_width);
-    const ConvLayer<T> layer{with_longer_rows(shape),
-                             no_activation,
-                             aligned.data(),
-                             optional_input<T>(bias, "bias", shape.filters),
-                             false,
-                             {}};
+    ConvLayer<T> layer{with_longer_rows(shape),
+                       no_activation,
+                       input<T>(kernel, "kernel"),
+                       optional_input<T>(bias, "bias", shape.filters),
+                       false,
+                       {}};
     const Kernels<T>& k = kernels<T>();
+    Buffer<T> aligned;  // not of a kernel that the team copies to panels
+    if (k.conv_forward_shared(images, layer) == 0)
+      aligned = align_kernel(layer, size(kernel), images * shape.out_height * shape.out_width);
     const ConvScratch<T> scratch(k.conv_forward_shared(images, layer), k.conv_forward_own(layer), threads);
     run(threads, static_cast<double>(images) * work(shape), [&](const Team& team) {
       k.conv_forward(team, to, nullptr, px, images, layer, scratch.shared(), scratch.own(team));

@@ -8,7 +8,8 @@
 namespace pynn {
 namespace PYNN_ISA {
 
-// Rows of an image, as wide as the output sees them: row i of the image is at data + (i - first) * stride.
+// Rows of an image, or of copies of it, which may have columns of padding or be planes: row i of the image is at data +
+// (i - first) * stride.
 template <typename T>
 struct Rows {
   const T* data;
@@ -139,9 +140,9 @@ class Scratch {
 
 // ---- small_groups.cpp: the filters side by side, kernel (kernel_height, kernel_width, inner, filters)
 
-// Strips of `space` below: what a sum is made of.
+// Strips of `space` below: rows, columns and terms of a sum.
 PYNN_INLINE int64_t small_groups_space(const ConvShape& s) {
-  return s.kernel_height * (s.kernel_width * (s.channels / s.groups) + 1);
+  return s.kernel_height * (s.kernel_width * (s.channels / s.groups) + 1) + 2 * s.kernel_width;
 }
 
 // What convolve_row (with bias, where it is not null), input_rows and add_kernel_rows do, without turning the kernel.

@@ -111,11 +111,14 @@ void add_terms(T* sum, const Rows<T>& x, const T* dy, const ConvShape& s, bool t
   }
 }
 
+// Output rows whose terms are added together.
+int64_t rows_together(const ConvShape& s) { return larger(1, kTerms / s.out_width); }
+
 // The same of all output rows of an image.
 template <typename T>
 void add_kernel_rows(const Team& team, T* sum, const T* x, const T* dy, const ConvShape& s, bool turned,
                      Range kernel_rows, const KernelSpace<T>& space, Ahead* ahead = nullptr) {
-  const int64_t together = larger(1, kTerms / s.out_width);
+  const int64_t together = rows_together(s);
   for (int64_t begin = 0; begin < s.out_height; begin += band_rows(s)) {
     team.poll();
     const Range band{begin, smaller(begin + band_rows(s), s.out_height)};
@@ -129,6 +132,12 @@ void add_kernel_rows(const Team& team, T* sum, const T* x, const T* dy, const Co
       add_terms(sum, rows, dy, s, turned, some, kernel_rows, ahead, space.strips);
     }
   }
+}
+
+// Rows of the products of add_kernel_rows.
+int64_t product_rows(const ConvShape& s) {
+  const int64_t together = rows_together(s), blocks = (s.out_height + together - 1) / together;
+  return blocks * s.kernel_height * (sums_turned(s) ? s.filters : s.kernel_width * s.channels);
 }
 
 // dbias += the sums of some columns of dy.
@@ -259,9 +268,8 @@ void backward_by_images(const Team& team, const ConvGradients<T>& d, const T* dy
       }
       const bool sparse = looks_for_zeros(s) && find_entries(space.entries, gradient, s);
       // Each pass asks for what the next one is going to read.
-      Ahead input = ahead_of(from, image_size(s), s.height * s.out_width);
-      Ahead next = ahead_of(dy + (i + 1) * result, i + 1 < images ? result : 0,
-                            s.kernel_height * (s.out_height * s.out_width / kTerms + 1) * s.filters);
+      Ahead input = ahead_of(from, d.kernel != nullptr ? image_size(s) : 0, s.height * s.out_width);
+      Ahead next = ahead_of(dy + (i + 1) * result, i + 1 < images ? result : 0, product_rows(s));
       if (d.x != nullptr) {
         T* to = d.x + i * image_size(s);
         if (sparse)

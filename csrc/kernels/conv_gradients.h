@@ -14,7 +14,7 @@ constexpr int64_t kSmallKernel = 262144;
 template <typename T>
 struct RowSpace {
   Strip* strips;
-  T* padded;  // rows of the input as wide as the output sees them; or planes of a row
+  T* rows;  // of the input as wide as the output sees them, or planes of one of them
 };
 
 RowSpace<float> row_space(const ConvShape& s, Scratch<float>& scratch);
@@ -22,7 +22,7 @@ RowSpace<double> row_space(const ConvShape& s, Scratch<double>& scratch);
 
 // kernel (kernel_height, kernel_width, inner, filters) to (groups, kernel_height, outer, kernel_width, inner), so that
 // what an output pixel hands back to an input row is a strip of a product too; a large kernel to panels of its columns
-// (kernel_width, inner), each (kernel_height, outer, columns).
+// (kernel_width, inner), each (kernel_height, outer, columns). With small groups it stays as it is.
 void turn_kernel(const Team& team, float* out, const float* kernel, const ConvShape& s);
 void turn_kernel(const Team& team, double* out, const double* kernel, const ConvShape& s);
 

@@ -88,12 +88,12 @@ void make_rows(T* dx, const T* dy, const T* turned, const ConvShape& s, Range ro
   const int64_t count = rows.end - rows.begin, row_size = s.width * s.channels;
   if (has_small_groups(s)) {
     for (int64_t i = 0; i < count; ++i)
-      small_groups_input_row(dx + i * row_size, dy, turned, s, rows.begin + i, space.padded, space.strips);
+      small_groups_input_row(dx + i * row_size, dy, turned, s, rows.begin + i, space.rows, space.strips);
     return;
   }
   const int64_t columns = s.kernel_width * (s.channels / s.groups), together = columns_together<T>(s);
   const int64_t stride = fits(s) ? row_size : seen_width(s) * s.channels, before = s.left * s.channels;
-  T* sums = fits(s) ? dx : space.padded;
+  T* sums = fits(s) ? dx : space.rows;
   if (!is_apart(s)) memset(sums, 0, static_cast<size_t>(count * stride) * sizeof(T));
   for (int64_t at = 0; at < columns; at += together)
     for (int64_t i = 0; i < count; ++i)

@@ -8,9 +8,10 @@ namespace pynn {
 namespace PYNN_ISA {
 namespace {
 
-template <int N>
+// A number that is known when compiling.
+template <int64_t N>
 struct Number {
-  constexpr int operator()() const { return N; }
+  constexpr int64_t operator()() const { return N; }
 };
 
 // How the rows (or the columns) of a result meet those of what it is made of: number i sees, at position k of the
@@ -31,10 +32,10 @@ int64_t seen(const Axis& axis, int64_t i, int64_t k) {
   return n >= 0 && n % axis.divisor == 0 && n / axis.divisor < axis.size ? n / axis.divisor : -1;
 }
 
-// Which of the numbers first, first + divisor, ... (count of them) see something at position k; all, if none can.
+// Which of the numbers first, first + divisor, ... (count of them) see something at position k.
 Range seeing(const Axis& axis, int64_t first, int64_t count, int64_t k) {
   const int64_t n = first * axis.step + axis.shift + k * axis.dilation;
-  if (axis.divisor > 1 && n % axis.divisor != 0) return {0, count};
+  if (axis.divisor > 1 && n % axis.divisor != 0) return {0, 0};
   const int64_t at = n / axis.divisor, step = axis.step;
   const int64_t begin = at < 0 ? (-at + step - 1) / step : 0;
   const int64_t end = at < axis.size ? (axis.size - at + step - 1) / step : 0;
@@ -57,7 +58,7 @@ struct Pixels {
 };
 
 // Makes N of them, the first one at `to` and of `from`: of terms that are so far from a pixel and the kernel.
-template <typename T, int N>
+template <typename T, int64_t N>
 PYNN_INLINE void make_pixels(const Pixels<T>& p, T* to, int64_t to_step, const T* from, int64_t from_step,
                              const Strip* terms, int64_t count) {
   const T *kernel = p.kernel, *bias = p.bias;
@@ -78,58 +79,119 @@ PYNN_INLINE void make_pixels(const Pixels<T>& p, T* to, int64_t to_step, const T
   });
 }
 
+// What some pixels see: rows and columns of another image, each (its distance, that of its part of the kernel), and the
+// spans (first, last + 1) of the pixels that see a column, in ascending order.
+struct View {
+  const Strip *rows, *columns, *spans;
+  int64_t height, width;
+};
+
+// Pixels that are made together; so many that see the same columns are made from a list of terms.
+constexpr int64_t kTogether = 8, kFew = 4;
+
+// Has `seen` be the columns that pixel i sees, if it was that of a pixel before it; returns where the pixels end that
+// see the same ones.
+int64_t look(const View& view, int64_t i, int64_t pixels, Range& seen) {
+  while (seen.end < view.width && view.spans[seen.end].a <= i) ++seen.end;
+  while (seen.begin < view.width && view.spans[seen.begin].b <= i) ++seen.begin;
+  const int64_t enters = seen.end < view.width ? view.spans[seen.end].a : pixels;
+  return seen.begin < view.width ? smaller(enters, view.spans[seen.begin].b) : enters;
+}
+
+// The terms of some columns; returns their number.
+template <typename T>
+int64_t list_terms(const Pixels<T>& p, const View& view, Range columns, Strip* terms) {
+  int64_t count = 0;
+  for (int64_t k = columns.begin; k < columns.end; ++k)
+    for (int64_t row = 0; row < view.height; ++row)
+      for (int64_t plane = 0; plane < p.planes; ++plane)
+        terms[count++] = {view.rows[row].a + view.columns[k].a + plane * p.filters,
+                          view.rows[row].b + view.columns[k].b + plane * p.filters};
+  return count;
+}
+
+// The same sums of up to kTogether pixels, each of which sees some of these columns.
+template <typename T>
+void make_edge(const Pixels<T>& p, const View& view, Range columns, T* to, int64_t to_step, int64_t from_step,
+               Range pixels) {
+  for_vectors<T>(0, p.filters, [&](int64_t c, int64_t lanes) __attribute__((always_inline)) {
+    Vec<T> sum[kTogether];
+    for (Vec<T>& value : sum) value = p.bias == nullptr ? Vec<T>{} : load(p.bias + c, lanes);
+    for (int64_t k = columns.begin; k < columns.end; ++k) {
+      const int64_t begin = larger(pixels.begin, view.spans[k].a), end = smaller(pixels.end, view.spans[k].b);
+      for (int64_t row = 0; row < view.height && begin < end; ++row)
+        for (int64_t plane = 0; plane < p.planes; ++plane) {
+          const int64_t at = plane * p.filters + c;
+          const Vec<T> weight = load(p.kernel + view.rows[row].b + view.columns[k].b + at, lanes);
+          const T* from = p.from.data + view.rows[row].a + view.columns[k].a + at + begin * from_step;
+          if (end - begin == kTogether)
+#pragma GCC unroll 8
+            for (int64_t i = 0; i < kTogether; ++i) sum[i] += load(from + i * from_step, lanes) * weight;
+          else
+            for (int64_t i = begin; i < end; ++i, from += from_step)
+              sum[i - pixels.begin] += load(from, lanes) * weight;
+        }
+    }
+    for (int64_t i = pixels.begin; i < pixels.end; ++i) store(to + i * to_step + c, sum[i - pixels.begin], lanes);
+  });
+}
+
+// The pixels that are `to_step` apart, from `to` on.
+template <typename T>
+void make_line(const Pixels<T>& p, const View& view, T* to, int64_t to_step, int64_t from_step, int64_t pixels,
+               Strip* terms) {
+  Range seen{0, 0};
+  for (int64_t i = 0, end; i < pixels; i = end) {
+    end = look(view, i, pixels, seen);
+    if (end - i >= kFew) {
+      const int64_t count = list_terms(p, view, seen, terms);
+      const auto make = [&](auto together) {  // the last ones may be made twice
+        for (; i < end; i += together()) {
+          const int64_t first = smaller(i, end - together());
+          make_pixels<T, together()>(p, to + first * to_step, to_step, p.from.data + first * from_step, from_step,
+                                     terms, count);
+        }
+      };
+      if (end - i >= kTogether)
+        make(Number<kTogether>{});
+      else
+        make(Number<kFew>{});
+    } else {
+      const int64_t first = seen.begin;
+      for (int64_t next; end < smaller(pixels, i + kTogether); end = next) {
+        next = look(view, end, pixels, seen);
+        if (next - end >= kFew) break;
+      }
+      end = smaller(end, i + kTogether);
+      make_edge(p, view, {first, seen.end}, to, to_step, from_step, {i, end});
+    }
+  }
+}
+
 // `width` pixels: row `row` of the result.
 template <typename T>
-void make_row(const Pixels<T>& p, const Axis& rows, const Axis& columns, int64_t row, int64_t width, Strip* space) {
-  Strip *seen_rows = space, *terms = space + rows.positions;
-  int64_t height = 0;
-  for (int64_t ky = 0; ky < rows.positions; ++ky) {
-    const int64_t i = seen(rows, row, ky);
-    if (i >= 0) seen_rows[height++] = {(i - p.from.first) * p.from.stride, ky * columns.positions * p.position};
+void make_row(const Pixels<T>& p, const Axis& down_axis, const Axis& across_axis, int64_t row, int64_t width,
+              Strip* space) {
+  Strip *rows = space, *columns = rows + down_axis.positions, *spans = columns + across_axis.positions;
+  View view{rows, columns, spans, 0, 0};
+  for (int64_t ky = 0; ky < down_axis.positions; ++ky) {
+    const int64_t i = seen(down_axis, row, ky);
+    if (i >= 0) rows[view.height++] = {(i - p.from.first) * p.from.stride, ky * across_axis.positions * p.position};
   }
-  int64_t count = 0;
-  const auto list_terms = [&](int64_t pixel) {
-    count = 0;
-    for (int64_t kx = 0; kx < columns.positions; ++kx) {
-      const int64_t j = seen(columns, pixel, kx);
-      if (j < 0) continue;
-      const int64_t a = (j - pixel / columns.divisor * columns.step) * p.from_pixel, b = kx * p.position;
-      for (int64_t ky = 0; ky < height; ++ky)
-        for (int64_t plane = 0; plane < p.planes; ++plane)
-          terms[count++] = {seen_rows[ky].a + a + plane * p.filters, seen_rows[ky].b + b + plane * p.filters};
-    }
-  };
-  const int64_t divisor = columns.divisor, to_step = divisor * p.to_pixel, from_step = columns.step * p.from_pixel;
-  for (int64_t first = 0; first < smaller(divisor, width); ++first) {
+  const int64_t divisor = across_axis.divisor;
+  for (int64_t first = 0; first < smaller(divisor, width); ++first) {  // of the pixels that see the same positions
     const int64_t pixels = (width - first + divisor - 1) / divisor;
-    Range inside{0, pixels};  // these all see the same positions
-    for (int64_t kx = 0; kx < columns.positions; ++kx) {
-      const Range some = seeing(columns, first, pixels, kx);
-      inside = {larger(inside.begin, some.begin), smaller(inside.end, some.end)};
+    view.width = 0;
+    for (int64_t k = 0; k < across_axis.positions; ++k) {
+      const int64_t kx = across_axis.dilation > 0 ? across_axis.positions - 1 - k : k;
+      const Range span = seeing(across_axis, first, pixels, kx);
+      if (span.begin >= span.end) continue;
+      const int64_t at = (first * across_axis.step + across_axis.shift + kx * across_axis.dilation) / divisor;
+      columns[view.width] = {at * p.from_pixel, kx * p.position};
+      spans[view.width++] = {span.begin, span.end};
     }
-    const auto make = [&](auto together, int64_t i) {
-      make_pixels<T, together()>(p, p.to + (first + i * divisor) * p.to_pixel, to_step, p.from.data + i * from_step,
-                                 from_step, terms, count);
-    };
-    // The last pixels of several may be made twice.
-    const auto make_inside = [&](auto together) {
-      list_terms(first + inside.begin * divisor);
-      for (int64_t i = inside.begin; i < inside.end; i += together())
-        make(together, smaller(i, inside.end - together()));
-    };
-    const int64_t most = inside.end - inside.begin;
-    if (most >= 8)
-      make_inside(Number<8>{});
-    else if (most >= 4)
-      make_inside(Number<4>{});
-    else if (most > 0)
-      make_inside(Number<1>{});
-    for (int64_t i = 0; i < pixels; ++i) {
-      if (most > 0 && i == inside.begin) i = inside.end;
-      if (i == pixels) break;
-      list_terms(first + i * divisor);
-      make(Number<1>{}, i);
-    }
+    make_line(p, view, p.to + first * p.to_pixel, divisor * p.to_pixel, across_axis.step * p.from_pixel, pixels,
+              spans + across_axis.positions);
   }
 }
 

@@ -143,7 +143,7 @@ void multiply_panel(const Product<T>& p, int64_t at, int64_t columns) {
   const int64_t height = p.m / tiles, taller = p.m % tiles;
   for (int64_t t = 0, i = 0; t < tiles; ++t) {
     const int64_t rows = height + (t < taller);
-    if (p.ahead != nullptr) ask_for(*p.ahead, rows);
+    if (at == 0 && p.ahead != nullptr) ask_for(*p.ahead, rows);
     multiply_rows<T, NV, Sparse, most>(p, rows, i, at, columns);
     i += rows;
   }

@@ -323,7 +323,10 @@ const struct {
     {1, {7, 3, 2, 1, 0, 1}, {6, 2, 2, 1, 0, 0}, 7, 14, 7},     // two filters a channel
     {5, {4, 3, 1, 1, 1, 1}, {13, 3, 1, 2, 2, 2}, 10, 20, 5},   // small groups
     {2, {5, 2, 2, 1, 1, 0}, {20, 3, 1, 1, 0, 1}, 12, 3, 3},    // of one filter
-    {4, {4, 2, 1, 2, 1, 1}, {9, 3, 2, 1, 1, 1}, 4, 32, 2},     // of as many channels and filters as are called small
+    {4, {4, 2, 1, 2, 1, 1}, {9, 3, 2, 1, 1, 1}, 8, 8, 2},      // of as many channels and filters as are called small
+    {2, {3, 1, 1, 1, 0, 0}, {14, 7, 1, 1, 3, 3}, 3, 3, 3},     // with wide edges
+    {1, {2, 2, 1, 1, 0, 1}, {20, 3, 1, 7, 7, 7}, 5, 5, 5},     // in parts that see different positions
+    {2, {3, 2, 1, 1, 1, 0}, {9, 9, 1, 1, 8, 0}, 4, 4, 2},      // none of which is long
     {2, {7, 1, 1, 1, 0, 0}, {3, 1, 1, 1, 0, 0}, 16, 33, 1},    // one position
     {3, {5, 1, 2, 1, 0, 0}, {6, 1, 3, 1, 0, 0}, 33, 15, 1},    // with strides
     {3, {1, 1, 1, 1, 0, 0}, {20, 5, 1, 1, 4, 0}, 7, 16, 1},    // one row
