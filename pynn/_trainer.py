@@ -8,9 +8,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _checks, _progress, _random, _threads, _training
+from . import _progress, _training
 from ._compiling import Compilable, resolve_metrics
 from .callbacks import History
+from .data import arrays
+from .foundation import checks, draws, parallel
 
 Array = NDArray[Any]
 Verbose = int | Literal["auto"]
@@ -22,7 +24,7 @@ class Trainer(Compilable):
 
     def __init__(self) -> None:
         super().__init__()
-        self._order_seed = _random.next_key()  # of the orders in which epochs visit the samples
+        self._order_seed = draws.next_key()  # of the orders in which epochs visit the samples
         self._epochs_trained = 0
         self._training_calls = 0  # of the model itself, in training mode: each has noise of its own
         self.history: History | None = None
@@ -72,11 +74,11 @@ class Trainer(Compilable):
         """
         self._require_compiled()
         level = _progress.resolve_verbose(verbose)
-        shuffle = _checks.boolean(shuffle, "shuffle")
-        last = _checks.non_negative_int(epochs, "epochs")
-        first = _checks.non_negative_int(initial_epoch, "initial_epoch")
-        share = _checks.unit_interval(validation_split, "validation_split")
-        check_finite = _checks.boolean(check_finite, "check_finite")
+        shuffle = checks.boolean(shuffle, "shuffle")
+        last = checks.non_negative_int(epochs, "epochs")
+        first = checks.non_negative_int(initial_epoch, "initial_epoch")
+        share = checks.unit_interval(validation_split, "validation_split")
+        check_finite = checks.boolean(check_finite, "check_finite")
         with self._exclusive():
             with self._unbuilt_on_error():
                 data = self._data(x, y, check_finite)
@@ -153,7 +155,7 @@ class Trainer(Compilable):
         """
         level = _progress.resolve_verbose(verbose)
         _batch_size(batch_size, 1)
-        check = _checks.boolean(check_finite, "check_finite")
+        check = checks.boolean(check_finite, "check_finite")
         if level == 0:
             return self._outputs(x, check)
         with self._unbuilt_on_error():
@@ -179,7 +181,7 @@ class Trainer(Compilable):
         Raises:
             TypeError, ValueError: unfit data. RuntimeError: another thread is training the model.
         """
-        if not _checks.boolean(training, "training"):
+        if not checks.boolean(training, "training"):
             return self._outputs(x, True)
         with self._exclusive(), self._unbuilt_on_error():
             samples = self._samples(x, True)
@@ -220,7 +222,7 @@ class Trainer(Compilable):
     def _samples(self, x: ArrayLike, check_finite: bool, name: str = "x") -> Array:
         """`x` as the engine takes it: checked, two-dimensional. Builds the model if it is not yet."""
         if self._built is None:
-            shape = _checks.as_numbers(x, name).shape[1:]
+            shape = arrays.as_numbers(x, name).shape[1:]
             if not shape:
                 raise ValueError(
                     f"{name} must have a batch axis and one or more others, but has the shape {np.shape(x)}. "
@@ -230,7 +232,7 @@ class Trainer(Compilable):
                 raise ValueError(f"{name} has samples of the shape {shape}, without a single number.")
             self._build_for(shape)
         built = self._require_built()
-        samples = _checks.as_samples(x, name, built.dtype, built.input_shape, check_finite)
+        samples = arrays.as_samples(x, name, built.dtype, built.input_shape, check_finite)
         if samples.ndim == 2:
             return samples
         return samples.reshape(len(samples), -1) if len(samples) else samples.reshape(0, math.prod(built.input_shape))
@@ -240,7 +242,7 @@ class Trainer(Compilable):
         samples = self._samples(x, check_finite, f"{prefix}x")
         built, loss = self._require_built(), self._require_compiled().loss
         targets = loss.prepare_targets(y, dtype=built.dtype, output_shape=built.output_shape, name=f"{prefix}y")
-        if _checks.same_length(**{f"{prefix}x": samples, f"{prefix}y": targets}) == 0:
+        if arrays.same_length(**{f"{prefix}x": samples, f"{prefix}y": targets}) == 0:
             raise ValueError(f"{prefix}x and y have no samples.")
         for metric in resolve_metrics(self._require_compiled(), built.columns):
             metric.check_targets(targets)
@@ -257,13 +259,13 @@ class Trainer(Compilable):
         rows = len(samples)
         out = np.empty((rows, *built.output_shape), built.dtype)
         if rows:
-            threads = _threads.get_num_threads()
+            threads = parallel.get_num_threads()
             if training_step is None:
                 bad = built.network.predict(out, samples, check_finite, threads)
             else:
                 bad = built.network.predict_training(out, samples, check_finite, training_step, threads)
             if bad >= 0:
-                raise _checks.not_finite("x", samples, (rows, *built.input_shape), bad)
+                raise arrays.not_finite("x", samples, (rows, *built.input_shape), bad)
         return out
 
 
@@ -281,7 +283,7 @@ def _batch_size(batch_size: BatchSize, samples: int) -> int:
         if batch_size != "full":
             raise ValueError(f'batch_size must be a whole number of at least 1 or "full", but got {batch_size!r}.')
         return samples
-    return min(_checks.positive_int(batch_size, "batch_size"), max(samples, 1))
+    return min(checks.positive_int(batch_size, "batch_size"), max(samples, 1))
 
 
 def _pair(validation_data: object) -> tuple[Any, Any]:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _threads
 from ._progress import Display
+from .foundation import parallel
 
 if TYPE_CHECKING:
     from . import _core
@@ -70,7 +70,7 @@ class Task(NamedTuple):
             part = slice(step * batch_size, (step + at_once) * batch_size)
             x, y = data.x[part], data.y[part]
             sums = np.zeros(len(totals) + 1)
-            self.network.evaluate(sums, x, y, _threads.get_num_threads())
+            self.network.evaluate(sums, x, y, parallel.get_num_threads())
             sums[0] *= len(x) if not self.loss.averages else 1 / self.rows
             sums[0] += sums[-1]  # the penalties
             totals += sums[:-1]
@@ -120,7 +120,7 @@ class _Epochs:
                     self.first,
                     before,
                     min(at_once, self.steps - before),
-                    _threads.get_num_threads(),
+                    parallel.get_num_threads(),
                 )
             finally:
                 self.done = before + self.task.network.steps_done

@@ -10,10 +10,11 @@ from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
-from . import _checks, _identifiers, _names, _summary, layers
+from . import _summary, layers
 from ._compiling import Built
-from ._native import core
 from ._trainer import Trainer
+from .foundation import checks, identifiers, names
+from .foundation.native import core
 from .layers.base import Layer, Lowering, Weight, WeightSpec, assign_all
 
 Array = NDArray[Any]
@@ -47,9 +48,9 @@ class Sequential(Trainer):
         super().__init__()
         self._stack: list[Layer] = []  # with the InputLayer, if there is one
         self._extend(list(layers or []))
-        if not _checks.boolean(trainable, "trainable"):
+        if not checks.boolean(trainable, "trainable"):
             self.trainable = False
-        self.name = _names.auto_name("Sequential") if name is None else _names.check_name(name)
+        self.name = names.auto_name("Sequential") if name is None else names.check_name(name)
 
     # ---- layers ------------------------------------------------------------------------------------------------------
 
@@ -144,7 +145,7 @@ class Sequential(Trainer):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        value = _checks.boolean(value, "trainable")
+        value = checks.boolean(value, "trainable")
         for layer in self.layers:
             layer.trainable = value
 
@@ -163,7 +164,7 @@ class Sequential(Trainer):
         if input_shape is None:
             self._require_built()
             return
-        shape = _checks.shape(tuple(input_shape)[1:], "input_shape, after the batch axis,")
+        shape = checks.shape(tuple(input_shape)[1:], "input_shape, after the batch axis,")
         if self._built is None:
             self._build_for(shape)
         elif shape != self._built.input_shape:
@@ -274,7 +275,7 @@ class Sequential(Trainer):
 
     def to_json(self, **options: Any) -> str:
         """`get_config` as a JSON text that `model_from_json` reads; `options` go to ``json.dumps``."""
-        return json.dumps(_identifiers.serialize(self), **options)
+        return json.dumps(identifiers.serialize(self), **options)
 
     def __repr__(self) -> str:
         return f"<Sequential name={self.name}, built={self.built}>"
@@ -286,7 +287,7 @@ def model_from_json(text: str) -> Sequential:
     Raises:
         ValueError: no such text.
     """
-    name, config = _identifiers.split_config(json.loads(text), "model")
+    name, config = identifiers.split_config(json.loads(text), "model")
     if name != "Sequential":
         raise ValueError(f"The text describes a {name!r}, but must describe a Sequential.")
     return Sequential.from_config(config)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from . import _checks, _identifiers
+from .foundation import checks, identifiers
 
 if TYPE_CHECKING:
     from . import _core
@@ -49,11 +49,11 @@ class Optimizer:
             raise ValueError(f"Only one of clipnorm, clipvalue and global_clipnorm may be given, but got {given}.")
         self._network: _core.Network | None = None
         self._owner: weakref.ref[Any] | None = None  # the model that was compiled with it
-        self._learning_rate = _checks.number(learning_rate, "learning_rate", "(0, inf)")
-        self.weight_decay = _checks.optional_number(weight_decay, "weight_decay", "[0, inf)")
-        self.clipnorm = _checks.optional_number(clipnorm, "clipnorm", "(0, inf)")
-        self.clipvalue = _checks.optional_number(clipvalue, "clipvalue", "(0, inf)")
-        self.global_clipnorm = _checks.optional_number(global_clipnorm, "global_clipnorm", "(0, inf)")
+        self._learning_rate = checks.number(learning_rate, "learning_rate", "(0, inf)")
+        self.weight_decay = checks.optional_number(weight_decay, "weight_decay", "[0, inf)")
+        self.clipnorm = checks.optional_number(clipnorm, "clipnorm", "(0, inf)")
+        self.clipvalue = checks.optional_number(clipvalue, "clipvalue", "(0, inf)")
+        self.global_clipnorm = checks.optional_number(global_clipnorm, "global_clipnorm", "(0, inf)")
         self.name = name or type(self).__name__.lower()
 
     @property
@@ -63,7 +63,7 @@ class Optimizer:
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        self._learning_rate = _checks.number(value, "learning_rate", "[0, inf)")
+        self._learning_rate = checks.number(value, "learning_rate", "[0, inf)")
         if self._network is not None:
             self._network.learning_rate = self._learning_rate
 
@@ -127,8 +127,8 @@ class SGD(Optimizer):
         name: str | None = None,
     ) -> None:
         super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name)
-        self.momentum = _checks.number(momentum, "momentum", "[0, 1)")
-        self.nesterov = _checks.boolean(nesterov, "nesterov")
+        self.momentum = checks.number(momentum, "momentum", "[0, 1)")
+        self.nesterov = checks.boolean(nesterov, "nesterov")
 
 
 class Adagrad(Optimizer):
@@ -156,10 +156,10 @@ class Adagrad(Optimizer):
         name: str | None = None,
     ) -> None:
         super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name)
-        self.initial_accumulator_value = _checks.number(
+        self.initial_accumulator_value = checks.number(
             initial_accumulator_value, "initial_accumulator_value", "[0, inf)"
         )
-        self.epsilon = _checks.number(epsilon, "epsilon", "(0, inf)")
+        self.epsilon = checks.number(epsilon, "epsilon", "(0, inf)")
 
 
 class Adadelta(Optimizer):
@@ -190,8 +190,8 @@ class Adadelta(Optimizer):
         name: str | None = None,
     ) -> None:
         super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name)
-        self.rho = _checks.number(rho, "rho", "[0, 1)")
-        self.epsilon = _checks.number(epsilon, "epsilon", "(0, inf)")
+        self.rho = checks.number(rho, "rho", "[0, 1)")
+        self.epsilon = checks.number(epsilon, "epsilon", "(0, inf)")
 
 
 class RMSprop(Optimizer):
@@ -227,10 +227,10 @@ class RMSprop(Optimizer):
         name: str | None = None,
     ) -> None:
         super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name)
-        self.rho = _checks.number(rho, "rho", "[0, 1)")
-        self.momentum = _checks.number(momentum, "momentum", "[0, 1)")
-        self.epsilon = _checks.number(epsilon, "epsilon", "(0, inf)")
-        self.centered = _checks.boolean(centered, "centered")
+        self.rho = checks.number(rho, "rho", "[0, 1)")
+        self.momentum = checks.number(momentum, "momentum", "[0, 1)")
+        self.epsilon = checks.number(epsilon, "epsilon", "(0, inf)")
+        self.centered = checks.boolean(centered, "centered")
 
 
 class _Moments(Optimizer):
@@ -251,9 +251,9 @@ class _Moments(Optimizer):
         name: str | None = None,
     ) -> None:
         super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name)
-        self.beta_1 = _checks.number(beta_1, "beta_1", "[0, 1)")
-        self.beta_2 = _checks.number(beta_2, "beta_2", "[0, 1)")
-        self.epsilon = _checks.number(epsilon, "epsilon", "(0, inf)")
+        self.beta_1 = checks.number(beta_1, "beta_1", "[0, 1)")
+        self.beta_2 = checks.number(beta_2, "beta_2", "[0, 1)")
+        self.epsilon = checks.number(epsilon, "epsilon", "(0, inf)")
 
 
 class Adam(_Moments):
@@ -290,7 +290,7 @@ class Adam(_Moments):
     ) -> None:
         clips = (clipnorm, clipvalue, global_clipnorm)
         super().__init__(learning_rate, beta_1, beta_2, epsilon, weight_decay, *clips, name)
-        self.amsgrad = _checks.boolean(amsgrad, "amsgrad")
+        self.amsgrad = checks.boolean(amsgrad, "amsgrad")
 
 
 class AdamW(Adam):
@@ -316,7 +316,7 @@ class AdamW(Adam):
         global_clipnorm: float | None = None,
         name: str | None = None,
     ) -> None:
-        weight_decay = _checks.number(weight_decay, "weight_decay", "[0, inf)")
+        weight_decay = checks.number(weight_decay, "weight_decay", "[0, inf)")
         clips = (clipnorm, clipvalue, global_clipnorm)
         super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, *clips, name)
 
@@ -366,9 +366,9 @@ def get(identifier: object) -> Optimizer:
     Raises:
         ValueError: an unknown name. TypeError: an identifier of another kind.
     """
-    return _identifiers.resolve(identifier, Optimizer, _TABLE, "optimizer", ignore_case=True)
+    return identifiers.resolve(identifier, Optimizer, _TABLE, "optimizer", ignore_case=True)
 
 
 def serialize(optimizer: Optimizer) -> dict[str, Any]:
     """The configuration that `get` reads."""
-    return _identifiers.serialize(optimizer)
+    return identifiers.serialize(optimizer)

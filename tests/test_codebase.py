@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import pynn
-from pynn._native import core
+from pynn.foundation.native import core
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CSRC = ROOT / "csrc"
@@ -37,7 +37,8 @@ MUST_NOT_IMPORT = {
     "constraints": {"layers", "models", "losses", "optimizers"},
     "_compiling": {"models", "_trainer", "callbacks"},
     "_trainer": {"models"},
-    "_checks": {"layers", "models", "losses", "optimizers", "config"},
+    "foundation": {"data", "geometry", "layers", "models", "losses", "optimizers", "config"},
+    "data": {"layers", "models", "losses", "optimizers", "config"},
     "ops": {"layers", "models"},
     "config": {"layers", "models", "losses", "optimizers"},
 }
@@ -162,9 +163,9 @@ def test_pynn_dependencies_point_one_way(module):
 
 
 def test_pynn_core_has_one_door():
-    """Only _native.py imports the extension; type checking apart."""
+    """Only foundation/native.py imports the extension; type checking apart."""
     for path in (ROOT / "pynn").rglob("*.py"):
-        if path.name != "_native.py":
+        if path.name != "native.py":
             assert "_core" not in imported_modules(path), path
 
 

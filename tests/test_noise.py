@@ -6,7 +6,7 @@ from helpers import THREADS, bits
 
 import pynn
 from pynn import layers
-from pynn._native import core
+from pynn.foundation.native import core
 
 NOISES = [
     layers.Dropout(0.3, name="probe"),

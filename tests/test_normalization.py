@@ -9,7 +9,7 @@ from helpers import THREADS, bits
 
 import pynn
 from pynn import layers
-from pynn._native import core
+from pynn.foundation.native import core
 
 every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 TOLERANCE = {"float32": {"rtol": 2e-5, "atol": 2e-5}, "float64": {"rtol": 1e-12, "atol": 1e-12}}

@@ -7,8 +7,9 @@ import pytest
 from helpers import THREADS
 
 import pynn
-from pynn import _maps, layers
-from pynn._native import core
+from pynn import layers
+from pynn.foundation.native import core
+from pynn.geometry import maps
 
 SEQUENCES = [(1, 1), (5, 3), (4, 17), (3, 64)]
 IMAGES = [(1, 1, 1), (3, 5, 1), (1, 4, 3), (4, 2, 17), (6, 7, 64)]
@@ -221,15 +222,15 @@ def test_resizing_that_changes_something_adds_an_op():
 
 
 def test_maps_move_groups_as_long_as_can_be():
-    assert _maps.permuted((3, 4, 5, 2), (1, 0, 2, 3)).inner == 10
-    assert _maps.permuted((3, 4, 5), (2, 0, 1)).inner == 1
-    rows_only = _maps.product([_maps.padded(3, 1, 0), _maps.padded(4, 0, 0)], 2)
+    assert maps.permuted((3, 4, 5, 2), (1, 0, 2, 3)).inner == 10
+    assert maps.permuted((3, 4, 5), (2, 0, 1)).inner == 1
+    rows_only = maps.product([maps.padded(3, 1, 0), maps.padded(4, 0, 0)], 2)
     assert (rows_only.inputs, rows_only.inner) == (3, 8)
-    assert _maps.product([_maps.padded(3, 0, 0), _maps.repeated(4, 2)], 2).inner == 2
+    assert maps.product([maps.padded(3, 0, 0), maps.repeated(4, 2)], 2).inner == 2
 
 
 def test_maps_have_no_term_of_weight_zero():
-    found = _maps.product([_maps.interpolated(2, 2), _maps.padded(3, 1, 1)], 1)
+    found = maps.product([maps.interpolated(2, 2), maps.padded(3, 1, 1)], 1)
     assert (found.weight > 0).all()
     assert list(np.diff(found.begin)) == [0, 1, 1, 1, 0, *[0, 2, 2, 2, 0] * 2, 0, 1, 1, 1, 0]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import _identifiers
+from ..foundation import identifiers
 from .activations import ELU, LeakyReLU, ReLU, Softmax
 from .base import Layer, Lowering, Weight, WeightSpec
 from .convolutional import Conv1D, Conv2D
@@ -122,7 +122,7 @@ _TABLE = {cls.__name__: cls for cls in _CLASSES}
 
 def serialize(layer: Layer) -> dict[str, Any]:
     """The configuration ``{"class_name": ..., "config": ...}`` that `deserialize` reads."""
-    return _identifiers.serialize(layer)
+    return identifiers.serialize(layer)
 
 
 def deserialize(config: dict[str, Any]) -> Layer:
@@ -131,5 +131,5 @@ def deserialize(config: dict[str, Any]) -> Layer:
     Raises:
         ValueError: no such layer, or another form of configuration. TypeError: arguments the layer does not have.
     """
-    name, settings = _identifiers.split_config(config, "layer")
-    return _identifiers.look_up(name, _TABLE, "layer").from_config(settings)
+    name, settings = identifiers.split_config(config, "layer")
+    return identifiers.look_up(name, _TABLE, "layer").from_config(settings)

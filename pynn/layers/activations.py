@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import _checks
 from ..activations import Activation
+from ..foundation import checks
 from .core import ActivationLayer
 
 
@@ -31,8 +31,8 @@ class ReLU(ActivationLayer):
         activation = Activation(
             "relu",
             max_value=max_value,
-            negative_slope=_checks.number(negative_slope, "negative_slope", "[0, inf)"),
-            threshold=_checks.number(threshold, "threshold", "[0, inf)"),
+            negative_slope=checks.number(negative_slope, "negative_slope", "[0, inf)"),
+            threshold=checks.number(threshold, "threshold", "[0, inf)"),
         )
         super().__init__(activation, **base)
 
@@ -49,7 +49,7 @@ class LeakyReLU(ActivationLayer):
     """
 
     def __init__(self, negative_slope: float = 0.3, **base: Any) -> None:
-        slope = _checks.number(base.pop("alpha", negative_slope), "negative_slope", "[0, inf)")
+        slope = checks.number(base.pop("alpha", negative_slope), "negative_slope", "[0, inf)")
         super().__init__(Activation("leaky_relu", negative_slope=slope), **base)
 
 

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .. import _checks, _names, activations, config, constraints, initializers, regularizers
+from .. import activations, config, constraints, initializers, regularizers
 from ..activations import Activation
 from ..constraints import Constraint
+from ..data import arrays
 from ..errors import NotBuiltError
+from ..foundation import checks, names
 from ..initializers import Initializer
 from ..regularizers import Regularizer
 
@@ -135,14 +137,14 @@ class Layer:
             raise ValueError(f"Give input_shape or input_dim, not both: {input_shape} and {input_dim}.")
         self.batch_input_shape: tuple[int, ...] | None = None
         if input_shape is not None:
-            self.batch_input_shape = _checks.shape(input_shape, "input_shape")
+            self.batch_input_shape = checks.shape(input_shape, "input_shape")
         elif input_dim is not None:
-            self.batch_input_shape = (_checks.positive_int(input_dim, "input_dim"),)
-        self.trainable = _checks.boolean(trainable, "trainable")
+            self.batch_input_shape = (checks.positive_int(input_dim, "input_dim"),)
+        self.trainable = checks.boolean(trainable, "trainable")
         self.dtype_given = dtype is not None
         self.dtype = config.resolve_dtype(dtype)
         # Last, so that a layer that could not be made uses up no number.
-        self.name = _names.auto_name(type(self).__name__) if name is None else _names.check_name(name)
+        self.name = names.auto_name(type(self).__name__) if name is None else names.check_name(name)
         self._built_shape: tuple[int, ...] | None = None
         self._arrays: list[Array] = []
         self._owner: weakref.ref[Any] | None = None  # the model that the layer is part of
@@ -287,7 +289,7 @@ class KernelLayer(Layer):
         **base: Any,
     ) -> None:
         self.activation = activations.get(activation)
-        self.use_bias = _checks.boolean(use_bias, "use_bias")
+        self.use_bias = checks.boolean(use_bias, "use_bias")
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer, "kernel_regularizer")
@@ -332,7 +334,7 @@ class KernelLayer(Layer):
 
 def check_weight(value: ArrayLike, path: str, like: Array) -> Array:
     """`value` as an array of the shape and type of `like`, else TypeError or ValueError."""
-    array = _checks.as_array(value, f"the value of {path}", like.dtype)
+    array = arrays.as_array(value, f"the value of {path}", like.dtype)
     if array.shape != like.shape:
         raise ValueError(f"The weight {path} has the shape {like.shape}, but got values of shape {array.shape}.")
     # A copy where memory is shared, such as where two weights are exchanged.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .. import _checks, _windows
+from ..foundation import checks
+from ..geometry import windows
 from .base import KernelLayer, Lowering, WeightSpec
 
 
@@ -23,16 +24,16 @@ class ConvolutionLayer(KernelLayer):
         dilation_rate: int | Sequence[int],
         **base: Any,
     ) -> None:
-        self.kernel_size = _windows.per_axis(kernel_size, "kernel_size", self.rank)
-        self.strides = _windows.per_axis(strides, "strides", self.rank)
-        self.padding = _windows.check_padding(padding, self.rank)
-        _windows.check_data_format(data_format)
-        self.dilation_rate = _windows.per_axis(dilation_rate, "dilation_rate", self.rank)
+        self.kernel_size = windows.per_axis(kernel_size, "kernel_size", self.rank)
+        self.strides = windows.per_axis(strides, "strides", self.rank)
+        self.padding = windows.check_padding(padding, self.rank)
+        windows.check_data_format(data_format)
+        self.dilation_rate = windows.per_axis(dilation_rate, "dilation_rate", self.rank)
         super().__init__(**base)
 
     # ---- what a subclass writes
 
-    def _convolution(self, shape: tuple[int, ...]) -> _windows.Convolution:
+    def _convolution(self, shape: tuple[int, ...]) -> windows.Convolution:
         """The convolution, the last one where there are several."""
         raise NotImplementedError
 
@@ -46,11 +47,11 @@ class ConvolutionLayer(KernelLayer):
 
     # ---- what the base does with it
 
-    def _window(self, shape: tuple[int, ...], filters: int, groups: int) -> _windows.Convolution:
+    def _window(self, shape: tuple[int, ...], filters: int, groups: int) -> windows.Convolution:
         """The convolution of this window; groups -1: one for each channel."""
         self._check_rank(shape, self.rank)
         try:
-            return _windows.convolution(
+            return windows.convolution(
                 shape,
                 self.kernel_size,
                 filters,
@@ -81,7 +82,7 @@ class ConvolutionLayer(KernelLayer):
             "kernel_size": self.kernel_size,
             "strides": self.strides,
             "padding": self.padding,
-            "data_format": _windows.DATA_FORMAT,
+            "data_format": windows.DATA_FORMAT,
             "dilation_rate": self.dilation_rate,
         }
 
@@ -109,8 +110,8 @@ class _Conv(ConvolutionLayer):
         bias_constraint: object = None,
         **base: Any,
     ) -> None:
-        self.filters = _checks.positive_int(filters, "filters")
-        self.groups = _checks.positive_int(groups, "groups")
+        self.filters = checks.positive_int(filters, "filters")
+        self.groups = checks.positive_int(groups, "groups")
         if self.filters % self.groups:
             raise ValueError(f"groups must divide filters={self.filters}, but is {self.groups}.")
         super().__init__(
@@ -131,7 +132,7 @@ class _Conv(ConvolutionLayer):
             **base,
         )
 
-    def _convolution(self, shape: tuple[int, ...]) -> _windows.Convolution:
+    def _convolution(self, shape: tuple[int, ...]) -> windows.Convolution:
         return self._window(shape, self.filters, self.groups)
 
     def _kernel_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:

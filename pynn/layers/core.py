@@ -7,8 +7,9 @@ from typing import Any
 
 from numpy.typing import DTypeLike
 
-from .. import _checks, activations
+from .. import activations
 from ..activations import Activation as ActivationFunction
+from ..foundation import checks
 from .base import KernelLayer, Layer, Lowering, WeightSpec
 
 
@@ -87,7 +88,7 @@ class Dense(KernelLayer):
         bias_constraint: object = None,
         **base: Any,
     ) -> None:
-        self.units = _checks.positive_int(units, "units")
+        self.units = checks.positive_int(units, "units")
         super().__init__(
             activation,
             use_bias,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .. import _checks, _windows, constraints, initializers, regularizers
+from .. import constraints, initializers, regularizers
+from ..foundation import checks
+from ..geometry import windows
 from .base import Lowering, WeightSpec
 from .convolutional import ConvolutionLayer
 
@@ -48,7 +50,7 @@ class DepthwiseConv2D(ConvolutionLayer):
         bias_constraint: object = None,
         **base: Any,
     ) -> None:
-        self.depth_multiplier = _checks.positive_int(depth_multiplier, "depth_multiplier")
+        self.depth_multiplier = checks.positive_int(depth_multiplier, "depth_multiplier")
         super().__init__(
             kernel_size,
             strides,
@@ -67,7 +69,7 @@ class DepthwiseConv2D(ConvolutionLayer):
             **base,
         )
 
-    def _convolution(self, shape: tuple[int, ...]) -> _windows.Convolution:
+    def _convolution(self, shape: tuple[int, ...]) -> windows.Convolution:
         return self._window(shape, shape[-1] * self.depth_multiplier if shape else 1, groups=-1)
 
     def _kernel_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -127,8 +129,8 @@ class SeparableConv2D(ConvolutionLayer):
         bias_constraint: object = None,
         **base: Any,
     ) -> None:
-        self.filters = _checks.positive_int(filters, "filters")
-        self.depth_multiplier = _checks.positive_int(depth_multiplier, "depth_multiplier")
+        self.filters = checks.positive_int(filters, "filters")
+        self.depth_multiplier = checks.positive_int(depth_multiplier, "depth_multiplier")
         self.pointwise_initializer = initializers.get(pointwise_initializer)
         self.pointwise_regularizer = regularizers.get(pointwise_regularizer, "pointwise_regularizer")
         self.pointwise_constraint = constraints.get(pointwise_constraint, "pointwise_constraint")
@@ -150,12 +152,12 @@ class SeparableConv2D(ConvolutionLayer):
             **base,
         )
 
-    def _depthwise(self, shape: tuple[int, ...]) -> _windows.Convolution:
+    def _depthwise(self, shape: tuple[int, ...]) -> windows.Convolution:
         return self._window(shape, shape[-1] * self.depth_multiplier if shape else 1, groups=-1)
 
-    def _convolution(self, shape: tuple[int, ...]) -> _windows.Convolution:
+    def _convolution(self, shape: tuple[int, ...]) -> windows.Convolution:
         between = self._depthwise(shape).output_shape()
-        return _windows.convolution(between, (1, 1), self.filters, (1, 1), "valid", (1, 1), 1)
+        return windows.convolution(between, (1, 1), self.filters, (1, 1), "valid", (1, 1), 1)
 
     def _kernel_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return (*self.kernel_size, shape[-1], self.depth_multiplier)

@@ -6,7 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .. import _checks, _maps, constraints, initializers, regularizers
+from .. import constraints, initializers, regularizers
+from ..foundation import checks
+from ..geometry import maps
 from .base import Layer, Lowering, Weight, WeightSpec
 
 
@@ -31,9 +33,9 @@ class _Normalization(Layer):
         **base: Any,
     ) -> None:
         self.axis = axis
-        self.epsilon = _checks.number(epsilon, "epsilon", "[0, inf)")
-        self.center = _checks.boolean(center, "center")
-        self.scale = _checks.boolean(scale, "scale")
+        self.epsilon = checks.number(epsilon, "epsilon", "[0, inf)")
+        self.center = checks.boolean(center, "center")
+        self.scale = checks.boolean(scale, "scale")
         self.beta_initializer = initializers.get(beta_initializer)
         self.gamma_initializer = initializers.get(gamma_initializer)
         self.beta_regularizer = regularizers.get(beta_regularizer, "beta_regularizer")
@@ -53,7 +55,7 @@ class _Normalization(Layer):
     def _axes(self, shape: tuple[int, ...]) -> list[int]:
         """The layer's axes of a sample, from 0 on, in order; ValueError if samples of `shape` do not have them."""
         try:
-            axes = _checks.axes_of(self.axis, len(shape) + 1)
+            axes = checks.axes_of(self.axis, len(shape) + 1)
         except ValueError as error:
             raise self._shape_error(f"cannot take batches of samples of shape {shape}: {error}") from None
         if axes[0] == 0:
@@ -75,8 +77,8 @@ class _Normalization(Layer):
         axes = self._axes(shape)
         order = [*(number for number in range(len(shape)) if number not in axes), *axes]
         moved = tuple(shape[number] for number in order)
-        y = self._add(net, _maps.permute(net.network, x, shape, order), moved)
-        return _maps.permute(net.network, y, moved, [order.index(number) for number in range(len(shape))])
+        y = self._add(net, maps.permute(net.network, x, shape, order), moved)
+        return maps.permute(net.network, y, moved, [order.index(number) for number in range(len(shape))])
 
     def _scale_and_offset(self, shape: tuple[int, ...]) -> list[WeightSpec]:
         gamma = WeightSpec("gamma", shape, self.gamma_initializer, self.gamma_regularizer, self.gamma_constraint)
@@ -159,7 +161,7 @@ class BatchNormalization(_Normalization):
         gamma_constraint: object = None,
         **base: Any,
     ) -> None:
-        self.momentum = _checks.number(momentum, "momentum", "[0, 1]")
+        self.momentum = checks.number(momentum, "momentum", "[0, 1]")
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
         super().__init__(
@@ -246,7 +248,7 @@ class LayerNormalization(_Normalization):
         **base: Any,
     ) -> None:
         super().__init__(
-            _checks.axis(axis),
+            checks.axis(axis),
             epsilon,
             center,
             scale,
@@ -308,7 +310,7 @@ class GroupNormalization(_Normalization):
         gamma_constraint: object = None,
         **base: Any,
     ) -> None:
-        self.groups = -1 if groups == -1 else _checks.positive_int(groups, "groups")
+        self.groups = -1 if groups == -1 else checks.positive_int(groups, "groups")
         super().__init__(
             _one_axis(axis),
             epsilon,
@@ -343,7 +345,7 @@ class GroupNormalization(_Normalization):
 
 
 def _one_axis(value: object) -> int:
-    found = _checks.axis(value)
+    found = checks.axis(value)
     if not isinstance(found, int):
         raise TypeError(f"axis must be one axis, a whole number, but got {value!r}.")
     return found

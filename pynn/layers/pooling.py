@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .. import _checks, _windows
+from ..foundation import checks
+from ..geometry import windows
 from .base import Layer, Lowering
 
 
@@ -23,16 +24,16 @@ class _Pooling(Layer):
         data_format: str | None = None,
         **base: Any,
     ) -> None:
-        self.pool_size = _windows.per_axis(pool_size, "pool_size", self.rank)
-        self.strides = self.pool_size if strides is None else _windows.per_axis(strides, "strides", self.rank)
-        self.padding = _windows.check_padding(padding, 2)
-        _windows.check_data_format(data_format)
+        self.pool_size = windows.per_axis(pool_size, "pool_size", self.rank)
+        self.strides = self.pool_size if strides is None else windows.per_axis(strides, "strides", self.rank)
+        self.padding = windows.check_padding(padding, 2)
+        windows.check_data_format(data_format)
         super().__init__(**base)
 
-    def _pooling(self, shape: tuple[int, ...]) -> _windows.Pooling:
+    def _pooling(self, shape: tuple[int, ...]) -> windows.Pooling:
         self._check_rank(shape, self.rank)
         try:
-            return _windows.pooling(shape, self.pool_size, self.strides, self.padding)
+            return windows.pooling(shape, self.pool_size, self.strides, self.padding)
         except ValueError as error:
             raise self._shape_error(f"cannot take samples of shape {shape}: {error}") from None
 
@@ -48,7 +49,7 @@ class _Pooling(Layer):
             "pool_size": self.pool_size,
             "strides": self.strides,
             "padding": self.padding,
-            "data_format": _windows.DATA_FORMAT,
+            "data_format": windows.DATA_FORMAT,
         }
 
 
@@ -119,8 +120,8 @@ class _GlobalPooling(Layer):
     kind: str
 
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **base: Any) -> None:
-        _windows.check_data_format(data_format)
-        self.keepdims = _checks.boolean(keepdims, "keepdims")
+        windows.check_data_format(data_format)
+        self.keepdims = checks.boolean(keepdims, "keepdims")
         super().__init__(**base)
 
     def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -128,10 +129,10 @@ class _GlobalPooling(Layer):
         return ((1,) * self.rank if self.keepdims else ()) + shape[-1:]
 
     def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
-        return net.network.add_pool(x, self.kind, _windows.pooling(shape, shape[:-1], shape[:-1], "valid").numbers())
+        return net.network.add_pool(x, self.kind, windows.pooling(shape, shape[:-1], shape[:-1], "valid").numbers())
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "data_format": _windows.DATA_FORMAT, "keepdims": self.keepdims}
+        return {**super().get_config(), "data_format": windows.DATA_FORMAT, "keepdims": self.keepdims}
 
 
 class GlobalMaxPooling1D(_GlobalPooling):

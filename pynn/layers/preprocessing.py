@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import _checks
+from ..data import arrays
+from ..foundation import checks
 from .base import Layer, Lowering
 
 
@@ -48,7 +49,7 @@ class Rescaling(Layer):
 
 
 def _numbers(value: float | Sequence[float], name: str) -> float | list[float]:
-    array = _checks.as_array(value, name, "float64")
+    array = arrays.as_array(value, name, "float64")
     if array.ndim > 1 or array.size == 0 or not np.isfinite(array).all():
         raise ValueError(f"{name} must be a finite number or a sequence of them, but got {value!r}.")
     numbers: float | list[float] = array.tolist()
@@ -87,7 +88,7 @@ class Normalization(Layer):
         self.variance = None if variance is None else _numbers(variance, "variance")
         if self.variance is not None and np.min(self.variance) < 0:
             raise ValueError(f"variance must not be negative, but got {variance!r}.")
-        self.invert = _checks.boolean(invert, "invert")
+        self.invert = checks.boolean(invert, "invert")
         super().__init__(**base)
 
     def adapt(self, data: ArrayLike) -> None:
@@ -101,7 +102,7 @@ class Normalization(Layer):
         Raises:
             TypeError, ValueError: unfit data, or none; the layer is as before then.
         """
-        x = _checks.as_array(data, "data", "float64")
+        x = arrays.as_array(data, "data", "float64")
         if x.ndim == 0 or x.size == 0:
             raise ValueError(f"data must be an array of samples, but has the shape {x.shape}.")
         if not np.isfinite(x).all():

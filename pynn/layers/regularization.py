@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .. import _checks, _random, _windows
+from ..foundation import checks, draws
+from ..geometry import windows
 from .base import Layer, Lowering
 
 
@@ -18,9 +19,9 @@ class _Noise(Layer):
 
     def __init__(self, amount: float, seed: int | None, **base: Any) -> None:
         self._amount = amount
-        self.seed = None if seed is None else _checks.non_negative_int(seed, "seed", at_most=2**64 - 1)
+        self.seed = None if seed is None else checks.non_negative_int(seed, "seed", at_most=2**64 - 1)
         super().__init__(**base)
-        self._key = _random.next_key() if self.seed is None else self.seed
+        self._key = draws.next_key() if self.seed is None else self.seed
 
     def _sharing(self, shape: tuple[int, ...]) -> tuple[bool, ...]:
         """Along which axes of a batch of samples of `shape` the noise is the same, the axis of the samples included."""
@@ -60,7 +61,7 @@ class Dropout(_Noise):
     def __init__(
         self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **base: Any
     ) -> None:
-        self.rate = _checks.number(rate, "rate", "[0, 1]")
+        self.rate = checks.number(rate, "rate", "[0, 1]")
         self.noise_shape = None if noise_shape is None else _noise_shape(noise_shape)
         super().__init__(self.rate, seed, **base)
 
@@ -90,7 +91,7 @@ def _noise_shape(value: object) -> tuple[int | None, ...]:
         raise TypeError(
             f"noise_shape must be a tuple of whole numbers and None, but got {value!r} of type {type(value).__name__}."
         )
-    return tuple(None if n is None else _checks.positive_int(n, "every size of noise_shape") for n in value)
+    return tuple(None if n is None else checks.positive_int(n, "every size of noise_shape") for n in value)
 
 
 class _SpatialDropout(_Noise):
@@ -100,7 +101,7 @@ class _SpatialDropout(_Noise):
     rank: int
 
     def __init__(self, rate: float, seed: int | None, **base: Any) -> None:
-        self.rate = _checks.number(rate, "rate", "[0, 1]")
+        self.rate = checks.number(rate, "rate", "[0, 1]")
         super().__init__(self.rate, seed, **base)
 
     def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -150,7 +151,7 @@ class SpatialDropout2D(_SpatialDropout):
     rank = 2
 
     def __init__(self, rate: float, data_format: str | None = None, seed: int | None = None, **base: Any) -> None:
-        _windows.check_data_format(data_format)
+        windows.check_data_format(data_format)
         super().__init__(rate, seed, **base)
 
 
@@ -169,7 +170,7 @@ class GaussianNoise(_Noise):
     kind = "gaussian_noise"
 
     def __init__(self, stddev: float, seed: int | None = None, **base: Any) -> None:
-        self.stddev = _checks.number(stddev, "stddev", "[0, inf)")
+        self.stddev = checks.number(stddev, "stddev", "[0, inf)")
         super().__init__(self.stddev, seed, **base)
 
     def get_config(self) -> dict[str, Any]:
@@ -192,7 +193,7 @@ class GaussianDropout(_Noise):
     kind = "gaussian_dropout"
 
     def __init__(self, rate: float, seed: int | None = None, **base: Any) -> None:
-        self.rate = _checks.number(rate, "rate", "[0, 1)")
+        self.rate = checks.number(rate, "rate", "[0, 1)")
         super().__init__(math.sqrt(self.rate / (1 - self.rate)), seed, **base)
 
     def get_config(self) -> dict[str, Any]:

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .. import _checks, _maps
+from ..foundation import checks
+from ..geometry import maps
 from .base import Layer, Lowering
 
 
@@ -42,7 +43,7 @@ class Reshape(Layer):
         sizes = tuple(target_shape)
         if sizes.count(-1) > 1:
             raise ValueError(f"target_shape may have one -1 at most, but got {sizes}.")
-        _checks.shape([size for size in sizes if size != -1], "target_shape")
+        checks.shape([size for size in sizes if size != -1], "target_shape")
         self.target_shape = tuple(int(size) for size in sizes)
         super().__init__(**base)
 
@@ -75,7 +76,7 @@ class Permute(Layer):
     """
 
     def __init__(self, dims: Sequence[int], **base: Any) -> None:
-        self.dims = _checks.shape(dims, "dims")
+        self.dims = checks.shape(dims, "dims")
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ValueError(f"dims must hold each of the numbers from 1 to {len(self.dims)} once, but got {dims}.")
         super().__init__(**base)
@@ -88,7 +89,7 @@ class Permute(Layer):
         return tuple(shape[axis - 1] for axis in self.dims)
 
     def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
-        return _maps.permute(net.network, x, shape, [axis - 1 for axis in self.dims])
+        return maps.permute(net.network, x, shape, [axis - 1 for axis in self.dims])
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "dims": self.dims}

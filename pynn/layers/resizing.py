@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from .. import _checks, _maps, _windows
+from ..foundation import checks
+from ..geometry import maps, windows
 from .base import Layer, Lowering
 
 Edges: TypeAlias = tuple[tuple[int, int], ...]  # what to do (before, after) each axis
@@ -19,7 +20,7 @@ class _Resizing(Layer):
 
     rank: int
 
-    def _axes(self, shape: tuple[int, ...]) -> list[_maps.Axis]:
+    def _axes(self, shape: tuple[int, ...]) -> list[maps.Axis]:
         """What becomes of each axis but the channels."""
         raise NotImplementedError
 
@@ -28,7 +29,7 @@ class _Resizing(Layer):
         return (*(axis.out for axis in self._axes(shape)), shape[-1])
 
     def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
-        found = _maps.product(self._axes(shape), shape[-1])
+        found = maps.product(self._axes(shape), shape[-1])
         return x if found is None else found.lower(net.network, x)
 
 
@@ -37,8 +38,8 @@ class _ZeroPadding(_Resizing):
 
     _edges: Edges
 
-    def _axes(self, shape: tuple[int, ...]) -> list[_maps.Axis]:
-        return [_maps.padded(n, *ends) for n, ends in zip(shape[:-1], self._edges, strict=True)]
+    def _axes(self, shape: tuple[int, ...]) -> list[maps.Axis]:
+        return [maps.padded(n, *ends) for n, ends in zip(shape[:-1], self._edges, strict=True)]
 
 
 class ZeroPadding1D(_ZeroPadding):
@@ -60,11 +61,11 @@ class ZeroPadding1D(_ZeroPadding):
     def __init__(self, padding: int | Sequence[int] = 1, data_format: str | None = None, **base: Any) -> None:
         self.padding = _both_ends(padding, "padding")
         self._edges = (self.padding,)
-        _windows.check_data_format(data_format)
+        windows.check_data_format(data_format)
         super().__init__(**base)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "padding": self.padding, "data_format": _windows.DATA_FORMAT}
+        return {**super().get_config(), "padding": self.padding, "data_format": windows.DATA_FORMAT}
 
 
 class ZeroPadding2D(_ZeroPadding):
@@ -87,11 +88,11 @@ class ZeroPadding2D(_ZeroPadding):
 
     def __init__(self, padding: Ends = (1, 1), data_format: str | None = None, **base: Any) -> None:
         self.padding = self._edges = _four_sides(padding, "padding")
-        _windows.check_data_format(data_format)
+        windows.check_data_format(data_format)
         super().__init__(**base)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "padding": self.padding, "data_format": _windows.DATA_FORMAT}
+        return {**super().get_config(), "padding": self.padding, "data_format": windows.DATA_FORMAT}
 
 
 class _Cropping(_Resizing):
@@ -99,11 +100,11 @@ class _Cropping(_Resizing):
 
     _edges: Edges
 
-    def _axes(self, shape: tuple[int, ...]) -> list[_maps.Axis]:
+    def _axes(self, shape: tuple[int, ...]) -> list[maps.Axis]:
         if any(sum(ends) >= n for n, ends in zip(shape[:-1], self._edges, strict=True)):
             edges = self._edges if self.rank == 2 else self._edges[0]
             raise self._shape_error(f"with cropping={edges} leaves nothing of samples of shape {shape}.")
-        return [_maps.cropped(n, *ends) for n, ends in zip(shape[:-1], self._edges, strict=True)]
+        return [maps.cropped(n, *ends) for n, ends in zip(shape[:-1], self._edges, strict=True)]
 
 
 class Cropping1D(_Cropping):
@@ -150,11 +151,11 @@ class Cropping2D(_Cropping):
 
     def __init__(self, cropping: Ends = ((0, 0), (0, 0)), data_format: str | None = None, **base: Any) -> None:
         self.cropping = self._edges = _four_sides(cropping, "cropping")
-        _windows.check_data_format(data_format)
+        windows.check_data_format(data_format)
         super().__init__(**base)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "cropping": self.cropping, "data_format": _windows.DATA_FORMAT}
+        return {**super().get_config(), "cropping": self.cropping, "data_format": windows.DATA_FORMAT}
 
 
 class UpSampling1D(_Resizing):
@@ -173,11 +174,11 @@ class UpSampling1D(_Resizing):
     rank = 1
 
     def __init__(self, size: int = 2, **base: Any) -> None:
-        self.size = _checks.positive_int(size, "size")
+        self.size = checks.positive_int(size, "size")
         super().__init__(**base)
 
-    def _axes(self, shape: tuple[int, ...]) -> list[_maps.Axis]:
-        return [_maps.repeated(shape[0], self.size)]
+    def _axes(self, shape: tuple[int, ...]) -> list[maps.Axis]:
+        return [maps.repeated(shape[0], self.size)]
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "size": self.size}
@@ -210,22 +211,22 @@ class UpSampling2D(_Resizing):
         interpolation: str = "nearest",
         **base: Any,
     ) -> None:
-        self.size = _windows.per_axis(size, "size", self.rank)
-        _windows.check_data_format(data_format)
+        self.size = windows.per_axis(size, "size", self.rank)
+        windows.check_data_format(data_format)
         if not isinstance(interpolation, str) or interpolation.lower() not in INTERPOLATIONS:
             raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, but got {interpolation!r}.")
         self.interpolation = interpolation.lower()
         super().__init__(**base)
 
-    def _axes(self, shape: tuple[int, ...]) -> list[_maps.Axis]:
-        make = _maps.repeated if self.interpolation == "nearest" else _maps.interpolated
+    def _axes(self, shape: tuple[int, ...]) -> list[maps.Axis]:
+        make = maps.repeated if self.interpolation == "nearest" else maps.interpolated
         return [make(n, size) for n, size in zip(shape[:-1], self.size, strict=True)]
 
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "size": self.size,
-            "data_format": _windows.DATA_FORMAT,
+            "data_format": windows.DATA_FORMAT,
             "interpolation": self.interpolation,
         }
 
@@ -233,11 +234,11 @@ class UpSampling2D(_Resizing):
 def _both_ends(value: object, name: str) -> tuple[int, int]:
     """A number, or one for each end, as (before, after)."""
     if not isinstance(value, Sequence) or isinstance(value, str):
-        number = _checks.non_negative_int(value, name)
+        number = checks.non_negative_int(value, name)
         return number, number
     if len(value) != 2:
         raise ValueError(f"{name} must be a whole number or two, before and after, but got {value!r}.")
-    return _checks.non_negative_int(value[0], name), _checks.non_negative_int(value[1], name)
+    return checks.non_negative_int(value[0], name), checks.non_negative_int(value[1], name)
 
 
 def _four_sides(value: object, name: str) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .. import _checks, _windows
+from ..foundation import checks
+from ..geometry import windows
 from .base import Lowering
 from .convolutional import ConvolutionLayer
 
@@ -55,13 +56,13 @@ class Conv2DTranspose(ConvolutionLayer):
         bias_constraint: object = None,
         **base: Any,
     ) -> None:
-        self.filters = _checks.positive_int(filters, "filters")
+        self.filters = checks.positive_int(filters, "filters")
         self.output_padding: tuple[int, ...] | None = None
         if output_padding is not None:
             given = output_padding if isinstance(output_padding, Sequence) else (output_padding,) * self.rank
             if len(given) != self.rank:
                 raise ValueError(f"output_padding must be a whole number or two of them, but got {output_padding!r}.")
-            self.output_padding = tuple(_checks.non_negative_int(number, "output_padding") for number in given)
+            self.output_padding = tuple(checks.non_negative_int(number, "output_padding") for number in given)
         super().__init__(
             kernel_size,
             strides,
@@ -82,10 +83,10 @@ class Conv2DTranspose(ConvolutionLayer):
         if self.output_padding and any(p >= s for p, s in zip(self.output_padding, self.strides, strict=True)):
             raise ValueError(f"output_padding must be less than strides={self.strides}, but is {self.output_padding}.")
 
-    def _convolution(self, shape: tuple[int, ...]) -> _windows.Convolution:
+    def _convolution(self, shape: tuple[int, ...]) -> windows.Convolution:
         self._check_rank(shape, self.rank)
         axes = tuple(
-            _windows.transposed(n, size, stride, dilation, self.padding, extra)
+            windows.transposed(n, size, stride, dilation, self.padding, extra)
             for n, size, stride, dilation, extra in zip(
                 shape[:-1],
                 self.kernel_size,
@@ -96,10 +97,10 @@ class Conv2DTranspose(ConvolutionLayer):
             )
         )
         try:
-            _windows.check_reach(axes, self.filters)
+            windows.check_reach(axes, self.filters)
         except ValueError as error:
             raise self._shape_error(f"cannot take samples of shape {shape}: {error}") from None
-        return _windows.Convolution(axes, self.filters, shape[-1], 1)
+        return windows.Convolution(axes, self.filters, shape[-1], 1)
 
     def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         output = (*(axis.n for axis in self._convolution(shape).axes), self.filters)

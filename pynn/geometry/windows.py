@@ -18,7 +18,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from . import _checks
+from ..foundation import checks
 
 PADDINGS = ("valid", "same", "causal")
 DATA_FORMAT = "channels_last"
@@ -203,8 +203,8 @@ def per_axis(value: int | Sequence[int], name: str, rank: int) -> tuple[int, ...
     if isinstance(value, Sequence) and not isinstance(value, str):
         if len(value) != rank:
             raise ValueError(f"{name} must be a whole number or {rank} of them, but got {value!r}.")
-        return tuple(_checks.positive_int(number, name, at_most=_MOST) for number in value)
-    return (_checks.positive_int(value, name, at_most=_MOST),) * rank
+        return tuple(checks.positive_int(number, name, at_most=_MOST) for number in value)
+    return (checks.positive_int(value, name, at_most=_MOST),) * rank
 
 
 def check_padding(value: object, rank: int) -> str:

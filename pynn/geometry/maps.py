@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from . import _core
+    from .. import _core
 
 Indices = NDArray[np.int64]
 Weights = NDArray[np.float64]
