@@ -1,7 +1,7 @@
 """The native engine. Private: arrays are checked in Python before they come here."""
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,111 +101,65 @@ def optimizer_update(
 def first_non_finite(x: Real, threads: int) -> int:
     """Index of the first NaN or infinity, or -1."""
 
-# ---- the network -----------------------------------------------------------------------------------------------------
-class Network:
-    """Ops over one parameter buffer, one gradient buffer and a planned workspace. Tensors are numbered; 0 is the input.
+# ---- graphs ----------------------------------------------------------------------------------------------------------
+class Parameters:
+    """The weights of one layer, one aligned array each: its own for life. Any number of graphs refer to them."""
 
-    Every size is per sample. `train`, `evaluate` and `predict` release the GIL. Training waits for those who evaluate
-    or predict; who would do so while it runs gets RuntimeError.
-    """
-
-    def __init__(self, dtype: str, input_size: int) -> None: ...
+    def __init__(self, dtype: str) -> None: ...
     @property
     def dtype(self) -> str: ...
-    # -- building: each add_* of an op returns the number of the tensor it writes
-    def add_parameter(self, size: int, learned: bool) -> int:
-        """learned: whether the optimizer changes it; otherwise its op does, such as moving statistics."""
-
-    def add_dense(self, x: int, kernel: int, bias: int, inputs: int, units: int) -> int:
-        """kernel and bias are parameter numbers, bias -1 for none. The last axis of x has `inputs` elements."""
-
-    def add_conv(self, x: int, kernel: int, bias: int, shape: Sequence[int], transposed: bool) -> int:
-        """shape: the numbers of a ConvShape (csrc/kernels/kernels.h), in its order; bias: -1 for none.
-
-        transposed: from what would be the result of the convolution to what would be its images.
-        """
-
-    def add_pool(self, x: int, kind: str, shape: Sequence[int]) -> int:
-        """shape: the numbers of a PoolShape (csrc/kernels/kernels.h), in its order; kind: "max" or "average"."""
-
-    def add_noise(
-        self, x: int, kind: str, shape: Sequence[int], sharing: Sequence[bool], amount: float, seed: int
-    ) -> int:
-        """kind, amount: see NoiseSpec in csrc/kernels/kernels.h; shape: of a sample.
-
-        The noise is the same all along the axes that share it; sharing[0] tells of the samples.
-        """
-
-    def add_batch_norm(
+    def add(
         self,
-        x: int,
-        gamma: int,
-        beta: int,
-        moving_mean: int,
-        moving_variance: int,
-        columns: int,
-        momentum: float,
-        epsilon: float,
-    ) -> int:
-        """gamma, beta: -1 for none. The last axis of x has `columns` elements."""
+        size: int,
+        learned: bool = True,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        constraint: tuple[str, Sequence[float], Sequence[int]] | None = None,
+    ) -> int: ...
+    def __len__(self) -> int: ...
+    def array(self, number: int) -> Real: ...
+    frozen: bool
 
-    def add_group_norm(
-        self, x: int, gamma: int, beta: int, samples: int, groups: int, columns: int, epsilon: float
-    ) -> int:
-        """gamma, beta: -1 for none. x is (samples, positions, groups, columns) in a sample of the network."""
+class Graph:
+    def __init__(self) -> None: ...
+    def add_input(self, size: int, kind: str = "real") -> int: ...
+    def add_parameter(self, parameters: Parameters, number: int) -> int: ...
+    def add(
+        self, kind: str, inputs: Sequence[int], parameters: Sequence[int], attributes: Mapping[str, Any]
+    ) -> list[int]: ...
+    def add_activity_penalty(self, tensor: int, l1: float, l2: float) -> None: ...
+    def set_outputs(self, tensors: Sequence[int]) -> None: ...
+    def size(self, tensor: int) -> int: ...
 
-    def add_resample(
-        self, x: int, inputs: int, inner: int, begin: NDArray[np.int64], index: NDArray[np.int64], weight: Float64
-    ) -> int:
-        """A SparseMap (csrc/kernels/kernels.h) of x (inputs, inner); begin has an element more than there are outputs.
-
-        Raises ValueError: numbers that do not ascend, an index outside x, arrays whose sizes do not fit.
-        """
-
-    def add_activation(self, x: int, name: str, a: float, b: float, c: float) -> int: ...
-    def add_softmax(self, x: int, outer: int, axis: int, inner: int, log: bool) -> int: ...
-    def add_rescaling(self, x: int, scale: Sequence[float], offset: Sequence[float]) -> int: ...
-    def add_activity_penalty(self, x: int, l1: float, l2: float) -> None:
-        """Add (l1 * sum |x| + l2 * sum x^2) / samples to the loss."""
-
-    def build(self, output: int) -> None: ...
-    # -- parameters: writable views, one-dimensional
-    def parameter(self, number: int) -> Real: ...
-    def slot(self, slot: int, number: int) -> Real: ...
+class Plan:
+    def __init__(self, graph: Graph, dtype: str) -> None: ...
     @property
-    def slots(self) -> int: ...
-    # -- training
-    def set_trainable(self, trainable: Sequence[bool]) -> None:
-        """One flag a parameter."""
+    def dtype(self) -> str: ...
+    def predict(
+        self, outs: Sequence[Real], xs: Sequence[Samples], check_finite: bool, threads: int
+    ) -> tuple[int, int] | None: ...
+    def predict_training(
+        self, outs: Sequence[Real], xs: Sequence[Samples], check_finite: bool, step: int, threads: int
+    ) -> tuple[int, int] | None: ...
 
-    def set_regularizers(self, factors: Sequence[tuple[float, float]]) -> None:
-        """(l1, l2) of each parameter: while it is trainable, l1 * sum |w| + l2 * sum w^2 is part of the loss."""
+Head: TypeAlias = tuple[int, str, int, float, bool, float, Sequence[tuple[str, int, float]]]
 
-    def set_constraints(self, constraints: Sequence[tuple[str, Sequence[float], Sequence[int]]]) -> None:
-        """(kind, (min_value, max_value, rate), (outer, axis, inner)) of each parameter; kind: "none", "non_neg" or
-        "norm". The parameter is seen as an array (outer, axis, inner), and norms are taken along the axis."""
-
-    def set_loss(self, name: str, tensor: int, columns: int, a: float, mean: bool) -> None:
-        """tensor: what the loss is computed from (the logits, where it is fused with the last activation).
-        columns: the size of a row; the sample has size / columns rows. mean: divide by the number of rows."""
-
-    def set_metrics(self, metrics: Sequence[tuple[str, int, float]]) -> None:
-        """(name, columns, a) of each; computed from the output."""
-
-    def set_optimizer(self, name: str, settings: dict[str, float]) -> None:
-        """Zero the slots (or fill them as the optimizer says) and the iteration count."""
-
-    learning_rate: float  # may be written while another thread trains: it holds from the next step on
+class Trainer:
+    def __init__(self, plan: Plan) -> None: ...
+    def set_heads(self, heads: Sequence[Head]) -> None: ...
+    def set_optimizer(self, name: str, settings: dict[str, float]) -> None: ...
+    learning_rate: float
     iterations: int
     @property
-    def steps_done(self) -> int:
-        """How many steps the last `train` finished, also where it ended in an exception."""
-
+    def slots(self) -> int: ...
+    def slot(self, slot: int, number: int) -> Real: ...
+    @property
+    def steps_done(self) -> int: ...
     def train(
         self,
         totals: Float64,
-        x: Samples,
-        y: Targets,
+        xs: Sequence[Samples],
+        ys: Sequence[Targets],
         batch_size: int,
         shuffle: bool,
         seed: int,
@@ -213,21 +167,18 @@ class Network:
         first_step: int,
         steps: int,
         threads: int,
-    ) -> bool:
-        """Run `steps` steps from step `first_step` of epoch `epoch` on; False if the loss stopped being finite.
+    ) -> bool: ...
+    def evaluate(self, totals: Float64, xs: Sequence[Samples], ys: Sequence[Targets], threads: int) -> None: ...
 
-        totals (epochs touched, 1 + metrics): a row an epoch: the sum over its steps of batch loss * batch size, and the
-        sums of each metric's row values; added to what is there. A step whose loss is not finite is counted in totals
-        but changes no parameter, and ends the run. Epoch e visits the rows in the order permutation(seed, e).
-        """
+class Hold:
+    """What `UseLock.hold` gives: the lock is held until the end of the block, or until this is dropped."""
 
-    def evaluate(self, totals: Float64, x: Samples, y: Targets, threads: int) -> None:
-        """totals (1 + metrics + 1): sums of the rows' losses, of each metric's row values, and of the penalties over
-        the samples: that of the parameters counts for each sample."""
+    def __enter__(self) -> None: ...
+    def __exit__(self, *exception: object) -> None: ...
 
-    def predict_training(self, out: Real, x: Samples, check_finite: bool, step: int, threads: int) -> int: ...
-    def predict(self, out: Real, x: Samples, check_finite: bool, threads: int) -> int:
-        """With `check_finite`: the index of the first element of x that is not finite, or -1."""
+class UseLock:
+    def __init__(self) -> None: ...
+    def hold(self, message: str) -> Hold: ...
 
 def slot_names(optimizer: str, settings: dict[str, float]) -> list[str]: ...
 def loss_names() -> list[str]: ...

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import config
 from .data import arrays
+from .engine.lowering import Lowering
 from .foundation import checks, identifiers, parallel
 from .foundation.native import core
-
-if TYPE_CHECKING:
-    from . import _core
 
 Array = NDArray[Any]
 
@@ -109,13 +107,15 @@ class Activation:
         else:
             core.softmax_backward(dx, dy, y, *self._split(x.shape), self.name == "log_softmax", threads)
 
-    def lower(self, network: _core.Network, x: int, shape: tuple[int, ...]) -> int:
-        """Append the function of tensor `x`, whose samples have `shape`, to `network`; return the number of f(x)."""
+    def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
+        """Append the function of tensor `x`, whose samples have `shape`; return the number of f(x)."""
         if self.name == "linear":
             return x
         if self.elementwise:
-            return network.add_activation(x, *self._native())
-        return network.add_softmax(x, *self.split_sample(shape), self.name == "log_softmax")
+            name, a, b, c = self._native()
+            return net.add("activation", x, name=name, a=a, b=b, c=c)
+        outer, axis, inner = self.split_sample(shape)
+        return net.add("softmax", x, outer=outer, axis=axis, inner=inner, log=self.name == "log_softmax")
 
     def check_sample(self, shape: tuple[int, ...]) -> None:
         """Raise ValueError unless the function can be applied to samples of `shape`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from .foundation import checks, identifiers
+from .foundation import atomic, checks, identifiers
 
 if TYPE_CHECKING:
     from . import _core
@@ -47,7 +47,7 @@ class Optimizer:
         if sum(clip is not None for clip in clips.values()) > 1:
             given = ", ".join(f"{clip}={value}" for clip, value in clips.items())
             raise ValueError(f"Only one of clipnorm, clipvalue and global_clipnorm may be given, but got {given}.")
-        self._network: _core.Network | None = None
+        self._trainer: _core.Trainer | None = None
         self._owner: weakref.ref[Any] | None = None  # the model that was compiled with it
         self._learning_rate = checks.number(learning_rate, "learning_rate", "(0, inf)")
         self.weight_decay = checks.optional_number(weight_decay, "weight_decay", "[0, inf)")
@@ -59,35 +59,28 @@ class Optimizer:
     @property
     def learning_rate(self) -> float:
         """The learning rate; may be written at any time, also while another thread trains, and to 0."""
-        return self._learning_rate if self._network is None else self._network.learning_rate
+        return self._learning_rate if self._trainer is None else self._trainer.learning_rate
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
         self._learning_rate = checks.number(value, "learning_rate", "[0, inf)")
-        if self._network is not None:
-            self._network.learning_rate = self._learning_rate
+        if self._trainer is not None:
+            self._trainer.learning_rate = self._learning_rate
 
     @property
     def iterations(self) -> int:
         """How many steps were made."""
-        return 0 if self._network is None else self._network.iterations
+        return 0 if self._trainer is None else self._trainer.iterations
 
     def settings(self) -> dict[str, float]:
         """The settings in the form the engine takes: 0 stands for none."""
         common = ("learning_rate", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm")
         return {setting: float(getattr(self, setting) or 0.0) for setting in (*common, *self.own_settings)}
 
-    def _bind(self, network: _core.Network | None) -> None:
-        """Keep learning rate and iterations in `network` from now on; in the optimizer itself if it is None."""
-        self._learning_rate = self.learning_rate
-        self._network = network
-        if network is not None:
-            network.learning_rate = self._learning_rate
-
-    def _release(self, learning_rate: float) -> None:
-        """Belong to no network any more, with the rate it had there."""
-        if self._network is not None:
-            self._network, self._learning_rate = None, learning_rate
+    def _becoming(self, owner: weakref.ref[Any] | None, trainer: _core.Trainer | None) -> list[atomic.Change]:
+        """The changes by which it belongs to a model, or none, and has rate and iterations in a trainer, or itself."""
+        rate = atomic.setting(self, "_learning_rate", self.learning_rate)
+        return [rate, atomic.setting(self, "_trainer", trainer), atomic.setting(self, "_owner", owner)]
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal optimizer."""

@@ -27,8 +27,8 @@ def draw(random, shape, dtype="float64", rows=3):
 
 def ops_of(layer, shape):
     """Whether the layer adds an op, by the number of the tensor it gives."""
-    network = core.Network("float32", int(np.prod(shape)))
-    return layer.lower(layers.Lowering(network, []), 0, shape)
+    graph = core.Graph()
+    return layer.lower(layers.Lowering(graph), graph.add_input(int(np.prod(shape))), shape)
 
 
 # ---- values

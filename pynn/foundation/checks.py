@@ -71,8 +71,15 @@ def boolean(value: object, name: str) -> bool:
     return bool(value)
 
 
+def listed(value: object) -> Any:
+    """`value`, as a list where it is an array of whole numbers with one axis: to be used like any sequence."""
+    is_row = isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "iu"
+    return value.tolist() if is_row and isinstance(value, np.ndarray) else value
+
+
 def shape(value: object, name: str) -> tuple[int, ...]:
     """`value` as the shape of one sample: a tuple of ints >= 1. A single int stands for one axis."""
+    value = listed(value)
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
         value = (value,)
     if not isinstance(value, Sequence) or isinstance(value, str):
@@ -80,6 +87,18 @@ def shape(value: object, name: str) -> tuple[int, ...]:
     if None in value:
         raise ValueError(f"{name} must have a known size on every axis, without the batch axis, but got {value!r}.")
     return tuple(positive_int(size, f"every size of {name}") for size in value)
+
+
+def batch_shape(value: object, name: str) -> tuple[int, ...]:
+    """`value`, the shape of a batch such as ``(None, 4)``, as the shape of one sample."""
+    value = listed(value)
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise TypeError(
+            f"{name} must be the shape of a batch, such as (None, 4), but got {value!r} of type {type(value).__name__}."
+        )
+    if not value or (value[0] is not None and non_negative_int(value[0], f"the batch axis of {name}") < 0):
+        raise ValueError(f"{name} must be the shape of a batch, such as (None, 4), but got {value!r}.")
+    return shape(value[1:], f"{name}, after the batch axis,")
 
 
 def axis(value: object) -> int | tuple[int, ...]:
