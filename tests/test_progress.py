@@ -5,6 +5,8 @@ import sys
 import pytest
 from helpers import bits, make_data, make_model
 
+from pynn.foundation.native import core
+
 
 def test_verbose_0_prints_nothing(capsys):
     x, y = make_data()

@@ -242,12 +242,12 @@ def integers(*values):
 
 def test_resample_takes_any_map(random):
     """Rows without terms, with several, and the same element twice."""
-    network = core.Network("float64", 6)
+    graph = core.Graph()
     begin, index, weight = integers(0, 2, 2, 5), integers(1, 0, 2, 2, 1), np.array([2.0, -1.0, 0.5, 0.25, 3.0])
-    assert network.add_resample(0, 3, 2, begin, index, weight) == 1
-    network.build(1)
+    attributes = {"inputs": 3, "inner": 2, "begin": begin, "index": index, "weight": weight}
+    graph.set_outputs(graph.add("resample", [graph.add_input(6)], [], attributes))
     x, y = random.normal(size=(4, 3, 2)), np.full((4, 6), np.nan)
-    network.predict(y, x.reshape(4, 6), False, 1)
+    core.Plan(graph, "float64").predict([y], [x.reshape(4, 6)], False, 1)
     expected = np.stack([2 * x[:, 1] - x[:, 0], 0 * x[:, 0], 0.75 * x[:, 2] + 3 * x[:, 1]], 1)
     np.testing.assert_allclose(y.reshape(4, 3, 2), expected, rtol=1e-15, atol=1e-15)
 
@@ -276,14 +276,15 @@ def test_resample_takes_any_map(random):
     ids=str,
 )
 def test_resample_refuses_what_does_not_fit(change):
-    network = core.Network("float32", 6)
+    graph = core.Graph()
+    x = graph.add_input(6)
     arguments = {"inputs": 3, "inner": 2, "begin": integers(0, 1, 3), "index": integers(0, 1, 2), "weight": np.ones(3)}
     with pytest.raises(ValueError, match=r"map|size|begin|index"):
-        network.add_resample(0, **{**arguments, **change})
-    assert network.add_resample(0, **arguments) == 1
+        graph.add("resample", [x], [], {**arguments, **change})
+    assert graph.add("resample", [x], [], arguments) == [1]
     for name in ("begin", "index", "weight"):
         with pytest.raises(TypeError, match=name):
-            network.add_resample(0, **{**arguments, name: arguments[name].astype(np.float32)})
+            graph.add("resample", [x], [], {**arguments, name: arguments[name].astype(np.float32)})
 
 
 @every_dtype

@@ -50,8 +50,8 @@ def _explanation(owner: str, init: Callable[..., None], args: tuple[Any, ...], n
             if name not in known:
                 return unknown_argument(owner, name, known)
     if len(args) > len(by_place) and not any(p.kind == kinds.VAR_POSITIONAL for p in parameters):
-        order = f", in this order: {', '.join(by_place)}" if by_place else ""
-        return f"{owner}() takes at most {len(by_place)} arguments without a name{order}. But got {len(args)} of them."
+        places = f"only {', '.join(by_place)} without a name" if by_place else "all its arguments by name"
+        return f"{owner}() takes {places}, but got {len(args)} arguments without a name."
     given = {*by_place[: len(args)], *named}
     for name in by_place[: len(args)]:
         if name in named:

@@ -139,8 +139,7 @@ class Layer(NamesItsArguments):
         shape = checks.batch_shape(input_shape, "input_shape")
         draft = self.draft(shape, self.dtype)
         if self._built is None:
-            (built,) = make_weights([draft])
-            atomic.apply_together([becoming(self, built)])
+            atomic.apply_together(building([draft]))
         if self._require_built().shape != shape:  # also where another thread was first
             raise self._shape_error(
                 f"is built for samples of shape {self._require_built().shape}, but input_shape has {shape}."
@@ -267,37 +266,38 @@ class Layer(NamesItsArguments):
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
 
-def make_weights(drafts: Sequence[Draft]) -> list[Built]:
-    """Weights with initial values for layers that are to be built; a layer that has weights keeps them.
+def building(drafts: Sequence[Draft]) -> list[atomic.Change]:
+    """The changes that build layers: weights with initial values, for those that have none.
 
-    The layers are not changed: see `becoming`. All memory is taken before the first value is drawn.
+    All memory is taken before the first value is drawn. Where another thread builds a layer meanwhile, it was first.
     """
-    made: list[tuple[Built, list[WeightSpec]]] = []
-    for layer, shape, _, dtype, specs, constraints in drafts:
-        before = layer._built
-        if before is not None:
-            made.append((Built(shape, dtype, before.parameters, before.weights), []))
-            continue
-        parameters = core.Parameters(dtype) if specs else None
-        weights = []
-        for spec, constraint in zip(specs, constraints, strict=True):
-            assert parameters is not None
-            penalty = (spec.regularizer.l1, spec.regularizer.l2) if spec.regularizer else (0.0, 0.0)
-            number = parameters.add(math.prod(spec.shape), spec.trainable, *penalty, constraint)
-            weights.append(Weight(f"{layer.name}/{spec.name}", spec, parameters, number))
-        if parameters is not None:
-            parameters.frozen = not layer.trainable
-        made.append((Built(shape, dtype, parameters, tuple(weights)), specs))
-    for built, specs in made:
-        for weight, spec in zip(built.weights, specs, strict=False):
+    changes: list[atomic.Change] = []
+    new: list[tuple[Built, list[WeightSpec]]] = []
+    for draft in drafts:
+        before = draft.layer._built
+        if before is None:
+            built = _without_values(draft)
+            new.append((built, draft.specs))
+            changes.append(atomic.first_setting(draft.layer, "_built", built))
+        else:
+            changes.append(atomic.setting(draft.layer, "_built", before._replace(shape=draft.shape, dtype=draft.dtype)))
+    for built, specs in new:
+        for weight, spec in zip(built.weights, specs, strict=True):
             weight._array[...] = spec.initializer(spec.shape, built.dtype)
-    return [built for built, _ in made]
+    return changes
 
 
-def becoming(layer: Layer, built: Built) -> atomic.Change:
-    """The change that builds the layer; the first one wins where two threads are about it."""
-    change = atomic.first_setting if layer._built is None else atomic.setting
-    return change(layer, "_built", built)
+def _without_values(draft: Draft) -> Built:
+    layer, shape, _, dtype, specs, constraints = draft
+    if not specs:
+        return Built(shape, dtype, None, ())
+    parameters, weights = core.Parameters(dtype), []
+    for spec, constraint in zip(specs, constraints, strict=True):
+        penalty = (spec.regularizer.l1, spec.regularizer.l2) if spec.regularizer else (0.0, 0.0)
+        number = parameters.add(math.prod(spec.shape), spec.trainable, *penalty, constraint)
+        weights.append(Weight(f"{layer.name}/{spec.name}", spec, parameters, number))
+    parameters.frozen = not layer.trainable
+    return Built(shape, dtype, parameters, tuple(weights))
 
 
 def freezing(layer: Layer, trainable: bool) -> list[atomic.Change]:

@@ -15,7 +15,7 @@ from ..data.dataset import Layout
 from ..errors import NotBuiltError, NotCompiledError
 from ..foundation import atomic, checks, draws
 from ..foundation.native import core
-from ..layers.base import Draft, Layer, becoming, freezing, make_weights
+from ..layers.base import Draft, Layer, building, freezing
 from ..layers.types import Shape
 from ..metrics import Metric
 from ..optimizers import Optimizer
@@ -68,8 +68,7 @@ class Structure(Layer):
 
         The lock must be held. All happens at once, or nothing.
         """
-        built = make_weights(drafts)
-        all_changes = [*changes, *(becoming(draft.layer, made) for draft, made in zip(drafts, built, strict=True))]
+        all_changes = [*changes, *building(drafts)]
         if state.compiled is not None:
             all_changes += state.compiled.optimizer._becoming(weakref.ref(self), None)
         atomic.apply_together([*all_changes, atomic.setting(self, "_state", state._replace(plan=None, task=None))])
