@@ -276,7 +276,13 @@ def building(drafts: Sequence[Draft]) -> list[atomic.Change]:
     for draft in drafts:
         before = draft.layer._built
         if before is None:
-            built = _without_values(draft)
+            try:
+                built = _without_values(draft)
+            except MemoryError:
+                total = sum(math.prod(spec.shape) for each in drafts for spec in each.specs)
+                raise MemoryError(
+                    f"There is not enough memory for the {total:,} parameters of {draft.dtype} that are to be made."
+                ) from None
             new.append((built, draft.specs))
             changes.append(atomic.first_setting(draft.layer, "_built", built))
         else:
