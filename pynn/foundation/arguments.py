@@ -14,6 +14,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from . import identifiers
+
 
 class NamesItsArguments:
     """Base of public classes whose ``__init__``, also that of a subclass, explains a call that does not fit."""
@@ -64,9 +66,5 @@ def _explanation(owner: str, init: Callable[..., None], args: tuple[Any, ...], n
 
 def unknown_argument(owner: str, name: str, known: list[str]) -> str:
     """The message for an argument that `owner` does not have: the nearest one, else all that there are."""
-    import difflib  # slow to import, and only needed here
-
-    close = difflib.get_close_matches(name, known, n=1)
-    if close:
-        return f"{owner}() has no argument {name!r}. Did you mean {close[0]!r}?"
-    return f"{owner}() has no argument {name!r}. It has: {', '.join(known) or 'none'}."
+    meant = identifiers.did_you_mean(name, known, 1)
+    return f"{owner}() has no argument {name!r}." + (meant or f" It has: {', '.join(known) or 'none'}.")

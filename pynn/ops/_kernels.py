@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import activations, losses, metrics
+from ..activations import ActivationLike
 from ..data import arrays
 from ..foundation import checks, parallel
 from ..foundation.native import core
@@ -111,7 +112,7 @@ def dense_backward(
     return dx, dkernel, dbias
 
 
-def activation_forward(x: Array, activation: object = "relu", *, out: Array | None = None) -> Array:
+def activation_forward(x: Array, activation: ActivationLike = "relu", *, out: Array | None = None) -> Array:
     """``y = f(x)``; softmax and log_softmax go over their axis of `x`, the last one by default.
 
     Args:
@@ -129,7 +130,9 @@ def activation_forward(x: Array, activation: object = "relu", *, out: Array | No
     return out
 
 
-def activation_backward(dy: Array, x: Array, y: Array, activation: object, *, out: Array | None = None) -> Array:
+def activation_backward(
+    dy: Array, x: Array, y: Array, activation: ActivationLike, *, out: Array | None = None
+) -> Array:
     """``dx = dy * f'(x)``, given ``y = f(x)`` too (softmax: ``dx = y * (dy - sum(dy * y))``).
 
     Args:
