@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import config
 from .data import arrays
 from .foundation import checks, identifiers, not_yet, parallel
-from .foundation.arguments import NamesItsArguments
+from .foundation.arguments import NamesItsArguments, did_you_mean
 from .foundation.native import core
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Activation(NamesItsArguments):
         for setting in settings:
             if setting not in defaults:
                 known = f"It has: {', '.join(defaults) or 'none'}."
-                meant = identifiers.did_you_mean(setting, defaults)
+                meant = did_you_mean(setting, defaults)
                 raise TypeError(f"The activation {name} has no setting {setting!r}.{meant} {known}")
         self.name = name
         self.config = {
@@ -67,7 +67,8 @@ class Activation(NamesItsArguments):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        identifiers.refuse_own(cls, "activation", _SETTINGS)
+        if not cls.__module__.startswith("pynn."):
+            raise TypeError(f"{cls.__name__}: {identifiers.no_own('activation')}")
 
     @property
     def elementwise(self) -> bool:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
+
+from .foundation import not_yet
 
 if TYPE_CHECKING:
     from ._trainer import Trainer
@@ -16,14 +19,18 @@ class History:
             ``val_``. The loss of an epoch is the mean over its samples, each batch measured before its step.
         epoch: The numbers of the epochs, from ``initial_epoch`` on.
         params: ``epochs``, ``steps`` (batches an epoch) and ``verbose``.
-        model: The model that was trained.
     """
 
     def __init__(self, model: Trainer, params: dict[str, Any]) -> None:
-        self.model = model
+        self._model = weakref.ref(model)  # which holds its history: a cycle would keep both until Python looks for such
         self.params = params
         self.epoch: list[int] = []
         self.history: dict[str, list[float]] = {}
+
+    @property
+    def model(self) -> Trainer | None:
+        """The model that was trained; None if there is none any more."""
+        return self._model()
 
     def append(self, epoch: int, logs: dict[str, float]) -> None:
         """Record an epoch."""
@@ -35,3 +42,11 @@ class History:
         self.epoch.extend(range(epoch, epoch + count))
         for name, values in logs.items() if count else ():
             self.history.setdefault(name, []).extend(values)
+
+    def __repr__(self) -> str:
+        last = "".join(f", {name}={values[-1]:.6g}" for name, values in self.history.items() if values)
+        return f"<History of {len(self.epoch)} epoch{'s' * (len(self.epoch) != 1)}{last}>"
+
+
+if not TYPE_CHECKING:  # a checker would take every name for one that is there
+    __getattr__ = not_yet.attribute_of(__name__, "callback")

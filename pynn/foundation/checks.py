@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
+
+C = TypeVar("C", bound="str | None")
 
 LARGEST = 2**63 - 1  # the engine's sizes and counts have 64 bits
 
@@ -88,11 +90,25 @@ def boolean(value: object, name: str) -> bool:
     return bool(value)
 
 
+def text(value: object, name: str) -> str:
+    """`value` as a string."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, but got {shown(value)} of type {type(value).__name__}.")
+    return value
+
+
+def choice(value: C, name: str, known: Sequence[C]) -> C:
+    """`value` if it is one of the strings, or None, that are `known`."""
+    if (value is not None and not isinstance(value, str)) or value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, but got {shown(value)}.")
+    return value
+
+
 def shape(value: object, name: str) -> tuple[int, ...]:
     """`value` as the shape of one sample: a tuple of ints >= 1. A single int stands for one axis."""
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
         value = (value,)
-    if not isinstance(value, Sequence) or isinstance(value, str):
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes):
         raise TypeError(
             f"{name} must be a tuple of whole numbers, but got {shown(value)} of type {type(value).__name__}."
         )
@@ -128,7 +144,7 @@ def float_dtype(value: DTypeLike, name: str) -> str:
     """`value` as "float32" or "float64"."""
     try:
         found = str(np.dtype(value).name) if value is not None else "None"
-    except TypeError:
+    except (TypeError, ValueError):
         found = shown(value)
     if found not in ("float32", "float64"):
         raise ValueError(f'{name} must be "float32" or "float64", but got {found}.')

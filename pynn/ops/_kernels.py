@@ -13,6 +13,8 @@ from ..activations import ActivationLike
 from ..data import arrays
 from ..foundation import checks, parallel
 from ..foundation.native import core
+from ..losses import LossLike
+from ..metrics import MetricLike
 from . import _buffers
 
 Array = NDArray[Any]
@@ -180,7 +182,7 @@ def rescaling_forward(
     return out
 
 
-def loss_forward(y_true: Array, y_pred: Array, loss: object, *, out: Array | None = None) -> NDArray[np.float64]:
+def loss_forward(y_true: Array, y_pred: Array, loss: LossLike, *, out: Array | None = None) -> NDArray[np.float64]:
     """The loss of every row of `y_pred`, a row being its last axis.
 
     Shapes: ``y_pred (..., columns)``, result ``(...)`` in float64.
@@ -198,7 +200,7 @@ def loss_forward(y_true: Array, y_pred: Array, loss: object, *, out: Array | Non
 
 
 def loss_backward(
-    y_true: Array, y_pred: Array, loss: object, *, scale: float | None = None, out: Array | None = None
+    y_true: Array, y_pred: Array, loss: LossLike, *, scale: float | None = None, out: Array | None = None
 ) -> Array:
     """Gradient for `y_pred` of `scale` times the sum of the rows' losses.
 
@@ -220,7 +222,9 @@ def loss_backward(
     return out
 
 
-def metric_forward(y_true: Array, y_pred: Array, metric: object, *, out: Array | None = None) -> NDArray[np.float64]:
+def metric_forward(
+    y_true: Array, y_pred: Array, metric: MetricLike, *, out: Array | None = None
+) -> NDArray[np.float64]:
     """The metric's value of every row of `y_pred`; their mean is the metric (its square root for the root mean square).
 
     Shapes and arguments: as for `loss_forward`, with the name of a metric or a `Metric`.
