@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -15,6 +15,7 @@ from ..foundation.identifiers import Described
 from ..foundation.native import core
 
 Array = NDArray[Any]
+F = TypeVar("F", bound="Callable[..., Array]")
 
 _REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "none", None)
 
@@ -149,6 +150,20 @@ def check_last_axis(axis: int) -> None:
         raise ValueError(f"axis must be -1, the last axis, but got {checks.shown(axis)}.")
 
 
+# The functions that give the values of the rows, and the losses they belong to.
+FUNCTIONS: dict[Callable[..., Array], type[Loss]] = {}
+
+
+def function_of(loss_class: type[Loss]) -> Callable[[F], F]:
+    """Decorate the function that belongs to a loss."""
+
+    def register(function: F) -> F:
+        FUNCTIONS[function] = loss_class
+        return function
+
+    return register
+
+
 def row_function(loss_class: type[Loss]) -> Callable[[ArrayLike, ArrayLike], Array]:
     """The function of a loss that has no settings."""
     loss = loss_class(reduction=None)
@@ -159,4 +174,4 @@ def row_function(loss_class: type[Loss]) -> Callable[[ArrayLike, ArrayLike], Arr
     function.__name__ = function.__qualname__ = loss.native_name
     function.__module__ = loss_class.__module__
     function.__doc__ = f"{loss_class.__doc__}\n\n    Returns one value a row: shape ``y_pred.shape[:-1]``."
-    return function
+    return function_of(loss_class)(function)

@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from .base import Array, Loss, row_function
 
+__all__ = [
+    "CategoricalHinge",
+    "Hinge",
+    "Perceptron",
+    "SquaredHinge",
+    "categorical_hinge",
+    "hinge",
+    "perceptron",
+    "squared_hinge",
+]
+
 
 class _Signed(Loss):
     """Base of the losses for targets of -1 and 1, or of 0 and 1, where 0 counts as -1, as in Keras."""

@@ -9,7 +9,20 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from ..data import arrays
 from ..foundation import checks
-from .base import Array, Loss, check_last_axis, row_function
+from .base import Array, Loss, check_last_axis, function_of, row_function
+
+__all__ = [
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+    "KLDivergence",
+    "Poisson",
+    "SparseCategoricalCrossentropy",
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "kl_divergence",
+    "poisson",
+    "sparse_categorical_crossentropy",
+]
 
 
 class Poisson(Loss):
@@ -141,6 +154,7 @@ poisson = row_function(Poisson)
 kl_divergence = row_function(KLDivergence)
 
 
+@function_of(BinaryCrossentropy)
 def binary_crossentropy(
     y_true: ArrayLike, y_pred: ArrayLike, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Array:
@@ -148,6 +162,7 @@ def binary_crossentropy(
     return BinaryCrossentropy(from_logits, label_smoothing, axis).row_values(y_true, y_pred)
 
 
+@function_of(CategoricalCrossentropy)
 def categorical_crossentropy(
     y_true: ArrayLike, y_pred: ArrayLike, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Array:
@@ -155,6 +170,7 @@ def categorical_crossentropy(
     return CategoricalCrossentropy(from_logits, label_smoothing, axis).row_values(y_true, y_pred)
 
 
+@function_of(SparseCategoricalCrossentropy)
 def sparse_categorical_crossentropy(
     y_true: ArrayLike, y_pred: ArrayLike, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Array:

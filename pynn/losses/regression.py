@@ -7,7 +7,26 @@ from typing import Any
 from numpy.typing import ArrayLike, DTypeLike
 
 from ..foundation import checks
-from .base import Array, Loss, check_last_axis, row_function
+from .base import Array, Loss, check_last_axis, function_of, row_function
+
+__all__ = [
+    "CosineSimilarity",
+    "Huber",
+    "LogCosh",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "SumSquaredError",
+    "cosine_similarity",
+    "huber",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "sum_squared_error",
+]
 
 
 class MeanSquaredError(Loss):
@@ -110,11 +129,13 @@ sum_squared_error = row_function(SumSquaredError)
 log_cosh = row_function(LogCosh)
 
 
+@function_of(Huber)
 def huber(y_true: ArrayLike, y_pred: ArrayLike, delta: float = 1.0) -> Array:
     """`Huber`'s value of each row."""
     return Huber(delta).row_values(y_true, y_pred)
 
 
+@function_of(CosineSimilarity)
 def cosine_similarity(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> Array:
     """`CosineSimilarity`'s value of each row."""
     return CosineSimilarity(axis).row_values(y_true, y_pred)

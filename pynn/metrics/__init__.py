@@ -12,106 +12,36 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from .. import losses
 from ..foundation import identifiers, not_yet
 from ..foundation.names import to_snake_case
-from .accuracy import (
-    BinaryAccuracy,
-    CategoricalAccuracy,
-    SparseCategoricalAccuracy,
-    SparseTopKCategoricalAccuracy,
-    TopKCategoricalAccuracy,
-)
+from . import accuracy, of_losses
+from .accuracy import *  # noqa: F403 - a metric is named in its family's file only
+from .accuracy import BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy
 from .base import Array, Metric
-from .of_losses import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    CategoricalHinge,
-    CosineSimilarity,
-    Hinge,
-    KLDivergence,
-    LogCoshError,
-    MeanAbsoluteError,
-    MeanAbsolutePercentageError,
-    MeanLoss,
-    MeanSquaredError,
-    MeanSquaredLogarithmicError,
-    Poisson,
-    RootMeanSquaredError,
-    SparseCategoricalCrossentropy,
-    SquaredHinge,
-)
+from .of_losses import *  # noqa: F403
+from .of_losses import MeanLoss
 
-__all__ = [
-    "BinaryAccuracy",
-    "BinaryCrossentropy",
-    "CategoricalAccuracy",
-    "CategoricalCrossentropy",
-    "CategoricalHinge",
-    "CosineSimilarity",
-    "Hinge",
-    "KLDivergence",
-    "LogCoshError",
-    "MeanAbsoluteError",
-    "MeanAbsolutePercentageError",
-    "MeanLoss",
-    "MeanSquaredError",
-    "MeanSquaredLogarithmicError",
-    "Metric",
-    "MetricLike",
-    "Poisson",
-    "RootMeanSquaredError",
-    "SparseCategoricalAccuracy",
-    "SparseCategoricalCrossentropy",
-    "SparseTopKCategoricalAccuracy",
-    "SquaredHinge",
-    "TopKCategoricalAccuracy",
-    "get",
-    "resolve",
-    "serialize",
-]
+__all__ = ["Metric", "MetricLike", "get", "resolve", "serialize"]
+__all__ += accuracy.__all__
+__all__ += of_losses.__all__
 
-_CLASSES: tuple[type[Metric], ...] = (
-    BinaryAccuracy,
-    CategoricalAccuracy,
-    SparseCategoricalAccuracy,
-    TopKCategoricalAccuracy,
-    SparseTopKCategoricalAccuracy,
-    MeanSquaredError,
-    RootMeanSquaredError,
-    MeanAbsoluteError,
-    MeanAbsolutePercentageError,
-    MeanSquaredLogarithmicError,
-    LogCoshError,
-    CosineSimilarity,
-    Poisson,
-    KLDivergence,
-    Hinge,
-    SquaredHinge,
-    CategoricalHinge,
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    SparseCategoricalCrossentropy,
-)
-_ALIASES: dict[str, type[Metric]] = {
-    "mse": MeanSquaredError,
-    "mae": MeanAbsoluteError,
-    "mape": MeanAbsolutePercentageError,
-    "msle": MeanSquaredLogarithmicError,
-    "bce": BinaryCrossentropy,
+_FAMILIES = {**vars(accuracy), **vars(of_losses)}
+_CLASSES: dict[str, type[Metric]] = {name: _FAMILIES[name] for name in [*accuracy.__all__, *of_losses.__all__]}
+_ALIASES = {
+    "mse": "mean_squared_error",
+    "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error",
+    "msle": "mean_squared_logarithmic_error",
+    "bce": "binary_crossentropy",
 }
-_TABLE: dict[str, type[Metric]] = {
-    "MeanLoss": MeanLoss,
-    **{cls.__name__: cls for cls in _CLASSES},
-    **{to_snake_case(cls.__name__): cls for cls in _CLASSES},
-    **_ALIASES,
-    **{alias.upper(): cls for alias, cls in _ALIASES.items()},
-}
-# Losses that Keras has no metric class for; their names work as metrics all the same.
+_TABLE = {**_CLASSES, **{to_snake_case(name): cls for name, cls in _CLASSES.items() if cls is not MeanLoss}}
+_TABLE |= {alias: _TABLE[name] for alias, name in _ALIASES.items()}
+_TABLE |= {alias.upper(): _TABLE[name] for alias, name in _ALIASES.items()}
 _ACCURACY = ("accuracy", "acc")
 _WHICH = (
     "Which accuracy is meant depends on the model, and is found by compile. Elsewhere, name binary_accuracy, "
     "categorical_accuracy or sparse_categorical_accuracy."
 )
+# Losses that Keras has no metric class for; their names work as metrics all the same.
 _LOSS_NAMES = ("huber", "log_cosh", "sum_squared_error", "perceptron")
-
 
 MetricLike: TypeAlias = str | Metric | type[Metric] | losses.Loss | Callable[..., Array] | dict[str, Any]
 

@@ -9,6 +9,14 @@ from numpy.typing import DTypeLike
 from ..foundation import checks
 from .base import Metric
 
+__all__ = [
+    "BinaryAccuracy",
+    "CategoricalAccuracy",
+    "SparseCategoricalAccuracy",
+    "SparseTopKCategoricalAccuracy",
+    "TopKCategoricalAccuracy",
+]
+
 
 class BinaryAccuracy(Metric):
     """Share of the elements where ``p > threshold`` says the same as the target, 0 or 1.
