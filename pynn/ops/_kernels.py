@@ -9,9 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import activations, losses, metrics
+from ..activations import ActivationLike
 from ..data import arrays
 from ..foundation import checks, parallel
 from ..foundation.native import core
+from ..losses import LossLike
+from ..metrics import MetricLike
 from . import _buffers
 
 Array = NDArray[Any]
@@ -111,7 +114,7 @@ def dense_backward(
     return dx, dkernel, dbias
 
 
-def activation_forward(x: Array, activation: object = "relu", *, out: Array | None = None) -> Array:
+def activation_forward(x: Array, activation: ActivationLike = "relu", *, out: Array | None = None) -> Array:
     """``y = f(x)``; softmax and log_softmax go over their axis of `x`, the last one by default.
 
     Args:
@@ -129,7 +132,9 @@ def activation_forward(x: Array, activation: object = "relu", *, out: Array | No
     return out
 
 
-def activation_backward(dy: Array, x: Array, y: Array, activation: object, *, out: Array | None = None) -> Array:
+def activation_backward(
+    dy: Array, x: Array, y: Array, activation: ActivationLike, *, out: Array | None = None
+) -> Array:
     """``dx = dy * f'(x)``, given ``y = f(x)`` too (softmax: ``dx = y * (dy - sum(dy * y))``).
 
     Args:
@@ -177,7 +182,7 @@ def rescaling_forward(
     return out
 
 
-def loss_forward(y_true: Array, y_pred: Array, loss: object, *, out: Array | None = None) -> NDArray[np.float64]:
+def loss_forward(y_true: Array, y_pred: Array, loss: LossLike, *, out: Array | None = None) -> NDArray[np.float64]:
     """The loss of every row of `y_pred`, a row being its last axis.
 
     Shapes: ``y_pred (..., columns)``, result ``(...)`` in float64.
@@ -195,7 +200,7 @@ def loss_forward(y_true: Array, y_pred: Array, loss: object, *, out: Array | Non
 
 
 def loss_backward(
-    y_true: Array, y_pred: Array, loss: object, *, scale: float | None = None, out: Array | None = None
+    y_true: Array, y_pred: Array, loss: LossLike, *, scale: float | None = None, out: Array | None = None
 ) -> Array:
     """Gradient for `y_pred` of `scale` times the sum of the rows' losses.
 
@@ -217,7 +222,9 @@ def loss_backward(
     return out
 
 
-def metric_forward(y_true: Array, y_pred: Array, metric: object, *, out: Array | None = None) -> NDArray[np.float64]:
+def metric_forward(
+    y_true: Array, y_pred: Array, metric: MetricLike, *, out: Array | None = None
+) -> NDArray[np.float64]:
     """The metric's value of every row of `y_pred`; their mean is the metric (its square root for the root mean square).
 
     Shapes and arguments: as for `loss_forward`, with the name of a metric or a `Metric`.
