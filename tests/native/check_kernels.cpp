@@ -52,7 +52,7 @@ int main() {
     void (*run)();
   } families[] = {{"convolutions", check_convolutions}, {"functions", check_functions}, {"losses", check_losses},
                   {"optimizers", check_optimizers},     {"products", check_products},   {"noise", check_noise},
-                  {"regular", check_regular},           {"windows", check_windows}};
+                  {"regular", check_regular},           {"windows", check_windows},     {"runtime", check_runtime}};
   for (const auto& family : families) {
     const int checks_before = checks, failures_before = failures;
     try {
