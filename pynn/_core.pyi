@@ -38,7 +38,7 @@ def dense_backward(
 def conv_forward(
     y: Real, x: Real, kernel: Real, bias: Real | None, images: int, shape: Sequence[int], threads: int
 ) -> None:
-    """shape: the numbers of a ConvShape (csrc/kernels/kernels.h), in its order."""
+    """shape: the numbers of a ConvShape (csrc/kernels/conv.h), in its order."""
 
 def conv_backward(
     dx: Real | None,
@@ -52,7 +52,7 @@ def conv_backward(
     threads: int,
 ) -> None: ...
 def pool_forward(y: Real, x: Real, images: int, shape: Sequence[int], kind: str, threads: int) -> None:
-    """shape: the numbers of a PoolShape (csrc/kernels/kernels.h), in its order; kind: "max" or "average"."""
+    """shape: the numbers of a PoolShape (csrc/kernels/pool.h), in its order; kind: "max" or "average"."""
 
 def pool_backward(
     dx: Real, dy: Real, x: Real, y: Real, images: int, shape: Sequence[int], kind: str, threads: int
@@ -82,7 +82,7 @@ def group_norm_forward(
     epsilon: float,
     threads: int,
 ) -> None:
-    """shape: the numbers of a GroupShape (csrc/kernels/kernels.h), in its order."""
+    """shape: the numbers of a GroupShape (csrc/kernels/norm.h), in its order."""
 
 def loss_forward(values: Float64, y_pred: Real, y_true: Targets, name: str, a: float, threads: int) -> None:
     """One loss value a row; a row has y_pred.size / values.size elements. a: the loss's setting (losses.py)."""
@@ -120,18 +120,18 @@ class Network:
         """kernel and bias are parameter numbers, bias -1 for none. The last axis of x has `inputs` elements."""
 
     def add_conv(self, x: int, kernel: int, bias: int, shape: Sequence[int], transposed: bool) -> int:
-        """shape: the numbers of a ConvShape (csrc/kernels/kernels.h), in its order; bias: -1 for none.
+        """shape: the numbers of a ConvShape (csrc/kernels/conv.h), in its order; bias: -1 for none.
 
         transposed: from what would be the result of the convolution to what would be its images.
         """
 
     def add_pool(self, x: int, kind: str, shape: Sequence[int]) -> int:
-        """shape: the numbers of a PoolShape (csrc/kernels/kernels.h), in its order; kind: "max" or "average"."""
+        """shape: the numbers of a PoolShape (csrc/kernels/pool.h), in its order; kind: "max" or "average"."""
 
     def add_noise(
         self, x: int, kind: str, shape: Sequence[int], sharing: Sequence[bool], amount: float, seed: int
     ) -> int:
-        """kind, amount: see NoiseSpec in csrc/kernels/kernels.h; shape: of a sample.
+        """kind, amount: see NoiseSpec in csrc/kernels/noise.h; shape: of a sample.
 
         The noise is the same all along the axes that share it; sharing[0] tells of the samples.
         """
@@ -157,7 +157,7 @@ class Network:
     def add_resample(
         self, x: int, inputs: int, inner: int, begin: NDArray[np.int64], index: NDArray[np.int64], weight: Float64
     ) -> int:
-        """A SparseMap (csrc/kernels/kernels.h) of x (inputs, inner); begin has an element more than there are outputs.
+        """A SparseMap (csrc/kernels/resample.h) of x (inputs, inner); begin has an element more than there are outputs.
 
         Raises ValueError: numbers that do not ascend, an index outside x, arrays whose sizes do not fit.
         """

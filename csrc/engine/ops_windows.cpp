@@ -7,7 +7,7 @@
 namespace pynn {
 namespace {
 
-// A layer of kernels.h, or a transposed convolution: that with which a gradient goes back from the y of a convolution
+// A ConvLayer, or a transposed convolution: that with which a gradient goes back from the y of a convolution
 // of this shape to its x.
 template <typename T>
 class ConvOp : public Op<T> {

@@ -1,5 +1,6 @@
 #include "activations.h"
 
+#include "activation_blocks.h"
 #include "math.h"
 #include "register.h"
 
@@ -339,7 +340,7 @@ void rescaling_backward(const Team& team, T* dx, const T* dy, int64_t n, const T
 }
 
 template <typename T>
-void fill(Kernels<T>& k) {
+void fill(ActivationKernels<T>& k) {
   k.activation_forward = activation_forward<T>;
   k.activation_backward = activation_backward<T>;
   k.gradient_from_output = gradient_from_output;
@@ -359,7 +360,7 @@ void fill(Kernels<T>& k) {
 PYNN_DEFINE_BLOCKS(float)
 PYNN_DEFINE_BLOCKS(double)
 
-PYNN_DEFINE_REGISTER(activations)
+PYNN_DEFINE_REGISTER(activations, ActivationKernels)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

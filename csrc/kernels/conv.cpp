@@ -1,5 +1,6 @@
 #include "conv.h"
 
+#include "conv_common.h"
 #include "register.h"
 
 // Convolution without im2col: the pixels of an output row are the rows of a product, and what a pixel sees of one input
@@ -208,7 +209,7 @@ int64_t conv_forward_own(const ConvLayer<T>& layer) {
 }
 
 template <typename T>
-void fill(Kernels<T>& k) {
+void fill(ConvKernels<T>& k) {
   k.conv_forward = conv_forward<T>;
   k.conv_forward_shared = conv_forward_shared<T>;
   k.conv_forward_own = conv_forward_own<T>;
@@ -216,7 +217,7 @@ void fill(Kernels<T>& k) {
 
 }  // namespace
 
-PYNN_DEFINE_REGISTER(conv)
+PYNN_DEFINE_REGISTER(conv, ConvKernels)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

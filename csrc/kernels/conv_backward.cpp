@@ -1,5 +1,6 @@
-#include "conv_gradients.h"
+#include "conv.h"
 
+#include "conv_gradients.h"
 #include "register.h"
 
 // The gradients of a convolution. Those of small images are made image by image: what has come back through pooling and
@@ -394,7 +395,7 @@ int64_t conv_backward_own(const ConvLayer<T>& layer) {
 }
 
 template <typename T>
-void fill(Kernels<T>& k) {
+void fill(ConvKernels<T>& k) {
   k.conv_backward = conv_backward<T>;
   k.conv_backward_shared = conv_backward_shared<T>;
   k.conv_backward_own = conv_backward_own<T>;
@@ -402,7 +403,7 @@ void fill(Kernels<T>& k) {
 
 }  // namespace
 
-PYNN_DEFINE_REGISTER(conv_backward)
+PYNN_DEFINE_REGISTER(conv_backward, ConvKernels)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

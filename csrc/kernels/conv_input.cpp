@@ -1,5 +1,6 @@
-#include "conv_gradients.h"
+#include "conv.h"
 
+#include "conv_gradients.h"
 #include "register.h"
 
 namespace pynn {
@@ -141,7 +142,7 @@ int64_t conv_transpose_own(const ConvLayer<T>& layer) {
 }
 
 template <typename T>
-void fill(Kernels<T>& k) {
+void fill(ConvKernels<T>& k) {
   k.conv_transpose = conv_transpose<T>;
   k.conv_transpose_own = conv_transpose_own<T>;
 }
@@ -162,7 +163,7 @@ int64_t input_rows_together(const ConvShape& s) {
 PYNN_DEFINE_INPUT(float)
 PYNN_DEFINE_INPUT(double)
 
-PYNN_DEFINE_REGISTER(conv_input)
+PYNN_DEFINE_REGISTER(conv_input, ConvKernels)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

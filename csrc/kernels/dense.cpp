@@ -1,7 +1,9 @@
+#include "dense.h"
+
 #include "../runtime/blas.h"
-#include "activations.h"
+#include "activation_blocks.h"
+#include "reductions.h"
 #include "register.h"
-#include "rows.h"
 #include "tile.h"
 
 namespace pynn {
@@ -363,7 +365,7 @@ int64_t dense_own(int64_t inputs, int64_t units, bool backward) {
 }
 
 template <typename T>
-void fill(Kernels<T>& k) {
+void fill(DenseKernels<T>& k) {
   k.dense_forward = dense_forward<T>;
   k.dense_backward = dense_backward<T>;
   k.dense_shared = dense_shared<T>;
@@ -373,7 +375,7 @@ void fill(Kernels<T>& k) {
 
 }  // namespace
 
-PYNN_DEFINE_REGISTER(dense)
+PYNN_DEFINE_REGISTER(dense, DenseKernels)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

@@ -1,3 +1,5 @@
+#include "gemm.h"
+
 #include "../runtime/blas.h"
 #include "register.h"
 #include "tile.h"
@@ -78,14 +80,14 @@ int64_t gemm_scratch(int64_t m, int64_t n, bool transpose_b) {
 }
 
 template <typename T>
-void fill(Kernels<T>& k) {
+void fill(GemmKernels<T>& k) {
   k.gemm = gemm<T>;
   k.gemm_scratch = gemm_scratch<T>;
 }
 
 }  // namespace
 
-PYNN_DEFINE_REGISTER(gemm)
+PYNN_DEFINE_REGISTER(gemm, GemmKernels)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

@@ -1,6 +1,8 @@
+#include "losses.h"
+
 #include "math.h"
+#include "reductions.h"
 #include "register.h"
-#include "rows.h"
 
 namespace pynn {
 namespace PYNN_ISA {
@@ -384,14 +386,14 @@ void metric(const Team& team, double* values, const T* pred, const TargetRows<T>
 }
 
 template <typename T>
-void fill(Kernels<T>& k) {
+void fill(LossKernels<T>& k) {
   k.loss = loss<T>;
   k.metric = metric<T>;
 }
 
 }  // namespace
 
-PYNN_DEFINE_REGISTER(losses)
+PYNN_DEFINE_REGISTER(losses, LossKernels)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

@@ -1,3 +1,5 @@
+#include "noise.h"
+
 #include "math.h"
 #include "register.h"
 
@@ -143,13 +145,13 @@ void noise(const Team& team, T* y, const T* x, int64_t samples, int64_t first, c
 }
 
 template <typename T>
-void fill(Kernels<T>& k) {
+void fill(NoiseKernels<T>& k) {
   k.noise = noise<T>;
 }
 
 }  // namespace
 
-PYNN_DEFINE_REGISTER(noise)
+PYNN_DEFINE_REGISTER(noise, NoiseKernels)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

@@ -1,5 +1,7 @@
+#include "norm.h"
+
+#include "reductions.h"
 #include "register.h"
-#include "rows.h"
 
 // Normalisation. Sums over many rows are made in chunks of rows, which depend on the number of rows alone, and added up
 // in order; variances are made of the deviations from the chunk's own mean (Chan, Golub, LeVeque 1979), so that a large
@@ -242,7 +244,7 @@ void group_norm_backward(const Team& team, T* dx, T* dgamma, T* dbeta, const T* 
 }
 
 template <typename T>
-void fill(Kernels<T>& k) {
+void fill(NormKernels<T>& k) {
   k.moments = moments<T>;
   k.normalization = normalization<T>;
   k.batch_norm_backward = batch_norm_backward<T>;
@@ -253,7 +255,7 @@ void fill(Kernels<T>& k) {
 
 }  // namespace
 
-PYNN_DEFINE_REGISTER(norm)
+PYNN_DEFINE_REGISTER(norm, NormKernels)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

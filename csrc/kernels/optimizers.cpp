@@ -1,6 +1,8 @@
+#include "optimizers.h"
+
 #include "math.h"
+#include "reductions.h"
 #include "register.h"
-#include "rows.h"
 
 namespace pynn {
 namespace PYNN_ISA {
@@ -203,7 +205,7 @@ double sum_of_squares(const T* x, int64_t n) {
 }
 
 template <typename T>
-void fill(Kernels<T>& k) {
+void fill(OptimizerKernels<T>& k) {
   k.optimizer_update = optimizer_update<T>;
   k.scale = scale<T>;
   k.sum_of_squares = sum_of_squares<T>;
@@ -211,7 +213,7 @@ void fill(Kernels<T>& k) {
 
 }  // namespace
 
-PYNN_DEFINE_REGISTER(optimizers)
+PYNN_DEFINE_REGISTER(optimizers, OptimizerKernels)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

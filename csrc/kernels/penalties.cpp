@@ -1,6 +1,8 @@
 // What regularizers and constraints come to.
+#include "penalties.h"
+
+#include "reductions.h"
 #include "register.h"
-#include "rows.h"
 
 namespace pynn {
 namespace PYNN_ISA {
@@ -94,7 +96,7 @@ bool constrain(const Team& team, T* w, const ConstraintSpec& c) {
 }
 
 template <typename T>
-void fill(Kernels<T>& k) {
+void fill(PenaltyKernels<T>& k) {
   k.penalty = penalty<T>;
   k.add_penalty_slope = add_penalty_slope<T>;
   k.constrain = constrain<T>;
@@ -102,7 +104,7 @@ void fill(Kernels<T>& k) {
 
 }  // namespace
 
-PYNN_DEFINE_REGISTER(penalties)
+PYNN_DEFINE_REGISTER(penalties, PenaltyKernels)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

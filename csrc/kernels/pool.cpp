@@ -1,5 +1,7 @@
+#include "pool.h"
+
+#include "reductions.h"
 #include "register.h"
-#include "rows.h"
 
 namespace pynn {
 namespace PYNN_ISA {
@@ -100,14 +102,14 @@ void pool_backward(const Team& team, T* dx, const T* dy, const T* x, const T* y,
 }
 
 template <typename T>
-void fill(Kernels<T>& k) {
+void fill(PoolKernels<T>& k) {
   k.pool_forward = pool_forward<T>;
   k.pool_backward = pool_backward<T>;
 }
 
 }  // namespace
 
-PYNN_DEFINE_REGISTER(pool)
+PYNN_DEFINE_REGISTER(pool, PoolKernels)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

@@ -1,3 +1,5 @@
+#include "resample.h"
+
 #include "register.h"
 #include "simd.h"
 
@@ -78,13 +80,13 @@ void resample(const Team& team, T* y, const T* x, int64_t samples, const SparseM
 }
 
 template <typename T>
-void fill(Kernels<T>& k) {
+void fill(ResampleKernels<T>& k) {
   k.resample = resample<T>;
 }
 
 }  // namespace
 
-PYNN_DEFINE_REGISTER(resample)
+PYNN_DEFINE_REGISTER(resample, ResampleKernels)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

@@ -1,4 +1,6 @@
 #include "rows.h"
+
+#include "reductions.h"
 #include "register.h"
 
 namespace pynn {
@@ -146,7 +148,7 @@ int64_t first_non_finite(const T* x, Range part) {
 }
 
 template <typename T>
-void fill(Kernels<T>& k) {
+void fill(RowKernels<T>& k) {
   k.gather = gather<T>;
   k.gather_bytes = gather_bytes<T>;
   k.find_nonzero = find_nonzero<T>;
@@ -155,7 +157,7 @@ void fill(Kernels<T>& k) {
 
 }  // namespace
 
-PYNN_DEFINE_REGISTER(rows)
+PYNN_DEFINE_REGISTER(rows, RowKernels)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

@@ -1,6 +1,8 @@
+#include "softmax.h"
+
 #include "math.h"
+#include "reductions.h"
 #include "register.h"
-#include "rows.h"
 
 namespace pynn {
 namespace PYNN_ISA {
@@ -100,14 +102,14 @@ void softmax_backward(const Team& team, T* dx, const T* dy, const T* y, int64_t 
 }
 
 template <typename T>
-void fill(Kernels<T>& k) {
+void fill(SoftmaxKernels<T>& k) {
   k.softmax_forward = softmax_forward<T>;
   k.softmax_backward = softmax_backward<T>;
 }
 
 }  // namespace
 
-PYNN_DEFINE_REGISTER(softmax)
+PYNN_DEFINE_REGISTER(softmax, SoftmaxKernels)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn
