@@ -13,6 +13,13 @@ Samples: TypeAlias = Real | NDArray[np.uint8]  # rows of inputs; bytes are conve
 Targets: TypeAlias = Real | NDArray[np.int32]  # values of the network's dtype, or class labels
 Float64: TypeAlias = NDArray[np.float64]
 
+# Settings of ops; arrays are int64 or float64, of one dimension.
+Attribute: TypeAlias = bool | int | float | str | Sequence[int] | Sequence[float] | NDArray[np.int64] | Float64
+# (output, loss, columns, a, mean, weight, metrics): the number of the output, the loss of it and the loss's setting, the
+# size of a row, whether rows are averaged, the weight of the loss in that of the network, and (name, columns, a) of each
+# metric.
+Head: TypeAlias = tuple[int, str, int, float, bool, float, Sequence[tuple[str, int, float]]]
+
 __version__: str
 
 # ---- the machine -----------------------------------------------------------------------------------------------------
@@ -31,58 +38,33 @@ def permutation(out: NDArray[np.int64], seed: int, stream: int) -> None:
 
 # ---- kernels ---------------------------------------------------------------------------------------------------------
 def gemm(c: Real, a: Real, b: Real, transpose_a: bool, transpose_b: bool, accumulate: bool, threads: int) -> None: ...
-def dense_forward(y: Real, x: Real, kernel: Real, bias: Real | None, threads: int) -> None: ...
-def dense_backward(
-    dx: Real | None, dkernel: Real | None, dbias: Real | None, dy: Real, x: Real, kernel: Real, threads: int
-) -> None: ...
-def conv_forward(
-    y: Real, x: Real, kernel: Real, bias: Real | None, images: int, shape: Sequence[int], threads: int
-) -> None:
-    """shape: the numbers of a ConvShape (csrc/kernels/conv.h), in its order."""
-
-def conv_backward(
-    dx: Real | None,
-    dkernel: Real | None,
-    dbias: Real | None,
-    dy: Real,
-    x: Real,
-    kernel: Real,
-    images: int,
-    shape: Sequence[int],
-    threads: int,
-) -> None: ...
-def pool_forward(y: Real, x: Real, images: int, shape: Sequence[int], kind: str, threads: int) -> None:
-    """shape: the numbers of a PoolShape (csrc/kernels/pool.h), in its order; kind: "max" or "average"."""
-
-def pool_backward(
-    dx: Real, dy: Real, x: Real, y: Real, images: int, shape: Sequence[int], kind: str, threads: int
-) -> None: ...
-def activation_forward(y: Real, x: Real, name: str, a: float, b: float, c: float, threads: int) -> None: ...
-def activation_backward(
-    dx: Real, dy: Real, x: Real, y: Real, name: str, a: float, b: float, c: float, threads: int
-) -> None: ...
-def softmax_forward(y: Real, x: Real, outer: int, axis: int, inner: int, log: bool, threads: int) -> None:
-    """Softmax (or its logarithm) over the middle axis of (outer, axis, inner)."""
-
-def softmax_backward(
-    dx: Real, dy: Real, y: Real, outer: int, axis: int, inner: int, log: bool, threads: int
-) -> None: ...
-def rescaling_forward(y: Real, x: Real, scale: Real, offset: Real, threads: int) -> None:
-    """y = x * scale + offset; scale and offset have 1 or n elements, repeated along the last axis of size n."""
-
-def group_norm_forward(
-    y: Real,
-    mean: Real,
-    inverse: Real,
-    x: Real,
-    gamma: Real | None,
-    beta: Real | None,
-    samples: int,
-    shape: Sequence[int],
-    epsilon: float,
+def op_forward(
+    kind: str,
+    attributes: dict[str, Attribute],
+    ys: Sequence[Real],
+    xs: Sequence[Real],
+    parameters: Sequence[Real | None],
+    saved: Real | None,
     threads: int,
 ) -> None:
-    """shape: the numbers of a GroupShape (csrc/kernels/norm.h), in its order."""
+    """One op by itself, checked by the registry. Arrays are (samples, ...), but for parameters and `saved`.
+
+    saved: what the op keeps for the way back, None where nobody wants it.
+    """
+
+def op_backward(
+    kind: str,
+    attributes: dict[str, Attribute],
+    dxs: Sequence[Real | None],
+    dparameters: Sequence[Real | None],
+    dys: Sequence[Real],
+    xs: Sequence[Real],
+    ys: Sequence[Real],
+    parameters: Sequence[Real | None],
+    saved: Real | None,
+    threads: int,
+) -> None:
+    """The gradients of `op_forward`; those given as None are not made."""
 
 def loss_forward(values: Float64, y_pred: Real, y_true: Targets, name: str, a: float, threads: int) -> None:
     """One loss value a row; a row has y_pred.size / values.size elements. a: the loss's setting (losses.py)."""
@@ -101,102 +83,97 @@ def optimizer_update(
 def first_non_finite(x: Real, threads: int) -> int:
     """Index of the first NaN or infinity, or -1."""
 
-# ---- the network -----------------------------------------------------------------------------------------------------
-class Network:
-    """Ops over one parameter buffer, one gradient buffer and a planned workspace. Tensors are numbered; 0 is the input.
+# ---- the engine ------------------------------------------------------------------------------------------------------
+class Parameters:
+    """The weights of one layer: an aligned array each. A layer owns them; any number of graphs refer to them."""
 
-    Every size is per sample. `train`, `evaluate` and `predict` release the GIL. Training waits for those who evaluate
-    or predict; who would do so while it runs gets RuntimeError.
-    """
-
-    def __init__(self, dtype: str, input_size: int) -> None: ...
+    frozen: bool  # no training changes them: holds from the next call on
+    def __init__(self, dtype: str) -> None: ...
     @property
     def dtype(self) -> str: ...
-    # -- building: each add_* of an op returns the number of the tensor it writes
-    def add_parameter(self, size: int, learned: bool) -> int:
-        """learned: whether the optimizer changes it; otherwise its op does, such as moving statistics."""
-
-    def add_dense(self, x: int, kernel: int, bias: int, inputs: int, units: int) -> int:
-        """kernel and bias are parameter numbers, bias -1 for none. The last axis of x has `inputs` elements."""
-
-    def add_conv(self, x: int, kernel: int, bias: int, shape: Sequence[int], transposed: bool) -> int:
-        """shape: the numbers of a ConvShape (csrc/kernels/conv.h), in its order; bias: -1 for none.
-
-        transposed: from what would be the result of the convolution to what would be its images.
-        """
-
-    def add_pool(self, x: int, kind: str, shape: Sequence[int]) -> int:
-        """shape: the numbers of a PoolShape (csrc/kernels/pool.h), in its order; kind: "max" or "average"."""
-
-    def add_noise(
-        self, x: int, kind: str, shape: Sequence[int], sharing: Sequence[bool], amount: float, seed: int
-    ) -> int:
-        """kind, amount: see NoiseSpec in csrc/kernels/noise.h; shape: of a sample.
-
-        The noise is the same all along the axes that share it; sharing[0] tells of the samples.
-        """
-
-    def add_batch_norm(
+    def add(
         self,
-        x: int,
-        gamma: int,
-        beta: int,
-        moving_mean: int,
-        moving_variance: int,
-        columns: int,
-        momentum: float,
-        epsilon: float,
+        size: int,
+        learned: bool = True,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        constraint: tuple[str, Sequence[float], Sequence[int]] | None = None,
     ) -> int:
-        """gamma, beta: -1 for none. The last axis of x has `columns` elements."""
+        """A new weight of `size` zeros; its number here.
 
-    def add_group_norm(
-        self, x: int, gamma: int, beta: int, samples: int, groups: int, columns: int, epsilon: float
-    ) -> int:
-        """gamma, beta: -1 for none. x is (samples, positions, groups, columns) in a sample of the network."""
-
-    def add_resample(
-        self, x: int, inputs: int, inner: int, begin: NDArray[np.int64], index: NDArray[np.int64], weight: Float64
-    ) -> int:
-        """A SparseMap (csrc/kernels/resample.h) of x (inputs, inner); begin has an element more than there are outputs.
-
-        Raises ValueError: numbers that do not ascend, an index outside x, arrays whose sizes do not fit.
+        learned: whether the optimizer changes it; otherwise its op does, such as moving statistics. l1, l2: while it is
+        trainable, l1 * sum |w| + l2 * sum w^2 is part of the loss. constraint: (kind, (min_value, max_value, rate),
+        (outer, axis, inner)) with the kind "none", "non_neg" or "norm"; the weight is seen as an array (outer, axis,
+        inner), and norms are taken along the axis.
         """
 
-    def add_activation(self, x: int, name: str, a: float, b: float, c: float) -> int: ...
-    def add_softmax(self, x: int, outer: int, axis: int, inner: int, log: bool) -> int: ...
-    def add_rescaling(self, x: int, scale: Sequence[float], offset: Sequence[float]) -> int: ...
-    def add_activity_penalty(self, x: int, l1: float, l2: float) -> None:
+    def __len__(self) -> int: ...
+    def array(self, number: int) -> Real:
+        """A writable one-dimensional view, which keeps the Parameters alive."""
+
+class Graph:
+    """What is computed, for concrete sizes. Tensors are numbered as they are made; sizes are those of a sample."""
+
+    def __init__(self) -> None: ...
+    def add_input(self, size: int, kind: str = "real") -> int:
+        """kind: "real" (for which bytes are taken, too) or "ids" (int32)."""
+
+    def add_parameter(self, parameters: Parameters, number: int) -> int:
+        """Its number in the graph, the same one at each call."""
+
+    def add(
+        self, kind: str, inputs: Sequence[int], parameters: Sequence[int], attributes: dict[str, Attribute]
+    ) -> list[int]:
+        """Append an op (csrc/engine/registry.cpp); the numbers of its outputs. parameters: -1 for one left out.
+
+        Raises ValueError where the sizes do not fit: "[kind] expected ..., got ...".
+        """
+
+    def add_activity_penalty(self, tensor: int, l1: float, l2: float) -> None:
         """Add (l1 * sum |x| + l2 * sum x^2) / samples to the loss."""
 
-    def build(self, output: int) -> None: ...
-    # -- parameters: writable views, one-dimensional
-    def parameter(self, number: int) -> Real: ...
-    def slot(self, slot: int, number: int) -> Real: ...
+    def set_outputs(self, tensors: Sequence[int]) -> None: ...
+    def size(self, tensor: int) -> int: ...
+
+class Plan:
+    """A graph made ready to run in one number type, that of its parameters.
+
+    Calls release the GIL. RuntimeError where one of the parameters is being trained, whichever trainer does it.
+    """
+
+    def __init__(self, graph: Graph, dtype: str) -> None: ...
     @property
-    def slots(self) -> int: ...
-    # -- training
-    def set_trainable(self, trainable: Sequence[bool]) -> None:
-        """One flag a parameter."""
+    def dtype(self) -> str: ...
+    def predict(
+        self, outs: Sequence[Real], xs: Sequence[Samples], check_finite: bool, threads: int
+    ) -> tuple[int, int] | None:
+        """With `check_finite`: input and index of the first element of the samples that is not finite, or None."""
 
-    def set_regularizers(self, factors: Sequence[tuple[float, float]]) -> None:
-        """(l1, l2) of each parameter: while it is trainable, l1 * sum |w| + l2 * sum w^2 is part of the loss."""
+    def predict_training(
+        self, outs: Sequence[Real], xs: Sequence[Samples], check_finite: bool, step: int, threads: int
+    ) -> tuple[int, int] | None:
+        """As in training, all samples as one batch; noise is that of this step."""
 
-    def set_constraints(self, constraints: Sequence[tuple[str, Sequence[float], Sequence[int]]]) -> None:
-        """(kind, (min_value, max_value, rate), (outer, axis, inner)) of each parameter; kind: "none", "non_neg" or
-        "norm". The parameter is seen as an array (outer, axis, inner), and norms are taken along the axis."""
+class Trainer:
+    """How the parameters of a plan learn.
 
-    def set_loss(self, name: str, tensor: int, columns: int, a: float, mean: bool) -> None:
-        """tensor: what the loss is computed from (the logits, where it is fused with the last activation).
-        columns: the size of a row; the sample has size / columns rows. mean: divide by the number of rows."""
+    Training waits for those who evaluate or predict; who would do so while it runs gets RuntimeError.
+    """
 
-    def set_metrics(self, metrics: Sequence[tuple[str, int, float]]) -> None:
-        """(name, columns, a) of each; computed from the output."""
+    learning_rate: float  # may be written while another thread trains: it holds from the next step on
+    iterations: int
+    def __init__(self, plan: Plan) -> None: ...
+    def set_heads(self, heads: Sequence[Head]) -> None:
+        """The losses. Each is computed from what goes into a softmax or a sigmoid where that gives the same loss."""
 
     def set_optimizer(self, name: str, settings: dict[str, float]) -> None:
         """Zero the slots (or fill them as the optimizer says) and the iteration count."""
 
-    learning_rate: float  # may be written while another thread trains: it holds from the next step on
-    iterations: int
+    @property
+    def slots(self) -> int: ...
+    def slot(self, slot: int, number: int) -> Real:
+        """A writable view of a slot of the parameter that has this number in the graph."""
+
     @property
     def steps_done(self) -> int:
         """How many steps the last `train` finished, also where it ended in an exception."""
@@ -204,8 +181,8 @@ class Network:
     def train(
         self,
         totals: Float64,
-        x: Samples,
-        y: Targets,
+        xs: Sequence[Samples],
+        ys: Sequence[Targets],
         batch_size: int,
         shuffle: bool,
         seed: int,
@@ -216,18 +193,28 @@ class Network:
     ) -> bool:
         """Run `steps` steps from step `first_step` of epoch `epoch` on; False if the loss stopped being finite.
 
-        totals (epochs touched, 1 + metrics): a row an epoch: the sum over its steps of batch loss * batch size, and the
-        sums of each metric's row values; added to what is there. A step whose loss is not finite is counted in totals
-        but changes no parameter, and ends the run. Epoch e visits the rows in the order permutation(seed, e).
+        totals: a row for each epoch touched: the sum over its steps of batch loss * batch size, with several heads the
+        same for each of them, and the sums of each metric's row values; added to what is there. A step whose loss is
+        not finite is counted in totals but changes no parameter, and ends the run. Epoch e visits the rows in the order
+        permutation(seed, e).
         """
 
-    def evaluate(self, totals: Float64, x: Samples, y: Targets, threads: int) -> None:
-        """totals (1 + metrics + 1): sums of the rows' losses, of each metric's row values, and of the penalties over
-        the samples: that of the parameters counts for each sample."""
+    def evaluate(self, totals: Float64, xs: Sequence[Samples], ys: Sequence[Targets], threads: int) -> None:
+        """totals: the sum of the rows' losses (with several heads: of the weighted losses of the samples, and then of
+        the rows' losses of each), of each metric's row values, and of the penalties over the samples: that of the
+        parameters counts for each sample."""
 
-    def predict_training(self, out: Real, x: Samples, check_finite: bool, step: int, threads: int) -> int: ...
-    def predict(self, out: Real, x: Samples, check_finite: bool, threads: int) -> int:
-        """With `check_finite`: the index of the first element of x that is not finite, or -1."""
+class UseLock:
+    """Who may change something. Given back whatever happens, and free in a forked child."""
+
+    def __init__(self) -> None: ...
+    def hold(self, message: str) -> Hold:
+        """Take it, or raise RuntimeError(message). `with lock.hold("..."):` without a name for the object gives it back
+        at the end of the block, and also where an interrupt keeps the block from ending."""
+
+class Hold:
+    def __enter__(self) -> Hold: ...
+    def __exit__(self, *exception: object) -> None: ...
 
 def slot_names(optimizer: str, settings: dict[str, float]) -> list[str]: ...
 def loss_names() -> list[str]: ...

@@ -340,12 +340,18 @@ void rescaling_backward(const Team& team, T* dx, const T* dy, int64_t n, const T
 }
 
 template <typename T>
+void add_to(T* y, const T* x, int64_t n) {
+  for_vectors<T>(0, n, [&](int64_t i, int64_t count) { store(y + i, load(y + i, count) + load(x + i, count), count); });
+}
+
+template <typename T>
 void fill(ActivationKernels<T>& k) {
   k.activation_forward = activation_forward<T>;
   k.activation_backward = activation_backward<T>;
   k.gradient_from_output = gradient_from_output;
   k.rescaling_forward = rescaling_forward<T>;
   k.rescaling_backward = rescaling_backward<T>;
+  k.add_to = add_to<T>;
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Activations, and x * scale + offset.
+// Activations, x * scale + offset, and sums.
 #pragma once
 
 #include <stdint.h>
@@ -24,6 +24,9 @@ struct ActivationKernels {
   void (*rescaling_forward)(const Team& team, T* y, const T* x, int64_t n, const T* scale, const T* offset,
                             int64_t period);
   void (*rescaling_backward)(const Team& team, T* dx, const T* dy, int64_t n, const T* scale, int64_t period);
+
+  // y += x. No team.
+  void (*add_to)(T* y, const T* x, int64_t n);
 };
 
 }  // namespace pynn
