@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 import pynn
 from pynn import ops, optimizers
-from pynn._native import core
 from pynn.config import get_num_threads
+from pynn.foundation.native import core
 
 Array: TypeAlias = NDArray[Any]
 Call: TypeAlias = Callable[[], object]

@@ -16,9 +16,9 @@ from . import (
     regularizers,
     utils,
 )
-from ._native import core as _native_core
 from .config import show_config
 from .errors import NotBuiltError, NotCompiledError
+from .foundation.native import core as _native_core
 from .layers import Input
 from .models import Sequential
 from .utils import set_random_seed

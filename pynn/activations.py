@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _checks, _identifiers, _threads, config
-from ._native import core
-
-if TYPE_CHECKING:
-    from . import _core
+from . import config
+from .data import arrays
+from .engine.lowering import Lowering
+from .foundation import checks, identifiers, parallel
+from .foundation.native import core
 
 Array = NDArray[Any]
 
@@ -64,7 +64,7 @@ class Activation:
     def __init__(self, name: str, **settings: Any) -> None:
         name = _ALIASES.get(name, name)
         if name not in _SETTINGS:
-            raise ValueError(_identifiers.unknown_name(name, [*_SETTINGS, *_ALIASES], "activation"))
+            raise ValueError(identifiers.unknown_name(name, [*_SETTINGS, *_ALIASES], "activation"))
         defaults = _SETTINGS[name]
         for setting in settings:
             if setting not in defaults:
@@ -84,7 +84,7 @@ class Activation:
 
     def __call__(self, x: ArrayLike) -> Array:
         """The function of an array, in float64 for a float64 array and else in ``config.floatx()``."""
-        x = _checks.as_array(x, "x", _checks.float_dtype_of(x, config.floatx()))
+        x = arrays.as_array(x, "x", arrays.float_dtype_of(x, config.floatx()))
         y = np.empty_like(x)
         if x.size:
             self.forward(y, x)
@@ -92,7 +92,7 @@ class Activation:
 
     def forward(self, y: Array, x: Array) -> None:
         """Write f(`x`) to `y`; both are C-contiguous, of one shape and type."""
-        threads = _threads.get_num_threads()
+        threads = parallel.get_num_threads()
         if self.elementwise:
             core.activation_forward(y, x, *self._native(), threads)
         else:
@@ -101,19 +101,21 @@ class Activation:
     def backward(self, dx: Array, dy: Array, x: Array, y: Array) -> None:
         """Write the gradient for `x` to `dx`, given that for `y` = f(`x`); all C-contiguous, of one shape and type."""
         self.check_differentiable()
-        threads = _threads.get_num_threads()
+        threads = parallel.get_num_threads()
         if self.elementwise:
             core.activation_backward(dx, dy, x, y, *self._native(), threads)
         else:
             core.softmax_backward(dx, dy, y, *self._split(x.shape), self.name == "log_softmax", threads)
 
-    def lower(self, network: _core.Network, x: int, shape: tuple[int, ...]) -> int:
-        """Append the function of tensor `x`, whose samples have `shape`, to `network`; return the number of f(x)."""
+    def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
+        """Append the function of tensor `x`, whose samples have `shape`; return the number of f(x)."""
         if self.name == "linear":
             return x
         if self.elementwise:
-            return network.add_activation(x, *self._native())
-        return network.add_softmax(x, *self.split_sample(shape), self.name == "log_softmax")
+            name, a, b, c = self._native()
+            return net.add("activation", x, name=name, a=a, b=b, c=c)
+        outer, axis, inner = self.split_sample(shape)
+        return net.add("softmax", x, outer=outer, axis=axis, inner=inner, log=self.name == "log_softmax")
 
     def check_sample(self, shape: tuple[int, ...]) -> None:
         """Raise ValueError unless the function can be applied to samples of `shape`."""
@@ -161,19 +163,19 @@ class Activation:
 
 def _check_setting(name: str, setting: str, value: Any) -> Any:
     if setting == "axis":
-        return _checks.axis(value)
+        return checks.axis(value)
     if setting == "approximate":
-        return _checks.boolean(value, setting)
+        return checks.boolean(value, setting)
     if setting == "max_value":
-        return _checks.optional_number(value, setting, "[0, inf)")
+        return checks.optional_number(value, setting, "[0, inf)")
     if name == "celu":  # divides by alpha
-        return _checks.number(value, setting, "(0, inf)")
-    return _checks.finite(value, setting)
+        return checks.number(value, setting, "(0, inf)")
+    return checks.finite(value, setting)
 
 
 def _axes(axis: int | tuple[int, ...], rank: int) -> list[int]:
     """The axes from 0 on, in order, checked to be adjacent axes of an array of `rank` axes."""
-    axes = _checks.axes_of(axis, rank)
+    axes = checks.axes_of(axis, rank)
     if axes != list(range(axes[0], axes[-1] + 1)):
         raise ValueError(f"axis={axis} must be one axis or several adjacent ones.")
     return axes
@@ -192,7 +194,7 @@ def get(identifier: object) -> Activation:
     if isinstance(identifier, str):
         return Activation(identifier)
     if isinstance(identifier, dict):
-        name, settings = _identifiers.split_config(identifier, "activation")
+        name, settings = identifiers.split_config(identifier, "activation")
         return Activation(name, **settings)
     if callable(identifier) and identifier in _FUNCTIONS:
         return Activation(_FUNCTIONS[identifier])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import weakref
+from typing import Any
 
-if TYPE_CHECKING:
-    from ._trainer import Trainer
+from .foundation import atomic
 
 
 class History:
@@ -16,22 +16,30 @@ class History:
             ``val_``. The loss of an epoch is the mean over its samples, each batch measured before its step.
         epoch: The numbers of the epochs, from ``initial_epoch`` on.
         params: ``epochs``, ``steps`` (batches an epoch) and ``verbose``.
-        model: The model that was trained.
     """
 
-    def __init__(self, model: Trainer, params: dict[str, Any]) -> None:
-        self.model = model
+    def __init__(self, model: object, params: dict[str, Any]) -> None:
+        # Not the model itself: it has the record, and would be freed by the garbage collector only.
+        self._model = weakref.ref(model)
         self.params = params
         self.epoch: list[int] = []
         self.history: dict[str, list[float]] = {}
+
+    @property
+    def model(self) -> Any:
+        """The model that was trained; None once nothing else holds it."""
+        return self._model()
 
     def append(self, epoch: int, logs: dict[str, float]) -> None:
         """Record an epoch."""
         self.extend(epoch, {name: [value] for name, value in logs.items()})
 
     def extend(self, epoch: int, logs: dict[str, list[float]]) -> None:
-        """Record several epochs, from number `epoch` on; nothing for none."""
+        """Record several epochs, from number `epoch` on, or none if this is interrupted; nothing for none."""
         count = len(logs["loss"])
-        self.epoch.extend(range(epoch, epoch + count))
-        for name, values in logs.items() if count else ():
-            self.history.setdefault(name, []).extend(values)
+        if count == 0:
+            return
+        if not self.history:
+            self.history = {name: [] for name in logs}
+        lists: list[list[Any]] = [self.epoch, *(self.history[name] for name in logs)]
+        atomic.extend_together(lists, [list(range(epoch, epoch + count)), *logs.values()])

@@ -8,8 +8,8 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import DTypeLike
 
-from . import _checks, _threads
-from ._native import core
+from .foundation import checks, parallel
+from .foundation.native import core
 
 _floatx = "float32"
 _epsilon = 1e-7
@@ -30,12 +30,12 @@ def set_floatx(value: DTypeLike) -> None:
         ValueError: another type.
     """
     global _floatx
-    _floatx = _checks.float_dtype(value, "floatx")
+    _floatx = checks.float_dtype(value, "floatx")
 
 
 def resolve_dtype(dtype: DTypeLike | None) -> str:
     """`dtype` as ``"float32"`` or ``"float64"``, and `floatx` for None; ValueError for another type."""
-    return _floatx if dtype is None else _checks.float_dtype(dtype, "dtype")
+    return _floatx if dtype is None else checks.float_dtype(dtype, "dtype")
 
 
 def epsilon() -> float:
@@ -49,7 +49,7 @@ def epsilon() -> float:
 def set_epsilon(value: float) -> None:
     """Set what `epsilon` returns, a number above 0."""
     global _epsilon
-    _epsilon = _checks.number(value, "epsilon", "(0, inf)")
+    _epsilon = checks.number(value, "epsilon", "(0, inf)")
 
 
 def get_num_threads() -> int:
@@ -61,12 +61,12 @@ def get_num_threads() -> int:
     Raises:
         ValueError: ``PYNN_NUM_THREADS`` is no number of threads.
     """
-    return _threads.get_num_threads()
+    return parallel.get_num_threads()
 
 
 def set_num_threads(n: int) -> None:
     """Set the number of threads of the calls into the engine from now on, 1 to 1024."""
-    _threads.set_num_threads(_checks.positive_int(n, "n", at_most=_threads.MAX_THREADS))
+    parallel.set_num_threads(checks.positive_int(n, "n", at_most=parallel.MAX_THREADS))
 
 
 @overload

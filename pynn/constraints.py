@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _checks, _identifiers, config
-from ._names import to_snake_case
+from . import config
+from .data import arrays
+from .foundation import checks, identifiers
+from .foundation.names import to_snake_case
 
 Array = NDArray[Any]
 Axis = int | Sequence[int]
@@ -34,8 +36,8 @@ class Constraint:
         Raises:
             TypeError, ValueError: no array of numbers, or one without the axis.
         """
-        values = _checks.as_array(w, "w", "float64")
-        return self._values(values).astype(_checks.float_dtype_of(w, config.floatx()))
+        values = arrays.as_array(w, "w", "float64")
+        return self._values(values).astype(arrays.float_dtype_of(w, config.floatx()))
 
     def _values(self, w: Array) -> Array:
         raise NotImplementedError
@@ -73,10 +75,10 @@ class _Norm(Constraint):
     rate: float = 1.0
 
     def __init__(self, axis: Axis) -> None:
-        self.axis = _checks.axis(axis)
+        self.axis = checks.axis(axis)
 
     def _values(self, w: Array) -> Array:
-        axes = tuple(_checks.axes_of(self.axis, w.ndim))
+        axes = tuple(checks.axes_of(self.axis, w.ndim))
         norm = np.sqrt(np.square(w).sum(axis=axes, keepdims=True))
         desired = self.rate * np.clip(norm, self.min_value, self.max_value)
         if self.rate < 1.0:
@@ -85,7 +87,7 @@ class _Norm(Constraint):
         return scaled
 
     def native(self, shape: tuple[int, ...]) -> Native:
-        axes = _checks.axes_of(self.axis, len(shape))
+        axes = checks.axes_of(self.axis, len(shape))
         # Axes of size 1 may be taken or left.
         inside = [axis for axis in axes if shape[axis] > 1] or axes[:1]
         first, end = inside[0], inside[-1] + 1
@@ -108,7 +110,7 @@ class MaxNorm(_Norm):
     """
 
     def __init__(self, max_value: float = 2, axis: Axis = 0) -> None:
-        self.max_value = _checks.number(max_value, "max_value", "[0, inf)")
+        self.max_value = checks.number(max_value, "max_value", "[0, inf)")
         super().__init__(axis)
 
     def get_config(self) -> dict[str, Any]:
@@ -149,11 +151,11 @@ class MinMaxNorm(_Norm):
     """
 
     def __init__(self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Axis = 0) -> None:
-        self.min_value = _checks.number(min_value, "min_value", "[0, inf)")
-        self.max_value = _checks.number(max_value, "max_value", "[0, inf)")
+        self.min_value = checks.number(min_value, "min_value", "[0, inf)")
+        self.max_value = checks.number(max_value, "max_value", "[0, inf)")
         if self.min_value > self.max_value:
             raise ValueError(f"min_value must not exceed max_value, but got {min_value} and {max_value}.")
-        self.rate = _checks.number(rate, "rate", "[0, 1]")
+        self.rate = checks.number(rate, "rate", "[0, 1]")
         super().__init__(axis)
 
     def get_config(self) -> dict[str, Any]:
@@ -185,7 +187,7 @@ def get(identifier: object, name: str = "constraint") -> Constraint | None:
     """
     if identifier is None:
         return None
-    found = _identifiers.resolve(identifier, Constraint, _TABLE, name)
+    found = identifiers.resolve(identifier, Constraint, _TABLE, name)
     if not isinstance(found, _CLASSES):  # the engine knows these formulas and runs no Python
         known = ", ".join(cls.__name__ for cls in _CLASSES)
         raise TypeError(f"{name} must be one of {known}, but got {found!r} of type {type(found).__name__}.")
@@ -194,7 +196,7 @@ def get(identifier: object, name: str = "constraint") -> Constraint | None:
 
 def serialize(constraint: Constraint | None) -> dict[str, Any] | None:
     """The configuration that `get` and `deserialize` read; None for None."""
-    return None if constraint is None else _identifiers.serialize(constraint)
+    return None if constraint is None else identifiers.serialize(constraint)
 
 
 def deserialize(config: dict[str, Any] | None) -> Constraint | None:

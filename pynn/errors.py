@@ -1,8 +1,11 @@
 """The exceptions of pynn's own; everything else is a ValueError or a TypeError."""
 
 
-class NotBuiltError(RuntimeError):
-    """Something was asked of a layer or model whose input shape is not known yet, such as its weights."""
+class NotBuiltError(RuntimeError, AttributeError):
+    """Something was asked of a layer or model whose input shape is not known yet, such as its weights.
+
+    It is an AttributeError, too, so that ``hasattr`` says what there is.
+    """
 
 
 class NotCompiledError(RuntimeError):

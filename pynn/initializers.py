@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from . import _checks, _identifiers, _random, config
-from ._names import to_snake_case
+from . import config
+from .data import arrays
+from .foundation import checks, draws, identifiers
+from .foundation.names import to_snake_case
 
 Array = NDArray[Any]
 
@@ -28,7 +30,7 @@ class Initializer:
             shape: Shape of the array.
             dtype: ``"float32"`` or ``"float64"``. Default: ``config.floatx()``.
         """
-        return self._values(_checks.shape(shape, "shape")).astype(config.resolve_dtype(dtype))
+        return self._values(checks.shape(shape, "shape")).astype(config.resolve_dtype(dtype))
 
     def _values(self, shape: tuple[int, ...]) -> Array:
         raise NotImplementedError
@@ -68,7 +70,7 @@ class Constant(Initializer):
     """
 
     def __init__(self, value: ArrayLike = 0.0) -> None:
-        self.value = _checks.as_array(value, "value", "float64").copy()
+        self.value = arrays.as_array(value, "value", "float64").copy()
 
     def _values(self, shape: tuple[int, ...]) -> Array:
         try:
@@ -90,7 +92,7 @@ class Identity(Initializer):
     """
 
     def __init__(self, gain: float = 1.0) -> None:
-        self.gain = _checks.finite(gain, "gain")
+        self.gain = checks.finite(gain, "gain")
 
     def _values(self, shape: tuple[int, ...]) -> Array:
         if len(shape) != 2:
@@ -108,11 +110,11 @@ class RandomInitializer(Initializer):
     """Base of the random ones: it keeps the seed."""
 
     def __init__(self, seed: int | None) -> None:
-        self.seed = None if seed is None else _checks.non_negative_int(seed, "seed", at_most=2**64 - 1)
+        self.seed = None if seed is None else checks.non_negative_int(seed, "seed", at_most=2**64 - 1)
 
     def _key(self) -> tuple[int, int]:
         """Seed and stream of the next draw."""
-        return _random.next_seed() if self.seed is None else (self.seed, 0)
+        return draws.next_seed() if self.seed is None else (self.seed, 0)
 
     def get_config(self) -> dict[str, Any]:
         return {"seed": self.seed}
@@ -129,13 +131,13 @@ class RandomUniform(RandomInitializer):
 
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.minval = _checks.finite(minval, "minval")
-        self.maxval = _checks.finite(maxval, "maxval")
+        self.minval = checks.finite(minval, "minval")
+        self.maxval = checks.finite(maxval, "maxval")
         if self.minval > self.maxval:
             raise ValueError(f"minval must not exceed maxval, but got minval={minval}, maxval={maxval}.")
 
     def _values(self, shape: tuple[int, ...]) -> Array:
-        return self.minval + (self.maxval - self.minval) * _random.uniform(shape, *self._key())
+        return self.minval + (self.maxval - self.minval) * draws.uniform(shape, *self._key())
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "minval": self.minval, "maxval": self.maxval}
@@ -152,11 +154,11 @@ class RandomNormal(RandomInitializer):
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.mean = _checks.finite(mean, "mean")
-        self.stddev = _checks.number(stddev, "stddev", "[0, inf)")
+        self.mean = checks.finite(mean, "mean")
+        self.stddev = checks.number(stddev, "stddev", "[0, inf)")
 
     def _values(self, shape: tuple[int, ...]) -> Array:
-        return self.mean + self.stddev * _random.normal(shape, *self._key())
+        return self.mean + self.stddev * draws.normal(shape, *self._key())
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "mean": self.mean, "stddev": self.stddev}
@@ -172,7 +174,7 @@ class TruncatedNormal(RandomNormal):
     """
 
     def _values(self, shape: tuple[int, ...]) -> Array:
-        return self.mean + self.stddev * _random.truncated_normal(shape, *self._key())
+        return self.mean + self.stddev * draws.truncated_normal(shape, *self._key())
 
 
 class VarianceScaling(RandomInitializer):
@@ -200,7 +202,7 @@ class VarianceScaling(RandomInitializer):
         seed: int | None = None,
     ) -> None:
         super().__init__(seed)
-        self.scale = _checks.number(scale, "scale", "(0, inf)")
+        self.scale = checks.number(scale, "scale", "(0, inf)")
         self.mode = _choice(mode, "mode", ("fan_in", "fan_out", "fan_avg"))
         self.distribution = _choice(
             "truncated_normal" if distribution == "normal" else distribution,
@@ -213,10 +215,10 @@ class VarianceScaling(RandomInitializer):
         n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2.0}[self.mode]
         variance = self.scale / max(1.0, n)
         if self.distribution == "uniform":
-            return math.sqrt(3.0 * variance) * (2.0 * _random.uniform(shape, *self._key()) - 1.0)
+            return math.sqrt(3.0 * variance) * (2.0 * draws.uniform(shape, *self._key()) - 1.0)
         if self.distribution == "untruncated_normal":
-            return math.sqrt(variance) * _random.normal(shape, *self._key())
-        return math.sqrt(variance) / self._TRUNCATED_STDDEV * _random.truncated_normal(shape, *self._key())
+            return math.sqrt(variance) * draws.normal(shape, *self._key())
+        return math.sqrt(variance) / self._TRUNCATED_STDDEV * draws.truncated_normal(shape, *self._key())
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "scale": self.scale, "mode": self.mode, "distribution": self.distribution}
@@ -306,13 +308,13 @@ class Orthogonal(RandomInitializer):
 
     def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.gain = _checks.finite(gain, "gain")
+        self.gain = checks.finite(gain, "gain")
 
     def _values(self, shape: tuple[int, ...]) -> Array:
         if len(shape) < 2:
             raise ValueError(f"Orthogonal needs a shape of at least 2 axes, but was asked for {shape}.")
         rows, columns = math.prod(shape[:-1]), shape[-1]
-        q, r = np.linalg.qr(_random.normal((max(rows, columns), min(rows, columns)), *self._key()))
+        q, r = np.linalg.qr(draws.normal((max(rows, columns), min(rows, columns)), *self._key()))
         # With a positive diagonal of r the factorisation is unique, and q uniform among the orthogonal matrices.
         q *= np.where(np.diag(r) < 0.0, -1.0, 1.0)
         matrix = q if rows >= columns else q.T
@@ -389,9 +391,9 @@ def get(identifier: object) -> Initializer:
     """
     if isinstance(identifier, np.ndarray):
         return Constant(identifier)
-    return _identifiers.resolve(identifier, Initializer, _TABLE, "initializer")
+    return identifiers.resolve(identifier, Initializer, _TABLE, "initializer")
 
 
 def serialize(initializer: Initializer) -> dict[str, Any]:
     """The configuration that `get` reads."""
-    return _identifiers.serialize(initializer)
+    return identifiers.serialize(initializer)

@@ -13,8 +13,10 @@ from typing import Any, ClassVar, Protocol, TypeGuard
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from . import _checks, _identifiers, _threads, config
-from ._native import core
+from . import config
+from .data import arrays
+from .foundation import checks, identifiers, parallel
+from .foundation.native import core
 
 Array = NDArray[Any]
 
@@ -72,7 +74,7 @@ class Loss:
         Raises:
             TypeError, ValueError: targets of a kind, shape or value that this loss cannot take.
         """
-        targets = _checks.as_targets(y, name, dtype, output_shape, self.labels_hint)
+        targets = arrays.as_targets(y, name, dtype, output_shape, self.labels_hint)
         self.check_values(targets, name)
         return targets
 
@@ -81,11 +83,11 @@ class Loss:
 
     def forward(self, values: Array, y_pred: Array, y_true: Array) -> None:
         """Write the loss of every row of `y_pred` to `values` (float64); `y_true` is prepared."""
-        core.loss_forward(values, y_pred, y_true, self.native_name, self.a, _threads.get_num_threads())
+        core.loss_forward(values, y_pred, y_true, self.native_name, self.a, parallel.get_num_threads())
 
     def backward(self, dy_pred: Array, y_pred: Array, y_true: Array, scale: float) -> None:
         """Write the gradient for `y_pred` of `scale` times the sum of the rows' losses to `dy_pred`."""
-        threads = _threads.get_num_threads()
+        threads = parallel.get_num_threads()
         core.loss_backward(dy_pred, y_pred, y_true, self.native_name, self.a, scale, threads)
 
     def row_values(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
@@ -124,16 +126,16 @@ class RowFunction(Protocol):
 
 def row_values(function: RowFunction, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Check the arguments of a direct call of a loss or metric, and compute the value of every row."""
-    dtype = function.dtype or _checks.float_dtype_of(y_pred, config.floatx())
-    predictions = _checks.as_array(y_pred, "y_pred", dtype)
+    dtype = function.dtype or arrays.float_dtype_of(y_pred, config.floatx())
+    predictions = arrays.as_array(y_pred, "y_pred", dtype)
     rows_shape = predictions.shape[:-1]
     if predictions.ndim == 0 or predictions.shape[-1] == 0:
         raise ValueError(f"y_pred must have rows of at least one element, but has the shape {predictions.shape}.")
     if predictions.ndim == 1:  # one row: a batch of one
         predictions = predictions[None]
-        y_true = _checks.as_numbers(y_true, "y_true")[None]
+        y_true = arrays.as_numbers(y_true, "y_true")[None]
     targets = function.prepare_targets(y_true, dtype=dtype, output_shape=predictions.shape[1:], name="y_true")
-    _checks.same_length(y_true=targets, y_pred=predictions)
+    arrays.same_length(y_true=targets, y_pred=predictions)
     values = np.empty(predictions.shape[:-1])
     if values.size:
         function.forward(values, predictions, targets)
@@ -192,7 +194,7 @@ class Huber(Loss):
         dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
-        self.a = self.delta = _checks.number(delta, "delta", "(0, inf)")
+        self.a = self.delta = checks.number(delta, "delta", "(0, inf)")
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "delta": self.delta}
@@ -256,8 +258,8 @@ class Crossentropy(Loss):
     ) -> None:
         super().__init__(reduction, name, dtype)
         check_last_axis(axis)
-        self.from_logits = _checks.boolean(from_logits, "from_logits")
-        self.a = self.label_smoothing = _checks.number(label_smoothing, "label_smoothing", "[0, 1]")
+        self.from_logits = checks.boolean(from_logits, "from_logits")
+        self.a = self.label_smoothing = checks.number(label_smoothing, "label_smoothing", "[0, 1]")
         of_logits = f"{self.native_name}_from_logits"
         if self.from_logits:
             self.native_name = of_logits
@@ -265,7 +267,7 @@ class Crossentropy(Loss):
             self.fusable = {self.last_activation: of_logits}
 
     def check_values(self, targets: Array, name: str) -> None:
-        _checks.check_within(targets, name, 0.0, 1.0, self.name)
+        arrays.check_within(targets, name, 0.0, 1.0, self.name)
 
     def get_config(self) -> dict[str, Any]:
         own = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
@@ -347,7 +349,7 @@ class SparseCategoricalCrossentropy(Crossentropy):
         """Return int32 labels (samples, *output_shape[:-1]), each checked to be a class."""
         if not output_shape:
             raise ValueError(f"{self.name} takes predictions with an axis of classes, but a sample is one number.")
-        return _checks.as_class_labels(y, name, output_shape[:-1], output_shape[-1])
+        return arrays.as_class_labels(y, name, output_shape[:-1], output_shape[-1])
 
 
 # ---- margins ---------------------------------------------------------------------------------------------------------
@@ -510,9 +512,9 @@ def get(identifier: object) -> Loss:
     """
     if is_function(identifier):
         return _FUNCTIONS[identifier]()
-    return _identifiers.resolve(identifier, Loss, _TABLE, "loss")
+    return identifiers.resolve(identifier, Loss, _TABLE, "loss")
 
 
 def serialize(loss: Loss) -> dict[str, Any]:
     """The configuration that `get` reads."""
-    return _identifiers.serialize(loss)
+    return identifiers.serialize(loss)

@@ -11,9 +11,11 @@ from typing import Any, ClassVar
 
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from . import _checks, _identifiers, _threads, config, losses
-from ._names import to_snake_case
-from ._native import core
+from . import config, losses
+from .data import arrays
+from .foundation import checks, identifiers, parallel
+from .foundation.names import to_snake_case
+from .foundation.native import core
 
 Array = NDArray[Any]
 
@@ -62,8 +64,8 @@ class Metric:
     ) -> Array:
         """The targets of a direct call as the engine takes them; see `Loss.prepare_targets`."""
         if self.sparse:
-            return _checks.as_class_labels(y, name, output_shape[:-1], output_shape[-1])
-        return _checks.as_targets(y, name, dtype, output_shape)
+            return arrays.as_class_labels(y, name, output_shape[:-1], output_shape[-1])
+        return arrays.as_targets(y, name, dtype, output_shape)
 
     def finish(self, mean: float) -> float:
         """The metric, from the mean of the rows' values."""
@@ -71,7 +73,7 @@ class Metric:
 
     def forward(self, values: Array, y_pred: Array, y_true: Array) -> None:
         """Write the engine's value of every row of `y_pred` to `values` (float64); `y_true` is prepared."""
-        core.metric_forward(values, y_pred, y_true, self.native_name, self.a, _threads.get_num_threads())
+        core.metric_forward(values, y_pred, y_true, self.native_name, self.a, parallel.get_num_threads())
 
     def update_state(self, y_true: ArrayLike, y_pred: ArrayLike) -> None:
         """Take the rows of one more batch into the mean."""
@@ -117,7 +119,7 @@ class BinaryAccuracy(Metric):
 
     def __init__(self, name: str | None = None, dtype: DTypeLike | None = None, threshold: float = 0.5) -> None:
         super().__init__(name, dtype)
-        self.a = self.threshold = _checks.finite(threshold, "threshold")
+        self.a = self.threshold = checks.finite(threshold, "threshold")
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "threshold": self.threshold}
@@ -148,7 +150,7 @@ class TopKCategoricalAccuracy(Metric):
 
     def __init__(self, k: int = 5, name: str | None = None, dtype: DTypeLike | None = None) -> None:
         super().__init__(name, dtype)
-        self.k = _checks.positive_int(k, "k")
+        self.k = checks.positive_int(k, "k")
         self.a = float(self.k)
 
     def get_config(self) -> dict[str, Any]:
@@ -394,12 +396,12 @@ def get(identifier: object) -> Metric:
     if isinstance(identifier, str):
         if identifier in _LOSS_NAMES:
             return MeanLoss(identifier, name=identifier)
-        metric = _identifiers.look_up(identifier, _TABLE, "metric")()
+        metric = identifiers.look_up(identifier, _TABLE, "metric")()
         metric.name = identifier
         return metric
     if isinstance(identifier, losses.Loss) or losses.is_function(identifier):
         return MeanLoss(identifier)
-    return _identifiers.resolve(identifier, Metric, _TABLE, "metric")
+    return identifiers.resolve(identifier, Metric, _TABLE, "metric")
 
 
 def resolve(identifier: object, *, sparse: bool, output_columns: int) -> Metric:
@@ -418,4 +420,4 @@ def resolve(identifier: object, *, sparse: bool, output_columns: int) -> Metric:
 
 def serialize(metric: Metric) -> dict[str, Any]:
     """The configuration that `get` reads."""
-    return _identifiers.serialize(metric)
+    return identifiers.serialize(metric)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from . import _checks, _identifiers
+from .foundation import atomic, checks, identifiers
 
 if TYPE_CHECKING:
     from . import _core
@@ -47,47 +47,40 @@ class Optimizer:
         if sum(clip is not None for clip in clips.values()) > 1:
             given = ", ".join(f"{clip}={value}" for clip, value in clips.items())
             raise ValueError(f"Only one of clipnorm, clipvalue and global_clipnorm may be given, but got {given}.")
-        self._network: _core.Network | None = None
+        self._trainer: _core.Trainer | None = None
         self._owner: weakref.ref[Any] | None = None  # the model that was compiled with it
-        self._learning_rate = _checks.number(learning_rate, "learning_rate", "(0, inf)")
-        self.weight_decay = _checks.optional_number(weight_decay, "weight_decay", "[0, inf)")
-        self.clipnorm = _checks.optional_number(clipnorm, "clipnorm", "(0, inf)")
-        self.clipvalue = _checks.optional_number(clipvalue, "clipvalue", "(0, inf)")
-        self.global_clipnorm = _checks.optional_number(global_clipnorm, "global_clipnorm", "(0, inf)")
+        self._learning_rate = checks.number(learning_rate, "learning_rate", "(0, inf)")
+        self.weight_decay = checks.optional_number(weight_decay, "weight_decay", "[0, inf)")
+        self.clipnorm = checks.optional_number(clipnorm, "clipnorm", "(0, inf)")
+        self.clipvalue = checks.optional_number(clipvalue, "clipvalue", "(0, inf)")
+        self.global_clipnorm = checks.optional_number(global_clipnorm, "global_clipnorm", "(0, inf)")
         self.name = name or type(self).__name__.lower()
 
     @property
     def learning_rate(self) -> float:
         """The learning rate; may be written at any time, also while another thread trains, and to 0."""
-        return self._learning_rate if self._network is None else self._network.learning_rate
+        return self._learning_rate if self._trainer is None else self._trainer.learning_rate
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        self._learning_rate = _checks.number(value, "learning_rate", "[0, inf)")
-        if self._network is not None:
-            self._network.learning_rate = self._learning_rate
+        self._learning_rate = checks.number(value, "learning_rate", "[0, inf)")
+        if self._trainer is not None:
+            self._trainer.learning_rate = self._learning_rate
 
     @property
     def iterations(self) -> int:
         """How many steps were made."""
-        return 0 if self._network is None else self._network.iterations
+        return 0 if self._trainer is None else self._trainer.iterations
 
     def settings(self) -> dict[str, float]:
         """The settings in the form the engine takes: 0 stands for none."""
         common = ("learning_rate", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm")
         return {setting: float(getattr(self, setting) or 0.0) for setting in (*common, *self.own_settings)}
 
-    def _bind(self, network: _core.Network | None) -> None:
-        """Keep learning rate and iterations in `network` from now on; in the optimizer itself if it is None."""
-        self._learning_rate = self.learning_rate
-        self._network = network
-        if network is not None:
-            network.learning_rate = self._learning_rate
-
-    def _release(self, learning_rate: float) -> None:
-        """Belong to no network any more, with the rate it had there."""
-        if self._network is not None:
-            self._network, self._learning_rate = None, learning_rate
+    def _becoming(self, owner: weakref.ref[Any] | None, trainer: _core.Trainer | None) -> list[atomic.Change]:
+        """The changes by which it belongs to a model, or none, and has rate and iterations in a trainer, or itself."""
+        rate = atomic.setting(self, "_learning_rate", self.learning_rate)
+        return [rate, atomic.setting(self, "_trainer", trainer), atomic.setting(self, "_owner", owner)]
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal optimizer."""
@@ -127,8 +120,8 @@ class SGD(Optimizer):
         name: str | None = None,
     ) -> None:
         super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name)
-        self.momentum = _checks.number(momentum, "momentum", "[0, 1)")
-        self.nesterov = _checks.boolean(nesterov, "nesterov")
+        self.momentum = checks.number(momentum, "momentum", "[0, 1)")
+        self.nesterov = checks.boolean(nesterov, "nesterov")
 
 
 class Adagrad(Optimizer):
@@ -156,10 +149,10 @@ class Adagrad(Optimizer):
         name: str | None = None,
     ) -> None:
         super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name)
-        self.initial_accumulator_value = _checks.number(
+        self.initial_accumulator_value = checks.number(
             initial_accumulator_value, "initial_accumulator_value", "[0, inf)"
         )
-        self.epsilon = _checks.number(epsilon, "epsilon", "(0, inf)")
+        self.epsilon = checks.number(epsilon, "epsilon", "(0, inf)")
 
 
 class Adadelta(Optimizer):
@@ -190,8 +183,8 @@ class Adadelta(Optimizer):
         name: str | None = None,
     ) -> None:
         super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name)
-        self.rho = _checks.number(rho, "rho", "[0, 1)")
-        self.epsilon = _checks.number(epsilon, "epsilon", "(0, inf)")
+        self.rho = checks.number(rho, "rho", "[0, 1)")
+        self.epsilon = checks.number(epsilon, "epsilon", "(0, inf)")
 
 
 class RMSprop(Optimizer):
@@ -227,10 +220,10 @@ class RMSprop(Optimizer):
         name: str | None = None,
     ) -> None:
         super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name)
-        self.rho = _checks.number(rho, "rho", "[0, 1)")
-        self.momentum = _checks.number(momentum, "momentum", "[0, 1)")
-        self.epsilon = _checks.number(epsilon, "epsilon", "(0, inf)")
-        self.centered = _checks.boolean(centered, "centered")
+        self.rho = checks.number(rho, "rho", "[0, 1)")
+        self.momentum = checks.number(momentum, "momentum", "[0, 1)")
+        self.epsilon = checks.number(epsilon, "epsilon", "(0, inf)")
+        self.centered = checks.boolean(centered, "centered")
 
 
 class _Moments(Optimizer):
@@ -251,9 +244,9 @@ class _Moments(Optimizer):
         name: str | None = None,
     ) -> None:
         super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name)
-        self.beta_1 = _checks.number(beta_1, "beta_1", "[0, 1)")
-        self.beta_2 = _checks.number(beta_2, "beta_2", "[0, 1)")
-        self.epsilon = _checks.number(epsilon, "epsilon", "(0, inf)")
+        self.beta_1 = checks.number(beta_1, "beta_1", "[0, 1)")
+        self.beta_2 = checks.number(beta_2, "beta_2", "[0, 1)")
+        self.epsilon = checks.number(epsilon, "epsilon", "(0, inf)")
 
 
 class Adam(_Moments):
@@ -290,7 +283,7 @@ class Adam(_Moments):
     ) -> None:
         clips = (clipnorm, clipvalue, global_clipnorm)
         super().__init__(learning_rate, beta_1, beta_2, epsilon, weight_decay, *clips, name)
-        self.amsgrad = _checks.boolean(amsgrad, "amsgrad")
+        self.amsgrad = checks.boolean(amsgrad, "amsgrad")
 
 
 class AdamW(Adam):
@@ -316,7 +309,7 @@ class AdamW(Adam):
         global_clipnorm: float | None = None,
         name: str | None = None,
     ) -> None:
-        weight_decay = _checks.number(weight_decay, "weight_decay", "[0, inf)")
+        weight_decay = checks.number(weight_decay, "weight_decay", "[0, inf)")
         clips = (clipnorm, clipvalue, global_clipnorm)
         super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, *clips, name)
 
@@ -366,9 +359,9 @@ def get(identifier: object) -> Optimizer:
     Raises:
         ValueError: an unknown name. TypeError: an identifier of another kind.
     """
-    return _identifiers.resolve(identifier, Optimizer, _TABLE, "optimizer", ignore_case=True)
+    return identifiers.resolve(identifier, Optimizer, _TABLE, "optimizer", ignore_case=True)
 
 
 def serialize(optimizer: Optimizer) -> dict[str, Any]:
     """The configuration that `get` reads."""
-    return _identifiers.serialize(optimizer)
+    return identifiers.serialize(optimizer)

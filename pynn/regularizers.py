@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _checks, _identifiers
-from ._names import to_snake_case
+from .data import arrays
+from .foundation import checks, identifiers
+from .foundation.names import to_snake_case
 
 
 class Regularizer:
@@ -27,7 +28,7 @@ class Regularizer:
 
     def __call__(self, x: ArrayLike) -> float:
         """Return the penalty of an array of any shape."""
-        values = _checks.as_array(x, "x", "float64")
+        values = arrays.as_array(x, "x", "float64")
         return float(self.l1 * np.abs(values).sum() + self.l2 * np.square(values).sum())
 
     def get_config(self) -> dict[str, Any]:
@@ -51,7 +52,7 @@ class L1(Regularizer):
     """
 
     def __init__(self, l1: float = 0.01) -> None:
-        self.l1 = _checks.number(l1, "l1", "[0, inf)")
+        self.l1 = checks.number(l1, "l1", "[0, inf)")
 
     def get_config(self) -> dict[str, Any]:
         return {"l1": self.l1}
@@ -68,7 +69,7 @@ class L2(Regularizer):
     """
 
     def __init__(self, l2: float = 0.01) -> None:
-        self.l2 = _checks.number(l2, "l2", "[0, inf)")
+        self.l2 = checks.number(l2, "l2", "[0, inf)")
 
     def get_config(self) -> dict[str, Any]:
         return {"l2": self.l2}
@@ -86,8 +87,8 @@ class L1L2(Regularizer):
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
-        self.l1 = _checks.number(l1, "l1", "[0, inf)")
-        self.l2 = _checks.number(l2, "l2", "[0, inf)")
+        self.l1 = checks.number(l1, "l1", "[0, inf)")
+        self.l2 = checks.number(l2, "l2", "[0, inf)")
 
     def get_config(self) -> dict[str, Any]:
         return {"l1": self.l1, "l2": self.l2}
@@ -118,7 +119,7 @@ def get(identifier: object, name: str = "regularizer") -> Regularizer | None:
     """
     if identifier is None:
         return None
-    found = _identifiers.resolve(identifier, Regularizer, _TABLE, name)
+    found = identifiers.resolve(identifier, Regularizer, _TABLE, name)
     if not isinstance(found, _CLASSES):  # the engine knows these formulas and runs no Python
         raise TypeError(f"{name} must be an L1, L2 or L1L2, but got {found!r} of type {type(found).__name__}.")
     return found
@@ -126,7 +127,7 @@ def get(identifier: object, name: str = "regularizer") -> Regularizer | None:
 
 def serialize(regularizer: Regularizer | None) -> dict[str, Any] | None:
     """The configuration that `get` and `deserialize` read; None for None."""
-    return None if regularizer is None else _identifiers.serialize(regularizer)
+    return None if regularizer is None else identifiers.serialize(regularizer)
 
 
 def deserialize(config: dict[str, Any] | None) -> Regularizer | None:

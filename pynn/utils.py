@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _checks, _random
+from .data import arrays
+from .foundation import checks, draws
 
 
 def set_random_seed(seed: int) -> None:
@@ -21,8 +22,8 @@ def set_random_seed(seed: int) -> None:
     """
     import random  # slow to import, and rarely needed
 
-    seed = _checks.non_negative_int(seed, "seed", at_most=2**32 - 1)
-    _random.set_random_seed(seed)
+    seed = checks.non_negative_int(seed, "seed", at_most=2**32 - 1)
+    draws.set_random_seed(seed)
     random.seed(seed)
     np.random.seed(seed)
 
@@ -39,8 +40,8 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[np.f
     Raises:
         ValueError: labels that are negative, fractional, or not below `num_classes`.
     """
-    most = 2**31 - 1 if num_classes is None else _checks.positive_int(num_classes, "num_classes")
-    labels = _checks.class_labels(x, "x", most)
+    most = 2**31 - 1 if num_classes is None else checks.positive_int(num_classes, "num_classes")
+    labels = arrays.class_labels(x, "x", most)
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]
     if num_classes is None:

@@ -14,8 +14,8 @@ import reference_windows
 
 import pynn
 from pynn import layers, ops
-from pynn._native import core
 from pynn.activations import Activation
+from pynn.foundation.native import core
 
 
 def run(operator, attributes, inputs):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import pynn
-from pynn._native import core
+from pynn.foundation.native import core
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CSRC = ROOT / "csrc"
@@ -25,21 +25,30 @@ MAY_INCLUDE = {
     "engine": {"kernels", "runtime"},
     "bindings": {"engine", "kernels", "runtime"},
 }
-# Modules of pynn that a module must not import: what is built on it
-MUST_NOT_IMPORT = {
-    "layers": {"models", "_compiling", "_trainer", "_training", "callbacks", "datasets"},
-    "losses": {"layers", "models", "_training", "optimizers"},
-    "metrics": {"layers", "models", "_training", "optimizers"},
-    "optimizers": {"layers", "models", "_training", "losses"},
-    "activations": {"layers", "models", "losses", "optimizers"},
-    "initializers": {"layers", "models", "losses", "optimizers"},
-    "regularizers": {"layers", "models", "losses", "optimizers"},
-    "constraints": {"layers", "models", "losses", "optimizers"},
-    "_compiling": {"models", "_trainer", "callbacks"},
-    "_trainer": {"models"},
-    "_checks": {"layers", "models", "losses", "optimizers", "config"},
-    "ops": {"layers", "models"},
-    "config": {"layers", "models", "losses", "optimizers"},
+# The rooms of pynn and its public modules: what each may import, besides itself. A module is the name behind "pynn.".
+BASE = {"foundation", "errors"}
+FACE = BASE | {"data", "engine", "geometry", "config"}
+MAY_IMPORT = {
+    "errors": set(),
+    "foundation": {"_core"},
+    "geometry": {"foundation"},
+    "engine": {"_core", "geometry"},
+    "data": {"foundation"},
+    "config": {"foundation"},
+    "activations": FACE,
+    "initializers": FACE,
+    "regularizers": FACE,
+    "constraints": FACE,
+    "losses": FACE,
+    "metrics": FACE | {"losses"},
+    "optimizers": FACE | {"_core"},
+    "callbacks": {"foundation"},
+    "utils": FACE,
+    "datasets": BASE,
+    "layers": FACE | {"_core", "activations", "initializers", "regularizers", "constraints"},
+    "ops": FACE | {"activations", "losses", "metrics", "optimizers"},
+    "training": FACE | {"_core", "losses", "metrics", "optimizers", "callbacks"},
+    "models": FACE | {"_core", "layers", "training", "losses", "metrics", "optimizers", "callbacks"},
 }
 SLOW_TO_IMPORT = (
     *(
@@ -140,32 +149,69 @@ def test_version_is_the_same_everywhere():
 
 
 # ---- the Python face -------------------------------------------------------------------------------------------------
-def imported_modules(path):
-    """Modules of pynn that a file imports when it is itself imported (not inside functions)."""
-    found = set()
-    for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").startswith("pynn")):
-            module = (node.module or "").removeprefix("pynn").strip(".")
-            found |= {module.split(".")[0]} if module else {alias.name for alias in node.names}
-        elif isinstance(node, ast.Import):
-            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("pynn.")}
-    return found
+def module_of(path):
+    """The name behind "pynn." of a file; "" for the package itself."""
+    parts = path.relative_to(ROOT / "pynn").with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-@pytest.mark.parametrize("module", MUST_NOT_IMPORT)
+MODULES = {module_of(path): path for path in (ROOT / "pynn").rglob("*.py")}
+
+
+def imported_modules(module):
+    """Modules of pynn that a file imports: at the top, inside functions, and for types only."""
+    path, found = MODULES[module], set()
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.removeprefix("pynn.") for alias in node.names if alias.name.startswith("pynn.")}
+        elif isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").split(".")[0] == "pynn"):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            name = ".".join([*above, *filter(None, (node.module or "").removeprefix("pynn").split("."))])
+            for alias in node.names:
+                inner = f"{name}.{alias.name}".strip(".")
+                found.add(inner if inner in MODULES or inner == "_core" else name)
+    return found - {""}
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if module])
 def test_pynn_dependencies_point_one_way(module):
-    path = ROOT / "pynn" / module
-    files = list(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
-    for file in files:
-        imported = imported_modules(file) - ({module} if path.is_dir() else set())
-        assert not imported & MUST_NOT_IMPORT[module], file
+    room = module.split(".")[0]
+    imported = {name.split(".")[0] for name in imported_modules(module)}
+    assert imported <= MAY_IMPORT[room] | {room}, module
+
+
+def test_pynn_has_no_import_circles():
+    """Of any kind: a module is read after those that it names."""
+    graph = {module: imported_modules(module) & set(MODULES) for module in MODULES if module}
+    assert graph["models.sequential"] >= {"models.model", "layers", "layers.base"}  # the graph is one
+    done, under = set(), []
+
+    def visit(module):
+        assert module not in under, " -> ".join([*under[under.index(module) :], module])
+        if module not in done:
+            under.append(module)
+            for each in sorted(graph[module]):
+                visit(each)
+            done.add(under.pop())
+
+    for module in graph:
+        visit(module)
+
+
+def test_pynn_rooms_have_names():
+    """No file at the top is private, but for the stub of the extension."""
+    assert {path.name for path in (ROOT / "pynn").iterdir() if path.name.startswith("_")} <= {
+        *("__init__.py", "__pycache__", "_core.pyi"),
+        *(path.name for path in (ROOT / "pynn").glob("_core.*.so")),
+    }
 
 
 def test_pynn_core_has_one_door():
-    """Only _native.py imports the extension; type checking apart."""
-    for path in (ROOT / "pynn").rglob("*.py"):
-        if path.name != "_native.py":
-            assert "_core" not in imported_modules(path), path
+    """Only foundation/native.py imports the extension; type checking apart."""
+    for module, path in MODULES.items():
+        if module != "foundation.native":
+            assert not re.search(r"^(from|import) .*\b_core\b", path.read_text(), re.MULTILINE), path
 
 
 def test_import_is_light():
@@ -230,12 +276,13 @@ def argument_names(signature):
 def test_stub_arguments_match_the_extension():
     """Each function takes the arguments that the stub names, in that order (pybind11 writes them in its docstring)."""
     stub = stub_names(ast.parse((ROOT / "pynn" / "_core.pyi").read_text()).body)
-    network = stub_names(stub["Network"].body)
     functions = [(getattr(core, n), node) for n, node in stub.items() if isinstance(node, ast.FunctionDef)]
     functions += [
-        (getattr(core.Network, n), node)
-        for n, node in network.items()
-        if isinstance(node, ast.FunctionDef) and not node.decorator_list
+        (getattr(getattr(core, name), n), node)
+        for name, kind in stub.items()
+        if isinstance(kind, ast.ClassDef)
+        for n, node in stub_names(kind.body).items()
+        if isinstance(node, ast.FunctionDef) and not node.decorator_list and not n.startswith("__")
     ]
     for function, node in functions:
         expected = [a.arg for a in node.args.args]

@@ -6,7 +6,7 @@ import reference
 import reference_losses
 
 import pynn
-from pynn._native import core
+from pynn.foundation.native import core
 
 
 def test_config_show(capsys):

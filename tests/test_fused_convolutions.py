@@ -9,7 +9,7 @@ from helpers import THREADS, bits
 
 import pynn
 from pynn import ops
-from pynn._native import core
+from pynn.foundation.native import core
 from pynn.layers import Conv2D, Dense, Flatten, MaxPooling2D
 
 SAMPLE = (11, 12, 4)

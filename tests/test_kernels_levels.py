@@ -9,7 +9,7 @@ import sys
 import pytest
 
 import pynn
-from pynn._native import core
+from pynn.foundation.native import core
 
 TESTS = pathlib.Path(__file__).parent
 CHOSEN = "exact or value or ulp or bits"
@@ -27,7 +27,7 @@ def test_kernels_at_a_lower_level(level):
     found = re.fullmatch(r"x86-64-v(\d)", core.instruction_set())
     if found is None or int(found[1]) <= level:
         pytest.skip(f"this processor runs {core.instruction_set()}")
-    asked = run_at(level, "-c", "from pynn._native import core; print(core.instruction_set())")
+    asked = run_at(level, "-c", "from pynn.foundation.native import core; print(core.instruction_set())")
     assert asked.stdout.strip() == f"x86-64-v{level}"
     kernels = [path for path in sorted(TESTS.glob("test_kernels_*.py")) if path.name != pathlib.Path(__file__).name]
     more = ("test_zeros.py", "test_fused.py", "test_resizing.py")

@@ -7,7 +7,7 @@ from reference_optimizers import slot_names, start_slots, update
 
 import pynn
 from pynn import ops
-from pynn._native import core
+from pynn.foundation.native import core
 
 CASES = [
     ("sgd", {}),

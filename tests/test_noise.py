@@ -6,7 +6,7 @@ from helpers import THREADS, bits
 
 import pynn
 from pynn import layers
-from pynn._native import core
+from pynn.foundation.native import core
 
 NOISES = [
     layers.Dropout(0.3, name="probe"),
@@ -286,8 +286,9 @@ def test_noise_bad_argument_names_it(make, message):
     ids=str,
 )
 def test_noise_of_another_shape_is_refused_by_the_engine(change, message):
-    network = core.Network("float32", 6)
+    graph = core.Graph()
+    x = graph.add_input(6)
     arguments = {"kind": "dropout", "shape": [2, 3], "sharing": [False, True, False], "amount": 0.5, "seed": 1}
     with pytest.raises(ValueError, match=message):
-        network.add_noise(0, **{**arguments, **change})
-    assert network.add_noise(0, **arguments) == 1
+        graph.add("noise", [x], [], {**arguments, **change})
+    assert graph.add("noise", [x], [], arguments) == [1]

@@ -9,7 +9,7 @@ from reference_windows import pads
 
 import pynn
 from pynn import layers
-from pynn._native import core
+from pynn.foundation.native import core
 
 # sample, window, strides, padding
 CASES = [
@@ -78,7 +78,7 @@ def apply(layer, x):
 def gradient(kind, dy, x, y, sample, size, strides, padding):
     """What the kernel makes of dy."""
     dx = np.full_like(x, np.nan)
-    numbers = pynn._windows.pooling(sample, size, strides, padding).numbers()
+    numbers = pynn.geometry.windows.pooling(sample, size, strides, padding).numbers()
     core.pool_backward(dx, dy, x, y, len(x), numbers, kind, pynn.config.get_num_threads())
     return dx
 

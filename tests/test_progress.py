@@ -5,6 +5,8 @@ import sys
 import pytest
 from helpers import bits, make_data, make_model
 
+from pynn.foundation.native import core
+
 
 def test_verbose_0_prints_nothing(capsys):
     x, y = make_data()
@@ -88,7 +90,7 @@ def test_verbose_bar_of_a_long_epoch(capsys):
 def test_verbose_bar_is_closed_by_an_error(capsys, monkeypatch):
     x, y = make_data()
     model = make_model()
-    monkeypatch.setattr(type(model._built.network), "train", _raise, raising=False)
+    monkeypatch.setattr(core.Trainer, "train", _raise, raising=False)
     with pytest.raises(KeyboardInterrupt):
         model.fit(x, y, verbose=1)
     monkeypatch.undo()

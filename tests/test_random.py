@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from pynn._native import core
+from pynn.foundation.native import core
 
 
 def uniform(n, seed, stream):

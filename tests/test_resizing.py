@@ -7,8 +7,9 @@ import pytest
 from helpers import THREADS
 
 import pynn
-from pynn import _maps, layers
-from pynn._native import core
+from pynn import layers
+from pynn.foundation.native import core
+from pynn.geometry import maps
 
 SEQUENCES = [(1, 1), (5, 3), (4, 17), (3, 64)]
 IMAGES = [(1, 1, 1), (3, 5, 1), (1, 4, 3), (4, 2, 17), (6, 7, 64)]
@@ -26,8 +27,8 @@ def draw(random, shape, dtype="float64", rows=3):
 
 def ops_of(layer, shape):
     """Whether the layer adds an op, by the number of the tensor it gives."""
-    network = core.Network("float32", int(np.prod(shape)))
-    return layer.lower(layers.Lowering(network, []), 0, shape)
+    graph = core.Graph()
+    return layer.lower(layers.Lowering(graph), graph.add_input(int(np.prod(shape))), shape)
 
 
 # ---- values
@@ -221,15 +222,15 @@ def test_resizing_that_changes_something_adds_an_op():
 
 
 def test_maps_move_groups_as_long_as_can_be():
-    assert _maps.permuted((3, 4, 5, 2), (1, 0, 2, 3)).inner == 10
-    assert _maps.permuted((3, 4, 5), (2, 0, 1)).inner == 1
-    rows_only = _maps.product([_maps.padded(3, 1, 0), _maps.padded(4, 0, 0)], 2)
+    assert maps.permuted((3, 4, 5, 2), (1, 0, 2, 3)).inner == 10
+    assert maps.permuted((3, 4, 5), (2, 0, 1)).inner == 1
+    rows_only = maps.product([maps.padded(3, 1, 0), maps.padded(4, 0, 0)], 2)
     assert (rows_only.inputs, rows_only.inner) == (3, 8)
-    assert _maps.product([_maps.padded(3, 0, 0), _maps.repeated(4, 2)], 2).inner == 2
+    assert maps.product([maps.padded(3, 0, 0), maps.repeated(4, 2)], 2).inner == 2
 
 
 def test_maps_have_no_term_of_weight_zero():
-    found = _maps.product([_maps.interpolated(2, 2), _maps.padded(3, 1, 1)], 1)
+    found = maps.product([maps.interpolated(2, 2), maps.padded(3, 1, 1)], 1)
     assert (found.weight > 0).all()
     assert list(np.diff(found.begin)) == [0, 1, 1, 1, 0, *[0, 2, 2, 2, 0] * 2, 0, 1, 1, 1, 0]
 
@@ -241,12 +242,12 @@ def integers(*values):
 
 def test_resample_takes_any_map(random):
     """Rows without terms, with several, and the same element twice."""
-    network = core.Network("float64", 6)
+    graph = core.Graph()
     begin, index, weight = integers(0, 2, 2, 5), integers(1, 0, 2, 2, 1), np.array([2.0, -1.0, 0.5, 0.25, 3.0])
-    assert network.add_resample(0, 3, 2, begin, index, weight) == 1
-    network.build(1)
+    attributes = {"inputs": 3, "inner": 2, "begin": begin, "index": index, "weight": weight}
+    graph.set_outputs(graph.add("resample", [graph.add_input(6)], [], attributes))
     x, y = random.normal(size=(4, 3, 2)), np.full((4, 6), np.nan)
-    network.predict(y, x.reshape(4, 6), False, 1)
+    core.Plan(graph, "float64").predict([y], [x.reshape(4, 6)], False, 1)
     expected = np.stack([2 * x[:, 1] - x[:, 0], 0 * x[:, 0], 0.75 * x[:, 2] + 3 * x[:, 1]], 1)
     np.testing.assert_allclose(y.reshape(4, 3, 2), expected, rtol=1e-15, atol=1e-15)
 
@@ -275,14 +276,15 @@ def test_resample_takes_any_map(random):
     ids=str,
 )
 def test_resample_refuses_what_does_not_fit(change):
-    network = core.Network("float32", 6)
+    graph = core.Graph()
+    x = graph.add_input(6)
     arguments = {"inputs": 3, "inner": 2, "begin": integers(0, 1, 3), "index": integers(0, 1, 2), "weight": np.ones(3)}
     with pytest.raises(ValueError, match=r"map|size|begin|index"):
-        network.add_resample(0, **{**arguments, **change})
-    assert network.add_resample(0, **arguments) == 1
+        graph.add("resample", [x], [], {**arguments, **change})
+    assert graph.add("resample", [x], [], arguments) == [1]
     for name in ("begin", "index", "weight"):
         with pytest.raises(TypeError, match=name):
-            network.add_resample(0, **{**arguments, name: arguments[name].astype(np.float32)})
+            graph.add("resample", [x], [], {**arguments, name: arguments[name].astype(np.float32)})
 
 
 @every_dtype

@@ -14,7 +14,7 @@ import pytest
 from helpers import bits, make_data, make_model
 
 import pynn
-from pynn._native import core
+from pynn.foundation.native import core
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="uses POSIX signals and fork")
 TIME_LIMIT = 60

@@ -12,7 +12,8 @@ import pytest
 from helpers import THREADS, bits
 
 import pynn
-from pynn import _threads, layers, optimizers
+from pynn import layers, optimizers
+from pynn.foundation import parallel
 
 
 def make_wide_model(dtype="float32", optimizer="sgd", loss="sparse_categorical_crossentropy", last="softmax"):
@@ -152,11 +153,11 @@ def write_groups(root, files):
 def test_default_threads_follow_control_groups(tmp_path, membership, files, quota):
     (tmp_path / "membership").write_text(membership)
     write_groups(tmp_path / "groups", files)
-    assert _threads.cgroup_quota(str(tmp_path / "membership"), str(tmp_path / "groups")) == quota
+    assert parallel.cgroup_quota(str(tmp_path / "membership"), str(tmp_path / "groups")) == quota
 
 
 def test_default_threads_without_control_groups(tmp_path):
-    assert _threads.cgroup_quota(str(tmp_path / "nothing"), str(tmp_path)) == np.inf
+    assert parallel.cgroup_quota(str(tmp_path / "nothing"), str(tmp_path)) == np.inf
 
 
 @pytest.mark.parametrize(
@@ -169,14 +170,14 @@ def test_default_threads_from_the_environment(monkeypatch, own, openmp, threads)
             monkeypatch.delenv(name, raising=False)
         else:
             monkeypatch.setenv(name, value)
-    assert _threads.default_num_threads() == threads
+    assert parallel.default_num_threads() == threads
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "two", "1.5", "99999999999"])
 def test_default_threads_bad_environment_names_it(monkeypatch, value):
     monkeypatch.setenv("PYNN_NUM_THREADS", value)
     with pytest.raises(ValueError, match="PYNN_NUM_THREADS"):
-        _threads.default_num_threads()
+        parallel.default_num_threads()
     monkeypatch.delenv("PYNN_NUM_THREADS")
     monkeypatch.setenv("OMP_NUM_THREADS", value)
-    assert _threads.default_num_threads() >= 1
+    assert parallel.default_num_threads() >= 1

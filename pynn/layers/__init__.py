@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import _identifiers
+from ..engine.lowering import Lowering
+from ..foundation import identifiers
 from .activations import ELU, LeakyReLU, ReLU, Softmax
-from .base import Layer, Lowering, Weight, WeightSpec
+from .base import Layer
 from .convolutional import Conv1D, Conv2D
 from .core import Activation, Dense, Input, InputLayer
 from .depthwise import DepthwiseConv2D, SeparableConv2D
@@ -26,55 +27,7 @@ from .regularization import Dropout, GaussianDropout, GaussianNoise, SpatialDrop
 from .reshaping import Flatten, Permute, Reshape
 from .resizing import Cropping1D, Cropping2D, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D
 from .transposed import Conv2DTranspose
-
-__all__ = [
-    "ELU",
-    "Activation",
-    "AveragePooling1D",
-    "AveragePooling2D",
-    "BatchNormalization",
-    "Conv1D",
-    "Conv2D",
-    "Conv2DTranspose",
-    "Cropping1D",
-    "Cropping2D",
-    "Dense",
-    "DepthwiseConv2D",
-    "Dropout",
-    "Flatten",
-    "GaussianDropout",
-    "GaussianNoise",
-    "GlobalAveragePooling1D",
-    "GlobalAveragePooling2D",
-    "GlobalMaxPooling1D",
-    "GlobalMaxPooling2D",
-    "GroupNormalization",
-    "Input",
-    "InputLayer",
-    "Layer",
-    "LayerNormalization",
-    "LeakyReLU",
-    "Lowering",
-    "MaxPooling1D",
-    "MaxPooling2D",
-    "Normalization",
-    "Permute",
-    "ReLU",
-    "Rescaling",
-    "Reshape",
-    "SeparableConv2D",
-    "Softmax",
-    "SpatialDropout1D",
-    "SpatialDropout2D",
-    "UpSampling1D",
-    "UpSampling2D",
-    "Weight",
-    "WeightSpec",
-    "ZeroPadding1D",
-    "ZeroPadding2D",
-    "deserialize",
-    "serialize",
-]
+from .weight import Weight, WeightSpec
 
 _CLASSES: tuple[type[Layer], ...] = (
     InputLayer,
@@ -119,10 +72,17 @@ _CLASSES: tuple[type[Layer], ...] = (
 )
 _TABLE = {cls.__name__: cls for cls in _CLASSES}
 
+__all__ = [*sorted(_TABLE), "Input", "Layer", "Lowering", "Weight", "WeightSpec", "deserialize", "serialize"]
+
+
+def __dir__() -> list[str]:
+    """The layers, and no module or helper."""
+    return sorted([*_TABLE, "Input", "Layer"])
+
 
 def serialize(layer: Layer) -> dict[str, Any]:
     """The configuration ``{"class_name": ..., "config": ...}`` that `deserialize` reads."""
-    return _identifiers.serialize(layer)
+    return identifiers.serialize(layer)
 
 
 def deserialize(config: dict[str, Any]) -> Layer:
@@ -131,5 +91,5 @@ def deserialize(config: dict[str, Any]) -> Layer:
     Raises:
         ValueError: no such layer, or another form of configuration. TypeError: arguments the layer does not have.
     """
-    name, settings = _identifiers.split_config(config, "layer")
-    return _identifiers.look_up(name, _TABLE, "layer").from_config(settings)
+    name, settings = identifiers.split_config(config, "layer")
+    return identifiers.look_up(name, _TABLE, "layer").from_config(settings)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
-from .. import _checks
+from numpy.typing import DTypeLike
+
 from ..activations import Activation
+from ..foundation import checks
 from .core import ActivationLayer
 
 
@@ -19,22 +21,33 @@ class ReLU(ActivationLayer):
         max_value: At least 0. Default ``None``: no limit.
         negative_slope: At least 0. Default ``0.0``.
         threshold: At least 0. Default ``0.0``.
-        base: name, trainable, dtype, input_shape, input_dim: see `Layer`.
+        name, trainable, dtype, input_shape, input_dim: see `Layer`.
 
     Raises:
         TypeError, ValueError: a bad argument.
     """
 
     def __init__(
-        self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **base: Any
+        self,
+        max_value: float | None = None,
+        negative_slope: float = 0.0,
+        threshold: float = 0.0,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int] | None = None,
+        input_dim: int | None = None,
     ) -> None:
         activation = Activation(
             "relu",
             max_value=max_value,
-            negative_slope=_checks.number(negative_slope, "negative_slope", "[0, inf)"),
-            threshold=_checks.number(threshold, "threshold", "[0, inf)"),
+            negative_slope=checks.number(negative_slope, "negative_slope", "[0, inf)"),
+            threshold=checks.number(threshold, "threshold", "[0, inf)"),
         )
-        super().__init__(activation, **base)
+        super().__init__(
+            activation, name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, input_dim=input_dim
+        )
 
 
 class LeakyReLU(ActivationLayer):
@@ -42,15 +55,33 @@ class LeakyReLU(ActivationLayer):
 
     Args:
         negative_slope: At least 0. Default ``0.3`` (the function's default is 0.2).
-        base: name, trainable, dtype, input_shape, input_dim: see `Layer`. `alpha` is the older name of the slope.
+        name, trainable, dtype, input_shape, input_dim: see `Layer`.
+        alpha: The older name of `negative_slope`. Default ``None``.
 
     Raises:
         TypeError, ValueError: a bad argument.
     """
 
-    def __init__(self, negative_slope: float = 0.3, **base: Any) -> None:
-        slope = _checks.number(base.pop("alpha", negative_slope), "negative_slope", "[0, inf)")
-        super().__init__(Activation("leaky_relu", negative_slope=slope), **base)
+    def __init__(
+        self,
+        negative_slope: float = 0.3,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int] | None = None,
+        input_dim: int | None = None,
+        alpha: float | None = None,
+    ) -> None:
+        slope = checks.number(negative_slope if alpha is None else alpha, "negative_slope", "[0, inf)")
+        super().__init__(
+            Activation("leaky_relu", negative_slope=slope),
+            name=name,
+            trainable=trainable,
+            dtype=dtype,
+            input_shape=input_shape,
+            input_dim=input_dim,
+        )
 
 
 class ELU(ActivationLayer):
@@ -58,14 +89,30 @@ class ELU(ActivationLayer):
 
     Args:
         alpha: Default ``1.0``.
-        base: name, trainable, dtype, input_shape, input_dim: see `Layer`.
+        name, trainable, dtype, input_shape, input_dim: see `Layer`.
 
     Raises:
         TypeError, ValueError: a bad argument.
     """
 
-    def __init__(self, alpha: float = 1.0, **base: Any) -> None:
-        super().__init__(Activation("elu", alpha=alpha), **base)
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int] | None = None,
+        input_dim: int | None = None,
+    ) -> None:
+        super().__init__(
+            Activation("elu", alpha=alpha),
+            name=name,
+            trainable=trainable,
+            dtype=dtype,
+            input_shape=input_shape,
+            input_dim=input_dim,
+        )
 
 
 class Softmax(ActivationLayer):
@@ -73,11 +120,27 @@ class Softmax(ActivationLayer):
 
     Args:
         axis: An axis or a tuple of axes; 0 is the batch axis, which must not be among them. Default ``-1``.
-        base: name, trainable, dtype, input_shape, input_dim: see `Layer`.
+        name, trainable, dtype, input_shape, input_dim: see `Layer`.
 
     Raises:
         TypeError, ValueError: a bad argument.
     """
 
-    def __init__(self, axis: int | tuple[int, ...] = -1, **base: Any) -> None:
-        super().__init__(Activation("softmax", axis=axis), **base)
+    def __init__(
+        self,
+        axis: int | tuple[int, ...] = -1,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int] | None = None,
+        input_dim: int | None = None,
+    ) -> None:
+        super().__init__(
+            Activation("softmax", axis=axis),
+            name=name,
+            trainable=trainable,
+            dtype=dtype,
+            input_shape=input_shape,
+            input_dim=input_dim,
+        )

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .. import _checks, _windows
-from .base import KernelLayer, Lowering, WeightSpec
+from numpy.typing import DTypeLike
+
+from ..engine.lowering import Lowering
+from ..foundation import checks
+from ..geometry import windows
+from .kernel import KernelLayer
+from .types import ActivationLike, ConstraintLike, InitializerLike, KernelArguments, RegularizerLike, Shape
+from .weight import WeightSpec
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class ConvolutionLayer(KernelLayer):
@@ -21,36 +30,41 @@ class ConvolutionLayer(KernelLayer):
         padding: str,
         data_format: str | None,
         dilation_rate: int | Sequence[int],
-        **base: Any,
+        **base: Unpack[KernelArguments],
     ) -> None:
-        self.kernel_size = _windows.per_axis(kernel_size, "kernel_size", self.rank)
-        self.strides = _windows.per_axis(strides, "strides", self.rank)
-        self.padding = _windows.check_padding(padding, self.rank)
-        _windows.check_data_format(data_format)
-        self.dilation_rate = _windows.per_axis(dilation_rate, "dilation_rate", self.rank)
+        self.kernel_size = windows.per_axis(kernel_size, "kernel_size", self.rank)
+        self.strides = windows.per_axis(strides, "strides", self.rank)
+        self.padding = windows.check_padding(padding, self.rank)
+        windows.check_data_format(data_format)
+        self.dilation_rate = windows.per_axis(dilation_rate, "dilation_rate", self.rank)
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ValueError(
+                f"strides={self.strides} and dilation_rate={self.dilation_rate}: only one of them may be more than 1."
+            )
         super().__init__(**base)
 
     # ---- what a subclass writes
 
-    def _convolution(self, shape: tuple[int, ...]) -> _windows.Convolution:
+    def _convolution(self, shape: Shape) -> windows.Convolution:
         """The convolution, the last one where there are several."""
         raise NotImplementedError
 
-    def _kernel_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def _kernel_shape(self, shape: Shape) -> Shape:
         """That of the kernel, the first one where there are several."""
         raise NotImplementedError
 
-    def _add(self, net: Lowering, x: int, kernels: list[int], bias: int, shape: tuple[int, ...]) -> int:
+    def _add(self, net: Lowering, x: int, shape: Shape) -> int:
         """Add the ops without the activation."""
-        return net.network.add_conv(x, kernels[0], bias, self._convolution(shape).numbers(), False)
+        numbers = self._convolution(shape).numbers()
+        return net.add("conv", x, [self.kernel, self.bias], shape=numbers, transposed=False)
 
     # ---- what the base does with it
 
-    def _window(self, shape: tuple[int, ...], filters: int, groups: int) -> _windows.Convolution:
+    def _window(self, shape: Shape, filters: int, groups: int) -> windows.Convolution:
         """The convolution of this window; groups -1: one for each channel."""
         self._check_rank(shape, self.rank)
         try:
-            return _windows.convolution(
+            return windows.convolution(
                 shape,
                 self.kernel_size,
                 filters,
@@ -62,18 +76,17 @@ class ConvolutionLayer(KernelLayer):
         except ValueError as error:
             raise self._shape_error(f"cannot take samples of shape {shape}: {error}") from None
 
-    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def compute_output_shape(self, shape: Shape) -> Shape:
         output = self._convolution(shape).output_shape()
         self._check_activation(output)
         return output
 
-    def weight_specs(self, shape: tuple[int, ...]) -> list[WeightSpec]:
+    def weight_specs(self, shape: Shape) -> list[WeightSpec]:
         return self._specs(self._kernel_shape(shape), self.compute_output_shape(shape)[-1:])
 
-    def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
-        kernels, bias = (net.parameters[:-1], net.parameters[-1]) if self.use_bias else (net.parameters, -1)
-        y = self._add(net, x, kernels, bias, shape)
-        return self.activation.lower(net.network, y, self.compute_output_shape(shape))
+    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
+        y = self._add(net, x, shape)
+        return self.activation.lower(net, y, self.compute_output_shape(shape))
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -81,7 +94,7 @@ class ConvolutionLayer(KernelLayer):
             "kernel_size": self.kernel_size,
             "strides": self.strides,
             "padding": self.padding,
-            "data_format": _windows.DATA_FORMAT,
+            "data_format": windows.DATA_FORMAT,
             "dilation_rate": self.dilation_rate,
         }
 
@@ -98,19 +111,23 @@ class _Conv(ConvolutionLayer):
         data_format: str | None = None,
         dilation_rate: int | Sequence[int] = 1,
         groups: int = 1,
-        activation: object = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: object = "glorot_uniform",
-        bias_initializer: object = "zeros",
-        kernel_regularizer: object = None,
-        bias_regularizer: object = None,
-        activity_regularizer: object = None,
-        kernel_constraint: object = None,
-        bias_constraint: object = None,
-        **base: Any,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int] | None = None,
     ) -> None:
-        self.filters = _checks.positive_int(filters, "filters")
-        self.groups = _checks.positive_int(groups, "groups")
+        self.filters = checks.positive_int(filters, "filters")
+        self.groups = checks.positive_int(groups, "groups")
         if self.filters % self.groups:
             raise ValueError(f"groups must divide filters={self.filters}, but is {self.groups}.")
         super().__init__(
@@ -128,13 +145,16 @@ class _Conv(ConvolutionLayer):
             activity_regularizer=activity_regularizer,
             kernel_constraint=kernel_constraint,
             bias_constraint=bias_constraint,
-            **base,
+            name=name,
+            trainable=trainable,
+            dtype=dtype,
+            input_shape=input_shape,
         )
 
-    def _convolution(self, shape: tuple[int, ...]) -> _windows.Convolution:
+    def _convolution(self, shape: Shape) -> windows.Convolution:
         return self._window(shape, self.filters, self.groups)
 
-    def _kernel_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def _kernel_shape(self, shape: Shape) -> Shape:
         return (*self.kernel_size, shape[-1] // self.groups, self.filters)
 
     def get_config(self) -> dict[str, Any]:
@@ -165,7 +185,7 @@ class Conv1D(_Conv):
         kernel_regularizer, bias_regularizer, activity_regularizer: Penalty for the kernel, the bias and the output: a
             name or `Regularizer`. Default ``None``.
         kernel_constraint, bias_constraint: What holds after each step: a name or `Constraint`. Default ``None``.
-        base: name, trainable, dtype, input_shape: see `Layer`.
+        name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
         TypeError, ValueError: a bad argument; when the model is built, sequences shorter than the kernel, or channels
@@ -199,7 +219,7 @@ class Conv2D(_Conv):
         kernel_regularizer, bias_regularizer, activity_regularizer: Penalty for the kernel, the bias and the output: a
             name or `Regularizer`. Default ``None``.
         kernel_constraint, bias_constraint: What holds after each step: a name or `Constraint`. Default ``None``.
-        base: name, trainable, dtype, input_shape: see `Layer`.
+        name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
         TypeError, ValueError: a bad argument; when the model is built, images smaller than the kernel, or channels that

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import DTypeLike
 
-from .. import _checks, activations
+from .. import activations
 from ..activations import Activation as ActivationFunction
-from .base import KernelLayer, Layer, Lowering, WeightSpec
+from ..engine.lowering import Lowering
+from ..foundation import checks
+from .base import Layer
+from .kernel import KernelLayer
+from .types import ActivationLike, ConstraintLike, InitializerLike, LayerArguments, RegularizerLike, Shape
+from .weight import WeightSpec
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class InputLayer(Layer):
@@ -27,10 +35,10 @@ class InputLayer(Layer):
             raise ValueError(f"Give one of shape and input_shape, but got {shape} and {input_shape}.")
         super().__init__(name=name, dtype=dtype, input_shape=input_shape if shape is None else shape)
 
-    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def compute_output_shape(self, shape: Shape) -> Shape:
         return shape
 
-    def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
+    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
         return x
 
     def get_config(self) -> dict[str, Any]:
@@ -67,7 +75,7 @@ class Dense(KernelLayer):
         kernel_regularizer, bias_regularizer, activity_regularizer: Penalty for the kernel, the bias and the output: a
             name or `Regularizer`. Default ``None``.
         kernel_constraint, bias_constraint: What holds after each step: a name or `Constraint`. Default ``None``.
-        base: name, trainable, dtype, input_shape, input_dim: see `Layer`.
+        name, trainable, dtype, input_shape, input_dim: see `Layer`.
 
     Raises:
         TypeError, ValueError: a bad argument.
@@ -76,18 +84,23 @@ class Dense(KernelLayer):
     def __init__(
         self,
         units: int,
-        activation: object = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: object = "glorot_uniform",
-        bias_initializer: object = "zeros",
-        kernel_regularizer: object = None,
-        bias_regularizer: object = None,
-        activity_regularizer: object = None,
-        kernel_constraint: object = None,
-        bias_constraint: object = None,
-        **base: Any,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int] | None = None,
+        input_dim: int | None = None,
     ) -> None:
-        self.units = _checks.positive_int(units, "units")
+        self.units = checks.positive_int(units, "units")
         super().__init__(
             activation,
             use_bias,
@@ -98,23 +111,26 @@ class Dense(KernelLayer):
             activity_regularizer,
             kernel_constraint,
             bias_constraint,
-            **base,
+            name=name,
+            trainable=trainable,
+            dtype=dtype,
+            input_shape=input_shape,
+            input_dim=input_dim,
         )
 
-    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def compute_output_shape(self, shape: Shape) -> Shape:
         if not shape or shape[-1] < 1:
             raise self._shape_error(f"needs samples with at least one feature, but got the shape {shape}.")
         output = (*shape[:-1], self.units)
         self._check_activation(output)
         return output
 
-    def weight_specs(self, shape: tuple[int, ...]) -> list[WeightSpec]:
+    def weight_specs(self, shape: Shape) -> list[WeightSpec]:
         return self._specs((shape[-1], self.units), (self.units,))
 
-    def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
-        kernel, bias = net.parameters if self.use_bias else (net.parameters[0], -1)
-        y = net.network.add_dense(x, kernel, bias, shape[-1], self.units)
-        return self.activation.lower(net.network, y, self.compute_output_shape(shape))
+    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
+        y = net.add("dense", x, [self.kernel, self.bias], units=self.units)
+        return self.activation.lower(net, y, self.compute_output_shape(shape))
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -128,16 +144,16 @@ class ActivationLayer(Layer):
 
     activation: ActivationFunction
 
-    def __init__(self, activation: ActivationFunction, **base: Any) -> None:
+    def __init__(self, activation: ActivationFunction, **base: Unpack[LayerArguments]) -> None:
         self.activation = activation
         super().__init__(**base)
 
-    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def compute_output_shape(self, shape: Shape) -> Shape:
         self._check_activation(shape)
         return shape
 
-    def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
-        return self.activation.lower(net.network, x, shape)
+    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
+        return self.activation.lower(net, x, shape)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self.activation.config}
@@ -148,14 +164,30 @@ class Activation(ActivationLayer):
 
     Args:
         activation: Name or `Activation` of ``pynn.activations``.
-        base: name, trainable, dtype, input_shape, input_dim: see `Layer`.
+        name, trainable, dtype, input_shape, input_dim: see `Layer`.
 
     Raises:
         TypeError, ValueError: a bad argument.
     """
 
-    def __init__(self, activation: object, **base: Any) -> None:
-        super().__init__(activations.get(activation), **base)
+    def __init__(
+        self,
+        activation: ActivationLike,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int] | None = None,
+        input_dim: int | None = None,
+    ) -> None:
+        super().__init__(
+            activations.get(activation),
+            name=name,
+            trainable=trainable,
+            dtype=dtype,
+            input_shape=input_shape,
+            input_dim=input_dim,
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {**Layer.get_config(self), "activation": self.activation.serialize()}

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .. import _checks, _windows, constraints, initializers, regularizers
-from .base import Lowering, WeightSpec
+from numpy.typing import DTypeLike
+
+from .. import constraints, initializers, regularizers
+from ..engine.lowering import Lowering
+from ..foundation import checks
+from ..geometry import windows
 from .convolutional import ConvolutionLayer
+from .types import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike, Shape
+from .weight import Weight, WeightSpec
 
 
 class DepthwiseConv2D(ConvolutionLayer):
@@ -21,7 +27,7 @@ class DepthwiseConv2D(ConvolutionLayer):
         kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer: see `Conv2D`.
         depth_multiplier: Channels that are made of each. Default 1.
         depthwise_initializer: Of the kernel. Default ``"glorot_uniform"``.
-        base: name, trainable, dtype, input_shape: see `Layer`.
+        name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
         TypeError, ValueError: as for `Conv2D`.
@@ -37,18 +43,22 @@ class DepthwiseConv2D(ConvolutionLayer):
         depth_multiplier: int = 1,
         data_format: str | None = None,
         dilation_rate: int | Sequence[int] = 1,
-        activation: object = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        depthwise_initializer: object = "glorot_uniform",
-        bias_initializer: object = "zeros",
-        depthwise_regularizer: object = None,
-        bias_regularizer: object = None,
-        activity_regularizer: object = None,
-        depthwise_constraint: object = None,
-        bias_constraint: object = None,
-        **base: Any,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        depthwise_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        depthwise_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int] | None = None,
     ) -> None:
-        self.depth_multiplier = _checks.positive_int(depth_multiplier, "depth_multiplier")
+        self.depth_multiplier = checks.positive_int(depth_multiplier, "depth_multiplier")
         super().__init__(
             kernel_size,
             strides,
@@ -64,13 +74,16 @@ class DepthwiseConv2D(ConvolutionLayer):
             activity_regularizer=activity_regularizer,
             kernel_constraint=depthwise_constraint,
             bias_constraint=bias_constraint,
-            **base,
+            name=name,
+            trainable=trainable,
+            dtype=dtype,
+            input_shape=input_shape,
         )
 
-    def _convolution(self, shape: tuple[int, ...]) -> _windows.Convolution:
+    def _convolution(self, shape: Shape) -> windows.Convolution:
         return self._window(shape, shape[-1] * self.depth_multiplier if shape else 1, groups=-1)
 
-    def _kernel_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def _kernel_shape(self, shape: Shape) -> Shape:
         return (*self.kernel_size, shape[-1], self.depth_multiplier)
 
     def get_config(self) -> dict[str, Any]:
@@ -96,7 +109,7 @@ class SeparableConv2D(ConvolutionLayer):
             `Conv2D`.
         depth_multiplier: Default 1.
         depthwise_initializer, pointwise_initializer: Of the two kernels. Default ``"glorot_uniform"``.
-        base: name, trainable, dtype, input_shape: see `Layer`.
+        name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
         TypeError, ValueError: as for `Conv2D`.
@@ -113,22 +126,26 @@ class SeparableConv2D(ConvolutionLayer):
         data_format: str | None = None,
         dilation_rate: int | Sequence[int] = 1,
         depth_multiplier: int = 1,
-        activation: object = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        depthwise_initializer: object = "glorot_uniform",
-        pointwise_initializer: object = "glorot_uniform",
-        bias_initializer: object = "zeros",
-        depthwise_regularizer: object = None,
-        pointwise_regularizer: object = None,
-        bias_regularizer: object = None,
-        activity_regularizer: object = None,
-        depthwise_constraint: object = None,
-        pointwise_constraint: object = None,
-        bias_constraint: object = None,
-        **base: Any,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        pointwise_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        depthwise_regularizer: RegularizerLike = None,
+        pointwise_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        depthwise_constraint: ConstraintLike = None,
+        pointwise_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int] | None = None,
     ) -> None:
-        self.filters = _checks.positive_int(filters, "filters")
-        self.depth_multiplier = _checks.positive_int(depth_multiplier, "depth_multiplier")
+        self.filters = checks.positive_int(filters, "filters")
+        self.depth_multiplier = checks.positive_int(depth_multiplier, "depth_multiplier")
         self.pointwise_initializer = initializers.get(pointwise_initializer)
         self.pointwise_regularizer = regularizers.get(pointwise_regularizer, "pointwise_regularizer")
         self.pointwise_constraint = constraints.get(pointwise_constraint, "pointwise_constraint")
@@ -147,20 +164,23 @@ class SeparableConv2D(ConvolutionLayer):
             activity_regularizer=activity_regularizer,
             kernel_constraint=depthwise_constraint,
             bias_constraint=bias_constraint,
-            **base,
+            name=name,
+            trainable=trainable,
+            dtype=dtype,
+            input_shape=input_shape,
         )
 
-    def _depthwise(self, shape: tuple[int, ...]) -> _windows.Convolution:
+    def _depthwise(self, shape: Shape) -> windows.Convolution:
         return self._window(shape, shape[-1] * self.depth_multiplier if shape else 1, groups=-1)
 
-    def _convolution(self, shape: tuple[int, ...]) -> _windows.Convolution:
+    def _convolution(self, shape: Shape) -> windows.Convolution:
         between = self._depthwise(shape).output_shape()
-        return _windows.convolution(between, (1, 1), self.filters, (1, 1), "valid", (1, 1), 1)
+        return windows.convolution(between, (1, 1), self.filters, (1, 1), "valid", (1, 1), 1)
 
-    def _kernel_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def _kernel_shape(self, shape: Shape) -> Shape:
         return (*self.kernel_size, shape[-1], self.depth_multiplier)
 
-    def weight_specs(self, shape: tuple[int, ...]) -> list[WeightSpec]:
+    def weight_specs(self, shape: Shape) -> list[WeightSpec]:
         depthwise, *bias = super().weight_specs(shape)
         pointwise = WeightSpec(
             "pointwise_kernel",
@@ -171,10 +191,20 @@ class SeparableConv2D(ConvolutionLayer):
         )
         return [depthwise._replace(name="depthwise_kernel"), pointwise, *bias]
 
-    def _add(self, net: Lowering, x: int, kernels: list[int], bias: int, shape: tuple[int, ...]) -> int:
-        depthwise, pointwise = kernels
-        between = net.network.add_conv(x, depthwise, -1, self._depthwise(shape).numbers(), False)
-        return net.network.add_conv(between, pointwise, bias, self._convolution(shape).numbers(), False)
+    @property
+    def depthwise_kernel(self) -> Weight | None:
+        """The kernel of the first convolution, once the layer is built."""
+        return self._weight("depthwise_kernel")
+
+    @property
+    def pointwise_kernel(self) -> Weight | None:
+        """The kernel of the second convolution, once the layer is built."""
+        return self._weight("pointwise_kernel")
+
+    def _add(self, net: Lowering, x: int, shape: Shape) -> int:
+        depthwise, pointwise = self._depthwise(shape).numbers(), self._convolution(shape).numbers()
+        between = net.add("conv", x, [self.depthwise_kernel, None], shape=depthwise, transposed=False)
+        return net.add("conv", between, [self.pointwise_kernel, self.bias], shape=pointwise, transposed=False)
 
     def get_config(self) -> dict[str, Any]:
         return {

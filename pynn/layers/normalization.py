@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .. import _checks, _maps, constraints, initializers, regularizers
-from .base import Layer, Lowering, Weight, WeightSpec
+from numpy.typing import DTypeLike
+
+from .. import constraints, initializers, regularizers
+from ..engine.lowering import Lowering
+from ..foundation import checks
+from ..geometry import maps
+from .base import Layer
+from .types import ConstraintLike, InitializerLike, LayerArguments, RegularizerLike, Shape
+from .weight import Weight, WeightSpec
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class _Normalization(Layer):
@@ -22,18 +32,18 @@ class _Normalization(Layer):
         epsilon: float,
         center: bool,
         scale: bool,
-        beta_initializer: object,
-        gamma_initializer: object,
-        beta_regularizer: object,
-        gamma_regularizer: object,
-        beta_constraint: object,
-        gamma_constraint: object,
-        **base: Any,
+        beta_initializer: InitializerLike,
+        gamma_initializer: InitializerLike,
+        beta_regularizer: RegularizerLike,
+        gamma_regularizer: RegularizerLike,
+        beta_constraint: ConstraintLike,
+        gamma_constraint: ConstraintLike,
+        **base: Unpack[LayerArguments],
     ) -> None:
         self.axis = axis
-        self.epsilon = _checks.number(epsilon, "epsilon", "[0, inf)")
-        self.center = _checks.boolean(center, "center")
-        self.scale = _checks.boolean(scale, "scale")
+        self.epsilon = checks.number(epsilon, "epsilon", "[0, inf)")
+        self.center = checks.boolean(center, "center")
+        self.scale = checks.boolean(scale, "scale")
         self.beta_initializer = initializers.get(beta_initializer)
         self.gamma_initializer = initializers.get(gamma_initializer)
         self.beta_regularizer = regularizers.get(beta_regularizer, "beta_regularizer")
@@ -44,16 +54,16 @@ class _Normalization(Layer):
 
     # ---- what a subclass writes
 
-    def _add(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
+    def _add(self, net: Lowering, x: int, shape: Shape) -> int:
         """Add the op on tensor `x`, whose samples have `shape`, with the layer's axes as the last ones."""
         raise NotImplementedError
 
     # ---- what the base does with it
 
-    def _axes(self, shape: tuple[int, ...]) -> list[int]:
+    def _axes(self, shape: Shape) -> list[int]:
         """The layer's axes of a sample, from 0 on, in order; ValueError if samples of `shape` do not have them."""
         try:
-            axes = _checks.axes_of(self.axis, len(shape) + 1)
+            axes = checks.axes_of(self.axis, len(shape) + 1)
         except ValueError as error:
             raise self._shape_error(f"cannot take batches of samples of shape {shape}: {error}") from None
         if axes[0] == 0:
@@ -63,30 +73,29 @@ class _Normalization(Layer):
             )
         return [number - 1 for number in axes]
 
-    def _sizes(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def _sizes(self, shape: Shape) -> Shape:
         """The sizes of the layer's axes, which gamma and beta have."""
         return tuple(shape[number] for number in self._axes(shape))
 
-    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def compute_output_shape(self, shape: Shape) -> Shape:
         self._axes(shape)
         return shape
 
-    def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
+    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
         axes = self._axes(shape)
         order = [*(number for number in range(len(shape)) if number not in axes), *axes]
         moved = tuple(shape[number] for number in order)
-        y = self._add(net, _maps.permute(net.network, x, shape, order), moved)
-        return _maps.permute(net.network, y, moved, [order.index(number) for number in range(len(shape))])
+        y = self._add(net, net.resample(x, maps.permuted(shape, order)), moved)
+        return net.resample(y, maps.permuted(moved, [order.index(number) for number in range(len(shape))]))
 
-    def _scale_and_offset(self, shape: tuple[int, ...]) -> list[WeightSpec]:
+    def _scale_and_offset(self, shape: Shape) -> list[WeightSpec]:
         gamma = WeightSpec("gamma", shape, self.gamma_initializer, self.gamma_regularizer, self.gamma_constraint)
         beta = WeightSpec("beta", shape, self.beta_initializer, self.beta_regularizer, self.beta_constraint)
         return [gamma] * self.scale + [beta] * self.center
 
-    def _numbers(self, net: Lowering) -> tuple[int, int]:
-        """The parameters' numbers of gamma and beta, -1 for none."""
-        numbers = iter(net.parameters)
-        return next(numbers) if self.scale else -1, next(numbers) if self.center else -1
+    def _add_groups(self, net: Lowering, x: int, samples: int, groups: int, columns: int) -> int:
+        sizes = {"samples": samples, "groups": groups, "columns": columns}
+        return net.add("group_norm", x, [self.gamma, self.beta], **sizes, epsilon=self.epsilon)
 
     @property
     def gamma(self) -> Weight | None:
@@ -136,7 +145,7 @@ class BatchNormalization(_Normalization):
         beta_regularizer, gamma_regularizer: Penalty for the offset and the scale: a name or `Regularizer`. Default
             ``None``.
         beta_constraint, gamma_constraint: What holds after each step: a name or `Constraint`. Default ``None``.
-        base: name, trainable, dtype, input_shape: see `Layer`.
+        name, trainable, dtype, input_shape, input_dim: see `Layer`.
 
     Raises:
         TypeError, ValueError: a bad argument.
@@ -149,17 +158,22 @@ class BatchNormalization(_Normalization):
         epsilon: float = 0.001,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: object = "zeros",
-        gamma_initializer: object = "ones",
-        moving_mean_initializer: object = "zeros",
-        moving_variance_initializer: object = "ones",
-        beta_regularizer: object = None,
-        gamma_regularizer: object = None,
-        beta_constraint: object = None,
-        gamma_constraint: object = None,
-        **base: Any,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        moving_mean_initializer: InitializerLike = "zeros",
+        moving_variance_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int] | None = None,
+        input_dim: int | None = None,
     ) -> None:
-        self.momentum = _checks.number(momentum, "momentum", "[0, 1]")
+        self.momentum = checks.number(momentum, "momentum", "[0, 1]")
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
         super().__init__(
@@ -173,10 +187,14 @@ class BatchNormalization(_Normalization):
             gamma_regularizer,
             beta_constraint,
             gamma_constraint,
-            **base,
+            name=name,
+            trainable=trainable,
+            dtype=dtype,
+            input_shape=input_shape,
+            input_dim=input_dim,
         )
 
-    def weight_specs(self, shape: tuple[int, ...]) -> list[WeightSpec]:
+    def weight_specs(self, shape: Shape) -> list[WeightSpec]:
         channels = self._sizes(shape)
         return [
             *self._scale_and_offset(channels),
@@ -184,10 +202,9 @@ class BatchNormalization(_Normalization):
             WeightSpec("moving_variance", channels, self.moving_variance_initializer, trainable=False),
         ]
 
-    def _add(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
-        gamma, beta = self._numbers(net)
-        mean, variance = net.parameters[-2:]
-        return net.network.add_batch_norm(x, gamma, beta, mean, variance, shape[-1], self.momentum, self.epsilon)
+    def _add(self, net: Lowering, x: int, shape: Shape) -> int:
+        parameters = [self.gamma, self.beta, self.moving_mean, self.moving_variance]
+        return net.add("batch_norm", x, parameters, momentum=self.momentum, epsilon=self.epsilon)
 
     @property
     def moving_mean(self) -> Weight | None:
@@ -225,7 +242,7 @@ class LayerNormalization(_Normalization):
         beta_regularizer, gamma_regularizer: Penalty for the offset and the scale: a name or `Regularizer`. Default
             ``None``.
         beta_constraint, gamma_constraint: What holds after each step: a name or `Constraint`. Default ``None``.
-        base: name, trainable, dtype, input_shape: see `Layer`.
+        name, trainable, dtype, input_shape, input_dim: see `Layer`.
 
     Raises:
         TypeError, ValueError: a bad argument.
@@ -237,16 +254,21 @@ class LayerNormalization(_Normalization):
         epsilon: float = 0.001,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: object = "zeros",
-        gamma_initializer: object = "ones",
-        beta_regularizer: object = None,
-        gamma_regularizer: object = None,
-        beta_constraint: object = None,
-        gamma_constraint: object = None,
-        **base: Any,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int] | None = None,
+        input_dim: int | None = None,
     ) -> None:
         super().__init__(
-            _checks.axis(axis),
+            checks.axis(axis),
             epsilon,
             center,
             scale,
@@ -256,15 +278,19 @@ class LayerNormalization(_Normalization):
             gamma_regularizer,
             beta_constraint,
             gamma_constraint,
-            **base,
+            name=name,
+            trainable=trainable,
+            dtype=dtype,
+            input_shape=input_shape,
+            input_dim=input_dim,
         )
 
-    def weight_specs(self, shape: tuple[int, ...]) -> list[WeightSpec]:
+    def weight_specs(self, shape: Shape) -> list[WeightSpec]:
         return self._scale_and_offset(self._sizes(shape))
 
-    def _add(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
+    def _add(self, net: Lowering, x: int, shape: Shape) -> int:
         columns = math.prod(shape[-1:] if isinstance(self.axis, int) else shape[-len(self.axis) :])
-        return net.network.add_group_norm(x, *self._numbers(net), math.prod(shape) // columns, 1, columns, self.epsilon)
+        return self._add_groups(net, x, math.prod(shape) // columns, 1, columns)
 
 
 class GroupNormalization(_Normalization):
@@ -287,7 +313,7 @@ class GroupNormalization(_Normalization):
         beta_regularizer, gamma_regularizer: Penalty for the offset and the scale: a name or `Regularizer`. Default
             ``None``.
         beta_constraint, gamma_constraint: What holds after each step: a name or `Constraint`. Default ``None``.
-        base: name, trainable, dtype, input_shape: see `Layer`.
+        name, trainable, dtype, input_shape, input_dim: see `Layer`.
 
     Raises:
         TypeError, ValueError: a bad argument; when the model is built, groups that do not divide the channels.
@@ -300,15 +326,20 @@ class GroupNormalization(_Normalization):
         epsilon: float = 0.001,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: object = "zeros",
-        gamma_initializer: object = "ones",
-        beta_regularizer: object = None,
-        gamma_regularizer: object = None,
-        beta_constraint: object = None,
-        gamma_constraint: object = None,
-        **base: Any,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int] | None = None,
+        input_dim: int | None = None,
     ) -> None:
-        self.groups = -1 if groups == -1 else _checks.positive_int(groups, "groups")
+        self.groups = -1 if groups == -1 else checks.positive_int(groups, "groups")
         super().__init__(
             _one_axis(axis),
             epsilon,
@@ -320,10 +351,14 @@ class GroupNormalization(_Normalization):
             gamma_regularizer,
             beta_constraint,
             gamma_constraint,
-            **base,
+            name=name,
+            trainable=trainable,
+            dtype=dtype,
+            input_shape=input_shape,
+            input_dim=input_dim,
         )
 
-    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def compute_output_shape(self, shape: Shape) -> Shape:
         (channels,) = self._sizes(shape)
         if channels % self.groups:
             raise self._shape_error(
@@ -331,19 +366,19 @@ class GroupNormalization(_Normalization):
             )
         return shape
 
-    def weight_specs(self, shape: tuple[int, ...]) -> list[WeightSpec]:
+    def weight_specs(self, shape: Shape) -> list[WeightSpec]:
         return self._scale_and_offset(self._sizes(shape))
 
-    def _add(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
+    def _add(self, net: Lowering, x: int, shape: Shape) -> int:
         groups = shape[-1] if self.groups == -1 else self.groups
-        return net.network.add_group_norm(x, *self._numbers(net), 1, groups, shape[-1] // groups, self.epsilon)
+        return self._add_groups(net, x, 1, groups, shape[-1] // groups)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "groups": self.groups}
 
 
 def _one_axis(value: object) -> int:
-    found = _checks.axis(value)
+    found = checks.axis(value)
     if not isinstance(found, int):
         raise TypeError(f"axis must be one axis, a whole number, but got {value!r}.")
     return found

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .. import _checks, _windows
-from .base import Layer, Lowering
+from numpy.typing import DTypeLike
+
+from ..engine.lowering import Lowering
+from ..foundation import checks
+from ..geometry import windows
+from .base import Layer
+from .types import Shape
 
 
 class _Pooling(Layer):
@@ -21,26 +26,30 @@ class _Pooling(Layer):
         strides: int | Sequence[int] | None = None,
         padding: str = "valid",
         data_format: str | None = None,
-        **base: Any,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int] | None = None,
     ) -> None:
-        self.pool_size = _windows.per_axis(pool_size, "pool_size", self.rank)
-        self.strides = self.pool_size if strides is None else _windows.per_axis(strides, "strides", self.rank)
-        self.padding = _windows.check_padding(padding, 2)
-        _windows.check_data_format(data_format)
-        super().__init__(**base)
+        self.pool_size = windows.per_axis(pool_size, "pool_size", self.rank)
+        self.strides = self.pool_size if strides is None else windows.per_axis(strides, "strides", self.rank)
+        self.padding = windows.check_padding(padding, 2)
+        windows.check_data_format(data_format)
+        super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
 
-    def _pooling(self, shape: tuple[int, ...]) -> _windows.Pooling:
+    def _pooling(self, shape: Shape) -> windows.Pooling:
         self._check_rank(shape, self.rank)
         try:
-            return _windows.pooling(shape, self.pool_size, self.strides, self.padding)
+            return windows.pooling(shape, self.pool_size, self.strides, self.padding)
         except ValueError as error:
             raise self._shape_error(f"cannot take samples of shape {shape}: {error}") from None
 
-    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def compute_output_shape(self, shape: Shape) -> Shape:
         return self._pooling(shape).output_shape()
 
-    def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
-        return net.network.add_pool(x, self.kind, self._pooling(shape).numbers())
+    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
+        return net.add("pool", x, kind=self.kind, shape=self._pooling(shape).numbers())
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -48,7 +57,7 @@ class _Pooling(Layer):
             "pool_size": self.pool_size,
             "strides": self.strides,
             "padding": self.padding,
-            "data_format": _windows.DATA_FORMAT,
+            "data_format": windows.DATA_FORMAT,
         }
 
 
@@ -64,7 +73,7 @@ class MaxPooling1D(_Pooling):
         padding: ``"valid"``: windows lie inside (default). ``"same"``: there are ``ceil(length / strides)`` of them,
             and what lies outside does not count.
         data_format: None or ``"channels_last"``, the only one there is.
-        base: name, trainable, dtype, input_shape: see `Layer`.
+        name, trainable, dtype, input_shape, input_dim: see `Layer`.
 
     Raises:
         TypeError, ValueError: a bad argument; when the model is built, sequences shorter than the window.
@@ -85,7 +94,7 @@ class MaxPooling2D(_Pooling):
         padding: ``"valid"``: windows lie inside (default). ``"same"``: there are ``ceil(size / strides)`` of them along
             each axis, and what lies outside does not count.
         data_format: None or ``"channels_last"``, the only one there is.
-        base: name, trainable, dtype, input_shape: see `Layer`.
+        name, trainable, dtype, input_shape, input_dim: see `Layer`.
 
     Raises:
         TypeError, ValueError: a bad argument; when the model is built, images smaller than the window.
@@ -118,20 +127,31 @@ class _GlobalPooling(Layer):
     rank: int
     kind: str
 
-    def __init__(self, data_format: str | None = None, keepdims: bool = False, **base: Any) -> None:
-        _windows.check_data_format(data_format)
-        self.keepdims = _checks.boolean(keepdims, "keepdims")
-        super().__init__(**base)
+    def __init__(
+        self,
+        data_format: str | None = None,
+        keepdims: bool = False,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int] | None = None,
+    ) -> None:
+        windows.check_data_format(data_format)
+        self.keepdims = checks.boolean(keepdims, "keepdims")
+        super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
 
-    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def compute_output_shape(self, shape: Shape) -> Shape:
         self._check_rank(shape, self.rank)
         return ((1,) * self.rank if self.keepdims else ()) + shape[-1:]
 
-    def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
-        return net.network.add_pool(x, self.kind, _windows.pooling(shape, shape[:-1], shape[:-1], "valid").numbers())
+    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
+        return net.add(
+            "pool", x, kind=self.kind, shape=windows.pooling(shape, shape[:-1], shape[:-1], "valid").numbers()
+        )
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "data_format": _windows.DATA_FORMAT, "keepdims": self.keepdims}
+        return {**super().get_config(), "data_format": windows.DATA_FORMAT, "keepdims": self.keepdims}
 
 
 class GlobalMaxPooling1D(_GlobalPooling):
@@ -142,7 +162,7 @@ class GlobalMaxPooling1D(_GlobalPooling):
     Args:
         data_format: None or ``"channels_last"``, the only one there is.
         keepdims: Whether the axes stay, of length 1. Default ``False``.
-        base: name, trainable, dtype, input_shape: see `Layer`.
+        name, trainable, dtype, input_shape, input_dim: see `Layer`.
     """
 
     rank, kind = 1, "max"
@@ -157,7 +177,7 @@ class GlobalMaxPooling2D(_GlobalPooling):
     Args:
         data_format: None or ``"channels_last"``, the only one there is.
         keepdims: Whether the axes stay, of length 1. Default ``False``.
-        base: name, trainable, dtype, input_shape: see `Layer`.
+        name, trainable, dtype, input_shape, input_dim: see `Layer`.
     """
 
     rank, kind = 2, "max"

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
-from .. import _checks
-from .base import Layer, Lowering
+from ..data import arrays
+from ..engine.lowering import Lowering
+from ..foundation import atomic, checks
+from .base import Layer
+from .types import Shape
 
 
 class Rescaling(Layer):
@@ -20,35 +23,45 @@ class Rescaling(Layer):
     Args:
         scale: A number, or a number for each element of the last axis.
         offset: As `scale`. Default ``0.0``.
-        base: name, trainable, dtype, input_shape, input_dim: see `Layer`.
+        name, trainable, dtype, input_shape, input_dim: see `Layer`.
 
     Raises:
         TypeError, ValueError: a bad argument.
     """
 
-    def __init__(self, scale: float | Sequence[float], offset: float | Sequence[float] = 0.0, **base: Any) -> None:
+    def __init__(
+        self,
+        scale: float | Sequence[float],
+        offset: float | Sequence[float] = 0.0,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int] | None = None,
+        input_dim: int | None = None,
+    ) -> None:
         self.scale = _numbers(scale, "scale")
         self.offset = _numbers(offset, "offset")
-        super().__init__(**base)
+        super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, input_dim=input_dim)
 
-    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def compute_output_shape(self, shape: Shape) -> Shape:
         columns = shape[-1] if shape else 1
         for name, values in (("scale", self.scale), ("offset", self.offset)):
             if isinstance(values, list) and len(values) != columns:
                 raise self._shape_error(f"has {len(values)} numbers as {name}, but got samples of shape {shape}.")
         return shape
 
-    def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
+    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
         columns = max(np.size(self.scale), np.size(self.offset))
         scale, offset = (np.broadcast_to(values, columns).tolist() for values in (self.scale, self.offset))
-        return net.network.add_rescaling(x, scale, offset)
+        return net.add("rescaling", x, scale=scale, offset=offset)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "scale": self.scale, "offset": self.offset}
 
 
 def _numbers(value: float | Sequence[float], name: str) -> float | list[float]:
-    array = _checks.as_array(value, name, "float64")
+    array = arrays.as_array(value, name, "float64")
     if array.ndim > 1 or array.size == 0 or not np.isfinite(array).all():
         raise ValueError(f"{name} must be a finite number or a sequence of them, but got {value!r}.")
     numbers: float | list[float] = array.tolist()
@@ -64,7 +77,7 @@ class Normalization(Layer):
             each for all. Default -1.
         mean, variance: In place of `adapt`: a number, or a number for each element of the axis. Give both or none.
         invert: Whether to go the other way: ``y = x * sqrt(variance) + mean``. Default ``False``.
-        base: name, trainable, dtype, input_shape, input_dim: see `Layer`.
+        name, trainable, dtype, input_shape, input_dim: see `Layer`.
 
     Raises:
         TypeError, ValueError: a bad argument; when the model is built, no mean and variance, or too many.
@@ -76,7 +89,12 @@ class Normalization(Layer):
         mean: float | Sequence[float] | None = None,
         variance: float | Sequence[float] | None = None,
         invert: bool = False,
-        **base: Any,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int] | None = None,
+        input_dim: int | None = None,
     ) -> None:
         if (mean is None) != (variance is None):
             raise ValueError(f"Give both of mean and variance or none, but got {mean!r} and {variance!r}.")
@@ -87,8 +105,8 @@ class Normalization(Layer):
         self.variance = None if variance is None else _numbers(variance, "variance")
         if self.variance is not None and np.min(self.variance) < 0:
             raise ValueError(f"variance must not be negative, but got {variance!r}.")
-        self.invert = _checks.boolean(invert, "invert")
-        super().__init__(**base)
+        self.invert = checks.boolean(invert, "invert")
+        super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, input_dim=input_dim)
 
     def adapt(self, data: ArrayLike) -> None:
         """Take mean and variance (that of a population) from samples.
@@ -101,45 +119,52 @@ class Normalization(Layer):
         Raises:
             TypeError, ValueError: unfit data, or none; the layer is as before then.
         """
-        x = _checks.as_array(data, "data", "float64")
+        x = arrays.as_array(data, "data", "float64")
         if x.ndim == 0 or x.size == 0:
             raise ValueError(f"data must be an array of samples, but has the shape {x.shape}.")
         if not np.isfinite(x).all():
             raise ValueError("data must be finite, but there is NaN or infinity in it.")
-        self._check_axis(x.shape[1:])
+        shape = x.shape[1:]
+        self._check_axis(shape)
         axes = None if self.axis is None else tuple(range(x.ndim - 1))
-        before = self.mean, self.variance
-        self.mean, self.variance = np.mean(x, axis=axes).tolist(), np.var(x, axis=axes).tolist()
+        mean, variance = np.mean(x, axis=axes).tolist(), np.var(x, axis=axes).tolist()
+        if self._built is not None:
+            self._check_numbers(self._built.shape, mean, variance)
+        changes = [atomic.setting(self, "mean", mean), atomic.setting(self, "variance", variance)]
         owner = None if self._owner is None else self._owner()
-        try:
-            if owner is not None:
-                owner._rebuild()
-        except BaseException:
-            self.mean, self.variance = before
-            raise
+        if owner is not None:
+            owner._restructure(changes)
+        else:
+            atomic.apply_together(changes)
+        if self._built is None:
+            self.build((None, *shape))
 
-    def _check_axis(self, shape: tuple[int, ...]) -> None:
+    def _check_axis(self, shape: Shape) -> None:
         if self.axis is not None and (not shape or self.axis not in (-1, len(shape))):
             raise self._shape_error(f"has axis={self.axis}, but it must be the last one of samples of shape {shape}.")
 
-    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def compute_output_shape(self, shape: Shape) -> Shape:
         self._check_axis(shape)
         if self.mean is None:
             raise self._shape_error("has no mean and variance: call adapt(data) before the model is built.")
-        columns = 1 if self.axis is None else shape[-1]
-        for name, values in (("mean", self.mean), ("variance", self.variance)):
-            if isinstance(values, list) and len(values) != columns:
-                raise self._shape_error(f"has {len(values)} numbers as {name}, but got samples of shape {shape}.")
+        self._check_numbers(shape, self.mean, self.variance)
         return shape
 
-    def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
+    def _check_numbers(self, shape: Shape, mean: object, variance: object) -> None:
+        """Raise ValueError if there are too many or too few for samples of `shape`."""
+        columns = 1 if self.axis is None else shape[-1]
+        for name, values in (("mean", mean), ("variance", variance)):
+            if isinstance(values, list) and len(values) != columns:
+                raise self._shape_error(f"has {len(values)} numbers as {name}, but got samples of shape {shape}.")
+
+    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
         self.compute_output_shape(shape)
         deviation = np.maximum(np.sqrt(np.atleast_1d(np.array(self.variance))), 1e-7)
         mean = np.atleast_1d(np.array(self.mean))
         scale, offset = (deviation, mean) if self.invert else (1 / deviation, -mean / deviation)
         columns = max(scale.size, offset.size)
         scale, offset = np.broadcast_to(scale, columns), np.broadcast_to(offset, columns)
-        return net.network.add_rescaling(x, scale.tolist(), offset.tolist())
+        return net.add("rescaling", x, scale=scale.tolist(), offset=offset.tolist())
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .. import _checks, _random, _windows
-from .base import Layer, Lowering
+from numpy.typing import DTypeLike
+
+from ..engine.lowering import Lowering
+from ..foundation import checks, draws
+from ..geometry import windows
+from .base import Layer
+from .types import LayerArguments, Shape
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class _Noise(Layer):
@@ -16,23 +24,25 @@ class _Noise(Layer):
 
     kind: str
 
-    def __init__(self, amount: float, seed: int | None, **base: Any) -> None:
+    def __init__(self, amount: float, seed: int | None, **base: Unpack[LayerArguments]) -> None:
         self._amount = amount
-        self.seed = None if seed is None else _checks.non_negative_int(seed, "seed", at_most=2**64 - 1)
+        self.seed = None if seed is None else checks.non_negative_int(seed, "seed", at_most=2**64 - 1)
         super().__init__(**base)
-        self._key = _random.next_key() if self.seed is None else self.seed
+        self._key = draws.next_key() if self.seed is None else self.seed
 
-    def _sharing(self, shape: tuple[int, ...]) -> tuple[bool, ...]:
+    def _sharing(self, shape: Shape) -> tuple[bool, ...]:
         """Along which axes of a batch of samples of `shape` the noise is the same, the axis of the samples included."""
         return (False,) * (len(shape) + 1)
 
-    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def compute_output_shape(self, shape: Shape) -> Shape:
         return shape
 
-    def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
+    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
         if self._amount == 0:
             return x
-        return net.network.add_noise(x, self.kind, shape, self._sharing(shape), self._amount, self._key)
+        return net.add(
+            "noise", x, kind=self.kind, shape=shape, sharing=self._sharing(shape), amount=self._amount, seed=self._key
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "seed": self.seed}
@@ -49,7 +59,7 @@ class Dropout(_Noise):
             axis of the samples. ``(None, 1, ..., 1, None)``: all positions of a sample drop the same channels. Default
             ``None``: each element is dropped for itself.
         seed: Of the noise. Default ``None``: one of its own for each layer, from `pynn.set_random_seed`.
-        base: name, trainable, dtype, input_shape: see `Layer`.
+        name, trainable, dtype, input_shape, input_dim: see `Layer`.
 
     Raises:
         TypeError, ValueError: a bad argument; when the model is built, a noise_shape that does not fit the samples.
@@ -58,17 +68,28 @@ class Dropout(_Noise):
     kind = "dropout"
 
     def __init__(
-        self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **base: Any
+        self,
+        rate: float,
+        noise_shape: Sequence[int | None] | None = None,
+        seed: int | None = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int] | None = None,
+        input_dim: int | None = None,
     ) -> None:
-        self.rate = _checks.number(rate, "rate", "[0, 1]")
+        self.rate = checks.number(rate, "rate", "[0, 1]")
         self.noise_shape = None if noise_shape is None else _noise_shape(noise_shape)
-        super().__init__(self.rate, seed, **base)
+        super().__init__(
+            self.rate, seed, name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, input_dim=input_dim
+        )
 
-    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def compute_output_shape(self, shape: Shape) -> Shape:
         self._sharing(shape)
         return shape
 
-    def _sharing(self, shape: tuple[int, ...]) -> tuple[bool, ...]:
+    def _sharing(self, shape: Shape) -> tuple[bool, ...]:
         if self.noise_shape is None:
             return super()._sharing(shape)
         allowed = [(None, 1), *((None, 1, size) for size in shape)]
@@ -86,11 +107,12 @@ class Dropout(_Noise):
 
 
 def _noise_shape(value: object) -> tuple[int | None, ...]:
+    value = checks.listed(value)
     if not isinstance(value, Sequence) or isinstance(value, str):
         raise TypeError(
             f"noise_shape must be a tuple of whole numbers and None, but got {value!r} of type {type(value).__name__}."
         )
-    return tuple(None if n is None else _checks.positive_int(n, "every size of noise_shape") for n in value)
+    return tuple(None if n is None else checks.positive_int(n, "every size of noise_shape") for n in value)
 
 
 class _SpatialDropout(_Noise):
@@ -99,15 +121,15 @@ class _SpatialDropout(_Noise):
     kind = "dropout"
     rank: int
 
-    def __init__(self, rate: float, seed: int | None, **base: Any) -> None:
-        self.rate = _checks.number(rate, "rate", "[0, 1]")
+    def __init__(self, rate: float, seed: int | None, **base: Unpack[LayerArguments]) -> None:
+        self.rate = checks.number(rate, "rate", "[0, 1]")
         super().__init__(self.rate, seed, **base)
 
-    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def compute_output_shape(self, shape: Shape) -> Shape:
         self._check_rank(shape, self.rank)
         return shape
 
-    def _sharing(self, shape: tuple[int, ...]) -> tuple[bool, ...]:
+    def _sharing(self, shape: Shape) -> tuple[bool, ...]:
         return (False, *(True,) * self.rank, False)
 
     def get_config(self) -> dict[str, Any]:
@@ -121,7 +143,7 @@ class SpatialDropout1D(_SpatialDropout):
     Args:
         rate: Share of the channels that are dropped, in [0, 1].
         seed: Of the noise. Default ``None``: one of its own for each layer, from `pynn.set_random_seed`.
-        base: name, trainable, dtype, input_shape: see `Layer`.
+        name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
         TypeError, ValueError: a bad argument.
@@ -129,8 +151,17 @@ class SpatialDropout1D(_SpatialDropout):
 
     rank = 1
 
-    def __init__(self, rate: float, seed: int | None = None, **base: Any) -> None:
-        super().__init__(rate, seed, **base)
+    def __init__(
+        self,
+        rate: float,
+        seed: int | None = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int] | None = None,
+    ) -> None:
+        super().__init__(rate, seed, name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
 
 
 class SpatialDropout2D(_SpatialDropout):
@@ -141,7 +172,7 @@ class SpatialDropout2D(_SpatialDropout):
         rate: Share of the channels that are dropped, in [0, 1].
         data_format: None or ``"channels_last"``, the only one there is.
         seed: Of the noise. Default ``None``: one of its own for each layer, from `pynn.set_random_seed`.
-        base: name, trainable, dtype, input_shape: see `Layer`.
+        name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
         TypeError, ValueError: a bad argument.
@@ -149,9 +180,19 @@ class SpatialDropout2D(_SpatialDropout):
 
     rank = 2
 
-    def __init__(self, rate: float, data_format: str | None = None, seed: int | None = None, **base: Any) -> None:
-        _windows.check_data_format(data_format)
-        super().__init__(rate, seed, **base)
+    def __init__(
+        self,
+        rate: float,
+        data_format: str | None = None,
+        seed: int | None = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int] | None = None,
+    ) -> None:
+        windows.check_data_format(data_format)
+        super().__init__(rate, seed, name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
 
 
 class GaussianNoise(_Noise):
@@ -160,7 +201,7 @@ class GaussianNoise(_Noise):
     Args:
         stddev: Their standard deviation, at least 0.
         seed: Of the noise. Default ``None``: one of its own for each layer, from `pynn.set_random_seed`.
-        base: name, trainable, dtype, input_shape: see `Layer`.
+        name, trainable, dtype, input_shape, input_dim: see `Layer`.
 
     Raises:
         TypeError, ValueError: a bad argument.
@@ -168,9 +209,21 @@ class GaussianNoise(_Noise):
 
     kind = "gaussian_noise"
 
-    def __init__(self, stddev: float, seed: int | None = None, **base: Any) -> None:
-        self.stddev = _checks.number(stddev, "stddev", "[0, inf)")
-        super().__init__(self.stddev, seed, **base)
+    def __init__(
+        self,
+        stddev: float,
+        seed: int | None = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int] | None = None,
+        input_dim: int | None = None,
+    ) -> None:
+        self.stddev = checks.number(stddev, "stddev", "[0, inf)")
+        super().__init__(
+            self.stddev, seed, name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, input_dim=input_dim
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "stddev": self.stddev}
@@ -183,7 +236,7 @@ class GaussianDropout(_Noise):
     Args:
         rate: In [0, 1).
         seed: Of the noise. Default ``None``: one of its own for each layer, from `pynn.set_random_seed`.
-        base: name, trainable, dtype, input_shape: see `Layer`.
+        name, trainable, dtype, input_shape, input_dim: see `Layer`.
 
     Raises:
         TypeError, ValueError: a bad argument.
@@ -191,9 +244,27 @@ class GaussianDropout(_Noise):
 
     kind = "gaussian_dropout"
 
-    def __init__(self, rate: float, seed: int | None = None, **base: Any) -> None:
-        self.rate = _checks.number(rate, "rate", "[0, 1)")
-        super().__init__(math.sqrt(self.rate / (1 - self.rate)), seed, **base)
+    def __init__(
+        self,
+        rate: float,
+        seed: int | None = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int] | None = None,
+        input_dim: int | None = None,
+    ) -> None:
+        self.rate = checks.number(rate, "rate", "[0, 1)")
+        super().__init__(
+            math.sqrt(self.rate / (1 - self.rate)),
+            seed,
+            name=name,
+            trainable=trainable,
+            dtype=dtype,
+            input_shape=input_shape,
+            input_dim=input_dim,
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rate": self.rate}

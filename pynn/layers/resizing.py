@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from .. import _checks, _maps, _windows
-from .base import Layer, Lowering
+from numpy.typing import DTypeLike
+
+from ..engine.lowering import Lowering
+from ..foundation import checks
+from ..geometry import maps, windows
+from .base import Layer
+from .types import Shape
 
 Edges: TypeAlias = tuple[tuple[int, int], ...]  # what to do (before, after) each axis
 Ends: TypeAlias = int | Sequence[int] | Sequence[Sequence[int]]  # as the user writes them
@@ -14,22 +20,35 @@ Ends: TypeAlias = int | Sequence[int] | Sequence[Sequence[int]]  # as the user w
 INTERPOLATIONS = ("nearest", "bilinear")
 
 
+# Positions of the output whose sources are listed, 24 bytes or more each: what would be more than memory can hold.
+_MOST_POSITIONS = 2**27
+
+
 class _Resizing(Layer):
     """What layers have in common that treat each axis but the channels for itself."""
 
     rank: int
 
-    def _axes(self, shape: tuple[int, ...]) -> list[_maps.Axis]:
-        """What becomes of each axis but the channels."""
+    def _length(self, n: int, number: int) -> int:
+        """What becomes of an axis of length `n`, the axis being that of this number."""
         raise NotImplementedError
 
-    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        self._check_rank(shape, self.rank)
-        return (*(axis.out for axis in self._axes(shape)), shape[-1])
+    def _axis(self, n: int, number: int) -> maps.Axis:
+        """How the positions of the axis are made."""
+        raise NotImplementedError
 
-    def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
-        found = _maps.product(self._axes(shape), shape[-1])
-        return x if found is None else found.lower(net.network, x)
+    def compute_output_shape(self, shape: Shape) -> Shape:
+        self._check_rank(shape, self.rank)
+        lengths = tuple(self._length(n, number) for number, n in enumerate(shape[:-1]))
+        if math.prod(lengths) > _MOST_POSITIONS:
+            raise self._shape_error(
+                f"would make samples of shape {(*lengths, shape[-1])} of {shape}: more positions than memory can hold."
+            )
+        return (*lengths, shape[-1])
+
+    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
+        axes = [self._axis(n, number) for number, n in enumerate(shape[:-1])]
+        return net.resample(x, maps.product(axes, shape[-1]))
 
 
 class _ZeroPadding(_Resizing):
@@ -37,8 +56,11 @@ class _ZeroPadding(_Resizing):
 
     _edges: Edges
 
-    def _axes(self, shape: tuple[int, ...]) -> list[_maps.Axis]:
-        return [_maps.padded(n, *ends) for n, ends in zip(shape[:-1], self._edges, strict=True)]
+    def _length(self, n: int, number: int) -> int:
+        return n + sum(self._edges[number])
+
+    def _axis(self, n: int, number: int) -> maps.Axis:
+        return maps.padded(n, *self._edges[number])
 
 
 class ZeroPadding1D(_ZeroPadding):
@@ -49,7 +71,7 @@ class ZeroPadding1D(_ZeroPadding):
     Args:
         padding: How many zeros at each end, or ``(left, right)``. Default 1.
         data_format: None or ``"channels_last"``, the only one there is.
-        base: name, trainable, dtype, input_shape: see `Layer`.
+        name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
         TypeError, ValueError: a bad argument; when the model is built, samples that are no sequences.
@@ -57,14 +79,23 @@ class ZeroPadding1D(_ZeroPadding):
 
     rank = 1
 
-    def __init__(self, padding: int | Sequence[int] = 1, data_format: str | None = None, **base: Any) -> None:
+    def __init__(
+        self,
+        padding: int | Sequence[int] = 1,
+        data_format: str | None = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int] | None = None,
+    ) -> None:
         self.padding = _both_ends(padding, "padding")
         self._edges = (self.padding,)
-        _windows.check_data_format(data_format)
-        super().__init__(**base)
+        windows.check_data_format(data_format)
+        super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "padding": self.padding, "data_format": _windows.DATA_FORMAT}
+        return {**super().get_config(), "padding": self.padding, "data_format": windows.DATA_FORMAT}
 
 
 class ZeroPadding2D(_ZeroPadding):
@@ -77,7 +108,7 @@ class ZeroPadding2D(_ZeroPadding):
         padding: How many rows and columns of zeros: a number for all four sides, ``(rows, columns)`` at each end, or
             ``((top, bottom), (left, right))``. Default ``(1, 1)``.
         data_format: None or ``"channels_last"``, the only one there is.
-        base: name, trainable, dtype, input_shape: see `Layer`.
+        name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
         TypeError, ValueError: a bad argument; when the model is built, samples that are no images.
@@ -85,13 +116,22 @@ class ZeroPadding2D(_ZeroPadding):
 
     rank = 2
 
-    def __init__(self, padding: Ends = (1, 1), data_format: str | None = None, **base: Any) -> None:
+    def __init__(
+        self,
+        padding: Ends = (1, 1),
+        data_format: str | None = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int] | None = None,
+    ) -> None:
         self.padding = self._edges = _four_sides(padding, "padding")
-        _windows.check_data_format(data_format)
-        super().__init__(**base)
+        windows.check_data_format(data_format)
+        super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "padding": self.padding, "data_format": _windows.DATA_FORMAT}
+        return {**super().get_config(), "padding": self.padding, "data_format": windows.DATA_FORMAT}
 
 
 class _Cropping(_Resizing):
@@ -99,11 +139,18 @@ class _Cropping(_Resizing):
 
     _edges: Edges
 
-    def _axes(self, shape: tuple[int, ...]) -> list[_maps.Axis]:
+    def compute_output_shape(self, shape: Shape) -> Shape:
+        self._check_rank(shape, self.rank)
         if any(sum(ends) >= n for n, ends in zip(shape[:-1], self._edges, strict=True)):
             edges = self._edges if self.rank == 2 else self._edges[0]
             raise self._shape_error(f"with cropping={edges} leaves nothing of samples of shape {shape}.")
-        return [_maps.cropped(n, *ends) for n, ends in zip(shape[:-1], self._edges, strict=True)]
+        return super().compute_output_shape(shape)
+
+    def _length(self, n: int, number: int) -> int:
+        return n - sum(self._edges[number])
+
+    def _axis(self, n: int, number: int) -> maps.Axis:
+        return maps.cropped(n, *self._edges[number])
 
 
 class Cropping1D(_Cropping):
@@ -113,7 +160,7 @@ class Cropping1D(_Cropping):
 
     Args:
         cropping: How many positions to leave out at each end, or ``(left, right)``. Default ``(1, 1)``.
-        base: name, trainable, dtype, input_shape: see `Layer`.
+        name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
         TypeError, ValueError: a bad argument; when the model is built, sequences of which nothing would be left.
@@ -121,10 +168,18 @@ class Cropping1D(_Cropping):
 
     rank = 1
 
-    def __init__(self, cropping: int | Sequence[int] = (1, 1), **base: Any) -> None:
+    def __init__(
+        self,
+        cropping: int | Sequence[int] = (1, 1),
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int] | None = None,
+    ) -> None:
         self.cropping = _both_ends(cropping, "cropping")
         self._edges = (self.cropping,)
-        super().__init__(**base)
+        super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "cropping": self.cropping}
@@ -140,7 +195,7 @@ class Cropping2D(_Cropping):
         cropping: How many rows and columns to leave out: a number for all four sides, ``(rows, columns)`` at each end,
             or ``((top, bottom), (left, right))``. Default ``((0, 0), (0, 0))``.
         data_format: None or ``"channels_last"``, the only one there is.
-        base: name, trainable, dtype, input_shape: see `Layer`.
+        name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
         TypeError, ValueError: a bad argument; when the model is built, images of which nothing would be left.
@@ -148,13 +203,22 @@ class Cropping2D(_Cropping):
 
     rank = 2
 
-    def __init__(self, cropping: Ends = ((0, 0), (0, 0)), data_format: str | None = None, **base: Any) -> None:
+    def __init__(
+        self,
+        cropping: Ends = ((0, 0), (0, 0)),
+        data_format: str | None = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int] | None = None,
+    ) -> None:
         self.cropping = self._edges = _four_sides(cropping, "cropping")
-        _windows.check_data_format(data_format)
-        super().__init__(**base)
+        windows.check_data_format(data_format)
+        super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "cropping": self.cropping, "data_format": _windows.DATA_FORMAT}
+        return {**super().get_config(), "cropping": self.cropping, "data_format": windows.DATA_FORMAT}
 
 
 class UpSampling1D(_Resizing):
@@ -164,7 +228,7 @@ class UpSampling1D(_Resizing):
 
     Args:
         size: How many times. Default 2.
-        base: name, trainable, dtype, input_shape: see `Layer`.
+        name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
         TypeError, ValueError: a bad argument; when the model is built, samples that are no sequences.
@@ -172,12 +236,23 @@ class UpSampling1D(_Resizing):
 
     rank = 1
 
-    def __init__(self, size: int = 2, **base: Any) -> None:
-        self.size = _checks.positive_int(size, "size")
-        super().__init__(**base)
+    def __init__(
+        self,
+        size: int = 2,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int] | None = None,
+    ) -> None:
+        self.size = checks.positive_int(size, "size", at_most=windows.MOST)
+        super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
 
-    def _axes(self, shape: tuple[int, ...]) -> list[_maps.Axis]:
-        return [_maps.repeated(shape[0], self.size)]
+    def _length(self, n: int, number: int) -> int:
+        return n * self.size
+
+    def _axis(self, n: int, number: int) -> maps.Axis:
+        return maps.repeated(n, self.size)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "size": self.size}
@@ -195,7 +270,7 @@ class UpSampling2D(_Resizing):
         size: How many times as many rows and columns, or a number for both. Default ``(2, 2)``.
         data_format: None or ``"channels_last"``, the only one there is.
         interpolation: ``"nearest"`` (default) or ``"bilinear"``.
-        base: name, trainable, dtype, input_shape: see `Layer`.
+        name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
         TypeError, ValueError: a bad argument; when the model is built, samples that are no images.
@@ -208,40 +283,50 @@ class UpSampling2D(_Resizing):
         size: int | Sequence[int] = (2, 2),
         data_format: str | None = None,
         interpolation: str = "nearest",
-        **base: Any,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int] | None = None,
     ) -> None:
-        self.size = _windows.per_axis(size, "size", self.rank)
-        _windows.check_data_format(data_format)
+        self.size = windows.per_axis(size, "size", self.rank)
+        windows.check_data_format(data_format)
         if not isinstance(interpolation, str) or interpolation.lower() not in INTERPOLATIONS:
             raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, but got {interpolation!r}.")
         self.interpolation = interpolation.lower()
-        super().__init__(**base)
+        super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
 
-    def _axes(self, shape: tuple[int, ...]) -> list[_maps.Axis]:
-        make = _maps.repeated if self.interpolation == "nearest" else _maps.interpolated
-        return [make(n, size) for n, size in zip(shape[:-1], self.size, strict=True)]
+    def _length(self, n: int, number: int) -> int:
+        return n * self.size[number]
+
+    def _axis(self, n: int, number: int) -> maps.Axis:
+        make = maps.repeated if self.interpolation == "nearest" else maps.interpolated
+        return make(n, self.size[number])
 
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "size": self.size,
-            "data_format": _windows.DATA_FORMAT,
+            "data_format": windows.DATA_FORMAT,
             "interpolation": self.interpolation,
         }
 
 
 def _both_ends(value: object, name: str) -> tuple[int, int]:
     """A number, or one for each end, as (before, after)."""
+    value = checks.listed(value)
     if not isinstance(value, Sequence) or isinstance(value, str):
-        number = _checks.non_negative_int(value, name)
+        number = checks.non_negative_int(value, name, at_most=windows.MOST)
         return number, number
     if len(value) != 2:
         raise ValueError(f"{name} must be a whole number or two, before and after, but got {value!r}.")
-    return _checks.non_negative_int(value[0], name), _checks.non_negative_int(value[1], name)
+    before, after = (checks.non_negative_int(end, name, at_most=windows.MOST) for end in value)
+    return before, after
 
 
 def _four_sides(value: object, name: str) -> tuple[tuple[int, int], tuple[int, int]]:
     """A number, one for each axis, or (before, after) for each axis, as ((top, bottom), (left, right))."""
+    value = checks.listed(value)
     if not isinstance(value, Sequence) or isinstance(value, str):
         ends = _both_ends(value, name)
         return ends, ends

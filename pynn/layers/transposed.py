@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .. import _checks, _windows
-from .base import Lowering
+from numpy.typing import DTypeLike
+
+from ..engine.lowering import Lowering
+from ..foundation import checks
+from ..geometry import windows
 from .convolutional import ConvolutionLayer
+from .types import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
 class Conv2DTranspose(ConvolutionLayer):
@@ -27,7 +31,7 @@ class Conv2DTranspose(ConvolutionLayer):
         padding: ``"valid"`` (default) or ``"same"``.
         output_padding: What the output is longer, down and to the right, or a number for both. Default ``None``: see
             above.
-        base: name, trainable, dtype, input_shape: see `Layer`.
+        name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
         TypeError, ValueError: as for `Conv2D`.
@@ -44,24 +48,29 @@ class Conv2DTranspose(ConvolutionLayer):
         output_padding: int | Sequence[int] | None = None,
         data_format: str | None = None,
         dilation_rate: int | Sequence[int] = 1,
-        activation: object = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: object = "glorot_uniform",
-        bias_initializer: object = "zeros",
-        kernel_regularizer: object = None,
-        bias_regularizer: object = None,
-        activity_regularizer: object = None,
-        kernel_constraint: object = None,
-        bias_constraint: object = None,
-        **base: Any,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int] | None = None,
     ) -> None:
-        self.filters = _checks.positive_int(filters, "filters")
+        self.filters = checks.positive_int(filters, "filters")
         self.output_padding: tuple[int, ...] | None = None
         if output_padding is not None:
-            given = output_padding if isinstance(output_padding, Sequence) else (output_padding,) * self.rank
+            listed = checks.listed(output_padding)
+            given = listed if isinstance(listed, Sequence) else (listed,) * self.rank
             if len(given) != self.rank:
                 raise ValueError(f"output_padding must be a whole number or two of them, but got {output_padding!r}.")
-            self.output_padding = tuple(_checks.non_negative_int(number, "output_padding") for number in given)
+            self.output_padding = tuple(checks.non_negative_int(number, "output_padding") for number in given)
         super().__init__(
             kernel_size,
             strides,
@@ -77,15 +86,18 @@ class Conv2DTranspose(ConvolutionLayer):
             activity_regularizer=activity_regularizer,
             kernel_constraint=kernel_constraint,
             bias_constraint=bias_constraint,
-            **base,
+            name=name,
+            trainable=trainable,
+            dtype=dtype,
+            input_shape=input_shape,
         )
         if self.output_padding and any(p >= s for p, s in zip(self.output_padding, self.strides, strict=True)):
             raise ValueError(f"output_padding must be less than strides={self.strides}, but is {self.output_padding}.")
 
-    def _convolution(self, shape: tuple[int, ...]) -> _windows.Convolution:
+    def _convolution(self, shape: Shape) -> windows.Convolution:
         self._check_rank(shape, self.rank)
         axes = tuple(
-            _windows.transposed(n, size, stride, dilation, self.padding, extra)
+            windows.transposed(n, size, stride, dilation, self.padding, extra)
             for n, size, stride, dilation, extra in zip(
                 shape[:-1],
                 self.kernel_size,
@@ -95,22 +107,28 @@ class Conv2DTranspose(ConvolutionLayer):
                 strict=True,
             )
         )
+        if any(axis.n < 1 for axis in axes):
+            raise self._shape_error(
+                f"makes nothing of samples of shape {shape}: an image of {tuple(axis.n for axis in axes)} pixels. "
+                "Give a larger output_padding."
+            )
         try:
-            _windows.check_reach(axes, self.filters)
+            windows.check_reach(axes, self.filters)
         except ValueError as error:
             raise self._shape_error(f"cannot take samples of shape {shape}: {error}") from None
-        return _windows.Convolution(axes, self.filters, shape[-1], 1)
+        return windows.Convolution(axes, self.filters, shape[-1], 1)
 
-    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def compute_output_shape(self, shape: Shape) -> Shape:
         output = (*(axis.n for axis in self._convolution(shape).axes), self.filters)
         self._check_activation(output)
         return output
 
-    def _kernel_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def _kernel_shape(self, shape: Shape) -> Shape:
         return (*self.kernel_size, self.filters, shape[-1])
 
-    def _add(self, net: Lowering, x: int, kernels: list[int], bias: int, shape: tuple[int, ...]) -> int:
-        return net.network.add_conv(x, kernels[0], bias, self._convolution(shape).numbers(), True)
+    def _add(self, net: Lowering, x: int, shape: Shape) -> int:
+        numbers = self._convolution(shape).numbers()
+        return net.add("conv", x, [self.kernel, self.bias], shape=numbers, transposed=True)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "filters": self.filters, "output_padding": self.output_padding}

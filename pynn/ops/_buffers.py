@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _checks
+from ..data import arrays
 
 Array = NDArray[Any]
 
@@ -21,7 +21,7 @@ def check_inputs(**buffers: Array | None) -> np.dtype[Any]:
     """
     given = {name: buffer for name, buffer in buffers.items() if buffer is not None}
     for name, buffer in given.items():
-        _checks.check_plain_array(buffer, name)
+        arrays.check_plain_array(buffer, name)
         if buffer.dtype not in (np.float32, np.float64):
             raise TypeError(f"{name} must be float32 or float64, but is {buffer.dtype}. Convert it with astype.")
         check_layout(buffer, name)

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _checks, _threads, activations, losses, metrics
-from .._native import core
+from .. import activations, losses, metrics
+from ..data import arrays
+from ..foundation import checks, parallel
+from ..foundation.native import core
 from . import _buffers
 
 Array = NDArray[Any]
@@ -46,7 +48,7 @@ def gemm(
     if accumulate and out is None:
         raise ValueError("accumulate=True adds to out, so out must be given.")
     out = _buffers.output(out, "out", (m, n), dtype, (a, b))
-    core.gemm(out, a, b, transpose_a, transpose_b, accumulate, _threads.get_num_threads())
+    core.gemm(out, a, b, transpose_a, transpose_b, accumulate, parallel.get_num_threads())
     return out
 
 
@@ -63,7 +65,7 @@ def dense_forward(x: Array, kernel: Array, bias: Array | None = None, *, out: Ar
     if bias is not None:
         _buffers.check_shape(bias, "bias", (units,))
     out = _buffers.output(out, "out", (*x.shape[:-1], units), dtype, (x, kernel, bias))
-    core.dense_forward(out.reshape(-1, units), x.reshape(-1, inputs), kernel, bias, _threads.get_num_threads())
+    core.dense_forward(out.reshape(-1, units), x.reshape(-1, inputs), kernel, bias, parallel.get_num_threads())
     return out
 
 
@@ -104,7 +106,7 @@ def dense_backward(
         dy.reshape(-1, units),
         x.reshape(-1, inputs),
         kernel,
-        _threads.get_num_threads(),
+        parallel.get_num_threads(),
     )
     return dx, dkernel, dbias
 
@@ -171,7 +173,7 @@ def rescaling_forward(
     factor, term = (np.ascontiguousarray(np.broadcast_to(values, columns)) for values in (factor, term))
     out = _buffers.output(out, "out", x.shape, dtype, (x,))
     if x.size:
-        core.rescaling_forward(out, x, factor, term, _threads.get_num_threads())
+        core.rescaling_forward(out, x, factor, term, parallel.get_num_threads())
     return out
 
 
@@ -208,7 +210,7 @@ def loss_backward(
     function = losses.get(loss)
     dtype = _check_rows(y_true, y_pred, function.sparse)
     rows = y_pred.size // y_pred.shape[-1]
-    scale = 1.0 / max(rows, 1) if scale is None else _checks.finite(scale, "scale")
+    scale = 1.0 / max(rows, 1) if scale is None else checks.finite(scale, "scale")
     out = _buffers.output(out, "out", y_pred.shape, dtype, (y_true, y_pred))
     if rows:
         function.backward(out, y_pred, y_true, scale)
@@ -237,7 +239,7 @@ def _check_dense(x: Array, kernel: Array) -> tuple[int, int]:
 
 
 def _per_column(value: float | Sequence[float] | Array, name: str, x: Array, dtype: np.dtype[Any]) -> Array:
-    numbers = _checks.as_array(value, name, dtype).reshape(-1)
+    numbers = arrays.as_array(value, name, dtype).reshape(-1)
     if numbers.size not in (1, x.shape[-1] if x.ndim else 1):
         raise ValueError(f"{name} must be one number or one for each column of x, {x.shape}, but has {numbers.size}.")
     return numbers
@@ -261,10 +263,10 @@ def _check_rows(y_true: Array, y_pred: Array, sparse: bool) -> np.dtype[Any]:
     if not sparse:
         _buffers.check_shape(y_true, "y_true", y_pred.shape)
         return dtype
-    _checks.check_plain_array(y_true, "y_true")
+    arrays.check_plain_array(y_true, "y_true")
     if y_true.dtype != np.int32:
         raise TypeError(f"y_true must be int32 class labels, but is {y_true.dtype}.")
     _buffers.check_layout(y_true, "y_true")
     _buffers.check_shape(y_true, "y_true", y_pred.shape[:-1])
-    _checks.check_labels(y_true, "y_true", y_pred.shape[-1])  # the kernels index with them
+    arrays.check_labels(y_true, "y_true", y_pred.shape[-1])  # the kernels index with them
     return dtype

@@ -10,8 +10,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from .. import _checks, _threads, optimizers
-from .._native import core
+from .. import optimizers
+from ..foundation import checks, parallel
+from ..foundation.native import core
 from . import _buffers
 
 Array = NDArray[Any]
@@ -153,7 +154,7 @@ def nadam_update(
 
 def _update(optimizer: optimizers.Optimizer, w: Array, g: Array, iteration: int, **slots: Array | None) -> None:
     """One step; `slots` are by the engine's names, None for those that the caller left out."""
-    iteration = _checks.positive_int(iteration, "iteration")
+    iteration = checks.positive_int(iteration, "iteration")
     settings = optimizer.settings()
     names = core.slot_names(optimizer.native_name, settings)
     for name, slot in slots.items():
@@ -171,5 +172,5 @@ def _update(optimizer: optimizers.Optimizer, w: Array, g: Array, iteration: int,
         seen = (*seen, buffer)
     if w.size:
         flat = [buffer.reshape(-1) for buffer in written.values()]
-        threads = _threads.get_num_threads()
+        threads = parallel.get_num_threads()
         core.optimizer_update(optimizer.native_name, settings, flat[0], g.reshape(-1), flat[1:], iteration, threads)

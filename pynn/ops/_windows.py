@@ -8,8 +8,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from .. import _checks, _threads, _windows
-from .._native import core
+from ..foundation import checks, parallel
+from ..foundation.native import core
+from ..geometry import windows
 from . import _buffers
 
 Array = NDArray[Any]
@@ -48,7 +49,7 @@ def conv_forward(
     if bias is not None:
         _buffers.check_shape(bias, "bias", kernel.shape[-1:])
     out = _buffers.output(out, "out", shape.output_shape(len(x)), dtype, (x, kernel, bias))
-    core.conv_forward(out, x, kernel, bias, len(x), shape.numbers(), _threads.get_num_threads())
+    core.conv_forward(out, x, kernel, bias, len(x), shape.numbers(), parallel.get_num_threads())
     return out
 
 
@@ -85,7 +86,7 @@ def conv_backward(
     dx = _buffers.output(dx, "dx", x.shape, dtype, apart) if need_dx else None
     dkernel = _buffers.output(dkernel, "dkernel", kernel.shape, dtype, (*apart, dx)) if need_dkernel else None
     dbias = _buffers.output(dbias, "dbias", kernel.shape[-1:], dtype, (*apart, dx, dkernel)) if need_dbias else None
-    core.conv_backward(dx, dkernel, dbias, dy, x, kernel, len(x), shape.numbers(), _threads.get_num_threads())
+    core.conv_backward(dx, dkernel, dbias, dy, x, kernel, len(x), shape.numbers(), parallel.get_num_threads())
     return dx, dkernel, dbias
 
 
@@ -96,20 +97,20 @@ def _conv_shape(
     padding: str,
     dilation_rate: int | Sequence[int],
     groups: int,
-) -> _windows.Convolution:
+) -> windows.Convolution:
     rank = kernel.ndim - 2
     if rank not in (1, 2):
         raise ValueError(f"kernel must have 3 axes (sequences) or 4 (images), but has the shape {kernel.shape}.")
     _buffers.check_rank(x, "x", "(n, length, channels)" if rank == 1 else "(n, height, width, channels)")
     if math.prod(kernel.shape) == 0 or math.prod(x.shape[1:]) == 0:
         raise ValueError(f"x and kernel must not be empty, but have the shapes {x.shape} and {kernel.shape}.")
-    return _windows.convolution(
+    return windows.convolution(
         x.shape[1:],
         kernel.shape[:-2],
         kernel.shape[-1],
-        _windows.per_axis(strides, "strides", rank),
-        _windows.check_padding(padding, rank),
-        _windows.per_axis(dilation_rate, "dilation_rate", rank),
-        _checks.positive_int(groups, "groups"),
+        windows.per_axis(strides, "strides", rank),
+        windows.check_padding(padding, rank),
+        windows.per_axis(dilation_rate, "dilation_rate", rank),
+        checks.positive_int(groups, "groups"),
         kernel.shape[-2],
     )

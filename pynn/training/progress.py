@@ -99,9 +99,9 @@ class Bar(Display):
             self._bar = None
 
 
-def display(verbose: object) -> Display:
-    """The display for a value of `verbose`."""
-    return (Display, Bar, Lines)[resolve_verbose(verbose)]()
+def display(level: int) -> Display:
+    """The display for a level of `resolve_verbose`; none where there is nothing to write to."""
+    return Display() if sys.stdout is None else (Display, Bar, Lines)[level]()
 
 
 def _format(logs: dict[str, float]) -> list[str]:

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from . import _core
 
 Indices = NDArray[np.int64]
 Weights = NDArray[np.float64]
@@ -46,10 +43,6 @@ class Map(NamedTuple):
     begin: Indices
     source: Indices
     weight: Weights
-
-    def lower(self, network: _core.Network, x: int) -> int:
-        """Add it to a network, on tensor `x`; return the number of the tensor that it writes."""
-        return network.add_resample(x, self.inputs, self.inner, self.begin, self.source, self.weight)
 
 
 def padded(n: int, before: int, after: int) -> Axis:
@@ -112,9 +105,3 @@ def permuted(shape: Sequence[int], axes: Sequence[int]) -> Map | None:
     if (source == np.arange(inputs)).all():
         return None
     return Map(inputs, math.prod(shape[kept:]), np.arange(inputs + 1, dtype=np.int64), source, np.ones(inputs))
-
-
-def permute(network: _core.Network, x: int, shape: Sequence[int], axes: Sequence[int]) -> int:
-    """Give tensor `x`, whose samples have `shape`, its axes in the order `axes`; the number of the tensor with it."""
-    found = permuted(shape, axes)
-    return x if found is None else found.lower(network, x)

@@ -14,9 +14,9 @@ def _load() -> None:
     before = os.environ.get(variable)
     os.environ[variable] = "1"
     try:
-        importlib.import_module(f"{__package__}._core")
+        importlib.import_module("pynn._core")
     except ModuleNotFoundError as error:
-        if error.name != f"{__package__}._core":
+        if error.name != "pynn._core":
             raise
         raise ImportError(
             "pynn has no compiled core here. In a checkout of its sources, build it with `pip install .` and start "
@@ -31,6 +31,6 @@ def _load() -> None:
 
 _load()
 
-from . import _core as core  # noqa: E402
+from .. import _core as core  # noqa: E402
 
 __all__ = ["core"]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._native import core
+from .native import core
 
 # The global seed, and the number of the next stream; streams of the global seed begin at 1, because an initializer
 # with a seed of its own uses stream 0.

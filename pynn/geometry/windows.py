@@ -18,14 +18,14 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from . import _checks
+from ..foundation import checks
 
 PADDINGS = ("valid", "same", "causal")
 DATA_FORMAT = "channels_last"
 
 # Of one number for an axis, and of the elements of a row that a window sees: bounds that keep the engine's arithmetic
 # on 64 bits exact. Nothing beyond them fits into memory.
-_MOST, _MOST_ELEMENTS = 2**31 - 1, 2**40
+MOST, _MOST_ELEMENTS = 2**31 - 1, 2**40
 
 # Zeros beside the rows of a sample, which each thread holds in memory, if they are more than the sample's own elements:
 # 256 MiB of float32.
@@ -200,11 +200,12 @@ def per_axis(value: int | Sequence[int], name: str, rank: int) -> tuple[int, ...
     Raises:
         TypeError, ValueError: anything else.
     """
+    value = checks.listed(value)
     if isinstance(value, Sequence) and not isinstance(value, str):
         if len(value) != rank:
             raise ValueError(f"{name} must be a whole number or {rank} of them, but got {value!r}.")
-        return tuple(_checks.positive_int(number, name, at_most=_MOST) for number in value)
-    return (_checks.positive_int(value, name, at_most=_MOST),) * rank
+        return tuple(checks.positive_int(number, name, at_most=MOST) for number in value)
+    return (checks.positive_int(value, name, at_most=MOST),) * rank
 
 
 def check_padding(value: object, rank: int) -> str:

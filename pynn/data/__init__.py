@@ -1,0 +1,1 @@
+"""What users hand in as data, checked and made ready for the engine."""

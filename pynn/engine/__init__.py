@@ -1,0 +1,1 @@
+"""The Python side of the engine's border: how a graph is written."""

@@ -1,0 +1,56 @@
+"""How layers write themselves into a graph of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from .. import _core
+    from ..geometry.maps import Map
+
+
+class Parameter(Protocol):
+    """A weight array as the engine knows it: the `Parameters` of its layer, and its number there."""
+
+    native: tuple[_core.Parameters, int]
+
+
+class Lowering:
+    """A graph that is being written. Tensors are numbers, shapes those of one sample."""
+
+    def __init__(self, graph: _core.Graph) -> None:
+        self._graph = graph
+
+    def add(self, kind: str, x: int, parameters: Sequence[Parameter | None] = (), /, **attributes: Any) -> int:
+        """Append an op on tensor `x`; returns the number of its output.
+
+        Args:
+            kind: The engine's name of the op.
+            parameters: Its weights in the op's order, None for one that it goes without.
+            attributes: The op's settings.
+        """
+        numbers = [self.parameter(parameter) for parameter in parameters]
+        return self._graph.add(kind, [x], numbers, attributes)[0]
+
+    def parameter(self, parameter: Parameter | None) -> int:
+        """The number of a weight in the graph, the same each time; -1 for None."""
+        return -1 if parameter is None else self._graph.add_parameter(*parameter.native)
+
+    def resample(self, x: int, found: Map | None) -> int:
+        """Append a linear map of the elements of each sample; `x` itself where there is none."""
+        if found is None:
+            return x
+        return self.add(
+            "resample",
+            x,
+            inputs=found.inputs,
+            inner=found.inner,
+            begin=found.begin,
+            index=found.source,
+            weight=found.weight,
+        )
+
+    def add_activity_penalty(self, x: int, l1: float, l2: float) -> None:
+        """Make ``(l1 * sum |x| + l2 * sum x^2) / samples`` part of the loss."""
+        self._graph.add_activity_penalty(x, l1, l2)

@@ -1,0 +1,72 @@
+"""What a wrong call of a public class says: the name of the class, and which argument may have been meant.
+
+    >>> Dense(10, activaton="relu")
+    TypeError: Dense() has no argument 'activaton'. Did you mean 'activation'?
+
+Python itself would name ``__init__``, and perhaps that of a private base. Right calls cost nothing: only the error of a
+call that fits no argument list is replaced.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+class NamesItsArguments:
+    """Base of public classes whose ``__init__``, also that of a subclass, explains a call that does not fit."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__init__" in cls.__dict__:
+            cls.__init__ = explain_wrong_calls(cls.__dict__["__init__"])  # type: ignore[method-assign]
+
+
+def explain_wrong_calls(init: Callable[..., None]) -> Callable[..., None]:
+    """`init`, an ``__init__``, with a TypeError in place of Python's where the arguments do not fit."""
+
+    @functools.wraps(init)  # so that help() and editors see its arguments
+    def __init__(self: object, *args: Any, **named: Any) -> None:  # noqa: N807
+        try:
+            init(self, *args, **named)
+        except TypeError as error:
+            if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
+                raise  # from inside: the arguments did fit
+            raise TypeError(_explanation(type(self).__name__, init, args, named) or str(error)) from None
+
+    return __init__
+
+
+def _explanation(owner: str, init: Callable[..., None], args: tuple[Any, ...], named: Mapping[str, Any]) -> str | None:
+    """What is wrong with the arguments of a call of `init`; None if they fit."""
+    parameters = list(inspect.signature(init).parameters.values())[1:]
+    kinds = inspect.Parameter
+    known = [p.name for p in parameters if p.kind in (kinds.POSITIONAL_OR_KEYWORD, kinds.KEYWORD_ONLY)]
+    by_place = [p.name for p in parameters if p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)]
+    if not any(p.kind == kinds.VAR_KEYWORD for p in parameters):
+        for name in named:
+            if name not in known:
+                return unknown_argument(owner, name, known)
+    if len(args) > len(by_place) and not any(p.kind == kinds.VAR_POSITIONAL for p in parameters):
+        places = f"only {', '.join(by_place)} without a name" if by_place else "all its arguments by name"
+        return f"{owner}() takes {places}, but got {len(args)} arguments without a name."
+    given = {*by_place[: len(args)], *named}
+    for name in by_place[: len(args)]:
+        if name in named:
+            return f"{owner}() got its argument {name!r} twice: by its place and by its name."
+    missing = [p.name for p in parameters if p.default is p.empty and p.name in known and p.name not in given]
+    if missing:
+        return f"{owner}() needs the argument{'s' * (len(missing) > 1)} {' and '.join(map(repr, missing))}."
+    return None
+
+
+def unknown_argument(owner: str, name: str, known: list[str]) -> str:
+    """The message for an argument that `owner` does not have: the nearest one, else all that there are."""
+    import difflib  # slow to import, and only needed here
+
+    close = difflib.get_close_matches(name, known, n=1)
+    if close:
+        return f"{owner}() has no argument {name!r}. Did you mean {close[0]!r}?"
+    return f"{owner}() has no argument {name!r}. It has: {', '.join(known) or 'none'}."

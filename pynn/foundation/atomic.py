@@ -1,0 +1,46 @@
+"""Several changes as one step, which neither an interrupt nor another thread can cut in two.
+
+Python looks for signals and lets other threads run between its own instructions only. So what is done within one call
+of a C function that calls no Python code is done as a whole.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import repeat
+from typing import Any, TypeAlias
+
+from numpy.typing import NDArray
+
+Change: TypeAlias = Callable[[], object]
+
+_call = operator.methodcaller("__call__")
+_overwrite: Callable[..., None] = operator.setitem
+
+
+def setting(thing: object, name: str, value: object) -> Change:
+    """The change that sets an attribute."""
+    return partial(object.__setattr__, thing, name, value)
+
+
+def first_setting(thing: object, name: str, value: object) -> Change:
+    """The change that sets an attribute unless another thread was first; its class may have a default."""
+    return partial(thing.__dict__.setdefault, name, value)
+
+
+def apply_together(changes: list[Change]) -> None:
+    """Make all the changes, as one."""
+    deque(map(_call, changes), maxlen=0)
+
+
+def extend_together(lists: list[list[Any]], values: list[list[Any]]) -> None:
+    """Extend each list by its values."""
+    deque(map(list.extend, lists, values), maxlen=0)
+
+
+def assign_together(arrays: list[NDArray[Any]], values: Iterable[NDArray[Any]]) -> None:
+    """Overwrite each array by values of its shape and type."""
+    deque(map(_overwrite, arrays, repeat(...), values), maxlen=0)

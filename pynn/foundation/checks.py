@@ -1,0 +1,131 @@
+"""The checks of numbers, shapes and axes that users hand in; past these everything is taken on trust.
+
+A ValueError is a bad value or shape, a TypeError a bad kind of thing. Messages name the argument, what was expected,
+what came, and where it helps what to do.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+
+def number(value: object, name: str, interval: str) -> float:
+    """`value` as a float of `interval`, such as "[0, 1)" or "(0, inf)". Infinity itself and NaN are never in it."""
+    if not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number in {interval}, but got {value!r} of type {type(value).__name__}.")
+    low, high = map(float, interval[1:-1].split(","))
+    x = float(value)
+    above = x >= low if interval[0] == "[" else x > low
+    below = x <= high if interval[-1] == "]" else x < high
+    if isinstance(value, bool) or not (math.isfinite(x) and above and below):
+        raise ValueError(f"{name} must be a number in {interval}, but got {value!r}.")
+    return x
+
+
+def optional_number(value: object, name: str, interval: str) -> float | None:
+    """As `number`, but None stays None."""
+    return None if value is None else number(value, name, interval)
+
+
+def finite(value: object, name: str) -> float:
+    """`value` as a float that is neither NaN nor infinite."""
+    return number(value, name, "(-inf, inf)")
+
+
+def unit_interval(value: object, name: str) -> float:
+    """`value` as a float of [0, 1), such as a share of the data."""
+    return number(value, name, "[0, 1)")
+
+
+def positive_int(value: object, name: str, at_most: int | None = None) -> int:
+    """`value` as an int >= 1 (NumPy's integers too; no bool)."""
+    return _whole_number(value, name, 1, at_most)
+
+
+def non_negative_int(value: object, name: str, at_most: int | None = None) -> int:
+    """`value` as an int >= 0 (NumPy's integers too; no bool)."""
+    return _whole_number(value, name, 0, at_most)
+
+
+def _whole_number(value: object, name: str, at_least: int, at_most: int | None) -> int:
+    limits = f"of at least {at_least}" if at_most is None else f"from {at_least} to {at_most}"
+    if not isinstance(value, numbers.Real):
+        kind = type(value).__name__
+        raise TypeError(f"{name} must be a whole number {limits}, but got {value!r} of type {kind}.")
+    n = int(value) if isinstance(value, numbers.Integral) and not isinstance(value, bool) else -1
+    if n < at_least or (at_most is not None and n > at_most):
+        raise ValueError(f"{name} must be a whole number {limits}, but got {value!r}.")
+    return n
+
+
+def boolean(value: object, name: str) -> bool:
+    """`value` as a bool (NumPy's too)."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, but got {value!r} of type {type(value).__name__}.")
+    return bool(value)
+
+
+def listed(value: object) -> Any:
+    """`value`, as a list where it is an array of whole numbers with one axis: to be used like any sequence."""
+    is_row = isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "iu"
+    return value.tolist() if is_row and isinstance(value, np.ndarray) else value
+
+
+def shape(value: object, name: str) -> tuple[int, ...]:
+    """`value` as the shape of one sample: a tuple of ints >= 1. A single int stands for one axis."""
+    value = listed(value)
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        value = (value,)
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise TypeError(f"{name} must be a tuple of whole numbers, but got {value!r} of type {type(value).__name__}.")
+    if None in value:
+        raise ValueError(f"{name} must have a known size on every axis, without the batch axis, but got {value!r}.")
+    return tuple(positive_int(size, f"every size of {name}") for size in value)
+
+
+def batch_shape(value: object, name: str) -> tuple[int, ...]:
+    """`value`, the shape of a batch such as ``(None, 4)``, as the shape of one sample."""
+    value = listed(value)
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise TypeError(
+            f"{name} must be the shape of a batch, such as (None, 4), but got {value!r} of type {type(value).__name__}."
+        )
+    if not value or (value[0] is not None and non_negative_int(value[0], f"the batch axis of {name}") < 0):
+        raise ValueError(f"{name} must be the shape of a batch, such as (None, 4), but got {value!r}.")
+    return shape(value[1:], f"{name}, after the batch axis,")
+
+
+def axis(value: object) -> int | tuple[int, ...]:
+    """`value` as an axis or, for a list or tuple, some axes; they may count from the end."""
+    axes: list[Any] = list(value) if isinstance(value, list | tuple) else [value]
+    if not axes or not all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in axes):
+        raise TypeError(f"axis must be an int or a tuple of ints, but got {value!r}.")
+    return tuple(map(int, axes)) if isinstance(value, list | tuple) else int(axes[0])
+
+
+def axes_of(axis: int | tuple[int, ...], rank: int) -> list[int]:
+    """The axes from 0 on, in order; ValueError where an array of `rank` axes does not have them."""
+    given = (axis,) if isinstance(axis, int) else axis
+    axes = sorted(number + rank if number < 0 else number for number in given)
+    if axes[0] < 0 or axes[-1] >= rank:
+        raise ValueError(f"axis={axis} is not an axis of an array of rank {rank}.")
+    if len(set(axes)) < len(axes):
+        raise ValueError(f"axis={axis} names an axis twice.")
+    return axes
+
+
+def float_dtype(value: DTypeLike, name: str) -> str:
+    """`value` as "float32" or "float64"."""
+    try:
+        found = str(np.dtype(value).name) if value is not None else "None"
+    except TypeError:
+        found = repr(value)
+    if found not in ("float32", "float64"):
+        raise ValueError(f'{name} must be "float32" or "float64", but got {found}.')
+    return found

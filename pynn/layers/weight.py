@@ -1,0 +1,116 @@
+"""Weights: what a layer asks for, and the arrays that it then has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from ..constraints import Constraint
+from ..data import arrays
+from ..foundation import atomic
+from ..initializers import Initializer
+from ..regularizers import Regularizer
+
+if TYPE_CHECKING:
+    from .. import _core
+
+Array = NDArray[Any]
+
+# What the engine is told of a weight without a constraint.
+_NO_CONSTRAINT = ("none", (0.0, 0.0, 1.0), (1, 1, 1))
+
+
+class WeightSpec(NamedTuple):
+    """A weight array that a layer will have."""
+
+    name: str
+    shape: tuple[int, ...]
+    initializer: Initializer
+    regularizer: Regularizer | None = None
+    constraint: Constraint | None = None
+    trainable: bool = True  # whether the optimizer learns it; otherwise its layer changes it
+
+    def native_constraint(self, path: str) -> tuple[str, tuple[float, ...], tuple[int, ...]]:
+        """What the engine is told about the constraint of the weight `path`; ValueError if it cannot have it."""
+        if self.constraint is None:
+            return _NO_CONSTRAINT
+        try:
+            return self.constraint.native(self.shape)
+        except ValueError as error:
+            kind = type(self.constraint).__name__
+            raise ValueError(f"{kind} of {path}, a weight of shape {self.shape}: {error}") from None
+
+
+class Weight:
+    """One weight array of a built layer, which has it for life. `numpy` copies it, `assign` overwrites it.
+
+    Attributes:
+        name: ``"kernel"``, for instance.
+        path: The layer's name and the weight's: ``"dense/kernel"``.
+        native: Where the engine finds it: the layer's `Parameters`, and the number there.
+    """
+
+    def __init__(self, path: str, spec: WeightSpec, parameters: _core.Parameters, number: int) -> None:
+        self.name = spec.name
+        self.path = path
+        self.native = (parameters, number)
+        self._learned = spec.trainable
+        self._array: Array = parameters.array(number).reshape(spec.shape)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the array."""
+        return self._array.shape
+
+    @property
+    def dtype(self) -> str:
+        """``"float32"`` or ``"float64"``."""
+        return str(self._array.dtype)
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the optimizer changes the weight."""
+        return self._learned and not self.native[0].frozen
+
+    def numpy(self) -> Array:
+        """A copy of the values."""
+        return np.array(self._array)
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
+        """What ``numpy.asarray(weight)`` gives: a copy."""
+        return np.array(self._array, dtype)
+
+    def assign(self, value: ArrayLike) -> None:
+        """Overwrite the values.
+
+        Raises:
+            TypeError, ValueError: values of another kind or shape; nothing is changed then.
+        """
+        self._array[...] = self._checked(value)
+
+    def _checked(self, value: ArrayLike) -> Array:
+        """`value` as an array of this shape and type, else TypeError or ValueError."""
+        array = arrays.as_array(value, f"the value of {self.path}", self._array.dtype)
+        if array.shape != self.shape:
+            raise ValueError(
+                f"The weight {self.path} has the shape {self.shape}, but got values of shape {array.shape}."
+            )
+        # A copy where memory is shared, such as where two weights are exchanged.
+        return np.array(array) if np.may_share_memory(array, self._array) else array
+
+    def __repr__(self) -> str:
+        return f"<Weight path={self.path}, shape={self.shape}, dtype={self.dtype}>"
+
+
+def assign_all(own: list[Weight], values: Sequence[ArrayLike], owner: str) -> None:
+    """Overwrite the weights of `owner`, all of them or, where TypeError or ValueError is raised, none."""
+    names = ", ".join(weight.path for weight in own) or "none"
+    if not isinstance(values, Sequence | np.ndarray) or isinstance(values, str):
+        raise TypeError(f"{owner} takes a list of weights ({names}), but got {type(values).__name__}.")
+    if len(values) != len(own):
+        raise ValueError(f"{owner} has {len(own)} weight arrays ({names}), but got {len(values)} weights.")
+    checked = [weight._checked(value) for value, weight in zip(values, own, strict=True)]
+    atomic.assign_together([weight._array for weight in own], checked)

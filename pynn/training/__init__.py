@@ -1,0 +1,1 @@
+"""How models are trained, evaluated and asked: what `pynn.models` is made of beside the layers."""

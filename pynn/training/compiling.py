@@ -1,0 +1,98 @@
+"""What a model is told by ``compile``, and what follows from it for the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from numpy.typing import ArrayLike
+
+from .. import losses, metrics, optimizers
+from ..data import arrays, dataset
+from ..data.dataset import Dataset, Layout
+from ..foundation.native import core
+from ..losses import Loss
+from ..metrics import Metric
+from ..optimizers import Optimizer
+from .task import Task
+
+if TYPE_CHECKING:
+    from .. import _core
+
+# A name, an object, a class, or a configuration such as {"class_name": "Adam", "config": {...}}
+OptimizerLike: TypeAlias = str | Optimizer | type[Optimizer] | dict[str, Any]
+LossLike: TypeAlias = str | Loss | type[Loss] | dict[str, Any]
+MetricLike: TypeAlias = str | Metric | type[Metric] | Loss | dict[str, Any]
+
+
+class Compiled(NamedTuple):
+    """What ``compile`` was told."""
+
+    optimizer: Optimizer
+    loss: Loss
+    metrics: list[MetricLike]
+
+    def resolved(self, columns: int) -> list[Metric]:
+        """The metrics that are meant where the output has so many columns; ValueError for those that do not fit."""
+        found = [metrics.resolve(each, sparse=self.loss.sparse, output_columns=columns) for each in self.metrics]
+        names = {"loss"}
+        for metric in found:
+            metric.check_kind(self.loss.sparse)
+            if metric.name in names:
+                raise ValueError(f"metrics has two values of the name {metric.name!r}. Give one of them another name.")
+            names.add(metric.name)
+        return found
+
+    def dataset(
+        self,
+        layout: Layout,
+        metrics: Sequence[Metric],
+        x: ArrayLike,
+        y: ArrayLike,
+        check_finite: bool = True,
+        prefix: str = "",
+    ) -> Dataset:
+        """Inputs and targets as the engine takes them; messages call them `prefix` x and y.
+
+        Raises:
+            TypeError, ValueError: data that do not fit the model, the loss or the metrics; no samples.
+        """
+        name_x, name_y = f"{prefix}x", f"{prefix}y"
+        samples = dataset.column(x, name_x, layout, check_finite)
+        targets = self.loss.prepare_targets(y, dtype=layout.dtype, output_shape=layout.output_shape, name=name_y)
+        if arrays.same_length(**{name_x: samples, name_y: targets}) == 0:
+            raise ValueError(f"{name_x} and y have no samples.")
+        for metric in metrics:
+            metric.check_targets(targets)
+        return Dataset((samples,), (targets,))
+
+    def task(self, plan: _core.Plan, layout: Layout, metrics: Sequence[Metric], trainer: _core.Trainer | None) -> Task:
+        """What trains and evaluates `plan`: with `trainer` as it is, or with a new one that knows the optimizer.
+
+        The heads of a trainer that is given are still to be set.
+        """
+        columns, loss = layout.columns, self.loss
+        values = [(metric.native_name, columns, metric.a) for metric in metrics]
+        heads: list[_core.Head] = [(0, loss.native_name, columns, loss.a, loss.averages, 1.0, values)]
+        if trainer is None:
+            trainer = core.Trainer(plan)
+            trainer.set_heads(heads)
+            trainer.set_optimizer(self.optimizer.native_name, self.optimizer.settings())
+            trainer.learning_rate = self.optimizer.learning_rate
+        return Task(trainer, heads, loss, list(metrics), layout.rows)
+
+
+def compiled(optimizer: object, loss: object, metrics: object) -> Compiled:
+    """The arguments of ``compile``, checked as far as they can be without a model.
+
+    Raises:
+        TypeError, ValueError: an unknown name, or something else.
+    """
+    if loss is None:
+        raise ValueError('loss must be given, such as "mse" or "sparse_categorical_crossentropy".')
+    if metrics is not None and (isinstance(metrics, str) or not isinstance(metrics, Sequence)):
+        raise TypeError(f'metrics must be a list such as ["accuracy"], but got {metrics!r}.')
+    chosen, function = optimizers.get(optimizer), losses.get(loss)
+    if function.reduction in (None, "none"):
+        raise ValueError("A loss without reduction cannot be trained: it must be one number.")
+    return Compiled(chosen, function, list(metrics or []))

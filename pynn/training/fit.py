@@ -1,0 +1,79 @@
+"""The training loop, from top to bottom."""
+
+from __future__ import annotations
+
+from numpy.typing import ArrayLike
+
+from ..callbacks import History
+from ..foundation import checks
+from . import arguments, progress
+from .arguments import BatchSize, Verbose
+from .model import Trainable
+from .progress import Display
+from .task import Stretch, warn_not_finite
+
+# Epochs of one stretch: bounds the memory of the totals, two numbers or more an epoch.
+_MOST_EPOCHS = 10_000
+
+
+def fit(
+    model: Trainable,
+    x: ArrayLike,
+    y: ArrayLike,
+    batch_size: BatchSize,
+    epochs: int,
+    verbose: Verbose,
+    validation_split: float,
+    validation_data: tuple[ArrayLike, ArrayLike] | None,
+    shuffle: bool,
+    initial_epoch: int,
+    check_finite: bool,
+) -> History:
+    """Train; see ``Model.fit``. Nothing is changed before all arguments are checked."""
+    compiled = model._require_compiled()
+    level = progress.resolve_verbose(verbose)
+    shuffle = checks.boolean(shuffle, "shuffle")
+    last = checks.non_negative_int(epochs, "epochs")
+    epoch = checks.non_negative_int(initial_epoch, "initial_epoch")
+    share = checks.unit_interval(validation_split, "validation_split")
+    check_finite = checks.boolean(check_finite, "check_finite")
+
+    with model._alone():
+        layout = model._layout_for(x, "x")
+        metrics = model._metrics_for(layout)
+        data, validation = compiled.dataset(layout, metrics, x, y, check_finite), None
+        if validation_data is not None:
+            pair = arguments.pair(validation_data)
+            validation = compiled.dataset(layout, metrics, *pair, check_finite, "validation_data: ")
+        elif share > 0:
+            data, validation = data.split(share)
+        size = arguments.batch_size_of(batch_size, data.samples)
+        task = model._task_to_train(layout)
+        history = History(model, {"epochs": last, "steps": -(-data.samples // size), "verbose": level})
+        order = model._begin(history, size, shuffle)
+
+        with progress.display(level) as display:
+            watched = validation is not None or display.wants_epochs
+            while epoch < last:
+                stretch = Stretch(task, data, order, 1 if watched else min(last - epoch, _MOST_EPOCHS))
+                display.begin(f"Epoch {epoch + 1}/{last}", stretch.batches)
+                finite = False
+                try:
+                    finite = stretch.run(display)
+                finally:  # an epoch that an exception cuts short is not recorded
+                    if not watched:
+                        history.extend(epoch, stretch.finished_logs())
+                epoch, order = epoch + stretch.finished, order._replace(epoch=order.epoch + stretch.finished)
+                if not finite:
+                    step = stretch.done % stretch.batches + 1
+                    history.append(epoch, stretch.logs(stretch.finished, step))
+                    warn_not_finite(f"in epoch {epoch + 1}, step {step}")
+                    break
+                if watched:
+                    logs = stretch.logs(0, stretch.batches)
+                    if validation is not None:
+                        values = task.evaluate(validation, size, Display())
+                        logs.update({f"val_{name}": value for name, value in values.items()})
+                    history.append(epoch - 1, logs)
+                    display.end(logs)
+        return history

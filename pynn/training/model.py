@@ -1,0 +1,54 @@
+"""What training asks of a model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from numpy.typing import ArrayLike
+
+from ..callbacks import History
+from ..data.dataset import Layout
+from ..metrics import Metric
+from .compiling import Compiled
+from .task import Order, Task
+
+if TYPE_CHECKING:
+    from .. import _core
+
+
+class Trainable(Protocol):
+    """A model, as training sees it."""
+
+    @property
+    def built(self) -> bool:
+        """Whether the input shape is known and the weights exist."""
+
+    def _alone(self) -> _core.Hold:
+        """Take the model's lock, in a ``with`` statement; RuntimeError if another has it."""
+
+    def _require_compiled(self) -> Compiled:
+        """What `compile` was told, else NotCompiledError."""
+
+    def _layout_for(self, x: ArrayLike, name: str) -> Layout:
+        """What the model takes and gives, or would if it were built for `x`; ValueError if it cannot take that."""
+
+    def _metrics_for(self, layout: Layout) -> list[Metric]:
+        """The metrics that `compile` was told."""
+
+    def _plan(self, layout: Layout) -> _core.Plan:
+        """The network, built and lowered; waits where another thread is about it."""
+
+    def _plan_to_train(self, layout: Layout) -> _core.Plan:
+        """As `_plan`, for who has the lock."""
+
+    def _task(self, layout: Layout) -> Task:
+        """The network, built, lowered and configured as compiled; waits where another thread is about it."""
+
+    def _task_to_train(self, layout: Layout) -> Task:
+        """As `_task`, for who has the lock; ValueError if the gradient has no way."""
+
+    def _begin(self, history: History, batch_size: int, shuffle: bool) -> Order:
+        """Begin a run, whose record is `history`; returns the order of its samples."""
+
+    def _next_training_call(self) -> int:
+        """The number of a call in training mode: each has noise of its own."""

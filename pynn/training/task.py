@@ -1,0 +1,143 @@
+"""What the engine is asked to do, a stretch of steps or an evaluation, and what its totals mean.
+
+The engine is handed as many batches a call as nothing needs to look at in between: all epochs of a silent run, one
+epoch where a line is printed or validation data are evaluated after it, a tenth of a second's worth for a bar.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data.dataset import Dataset
+from ..foundation import parallel
+from ..losses import Loss
+from ..metrics import Metric
+from .progress import Display
+
+if TYPE_CHECKING:
+    from .. import _core
+
+# Seconds of work that a display waits for.
+_REFRESH = 0.1
+
+
+class Task(NamedTuple):
+    """A network that is ready to train or evaluate, and how its totals are turned into logs."""
+
+    trainer: _core.Trainer
+    heads: list[_core.Head]  # what the trainer is to be told of loss and metrics
+    loss: Loss
+    metrics: list[Metric]
+    rows: int  # of a sample: the loss and the metrics have a value for each
+
+    def logs(self, totals: NDArray[Any], samples: int) -> dict[str, float]:
+        """Loss and metrics, by name, from the engine's totals over so many samples."""
+        logs = {"loss": float(totals[0]) / samples}
+        for column, metric in enumerate(self.metrics, start=1):
+            logs[metric.name] = metric.finish(float(totals[column]) / (samples * self.rows))
+        return logs
+
+    def logs_of(self, totals: NDArray[Any], samples: int) -> dict[str, list[float]]:
+        """As `logs`, for a row of totals an epoch."""
+        logs: dict[str, list[float]] = {"loss": (totals[:, 0] / samples).tolist()}
+        for column, metric in enumerate(self.metrics, start=1):
+            means = (totals[:, column] / (samples * self.rows)).tolist()
+            logs[metric.name] = [metric.finish(mean) for mean in means]
+        return logs
+
+    def evaluate(self, data: Dataset, batch_size: int, display: Display) -> dict[str, float]:
+        """Loss and metrics over all samples. With ``reduction="sum"`` the loss is that of a batch, on average."""
+        totals = np.zeros(1 + len(self.metrics))
+        steps = -(-data.samples // batch_size)
+        at_once = 1 if not self.loss.averages else max(1, (steps if not display.wants_batches else steps // 50))
+        display.begin("", steps)
+        for step in range(0, steps, at_once):
+            part = data.part(slice(step * batch_size, (step + at_once) * batch_size))
+            sums = np.zeros(len(totals) + 1)
+            self.trainer.evaluate(sums, part.xs, part.ys, parallel.get_num_threads())
+            sums[0] *= part.samples if not self.loss.averages else 1 / self.rows
+            sums[0] += sums[-1]  # the penalties
+            totals += sums[:-1]
+            display.update(
+                min(step + at_once, steps), self.logs(totals, min((step + at_once) * batch_size, data.samples))
+            )
+        logs = self.logs(totals, data.samples)
+        display.end(logs)
+        return logs
+
+
+class Order(NamedTuple):
+    """In which order the samples are visited: by batches, each epoch of a model's life in an order of its own."""
+
+    batch_size: int
+    shuffle: bool = False
+    seed: int = 0
+    epoch: int = 0  # the number of the first epoch in the model's life
+
+
+class Stretch:
+    """Epochs that are trained without a look at what lies between, and how far they came."""
+
+    def __init__(self, task: Task, data: Dataset, order: Order, epochs: int) -> None:
+        self.task, self.data, self.order = task, data, order
+        self.batches = -(-data.samples // order.batch_size)  # of an epoch
+        self.steps = epochs * self.batches
+        self.totals = np.zeros((epochs, 1 + len(task.metrics)))
+        self.done = 0
+
+    @property
+    def finished(self) -> int:
+        """Epochs that are over."""
+        return self.done // self.batches
+
+    def run(self, display: Display) -> bool:
+        """Train; False if the loss stopped being finite. `done` is right even if this raises."""
+        at_once = 1 if display.wants_batches else self.steps
+        while self.done < self.steps:
+            before, start = self.done, time.perf_counter()
+            finite = False
+            try:
+                finite = self.task.trainer.train(
+                    self.totals,
+                    self.data.xs,
+                    self.data.ys,
+                    self.order.batch_size,
+                    self.order.shuffle,
+                    self.order.seed,
+                    self.order.epoch,
+                    before,
+                    min(at_once, self.steps - before),
+                    parallel.get_num_threads(),
+                )
+            finally:
+                self.done = before + self.task.trainer.steps_done
+            if not finite:
+                return False
+            if display.wants_batches:
+                seconds = (time.perf_counter() - start) / (self.done - before)
+                at_once = max(1, int(_REFRESH / max(seconds, 1e-9)))
+                display.update(self.done, self.logs(0, self.done))
+        return True
+
+    def finished_logs(self) -> dict[str, list[float]]:
+        """Logs of the epochs that are over."""
+        return self.task.logs_of(self.totals[: self.finished], self.data.samples)
+
+    def logs(self, row: int, steps: int) -> dict[str, float]:
+        """Logs of the epoch in row `row` of the totals, after `steps` of its batches."""
+        return self.task.logs(self.totals[row], min(steps * self.order.batch_size, self.data.samples))
+
+
+def warn_not_finite(where: str) -> None:
+    """Tell that training stopped, with the caller of ``fit`` or ``train_on_batch`` as the place."""
+    warnings.warn(
+        f"The loss {where} is not finite. Training stopped, with the weights of the step before. "
+        "Try a lower learning rate, clipnorm, or scaled inputs.",
+        RuntimeWarning,
+        stacklevel=4,
+    )
