@@ -1,6 +1,7 @@
 #include "activations.h"
 
 #include "activation_blocks.h"
+#include "checks.h"
 #include "math.h"
 #include "register.h"
 
@@ -289,6 +290,7 @@ void for_share(const Team& team, int64_t n, Body body) {
 
 template <typename T>
 void activation_forward(const Team& team, T* y, const T* x, int64_t n, const ActivationSpec& spec) {
+  assert(is_member(team) && has(x, n) && has(y, n) && same_or_apart<T>(y, x, n));
   with_activation<T>(spec, [&](auto f) {
     for_share<T>(team, n, [&](int64_t i, int64_t count) { store(y + i, f.forward(load(x + i, count)), count); });
   });
@@ -297,6 +299,7 @@ void activation_forward(const Team& team, T* y, const T* x, int64_t n, const Act
 template <typename T>
 void activation_backward(const Team& team, T* dx, const T* dy, const T* x, const T* y, int64_t n,
                          const ActivationSpec& spec) {
+  assert(is_member(team) && has(dx, n) && has(dy, n) && has(x, n) && has(y, n) && same_or_apart<T>(dx, dy, n));
   with_activation<T>(spec, [&](auto f) {
     for_share<T>(team, n, [&](int64_t i, int64_t count) {
       const Vec<T> slope = f.gradient(load(x + i, count), load(y + i, count));
@@ -327,6 +330,8 @@ PYNN_INLINE Vec<T> periodic(const T* values, int64_t j, int64_t count) {
 
 template <typename T>
 void rescaling_forward(const Team& team, T* y, const T* x, int64_t n, const T* scale, const T* offset, int64_t period) {
+  assert(is_member(team) && has(x, n) && has(y, n) && same_or_apart<T>(y, x, n));
+  assert(period > 0 && n % period == 0 && scale != nullptr && offset != nullptr);
   for_periods<T>(team, n, period, [&](int64_t i, int64_t j, int64_t count) {
     store(y + i, load(x + i, count) * periodic(scale, j, count) + periodic(offset, j, count), count);
   });
@@ -334,6 +339,8 @@ void rescaling_forward(const Team& team, T* y, const T* x, int64_t n, const T* s
 
 template <typename T>
 void rescaling_backward(const Team& team, T* dx, const T* dy, int64_t n, const T* scale, int64_t period) {
+  assert(is_member(team) && has(dx, n) && has(dy, n) && same_or_apart<T>(dx, dy, n));
+  assert(period > 0 && n % period == 0 && scale != nullptr);
   for_periods<T>(team, n, period, [&](int64_t i, int64_t j, int64_t count) {
     store(dx + i, load(dy + i, count) * periodic(scale, j, count), count);
   });

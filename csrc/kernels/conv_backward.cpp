@@ -1,5 +1,6 @@
 #include "conv.h"
 
+#include "checks.h"
 #include "conv_gradients.h"
 #include "register.h"
 
@@ -347,6 +348,11 @@ SharedSpace<T> shared_space(int64_t images, const ConvLayer<T>& layer, Scratch<T
 template <typename T>
 void conv_backward(const Team& team, const ConvGradients<T>& d, T* dy, const T* x, const T* y, const uint8_t* which,
                    int64_t images, const ConvLayer<T>& layer, bool accumulate, T* shared, T* own) {
+  assert(is_member(team) && is_layer(layer) && images >= 0 && has(x, images * image_size(layer.shape)));
+  assert(has(dy, images * result_size(layer)) && (!layer.pooled || images == 0 || (y != nullptr && which != nullptr)));
+  assert(y != nullptr || images == 0 || layer.activation.kind == Activation::linear);
+  assert(apart(d.x, images * image_size(layer.shape), dy, images * result_size(layer)));
+  assert(shared != nullptr && own != nullptr);
   const ConvShape& s = layer.shape;
   Scratch<T> of_team(shared), of_member(own);
   const SharedSpace<T> common = shared_space(images, layer, of_team);

@@ -79,6 +79,19 @@ PYNN_INLINE int64_t band_elements(const ConvShape& s, int64_t out_rows) {
   return fits(s) ? 0 : smaller(rows, s.height) * copied_row(s);
 }
 
+template <typename T>
+PYNN_INLINE bool is_layer(const ConvLayer<T>& layer) {
+  const ConvShape& s = layer.shape;
+  const PoolShape& p = layer.pool;
+  return s.height > 0 && s.width > 0 && s.channels > 0 && s.filters > 0 && s.out_height > 0 && s.out_width > 0 &&
+         s.kernel_height > 0 && s.kernel_width > 0 && s.stride_y > 0 && s.stride_x > 0 && s.dilation_y > 0 &&
+         s.dilation_x > 0 && s.groups > 0 && s.channels % s.groups == 0 && s.filters % s.groups == 0 &&
+         layer.kernel != nullptr &&
+         (!layer.pooled ||
+          (p.height == s.out_height && p.width == s.out_width && p.channels == s.filters && p.top == 0 && p.left == 0 &&
+           p.stride_y >= p.window_height && p.stride_x >= p.window_width));
+}
+
 // Copies `rows` rows of `length` elements, from and to rows so far apart.
 template <typename T>
 PYNN_INLINE void copy_rows(T* to, int64_t to_stride, const T* from, int64_t from_stride, int64_t rows, int64_t length) {

@@ -1,5 +1,6 @@
 #include "conv.h"
 
+#include "checks.h"
 #include "conv_gradients.h"
 #include "register.h"
 
@@ -121,6 +122,9 @@ void add_bias(T* y, const T* bias, int64_t pixels, int64_t columns) {
 
 template <typename T>
 void conv_transpose(const Team& team, T* y, const T* x, int64_t images, const ConvLayer<T>& layer, T* shared, T* own) {
+  assert(is_member(team) && is_layer(layer) && !layer.pooled && images >= 0 && has(x, images * out_size(layer.shape)));
+  assert(has(y, images * image_size(layer.shape)) && shared != nullptr && own != nullptr);
+  assert(apart(y, images * image_size(layer.shape), x, images * out_size(layer.shape)));
   const ConvShape& s = layer.shape;
   turn_kernel(team, shared, layer.kernel, s);
   team.barrier();

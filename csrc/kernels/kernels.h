@@ -2,8 +2,9 @@
 // own, which has every function with its shapes.
 //
 // A kernel is what one member of a team does (runtime/team.h). It works on raw row-major arrays, allocates nothing and
-// trusts its arguments: they were checked where they came in. Arguments: outputs, then inputs and saved values, then
-// parameters, then sizes; the gradient of x is dx. Outputs are overwritten unless `accumulate` is set.
+// trusts its arguments: they were checked where they came in (checks.h asserts them in builds without NDEBUG).
+// Arguments: outputs, then inputs and saved values, then parameters, then sizes; the gradient of x is dx. Outputs are
+// overwritten unless `accumulate` is set.
 //
 // The sources of this folder are compiled once per instruction set, each time in a namespace of its own (PYNN_ISA);
 // runtime dispatch hands out one filled table (dispatch.h). So a kernel file includes C headers and headers without
