@@ -85,7 +85,9 @@ endif()
 
 set(runtime_sources
   kernels/dispatch.cpp
+  runtime/fork.cpp
   runtime/parallel.cpp
   runtime/philox.cpp
-  runtime/threads_${PYNN_THREADS}.cpp)
+  runtime/threads_${PYNN_THREADS}.cpp
+  runtime/use_lock.cpp)
 list(TRANSFORM runtime_sources PREPEND "${CMAKE_CURRENT_LIST_DIR}/")

@@ -1,7 +1,7 @@
 """The native engine. Private: arrays are checked in Python before they come here."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,13 @@ Real: TypeAlias = NDArray[np.float32] | NDArray[np.float64]  # C-contiguous, of 
 Samples: TypeAlias = Real | NDArray[np.uint8]  # rows of inputs; bytes are converted where they are gathered
 Targets: TypeAlias = Real | NDArray[np.int32]  # values of the network's dtype, or class labels
 Float64: TypeAlias = NDArray[np.float64]
+
+# Settings of ops; arrays are int64 or float64, of one dimension.
+Attribute: TypeAlias = bool | int | float | str | Sequence[int] | Sequence[float] | NDArray[np.int64] | Float64
+# (output, loss, columns, a, mean, weight, metrics): the number of the output, the loss of it and the loss's setting, the
+# size of a row, whether rows are averaged, the weight of the loss in that of the network, and (name, columns, a) of each
+# metric.
+Head: TypeAlias = tuple[int, str, int, float, bool, float, Sequence[tuple[str, int, float]]]
 
 __version__: str
 
@@ -31,58 +38,33 @@ def permutation(out: NDArray[np.int64], seed: int, stream: int) -> None:
 
 # ---- kernels ---------------------------------------------------------------------------------------------------------
 def gemm(c: Real, a: Real, b: Real, transpose_a: bool, transpose_b: bool, accumulate: bool, threads: int) -> None: ...
-def dense_forward(y: Real, x: Real, kernel: Real, bias: Real | None, threads: int) -> None: ...
-def dense_backward(
-    dx: Real | None, dkernel: Real | None, dbias: Real | None, dy: Real, x: Real, kernel: Real, threads: int
-) -> None: ...
-def conv_forward(
-    y: Real, x: Real, kernel: Real, bias: Real | None, images: int, shape: Sequence[int], threads: int
-) -> None:
-    """shape: the numbers of a ConvShape (csrc/kernels/kernels.h), in its order."""
-
-def conv_backward(
-    dx: Real | None,
-    dkernel: Real | None,
-    dbias: Real | None,
-    dy: Real,
-    x: Real,
-    kernel: Real,
-    images: int,
-    shape: Sequence[int],
-    threads: int,
-) -> None: ...
-def pool_forward(y: Real, x: Real, images: int, shape: Sequence[int], kind: str, threads: int) -> None:
-    """shape: the numbers of a PoolShape (csrc/kernels/kernels.h), in its order; kind: "max" or "average"."""
-
-def pool_backward(
-    dx: Real, dy: Real, x: Real, y: Real, images: int, shape: Sequence[int], kind: str, threads: int
-) -> None: ...
-def activation_forward(y: Real, x: Real, name: str, a: float, b: float, c: float, threads: int) -> None: ...
-def activation_backward(
-    dx: Real, dy: Real, x: Real, y: Real, name: str, a: float, b: float, c: float, threads: int
-) -> None: ...
-def softmax_forward(y: Real, x: Real, outer: int, axis: int, inner: int, log: bool, threads: int) -> None:
-    """Softmax (or its logarithm) over the middle axis of (outer, axis, inner)."""
-
-def softmax_backward(
-    dx: Real, dy: Real, y: Real, outer: int, axis: int, inner: int, log: bool, threads: int
-) -> None: ...
-def rescaling_forward(y: Real, x: Real, scale: Real, offset: Real, threads: int) -> None:
-    """y = x * scale + offset; scale and offset have 1 or n elements, repeated along the last axis of size n."""
-
-def group_norm_forward(
-    y: Real,
-    mean: Real,
-    inverse: Real,
-    x: Real,
-    gamma: Real | None,
-    beta: Real | None,
-    samples: int,
-    shape: Sequence[int],
-    epsilon: float,
+def op_forward(
+    kind: str,
+    attributes: dict[str, Attribute],
+    ys: Sequence[Real],
+    xs: Sequence[Real],
+    parameters: Sequence[Real | None],
+    saved: Real | None,
     threads: int,
 ) -> None:
-    """shape: the numbers of a GroupShape (csrc/kernels/kernels.h), in its order."""
+    """One op by itself, checked by the registry. Arrays are (samples, ...), but for parameters and `saved`.
+
+    saved: what the op keeps for the way back, None where nobody wants it.
+    """
+
+def op_backward(
+    kind: str,
+    attributes: dict[str, Attribute],
+    dxs: Sequence[Real | None],
+    dparameters: Sequence[Real | None],
+    dys: Sequence[Real],
+    xs: Sequence[Real],
+    ys: Sequence[Real],
+    parameters: Sequence[Real | None],
+    saved: Real | None,
+    threads: int,
+) -> None:
+    """The gradients of `op_forward`; those given as None are not made."""
 
 def loss_forward(values: Float64, y_pred: Real, y_true: Targets, name: str, a: float, threads: int) -> None:
     """One loss value a row; a row has y_pred.size / values.size elements. a: the loss's setting (losses.py)."""
@@ -101,10 +83,11 @@ def optimizer_update(
 def first_non_finite(x: Real, threads: int) -> int:
     """Index of the first NaN or infinity, or -1."""
 
-# ---- graphs ----------------------------------------------------------------------------------------------------------
+# ---- the engine ------------------------------------------------------------------------------------------------------
 class Parameters:
-    """The weights of one layer, one aligned array each: its own for life. Any number of graphs refer to them."""
+    """The weights of one layer: an aligned array each. A layer owns them; any number of graphs refer to them."""
 
+    frozen: bool  # no training changes them: holds from the next call on
     def __init__(self, dtype: str) -> None: ...
     @property
     def dtype(self) -> str: ...
@@ -115,46 +98,86 @@ class Parameters:
         l1: float = 0.0,
         l2: float = 0.0,
         constraint: tuple[str, Sequence[float], Sequence[int]] | None = None,
-    ) -> int: ...
+    ) -> int:
+        """A new weight of `size` zeros; its number here.
+
+        learned: whether the optimizer changes it; otherwise its op does, such as moving statistics. l1, l2: while it is
+        trainable, l1 * sum |w| + l2 * sum w^2 is part of the loss. constraint: (kind, (min_value, max_value, rate),
+        (outer, axis, inner)) with the kind "none", "non_neg" or "norm"; the weight is seen as an array (outer, axis,
+        inner), and norms are taken along the axis.
+        """
+
     def __len__(self) -> int: ...
-    def array(self, number: int) -> Real: ...
-    frozen: bool
+    def array(self, number: int) -> Real:
+        """A writable one-dimensional view, which keeps the Parameters alive."""
 
 class Graph:
+    """What is computed, for concrete sizes. Tensors are numbered as they are made; sizes are those of a sample."""
+
     def __init__(self) -> None: ...
-    def add_input(self, size: int, kind: str = "real") -> int: ...
-    def add_parameter(self, parameters: Parameters, number: int) -> int: ...
+    def add_input(self, size: int, kind: str = "real") -> int:
+        """kind: "real" (for which bytes are taken, too) or "ids" (int32)."""
+
+    def add_parameter(self, parameters: Parameters, number: int) -> int:
+        """Its number in the graph, the same one at each call."""
+
     def add(
-        self, kind: str, inputs: Sequence[int], parameters: Sequence[int], attributes: Mapping[str, Any]
-    ) -> list[int]: ...
-    def add_activity_penalty(self, tensor: int, l1: float, l2: float) -> None: ...
+        self, kind: str, inputs: Sequence[int], parameters: Sequence[int], attributes: dict[str, Attribute]
+    ) -> list[int]:
+        """Append an op (csrc/engine/registry.cpp); the numbers of its outputs. parameters: -1 for one left out.
+
+        Raises ValueError where the sizes do not fit: "[kind] expected ..., got ...".
+        """
+
+    def add_activity_penalty(self, tensor: int, l1: float, l2: float) -> None:
+        """Add (l1 * sum |x| + l2 * sum x^2) / samples to the loss."""
+
     def set_outputs(self, tensors: Sequence[int]) -> None: ...
     def size(self, tensor: int) -> int: ...
 
 class Plan:
+    """A graph made ready to run in one number type, that of its parameters.
+
+    Calls release the GIL. RuntimeError where one of the parameters is being trained, whichever trainer does it.
+    """
+
     def __init__(self, graph: Graph, dtype: str) -> None: ...
     @property
     def dtype(self) -> str: ...
     def predict(
         self, outs: Sequence[Real], xs: Sequence[Samples], check_finite: bool, threads: int
-    ) -> tuple[int, int] | None: ...
+    ) -> tuple[int, int] | None:
+        """With `check_finite`: input and index of the first element of the samples that is not finite, or None."""
+
     def predict_training(
         self, outs: Sequence[Real], xs: Sequence[Samples], check_finite: bool, step: int, threads: int
-    ) -> tuple[int, int] | None: ...
-
-Head: TypeAlias = tuple[int, str, int, float, bool, float, Sequence[tuple[str, int, float]]]
+    ) -> tuple[int, int] | None:
+        """As in training, all samples as one batch; noise is that of this step."""
 
 class Trainer:
-    def __init__(self, plan: Plan) -> None: ...
-    def set_heads(self, heads: Sequence[Head]) -> None: ...
-    def set_optimizer(self, name: str, settings: dict[str, float]) -> None: ...
-    learning_rate: float
+    """How the parameters of a plan learn.
+
+    Training waits for those who evaluate or predict; who would do so while it runs gets RuntimeError.
+    """
+
+    learning_rate: float  # may be written while another thread trains: it holds from the next step on
     iterations: int
+    def __init__(self, plan: Plan) -> None: ...
+    def set_heads(self, heads: Sequence[Head]) -> None:
+        """The losses. Each is computed from what goes into a softmax or a sigmoid where that gives the same loss."""
+
+    def set_optimizer(self, name: str, settings: dict[str, float]) -> None:
+        """Zero the slots (or fill them as the optimizer says) and the iteration count."""
+
     @property
     def slots(self) -> int: ...
-    def slot(self, slot: int, number: int) -> Real: ...
+    def slot(self, slot: int, number: int) -> Real:
+        """A writable view of a slot of the parameter that has this number in the graph."""
+
     @property
-    def steps_done(self) -> int: ...
+    def steps_done(self) -> int:
+        """How many steps the last `train` finished, also where it ended in an exception."""
+
     def train(
         self,
         totals: Float64,
@@ -167,18 +190,31 @@ class Trainer:
         first_step: int,
         steps: int,
         threads: int,
-    ) -> bool: ...
-    def evaluate(self, totals: Float64, xs: Sequence[Samples], ys: Sequence[Targets], threads: int) -> None: ...
+    ) -> bool:
+        """Run `steps` steps from step `first_step` of epoch `epoch` on; False if the loss stopped being finite.
 
-class Hold:
-    """What `UseLock.hold` gives: the lock is held until the end of the block, or until this is dropped."""
+        totals: a row for each epoch touched: the sum over its steps of batch loss * batch size, with several heads the
+        same for each of them, and the sums of each metric's row values; added to what is there. A step whose loss is
+        not finite is counted in totals but changes no parameter, and ends the run. Epoch e visits the rows in the order
+        permutation(seed, e).
+        """
 
-    def __enter__(self) -> None: ...
-    def __exit__(self, *exception: object) -> None: ...
+    def evaluate(self, totals: Float64, xs: Sequence[Samples], ys: Sequence[Targets], threads: int) -> None:
+        """totals: the sum of the rows' losses (with several heads: of the weighted losses of the samples, and then of
+        the rows' losses of each), of each metric's row values, and of the penalties over the samples: that of the
+        parameters counts for each sample."""
 
 class UseLock:
+    """Who may change something. Given back whatever happens, and free in a forked child."""
+
     def __init__(self) -> None: ...
-    def hold(self, message: str) -> Hold: ...
+    def hold(self, message: str) -> Hold:
+        """Take it, or raise RuntimeError(message). `with lock.hold("..."):` without a name for the object gives it back
+        at the end of the block, and also where an interrupt keeps the block from ending."""
+
+class Hold:
+    def __enter__(self) -> Hold: ...
+    def __exit__(self, *exception: object) -> None: ...
 
 def slot_names(optimizer: str, settings: dict[str, float]) -> list[str]: ...
 def loss_names() -> list[str]: ...

@@ -224,7 +224,7 @@ def pool(kind):
 def pool_by_numbers(kind, x, axes):
     """The kernel of the layers, which takes any number of zeros in front and any number of windows."""
     y = np.empty((len(x), *(axis.out for axis in axes), x.shape[-1]), x.dtype)
-    # In the order of a PoolShape (csrc/kernels/kernels.h); a sequence is an image of height 1
+    # In the order of a PoolShape (csrc/kernels/pool.h); a sequence is an image of height 1
     i, j = axes if len(axes) == 2 else (Axis(1, 1, 1, 1, 0, 0, 1), axes[0])
     shape = [i.n, j.n, x.shape[-1], i.out, j.out, i.size, j.size, i.stride, j.stride, i.before, j.before]
     core.pool_forward(y, x, len(x), shape, kind, 1)

@@ -59,7 +59,7 @@ inline int64_t dim(const py::array& a, int axis, const char* message) {
 
 void bind_machine(py::module_& m);
 void bind_kernels(py::module_& m);
-void bind_windows(py::module_& m);
-void bind_network(py::module_& m);
+void bind_ops(py::module_& m);
+void bind_engine(py::module_& m);
 
 }  // namespace pynn

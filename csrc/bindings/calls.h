@@ -1,8 +1,9 @@
-// How the functions of pynn.ops call kernels: the type of numbers, the team, arrays that may be left out.
+// How calls from Python run: the type of numbers, the team, the interpreter's lock, signals.
 #pragma once
 
 #include <pybind11/stl.h>
 
+#include <map>
 #include <optional>
 
 #include "../kernels/dispatch.h"
@@ -24,39 +25,36 @@ auto with_type(const py::array& a, F f) {
 }
 
 // Multiply-adds that make a second member worth its start.
-constexpr double kWorkPerMember = 2e5;
+constexpr double kWorkPerSmallMember = 2e5;
 
-// Runs Python's signal handlers; where one raises (Ctrl-C), its exception ends the region.
-void check_signals();
+// Lets other Python threads run while it lives. A daemon thread that Python has given up at exit does not come back
+// from it, but waits for the end of the process: unwinding it through the engine would abort.
+class WithoutGil {
+ public:
+  WithoutGil();
+  ~WithoutGil();
+  WithoutGil(const WithoutGil&) = delete;
+  WithoutGil& operator=(const WithoutGil&) = delete;
+
+ private:
+  PyThreadState* state_;
+};
+
+// What a call on this thread asks now and then: runs Python's signal handlers; where one raises (Ctrl-C), its exception
+// ends the region. Empty on threads that Python runs no handlers on. The caller has the GIL.
+Interrupt signal_check();
 
 // Runs body(team) without the GIL. work: in multiply-adds. Ends half-way for an interrupt only.
 template <typename Body>
-void run(int threads, double work, const Body& body, const Interrupt& interrupt = {}) {
+void run(int threads, double work, const Body& body) {
   require(threads > 0, "threads must be at least 1");
-  const py::gil_scoped_release release;
+  const Interrupt interrupt = signal_check();
+  const WithoutGil released;
   blas::keep_serial();
-  run_team(team_size(threads, work, kWorkPerMember), body, interrupt);
-}
-
-inline double product(int64_t a, int64_t b, int64_t c) {
-  return static_cast<double>(a) * static_cast<double>(b) * static_cast<double>(c);
+  run_team(team_size(threads, work, kWorkPerSmallMember), body, interrupt);
 }
 
 // Of a function of each element.
 inline double elementwise(const py::array& x) { return 8 * static_cast<double>(x.size()); }
-
-template <typename T>
-const T* optional_input(const Optional& a, const char* name, int64_t n) {
-  if (!a) return nullptr;
-  require(size(*a) == n, "an array has the wrong size");
-  return input<T>(*a, name);
-}
-
-template <typename T>
-T* optional_output(Optional& a, const char* name, int64_t n) {
-  if (!a) return nullptr;
-  require(size(*a) == n, "an array has the wrong size");
-  return output<T>(*a, name);
-}
 
 }  // namespace pynn

@@ -22,166 +22,8 @@ void gemm(py::array c, const py::array& a, const py::array& b, bool transpose_a,
     Buffer<T> scratch;
     const int64_t each = padded<T>(kernel.gemm_scratch(m, n, transpose_b));
     scratch.allocate(threads * each);
-    run(threads, product(m, n, k), [&](const Team& team) {
+    run(threads, static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k), [&](const Team& team) {
       kernel.gemm(team, to, pa, pb, m, n, k, transpose_a, transpose_b, accumulate, scratch.data() + team.rank * each);
-    });
-  });
-}
-
-// What the kernels of a dense layer want beside their arrays.
-template <typename T>
-class DenseScratch {
- public:
-  DenseScratch(const Kernels<T>& k, const DenseLayer<T>& layer, int threads, bool backward)
-      : each_(padded<T>(k.dense_own(layer.inputs, layer.units, backward))), threads_(threads) {
-    memory_.allocate(threads * each_ + k.dense_shared(layer.rows, layer.inputs, layer.units, threads, backward));
-  }
-  T* own(const Team& team) const { return memory_.data() + team.rank * each_; }
-  T* shared() const { return memory_.data() + threads_ * each_; }
-
- private:
-  const int64_t each_, threads_;
-  Buffer<T> memory_;
-};
-
-void dense_forward(py::array y, const py::array& x, const py::array& kernel, const Optional& bias, int threads) {
-  constexpr const char* message = "x, kernel and y must be matrices";
-  const int64_t rows = dim(x, 0, message), inputs = dim(x, 1, message), units = dim(kernel, 1, message);
-  require(dim(kernel, 0, message) == inputs, "kernel must have as many rows as x has columns");
-  require(dim(y, 0, message) == rows && dim(y, 1, message) == units, "y has the wrong shape");
-  with_type(x, [&](auto type) {
-    using T = decltype(type);
-    T* to = output<T>(y, "y");
-    const T* px = input<T>(x, "x");
-    const T* pk = input<T>(kernel, "kernel");
-    const T* pb = optional_input<T>(bias, "bias", units);
-    const Kernels<T>& k = kernels<T>();
-    const DenseLayer<T> layer{rows, inputs, units, px, pk, pb, {}};
-    const DenseScratch<T> scratch(k, layer, threads, false);
-    run(threads, product(rows, inputs, units), [&](const Team& team) {
-      k.dense_forward(team, to, layer, no_activation, scratch.shared(), scratch.own(team));
-    });
-  });
-}
-
-void dense_backward(Optional dx, Optional dkernel, Optional dbias, const py::array& dy, const py::array& x,
-                    const py::array& kernel, int threads) {
-  constexpr const char* message = "dy, x and kernel must be matrices";
-  const int64_t rows = dim(x, 0, message), inputs = dim(x, 1, message), units = dim(kernel, 1, message);
-  require(dim(kernel, 0, message) == inputs, "kernel must have as many rows as x has columns");
-  require(dim(dy, 0, message) == rows && dim(dy, 1, message) == units, "dy has the wrong shape");
-  with_type(x, [&](auto type) {
-    using T = decltype(type);
-    T* pdx = optional_output<T>(dx, "dx", rows * inputs);
-    T* pdk = optional_output<T>(dkernel, "dkernel", inputs * units);
-    T* pdb = optional_output<T>(dbias, "dbias", units);
-    const T* pdy = input<T>(dy, "dy");
-    const T* px = input<T>(x, "x");
-    const T* pk = input<T>(kernel, "kernel");
-    const Kernels<T>& k = kernels<T>();
-    const DenseLayer<T> layer{rows, inputs, units, px, pk, nullptr, {}};
-    const DenseScratch<T> scratch(k, layer, threads, true);
-    run(threads, 2 * product(rows, inputs, units), [&](const Team& team) {
-      k.dense_backward(team, pdx, pdk, pdy, layer, no_activation, false, scratch.shared(), scratch.own(team), {});
-      if (pdb != nullptr) k.dense_backward_bias(pdb, pdy, rows, units, team.share(units, 32), false);
-    });
-  });
-}
-
-void activation_forward(py::array y, const py::array& x, const std::string& name, double a, double b, double c,
-                        int threads) {
-  require(size(y) == size(x), "y must have the size of x");
-  const ActivationSpec spec{activation_of(name), a, b, c};
-  with_type(x, [&](auto type) {
-    using T = decltype(type);
-    T* to = output<T>(y, "y");
-    const T* from = input<T>(x, "x");
-    run(threads, elementwise(x),
-        [&](const Team& team) { kernels<T>().activation_forward(team, to, from, size(x), spec); });
-  });
-}
-
-void activation_backward(py::array dx, const py::array& dy, const py::array& x, const py::array& y,
-                         const std::string& name, double a, double b, double c, int threads) {
-  require(size(dx) == size(x) && size(dy) == size(x) && size(y) == size(x), "all arrays must have the size of x");
-  const ActivationSpec spec{activation_of(name), a, b, c};
-  require(spec.kind != Activation::step, "step has no gradient");
-  with_type(x, [&](auto type) {
-    using T = decltype(type);
-    T* to = output<T>(dx, "dx");
-    const T* pdy = input<T>(dy, "dy");
-    const T* px = input<T>(x, "x");
-    const T* py_ = input<T>(y, "y");
-    run(threads, elementwise(x),
-        [&](const Team& team) { kernels<T>().activation_backward(team, to, pdy, px, py_, size(x), spec); });
-  });
-}
-
-void softmax_forward(py::array y, const py::array& x, int64_t outer, int64_t axis, int64_t inner, bool log,
-                     int threads) {
-  require(size(y) == size(x) && outer * axis * inner == size(x), "outer * axis * inner must be the size of x and y");
-  with_type(x, [&](auto type) {
-    using T = decltype(type);
-    T* to = output<T>(y, "y");
-    const T* from = input<T>(x, "x");
-    run(threads, elementwise(x),
-        [&](const Team& team) { kernels<T>().softmax_forward(team, to, from, outer, axis, inner, log); });
-  });
-}
-
-void softmax_backward(py::array dx, const py::array& dy, const py::array& y, int64_t outer, int64_t axis, int64_t inner,
-                      bool log, int threads) {
-  require(size(dx) == size(y) && size(dy) == size(y) && outer * axis * inner == size(y),
-          "outer * axis * inner must be the size of dx, dy and y");
-  with_type(y, [&](auto type) {
-    using T = decltype(type);
-    T* to = output<T>(dx, "dx");
-    const T* pdy = input<T>(dy, "dy");
-    const T* from = input<T>(y, "y");
-    run(threads, elementwise(y),
-        [&](const Team& team) { kernels<T>().softmax_backward(team, to, pdy, from, outer, axis, inner, log); });
-  });
-}
-
-void rescaling_forward(py::array y, const py::array& x, const py::array& scale, const py::array& offset, int threads) {
-  const int64_t period = size(scale);
-  require(size(y) == size(x) && size(offset) == period && period > 0 && size(x) % period == 0,
-          "scale and offset must be of one size, which divides that of x");
-  with_type(x, [&](auto type) {
-    using T = decltype(type);
-    T* to = output<T>(y, "y");
-    const T* from = input<T>(x, "x");
-    const T* s = input<T>(scale, "scale");
-    const T* o = input<T>(offset, "offset");
-    run(threads, elementwise(x),
-        [&](const Team& team) { kernels<T>().rescaling_forward(team, to, from, size(x), s, o, period); });
-  });
-}
-
-void group_norm_forward(py::array y, py::array mean, py::array inverse, const py::array& x, const Optional& gamma,
-                        const Optional& beta, int64_t samples, const std::vector<int64_t>& numbers, double epsilon,
-                        int threads) {
-  require(numbers.size() == 3 && samples > 0, "shape must have 3 numbers, and samples be at least 1");
-  const GroupShape shape{numbers[0], numbers[1], numbers[2]};
-  int64_t rest = size(x);  // what the axes leave
-  for (const int64_t n : {samples, shape.positions, shape.groups, shape.columns}) {
-    require(n > 0 && rest % n == 0, "x must have the elements of samples of the shape");
-    rest /= n;
-  }
-  require(rest == 1, "x must have the elements of samples of the shape");
-  require(size(y) == size(x), "y must have the size of x");
-  require(size(mean) == samples * shape.groups && size(inverse) == size(mean),
-          "mean and inverse must have an element for each group of each sample");
-  with_type(x, [&](auto type) {
-    using T = decltype(type);
-    T* to = output<T>(y, "y");
-    T* pm = output<T>(mean, "mean");
-    T* pi = output<T>(inverse, "inverse");
-    const T* from = input<T>(x, "x");
-    const T* pg = optional_input<T>(gamma, "gamma", shape.groups * shape.columns);
-    const T* pb = optional_input<T>(beta, "beta", shape.groups * shape.columns);
-    run(threads, elementwise(x), [&](const Team& team) {
-      kernels<T>().group_norm_forward(team, to, pm, pi, from, pg, pb, samples, shape, epsilon);
     });
   });
 }
@@ -283,17 +125,14 @@ int64_t first_non_finite(const py::array& x, int threads) {
     using T = decltype(type);
     const T* from = input<T>(x, "x");
     std::vector<int64_t> found(static_cast<std::size_t>(std::max(threads, 1)), -1);
-    run(
-        threads, static_cast<double>(size(x)),
-        [&](const Team& team) {
-          const Range mine = team.share(size(x), 1024);
-          int64_t& at = found[static_cast<std::size_t>(team.rank)];
-          for (int64_t begin = mine.begin; begin < mine.end && at < 0; begin += kPiece) {
-            team.poll();
-            at = kernels<T>().first_non_finite(from, {begin, std::min(begin + kPiece, mine.end)});
-          }
-        },
-        check_signals);
+    run(threads, static_cast<double>(size(x)), [&](const Team& team) {
+      const Range mine = team.share(size(x), 1024);
+      int64_t& at = found[static_cast<std::size_t>(team.rank)];
+      for (int64_t begin = mine.begin; begin < mine.end && at < 0; begin += kPiece) {
+        team.poll();
+        at = kernels<T>().first_non_finite(from, {begin, std::min(begin + kPiece, mine.end)});
+      }
+    });
     for (const int64_t at : found)
       if (at >= 0) return at;
     return int64_t{-1};
@@ -305,23 +144,6 @@ int64_t first_non_finite(const py::array& x, int threads) {
 void bind_kernels(py::module_& m) {
   m.def("gemm", &gemm, py::arg("c"), py::arg("a"), py::arg("b"), py::arg("transpose_a"), py::arg("transpose_b"),
         py::arg("accumulate"), py::arg("threads"));
-  m.def("dense_forward", &dense_forward, py::arg("y"), py::arg("x"), py::arg("kernel"), py::arg("bias"),
-        py::arg("threads"));
-  m.def("dense_backward", &dense_backward, py::arg("dx"), py::arg("dkernel"), py::arg("dbias"), py::arg("dy"),
-        py::arg("x"), py::arg("kernel"), py::arg("threads"));
-  m.def("activation_forward", &activation_forward, py::arg("y"), py::arg("x"), py::arg("name"), py::arg("a"),
-        py::arg("b"), py::arg("c"), py::arg("threads"));
-  m.def("activation_backward", &activation_backward, py::arg("dx"), py::arg("dy"), py::arg("x"), py::arg("y"),
-        py::arg("name"), py::arg("a"), py::arg("b"), py::arg("c"), py::arg("threads"));
-  m.def("softmax_forward", &softmax_forward, py::arg("y"), py::arg("x"), py::arg("outer"), py::arg("axis"),
-        py::arg("inner"), py::arg("log"), py::arg("threads"));
-  m.def("softmax_backward", &softmax_backward, py::arg("dx"), py::arg("dy"), py::arg("y"), py::arg("outer"),
-        py::arg("axis"), py::arg("inner"), py::arg("log"), py::arg("threads"));
-  m.def("rescaling_forward", &rescaling_forward, py::arg("y"), py::arg("x"), py::arg("scale"), py::arg("offset"),
-        py::arg("threads"));
-  m.def("group_norm_forward", &group_norm_forward, py::arg("y"), py::arg("mean"), py::arg("inverse"), py::arg("x"),
-        py::arg("gamma"), py::arg("beta"), py::arg("samples"), py::arg("shape"), py::arg("epsilon"),
-        py::arg("threads"));
   m.def("loss_forward", &loss_forward, py::arg("values").noconvert(), py::arg("y_pred"), py::arg("y_true"),
         py::arg("name"), py::arg("a"), py::arg("threads"));
   m.def("loss_backward", &loss_backward, py::arg("dy_pred"), py::arg("y_pred"), py::arg("y_true"), py::arg("name"),

@@ -5,6 +5,6 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   m.attr("__version__") = PYNN_VERSION;
   pynn::bind_machine(m);
   pynn::bind_kernels(m);
-  pynn::bind_windows(m);
-  pynn::bind_network(m);
+  pynn::bind_ops(m);
+  pynn::bind_engine(m);
 }

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <new>
 #include <utility>
 
@@ -14,7 +13,7 @@ template <typename T>
 class Buffer {
  public:
   Buffer() = default;
-  ~Buffer() { std::free(data_); }
+  ~Buffer() { std::free(memory_); }
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
   Buffer(Buffer&& other) noexcept { swap(other); }
@@ -24,23 +23,15 @@ class Buffer {
   }
 
   // Makes room for n elements, all zero. What was there is gone; on failure nothing has changed. The memory is a whole
-  // number of alignments; what lies behind the elements is not zero.
+  // number of alignments; what lies behind the elements is not zero. Large memory comes from the system as zeros and is
+  // first touched by who uses it: clearing gigabytes here could not be interrupted.
   void allocate(int64_t n) {
-    reserve(n);
-    std::memset(static_cast<void*>(data_), 0, static_cast<std::size_t>(n) * sizeof(T));
+    make(n, [](std::size_t bytes) { return std::calloc(bytes, 1); });
   }
 
   // The same, but for the zeros.
   void reserve(int64_t n) {
-    Buffer fresh;
-    std::size_t bytes = 0;
-    if (n < 0 || __builtin_mul_overflow(static_cast<std::size_t>(n), sizeof(T), &bytes) || bytes > SIZE_MAX - alignment)
-      throw std::bad_alloc();
-    bytes = (bytes + alignment - 1) / alignment * alignment;
-    fresh.data_ = static_cast<T*>(std::aligned_alloc(alignment, bytes == 0 ? alignment : bytes));
-    if (fresh.data_ == nullptr) throw std::bad_alloc();
-    fresh.size_ = n;
-    swap(fresh);
+    make(n, [](std::size_t bytes) { return std::malloc(bytes); });
   }
 
   T* data() const { return data_; }
@@ -49,12 +40,29 @@ class Buffer {
  private:
   static constexpr std::size_t alignment = 128;
 
+  template <typename Allocate>
+  void make(int64_t n, Allocate allocate) {
+    Buffer fresh;
+    std::size_t bytes = 0;
+    if (n < 0 || __builtin_mul_overflow(static_cast<std::size_t>(n), sizeof(T), &bytes) ||
+        bytes > SIZE_MAX - 2 * alignment)
+      throw std::bad_alloc();
+    fresh.memory_ = allocate((bytes + alignment - 1) / alignment * alignment + alignment);
+    if (fresh.memory_ == nullptr) throw std::bad_alloc();
+    const auto address = reinterpret_cast<std::uintptr_t>(fresh.memory_);
+    fresh.data_ = reinterpret_cast<T*>((address + alignment - 1) / alignment * alignment);
+    fresh.size_ = n;
+    swap(fresh);
+  }
+
   void swap(Buffer& other) {
+    std::swap(memory_, other.memory_);
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
   }
 
-  T* data_ = nullptr;
+  void* memory_ = nullptr;
+  T* data_ = nullptr;  // the first aligned place in it
   int64_t size_ = 0;
 };
 

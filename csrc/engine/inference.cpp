@@ -1,5 +1,9 @@
+// How samples pass through a plan forwards, in chunks.
+#include <algorithm>
+#include <atomic>
+
 #include "../runtime/blas.h"
-#include "network_impl.h"
+#include "plan.h"
 
 namespace pynn {
 namespace {
@@ -14,9 +18,9 @@ constexpr int64_t kChunk = 64, kWideChunk = 256, kLeastChunk = 8, kChunkBytes = 
 constexpr int64_t kSkipFrom = 64;
 
 // Whether the first sample gives hope that there is much to pass over.
-template <typename T>
-bool is_mostly_zero(const T* sample, int64_t size) {
-  return 2 * std::count(sample, sample + size, T{0}) > size;
+template <typename N>
+bool is_mostly_zero(const N* sample, int64_t size) {
+  return 2 * std::count(sample, sample + size, N{0}) > size;
 }
 
 // Workspaces kept for later calls.
@@ -30,21 +34,35 @@ void lower(std::atomic<int64_t>& lowest, int64_t value) {
 
 }  // namespace
 
+// What a call asks for.
+template <typename T>
+struct Plan<T>::Call {
+  const Dataset& x;
+  const std::vector<T*>& outs;  // empty: none
+  bool check_finite;
+  bool training;
+  uint64_t step;
+  int threads;
+  const Interrupt& interrupt;
+  const ParameterUses<T>& uses;
+  const std::function<void(std::size_t)>& spaces;
+  const OnChunk& on_chunk;
+};
+
 // A wide layer's kernel is packed anew for each chunk, so chunks are long then.
 template <typename T>
-int64_t NetworkOf<T>::chunk_rows() const {
-  int64_t largest = 0;
-  for (const Parameter& p : parameters_) largest = std::max(largest, p.size);
+int64_t Plan<T>::chunk_rows() const {
+  int64_t largest = 0, sample = 0;
+  for (const ParameterRef& p : graph_->parameters()) largest = std::max(largest, p.parameter().size);
   if (largest >= 512 * 512) return kWideChunk;
-  int64_t sample = 0;
-  for (int t = 0; t < next_tensor(); ++t) sample += is_unused(t) ? 0 : sizes_[static_cast<std::size_t>(t)];
-  const int64_t room = std::max(kChunkBytes / static_cast<int64_t>(sizeof(T)), parameter_elements_);
+  for (int t = 0; t < graph_->tensors(); ++t) sample += unused_[static_cast<std::size_t>(t)] ? 0 : size(t);
+  const int64_t room = std::max(kChunkBytes / static_cast<int64_t>(sizeof(T)), parameter_elements());
   return std::clamp(room / sample, kLeastChunk, kChunk);
 }
 
 // A workspace that an earlier call has left, or a new one: a call for one row takes less time than making one.
 template <typename T>
-Workspace<T> NetworkOf<T>::borrow_space(int64_t capacity, int members) {
+Workspace<T> Plan<T>::borrow_space(int64_t capacity, int members) const {
   {
     const std::lock_guard<std::mutex> lock(idle_mutex_);
     for (Workspace<T>& space : idle_) {
@@ -56,168 +74,174 @@ Workspace<T> NetworkOf<T>::borrow_space(int64_t capacity, int members) {
     }
     if (!idle_.empty()) idle_.pop_back();  // too small, it makes room for the new one
   }
-  Workspace<T> space;
-  plan(space, capacity, {}, members);
-  if (objective_.tensor >= 0) space.rows.allocate(capacity * max_rows());
-  return space;
+  return make_workspace(capacity, members, nullptr);
 }
 
 template <typename T>
-void NetworkOf<T>::give_back(Workspace<T> space) {
+void Plan<T>::give_back(Workspace<T> space) const {
   const std::lock_guard<std::mutex> lock(idle_mutex_);
   if (idle_.size() < kIdleSpaces) idle_.push_back(std::move(space));
 }
 
-// Calls on_chunk(team, chunk, begin, batch, workspace) after each forward pass; writes the output to `out` if there is
-// one. Returns what predict returns. The caller holds a lock for reading.
+// The caller holds the parameters.
 template <typename T>
-template <typename OnChunk>
-int64_t NetworkOf<T>::infer(const Samples& x, T* out, bool check_finite, const Mode& mode, int threads,
-                            const Interrupt& interrupt, const OnChunk& on_chunk) {
-  const int64_t rows = mode.training ? x.count : chunk_rows(), chunks = (x.count + rows - 1) / rows;
-  const int size = team_size(threads, work() * static_cast<double>(x.count), kWorkPerMember);
+std::optional<BadElement> Plan<T>::run(const Call& call) const {
+  const Dataset& x = call.x;
+  const int64_t rows = call.training ? x.samples : chunk_rows(), chunks = (x.samples + rows - 1) / rows;
+  const int size = team_size(call.threads, work_ * static_cast<double>(x.samples), kWorkPerMember);
   const bool alone = size == 1 || chunks >= size;
   std::vector<Workspace<T>> spaces(static_cast<std::size_t>(alone ? size : 1));
-  for (Workspace<T>& space : spaces) space = borrow_space(std::min(rows, x.count), alone ? 1 : size);
-  std::atomic<int64_t> first_bad{INT64_MAX};
-  const bool skip_zeros = x.count >= kSkipFrom && zeros_matter() &&
-                          (x.bytes != nullptr ? is_mostly_zero(x.bytes, sizes_[0])
-                                              : is_mostly_zero(static_cast<const T*>(x.values), sizes_[0])) &&
-                          first_parameters_finite();
+  for (Workspace<T>& space : spaces) space = borrow_space(std::min(rows, x.samples), alone ? 1 : size);
+  if (call.spaces) call.spaces(spaces.size());
+
+  std::vector<std::atomic<int64_t>> first_bad(inputs_.size());
+  for (auto& index : first_bad) index = INT64_MAX;
+  std::vector<char> skip_zeros;
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    const Column& column = x.inputs[i];
+    skip_zeros.push_back(x.samples >= kSkipFrom && inputs_[i].zeros_matter &&
+                         (column.kind == ColumnKind::bytes
+                              ? is_mostly_zero(static_cast<const uint8_t*>(column.data), column.width)
+                              : is_mostly_zero(static_cast<const T*>(column.data), column.width)));
+  }
+  if (std::count(skip_zeros.begin(), skip_zeros.end(), 1) > 0 && !first_parameters_finite())
+    std::fill(skip_zeros.begin(), skip_zeros.end(), 0);
+
   blas::keep_serial();
   run_team(
-      size,
-      [&](const Team& whole) {
-        const Team team = alone ? Team{0, 1, whole.state} : whole;
-        Workspace<T>& space = spaces[static_cast<std::size_t>(alone ? whole.rank : 0)];
-        std::vector<T*> values = space.values;  // of this member, to point at the caller's arrays
-        Pass<T> pass{k_};
-        pass.values = values.data();
-        pass.parameters = parameters_.data();
-        pass.parameter_values = values_.data();
-        pass.shared = space.shared;
-        pass.own = space.own[static_cast<std::size_t>(team.rank)];
-        pass.loaded = loaded_;
-        pass.saved = space.saved.data();
-        pass.training = mode.training;
-        pass.step = mode.step;
-        const Nonzero nonzero = skip_zeros ? space.nonzero : Nonzero{};
-        pass.nonzero = nonzero;
-        const auto loaded = static_cast<std::size_t>(loaded_);
-        const Range mine = alone ? whole.share(chunks) : Range{0, chunks};
-        for (int64_t chunk = mine.begin; chunk < mine.end; ++chunk) {
-          const int64_t begin = chunk * rows;
-          pass.batch = std::min(rows, x.count - begin);
-          const T* from = static_cast<const T*>(x.values) + (x.bytes == nullptr ? begin * sizes_[0] : 0);
-          if (check_finite && x.bytes == nullptr) {
-            const int64_t at = k_.first_non_finite(from, team.share(pass.batch * sizes_[0]));
-            if (at >= 0) lower(first_bad, begin * sizes_[0] + at);
-          }
-          if (x.bytes != nullptr) {
-            k_.gather_bytes(team, values[loaded], nonzero, x.bytes + begin * sizes_[0], nullptr, pass.batch, 0,
-                            sizes_[0], input_scaling());
-          } else if (loaded_ != 0) {
-            k_.gather(team, values[loaded], nonzero, from, nullptr, pass.batch, 0, sizes_[0], input_scaling());
-          } else {
-            values[0] = const_cast<T*>(from);  // ops do not write to their input
-            if (skip_zeros) k_.find_nonzero(team, nonzero, from, pass.batch, sizes_[0]);
-          }
-          if (out != nullptr && output_ != loaded_)
-            values[static_cast<std::size_t>(output_)] = out + begin * output_size();
-          team.barrier();
-          for (const auto& op : ops_) {
-            whole.poll();
-            if (!mode.training && op->passes_on() && op->output != output_) {
-              values[static_cast<std::size_t>(op->output)] = values[static_cast<std::size_t>(op->input)];
-              continue;
-            }
-            op->forward(team, pass);
-            team.barrier();
-          }
-          if (mode.training && first_bad == INT64_MAX) {
-            const Uninterruptible guard(whole);
-            for (const auto& op : ops_) op->end_step(team, pass);
-          }
-          on_chunk(team, chunk, begin, pass.batch, values, space);
-        }
-      },
-      interrupt);
+      size, [&](const Team& team) { run_member(team, call, alone, spaces, skip_zeros, first_bad.data()); },
+      call.interrupt);
   for (Workspace<T>& space : spaces) give_back(std::move(space));
-  return first_bad == INT64_MAX ? -1 : first_bad.load();
+  for (std::size_t i = 0; i < inputs_.size(); ++i)
+    if (first_bad[i] != INT64_MAX) return BadElement{static_cast<int>(i), first_bad[i]};
+  return std::nullopt;
 }
 
 template <typename T>
-int64_t NetworkOf<T>::predict(void* out, const Samples& x, bool check_finite, int threads, const Interrupt& interrupt) {
-  if (x.count == 0) return -1;
-  const auto lock = lock_for_reading();
-  return infer_to(static_cast<T*>(out), x, check_finite, {false, 0}, threads, interrupt);
+void Plan<T>::run_member(const Team& whole, const Call& call, bool alone, std::vector<Workspace<T>>& spaces,
+                         const std::vector<char>& skip_zeros, std::atomic<int64_t>* first_bad) const {
+  const Team team = alone ? Team{0, 1, whole.state} : whole;
+  const auto number = static_cast<std::size_t>(alone ? whole.rank : 0);
+  const Workspace<T>& space = spaces[number];
+  std::vector<T*> values = space.values;  // of this member, to point at the caller's arrays
+  std::vector<Nonzero> nonzero = space.nonzero;
+  for (std::size_t i = 0; i < nonzero.size(); ++i)
+    if (!skip_zeros[i]) nonzero[i] = {};
+  Pass<T> pass(k_);
+  pass.shared = space.shared;
+  pass.own = space.own[static_cast<std::size_t>(team.rank)];
+  pass.training = call.training;
+  pass.step = call.step;
+  const int64_t samples = call.x.samples, rows = call.training ? samples : chunk_rows();
+  const int64_t chunks = (samples + rows - 1) / rows;
+  const Range mine = alone ? whole.share(chunks) : Range{0, chunks};
+  for (int64_t chunk = mine.begin; chunk < mine.end; ++chunk) {
+    const int64_t begin = chunk * rows;
+    pass.batch = std::min(rows, samples - begin);
+    load(team, call, begin, pass.batch, values, space, nonzero, first_bad);
+    for (std::size_t i = 0; i < call.outs.size(); ++i) {
+      const int output = graph_->outputs()[i];
+      if (input_of_[static_cast<std::size_t>(output)] < 0)
+        values[static_cast<std::size_t>(output)] = call.outs[i] + begin * size(output);
+    }
+    team.barrier();
+    for (std::size_t i = 0; i < ops_.size(); ++i) {
+      whole.poll();
+      const Op<T>& op = *ops_[i];
+      if (!call.training && op.passes_on() && !is_output(op.outputs[0])) {
+        values[static_cast<std::size_t>(op.outputs[0])] = values[static_cast<std::size_t>(op.inputs[0])];
+        continue;
+      }
+      aim(pass, i, values, nullptr, space, call.uses, nonzero);
+      op.forward(team, pass);
+      team.barrier();
+    }
+    const auto is_fine = [](const auto& at) { return at == INT64_MAX; };
+    if (call.training && std::all_of(first_bad, first_bad + inputs_.size(), is_fine)) {
+      const Uninterruptible guard(whole);
+      for (std::size_t i = 0; i < ops_.size(); ++i) {
+        aim(pass, i, values, nullptr, space, call.uses, nonzero);
+        ops_[i]->end_step(team, pass);
+      }
+    }
+    copy_outputs(team, call, begin, pass.batch, values);
+    if (call.on_chunk) call.on_chunk(team, Chunk{chunk, begin, pass.batch, number, values});
+  }
+}
+
+// An output that no op makes is what was loaded, or what another output is.
+template <typename T>
+void Plan<T>::copy_outputs(const Team& team, const Call& call, int64_t begin, int64_t batch,
+                           const std::vector<T*>& values) const {
+  bool any = false;
+  for (std::size_t i = 0; i < call.outs.size(); ++i) {
+    const int output = graph_->outputs()[i];
+    T* to = call.outs[i] + begin * size(output);
+    const T* from = values[static_cast<std::size_t>(output)];
+    if (from == to) continue;
+    k_.gather(team, to, {}, from, nullptr, batch, 0, size(output), {});
+    any = true;
+  }
+  if (any) team.barrier();  // the next chunk is loaded where this one was
+}
+
+// Brings the samples of a chunk to where ops read them, and looks at them where that is asked for.
+template <typename T>
+void Plan<T>::load(const Team& team, const Call& call, int64_t begin, int64_t batch, std::vector<T*>& values,
+                   const Workspace<T>& space, const std::vector<Nonzero>& nonzero,
+                   std::atomic<int64_t>* first_bad) const {
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    const PlanInput<T>& input = inputs_[i];
+    const Column& column = call.x.inputs[i];
+    const auto loaded = static_cast<std::size_t>(input.loaded);
+    if (column.kind == ColumnKind::real) {
+      const T* from = static_cast<const T*>(row_of(column, begin, sizeof(T)));
+      if (call.check_finite) {
+        const int64_t at = k_.first_non_finite(from, team.share(batch * column.width));
+        if (at >= 0) lower(first_bad[i], begin * column.width + at);
+      }
+      if (!input.scaled()) {
+        values[loaded] = const_cast<T*>(from);  // ops do not write to their input
+        if (nonzero[i].by_row != nullptr) k_.find_nonzero(team, nonzero[i], from, batch, column.width);
+        continue;
+      }
+    }
+    values[loaded] = space.values[loaded];
+    gather(team, k_, values[loaded], nonzero[i], column, {nullptr, begin, batch, 0}, input.scaling());
+  }
 }
 
 template <typename T>
-int64_t NetworkOf<T>::predict_training(void* out, const Samples& x, bool check_finite, uint64_t step, int threads,
-                                       const Interrupt& interrupt) {
-  if (x.count == 0) return -1;
-  const auto lock = lock_for_change();
-  return infer_to(static_cast<T*>(out), x, check_finite, {true, step}, threads, interrupt);
-}
-
-// infer, also for a network without ops.
-template <typename T>
-int64_t NetworkOf<T>::infer_to(T* to, const Samples& x, bool check_finite, const Mode& mode, int threads,
-                               const Interrupt& interrupt) {
-  return infer(
-      x, to, check_finite, mode, threads, interrupt,
-      [&](const Team& team, int64_t, int64_t begin, int64_t batch, const std::vector<T*>& values, Workspace<T>&) {
-        // A network without ops hands its input on.
-        const T* from = values[static_cast<std::size_t>(loaded_)];
-        if (output_ == loaded_) k_.gather(team, to + begin * sizes_[0], {}, from, nullptr, batch, 0, sizes_[0], {});
-      });
+std::optional<BadElement> Plan<T>::predict(const std::vector<T*>& outs, const Dataset& x, bool check_finite,
+                                           int threads, const Interrupt& interrupt) const {
+  if (x.samples == 0) return std::nullopt;
+  const auto held = share_parameters();
+  return run({x, outs, check_finite, false, 0, threads, interrupt, uses_, {}, {}});
 }
 
 template <typename T>
-void NetworkOf<T>::evaluate(double* totals, int64_t columns, const Samples& x, const Targets& y, int threads,
-                            const Interrupt& interrupt) {
-  const auto lock = lock_for_reading();
-  check_objective(columns, 1);
-  const int64_t rows = chunk_rows(), chunks = (x.count + rows - 1) / rows;
-  std::vector<double> sums(static_cast<std::size_t>(chunks * columns));  // of each chunk, to be added in order
-  infer(x, nullptr, false, {false, 0}, threads, interrupt,
-        [&](const Team& team, int64_t chunk, int64_t begin, int64_t batch, const std::vector<T*>& values,
-            Workspace<T>& space) {
-          const TargetRows<T> target{
-              y.labels == nullptr ? static_cast<const T*>(y.values) + begin * output_size() : nullptr,
-              y.labels == nullptr ? nullptr : y.labels + begin * loss_rows()};
-          double* values_of_rows = space.rows.data();
-          const auto add_up = [&](int64_t column, int64_t count) {
-            team.barrier();
-            double sum = 0;
-            for (int64_t i = 0; i < count; ++i) sum += values_of_rows[i];
-            if (team.rank == 0) sums[static_cast<std::size_t>(chunk * columns + column)] += sum;
-            team.barrier();
-          };
-          loss_rows(team, values_of_rows, nullptr, values[static_cast<std::size_t>(objective_.tensor)], target, batch,
-                    1);
-          add_up(0, batch * loss_rows());
-          for (std::size_t m = 0; m < objective_.metrics.size(); ++m) {
-            metric_rows(team, values_of_rows, objective_.metrics[m], values[static_cast<std::size_t>(output_)], target,
-                        batch);
-            add_up(1 + static_cast<int64_t>(m), batch * (output_size() / objective_.metrics[m].columns));
-          }
-          for (const ActivityPenalty& penalty : activity_penalties_) {
-            activity_rows(team, values_of_rows, penalty, values[static_cast<std::size_t>(penalty.tensor)], batch);
-            add_up(columns - 1, batch);
-          }
-        });
-  for (int64_t chunk = 0; chunk < chunks; ++chunk)
-    for (int64_t c = 0; c < columns; ++c) totals[c] += sums[static_cast<std::size_t>(chunk * columns + c)];
-  totals[columns - 1] += parameter_penalties() * static_cast<double>(x.count);
+std::optional<BadElement> Plan<T>::predict_training(const std::vector<T*>& outs, const Dataset& x, bool check_finite,
+                                                    uint64_t step, int threads, const Interrupt& interrupt) const {
+  if (x.samples == 0) return std::nullopt;
+  const auto held = take_parameters(owners_, interrupt);
+  return run({x, outs, check_finite, true, step, threads, interrupt, uses(), {}, {}});
 }
 
-template int64_t NetworkOf<float>::predict_training(void*, const Samples&, bool, uint64_t, int, const Interrupt&);
-template int64_t NetworkOf<double>::predict_training(void*, const Samples&, bool, uint64_t, int, const Interrupt&);
-template int64_t NetworkOf<float>::predict(void*, const Samples&, bool, int, const Interrupt&);
-template int64_t NetworkOf<double>::predict(void*, const Samples&, bool, int, const Interrupt&);
-template void NetworkOf<float>::evaluate(double*, int64_t, const Samples&, const Targets&, int, const Interrupt&);
-template void NetworkOf<double>::evaluate(double*, int64_t, const Samples&, const Targets&, int, const Interrupt&);
+template <typename T>
+void Plan<T>::for_chunks(const Dataset& x, int threads, const Interrupt& interrupt,
+                         const std::function<void(std::size_t)>& spaces, const OnChunk& on_chunk) const {
+  run({x, {}, false, false, 0, threads, interrupt, uses_, spaces, on_chunk});
+}
+
+#define PYNN_INSTANTIATE(T)                                                                                            \
+  template std::optional<BadElement> Plan<T>::predict(const std::vector<T*>&, const Dataset&, bool, int,               \
+                                                      const Interrupt&) const;                                         \
+  template std::optional<BadElement> Plan<T>::predict_training(const std::vector<T*>&, const Dataset&, bool, uint64_t, \
+                                                               int, const Interrupt&) const;                           \
+  template int64_t Plan<T>::chunk_rows() const;                                                                        \
+  template void Plan<T>::for_chunks(const Dataset&, int, const Interrupt&, const std::function<void(std::size_t)>&,    \
+                                    const OnChunk&) const;
+PYNN_INSTANTIATE(float)
+PYNN_INSTANTIATE(double)
 
 }  // namespace pynn

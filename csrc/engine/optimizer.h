@@ -25,7 +25,7 @@ struct OptimizerSettings {
   double slot_initial_value() const { return kind == Optimizer::adagrad ? initial_accumulator_value : 0; }
 
   // Whether a gradient of 0 changes nothing.
-  bool keeps_still() const { return kind == Optimizer::sgd && momentum == 0 && weight_decay == 0; }
+  bool ignores_zero_gradients() const { return kind == Optimizer::sgd && momentum == 0 && weight_decay == 0; }
 
   // Whether all gradients must be there before the first is applied.
   bool needs_norms() const { return clipnorm > 0 || global_clipnorm > 0; }

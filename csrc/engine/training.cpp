@@ -1,10 +1,11 @@
+// The loop over steps: gather a batch, forwards, losses, backwards, update.
+#include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <optional>
 
 #include "../runtime/blas.h"
 #include "../runtime/philox.h"
-#include "network_impl.h"
+#include "training_run.h"
 
 namespace pynn {
 namespace {
@@ -24,110 +25,138 @@ constexpr double kShortStep = 5e9;
 constexpr double kMostWaiting = 0.3;
 constexpr double kTrial = 0.01, kAloneAtFirst = 0.05, kAloneAtMost = 1;  // seconds
 
-// Elements of a piece of the update: a multiple of the vectors' length.
-constexpr int64_t kUpdateGrain = 64;
-
-// Sums over a parameter or its gradient are made in chunks; `first` is the number of its first chunk among all.
-struct SumChunks {
-  int64_t first, count;
-};
-
 int64_t chunks_of(int64_t n) { return (n + kSumChunk - 1) / kSumChunk; }
+
+// Whether the region that began at `start` should give way to one of another size.
+bool should_pause(const Team& team, Clock::time_point start, double seconds_alone, bool team_waits) {
+  if (!team_waits && team.size == 1) return false;
+  const double elapsed = std::chrono::duration<double>(Clock::now() - start).count();
+  return team.size == 1 ? elapsed > seconds_alone : elapsed > kTrial && team.held_up() > kMostWaiting * elapsed;
+}
 
 }  // namespace
 
-// What the members of a team share while they train.
+// What one member of the team has for itself.
 template <typename T>
-struct NetworkOf<T>::Run {
-  double* totals;
-  Samples x;
-  Targets y;
-  TrainRange range;
-  int64_t batches;                            // of an epoch
-  int64_t slice;                              // samples that go through together
-  int64_t first_iteration;                    // of the optimizer
-  bool fused;                                 // parameters are updated as soon as their gradients are there
-  std::atomic<bool> parameters_finite{true};  // those that meet the samples, when it begins; and all that change
-  std::vector<Range> updated;                 // the trainable parts of the parameter buffer
-  std::vector<SumChunks> chunks;
-  std::vector<double> norms;      // sums of squares, by chunk
-  std::vector<double> penalties;  // by chunk; empty where no parameter has one
-  bool constrained;
-  OptimizerStep step{};
+struct Trainer<T>::Member {
+  Pass<T> pass;
+  std::vector<T*> slopes;              // by head: where the gradient of its tensor goes
+  std::vector<TargetRows<T>> targets;  // by head
+  std::vector<Nonzero> nonzero;        // by input
+  std::vector<double> sums, of_heads;  // what was measured; the loss of each head
+  double loss = 0;                     // of the batch, so far
   bool finite = true;
-  bool pause = false;    // end the region before the next step
-  double seconds_alone;  // how long one member shall go on by itself
-
-  // Whether the region that began at `start` should give way to one of another size. Rank 0 asks, before a step.
-  bool should_pause(const Team& team, Clock::time_point start, bool team_waits) const {
-    if (!team_waits && team.size == 1) return false;
-    const double elapsed = std::chrono::duration<double>(Clock::now() - start).count();
-    return team.size == 1 ? elapsed > seconds_alone : elapsed > kTrial && team.held_up() > kMostWaiting * elapsed;
-  }
 };
 
+// Works out the ways of the gradients anew where other parameters are trainable than before.
 template <typename T>
-bool NetworkOf<T>::train(double* totals, int64_t columns, const Samples& x, const Targets& y, const TrainRange& range,
-                         int threads, const Interrupt& interrupt) {
-  steps_done_ = 0;
-  const auto lock = lock_for_change();
-  check_objective(columns, 0);
-  std::vector<bool> gradients = needs_gradient();
-  gradients.resize(static_cast<std::size_t>(objective_.tensor) + 1);
+void Trainer<T>::route() {
+  std::vector<char> trainable;
+  for (const ParameterRef& p : plan_->graph().parameters()) trainable.push_back(p.trainable());
+  if (routes_ && trainable == trainable_) return;
+  Routes fresh = make_routes(*plan_, heads().loss_tensors(), heads().measured_tensors(), trainable);
+  space_ = {};
+  routes_ = std::move(fresh);
+  trainable_ = std::move(trainable);
+}
 
-  Run run;
-  run.totals = totals;
-  run.x = x;
-  run.y = y;
-  run.range = range;
+// Which parameters are updated when, and how the batches are cut.
+template <typename T>
+void Trainer<T>::plan_run(Run& run) {
+  const int64_t samples = run.hooks.next_batch ? run.range.batch_size : run.data.samples;
+  const int64_t batch = std::min(run.range.batch_size, samples);
+  run.batches = run.hooks.next_batch ? run.range.first_step + run.range.steps + 1
+                                     : (samples + run.range.batch_size - 1) / run.range.batch_size;
+  run.slice = plan_->couples_samples() ? batch : std::min(batch, kSlice);
   run.first_iteration = iterations_;
-  run.batches = (x.count + range.batch_size - 1) / range.batch_size;
-  const int64_t batch = std::min(range.batch_size, x.count);
-  const int64_t slice = run.slice = couples_samples() ? batch : std::min(batch, kSlice);
-  const double slice_work = 3 * work() * static_cast<double>(slice) + 4 * static_cast<double>(parameter_elements_);
-  const auto any = [&](bool (Parameter::*has)() const) {
-    return std::any_of(parameters_.begin(), parameters_.end(), [&](const Parameter& p) { return (p.*has)(); });
-  };
-  const bool penalized = any(&Parameter::penalized);
-  run.constrained = any(&Parameter::constrained);
-  run.fused = !settings_.needs_norms() && batch <= slice && slice_work < kShortStep && !penalized && !run.constrained;
+  run.seconds_alone = kAloneAtFirst;
+  const bool may_be_early =
+      !settings_.needs_norms() && batch <= run.slice && step_work(run) < kShortStep && !run.hooks.reduce;
+  std::vector<char> early;
   int64_t chunks = 0;
-  for (const Parameter& p : parameters_) {
-    run.chunks.push_back({chunks, p.trainable() ? chunks_of(p.size) : 0});
+  bool penalized = false;
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    const Parameter& p = parameter(i);
+    const bool learns = run.routes->learns[i], shared = run.routes->shared[i];
+    early.push_back(may_be_early && learns && !shared && !p.penalized() && !p.constrained());
+    run.any_early |= early[i] != 0;
+    run.chunks.push_back({chunks, learns && !early[i] ? chunks_of(p.size) : 0});
     chunks += run.chunks.back().count;
-    const int64_t end = p.offset + padded<T>(p.size);
-    if (!p.trainable()) continue;
-    if (!run.updated.empty() && run.updated.back().end == p.offset)
-      run.updated.back().end = end;
-    else
-      run.updated.push_back({p.offset, end});
+    if (learns && shared) run.shared.push_back(i);
+    if (!learns || early[i]) continue;
+    run.late.push_back(i);
+    penalized |= p.penalized();
+    run.constrained |= p.constrained();
   }
   run.norms.resize(static_cast<std::size_t>(chunks));
   if (penalized) run.penalties.resize(static_cast<std::size_t>(chunks));
-  run.parameters_finite = first_parameters_finite();
+  run.uses = plan_->uses();
+  for (auto& of_op : run.uses)
+    for (ParameterUse<T>& use : of_op) {
+      if (use.number < 0 || !run.routes->learns[static_cast<std::size_t>(use.number)]) continue;
+      const auto number = static_cast<std::size_t>(use.number);
+      use.gradient = gradients_.data() + places_[number].offset;
+      use.adds = run.routes->shared[number];
+      use.early = early[number];
+    }
+}
 
-  const int size = team_size(threads, slice_work, kWorkPerMember);
-  if (space_.capacity != slice || static_cast<int>(space_.own.size()) < size) {
-    Workspace<T> space;  // all of it or, where memory runs out, the old one
-    plan(space, slice, gradients, size);
-    space.rows.allocate(slice * max_rows());
-    if (loss_takes_labels())
-      space.labels.allocate(slice * loss_rows());
-    else
-      space.targets.allocate(slice * output_size());
+// In multiply-adds.
+template <typename T>
+double Trainer<T>::step_work(const Run& run) const {
+  return 3 * plan_->work() * static_cast<double>(run.slice) + 4 * static_cast<double>(elements_);
+}
+
+template <typename T>
+void Trainer<T>::prepare_memory(const Run& run, int members) {
+  if (space_.capacity != run.slice || static_cast<int>(space_.own.size()) < members) {
+    // All of it or, where memory runs out, what there was.
+    Workspace<T> space = plan_->make_workspace(run.slice, members, &routes_->needs);
+    Buffer<double> rows;
+    rows.reserve(heads().row_count(run.slice));
+    std::vector<Buffer<T>> targets(static_cast<std::size_t>(heads().count()));
+    for (int head = 0; head < heads().count(); ++head)
+      targets[static_cast<std::size_t>(head)].allocate(run.slice * heads().target_width(head));
     space_ = std::move(space);
+    rows_ = std::move(rows);
+    targets_ = std::move(targets);
   }
-  if (range.shuffle && order_of_.count != x.count) {
+  if (run.range.shuffle && order_of_.count != run.data.samples) {
     order_of_ = {};
-    order_.resize(static_cast<std::size_t>(x.count));
+    order_.resize(static_cast<std::size_t>(run.data.samples));
   }
+}
+
+template <typename T>
+bool Trainer<T>::train(double* totals, const Dataset& data, const TrainRange& range, int threads,
+                       const Hooks<T>& hooks) {
+  steps_done_ = 0;
+  const Taken own(use_, hooks.interrupt);
+  if (!own) throw Busy("the network is being trained already, by another thread");
+  std::vector<std::shared_ptr<Parameters>> changed;
+  std::vector<Shared> read;
+  for (const auto& owner : plan_->owners()) {
+    if (!owner->frozen) {
+      changed.push_back(owner);
+      continue;
+    }
+    read.emplace_back(owner->use);
+    if (!read.back()) throw Busy("the network is being trained by another thread");
+  }
+  const auto held = take_parameters(changed, hooks.interrupt);
+  route();
+  if (gradients_.size() != elements_) gradients_.allocate(elements_);
+  Run run{totals, data, &*routes_, range, hooks};
+  plan_run(run);
+  run.parameters_finite = plan_->first_parameters_finite();
+  const int size = team_size(threads, step_work(run), kWorkPerMember);
+  prepare_memory(run, size);
 
   blas::keep_serial();
   bool alone = false;
-  run.seconds_alone = kAloneAtFirst;
-  while (steps_done_ < range.steps && run.finite) {
+  while (steps_done_ < range.steps && run.finite && !run.ended) {
     run.pause = false;
-    run_team(alone ? 1 : size, [&](const Team& team) { train_member(team, run, alone); }, interrupt);
+    run_team(alone ? 1 : size, [&](const Team& team) { train_member(team, run, alone); }, hooks.interrupt);
     if (alone) run.seconds_alone = std::min(2 * run.seconds_alone, kAloneAtMost);
     alone = run.pause && !alone;
   }
@@ -135,71 +164,44 @@ bool NetworkOf<T>::train(double* totals, int64_t columns, const Samples& x, cons
 }
 
 template <typename T>
-void NetworkOf<T>::train_member(const Team& team, Run& run, bool team_waits) {
-  const TrainRange& range = run.range;
-  Pass<T> pass{k_};
-  pass.values = space_.values.data();
-  pass.gradients = space_.gradients.data();
-  pass.parameters = parameters_.data();
-  pass.parameter_values = values_.data();
-  pass.parameter_gradients = gradients_.data();
+void Trainer<T>::train_member(const Team& team, Run& run, bool team_waits) {
+  Member member{Pass<T>(k_), {}, {}, space_.nonzero, {}, {}};
+  member.sums.resize(heads().parts());
+  for (std::size_t h = 0; h < run.routes->heads.size(); ++h) {
+    const int route = run.routes->heads[h];
+    const auto tensor = static_cast<std::size_t>(heads().loss_tensors()[h]);
+    member.slopes.push_back(route == Routes::none     ? nullptr
+                            : route == Routes::direct ? space_.gradients[tensor]
+                                                      : space_.spare[static_cast<std::size_t>(route)]);
+    if (heads().takes_labels(static_cast<int>(h)))
+      member.targets.push_back({nullptr, reinterpret_cast<const int32_t*>(targets_[h].data())});
+    else
+      member.targets.push_back({targets_[h].data(), nullptr});
+  }
+  Pass<T>& pass = member.pass;
   pass.shared = space_.shared;
   pass.own = space_.own[static_cast<std::size_t>(team.rank)];
-  pass.saved = space_.saved.data();
   pass.training = true;
-  const auto apply = [&](Range part, const Gradient<T>& gradient) {
-    T* slots[max_slots];
-    for (int i = 0; i < slots_used_; ++i) slots[i] = slots_[static_cast<std::size_t>(i)].data() + part.begin;
-    if (!k_.optimizer_update(values_.data() + part.begin, gradient, slots, part.end - part.begin, run.step))
-      run.parameters_finite.store(false, std::memory_order_relaxed);
+  pass.apply = [this, &run](int number, Range part, const Gradient<T>& gradient) {
+    apply(run, static_cast<std::size_t>(number), part, gradient);
   };
-  if (run.fused) pass.gradients_ready = apply;
-  pass.loaded = loaded_;
 
   const auto start = Clock::now();
-  const int64_t first = range.first_step + steps_done_, end = range.first_step + range.steps;
+  const int64_t first = run.range.first_step + steps_done_, end = run.range.first_step + run.range.steps;
   team.barrier();  // steps_done_ changes with the first step
   for (int64_t s = first; s < end; ++s) {
     // What rank 0 prepares here is used after the barrier behind the gather, but for the order of a new epoch.
-    const int64_t epoch = range.epoch + s / run.batches, begin = s % run.batches * range.batch_size;
-    const int64_t batch = std::min(range.batch_size, run.x.count - begin);
     if (team.rank == 0) {
       team.poll();
-      run.pause = s > first && run.should_pause(team, start, team_waits);
-      run.step = schedule_.step(settings_, learning_rate_, iterations_ + 1);
-      if (range.shuffle) put_in_order(range.seed, epoch, run.x.count);
+      run.pause = s > first && should_pause(team, start, run.seconds_alone, team_waits);
+      begin_step(run, s);
     }
-    if (s == first || begin == 0) team.barrier();
-    if (!run.penalties.empty())
-      for_my_chunks(team, run, [&](const Parameter& p, int64_t number, int64_t chunk, Range) {
-        run.penalties[static_cast<std::size_t>(number)] = p.penalized() ? penalty_of_chunk(p, chunk) : 0;
-      });
-    double loss = 0;
-    bool finite = true;
-    pass.step = static_cast<uint64_t>(run.first_iteration + s - range.first_step);
-    for (int64_t from = 0; from < batch && finite; from += run.slice) {
-      pass.batch = std::min(run.slice, batch - from);
-      pass.accumulate = from > 0;
-      pass.first_sample = from;
-      gather(team, run, begin + from, pass.batch);
-      pass.nonzero = run.parameters_finite.load(std::memory_order_relaxed) ? space_.nonzero : Nonzero{};
-      team.barrier();
-      if (run.pause) return;
-      if (from == 0)
-        for (const double penalty : run.penalties) loss += penalty;
-      // A rate that is infinite as a T would make NaN of a gradient of 0.
-      pass.not_for_zeros = settings_.keeps_still() && std::isfinite(static_cast<T>(run.step.learning_rate));
-      finite = slice(team, run, pass, batch, s / run.batches, &loss);
-    }
-    if (team.rank == 0) run.totals[s / run.batches * (1 + metrics())] += loss * static_cast<double>(batch);
-    if (!finite) {
+    if (s == first || s % run.batches == 0 || run.hooks.next_batch) team.barrier();
+    run_step(team, run, member, s);
+    if (run.pause || run.ended) return;
+    if (!member.finite) {
       if (team.rank == 0) run.finite = false;
       return;
-    }
-    if (!run.fused) update(team, run, apply);
-    {
-      const Uninterruptible guard(team);
-      for (const auto& op : ops_) op->end_step(team, pass);
     }
     team.barrier();
     if (team.rank == 0) {
@@ -209,166 +211,182 @@ void NetworkOf<T>::train_member(const Team& team, Run& run, bool team_waits) {
   }
 }
 
+template <typename T>
+void Trainer<T>::begin_step(Run& run, int64_t step) {
+  run.step = schedule_.step(settings_, learning_rate_, iterations_ + 1);
+  if (run.hooks.next_batch) {
+    const OrdinaryNumbers guard;
+    run.ended = !run.pause && !run.hooks.next_batch(run.data);
+  } else if (run.range.shuffle) {
+    put_in_order(run.range.seed, run.range.epoch + step / run.batches, run.data.samples);
+  }
+}
+
 // The order in which an epoch visits the samples.
 template <typename T>
-void NetworkOf<T>::put_in_order(uint64_t seed, int64_t epoch, int64_t count) {
+void Trainer<T>::put_in_order(uint64_t seed, int64_t epoch, int64_t count) {
   if (order_of_.epoch == epoch && order_of_.seed == seed && order_of_.count == count) return;
   permute(order_.data(), count, {seed, static_cast<uint64_t>(epoch)});
   order_of_ = {seed, epoch, count};
 }
 
+// One step, but for the count. Leaves everything as it was where the loss is not finite, or where the run pauses.
+template <typename T>
+void Trainer<T>::run_step(const Team& team, Run& run, Member& member, int64_t step) {
+  const int64_t begin = run.hooks.next_batch ? 0 : step % run.batches * run.range.batch_size;
+  const int64_t batch = std::min(run.range.batch_size, run.data.samples - begin);
+  measure_penalties(team, run);
+  for (const std::size_t number : run.shared) {
+    T* gradient = gradients_.data() + places_[number].offset;
+    const Range mine = team.share(places_[number].size, 64);
+    std::fill(gradient + mine.begin, gradient + mine.end, T{0});
+  }
+  Pass<T>& pass = member.pass;
+  member.loss = 0;
+  member.finite = true;
+  member.of_heads.assign(static_cast<std::size_t>(heads().count()), 0);
+  pass.step = static_cast<uint64_t>(run.first_iteration + step - run.range.first_step);
+  for (int64_t from = 0; from < batch && member.finite; from += run.slice) {
+    pass.batch = std::min(run.slice, batch - from);
+    pass.accumulate = from > 0;
+    pass.first_sample = from;
+    gather_batch(team, run, begin + from, pass.batch);
+    const bool finite = run.parameters_finite.load(std::memory_order_relaxed);
+    for (std::size_t i = 0; i < member.nonzero.size(); ++i) member.nonzero[i] = finite ? space_.nonzero[i] : Nonzero{};
+    team.barrier();
+    if (run.pause || run.ended) return;
+    if (from == 0)
+      for (const double penalty : run.penalties) member.loss += penalty;
+    // A rate that is infinite as a T would make NaN of a gradient of 0.
+    pass.skip_zero_gradients =
+        settings_.ignores_zero_gradients() && std::isfinite(static_cast<T>(run.step.learning_rate));
+    double* totals = run.totals + step / run.batches * heads().columns();
+    member.finite = run_slice(team, run, member, batch);
+    if (team.rank != 0) continue;
+    totals += heads().columns() - static_cast<int64_t>(heads().metric_count());
+    for (std::size_t m = 0; m < heads().metric_count(); ++m) totals[m] += heads().metric_sums(member.sums.data())[m];
+  }
+  if (run.hooks.reduce) reduce(team, run, member);
+  if (team.rank == 0) {
+    double* totals = run.totals + step / run.batches * heads().columns();
+    *totals += member.loss * static_cast<double>(batch);
+    for (std::size_t h = 0; heads().count() > 1 && h < member.of_heads.size(); ++h)
+      totals[1 + h] += member.of_heads[h] * static_cast<double>(batch);
+  }
+  if (!member.finite) return;
+  if (!run.late.empty()) update(team, run);
+  const Uninterruptible guard(team);
+  for (std::size_t i = 0; i < plan_->ops().size(); ++i) {
+    if (!run.routes->forward[i]) continue;
+    plan_->aim(pass, i, space_.values, &space_.gradients, space_, run.uses, member.nonzero);
+    plan_->ops()[i]->end_step(team, pass);
+  }
+}
+
+// Adds up over several processes what this one has made.
+template <typename T>
+void Trainer<T>::reduce(const Team& team, Run& run, Member& member) {
+  team.barrier();
+  if (team.rank == 0) {
+    const OrdinaryNumbers guard;
+    run.reduced_loss = member.loss;
+    run.hooks.reduce(gradients_.data(), elements_, &run.reduced_loss);
+  }
+  team.barrier();
+  member.loss = run.reduced_loss;
+  member.finite = std::isfinite(member.loss);
+}
+
 // Forward and backward for the samples that were gathered, of a batch of `batch`; adds to the loss. False, with nothing
 // changed, if the loss is not finite. Where parameters are updated at once, other members may still be about it.
 template <typename T>
-bool NetworkOf<T>::slice(const Team& team, Run& run, const Pass<T>& pass, int64_t batch, int64_t totals_row,
-                         double* loss) {
-  for (const auto& op : ops_) {
-    if (op->output > objective_.tensor && objective_.metrics.empty()) break;  // the loss does not need it
-    op->forward(team, pass);
+bool Trainer<T>::run_slice(const Team& team, Run& run, Member& member, int64_t batch) {
+  Pass<T>& pass = member.pass;
+  for (std::size_t i = 0; i < plan_->ops().size(); ++i) {
+    if (!run.routes->forward[i]) continue;
+    plan_->aim(pass, i, space_.values, &space_.gradients, space_, run.uses, member.nonzero);
+    plan_->ops()[i]->forward(team, pass);
     team.barrier();
   }
-  const TargetRows<T> target{loss_takes_labels() ? nullptr : space_.targets.data(),
-                             loss_takes_labels() ? space_.labels.data() : nullptr};
-  const auto tensor = static_cast<std::size_t>(objective_.tensor);
-  const double scale = objective_.mean ? 1 / static_cast<double>(batch * loss_rows()) : 1;
-  double* rows = space_.rows.data();
-  for (std::size_t m = 0; m < objective_.metrics.size(); ++m) {
-    metric_rows(team, rows, objective_.metrics[m], space_.values[static_cast<std::size_t>(output_)], target,
-                pass.batch);
-    team.barrier();
-    const int64_t count = pass.batch * (output_size() / objective_.metrics[m].columns);
-    if (team.rank == 0) {
-      double sum = 0;
-      for (int64_t i = 0; i < count; ++i) sum += rows[i];
-      run.totals[totals_row * (1 + metrics()) + 1 + static_cast<int64_t>(m)] += sum;
-    }
-    team.barrier();
-  }
-  double penalty = 0;
-  for (const ActivityPenalty& activity : activity_penalties_) {
-    activity_rows(team, rows, activity, space_.values[static_cast<std::size_t>(activity.tensor)], pass.batch);
-    team.barrier();
-    for (int64_t i = 0; i < pass.batch; ++i) penalty += rows[i];
-    team.barrier();
-  }
-  loss_rows(team, rows, space_.gradients[tensor], space_.values[tensor], target, pass.batch, scale);
+  heads().measure(team, rows_.data(), space_.values, member.slopes, member.targets, pass.batch, batch);
   team.barrier();
-  // Every member adds the rows up for itself, so that all come to the same decision without waiting.
-  double sum = 0;
-  for (int64_t i = 0; i < pass.batch * loss_rows(); ++i) sum += rows[i];
-  *loss += sum * scale + penalty / static_cast<double>(batch);
-  if (!std::isfinite(*loss)) return false;
-
+  heads().add_up(member.sums.data(), rows_.data(), pass.batch);
+  member.loss += heads().loss(member.sums.data(), batch);
+  for (std::size_t h = 0; h < member.of_heads.size(); ++h)
+    member.of_heads[h] += heads().head_loss(h, member.sums.data(), batch);
+  if (!std::isfinite(member.loss)) return false;
   std::optional<Uninterruptible> guard;
-  if (run.fused) guard.emplace(team);
-  for (auto op = ops_.rbegin(); op != ops_.rend(); ++op) {
-    if ((*op)->output > objective_.tensor || space_.gradients[static_cast<std::size_t>((*op)->output)] == nullptr)
-      continue;
-    for (const ActivityPenalty& activity : activity_penalties_) {
-      if (activity.tensor != (*op)->output) continue;
-      const auto number = static_cast<std::size_t>(activity.tensor);
-      const Range mine = team.share(pass.batch * sizes_[number], kUpdateGrain);
-      k_.add_penalty_slope(space_.gradients[number] + mine.begin, space_.values[number] + mine.begin,
-                           mine.end - mine.begin, activity.l1 / static_cast<double>(batch),
-                           activity.l2 / static_cast<double>(batch));
-      team.barrier();
-    }
-    (*op)->backward(team, pass);
-    if (!run.fused || std::next(op) != ops_.rend()) team.barrier();
-  }
+  if (run.any_early) guard.emplace(team);
+  backward(team, run, member, batch);
   return true;
 }
 
 template <typename T>
-void NetworkOf<T>::gather(const Team& team, const Run& run, int64_t begin, int64_t count) {
-  const int64_t* order = run.range.shuffle ? order_.data() + begin : nullptr;
-  const int64_t from = run.range.shuffle ? 0 : begin;
-  T* to = space_.values[static_cast<std::size_t>(loaded_)];
-  const int64_t size = sizes_[0], next = std::min(count, run.x.count - begin - count);
-  const auto* values = static_cast<const T*>(run.x.values);
-  if (run.x.bytes != nullptr)
-    k_.gather_bytes(team, to, space_.nonzero, run.x.bytes + from * size, order, count, next, size, input_scaling());
-  else
-    k_.gather(team, to, space_.nonzero, values + from * size, order, count, next, size, input_scaling());
-  if (run.y.labels == nullptr) {
-    k_.gather(team, space_.targets.data(), {}, static_cast<const T*>(run.y.values) + from * output_size(), order, count,
-              0, output_size(), {});
-    return;
+void Trainer<T>::backward(const Team& team, Run& run, Member& member, int64_t batch) {
+  const Routes& routes = *run.routes;
+  for (std::size_t h = 0; h < routes.heads.size(); ++h)
+    if (routes.heads[h] >= 0) add_spare(team, member, heads().loss_tensors()[h], routes.heads[h]);
+  std::size_t left = static_cast<std::size_t>(std::count(routes.backward.begin(), routes.backward.end(), 1));
+  for (std::size_t i = plan_->ops().size(); i-- > 0;) {
+    if (!routes.backward[i]) continue;
+    const Op<T>& op = *plan_->ops()[i];
+    complete_gradients(team, run, member, i, batch);
+    plan_->aim(member.pass, i, space_.values, &space_.gradients, space_, run.uses, member.nonzero);
+    for (std::size_t j = 0; j < op.inputs.size(); ++j)
+      if (routes.inputs[i][j] >= 0) member.pass.dx[j] = space_.spare[static_cast<std::size_t>(routes.inputs[i][j])];
+    op.backward(team, member.pass);
+    if (--left > 0 || !run.late.empty()) team.barrier();
+    for (std::size_t j = 0; j < op.inputs.size(); ++j)
+      if (routes.inputs[i][j] >= 0) add_spare(team, member, op.inputs[j], routes.inputs[i][j]);
   }
-  const int64_t rows = loss_rows();
-  const Range mine = team.share(count);
-  for (int64_t i = mine.begin; i < mine.end; ++i)
-    std::copy_n(run.y.labels + (order == nullptr ? from + i : order[i]) * rows, rows, space_.labels.data() + i * rows);
 }
 
+// What no reader of the op's outputs has to say about their gradients: zeros where there is no reader, and penalties.
 template <typename T>
-template <typename Apply>
-void NetworkOf<T>::update(const Team& team, Run& run, const Apply& apply) {
-  if (!run.penalties.empty()) {
-    for_my_chunks(team, run, [&](const Parameter& p, int64_t, int64_t, Range part) {
-      if (p.penalized())
-        k_.add_penalty_slope(gradients_.data() + part.begin, values_.data() + part.begin, part.end - part.begin, p.l1,
-                             p.l2);
-    });
+void Trainer<T>::complete_gradients(const Team& team, const Run& run, Member& member, std::size_t op, int64_t batch) {
+  const auto part = [&](int tensor) { return team.share(member.pass.batch * plan_->size(tensor), 64); };
+  for (const int tensor : run.routes->unwritten[op]) {
+    T* gradient = space_.gradients[static_cast<std::size_t>(tensor)];
+    const Range mine = part(tensor);
+    std::fill(gradient + mine.begin, gradient + mine.end, T{0});
     team.barrier();
   }
-  if (settings_.needs_norms()) scale_by_norms(team, run);
-  const Uninterruptible guard(team);
-  for (const Range& part : run.updated) {
-    const Range mine = team.share(part.end - part.begin, kUpdateGrain);
-    apply({part.begin + mine.begin, part.begin + mine.end},
-          {gradients_.data() + part.begin + mine.begin, nullptr, nullptr, 0});
+  const std::vector<int>& outputs = plan_->ops()[op]->outputs;
+  for (const ActivityPenalty& penalty : plan_->graph().penalties()) {
+    if (std::find(outputs.begin(), outputs.end(), penalty.tensor) == outputs.end()) continue;
+    const auto number = static_cast<std::size_t>(penalty.tensor);
+    const Range mine = part(penalty.tensor);
+    k_.add_penalty_slope(space_.gradients[number] + mine.begin, space_.values[number] + mine.begin,
+                         mine.end - mine.begin, penalty.l1 / static_cast<double>(batch),
+                         penalty.l2 / static_cast<double>(batch));
+    team.barrier();
   }
-  if (!run.constrained) return;
-  team.barrier();
-  for (const Parameter& p : parameters_)
-    if (p.constrained() && !k_.constrain(team, values_.data() + p.offset, p.constraint))
-      run.parameters_finite.store(false, std::memory_order_relaxed);
 }
 
-// Calls body(parameter, number of the chunk among all, among those of the parameter, range of the parameter buffer) for
-// this member's chunks of the trainable parameters.
+// Adds a spare gradient to that of a tensor; the team has made both.
 template <typename T>
-template <typename Body>
-void NetworkOf<T>::for_my_chunks(const Team& team, const Run& run, const Body& body) const {
-  const Range mine = team.share(static_cast<int64_t>(run.norms.size()));
-  for (std::size_t i = 0; i < parameters_.size(); ++i)
-    for (int64_t c = 0; c < run.chunks[i].count; ++c) {
-      const int64_t number = run.chunks[i].first + c;
-      if (number < mine.begin || number >= mine.end) continue;
-      const Parameter& p = parameters_[i];
-      const int64_t at = p.offset + c * kSumChunk;
-      body(p, number, c, {at, std::min(at + kSumChunk, p.offset + p.size)});
-    }
+void Trainer<T>::add_spare(const Team& team, Member& member, int tensor, int spare) {
+  const Range mine = team.share(member.pass.batch * plan_->size(tensor), 64);
+  k_.add_to(space_.gradients[static_cast<std::size_t>(tensor)] + mine.begin,
+            space_.spare[static_cast<std::size_t>(spare)] + mine.begin, mine.end - mine.begin);
+  team.barrier();
 }
 
-// clipnorm: g *= min(1, clipnorm / |g|), for each parameter; global_clipnorm: the same with the norm over all.
 template <typename T>
-void NetworkOf<T>::scale_by_norms(const Team& team, Run& run) {
-  for_my_chunks(team, run, [&](const Parameter&, int64_t number, int64_t, Range part) {
-    run.norms[static_cast<std::size_t>(number)] =
-        k_.sum_of_squares(gradients_.data() + part.begin, part.end - part.begin);
-  });
-  team.barrier();
-  const bool global = settings_.global_clipnorm > 0;
-  const double bound = global ? settings_.global_clipnorm : settings_.clipnorm;
-  const auto factor = [&](SumChunks chunks) {
-    double sum = 0;
-    for (int64_t c = 0; c < chunks.count; ++c) sum += run.norms[static_cast<std::size_t>(chunks.first + c)];
-    const double norm = std::sqrt(sum);
-    return norm > bound ? bound / norm : 1.0;
-  };
-  const double common = factor({0, static_cast<int64_t>(run.norms.size())});
-  for_my_chunks(team, run, [&](const Parameter& p, int64_t, int64_t, Range part) {
-    const auto of_parameter = [&] { return factor(run.chunks[static_cast<std::size_t>(&p - parameters_.data())]); };
-    k_.scale(gradients_.data() + part.begin, part.end - part.begin, global ? common : of_parameter());
-  });
-  team.barrier();
+void Trainer<T>::gather_batch(const Team& team, Run& run, int64_t begin, int64_t count) {
+  const bool shuffled = run.range.shuffle && !run.hooks.next_batch;
+  const int64_t next = std::min(count, run.data.samples - begin - count);
+  const Selection rows{shuffled ? order_.data() + begin : nullptr, begin, count, next};
+  for (std::size_t i = 0; i < plan_->inputs().size(); ++i) {
+    const PlanInput<T>& input = plan_->inputs()[i];
+    gather(team, k_, space_.values[static_cast<std::size_t>(input.loaded)], space_.nonzero[i], run.data.inputs[i], rows,
+           input.scaling());
+  }
+  for (std::size_t h = 0; h < targets_.size(); ++h)
+    gather<T>(team, k_, targets_[h].data(), {}, run.data.targets[h], {rows.order, begin, count, 0}, {});
 }
 
-template bool NetworkOf<float>::train(double*, int64_t, const Samples&, const Targets&, const TrainRange&, int,
-                                      const Interrupt&);
-template bool NetworkOf<double>::train(double*, int64_t, const Samples&, const Targets&, const TrainRange&, int,
-                                       const Interrupt&);
+template bool Trainer<float>::train(double*, const Dataset&, const TrainRange&, int, const Hooks<float>&);
+template bool Trainer<double>::train(double*, const Dataset&, const TrainRange&, int, const Hooks<double>&);
 
 }  // namespace pynn

@@ -1,5 +1,7 @@
 #include "activations.h"
 
+#include "activation_blocks.h"
+#include "checks.h"
 #include "math.h"
 #include "register.h"
 
@@ -288,6 +290,7 @@ void for_share(const Team& team, int64_t n, Body body) {
 
 template <typename T>
 void activation_forward(const Team& team, T* y, const T* x, int64_t n, const ActivationSpec& spec) {
+  assert(is_member(team) && has(x, n) && has(y, n) && same_or_apart<T>(y, x, n));
   with_activation<T>(spec, [&](auto f) {
     for_share<T>(team, n, [&](int64_t i, int64_t count) { store(y + i, f.forward(load(x + i, count)), count); });
   });
@@ -296,6 +299,7 @@ void activation_forward(const Team& team, T* y, const T* x, int64_t n, const Act
 template <typename T>
 void activation_backward(const Team& team, T* dx, const T* dy, const T* x, const T* y, int64_t n,
                          const ActivationSpec& spec) {
+  assert(is_member(team) && has(dx, n) && has(dy, n) && has(x, n) && has(y, n) && same_or_apart<T>(dx, dy, n));
   with_activation<T>(spec, [&](auto f) {
     for_share<T>(team, n, [&](int64_t i, int64_t count) {
       const Vec<T> slope = f.gradient(load(x + i, count), load(y + i, count));
@@ -326,6 +330,8 @@ PYNN_INLINE Vec<T> periodic(const T* values, int64_t j, int64_t count) {
 
 template <typename T>
 void rescaling_forward(const Team& team, T* y, const T* x, int64_t n, const T* scale, const T* offset, int64_t period) {
+  assert(is_member(team) && has(x, n) && has(y, n) && same_or_apart<T>(y, x, n));
+  assert(period > 0 && n % period == 0 && scale != nullptr && offset != nullptr);
   for_periods<T>(team, n, period, [&](int64_t i, int64_t j, int64_t count) {
     store(y + i, load(x + i, count) * periodic(scale, j, count) + periodic(offset, j, count), count);
   });
@@ -333,18 +339,26 @@ void rescaling_forward(const Team& team, T* y, const T* x, int64_t n, const T* s
 
 template <typename T>
 void rescaling_backward(const Team& team, T* dx, const T* dy, int64_t n, const T* scale, int64_t period) {
+  assert(is_member(team) && has(dx, n) && has(dy, n) && same_or_apart<T>(dx, dy, n));
+  assert(period > 0 && n % period == 0 && scale != nullptr);
   for_periods<T>(team, n, period, [&](int64_t i, int64_t j, int64_t count) {
     store(dx + i, load(dy + i, count) * periodic(scale, j, count), count);
   });
 }
 
 template <typename T>
-void fill(Kernels<T>& k) {
+void add_to(T* y, const T* x, int64_t n) {
+  for_vectors<T>(0, n, [&](int64_t i, int64_t count) { store(y + i, load(y + i, count) + load(x + i, count), count); });
+}
+
+template <typename T>
+void fill(ActivationKernels<T>& k) {
   k.activation_forward = activation_forward<T>;
   k.activation_backward = activation_backward<T>;
   k.gradient_from_output = gradient_from_output;
   k.rescaling_forward = rescaling_forward<T>;
   k.rescaling_backward = rescaling_backward<T>;
+  k.add_to = add_to<T>;
 }
 
 }  // namespace
@@ -359,7 +373,7 @@ void fill(Kernels<T>& k) {
 PYNN_DEFINE_BLOCKS(float)
 PYNN_DEFINE_BLOCKS(double)
 
-PYNN_DEFINE_REGISTER(activations)
+PYNN_DEFINE_REGISTER(activations, ActivationKernels)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

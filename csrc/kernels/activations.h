@@ -1,18 +1,32 @@
-// Activations of blocks: what products end in.
+// Activations, x * scale + offset, and sums.
 #pragma once
 
-#include "kernels.h"
+#include <stdint.h>
+
+#include "../runtime/team.h"
+#include "activation_spec.h"
 
 namespace pynn {
-namespace PYNN_ISA {
 
-// y = f(y), for rows `ld` apart.
-void activate_block(float* y, int64_t rows, int64_t columns, int64_t ld, const ActivationSpec& spec);
-void activate_block(double* y, int64_t rows, int64_t columns, int64_t ld, const ActivationSpec& spec);
+template <typename T>
+struct ActivationKernels {
+  // y = f(x), element by element. y may be x.
+  void (*activation_forward)(const Team& team, T* y, const T* x, int64_t n, const ActivationSpec& spec);
 
-// dy *= f'(x), given y = f(x), for the activations of which gradient_from_output is true.
-void slope_block(float* dy, const float* y, int64_t rows, int64_t columns, int64_t ld, const ActivationSpec& spec);
-void slope_block(double* dy, const double* y, int64_t rows, int64_t columns, int64_t ld, const ActivationSpec& spec);
+  // dx = dy f'(x), given y = f(x) too. dx may be dy.
+  void (*activation_backward)(const Team& team, T* dx, const T* dy, const T* x, const T* y, int64_t n,
+                              const ActivationSpec& spec);
 
-}  // namespace PYNN_ISA
+  // Whether f'(x) can be had from f(x) alone, as dense_backward does.
+  bool (*gradient_from_output)(const ActivationSpec& spec);
+
+  // y = x * scale + offset, both repeated every `period` elements (the size of the last axis, or 1).
+  void (*rescaling_forward)(const Team& team, T* y, const T* x, int64_t n, const T* scale, const T* offset,
+                            int64_t period);
+  void (*rescaling_backward)(const Team& team, T* dx, const T* dy, int64_t n, const T* scale, int64_t period);
+
+  // y += x. No team.
+  void (*add_to)(T* y, const T* x, int64_t n);
+};
+
 }  // namespace pynn

@@ -1,5 +1,7 @@
 #include "conv.h"
 
+#include "checks.h"
+#include "conv_common.h"
 #include "register.h"
 
 // Convolution without im2col: the pixels of an output row are the rows of a product, and what a pixel sees of one input
@@ -157,8 +159,17 @@ void result_row(T* y, uint8_t* which, const Rows<T>& x, const ConvLayer<T>& laye
 }
 
 template <typename T>
+int64_t conv_forward_shared(int64_t images, const ConvLayer<T>& layer) {
+  return in_panels(images, layer.shape) ? kernel_size(layer.shape) : 0;
+}
+
+template <typename T>
 void conv_forward(const Team& team, T* y, uint8_t* which, const T* x, int64_t images, const ConvLayer<T>& layer,
                   T* shared, T* own) {
+  assert(is_member(team) && is_layer(layer) && images >= 0 && has(x, images * image_size(layer.shape)));
+  assert(has(y, images * result_size(layer)));
+  assert(apart(y, images * result_size(layer), x, images * image_size(layer.shape)));
+  assert((shared != nullptr || conv_forward_shared(images, layer) == 0) && own != nullptr);
   const ConvShape& s = layer.shape;
   Scratch<T> scratch(own);
   const ForwardSpace<T> space = forward_space(layer, scratch);
@@ -196,11 +207,6 @@ void conv_forward(const Team& team, T* y, uint8_t* which, const T* x, int64_t im
 }
 
 template <typename T>
-int64_t conv_forward_shared(int64_t images, const ConvLayer<T>& layer) {
-  return in_panels(images, layer.shape) ? kernel_size(layer.shape) : 0;
-}
-
-template <typename T>
 int64_t conv_forward_own(const ConvLayer<T>& layer) {
   Scratch<T> scratch(nullptr);
   forward_space(layer, scratch);
@@ -208,7 +214,7 @@ int64_t conv_forward_own(const ConvLayer<T>& layer) {
 }
 
 template <typename T>
-void fill(Kernels<T>& k) {
+void fill(ConvKernels<T>& k) {
   k.conv_forward = conv_forward<T>;
   k.conv_forward_shared = conv_forward_shared<T>;
   k.conv_forward_own = conv_forward_own<T>;
@@ -216,7 +222,7 @@ void fill(Kernels<T>& k) {
 
 }  // namespace
 
-PYNN_DEFINE_REGISTER(conv)
+PYNN_DEFINE_REGISTER(conv, ConvKernels)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

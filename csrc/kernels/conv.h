@@ -1,164 +1,75 @@
-// What the two directions of a convolution have in common: how an image is cut into rows, bands and strips.
+// Convolutions, with the activation and the pooling behind them, and transposed convolutions.
 #pragma once
 
-#include "activations.h"
-#include "rows.h"
-#include "tile.h"
+#include <stdint.h>
+
+#include "../runtime/team.h"
+#include "activation_spec.h"
+#include "pool.h"
 
 namespace pynn {
-namespace PYNN_ISA {
 
-// Rows of an image, or of copies of it, which may have columns of padding or be planes: row i of the image is at data +
-// (i - first) * stride.
-template <typename T>
-struct Rows {
-  const T* data;
-  int64_t first, stride;
+// A convolution of images x (height, width, channels) with a kernel (kernel_height, kernel_width, channels / groups,
+// filters) to y (out_height, out_width, filters): y at (i, j) is the sum over the kernel's positions (ky, kx) of
+// x at (i stride_y - top + ky dilation_y, j stride_x - left + kx dilation_x), 0 outside the image, times the kernel
+// there. Group g takes the g-th part of the channels to the g-th part of the filters.
+struct ConvShape {
+  int64_t height, width, channels;
+  int64_t out_height, out_width, filters;
+  int64_t kernel_height, kernel_width;
+  int64_t stride_y, stride_x, dilation_y, dilation_x;
+  int64_t top, left;
+  int64_t groups;
 };
 
-namespace {
-
-// Elements of the input rows that are copied together.
-constexpr int64_t kBand = 65536;
-
-PYNN_INLINE int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
-PYNN_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-
-// Rows and columns of the input that the output sees, padding included.
-PYNN_INLINE int64_t seen_height(const ConvShape& s) {
-  return (s.out_height - 1) * s.stride_y + (s.kernel_height - 1) * s.dilation_y + 1;
-}
-PYNN_INLINE int64_t seen_width(const ConvShape& s) {
-  return (s.out_width - 1) * s.stride_x + (s.kernel_width - 1) * s.dilation_x + 1;
-}
-
-// The terms of a sum that lie side by side: a row of the kernel or, where that is torn apart, one position of it.
-PYNN_INLINE bool whole_rows(const ConvShape& s) { return s.groups == 1 && (s.dilation_x == 1 || s.kernel_width == 1); }
-
-// Whether a group has so few channels and filters that a product of its own would leave vectors empty.
-PYNN_INLINE bool has_small_groups(const ConvShape& s) {
-  return s.groups > 1 && (s.channels / s.groups) * (s.filters / s.groups) <= PYNN_VECTOR_BYTES / 4;
-}
-
-// Whether planes are made of the input first (small_groups.cpp): where groups are more than a channel and its filter.
-PYNN_INLINE bool needs_planes(const ConvShape& s) {
-  return has_small_groups(s) && (s.channels != s.groups || s.filters != s.groups);
-}
-
-// Whether the columns of the input are used as they lie.
-PYNN_INLINE bool fits(const ConvShape& s) {
-  return has_small_groups(s) ? !needs_planes(s) : s.left == 0 && seen_width(s) <= s.width;
-}
-
-// Elements of a row of the input where it is copied.
-PYNN_INLINE int64_t copied_row(const ConvShape& s) {
-  return needs_planes(s) ? s.width * (s.channels / s.groups) * s.filters : seen_width(s) * s.channels;
-}
-
-PYNN_INLINE int64_t image_size(const ConvShape& s) { return s.height * s.width * s.channels; }
-PYNN_INLINE int64_t out_size(const ConvShape& s) { return s.out_height * s.out_width * s.filters; }
-PYNN_INLINE int64_t kernel_size(const ConvShape& s) {
-  return s.kernel_height * s.kernel_width * (s.channels / s.groups) * s.filters;
-}
-
-// Of a layer's result for one image.
+// y (images, out_height, out_width, filters) = f(conv(x) + bias), or the maxima of that if it is pooled, by windows
+// that neither overlap nor reach over the top or the left edge.
 template <typename T>
-PYNN_INLINE int64_t result_size(const ConvLayer<T>& layer) {
-  return layer.pooled ? layer.pool.out_height * layer.pool.out_width * layer.pool.channels : out_size(layer.shape);
-}
-
-// Output rows whose input rows are copied together.
-PYNN_INLINE int64_t band_rows(const ConvShape& s) {
-  return larger(1, smaller(s.out_height, kBand / larger(1, s.stride_y * copied_row(s))));
-}
-
-// Elements of the copy of what so many output rows see; none where the rows are used as they lie.
-PYNN_INLINE int64_t band_elements(const ConvShape& s, int64_t out_rows) {
-  const int64_t rows = (out_rows - 1) * s.stride_y + (s.kernel_height - 1) * s.dilation_y + 1;
-  return fits(s) ? 0 : smaller(rows, s.height) * copied_row(s);
-}
-
-// Copies `rows` rows of `length` elements, from and to rows so far apart.
-template <typename T>
-PYNN_INLINE void copy_rows(T* to, int64_t to_stride, const T* from, int64_t from_stride, int64_t rows, int64_t length) {
-  for (int64_t i = 0; i < rows; ++i)
-    memcpy(to + i * to_stride, from + i * from_stride, static_cast<size_t>(length) * sizeof(T));
-}
-
-}  // namespace
-
-// to (pixels, inner, filters): a plane for each channel of a group, which has it for each filter (small_groups.cpp).
-void make_planes(float* to, const float* x, int64_t pixels, const ConvShape& s);
-void make_planes(double* to, const double* x, int64_t pixels, const ConvShape& s);
-
-namespace {
-
-// What the output rows see of the image x.
-template <typename T>
-PYNN_INLINE Rows<T> rows_for(const ConvShape& s, const T* x, Range out_rows, T* copy) {
-  if (fits(s)) return {x, 0, s.width * s.channels};
-  const int64_t first = larger(0, out_rows.begin * s.stride_y - s.top);
-  const int64_t last = (out_rows.end - 1) * s.stride_y - s.top + (s.kernel_height - 1) * s.dilation_y;
-  const int64_t rows = larger(0, smaller(s.height, last + 1) - first), stride = copied_row(s);
-  if (needs_planes(s)) {
-    make_planes(copy, x + first * s.width * s.channels, rows * s.width, s);
-    return {copy, first, stride};
-  }
-  const int64_t before = s.left * s.channels;
-  const int64_t length = smaller(s.width * s.channels, stride - before), after = before + length;
-  for (int64_t i = 0; i < rows; ++i) {
-    T* to = copy + i * stride;
-    memset(to, 0, static_cast<size_t>(before) * sizeof(T));
-    memcpy(to + before, x + (first + i) * s.width * s.channels, static_cast<size_t>(length) * sizeof(T));
-    memset(to + after, 0, static_cast<size_t>(stride - after) * sizeof(T));
-  }
-  return {copy, first, stride};
-}
-
-}  // namespace
-
-// Cuts memory into pieces, each of which begins where a vector may: scratch of a kernel, or where there is none (null)
-// its size.
-template <typename T>
-class Scratch {
- public:
-  PYNN_INLINE_SPECIAL explicit Scratch(T* memory) : memory_(memory) {}
-  template <typename U>
-  PYNN_INLINE_SPECIAL U* take(int64_t count) {
-    const int64_t at = used_;
-    used_ +=
-        (count * static_cast<int64_t>(sizeof(U)) + kPiece - 1) / kPiece * (kPiece / static_cast<int64_t>(sizeof(T)));
-    return memory_ == nullptr ? nullptr : reinterpret_cast<U*>(memory_ + at);
-  }
-  PYNN_INLINE_SPECIAL int64_t used() const { return used_; }  // elements
-
- private:
-  static constexpr int64_t kPiece = 64;  // bytes
-  T* memory_;
-  int64_t used_ = 0;
+struct ConvLayer {
+  ConvShape shape;
+  ActivationSpec activation;
+  const T *kernel, *bias;  // bias (filters), or null
+  bool pooled;
+  PoolShape pool;
 };
 
-// ---- small_groups.cpp: the filters side by side, kernel (kernel_height, kernel_width, inner, filters)
+template <typename T>
+struct ConvGradients {
+  T *x, *kernel, *bias;
+};
 
-// Strips of `space` below: rows, columns and terms of a sum.
-PYNN_INLINE int64_t small_groups_space(const ConvShape& s) {
-  return s.kernel_height * (s.kernel_width * (s.channels / s.groups) + 1) + 2 * s.kernel_width;
-}
+template <typename T>
+struct ConvKernels {
+  // ---- conv.cpp
 
-// What convolve_row (with bias, where it is not null), input_rows and add_kernel_rows do, without turning the kernel.
-// planes: of a row of the input, where it needs them.
-void small_groups_row(float* y, const Rows<float>& x, const float* kernel, const float* bias, const ConvShape& s,
-                      int64_t out_row, int64_t width, Strip* space);
-void small_groups_row(double* y, const Rows<double>& x, const double* kernel, const double* bias, const ConvShape& s,
-                      int64_t out_row, int64_t width, Strip* space);
-void small_groups_input_row(float* dx, const float* dy, const float* kernel, const ConvShape& s, int64_t row,
-                            float* planes, Strip* space);
-void small_groups_input_row(double* dx, const double* dy, const double* kernel, const ConvShape& s, int64_t row,
-                            double* planes, Strip* space);
-void add_small_groups_rows(float* sum, const Rows<float>& x, const float* dy, const ConvShape& s, Range out_rows,
-                           Range kernel_rows);
-void add_small_groups_rows(double* sum, const Rows<double>& x, const double* dy, const ConvShape& s, Range out_rows,
-                           Range kernel_rows);
+  // y = the result of the layer for x (images, height, width, channels). which, if asked for: where it is pooled, the
+  // number of each element of y in its window. Has a barrier inside. shared: conv_forward_shared(images, layer)
+  // elements of the team, own: conv_forward_own(layer) elements of this member; as many do for fewer images.
+  void (*conv_forward)(const Team& team, T* y, uint8_t* which, const T* x, int64_t images, const ConvLayer<T>& layer,
+                       T* shared, T* own);
+  int64_t (*conv_forward_shared)(int64_t images, const ConvLayer<T>& layer);
+  int64_t (*conv_forward_own)(const ConvLayer<T>& layer);
 
-}  // namespace PYNN_ISA
+  // ---- conv_input.cpp
+
+  // The transposed convolution: y (images, height, width, channels) = f(y + bias), where y is the gradient of conv(y)
+  // for y, given x, that of its result; the bias has `channels` elements. The layer is not pooled. Has a barrier
+  // inside. shared: as many elements of the team as the kernel has, own: conv_transpose_own(layer) of this member.
+  void (*conv_transpose)(const Team& team, T* y, const T* x, int64_t images, const ConvLayer<T>& layer, T* shared,
+                         T* own);
+  int64_t (*conv_transpose_own)(const ConvLayer<T>& layer);
+
+  // ---- conv_backward.cpp
+
+  // The gradients of the layer for x and, [+]=, for its kernel and its bias; any may be null. Given x, y and `which` as
+  // conv_forward has them, and dy, which may be overwritten; y is not read, and dy not written, where the layer is
+  // linear and not pooled. Has barriers inside. shared: conv_backward_shared(images, layer) elements of the team, own:
+  // conv_backward_own(layer) elements of this member; as many do for fewer images.
+  void (*conv_backward)(const Team& team, const ConvGradients<T>& gradients, T* dy, const T* x, const T* y,
+                        const uint8_t* which, int64_t images, const ConvLayer<T>& layer, bool accumulate, T* shared,
+                        T* own);
+  int64_t (*conv_backward_shared)(int64_t images, const ConvLayer<T>& layer);
+  int64_t (*conv_backward_own)(const ConvLayer<T>& layer);
+};
+
 }  // namespace pynn

@@ -1,5 +1,7 @@
-#include "conv_gradients.h"
+#include "conv.h"
 
+#include "checks.h"
+#include "conv_gradients.h"
 #include "register.h"
 
 // The gradients of a convolution. Those of small images are made image by image: what has come back through pooling and
@@ -346,6 +348,11 @@ SharedSpace<T> shared_space(int64_t images, const ConvLayer<T>& layer, Scratch<T
 template <typename T>
 void conv_backward(const Team& team, const ConvGradients<T>& d, T* dy, const T* x, const T* y, const uint8_t* which,
                    int64_t images, const ConvLayer<T>& layer, bool accumulate, T* shared, T* own) {
+  assert(is_member(team) && is_layer(layer) && images >= 0 && has(x, images * image_size(layer.shape)));
+  assert(has(dy, images * result_size(layer)) && (!layer.pooled || images == 0 || (y != nullptr && which != nullptr)));
+  assert(y != nullptr || images == 0 || layer.activation.kind == Activation::linear);
+  assert(apart(d.x, images * image_size(layer.shape), dy, images * result_size(layer)));
+  assert(shared != nullptr && own != nullptr);
   const ConvShape& s = layer.shape;
   Scratch<T> of_team(shared), of_member(own);
   const SharedSpace<T> common = shared_space(images, layer, of_team);
@@ -394,7 +401,7 @@ int64_t conv_backward_own(const ConvLayer<T>& layer) {
 }
 
 template <typename T>
-void fill(Kernels<T>& k) {
+void fill(ConvKernels<T>& k) {
   k.conv_backward = conv_backward<T>;
   k.conv_backward_shared = conv_backward_shared<T>;
   k.conv_backward_own = conv_backward_own<T>;
@@ -402,7 +409,7 @@ void fill(Kernels<T>& k) {
 
 }  // namespace
 
-PYNN_DEFINE_REGISTER(conv_backward)
+PYNN_DEFINE_REGISTER(conv_backward, ConvKernels)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

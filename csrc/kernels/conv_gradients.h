@@ -1,7 +1,7 @@
 // What the gradients of a convolution are made of: pieces for one image, or a row of it.
 #pragma once
 
-#include "conv.h"
+#include "conv_common.h"
 
 namespace pynn {
 namespace PYNN_ISA {

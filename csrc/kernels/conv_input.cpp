@@ -1,5 +1,7 @@
-#include "conv_gradients.h"
+#include "conv.h"
 
+#include "checks.h"
+#include "conv_gradients.h"
 #include "register.h"
 
 namespace pynn {
@@ -120,6 +122,9 @@ void add_bias(T* y, const T* bias, int64_t pixels, int64_t columns) {
 
 template <typename T>
 void conv_transpose(const Team& team, T* y, const T* x, int64_t images, const ConvLayer<T>& layer, T* shared, T* own) {
+  assert(is_member(team) && is_layer(layer) && !layer.pooled && images >= 0 && has(x, images * out_size(layer.shape)));
+  assert(has(y, images * image_size(layer.shape)) && shared != nullptr && own != nullptr);
+  assert(apart(y, images * image_size(layer.shape), x, images * out_size(layer.shape)));
   const ConvShape& s = layer.shape;
   turn_kernel(team, shared, layer.kernel, s);
   team.barrier();
@@ -141,7 +146,7 @@ int64_t conv_transpose_own(const ConvLayer<T>& layer) {
 }
 
 template <typename T>
-void fill(Kernels<T>& k) {
+void fill(ConvKernels<T>& k) {
   k.conv_transpose = conv_transpose<T>;
   k.conv_transpose_own = conv_transpose_own<T>;
 }
@@ -162,7 +167,7 @@ int64_t input_rows_together(const ConvShape& s) {
 PYNN_DEFINE_INPUT(float)
 PYNN_DEFINE_INPUT(double)
 
-PYNN_DEFINE_REGISTER(conv_input)
+PYNN_DEFINE_REGISTER(conv_input, ConvKernels)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

@@ -1,7 +1,10 @@
+#include "dense.h"
+
 #include "../runtime/blas.h"
-#include "activations.h"
+#include "activation_blocks.h"
+#include "checks.h"
+#include "reductions.h"
 #include "register.h"
-#include "rows.h"
 #include "tile.h"
 
 namespace pynn {
@@ -36,6 +39,12 @@ constexpr int64_t kPart = 32, kPackedPart = 64;
 
 // What is not 0 must be less than one in so many for the zeros to be passed over, where tiles have several rows.
 constexpr int64_t kSparse = 3;
+
+template <typename T>
+PYNN_INLINE bool is_layer(const DenseLayer<T>& d) {
+  return d.rows >= 0 && d.inputs > 0 && d.units > 0 && has(d.x, d.rows * d.inputs) && d.kernel != nullptr &&
+         (d.nonzero.by_row == nullptr || d.nonzero.stride >= d.rows);
+}
 
 template <typename T>
 bool calls_blas(const DenseLayer<T>& d) {
@@ -161,8 +170,20 @@ void forward_by_inputs(const Team& team, T* y, const DenseLayer<T>& d, const Act
 }
 
 template <typename T>
+int64_t dense_shared(int64_t rows, int64_t inputs, int64_t units, int members, bool backward) {
+  const int64_t split_rows = rows < inputs / kSlices ? rows : inputs / kSlices;  // more are not split by inputs
+  const int64_t partials = members == 1 || slices(inputs) == 1 ? 0 : kSlices * split_rows * units;
+  const int64_t copies = backward ? 2 * rows * units : 0;
+  return partials > copies ? partials : copies;
+}
+
+template <typename T>
 void dense_forward(const Team& team, T* y, const DenseLayer<T>& d, const ActivationSpec& activation, T* shared,
                    T* own) {
+  assert(is_member(team) && is_layer(d) && has(y, d.rows * d.units) &&
+         apart(y, d.rows * d.units, d.x, d.rows * d.inputs));
+  assert(shared != nullptr || dense_shared<T>(d.rows, d.inputs, d.units, team.size, false) == 0);
+  assert(own != nullptr);
   if (calls_blas(d)) {
     forward_blas(team, y, d, activation);
     return;
@@ -311,6 +332,10 @@ void finish_part(const Backward<T>& b, T* gradient, bool kept, Range part, const
 template <typename T>
 void dense_backward(const Team& team, T* dx, T* dkernel, const T* dy, const DenseLayer<T>& d,
                     const ActivationSpec& below, bool accumulate, T* shared, T* own, const PartReady<T>& ready) {
+  assert(is_member(team) && is_layer(d) && has(dy, d.rows * d.units));
+  assert(apart(dx, d.rows * d.inputs, dy, d.rows * d.units) && apart(dx, d.rows * d.inputs, d.x, d.rows * d.inputs));
+  assert(apart(dkernel, d.inputs * d.units, d.kernel, d.inputs * d.units));
+  assert((shared != nullptr || d.rows * d.units == 0) && own != nullptr);
   const bool by_blas = calls_blas(d), wants_kernel = dkernel != nullptr || ready.call != nullptr;
   const bool pack = wants_kernel && !by_blas && pays_to_pack(d.rows, d.units);
   const bool transpose = dx != nullptr && !by_blas && d.rows > 1;
@@ -338,19 +363,12 @@ void dense_backward(const Team& team, T* dx, T* dkernel, const T* dy, const Dens
 
 template <typename T>
 void dense_backward_bias(T* dbias, const T* dy, int64_t rows, int64_t units, Range part, bool accumulate) {
+  assert(has(dy, rows * units) && has(dbias, units) && 0 <= part.begin && part.end <= units);
   for_vectors<T>(part.begin, part.end, [&](int64_t j, int64_t count) {
     Vec<T> sum{};
     for (int64_t i = 0; i < rows; ++i) sum += load(dy + i * units + j, count);
     store(dbias + j, accumulate ? load(dbias + j, count) + sum : sum, count);
   });
-}
-
-template <typename T>
-int64_t dense_shared(int64_t rows, int64_t inputs, int64_t units, int members, bool backward) {
-  const int64_t split_rows = rows < inputs / kSlices ? rows : inputs / kSlices;  // more are not split by inputs
-  const int64_t partials = members == 1 || slices(inputs) == 1 ? 0 : kSlices * split_rows * units;
-  const int64_t copies = backward ? 2 * rows * units : 0;
-  return partials > copies ? partials : copies;
 }
 
 template <typename T>
@@ -363,7 +381,7 @@ int64_t dense_own(int64_t inputs, int64_t units, bool backward) {
 }
 
 template <typename T>
-void fill(Kernels<T>& k) {
+void fill(DenseKernels<T>& k) {
   k.dense_forward = dense_forward<T>;
   k.dense_backward = dense_backward<T>;
   k.dense_shared = dense_shared<T>;
@@ -373,7 +391,7 @@ void fill(Kernels<T>& k) {
 
 }  // namespace
 
-PYNN_DEFINE_REGISTER(dense)
+PYNN_DEFINE_REGISTER(dense, DenseKernels)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

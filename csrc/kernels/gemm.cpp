@@ -1,4 +1,7 @@
+#include "gemm.h"
+
 #include "../runtime/blas.h"
+#include "checks.h"
 #include "register.h"
 #include "tile.h"
 
@@ -36,8 +39,16 @@ void gemm_blas(const Team& team, T* c, const T* a, const T* b, int64_t m, int64_
 }
 
 template <typename T>
+int64_t gemm_scratch(int64_t m, int64_t n, bool transpose_b) {
+  return pays_to_pack(m, n) ? kDepth * (kColumns + kRows) : transpose_b ? kDepth * panel_width(T{}) : 0;
+}
+
+template <typename T>
 void gemm(const Team& team, T* c, const T* a, const T* b, int64_t m, int64_t n, int64_t k, bool transpose_a,
           bool transpose_b, bool accumulate, T* scratch) {
+  assert(is_member(team) && has(a, m * k) && has(b, k * n) && has(c, m * n) && m >= 0 && n >= 0 && k >= 0);
+  assert(apart(c, m * n, a, m * k) && apart(c, m * n, b, k * n));
+  assert(scratch != nullptr || gemm_scratch<T>(m, n, transpose_b) == 0);
   if (large_product(m, n, k)) {
     gemm_blas(team, c, a, b, m, n, k, transpose_a, transpose_b, accumulate);
     return;
@@ -73,19 +84,14 @@ void gemm(const Team& team, T* c, const T* a, const T* b, int64_t m, int64_t n, 
 }
 
 template <typename T>
-int64_t gemm_scratch(int64_t m, int64_t n, bool transpose_b) {
-  return pays_to_pack(m, n) ? kDepth * (kColumns + kRows) : transpose_b ? kDepth * panel_width(T{}) : 0;
-}
-
-template <typename T>
-void fill(Kernels<T>& k) {
+void fill(GemmKernels<T>& k) {
   k.gemm = gemm<T>;
   k.gemm_scratch = gemm_scratch<T>;
 }
 
 }  // namespace
 
-PYNN_DEFINE_REGISTER(gemm)
+PYNN_DEFINE_REGISTER(gemm, GemmKernels)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

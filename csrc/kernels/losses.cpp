@@ -1,6 +1,9 @@
+#include "losses.h"
+
+#include "checks.h"
 #include "math.h"
+#include "reductions.h"
 #include "register.h"
-#include "rows.h"
 
 namespace pynn {
 namespace PYNN_ISA {
@@ -301,6 +304,9 @@ void for_rows(const Team& team, int64_t rows, Body body) {
 template <typename T>
 void loss(const Team& team, double* values, T* dpred, const T* pred, const TargetRows<T>& target, int64_t rows,
           int64_t columns, const LossSpec& spec, double scale) {
+  assert(is_member(team) && rows >= 0 && columns > 0 && has(pred, rows * columns) && may_have(values, rows));
+  assert((target.values == nullptr) != (target.labels == nullptr) || rows == 0);
+  assert(apart(dpred, rows * columns, pred, rows * columns));
   const T a = static_cast<T>(spec.a), s = static_cast<T>(scale);
   const auto value = [&](int64_t row) { return values == nullptr ? nullptr : values + row; };
   const auto slope = [&](int64_t row) { return dpred == nullptr ? nullptr : dpred + row * columns; };
@@ -379,19 +385,21 @@ double metric_row(const T* p, const TargetRows<T>& target, int64_t row, int64_t 
 template <typename T>
 void metric(const Team& team, double* values, const T* pred, const TargetRows<T>& target, int64_t rows, int64_t columns,
             const MetricSpec& spec) {
+  assert(is_member(team) && rows >= 0 && columns > 0 && has(pred, rows * columns) && has(values, rows));
+  assert((target.values == nullptr) != (target.labels == nullptr) || rows == 0);
   for_rows(team, rows,
            [&](int64_t row) { values[row] = metric_row(pred + row * columns, target, row, columns, spec); });
 }
 
 template <typename T>
-void fill(Kernels<T>& k) {
+void fill(LossKernels<T>& k) {
   k.loss = loss<T>;
   k.metric = metric<T>;
 }
 
 }  // namespace
 
-PYNN_DEFINE_REGISTER(losses)
+PYNN_DEFINE_REGISTER(losses, LossKernels)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

@@ -1,3 +1,6 @@
+#include "noise.h"
+
+#include "checks.h"
 #include "math.h"
 #include "register.h"
 
@@ -111,6 +114,10 @@ PYNN_INLINE Vec<T> with_noise(Vec<T> v, Vec<T> drawn, Noise kind) {
 template <typename T>
 void noise(const Team& team, T* y, const T* x, int64_t samples, int64_t first, const NoiseShape& shape,
            const NoiseSpec& spec) {
+  assert(is_member(team) && samples >= 0 && first >= 0 && has(x, samples * shape.size) && has(y, samples * shape.size));
+  assert(same_or_apart<T>(y, x, samples * shape.size) && shape.columns > 0 && shape.inner > 0 && shape.rows > 0);
+  assert(shape.size == shape.rows * shape.columns * shape.inner * shape.repeats);
+  assert(shape.row_at != nullptr && shape.repeat_at != nullptr);
   const int64_t columns = shape.columns, inner = shape.inner, numbers = shape.rows * columns;
   const int64_t blocks = (numbers + kBlock - 1) / kBlock;
   const Noise kind = spec.kind;
@@ -143,13 +150,13 @@ void noise(const Team& team, T* y, const T* x, int64_t samples, int64_t first, c
 }
 
 template <typename T>
-void fill(Kernels<T>& k) {
+void fill(NoiseKernels<T>& k) {
   k.noise = noise<T>;
 }
 
 }  // namespace
 
-PYNN_DEFINE_REGISTER(noise)
+PYNN_DEFINE_REGISTER(noise, NoiseKernels)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

@@ -1,5 +1,8 @@
+#include "norm.h"
+
+#include "checks.h"
+#include "reductions.h"
 #include "register.h"
-#include "rows.h"
 
 // Normalisation. Sums over many rows are made in chunks of rows, which depend on the number of rows alone, and added up
 // in order; variances are made of the deviations from the chunk's own mean (Chan, Golub, LeVeque 1979), so that a large
@@ -32,6 +35,8 @@ int64_t column_sums(int64_t rows, int64_t columns) { return chunks(rows) * 2 * c
 
 template <typename T>
 void moments(const Team& team, T* mean, T* variance, const T* x, int64_t rows, int64_t columns, T* shared) {
+  assert(is_member(team) && rows > 0 && columns > 0 && x != nullptr && shared != nullptr);
+  assert(mean != nullptr && variance != nullptr && apart(mean, columns, variance, columns));
   const Range mine = team.share(chunks(rows));
   for (int64_t k = mine.begin; k < mine.end; ++k) {
     const Range part = chunk(k, rows);
@@ -70,6 +75,7 @@ void moments(const Team& team, T* mean, T* variance, const T* x, int64_t rows, i
 template <typename T>
 void normalization(T* scale, T* offset, const T* mean, const T* variance, const T* gamma, const T* beta,
                    int64_t columns, double epsilon) {
+  assert(has(scale, columns) && has(variance, columns) && (offset == nullptr || has(mean, columns)));
   for_vectors<T>(0, columns, [&](int64_t j, int64_t count) {
     Vec<T> factor = 1 / square_root<T>(load(variance + j, count) + static_cast<T>(epsilon));
     if (gamma != nullptr) factor *= load(gamma + j, count);
@@ -84,6 +90,9 @@ template <typename T>
 void batch_norm_backward(const Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* mean,
                          const T* variance, const T* gamma, int64_t rows, int64_t columns, double epsilon,
                          bool accumulate, T* shared) {
+  assert(is_member(team) && rows > 0 && columns > 0 && dy != nullptr && x != nullptr && shared != nullptr);
+  assert(mean != nullptr && variance != nullptr && apart(dx, rows * columns, x, rows * columns));
+  assert(same_or_apart<T>(dx, dy, rows * columns));
   const auto inverse = [&](int64_t j, int64_t count) {
     return 1 / square_root<T>(load(variance + j, count) + static_cast<T>(epsilon));
   };
@@ -140,6 +149,9 @@ void batch_norm_backward(const Team& team, T* dx, T* dgamma, T* dbeta, const T* 
 
 // ---- layer and group normalisation
 
+PYNN_INLINE int64_t elements(const GroupShape& s) { return s.positions * s.groups * s.columns; }
+PYNN_INLINE bool is_shape(const GroupShape& s) { return s.positions > 0 && s.groups > 0 && s.columns > 0; }
+
 // Calls body(offset, parameter, count) for the vectors of a group; offset is in a sample, parameter in gamma and beta.
 template <typename T, typename Body>
 PYNN_INLINE void for_group(const GroupShape& s, int64_t group, Body body) {
@@ -153,6 +165,10 @@ PYNN_INLINE void for_group(const GroupShape& s, int64_t group, Body body) {
 template <typename T>
 void group_norm_forward(const Team& team, T* y, T* mean, T* inverse, const T* x, const T* gamma, const T* beta,
                         int64_t samples, const GroupShape& s, double epsilon) {
+  assert(is_member(team) && samples >= 0 && is_shape(s) && has(x, samples * elements(s)) &&
+         has(y, samples * elements(s)));
+  assert(has(mean, samples * s.groups) && has(inverse, samples * s.groups));
+  assert(same_or_apart<T>(y, x, samples * elements(s)));
   const Range mine = team.share(samples * s.groups);
   const T n = static_cast<T>(s.positions * s.columns);
   for (int64_t unit = mine.begin; unit < mine.end; ++unit) {
@@ -183,6 +199,11 @@ template <typename T>
 void group_norm_backward(const Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* mean,
                          const T* inverse, const T* gamma, int64_t samples, const GroupShape& s, bool accumulate,
                          T* shared) {
+  assert(is_member(team) && samples >= 0 && is_shape(s) && has(x, samples * elements(s)) &&
+         has(dy, samples * elements(s)));
+  assert(has(mean, samples * s.groups) && has(inverse, samples * s.groups) &&
+         apart(dx, samples * elements(s), x, samples * elements(s)));
+  assert(shared != nullptr || (dgamma == nullptr && dbeta == nullptr));
   const int64_t size = s.positions * s.groups * s.columns, parameters = s.groups * s.columns;
   if (dx != nullptr) {
     const Range mine = team.share(samples * s.groups);
@@ -242,7 +263,7 @@ void group_norm_backward(const Team& team, T* dx, T* dgamma, T* dbeta, const T* 
 }
 
 template <typename T>
-void fill(Kernels<T>& k) {
+void fill(NormKernels<T>& k) {
   k.moments = moments<T>;
   k.normalization = normalization<T>;
   k.batch_norm_backward = batch_norm_backward<T>;
@@ -253,7 +274,7 @@ void fill(Kernels<T>& k) {
 
 }  // namespace
 
-PYNN_DEFINE_REGISTER(norm)
+PYNN_DEFINE_REGISTER(norm, NormKernels)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

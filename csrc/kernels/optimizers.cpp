@@ -1,6 +1,9 @@
+#include "optimizers.h"
+
+#include "checks.h"
 #include "math.h"
+#include "reductions.h"
 #include "register.h"
-#include "rows.h"
 
 namespace pynn {
 namespace PYNN_ISA {
@@ -171,6 +174,8 @@ bool update_all(T* w, const Gradient<T>& g, T* const* slot, int64_t n, const Opt
 
 template <typename T>
 bool optimizer_update(T* w, const Gradient<T>& g, T* const* slot, int64_t n, const OptimizerStep& step) {
+  assert(has(w, n) && apart(w, n, g.elements, g.elements == nullptr ? 0 : n));
+  assert(n == 0 || g.elements != nullptr || (g.of_row != nullptr && g.of_column != nullptr && n % g.columns == 0));
   const bool plain = step.decay == 0 && step.clip == 0;
   const auto update = [&](const auto& rule) {
     return plain ? update_all<T, true>(w, g, slot, n, step, rule) : update_all<T, false>(w, g, slot, n, step, rule);
@@ -193,17 +198,19 @@ bool optimizer_update(T* w, const Gradient<T>& g, T* const* slot, int64_t n, con
 
 template <typename T>
 void scale(T* g, int64_t n, double factor) {
+  assert(has(g, n));
   for_vectors<T>(0, n,
                  [&](int64_t i, int64_t count) { store(g + i, load(g + i, count) * static_cast<T>(factor), count); });
 }
 
 template <typename T>
 double sum_of_squares(const T* x, int64_t n) {
+  assert(has(x, n));
   return sum_in_double(x, n, [](double v) { return v * v; });
 }
 
 template <typename T>
-void fill(Kernels<T>& k) {
+void fill(OptimizerKernels<T>& k) {
   k.optimizer_update = optimizer_update<T>;
   k.scale = scale<T>;
   k.sum_of_squares = sum_of_squares<T>;
@@ -211,7 +218,7 @@ void fill(Kernels<T>& k) {
 
 }  // namespace
 
-PYNN_DEFINE_REGISTER(optimizers)
+PYNN_DEFINE_REGISTER(optimizers, OptimizerKernels)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

@@ -1,6 +1,9 @@
 // What regularizers and constraints come to.
+#include "penalties.h"
+
+#include "checks.h"
+#include "reductions.h"
 #include "register.h"
-#include "rows.h"
 
 namespace pynn {
 namespace PYNN_ISA {
@@ -14,6 +17,7 @@ constexpr int64_t kColumns = 64;
 
 template <typename T>
 double penalty(const T* x, int64_t n, double l1, double l2) {
+  assert(has(x, n) && l1 >= 0 && l2 >= 0);
   double total = 0;
   if (l1 > 0) total += l1 * sum_in_double(x, n, [](double v) { return __builtin_fabs(v); });
   if (l2 > 0) total += l2 * sum_in_double(x, n, [](double v) { return v * v; });
@@ -22,6 +26,7 @@ double penalty(const T* x, int64_t n, double l1, double l2) {
 
 template <typename T>
 void add_penalty_slope(T* g, const T* x, int64_t n, double l1, double l2) {
+  assert(has(x, n) && has(g, n) && apart(g, n, x, n));
   const Vec<T> above = splat(static_cast<T>(l1)), below = -above, zero{};
   const T factor = static_cast<T>(2 * l2);
   for_vectors<T>(0, n, [&](int64_t i, int64_t count) {
@@ -73,6 +78,7 @@ bool constrain_row(T* w, const ConstraintSpec& c) {
 
 template <typename T>
 bool constrain(const Team& team, T* w, const ConstraintSpec& c) {
+  assert(is_member(team) && c.outer > 0 && c.axis > 0 && c.inner > 0 && w != nullptr);
   if (c.kind == Constraint::non_neg) {
     const Range mine = team.share(c.outer * c.axis * c.inner, kColumns);
     for_vectors<T>(mine.begin, mine.end, [&](int64_t i, int64_t count) {
@@ -94,7 +100,7 @@ bool constrain(const Team& team, T* w, const ConstraintSpec& c) {
 }
 
 template <typename T>
-void fill(Kernels<T>& k) {
+void fill(PenaltyKernels<T>& k) {
   k.penalty = penalty<T>;
   k.add_penalty_slope = add_penalty_slope<T>;
   k.constrain = constrain<T>;
@@ -102,7 +108,7 @@ void fill(Kernels<T>& k) {
 
 }  // namespace
 
-PYNN_DEFINE_REGISTER(penalties)
+PYNN_DEFINE_REGISTER(penalties, PenaltyKernels)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

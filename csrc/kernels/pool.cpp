@@ -1,9 +1,22 @@
+#include "pool.h"
+
+#include "checks.h"
+#include "reductions.h"
 #include "register.h"
-#include "rows.h"
 
 namespace pynn {
 namespace PYNN_ISA {
 namespace {
+
+PYNN_INLINE int64_t image_size(const PoolShape& s) { return s.height * s.width * s.channels; }
+PYNN_INLINE int64_t out_size(const PoolShape& s) { return s.out_height * s.out_width * s.channels; }
+
+// Whether each window has an element of the image.
+PYNN_INLINE bool is_pool(const PoolShape& s) {
+  return s.height > 0 && s.width > 0 && s.channels > 0 && s.out_height > 0 && s.out_width > 0 && s.stride_y > 0 &&
+         s.stride_x > 0 && s.window_height > s.top && s.window_width > s.left && s.top >= 0 && s.left >= 0 &&
+         (s.out_height - 1) * s.stride_y - s.top < s.height && (s.out_width - 1) * s.stride_x - s.left < s.width;
+}
 
 int64_t window_begin(int64_t out, int64_t stride, int64_t before) {
   const int64_t at = out * stride - before;
@@ -52,6 +65,9 @@ PYNN_INLINE void for_outputs(const PoolShape& s, Range out_rows, Body body) {
 
 template <typename T>
 void pool_forward(const Team& team, T* y, const T* x, int64_t images, const PoolShape& s, Pooling kind) {
+  assert(is_member(team) && is_pool(s) && images >= 0 && has(x, images * image_size(s)) &&
+         has(y, images * out_size(s)));
+  assert(apart(y, images * out_size(s), x, images * image_size(s)));
   const Range mine = team.share(images * s.out_height);
   if (kind == Pooling::max)
     for_outputs<T>(s, mine, [&](int64_t from, const Window& w, int64_t to, int64_t count) {
@@ -73,6 +89,10 @@ void pool_forward(const Team& team, T* y, const T* x, int64_t images, const Pool
 template <typename T>
 void pool_backward(const Team& team, T* dx, const T* dy, const T* x, const T* y, int64_t images, const PoolShape& s,
                    Pooling kind) {
+  assert(is_member(team) && is_pool(s) && images >= 0 && has(dx, images * image_size(s)) &&
+         has(dy, images * out_size(s)));
+  assert(kind != Pooling::max || (has(x, images * image_size(s)) && has(y, images * out_size(s))));
+  assert(apart(dx, images * image_size(s), dy, images * out_size(s)));
   const Range mine = team.share(images);
   const int64_t size = s.height * s.width * s.channels;
   memset(dx + mine.begin * size, 0, static_cast<size_t>((mine.end - mine.begin) * size) * sizeof(T));
@@ -100,14 +120,14 @@ void pool_backward(const Team& team, T* dx, const T* dy, const T* x, const T* y,
 }
 
 template <typename T>
-void fill(Kernels<T>& k) {
+void fill(PoolKernels<T>& k) {
   k.pool_forward = pool_forward<T>;
   k.pool_backward = pool_backward<T>;
 }
 
 }  // namespace
 
-PYNN_DEFINE_REGISTER(pool)
+PYNN_DEFINE_REGISTER(pool, PoolKernels)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

@@ -1,3 +1,6 @@
+#include "resample.h"
+
+#include "checks.h"
 #include "register.h"
 #include "simd.h"
 
@@ -71,6 +74,10 @@ void resample_any(const Team& team, T* y, const T* x, int64_t samples, const Spa
 
 template <typename T>
 void resample(const Team& team, T* y, const T* x, int64_t samples, const SparseMap<T>& map) {
+  assert(is_member(team) && samples >= 0 && map.inputs >= 0 && map.outputs >= 0 && map.inner > 0);
+  assert(has(x, samples * map.inputs * map.inner) && has(y, samples * map.outputs * map.inner));
+  assert(apart(y, samples * map.outputs * map.inner, x, samples * map.inputs * map.inner));
+  assert(map.begin != nullptr && map.begin[0] == 0 && has(map.index, map.begin[map.outputs]));
   if (map.weight != nullptr)
     resample_any<true>(team, y, x, samples, map);
   else
@@ -78,13 +85,13 @@ void resample(const Team& team, T* y, const T* x, int64_t samples, const SparseM
 }
 
 template <typename T>
-void fill(Kernels<T>& k) {
+void fill(ResampleKernels<T>& k) {
   k.resample = resample<T>;
 }
 
 }  // namespace
 
-PYNN_DEFINE_REGISTER(resample)
+PYNN_DEFINE_REGISTER(resample, ResampleKernels)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

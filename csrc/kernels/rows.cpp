@@ -1,4 +1,7 @@
 #include "rows.h"
+
+#include "checks.h"
+#include "reductions.h"
 #include "register.h"
 
 namespace pynn {
@@ -105,6 +108,11 @@ PYNN_INLINE void gather_last_columns(T* out, const Nonzero& nonzero, const Sourc
 template <typename T, typename Source>
 void gather_rows(const Team& team, T* out, const Nonzero& nonzero, const Source* x, const int64_t* order, int64_t rows,
                  int64_t next_rows, int64_t columns, const InputScaling<T>& scaling) {
+  assert(is_member(team) && rows >= 0 && next_rows >= 0 && columns > 0 && has(x, rows));
+  assert(out == nullptr || static_cast<const void*>(out) != x);
+  assert((nonzero.by_row == nullptr) == (nonzero.by_column == nullptr));
+  assert(nonzero.by_row == nullptr || nonzero.stride >= rows);
+  assert((scaling.scale == nullptr) == (scaling.offset == nullptr));
   const Range r = my_rows(team, rows, columns), c = my_columns(team, columns);
   // Rows in random order are news to the hardware's prefetchers. One line at a time, as a burst would be dropped.
   const bool fits = (r.end - r.begin) * (c.end - c.begin) * static_cast<int64_t>(sizeof(Source)) <= kMostAhead;
@@ -135,6 +143,7 @@ void find_nonzero(const Team& team, const Nonzero& nonzero, const T* x, int64_t 
 
 template <typename T>
 int64_t first_non_finite(const T* x, Range part) {
+  assert(part.begin >= 0 && (part.begin >= part.end || x != nullptr));
   constexpr int64_t block = 1024;
   for (int64_t i = part.begin; i < part.end; i += block) {
     const int64_t end = i + block < part.end ? i + block : part.end;
@@ -146,7 +155,7 @@ int64_t first_non_finite(const T* x, Range part) {
 }
 
 template <typename T>
-void fill(Kernels<T>& k) {
+void fill(RowKernels<T>& k) {
   k.gather = gather<T>;
   k.gather_bytes = gather_bytes<T>;
   k.find_nonzero = find_nonzero<T>;
@@ -155,7 +164,7 @@ void fill(Kernels<T>& k) {
 
 }  // namespace
 
-PYNN_DEFINE_REGISTER(rows)
+PYNN_DEFINE_REGISTER(rows, RowKernels)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

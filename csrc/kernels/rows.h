@@ -1,72 +1,35 @@
-// Reductions of one row, in an order that depends on its length alone.
+// Rows of samples on their way into the network.
 #pragma once
 
-#include "simd.h"
+#include <stdint.h>
+
+#include "../runtime/team.h"
+#include "nonzero.h"
 
 namespace pynn {
-namespace PYNN_ISA {
-namespace {
 
-// v with the lanes from `count` on set to 0.
+// What becomes of numbers on their way into the network: x * scale + offset.
 template <typename T>
-PYNN_INLINE Vec<T> keep(Vec<T> v, int64_t count) {
-  return count == kWidth<T> ? v : (lanes_below<T>(count) ? v : Vec<T>{});
-}
+struct InputScaling {
+  const T *scale, *offset;  // of each column or, for all, one; null: x as it is
+  bool each_column;
+};
 
-// The sum of body(j, count) over the vectors of a row; lanes past the end do not count.
-template <typename T, typename Body>
-PYNN_INLINE T sum_row(int64_t n, Body body) {
-  Vec<T> total{};
-  for_vectors<T>(0, n, [&](int64_t j, int64_t count) { total += keep<T>(body(j, count), count); });
-  return sum<T>(total);
-}
-
-// The sum of f(x[i]), in double.
-template <typename T, typename F>
-PYNN_INLINE double sum_in_double(const T* x, int64_t n, F f) {
-  constexpr int64_t lanes = 16;
-  double total[lanes] = {};
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes)
-    for (int64_t lane = 0; lane < lanes; ++lane) total[lane] += f(static_cast<double>(x[i + lane]));
-  for (int64_t lane = 0; i + lane < n; ++lane) total[lane] += f(static_cast<double>(x[i + lane]));
-  double sum = 0;
-  for (int64_t lane = 0; lane < lanes; ++lane) sum += total[lane];
-  return sum;
-}
-
-// Whether there is neither NaN nor infinity: x - x is 0 for a finite number and NaN otherwise.
 template <typename T>
-PYNN_INLINE bool all_finite(const T* x, int64_t n) {
-  Vec<T> zeros{};
-  for_vectors<T>(0, n, [&](int64_t j, int64_t count) {
-    const Vec<T> v = load(x + j, count);
-    zeros += v - v;
-  });
-  return sum<T>(zeros) == 0;
-}
+struct RowKernels {
+  // out (rows, columns) = the rows order[0..rows-1] of x, or the first rows where order is null, scaled; bytes are
+  // converted. nonzero, where not null, becomes that of out. The next_rows rows that follow in `order` are asked for in
+  // passing, if they are as many, so that a later gather finds them in the caches.
+  void (*gather)(const Team& team, T* out, const Nonzero& nonzero, const T* x, const int64_t* order, int64_t rows,
+                 int64_t next_rows, int64_t columns, const InputScaling<T>& scaling);
+  void (*gather_bytes)(const Team& team, T* out, const Nonzero& nonzero, const uint8_t* x, const int64_t* order,
+                       int64_t rows, int64_t next_rows, int64_t columns, const InputScaling<T>& scaling);
 
-// The largest element; NaN if there is one. Without branches: which is the largest can't be foretold.
-template <typename T>
-PYNN_INLINE T row_max(const T* x, int64_t n) {
-  const auto larger = [](Vec<T> best, Vec<T> v) { return (v > best) | (v != v) ? v : best; };
-  Vec<T> best = splat(static_cast<T>(-__builtin_inf()));
-  for_vectors<T>(0, n, [&](int64_t j, int64_t count) {
-    const Vec<T> v = load(x + j, count);
-    best = larger(best, count == kWidth<T> ? v : (lanes_below<T>(count) ? v : best));
-  });
-  return fold<T>(best, larger);
-}
+  // nonzero = that of x (rows, columns).
+  void (*find_nonzero)(const Team& team, const Nonzero& nonzero, const T* x, int64_t rows, int64_t columns);
 
-// The first index of the largest element; that of the first NaN if there is one, as in NumPy.
-template <typename T>
-PYNN_INLINE int64_t row_argmax(const T* x, int64_t n) {
-  const T highest = row_max(x, n);
-  for (int64_t j = 0; j < n; ++j)
-    if (x[j] == highest || x[j] != x[j]) return j;
-  return 0;
-}
+  // The index of the first NaN or infinity of x[begin..end-1], or -1.
+  int64_t (*first_non_finite)(const T* x, Range part);
+};
 
-}  // namespace
-}  // namespace PYNN_ISA
 }  // namespace pynn

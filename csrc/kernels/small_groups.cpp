@@ -1,4 +1,4 @@
-#include "conv.h"
+#include "conv_common.h"
 
 // Groups of few channels and filters: the filters fill the vectors, whatever their groups. Where each channel has one
 // filter (depthwise), the input is used as it lies; otherwise planes are made of it, one for each channel of a group,

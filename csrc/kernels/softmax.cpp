@@ -1,6 +1,9 @@
+#include "softmax.h"
+
+#include "checks.h"
 #include "math.h"
+#include "reductions.h"
 #include "register.h"
-#include "rows.h"
 
 namespace pynn {
 namespace PYNN_ISA {
@@ -86,6 +89,8 @@ void for_axes(const Team& team, int64_t outer, int64_t axis, int64_t inner, OnRo
 
 template <typename T>
 void softmax_forward(const Team& team, T* y, const T* x, int64_t outer, int64_t axis, int64_t inner, bool log) {
+  assert(is_member(team) && outer >= 0 && axis > 0 && inner > 0 && has(x, outer * axis * inner));
+  assert(has(y, outer * axis * inner) && same_or_apart<T>(y, x, outer * axis * inner));
   for_axes<T>(
       team, outer, axis, inner, [&](int64_t i) { softmax_row(y + i, x + i, axis, log); },
       [&](int64_t i, int64_t count) { softmax_columns(y + i, x + i, axis, inner, count, log); });
@@ -94,20 +99,23 @@ void softmax_forward(const Team& team, T* y, const T* x, int64_t outer, int64_t 
 template <typename T>
 void softmax_backward(const Team& team, T* dx, const T* dy, const T* y, int64_t outer, int64_t axis, int64_t inner,
                       bool log) {
+  assert(is_member(team) && outer >= 0 && axis > 0 && inner > 0 && has(dy, outer * axis * inner));
+  assert(has(y, outer * axis * inner) && has(dx, outer * axis * inner));
+  assert(same_or_apart<T>(dx, dy, outer * axis * inner));
   for_axes<T>(
       team, outer, axis, inner, [&](int64_t i) { softmax_backward_row(dx + i, dy + i, y + i, axis, log); },
       [&](int64_t i, int64_t count) { softmax_backward_columns(dx + i, dy + i, y + i, axis, inner, count, log); });
 }
 
 template <typename T>
-void fill(Kernels<T>& k) {
+void fill(SoftmaxKernels<T>& k) {
   k.softmax_forward = softmax_forward<T>;
   k.softmax_backward = softmax_backward<T>;
 }
 
 }  // namespace
 
-PYNN_DEFINE_REGISTER(softmax)
+PYNN_DEFINE_REGISTER(softmax, SoftmaxKernels)
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

@@ -1,31 +1,44 @@
-#include "register.h"
+#include "kernels.h"
+
+// The files that fill the table, and which part of it each of them fills.
+#define PYNN_FILES(X)               \
+  X(gemm, GemmKernels)              \
+  X(dense, DenseKernels)            \
+  X(conv, ConvKernels)              \
+  X(conv_input, ConvKernels)        \
+  X(conv_backward, ConvKernels)     \
+  X(pool, PoolKernels)              \
+  X(noise, NoiseKernels)            \
+  X(norm, NormKernels)              \
+  X(resample, ResampleKernels)      \
+  X(activations, ActivationKernels) \
+  X(softmax, SoftmaxKernels)        \
+  X(losses, LossKernels)            \
+  X(optimizers, OptimizerKernels)   \
+  X(penalties, PenaltyKernels)      \
+  X(rows, RowKernels)
 
 namespace pynn {
 namespace PYNN_ISA {
+
+#define PYNN_DECLARE_REGISTER(file, Family) \
+  void register_##file(Family<float>&);     \
+  void register_##file(Family<double>&);
+PYNN_FILES(PYNN_DECLARE_REGISTER)
+
 namespace {
 
 template <typename T>
 void fill(Kernels<T>& k) {
-  register_gemm(k);
-  register_dense(k);
-  register_conv(k);
-  register_conv_input(k);
-  register_conv_backward(k);
-  register_pool(k);
-  register_noise(k);
-  register_norm(k);
-  register_resample(k);
-  register_activations(k);
-  register_softmax(k);
-  register_losses(k);
-  register_optimizers(k);
-  register_penalties(k);
-  register_rows(k);
+#define PYNN_REGISTER(file, Family) register_##file(k);
+  PYNN_FILES(PYNN_REGISTER)
 }
 
 }  // namespace
 
-PYNN_DEFINE_REGISTER(all)
+// What the dispatcher calls (dispatch.cpp).
+void register_all(Kernels<float>& k) { fill(k); }
+void register_all(Kernels<double>& k) { fill(k); }
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

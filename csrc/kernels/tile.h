@@ -1,7 +1,9 @@
 // The product of small blocks: what gemm.cpp and dense.cpp are made of.
 #pragma once
 
-#include "kernels.h"
+#include <stdint.h>
+
+#include "../runtime/team.h"
 
 namespace pynn {
 namespace PYNN_ISA {

@@ -142,6 +142,20 @@ Uninterruptible::~Uninterruptible() {
   if (team_.rank == 0) --team_.state->uninterruptible;
 }
 
+#if defined(__x86_64__)
+OrdinaryNumbers::OrdinaryNumbers() : saved_(_mm_getcsr()) { _mm_setcsr(static_cast<unsigned>(saved_) & ~0x8040u); }
+OrdinaryNumbers::~OrdinaryNumbers() { _mm_setcsr(static_cast<unsigned>(saved_)); }
+#elif defined(__aarch64__)
+OrdinaryNumbers::OrdinaryNumbers() {
+  asm volatile("mrs %0, fpcr" : "=r"(saved_));
+  asm volatile("msr fpcr, %0" ::"r"(saved_ & ~(uint64_t{1} << 24)));
+}
+OrdinaryNumbers::~OrdinaryNumbers() { asm volatile("msr fpcr, %0" ::"r"(saved_)); }
+#else
+OrdinaryNumbers::OrdinaryNumbers() = default;
+OrdinaryNumbers::~OrdinaryNumbers() = default;
+#endif
+
 int team_size(int threads, double work, double least) {
   return static_cast<int>(std::min<double>(threads, std::max(1.0, work / least)));
 }

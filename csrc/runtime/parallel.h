@@ -31,6 +31,19 @@ class Uninterruptible {
   const Team& team_;
 };
 
+// While one of these lives, this thread computes as it does outside of regions: subnormal numbers are kept. For code
+// from outside.
+class OrdinaryNumbers {
+ public:
+  OrdinaryNumbers();
+  ~OrdinaryNumbers();
+  OrdinaryNumbers(const OrdinaryNumbers&) = delete;
+  OrdinaryNumbers& operator=(const OrdinaryNumbers&) = delete;
+
+ private:
+  uint64_t saved_ = 0;
+};
+
 // "OpenMP" or "std::thread".
 const char* thread_backend();
 

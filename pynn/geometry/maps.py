@@ -36,7 +36,7 @@ class Axis(NamedTuple):
 
 
 class Map(NamedTuple):
-    """A SparseMap (csrc/kernels/kernels.h) of groups of `inner` contiguous elements."""
+    """A SparseMap (csrc/kernels/resample.h) of groups of `inner` contiguous elements."""
 
     inputs: int
     inner: int

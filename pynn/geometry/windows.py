@@ -87,7 +87,7 @@ class Convolution(NamedTuple):
         return (*batch, *(a.out for a in self.axes), self.filters)
 
     def numbers(self) -> list[int]:
-        """The numbers of a ConvShape (csrc/kernels/kernels.h)."""
+        """The numbers of a ConvShape (csrc/kernels/conv.h)."""
         y, x = self.axes if len(self.axes) == 2 else (_SINGLE, self.axes[0])
         input_and_output = [y.n, x.n, self.channels, y.out, x.out, self.filters]
         window = [y.size, x.size, y.stride, x.stride, y.dilation, x.dilation, y.before, x.before]
@@ -163,7 +163,7 @@ class Pooling(NamedTuple):
         return (*batch, *(a.out for a in self.axes), self.channels)
 
     def numbers(self) -> list[int]:
-        """The numbers of a PoolShape (csrc/kernels/kernels.h)."""
+        """The numbers of a PoolShape (csrc/kernels/pool.h)."""
         y, x = self.axes if len(self.axes) == 2 else (_SINGLE, self.axes[0])
         return [y.n, x.n, self.channels, y.out, x.out, y.size, x.size, y.stride, x.stride, y.before, x.before]
 

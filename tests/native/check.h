@@ -23,6 +23,7 @@ void check_optimizers();  // and what else has to do with parameters, and with r
 void check_products();    // gemm, dense
 void check_noise();
 void check_regular();  // normalisation, penalties, constraints
+void check_runtime();  // what kernels stand on
 void check_windows();  // pooling
 
 // Around the lengths of vectors (2 to 16 elements).

@@ -1,4 +1,5 @@
-// Checks every kernel against plain loops in double. Prints what is wrong; the exit status is 1 if anything is.
+// Checks every kernel against plain loops in double, or those of the families that are named as arguments. Prints what
+// is wrong; the exit status is 1 if anything is.
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
@@ -43,7 +44,7 @@ double random_value(double low, double high) {
 
 }  // namespace pynn
 
-int main() {
+int main(int count, char** arguments) {
   using namespace pynn;
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   std::printf("%s, %s\n", instruction_set(), thread_backend());
@@ -52,8 +53,10 @@ int main() {
     void (*run)();
   } families[] = {{"convolutions", check_convolutions}, {"functions", check_functions}, {"losses", check_losses},
                   {"optimizers", check_optimizers},     {"products", check_products},   {"noise", check_noise},
-                  {"regular", check_regular},           {"windows", check_windows}};
+                  {"regular", check_regular},           {"windows", check_windows},     {"runtime", check_runtime}};
+  const std::vector<std::string> wanted(arguments + 1, arguments + count);
   for (const auto& family : families) {
+    if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), family.name) == wanted.end()) continue;
     const int checks_before = checks, failures_before = failures;
     try {
       family.run();

@@ -1,10 +1,26 @@
 // Sparse linear maps of groups: padding, cropping, repeating, interpolating, exchanging axes.
 #include <algorithm>
 
-#include "op.h"
+#include "../op.h"
+#include "../shapes.h"
 
 namespace pynn {
 namespace {
+
+std::vector<int64_t> check_resample(const OpArguments& a) {
+  a.expect_counts(1, 0);
+  const std::vector<int64_t>&begin = a.integers("begin"), &index = a.integers("index");
+  const std::vector<double> weight = a.numbers("weight");
+  a.expect(!begin.empty() && begin.back() == static_cast<int64_t>(index.size()) && index.size() == weight.size(),
+           "begin[-1] elements of index and weight",
+           std::to_string(index.size()) + " and " + std::to_string(weight.size()));
+  const SparseMap<double> map{a.integer("inputs"), static_cast<int64_t>(begin.size()) - 1,
+                              a.integer("inner"),  begin.data(),
+                              index.data(),        weight.data()};
+  check_shape(map);
+  a.expect_input(a.product({map.inputs, map.inner}, "sizes of a map"));
+  return {a.product({map.outputs, map.inner}, "sizes of a map")};
+}
 
 // The numbers of a SparseMap.
 template <typename T>
@@ -36,32 +52,32 @@ Terms<T> transposed(const Terms<T>& terms, int64_t inputs) {
 template <typename T>
 class ResampleOp : public Op<T> {
  public:
-  ResampleOp(int x, int y, const SparseMap<double>& map)
-      : Op<T>(x, y), inputs_(map.inputs), outputs_(map.outputs), inner_(map.inner) {
-    const int64_t terms = map.begin[outputs_];
-    forward_.begin.assign(map.begin, map.begin + outputs_ + 1);
-    forward_.index.assign(map.index, map.index + terms);
-    if (map.weight != nullptr && std::any_of(map.weight, map.weight + terms, [](double w) { return w != 1; }))
-      forward_.weight.assign(map.weight, map.weight + terms);
+  explicit ResampleOp(const OpArguments& a)
+      : inputs_(a.integer("inputs")),
+        outputs_(static_cast<int64_t>(a.integers("begin").size()) - 1),
+        inner_(a.integer("inner")) {
+    forward_.begin = a.integers("begin");
+    forward_.index = a.integers("index");
+    const std::vector<double> weight = a.numbers("weight");
+    if (std::any_of(weight.begin(), weight.end(), [](double w) { return w != 1; }))
+      forward_.weight.assign(weight.begin(), weight.end());
     backward_ = transposed(forward_, inputs_);
   }
 
   void forward(const Team& team, const Pass<T>& pass) const override {
-    pass.k.resample(team, pass.values[this->output], pass.values[this->input], pass.batch,
-                    map(forward_, inputs_, outputs_));
+    pass.k.resample(team, pass.y[0], pass.x[0], pass.batch, map(forward_, inputs_, outputs_));
   }
   void backward(const Team& team, const Pass<T>& pass) const override {
-    pass.k.resample(team, pass.gradients[this->input], pass.gradients[this->output], pass.batch,
-                    map(backward_, outputs_, inputs_));
+    pass.k.resample(team, pass.dx[0], pass.dy[0], pass.batch, map(backward_, outputs_, inputs_));
   }
   double work() const override {
     return static_cast<double>(inner_) * static_cast<double>(forward_.index.size() + forward_.begin.size());
   }
 
  private:
-  SparseMap<T> map(const Terms<T>& terms, int64_t inputs, int64_t outputs) const {
-    return {inputs,
-            outputs,
+  SparseMap<T> map(const Terms<T>& terms, int64_t from, int64_t to) const {
+    return {from,
+            to,
             inner_,
             terms.begin.data(),
             terms.index.data(),
@@ -74,13 +90,6 @@ class ResampleOp : public Op<T> {
 
 }  // namespace
 
-template <typename T>
-std::unique_ptr<Op<T>> make_resample(int x, int y, const SparseMap<double>& map) {
-  return std::make_unique<ResampleOp<T>>(x, y, map);
-}
-
-#define PYNN_INSTANTIATE(T) template std::unique_ptr<Op<T>> make_resample<T>(int, int, const SparseMap<double>&);
-PYNN_INSTANTIATE(float)
-PYNN_INSTANTIATE(double)
+PYNN_DEFINE_OP(resample, check_resample, ResampleOp)
 
 }  // namespace pynn

@@ -1,0 +1,348 @@
+// Parameters, graphs, plans and trainers, as classes.
+#include <pybind11/functional.h>
+
+#include <variant>
+
+#include "../engine/names.h"
+#include "../engine/trainer.h"
+#include "attributes.h"
+#include "calls.h"
+
+namespace pynn {
+namespace {
+
+bool is_float64(const std::string& dtype) {
+  require(dtype == "float32" || dtype == "float64", "dtype must be float32 or float64");
+  return dtype == "float64";
+}
+
+// A writable view of memory that `owner` keeps alive.
+template <typename T>
+py::array view(const void* data, int64_t n, const py::object& owner) {
+  return py::array_t<T>(n, static_cast<const T*>(data), owner);
+}
+
+// ---- parameters
+// ------------------------------------------------------------------------------------------------------
+
+using ConstraintOf = std::tuple<std::string, std::vector<double>, std::vector<int64_t>>;
+
+int add_weight(Parameters& parameters, int64_t size, bool learned, double l1, double l2,
+               const std::optional<ConstraintOf>& constraint) {
+  Parameter fresh;
+  fresh.size = size;
+  fresh.learned = learned;
+  fresh.l1 = l1;
+  fresh.l2 = l2;
+  if (constraint) {
+    const auto& [kind, numbers, sizes] = *constraint;
+    require(numbers.size() == 3 && sizes.size() == 3, "a constraint has 3 numbers and 3 sizes");
+    fresh.constraint = {constraint_of(kind), numbers[0], numbers[1], numbers[2], sizes[0], sizes[1], sizes[2]};
+  }
+  return parameters.add(fresh);
+}
+
+py::array weight_view(const py::object& self, int number) {
+  const auto& parameters = py::cast<const Parameters&>(self);
+  const int64_t size = parameters.at(number).size;
+  if (parameters.is_double()) return view<double>(parameters.data(number), size, self);
+  return view<float>(parameters.data(number), size, self);
+}
+
+// ---- graph
+// -----------------------------------------------------------------------------------------------------------
+
+int add_input(Graph& graph, int64_t size, const std::string& kind) {
+  require(kind == "real" || kind == "ids", "kind must be real or ids");
+  return graph.add_input(size, kind == "real" ? InputKind::real : InputKind::ids);
+}
+
+std::vector<int> add_op(Graph& graph, const std::string& kind, const std::vector<int>& inputs,
+                        const std::vector<int>& parameters, const py::dict& attributes) {
+  return graph.add({kind, inputs, parameters, attributes_of(attributes), {}});
+}
+
+// ---- datasets
+// --------------------------------------------------------------------------------------------------------
+
+template <typename T>
+Column column(const py::array& a, const char* name) {
+  require(a.ndim() == 2, "samples and targets must have the shape (samples, size)");
+  const auto width = static_cast<int64_t>(a.shape(1));
+  if (is<uint8_t>(a)) return {ColumnKind::bytes, input<uint8_t>(a, name), width};
+  if (is<int32_t>(a)) return {ColumnKind::ids, input<int32_t>(a, name), width};
+  return {ColumnKind::real, input<T>(a, name), width};
+}
+
+// Adds the arrays of one kind, each of as many samples.
+template <typename T>
+void add_columns(Dataset& data, std::vector<Column>& to, const std::vector<py::array>& arrays, const char* name) {
+  for (const py::array& a : arrays) {
+    to.push_back(column<T>(a, name));
+    const auto samples = static_cast<int64_t>(a.shape(0));
+    require(data.inputs.size() + data.targets.size() == 1 || samples == data.samples,
+            "all arrays must have the same number of samples");
+    data.samples = samples;
+  }
+}
+
+template <typename T>
+Dataset samples_of(const Plan<T>& plan, const std::vector<py::array>& xs) {
+  require(xs.size() == plan.inputs().size(), "there must be an array of samples for each input");
+  Dataset data;
+  add_columns<T>(data, data.inputs, xs, "x");
+  for (std::size_t i = 0; i < xs.size(); ++i) {
+    const PlanInput<T>& in = plan.inputs()[i];
+    const Column& c = data.inputs[i];
+    require(c.width == in.width, "x must have the shape (samples, size of the input)");
+    require((in.kind == InputKind::ids) == (c.kind == ColumnKind::ids), "x must be real or ids, as the input is");
+  }
+  return data;
+}
+
+template <typename T>
+Dataset data_of(const Trainer<T>& trainer, const std::vector<py::array>& xs, const std::vector<py::array>& ys) {
+  Dataset data = samples_of(trainer.plan(), xs);
+  require(ys.size() == static_cast<std::size_t>(trainer.heads().count()),
+          "there must be an array of targets for each head");
+  add_columns<T>(data, data.targets, ys, "y");
+  for (int head = 0; head < trainer.heads().count(); ++head) {
+    const Column& c = data.targets[static_cast<std::size_t>(head)];
+    require(c.width == trainer.heads().target_width(head),
+            "y must have a label for each row, or the size of the output");
+    require(trainer.heads().takes_labels(head) ? c.kind == ColumnKind::ids : c.kind == ColumnKind::real,
+            "y must be labels (int32) or numbers, as the loss takes them");
+  }
+  return data;
+}
+
+template <typename T>
+std::vector<T*> outputs_of(const Plan<T>& plan, std::vector<py::array>& outs, int64_t samples) {
+  require(outs.size() == plan.graph().outputs().size(), "there must be an array for each output");
+  std::vector<T*> to;
+  for (std::size_t i = 0; i < outs.size(); ++i) {
+    require(size(outs[i]) == samples * plan.size(plan.graph().outputs()[i]), "out must have the size of the output");
+    to.push_back(output<T>(outs[i], "out"));
+  }
+  return to;
+}
+
+// ---- plan
+// ------------------------------------------------------------------------------------------------------------
+
+// A plan or a trainer of one of the two number types.
+template <template <typename> class Of>
+struct Either {
+  std::variant<std::shared_ptr<Of<float>>, std::shared_ptr<Of<double>>> either;
+
+  template <typename F>
+  auto with(F f) const {
+    return std::visit([&](const auto& pointer) { return f(*pointer); }, either);
+  }
+};
+using AnyPlan = Either<Plan>;
+using AnyTrainer = Either<Trainer>;
+
+AnyPlan make_plan(const Graph& graph, const std::string& dtype) {
+  const auto copy = std::make_shared<const Graph>(graph);
+  if (is_float64(dtype)) return {std::make_shared<Plan<double>>(copy)};
+  return {std::make_shared<Plan<float>>(copy)};
+}
+
+using Place = std::optional<std::pair<int, int64_t>>;
+
+template <typename Predict>
+Place predict_with(const AnyPlan& any, std::vector<py::array>& outs, const std::vector<py::array>& xs, int threads,
+                   const Predict& predict) {
+  require(threads > 0, "threads must be positive");
+  return any.with([&](const auto& plan) -> Place {
+    const Dataset data = samples_of(plan, xs);
+    const auto to = outputs_of(plan, outs, data.samples);
+    const Interrupt interrupt = signal_check();
+    std::optional<BadElement> bad;
+    {
+      const WithoutGil released;
+      bad = predict(plan, to, data, interrupt);
+    }
+    if (!bad) return std::nullopt;
+    return std::make_pair(bad->input, bad->index);
+  });
+}
+
+Place predict(const AnyPlan& any, std::vector<py::array> outs, const std::vector<py::array>& xs, bool check_finite,
+              int threads) {
+  return predict_with(any, outs, xs, threads, [&](const auto& plan, const auto& to, const auto& x, const auto& check) {
+    return plan.predict(to, x, check_finite, threads, check);
+  });
+}
+
+Place predict_training(const AnyPlan& any, std::vector<py::array> outs, const std::vector<py::array>& xs,
+                       bool check_finite, uint64_t step, int threads) {
+  return predict_with(any, outs, xs, threads, [&](const auto& plan, const auto& to, const auto& x, const auto& check) {
+    return plan.predict_training(to, x, check_finite, step, threads, check);
+  });
+}
+
+// ---- trainer
+// ---------------------------------------------------------------------------------------------------------
+
+AnyTrainer make_trainer(const AnyPlan& any) {
+  return std::visit(
+      [](const auto& plan) -> AnyTrainer {
+        using PlanOfType = std::decay_t<decltype(*plan)>;
+        if constexpr (std::is_same_v<PlanOfType, Plan<double>>)
+          return {std::make_shared<Trainer<double>>(plan)};
+        else
+          return {std::make_shared<Trainer<float>>(plan)};
+      },
+      any.either);
+}
+
+using MetricOf = std::tuple<std::string, int64_t, double>;
+using HeadOf = std::tuple<int, std::string, int64_t, double, bool, double, std::vector<MetricOf>>;
+
+void set_heads(const AnyTrainer& any, const std::vector<HeadOf>& heads) {
+  std::vector<HeadSetting> settings;
+  for (const auto& [output, loss, columns, a, mean, weight, metrics] : heads) {
+    settings.push_back({output, loss, columns, a, mean, weight, {}});
+    for (const auto& [name, metric_columns, setting] : metrics)
+      settings.back().metrics.push_back({name, metric_columns, setting});
+  }
+  any.with([&](auto& trainer) {
+    const WithoutGil released;  // it may wait for other threads
+    trainer.set_heads(settings);
+  });
+}
+
+void set_optimizer(const AnyTrainer& any, const std::string& name, const Settings& settings) {
+  any.with([&](auto& trainer) {
+    const WithoutGil released;
+    trainer.set_optimizer(name, settings);
+  });
+}
+
+py::array slot_view(const py::object& self, int slot, int number) {
+  return py::cast<const AnyTrainer&>(self).with([&](auto& trainer) {
+    auto* data = trainer.slot(slot, number);
+    const int64_t n = trainer.plan().graph().parameters()[static_cast<std::size_t>(number)].parameter().size;
+    return view<std::decay_t<decltype(*data)>>(data, n, self);
+  });
+}
+
+bool train(const AnyTrainer& any, Float64 totals, const std::vector<py::array>& xs, const std::vector<py::array>& ys,
+           int64_t batch_size, bool shuffle, uint64_t seed, int64_t epoch, int64_t first_step, int64_t steps,
+           int threads) {
+  return any.with([&](auto& trainer) {
+    const Dataset data = data_of(trainer, xs, ys);
+    require(data.samples > 0 && batch_size > 0 && epoch >= 0 && first_step >= 0 && steps >= 0 && threads > 0,
+            "train wants samples, a batch size, and no negative number");
+    const int64_t batches = (data.samples - 1) / batch_size + 1;
+    require(totals.ndim() == 2 && totals.shape(1) == trainer.heads().columns() &&
+                (steps == 0 || totals.shape(0) > (first_step + steps - 1) / batches),
+            "totals must have a row for each epoch, and a column for each loss and metric");
+    double* to = output<double>(totals, "totals");
+    const Interrupt interrupt = signal_check();
+    const WithoutGil released;
+    return trainer.train(to, data, {batch_size, shuffle, seed, epoch, first_step, steps}, threads, {interrupt});
+  });
+}
+
+void evaluate(const AnyTrainer& any, Float64 totals, const std::vector<py::array>& xs, const std::vector<py::array>& ys,
+              int threads) {
+  any.with([&](const auto& trainer) {
+    const Dataset data = data_of(trainer, xs, ys);
+    require(threads > 0, "threads must be positive");
+    require(size(totals) == trainer.heads().columns() + 1,
+            "totals must have a column for each loss and metric, and one for the penalties");
+    double* to = output<double>(totals, "totals");
+    const Interrupt interrupt = signal_check();
+    const WithoutGil released;
+    trainer.evaluate(to, data, threads, interrupt);
+  });
+}
+
+// ---- use lock
+// --------------------------------------------------------------------------------------------------------
+
+// Given back when it is dropped, or at the end of a `with` block.
+struct Hold {
+  std::shared_ptr<UseLock> lock;
+  Taken taken;
+};
+
+std::unique_ptr<Hold> hold(const std::shared_ptr<UseLock>& lock, const std::string& message) {
+  auto held = std::make_unique<Hold>();
+  held->lock = lock;
+  held->taken = Taken(*lock);
+  if (!held->taken) throw Busy(message);
+  return held;
+}
+
+}  // namespace
+
+void bind_engine(py::module_& m) {
+  py::class_<Parameters, std::shared_ptr<Parameters>>(m, "Parameters")
+      .def(py::init([](const std::string& dtype) { return std::make_shared<Parameters>(is_float64(dtype)); }),
+           py::arg("dtype"))
+      .def_property_readonly("dtype", [](const Parameters& p) { return p.is_double() ? "float64" : "float32"; })
+      .def("add", &add_weight, py::arg("size"), py::arg("learned") = true, py::arg("l1") = 0.0, py::arg("l2") = 0.0,
+           py::arg("constraint") = py::none())
+      .def("__len__", &Parameters::count)
+      .def("array", &weight_view, py::arg("number"))
+      .def_property(
+          "frozen", [](const Parameters& p) { return p.frozen.load(); },
+          [](Parameters& p, bool value) { p.frozen = value; });
+
+  py::class_<Graph>(m, "Graph")
+      .def(py::init<>())
+      .def("add_input", &add_input, py::arg("size"), py::arg("kind") = "real")
+      .def(
+          "add_parameter",
+          [](Graph& g, const std::shared_ptr<Parameters>& parameters, int number) {
+            return g.add_parameter({parameters, number});
+          },
+          py::arg("parameters"), py::arg("number"))
+      .def("add", &add_op, py::arg("kind"), py::arg("inputs"), py::arg("parameters"), py::arg("attributes"))
+      .def(
+          "add_activity_penalty",
+          [](Graph& g, int tensor, double l1, double l2) { g.add_activity_penalty({tensor, l1, l2}); },
+          py::arg("tensor"), py::arg("l1"), py::arg("l2"))
+      .def("set_outputs", &Graph::set_outputs, py::arg("tensors"))
+      .def("size", &Graph::size, py::arg("tensor"));
+
+  py::class_<AnyPlan>(m, "Plan")
+      .def(py::init(&make_plan), py::arg("graph"), py::arg("dtype"))
+      .def_property_readonly("dtype", [](const AnyPlan& p) { return p.either.index() == 1 ? "float64" : "float32"; })
+      .def("predict", &predict, py::arg("outs"), py::arg("xs"), py::arg("check_finite"), py::arg("threads"))
+      .def("predict_training", &predict_training, py::arg("outs"), py::arg("xs"), py::arg("check_finite"),
+           py::arg("step"), py::arg("threads"));
+
+  const auto get = [](auto member) {
+    return [member](const AnyTrainer& any) { return any.with([&](auto& trainer) { return member(trainer); }); };
+  };
+  py::class_<AnyTrainer>(m, "Trainer")
+      .def(py::init(&make_trainer), py::arg("plan"))
+      .def("set_heads", &set_heads, py::arg("heads"))
+      .def("set_optimizer", &set_optimizer, py::arg("name"), py::arg("settings"))
+      .def_property("learning_rate", get([](auto& t) { return t.learning_rate(); }),
+                    [](const AnyTrainer& any, double value) {
+                      any.with([&](auto& trainer) { trainer.set_learning_rate(value); });
+                    })
+      .def_property(
+          "iterations", get([](auto& t) { return t.iterations(); }),
+          [](const AnyTrainer& any, int64_t value) { any.with([&](auto& trainer) { trainer.set_iterations(value); }); })
+      .def_property_readonly("slots", get([](auto& t) { return t.slots(); }))
+      .def("slot", &slot_view, py::arg("slot"), py::arg("number"))
+      .def_property_readonly("steps_done", get([](auto& t) { return t.steps_done(); }))
+      .def("train", &train, py::arg("totals").noconvert(), py::arg("xs"), py::arg("ys"), py::arg("batch_size"),
+           py::arg("shuffle"), py::arg("seed"), py::arg("epoch"), py::arg("first_step"), py::arg("steps"),
+           py::arg("threads"))
+      .def("evaluate", &evaluate, py::arg("totals").noconvert(), py::arg("xs"), py::arg("ys"), py::arg("threads"));
+
+  py::class_<Hold>(m, "Hold")
+      .def("__enter__", [](const py::object& self) { return self; })
+      .def("__exit__", [](Hold& held, const py::args&) { held.taken.release(); });
+  py::class_<UseLock, std::shared_ptr<UseLock>>(m, "UseLock").def(py::init<>()).def("hold", &hold, py::arg("message"));
+}
+
+}  // namespace pynn

@@ -1,0 +1,45 @@
+#include "dataset.h"
+
+#include <algorithm>
+
+namespace pynn {
+
+const void* row_of(const Column& column, int64_t row, std::size_t element) {
+  const std::size_t bytes = column.kind == ColumnKind::real    ? element
+                            : column.kind == ColumnKind::bytes ? sizeof(uint8_t)
+                                                               : sizeof(int32_t);
+  return static_cast<const uint8_t*>(column.data) + static_cast<std::size_t>(row * column.width) * bytes;
+}
+
+template <typename T>
+void gather(const Team& team, const Kernels<T>& k, T* to, const Nonzero& nonzero, const Column& column,
+            const Selection& rows, const InputScaling<T>& scaling) {
+  static_assert(sizeof(T) >= sizeof(int32_t), "ids lie where numbers would");
+  const void* from = row_of(column, rows.order == nullptr ? rows.first : 0, sizeof(T));
+  switch (column.kind) {
+    case ColumnKind::real:
+      k.gather(team, to, nonzero, static_cast<const T*>(from), rows.order, rows.count, rows.next, column.width,
+               scaling);
+      break;
+    case ColumnKind::bytes:
+      k.gather_bytes(team, to, nonzero, static_cast<const uint8_t*>(from), rows.order, rows.count, rows.next,
+                     column.width, scaling);
+      break;
+    case ColumnKind::ids: {
+      const auto* ids = static_cast<const int32_t*>(from);
+      auto* out = reinterpret_cast<int32_t*>(to);
+      const Range mine = team.share(rows.count);
+      for (int64_t i = mine.begin; i < mine.end; ++i)
+        std::copy_n(ids + (rows.order == nullptr ? i : rows.order[i]) * column.width, column.width,
+                    out + i * column.width);
+      break;
+    }
+  }
+}
+
+template void gather<float>(const Team&, const Kernels<float>&, float*, const Nonzero&, const Column&, const Selection&,
+                            const InputScaling<float>&);
+template void gather<double>(const Team&, const Kernels<double>&, double*, const Nonzero&, const Column&,
+                             const Selection&, const InputScaling<double>&);
+
+}  // namespace pynn

@@ -1,0 +1,41 @@
+// The samples that a call works on: columns side by side, one for each input and for each target.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "../kernels/kernels.h"
+
+namespace pynn {
+
+// real: of the network's number type. bytes: converted to it when they are gathered. ids: int32, such as class labels.
+enum class ColumnKind { real, bytes, ids };
+
+struct Column {
+  ColumnKind kind;
+  const void* data;  // (samples, width)
+  int64_t width;
+};
+
+struct Dataset {
+  int64_t samples = 0;
+  std::vector<Column> inputs, targets;
+};
+
+// Rows of a column on their way into a batch.
+struct Selection {
+  const int64_t* order;  // the rows, or null for those from `first` on
+  int64_t first;
+  int64_t count;
+  int64_t next;  // rows that follow in `order`, to be asked for in passing
+};
+
+// The row of a column from which on its rows are.
+const void* row_of(const Column& column, int64_t row, std::size_t element);
+
+// to (count, width) = the selected rows, scaled. `nonzero`, where not null, becomes that of them. ids stay int32.
+template <typename T>
+void gather(const Team& team, const Kernels<T>& k, T* to, const Nonzero& nonzero, const Column& column,
+            const Selection& rows, const InputScaling<T>& scaling);
+
+}  // namespace pynn

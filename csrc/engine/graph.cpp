@@ -1,0 +1,61 @@
+#include "graph.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "registry.h"
+
+namespace pynn {
+
+std::size_t Graph::check_tensor(int tensor) const {
+  if (tensor < 0 || tensor >= tensors())
+    throw std::out_of_range("expected the number of one of " + std::to_string(tensors()) + " tensors, got " +
+                            std::to_string(tensor));
+  return static_cast<std::size_t>(tensor);
+}
+
+int Graph::add_input(int64_t size, InputKind kind) {
+  if (size < 1 || size > INT64_MAX / 64) refuse("input", "a size from 1 to 2^57", std::to_string(size));
+  sizes_.push_back(size);
+  inputs_.push_back({tensors() - 1, kind});
+  return tensors() - 1;
+}
+
+std::vector<int> Graph::add(OpSpec spec) {
+  OpArguments arguments{spec.kind, {}, {}, spec.attributes};
+  for (const int tensor : spec.inputs) arguments.inputs.push_back(size(tensor));
+  for (const int number : spec.parameters) {
+    if (number >= static_cast<int>(parameters_.size()))
+      throw std::out_of_range("expected the number of one of " + std::to_string(parameters_.size()) +
+                              " parameters, got " + std::to_string(number));
+    arguments.parameters.push_back(number < 0 ? -1 : parameters_[static_cast<std::size_t>(number)].parameter().size);
+  }
+  spec.outputs.clear();
+  for (const int64_t size : op_kind(spec.kind).output_sizes(arguments)) {
+    sizes_.push_back(size);
+    spec.outputs.push_back(tensors() - 1);
+  }
+  ops_.push_back(std::move(spec));
+  return ops_.back().outputs;
+}
+
+int Graph::add_parameter(const ParameterRef& parameter) {
+  parameter.parameter();  // there it must be
+  const auto same = [&](const ParameterRef& p) { return p.owner == parameter.owner && p.number == parameter.number; };
+  const auto found = std::find_if(parameters_.begin(), parameters_.end(), same);
+  if (found != parameters_.end()) return static_cast<int>(found - parameters_.begin());
+  parameters_.push_back(parameter);
+  return static_cast<int>(parameters_.size()) - 1;
+}
+
+void Graph::add_activity_penalty(const ActivityPenalty& penalty) {
+  check_tensor(penalty.tensor);
+  penalties_.push_back(penalty);
+}
+
+void Graph::set_outputs(const std::vector<int>& tensors) {
+  for (const int tensor : tensors) check_tensor(tensor);
+  outputs_ = tensors;
+}
+
+}  // namespace pynn

@@ -1,0 +1,69 @@
+// What is computed, for concrete sizes: ops in order over numbered tensors. Plain data without a number type: a plan
+// (plan.h) makes it ready to run, and what writes networks to other formats reads it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "attributes.h"
+#include "parameters.h"
+
+namespace pynn {
+
+struct OpSpec {
+  std::string kind;
+  std::vector<int> inputs;      // tensors
+  std::vector<int> parameters;  // numbers in the graph, -1 for none
+  Attributes attributes;
+  std::vector<int> outputs;  // tensors
+};
+
+// What comes in from outside: numbers of the network's type (bytes are converted to it), or whole numbers.
+enum class InputKind { real, ids };
+
+struct GraphInput {
+  int tensor;
+  InputKind kind;
+};
+
+// A penalty for large elements of a tensor: (l1 * sum |x| + l2 * sum x^2) / samples is part of the loss.
+struct ActivityPenalty {
+  int tensor;
+  double l1, l2;
+};
+
+class Graph {
+ public:
+  // Each returns the number of the tensor, or the numbers of the tensors, that it makes. Sizes are those of a sample.
+  int add_input(int64_t size, InputKind kind);
+  // The op must be known to the registry, and its sizes must fit: std::invalid_argument.
+  std::vector<int> add(OpSpec spec);
+
+  // The number of a parameter in the graph, the same one at each call.
+  int add_parameter(const ParameterRef& parameter);
+  void add_activity_penalty(const ActivityPenalty& penalty);
+  void set_outputs(const std::vector<int>& tensors);
+
+  int tensors() const { return static_cast<int>(sizes_.size()); }
+  int64_t size(int tensor) const { return sizes_[check_tensor(tensor)]; }
+  const std::vector<int64_t>& sizes() const { return sizes_; }
+  const std::vector<OpSpec>& ops() const { return ops_; }
+  const std::vector<GraphInput>& inputs() const { return inputs_; }
+  const std::vector<int>& outputs() const { return outputs_; }
+  const std::vector<ParameterRef>& parameters() const { return parameters_; }
+  const std::vector<ActivityPenalty>& penalties() const { return penalties_; }
+
+ private:
+  std::size_t check_tensor(int tensor) const;
+
+  std::vector<int64_t> sizes_;  // by tensor
+  std::vector<OpSpec> ops_;
+  std::vector<GraphInput> inputs_;
+  std::vector<int> outputs_;
+  std::vector<ParameterRef> parameters_;
+  std::vector<ActivityPenalty> penalties_;
+};
+
+}  // namespace pynn

@@ -1,0 +1,45 @@
+// Code from outside in the middle of a network: one member runs it, the others wait.
+#include "../../runtime/parallel.h"
+#include "../op.h"
+
+namespace pynn {
+namespace {
+
+std::vector<int64_t> check_custom(const OpArguments& a) {
+  a.expect_counts(a.inputs.size(), 0);
+  const auto& callback = a.attributes.callback(a.kind, "callback");
+  a.expect(callback != nullptr && callback->forward && callback->backward, "a callback with forward and backward",
+           "one without");
+  for (const int64_t size : a.integers("sizes")) a.product({size}, "sizes of outputs");
+  return a.integers("sizes");
+}
+
+template <typename T>
+class CustomOp : public Op<T> {
+ public:
+  explicit CustomOp(const OpArguments& a) : callback_(a.attributes.callback(a.kind, "callback")) {}
+
+  void forward(const Team& team, const Pass<T>& pass) const override {
+    if (team.rank != 0) return;
+    const OrdinaryNumbers guard;
+    callback_->forward({pass.y.begin(), pass.y.end()}, {pass.x.begin(), pass.x.end()}, pass.batch);
+  }
+  void backward(const Team& team, const Pass<T>& pass) const override {
+    if (team.rank != 0) return;
+    const OrdinaryNumbers guard;
+    callback_->backward({pass.dx.begin(), pass.dx.end()}, {pass.dy.begin(), pass.dy.end()},
+                        {pass.x.begin(), pass.x.end()}, pass.batch);
+  }
+  // Its code may do with the samples what it likes.
+  bool couples_samples() const override { return true; }
+  double work() const override { return 0; }
+
+ private:
+  const std::shared_ptr<const Callback> callback_;
+};
+
+}  // namespace
+
+PYNN_DEFINE_OP(custom, check_custom, CustomOp)
+
+}  // namespace pynn

@@ -1,0 +1,171 @@
+// Functions of each element, softmax, and sums of tensors.
+#include <algorithm>
+
+#include "../names.h"
+#include "../op.h"
+
+namespace pynn {
+namespace {
+
+// ---- activation
+// ------------------------------------------------------------------------------------------------------
+
+ActivationSpec activation_spec(const OpArguments& a) {
+  return {activation_of(a.text("name")), a.number("a"), a.number("b"), a.number("c")};
+}
+
+std::vector<int64_t> check_activation(const OpArguments& a) {
+  a.expect_counts(1, 0);
+  activation_spec(a);
+  return {a.inputs[0]};
+}
+
+template <typename T>
+class ActivationOp : public Op<T> {
+ public:
+  explicit ActivationOp(const OpArguments& a) : size_(a.inputs[0]), spec_(activation_spec(a)) {}
+
+  void forward(const Team& team, const Pass<T>& pass) const override {
+    pass.k.activation_forward(team, pass.y[0], pass.x[0], pass.batch * size_, spec_);
+  }
+  void backward(const Team& team, const Pass<T>& pass) const override {
+    pass.k.activation_backward(team, pass.dx[0], pass.dy[0], pass.x[0], pass.y[0], pass.batch * size_, spec_);
+  }
+  double work() const override { return 8 * static_cast<double>(size_); }
+  bool differentiable() const override { return spec_.kind != Activation::step; }
+  const ActivationSpec* activation() const override { return &spec_; }
+  Loss loss_of_input(Loss loss, int64_t) const override {
+    if (spec_.kind == Activation::sigmoid && loss == Loss::binary_crossentropy)
+      return Loss::binary_crossentropy_from_logits;
+    if (spec_.kind == Activation::step && loss == Loss::perceptron) return Loss::perceptron;
+    return Loss::count;
+  }
+
+ private:
+  const int64_t size_;
+  const ActivationSpec spec_;
+};
+
+// ---- softmax
+// ---------------------------------------------------------------------------------------------------------
+
+std::vector<int64_t> check_softmax(const OpArguments& a) {
+  a.expect_counts(1, 0);
+  a.integer("log");
+  const int64_t size = a.product({a.integer("outer"), a.integer("axis"), a.integer("inner")}, "outer, axis and inner");
+  a.expect_input(size);
+  return {size};
+}
+
+// Over the middle axis of x (outer, axis, inner).
+template <typename T>
+class SoftmaxOp : public Op<T> {
+ public:
+  explicit SoftmaxOp(const OpArguments& a)
+      : outer_(a.integer("outer")), axis_(a.integer("axis")), inner_(a.integer("inner")), log_(a.flag("log")) {}
+
+  void forward(const Team& team, const Pass<T>& pass) const override {
+    pass.k.softmax_forward(team, pass.y[0], pass.x[0], pass.batch * outer_, axis_, inner_, log_);
+  }
+  void backward(const Team& team, const Pass<T>& pass) const override {
+    pass.k.softmax_backward(team, pass.dx[0], pass.dy[0], pass.y[0], pass.batch * outer_, axis_, inner_, log_);
+  }
+  double work() const override { return 16 * static_cast<double>(outer_ * axis_ * inner_); }
+  Loss loss_of_input(Loss loss, int64_t columns) const override {
+    if (log_ || inner_ != 1 || axis_ != columns) return Loss::count;
+    if (loss == Loss::categorical_crossentropy) return Loss::categorical_crossentropy_from_logits;
+    if (loss == Loss::sparse_categorical_crossentropy) return Loss::sparse_categorical_crossentropy_from_logits;
+    return Loss::count;
+  }
+
+ private:
+  const int64_t outer_, axis_, inner_;
+  const bool log_;
+};
+
+// ---- rescaling
+// -------------------------------------------------------------------------------------------------------
+
+std::vector<int64_t> check_rescaling(const OpArguments& a) {
+  a.expect_counts(1, 0);
+  const std::size_t length = a.numbers("scale").size(), other = a.numbers("offset").size();
+  a.expect(length >= 1 && length == other, "scale and offset of one length",
+           std::to_string(length) + " and " + std::to_string(other) + " numbers");
+  a.expect(a.inputs[0] % static_cast<int64_t>(length) == 0, "a length that divides the size of x",
+           std::to_string(length) + " for " + std::to_string(a.inputs[0]) + " elements a sample");
+  return {a.inputs[0]};
+}
+
+// y = x * scale + offset, both repeated along the last axis.
+template <typename T>
+class RescalingOp : public Op<T> {
+ public:
+  explicit RescalingOp(const OpArguments& a) : size_(a.inputs[0]) {
+    const std::vector<double> scale = a.numbers("scale"), offset = a.numbers("offset");
+    numbers_.scale.assign(scale.begin(), scale.end());
+    numbers_.offset.assign(offset.begin(), offset.end());
+  }
+
+  void forward(const Team& team, const Pass<T>& pass) const override {
+    pass.k.rescaling_forward(team, pass.y[0], pass.x[0], pass.batch * size_, numbers_.scale.data(),
+                             numbers_.offset.data(), period());
+  }
+  void backward(const Team& team, const Pass<T>& pass) const override {
+    pass.k.rescaling_backward(team, pass.dx[0], pass.dy[0], pass.batch * size_, numbers_.scale.data(), period());
+  }
+  double work() const override { return static_cast<double>(size_); }
+  const Rescaling<T>* rescaling() const override { return &numbers_; }
+
+ private:
+  int64_t period() const { return static_cast<int64_t>(numbers_.scale.size()); }
+
+  const int64_t size_;
+  Rescaling<T> numbers_;
+};
+
+// ---- add
+// -------------------------------------------------------------------------------------------------------------
+
+std::vector<int64_t> check_add(const OpArguments& a) {
+  a.expect(!a.inputs.empty(), "at least 1 input", "none");
+  a.expect_counts(a.inputs.size(), 0);
+  for (const int64_t size : a.inputs)
+    a.expect(size == a.inputs[0], "inputs of one size, " + std::to_string(a.inputs[0]), std::to_string(size));
+  return {a.inputs[0]};
+}
+
+// The sum of the inputs, in their order.
+template <typename T>
+class AddOp : public Op<T> {
+ public:
+  explicit AddOp(const OpArguments& a) : size_(a.inputs[0]) {}
+
+  void forward(const Team& team, const Pass<T>& pass) const override {
+    const Range mine = team.share(pass.batch * size_, 64);
+    copy(pass.y[0], pass.x[0], mine);
+    for (std::size_t i = 1; i < pass.x.size(); ++i) add_to(pass.k, pass.y[0], pass.x[i], mine);
+  }
+  void backward(const Team& team, const Pass<T>& pass) const override {
+    const Range mine = team.share(pass.batch * size_, 64);
+    for (T* dx : pass.dx)
+      if (dx != nullptr) copy(dx, pass.dy[0], mine);
+  }
+  double work() const override { return static_cast<double>(size_ * static_cast<int64_t>(this->inputs.size())); }
+
+ private:
+  static void copy(T* to, const T* from, Range part) { std::copy(from + part.begin, from + part.end, to + part.begin); }
+  static void add_to(const Kernels<T>& k, T* to, const T* x, Range part) {
+    k.add_to(to + part.begin, x + part.begin, part.end - part.begin);
+  }
+
+  const int64_t size_;
+};
+
+}  // namespace
+
+PYNN_DEFINE_OP(activation, check_activation, ActivationOp)
+PYNN_DEFINE_OP(softmax, check_softmax, SoftmaxOp)
+PYNN_DEFINE_OP(rescaling, check_rescaling, RescalingOp)
+PYNN_DEFINE_OP(add, check_add, AddOp)
+
+}  // namespace pynn

@@ -1,0 +1,155 @@
+// Normalisation: over the rows of a batch, and over groups of each sample.
+#include "../op.h"
+
+namespace pynn {
+namespace {
+
+// ---- batch_norm
+// ------------------------------------------------------------------------------------------------------
+
+enum { gamma_at, beta_at, moving_mean_at, moving_variance_at, batch_norm_parameters };
+constexpr int group_norm_parameters = beta_at + 1;
+
+std::vector<int64_t> check_batch_norm(const OpArguments& a) {
+  a.expect_counts(1, batch_norm_parameters);
+  const int64_t columns = a.parameters[moving_mean_at];
+  a.expect(columns >= 1 && a.inputs[0] % columns == 0, "a moving_mean whose size divides that of x",
+           std::to_string(columns) + " for " + std::to_string(a.inputs[0]) + " elements a sample");
+  a.expect_parameter(moving_variance_at, "moving_variance", columns);
+  a.expect_parameter(gamma_at, "gamma", columns, true);
+  a.expect_parameter(beta_at, "beta", columns, true);
+  a.number("momentum"), a.number("epsilon");
+  return {a.inputs[0]};
+}
+
+// In training, unless it is frozen, with the moments of the batch, which the moving ones follow. It keeps these moments
+// (mean, variance).
+template <typename T>
+class BatchNormOp : public Op<T> {
+ public:
+  explicit BatchNormOp(const OpArguments& a)
+      : columns_(a.parameters[moving_mean_at]),
+        rows_(a.inputs[0] / columns_),
+        momentum_(a.number("momentum")),
+        epsilon_(a.number("epsilon")) {}
+
+  void forward(const Team& team, const Pass<T>& pass) const override {
+    const T *mean = pass.parameters[moving_mean_at].value, *variance = pass.parameters[moving_variance_at].value;
+    if (learns(pass)) {
+      pass.k.moments(team, pass.saved, pass.saved + stride(), pass.x[0], pass.batch * rows_, columns_, pass.shared);
+      team.barrier();
+      mean = pass.saved, variance = pass.saved + stride();
+    }
+    T *scale = pass.own, *offset = pass.own + stride();
+    pass.k.normalization(scale, offset, mean, variance, pass.parameters[gamma_at].value, pass.parameters[beta_at].value,
+                         columns_, epsilon_);
+    pass.k.rescaling_forward(team, pass.y[0], pass.x[0], pass.batch * rows_ * columns_, scale, offset, columns_);
+  }
+
+  void backward(const Team& team, const Pass<T>& pass) const override {
+    const ParameterUse<T>&gamma = pass.parameters[gamma_at], &beta = pass.parameters[beta_at];
+    if (!learns(pass)) {
+      T* scale = pass.own;
+      pass.k.normalization(scale, nullptr, nullptr, pass.parameters[moving_variance_at].value, gamma.value, nullptr,
+                           columns_, epsilon_);
+      if (pass.dx[0] != nullptr)
+        pass.k.rescaling_backward(team, pass.dx[0], pass.dy[0], pass.batch * rows_ * columns_, scale, columns_);
+      return;
+    }
+    pass.k.batch_norm_backward(team, pass.dx[0], gamma.gradient, beta.gradient, pass.dy[0], pass.x[0], pass.saved,
+                               pass.saved + stride(), gamma.value, pass.batch * rows_, columns_, epsilon_,
+                               pass.adds(gamma_at), pass.shared);
+    announce_gradients(team, pass, batch_norm_parameters);
+  }
+
+  // moving = moving * momentum + (that of the batch) * (1 - momentum)
+  void end_step(const Team& team, const Pass<T>& pass) const override {
+    if (!learns(pass)) return;
+    const Range mine = team.share(columns_, 16);
+    const T keep = static_cast<T>(momentum_), take = static_cast<T>(1 - momentum_);
+    for (const int position : {moving_mean_at, moving_variance_at}) {
+      T* moving = pass.parameters[position].value;
+      const T* now = position == moving_mean_at ? pass.saved : pass.saved + stride();
+      for (int64_t j = mine.begin; j < mine.end; ++j) moving[j] = moving[j] * keep + now[j] * take;
+    }
+  }
+
+  ScratchSize scratch(const Kernels<T>& k, int64_t batch, int, bool) const override {
+    return {k.column_sums(batch * rows_, columns_), 2 * stride()};
+  }
+  int64_t saved(int64_t) const override { return 2 * stride(); }
+  bool couples_samples() const override { return true; }
+  double work() const override { return 8 * static_cast<double>(rows_ * columns_); }
+
+ private:
+  bool learns(const Pass<T>& pass) const { return pass.training && !pass.parameters[moving_mean_at].frozen; }
+  int64_t stride() const { return (columns_ + 15) / 16 * 16; }
+
+  const int64_t columns_, rows_;  // rows of a sample
+  const double momentum_, epsilon_;
+};
+
+// ---- group_norm
+// ------------------------------------------------------------------------------------------------------
+
+std::vector<int64_t> check_group_norm(const OpArguments& a) {
+  a.expect_counts(1, group_norm_parameters);
+  const int64_t samples = a.integer("samples"), groups = a.integer("groups"), columns = a.integer("columns");
+  const int64_t size = a.product({samples, groups, columns}, "samples, groups and columns");
+  a.expect(a.inputs[0] % size == 0, "samples * groups * columns to divide the size of x",
+           std::to_string(size) + " for " + std::to_string(a.inputs[0]) + " elements a sample");
+  a.expect_parameter(gamma_at, "gamma", groups * columns, true);
+  a.expect_parameter(beta_at, "beta", groups * columns, true);
+  a.number("epsilon");
+  return {a.inputs[0]};
+}
+
+// Layer and group normalisation: of x (samples, positions, groups, columns), over positions and columns. It keeps the
+// means of the groups and what they are multiplied by.
+template <typename T>
+class GroupNormOp : public Op<T> {
+ public:
+  explicit GroupNormOp(const OpArguments& a) : samples_(a.integer("samples")), epsilon_(a.number("epsilon")) {
+    shape_.groups = a.integer("groups");
+    shape_.columns = a.integer("columns");
+    shape_.positions = a.inputs[0] / (samples_ * shape_.groups * shape_.columns);
+  }
+
+  void forward(const Team& team, const Pass<T>& pass) const override {
+    T* mean = pass.saved;
+    pass.k.group_norm_forward(team, pass.y[0], mean, mean + count(pass.batch), pass.x[0],
+                              pass.parameters[gamma_at].value, pass.parameters[beta_at].value, pass.batch * samples_,
+                              shape_, epsilon_);
+  }
+
+  void backward(const Team& team, const Pass<T>& pass) const override {
+    const T* mean = pass.saved;
+    const ParameterUse<T>&gamma = pass.parameters[gamma_at], &beta = pass.parameters[beta_at];
+    pass.k.group_norm_backward(team, pass.dx[0], gamma.gradient, beta.gradient, pass.dy[0], pass.x[0], mean,
+                               mean + count(pass.batch), gamma.value, pass.batch * samples_, shape_,
+                               pass.adds(gamma_at), pass.shared);
+    announce_gradients(team, pass, group_norm_parameters);
+  }
+
+  ScratchSize scratch(const Kernels<T>& k, int64_t batch, int, bool backward) const override {
+    return {backward ? k.column_sums(batch * samples_, shape_.groups * shape_.columns) : 0, 0};
+  }
+  int64_t saved(int64_t batch) const override { return 2 * count(batch); }
+  double work() const override {
+    return 8 * static_cast<double>(samples_ * shape_.positions * shape_.groups * shape_.columns);
+  }
+
+ private:
+  int64_t count(int64_t batch) const { return batch * samples_ * shape_.groups; }
+
+  const int64_t samples_;  // of the kernel, in a sample of the network
+  GroupShape shape_{};
+  const double epsilon_;
+};
+
+}  // namespace
+
+PYNN_DEFINE_OP(batch_norm, check_batch_norm, BatchNormOp)
+PYNN_DEFINE_OP(group_norm, check_group_norm, GroupNormOp)
+
+}  // namespace pynn

@@ -1,0 +1,263 @@
+#include "plan.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace pynn {
+namespace {
+
+bool contains(const std::vector<int>& numbers, int number) {
+  return std::find(numbers.begin(), numbers.end(), number) != numbers.end();
+}
+
+}  // namespace
+
+template <typename T>
+Plan<T>::Plan(std::shared_ptr<const Graph> graph) : graph_(std::move(graph)), unused_(graph_->sizes().size(), false) {
+  if (graph_->outputs().empty()) refuse("plan", "a graph with at least one output", "none");
+  for (const ParameterRef& p : graph_->parameters()) {
+    if (p.owner->is_double() != (sizeof(T) == sizeof(double)))
+      refuse("plan", "parameters of its number type", "others");
+    if (std::find(owners_.begin(), owners_.end(), p.owner) == owners_.end()) owners_.push_back(p.owner);
+  }
+  std::sort(owners_.begin(), owners_.end());
+  make_ops();
+  fuse();
+  take_rescaling();
+  input_of_.assign(graph_->sizes().size(), -1);
+  for (std::size_t i = 0; i < inputs_.size(); ++i)
+    input_of_[static_cast<std::size_t>(inputs_[i].loaded)] = static_cast<int>(i);
+  for (const auto& op : ops_) {
+    work_ += op->work();
+    const int input = op->inputs.empty() ? -1 : input_of_[static_cast<std::size_t>(op->inputs[0])];
+    if (input >= 0 && op->passes_over_zeros()) inputs_[static_cast<std::size_t>(input)].zeros_matter = true;
+    std::vector<ParameterUse<T>> uses;
+    for (const int number : op->parameters) {
+      ParameterUse<T> use;
+      if (number >= 0) {
+        const ParameterRef& p = graph_->parameters()[static_cast<std::size_t>(number)];
+        use.number = number;
+        use.size = p.parameter().size;
+        use.value = values_of<T>(p);
+      }
+      uses.push_back(use);
+    }
+    uses_.push_back(std::move(uses));
+  }
+}
+
+template <typename T>
+void Plan<T>::make_ops() {
+  for (const GraphInput& input : graph_->inputs())
+    inputs_.push_back({input.tensor, input.tensor, input.kind, size(input.tensor), {}, {}});
+  for (const OpSpec& spec : graph_->ops()) {
+    OpArguments arguments{spec.kind, {}, {}, spec.attributes};
+    for (const int tensor : spec.inputs) arguments.inputs.push_back(size(tensor));
+    for (const int number : spec.parameters)
+      arguments.parameters.push_back(
+          number < 0 ? -1 : graph_->parameters()[static_cast<std::size_t>(number)].parameter().size);
+    ops_.push_back(make_op<T>(arguments));
+    ops_.back()->inputs = spec.inputs;
+    ops_.back()->outputs = spec.outputs;
+    ops_.back()->parameters = spec.parameters;
+  }
+}
+
+// Convolutions take over the activations that follow them, and then the max pooling; so do dense layers, where another
+// dense layer comes next, which then makes their gradient: passes over a tensor and barriers less. What goes into the
+// op that makes an output is kept, as a loss may be computed from it; so are tensors that are read by others than ops.
+template <typename T>
+void Plan<T>::fuse() {
+  std::vector<int> kept = graph_->outputs();
+  for (const ActivityPenalty& penalty : graph_->penalties()) kept.push_back(penalty.tensor);
+  std::vector<int> readers(graph_->sizes().size(), 0), reader(graph_->sizes().size(), -1);
+  const auto count_readers = [&] {
+    std::fill(readers.begin(), readers.end(), 0);
+    for (std::size_t i = 0; i < ops_.size(); ++i)
+      for (const int tensor : ops_[i]->inputs) {
+        ++readers[static_cast<std::size_t>(tensor)];
+        reader[static_cast<std::size_t>(tensor)] = static_cast<int>(i);
+      }
+  };
+  // The only op that reads the tensor, or null where there is none, or others do.
+  const auto only_reader = [&](int tensor) -> Op<T>* {
+    const auto t = static_cast<std::size_t>(tensor);
+    return readers[t] == 1 && !contains(kept, tensor) ? ops_[static_cast<std::size_t>(reader[t])].get() : nullptr;
+  };
+  const auto take_over = [&](Op<T>& op, const Op<T>& next) {
+    unused_[static_cast<std::size_t>(op.outputs[0])] = true;
+    op.outputs = next.outputs;
+    ops_.erase(std::find_if(ops_.begin(), ops_.end(), [&](const auto& each) { return each.get() == &next; }));
+    count_readers();
+  };
+  count_readers();
+  for (std::size_t i = 0; i < ops_.size(); ++i) {
+    Op<T>& op = *ops_[i];
+    if (op.outputs.size() != 1) continue;
+    Op<T>* next = only_reader(op.outputs[0]);
+    if (next != nullptr && next->activation() != nullptr && k_.gradient_from_output(*next->activation())) {
+      Op<T>* behind = only_reader(next->outputs[0]);
+      if (behind != nullptr && op.take_activation(*next->activation(), *behind)) take_over(op, *next);
+    }
+    next = only_reader(op.outputs[0]);
+    if (next != nullptr && next->max_pooling() != nullptr && op.take_pooling(*next->max_pooling()))
+      take_over(op, *next);
+  }
+}
+
+// A rescaling of the samples is done while they are loaded.
+template <typename T>
+void Plan<T>::take_rescaling() {
+  for (PlanInput<T>& input : inputs_) {
+    const auto reads = [&](const auto& op) { return contains(op->inputs, input.tensor); };
+    const auto op = std::find_if(ops_.begin(), ops_.end(), reads);
+    const bool kept = contains(graph_->outputs(), input.tensor) ||
+                      std::any_of(graph_->penalties().begin(), graph_->penalties().end(),
+                                  [&](const ActivityPenalty& penalty) { return penalty.tensor == input.tensor; });
+    if (kept || op == ops_.end() || (*op)->rescaling() == nullptr ||
+        std::count_if(ops_.begin(), ops_.end(), reads) != 1)
+      continue;
+    const Rescaling<T>& numbers = *(*op)->rescaling();
+    const std::size_t period = numbers.scale.size();
+    for (std::size_t i = 0; i < (period == 1 ? 1 : static_cast<std::size_t>(input.width)); ++i) {
+      input.scale.push_back(numbers.scale[i % period]);
+      input.offset.push_back(numbers.offset[i % period]);
+    }
+    unused_[static_cast<std::size_t>(input.tensor)] = true;
+    input.loaded = (*op)->outputs[0];
+    ops_.erase(op);
+  }
+}
+
+template <typename T>
+bool Plan<T>::couples_samples() const {
+  return std::any_of(ops_.begin(), ops_.end(), [](const auto& op) { return op->couples_samples(); });
+}
+
+template <typename T>
+bool Plan<T>::first_parameters_finite() const {
+  for (std::size_t i = 0; i < ops_.size(); ++i) {
+    if (ops_[i]->inputs.empty() || input_of_[static_cast<std::size_t>(ops_[i]->inputs[0])] < 0) continue;
+    for (const ParameterUse<T>& use : uses_[i])
+      if (use.value != nullptr && k_.first_non_finite(use.value, {0, use.size}) >= 0) return false;
+  }
+  return true;
+}
+
+template <typename T>
+bool Plan<T>::is_output(int tensor) const {
+  return contains(graph_->outputs(), tensor);
+}
+
+template <typename T>
+int64_t Plan<T>::parameter_elements() const {
+  int64_t total = 0;
+  for (const ParameterRef& p : graph_->parameters()) total += padded<T>(p.parameter().size);
+  return total;
+}
+
+template <typename T>
+ParameterUses<T> Plan<T>::uses() const {
+  ParameterUses<T> uses = uses_;
+  for (auto& of_op : uses)
+    for (ParameterUse<T>& use : of_op)
+      if (use.number >= 0) use.frozen = graph_->parameters()[static_cast<std::size_t>(use.number)].owner->frozen;
+  return uses;
+}
+
+template <typename T>
+Workspace<T> Plan<T>::make_workspace(int64_t capacity, int members, const BackwardNeeds* backward) const {
+  int64_t total = 0;
+  const auto place = [&](int64_t elements) {
+    int64_t end = 0;
+    if (__builtin_add_overflow(total, padded<T>(elements), &end)) throw std::bad_alloc();
+    return std::exchange(total, end);
+  };
+  const auto of_batch = [&](int64_t elements) {
+    int64_t product = 0;
+    if (__builtin_mul_overflow(elements, capacity, &product)) throw std::bad_alloc();
+    return product;
+  };
+  std::vector<int64_t> value_at, gradient_at, spare_at, saved_at, own_at;
+  for (int t = 0; t < graph_->tensors(); ++t) {
+    const auto number = static_cast<std::size_t>(t);
+    value_at.push_back(place(unused_[number] ? 0 : of_batch(size(t))));
+    gradient_at.push_back(backward != nullptr && backward->gradients[number] ? place(of_batch(size(t))) : -1);
+  }
+  if (backward != nullptr)
+    for (const int64_t elements : backward->spare) spare_at.push_back(place(of_batch(elements)));
+  ScratchSize most;
+  for (const auto& op : ops_) {
+    const ScratchSize scratch = op->scratch(k_, capacity, members, backward != nullptr);
+    most.shared = std::max(most.shared, scratch.shared);
+    most.own = std::max(most.own, scratch.own);
+    saved_at.push_back(place(op->saved(capacity)));
+  }
+  const int64_t shared_at = place(most.shared);
+  for (int member = 0; member < members; ++member) own_at.push_back(place(most.own));
+
+  Workspace<T> space;
+  space.memory.allocate(total);
+  T* memory = space.memory.data();
+  const auto pointers = [&](const std::vector<int64_t>& offsets) {
+    std::vector<T*> to;
+    for (const int64_t at : offsets) to.push_back(at < 0 ? nullptr : memory + at);
+    return to;
+  };
+  space.values = pointers(value_at);
+  space.gradients = pointers(gradient_at);
+  space.spare = pointers(spare_at);
+  space.saved = pointers(saved_at);
+  space.own = pointers(own_at);
+  space.shared = memory + shared_at;
+
+  const int64_t stride = padded<uint32_t>(capacity);
+  const auto by_row = [&](const PlanInput<T>& input) { return stride * ((input.width + 31) / 32); };
+  int64_t words = 0;
+  for (const PlanInput<T>& input : inputs_)
+    if (input.zeros_matter) words += by_row(input) + (capacity + 31) / 32 * input.width;
+  space.bits.allocate(words);
+  uint32_t* bits = space.bits.data();
+  for (const PlanInput<T>& input : inputs_) {
+    space.nonzero.push_back(input.zeros_matter ? Nonzero{bits, bits + by_row(input), stride} : Nonzero{});
+    if (input.zeros_matter) bits += by_row(input) + (capacity + 31) / 32 * input.width;
+  }
+  space.capacity = capacity;
+  return space;
+}
+
+template <typename T>
+void Plan<T>::aim(Pass<T>& pass, std::size_t number, const std::vector<T*>& values, const std::vector<T*>* gradients,
+                  const Workspace<T>& space, const ParameterUses<T>& uses, const std::vector<Nonzero>& nonzero) const {
+  const Op<T>& op = *ops_[number];
+  const auto point = [](std::vector<T*>& to, const std::vector<int>& tensors, const std::vector<T*>& memory) {
+    to.resize(tensors.size());
+    for (std::size_t i = 0; i < tensors.size(); ++i) to[i] = memory[static_cast<std::size_t>(tensors[i])];
+  };
+  point(pass.x, op.inputs, values);
+  point(pass.y, op.outputs, values);
+  if (gradients != nullptr) {
+    point(pass.dx, op.inputs, *gradients);
+    point(pass.dy, op.outputs, *gradients);
+  }
+  pass.saved = space.saved[number];
+  pass.parameters = uses[number].data();
+  const int input = op.inputs.empty() ? -1 : input_of_[static_cast<std::size_t>(op.inputs[0])];
+  pass.nonzero = input < 0 ? Nonzero{} : nonzero[static_cast<std::size_t>(input)];
+}
+
+template <typename T>
+std::vector<Shared> Plan<T>::share_parameters() const {
+  std::vector<Shared> held;
+  held.reserve(owners_.size());
+  for (const auto& owner : owners_) {
+    held.emplace_back(owner->use);
+    if (!held.back()) throw Busy("the network is being trained by another thread");
+  }
+  return held;
+}
+
+template class Plan<float>;
+template class Plan<double>;
+
+}  // namespace pynn

@@ -1,0 +1,161 @@
+// A graph made ready to run in one number type: its ops, some of them fused, and the layout of the memory that samples
+// pass through. It predicts; a trainer (trainer.h) runs it forwards and backwards.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "../kernels/dispatch.h"
+#include "../runtime/parallel.h"
+#include "dataset.h"
+#include "graph.h"
+#include "op.h"
+
+namespace pynn {
+
+// Multiply-adds that make another member worth its start and its barriers: some 15 us of them.
+constexpr double kWorkPerMember = 1e6;
+
+// Memory for `capacity` samples on their way through a plan.
+template <typename T>
+struct Workspace {
+  int64_t capacity = 0;
+  Buffer<T> memory;
+  std::vector<T*> values, gradients;  // by tensor; gradients are null where none is asked for
+  std::vector<T*> spare;              // by number: for gradients that are added to others
+  std::vector<T*> saved;              // by op
+  T* shared = nullptr;                // scratch of the team
+  std::vector<T*> own;                // scratch of each member
+  Buffer<uint32_t> bits;              // of `nonzero`
+  std::vector<Nonzero> nonzero;       // by input
+};
+
+// What a workspace must have beside the values.
+struct BackwardNeeds {
+  std::vector<bool> gradients;  // by tensor
+  std::vector<int64_t> spare;   // sizes of the spare gradients of a sample
+};
+
+// Where samples come in.
+template <typename T>
+struct PlanInput {
+  int tensor;  // of the graph
+  int loaded;  // the tensor that samples are loaded to
+  InputKind kind;
+  int64_t width;
+  std::vector<T> scale, offset;  // applied as they are loaded, where `loaded` is not `tensor`
+  bool zeros_matter = false;     // an op wants to know which elements are 0
+
+  bool scaled() const { return loaded != tensor; }
+  InputScaling<T> scaling() const {
+    return scaled() ? InputScaling<T>{scale.data(), offset.data(), scale.size() > 1} : InputScaling<T>{};
+  }
+};
+
+// An element of the samples that is NaN or infinite.
+struct BadElement {
+  int input;
+  int64_t index;
+};
+
+// By op, in the order of the plan.
+template <typename T>
+using ParameterUses = std::vector<std::vector<ParameterUse<T>>>;
+
+template <typename T>
+class Plan {
+ public:
+  // Throws std::invalid_argument where the graph has no output, or parameters of the other number type.
+  explicit Plan(std::shared_ptr<const Graph> graph);
+
+  const Graph& graph() const { return *graph_; }
+  const std::vector<std::unique_ptr<Op<T>>>& ops() const { return ops_; }
+  const std::vector<PlanInput<T>>& inputs() const { return inputs_; }
+  // Whose weights they are, each once, in an order that all plans share.
+  const std::vector<std::shared_ptr<Parameters>>& owners() const { return owners_; }
+  int64_t size(int tensor) const { return graph_->sizes()[static_cast<std::size_t>(tensor)]; }
+  const Kernels<T>& kernels() const { return k_; }
+
+  // Whether a batch must go through as a whole.
+  bool couples_samples() const;
+  // Multiply-adds per sample, forward.
+  double work() const { return work_; }
+  // Whether the parameters that meet the samples are finite: 0 times such a number is 0.
+  bool first_parameters_finite() const;
+  int64_t parameter_elements() const;
+  // The parameters as the ops use them, without gradients.
+  ParameterUses<T> uses() const;
+
+  Workspace<T> make_workspace(int64_t capacity, int members, const BackwardNeeds* backward) const;
+
+  // Points the pass at an op. The memory is that of this member.
+  void aim(Pass<T>& pass, std::size_t op, const std::vector<T*>& values, const std::vector<T*>* gradients,
+           const Workspace<T>& space, const ParameterUses<T>& uses, const std::vector<Nonzero>& nonzero) const;
+
+  // ---- running it forwards (inference.cpp); outs: for each output (samples, size)
+
+  // With check_finite, returns the first element of the samples that is not finite, if there is one; the outputs are of
+  // no use then. The check comes while the samples pass through the cache.
+  std::optional<BadElement> predict(const std::vector<T*>& outs, const Dataset& x, bool check_finite, int threads,
+                                    const Interrupt& interrupt) const;
+  // The output in training mode, as one batch: noise is made for this step, statistics are those of the batch, and
+  // moving ones follow.
+  std::optional<BadElement> predict_training(const std::vector<T*>& outs, const Dataset& x, bool check_finite,
+                                             uint64_t step, int threads, const Interrupt& interrupt) const;
+
+  // Samples go through in chunks; on_chunk is called by each member of the team that has taken one through.
+  struct Chunk {
+    int64_t number, begin, batch;
+    std::size_t space;  // number of the workspace
+    const std::vector<T*>& values;
+  };
+  using OnChunk = std::function<void(const Team&, const Chunk&)>;
+  int64_t chunk_rows() const;
+  // The caller holds the parameters. `spaces` is told how many workspaces there will be, before anything runs.
+  void for_chunks(const Dataset& x, int threads, const Interrupt& interrupt,
+                  const std::function<void(std::size_t)>& spaces, const OnChunk& on_chunk) const;
+
+  // Those who read; throws Busy where one of the parameters is being trained.
+  std::vector<Shared> share_parameters() const;
+
+ private:
+  struct Call;  // inference.cpp
+
+  void make_ops();
+  void fuse();
+  void take_rescaling();
+  std::optional<BadElement> run(const Call& call) const;
+  void run_member(const Team& whole, const Call& call, bool alone, std::vector<Workspace<T>>& spaces,
+                  const std::vector<char>& skip_zeros, std::atomic<int64_t>* first_bad) const;
+  void load(const Team& team, const Call& call, int64_t begin, int64_t batch, std::vector<T*>& values,
+            const Workspace<T>& space, const std::vector<Nonzero>& nonzero, std::atomic<int64_t>* first_bad) const;
+  void copy_outputs(const Team& team, const Call& call, int64_t begin, int64_t batch,
+                    const std::vector<T*>& values) const;
+  bool is_output(int tensor) const;
+  Workspace<T> borrow_space(int64_t capacity, int members) const;
+  void give_back(Workspace<T> space) const;
+
+  const std::shared_ptr<const Graph> graph_;
+  const Kernels<T>& k_ = pynn::kernels<T>();
+  std::vector<std::unique_ptr<Op<T>>> ops_;
+  std::vector<PlanInput<T>> inputs_;
+  std::vector<int> input_of_;  // by tensor: the number of the input that is loaded to it, or -1
+  std::vector<bool> unused_;   // by tensor: it is never made
+  std::vector<std::shared_ptr<Parameters>> owners_;
+  ParameterUses<T> uses_;
+  double work_ = 0;
+
+  mutable std::vector<Workspace<T>> idle_;  // of inference
+  mutable std::mutex idle_mutex_;           // of idle_
+};
+
+// What calls for one of the two number types do with the parameters' memory.
+template <typename T>
+T* values_of(const ParameterRef& parameter) {
+  return static_cast<T*>(parameter.owner->data(parameter.number));
+}
+
+}  // namespace pynn

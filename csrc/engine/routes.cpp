@@ -1,0 +1,121 @@
+#include "routes.h"
+
+#include <algorithm>
+
+namespace pynn {
+namespace {
+
+template <typename Flags>
+bool any_of(const Flags& flags, const std::vector<int>& numbers) {
+  return std::any_of(numbers.begin(), numbers.end(),
+                     [&](int number) { return number >= 0 && flags[static_cast<std::size_t>(number)]; });
+}
+
+// What must be made so that the measured tensors are there.
+template <typename T>
+std::vector<char> ops_for(const Plan<T>& plan, const std::vector<int>& measured) {
+  std::vector<char> wanted(plan.graph().sizes().size(), 0), ops(plan.ops().size(), 0);
+  for (const int tensor : measured) wanted[static_cast<std::size_t>(tensor)] = 1;
+  for (std::size_t i = plan.ops().size(); i-- > 0;) {
+    const Op<T>& op = *plan.ops()[i];
+    ops[i] = any_of(wanted, op.outputs);
+    if (ops[i])
+      for (const int tensor : op.inputs) wanted[static_cast<std::size_t>(tensor)] = 1;
+  }
+  return ops;
+}
+
+// The tensors whose gradient leads to a trainable parameter.
+template <typename T>
+std::vector<char> leading_to_parameters(const Plan<T>& plan, const std::vector<char>& trainable) {
+  std::vector<char> leads(plan.graph().sizes().size(), 0);
+  for (const auto& op : plan.ops())
+    if (any_of(leads, op->inputs) || any_of(trainable, op->parameters))
+      for (const int tensor : op->outputs) leads[static_cast<std::size_t>(tensor)] = 1;
+  return leads;
+}
+
+// The tensors to which a gradient comes from a loss or a penalty.
+template <typename T>
+std::vector<char> reached_from(const Plan<T>& plan, const std::vector<int>& loss_tensors) {
+  std::vector<char> reached(plan.graph().sizes().size(), 0);
+  for (const int tensor : loss_tensors) reached[static_cast<std::size_t>(tensor)] = 1;
+  for (const ActivityPenalty& penalty : plan.graph().penalties()) reached[static_cast<std::size_t>(penalty.tensor)] = 1;
+  for (auto op = plan.ops().rbegin(); op != plan.ops().rend(); ++op)
+    if (any_of(reached, (*op)->outputs))
+      for (const auto* of_op : {&(*op)->inputs, &(*op)->outputs})
+        for (const int tensor : *of_op) reached[static_cast<std::size_t>(tensor)] = 1;
+  return reached;
+}
+
+}  // namespace
+
+template <typename T>
+Routes make_routes(const Plan<T>& plan, const std::vector<int>& loss_tensors, const std::vector<int>& measured,
+                   const std::vector<char>& trainable) {
+  const auto& ops = plan.ops();
+  const std::size_t tensors = plan.graph().sizes().size();
+  const std::vector<char> leads = leading_to_parameters(plan, trainable), reached = reached_from(plan, loss_tensors);
+  Routes routes;
+  routes.forward = ops_for(plan, measured);
+  routes.needs.gradients.resize(tensors);
+  for (std::size_t t = 0; t < tensors; ++t) routes.needs.gradients[t] = leads[t] && reached[t];
+
+  std::vector<char> written(tensors, 0);
+  std::size_t spares = 0;
+  // Where the next writer of a tensor's gradient writes to; `spares` are in use by the same op.
+  const auto next_route = [&](int tensor) -> int {
+    const auto t = static_cast<std::size_t>(tensor);
+    if (!routes.needs.gradients[t]) return Routes::none;
+    if (!written[t]) {
+      written[t] = 1;
+      return Routes::direct;
+    }
+    if (spares == routes.needs.spare.size()) routes.needs.spare.push_back(0);
+    routes.needs.spare[spares] = std::max(routes.needs.spare[spares], plan.size(tensor));
+    return static_cast<int>(spares++);
+  };
+  for (const int tensor : loss_tensors) routes.heads.push_back(next_route(tensor));
+
+  routes.backward.assign(ops.size(), 0);
+  routes.inputs.resize(ops.size());
+  routes.unwritten.resize(ops.size());
+  std::vector<int> uses(plan.graph().parameters().size(), 0);
+  for (std::size_t i = ops.size(); i-- > 0;) {
+    const Op<T>& op = *ops[i];
+    spares = 0;
+    if (!any_of(routes.needs.gradients, op.outputs)) {
+      routes.inputs[i].assign(op.inputs.size(), Routes::none);
+      continue;
+    }
+    routes.backward[i] = 1;
+    if (!op.differentiable() && any_of(routes.needs.gradients, op.inputs))
+      throw std::invalid_argument("a gradient would have to pass an activation that has none ('step')");
+    for (const int tensor : op.outputs)
+      if (!written[static_cast<std::size_t>(tensor)]) routes.unwritten[i].push_back(tensor);
+    for (const int tensor : op.inputs) routes.inputs[i].push_back(next_route(tensor));
+    for (const int number : op.parameters)
+      if (number >= 0) ++uses[static_cast<std::size_t>(number)];
+  }
+
+  routes.learns.assign(uses.size(), 0);
+  routes.shared.assign(uses.size(), 0);
+  for (std::size_t p = 0; p < uses.size(); ++p) {
+    const bool penalized = plan.graph().parameters()[p].parameter().penalized();
+    routes.learns[p] = trainable[p] && (uses[p] > 0 || penalized);
+    routes.shared[p] = uses[p] != 1;
+  }
+  // Kernels add to all gradients of an op or to none.
+  for (std::size_t i = 0; i < ops.size(); ++i)
+    if (const Op<T>* op = ops[i].get(); routes.backward[i] && any_of(routes.shared, op->parameters))
+      for (const int number : op->parameters)
+        if (number >= 0) routes.shared[static_cast<std::size_t>(number)] = 1;
+  return routes;
+}
+
+template Routes make_routes(const Plan<float>&, const std::vector<int>&, const std::vector<int>&,
+                            const std::vector<char>&);
+template Routes make_routes(const Plan<double>&, const std::vector<int>&, const std::vector<int>&,
+                            const std::vector<char>&);
+
+}  // namespace pynn

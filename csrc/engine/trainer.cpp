@@ -1,0 +1,133 @@
+#include "trainer.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace pynn {
+namespace {
+
+const char* const kBusy = "the network is being trained by another thread";
+
+}  // namespace
+
+template <typename T>
+Trainer<T>::Trainer(std::shared_ptr<const Plan<T>> plan) : plan_(std::move(plan)), k_(plan_->kernels()) {
+  for (const ParameterRef& p : plan_->graph().parameters()) {
+    const int64_t size = p.parameter().size;
+    places_.push_back({elements_, size, values_of<T>(p)});
+    elements_ += padded<T>(size);
+  }
+}
+
+template <typename T>
+const Heads<T>& Trainer<T>::heads() const {
+  if (!heads_) throw std::invalid_argument("set_heads must be called first");
+  return *heads_;
+}
+
+template <typename T>
+void Trainer<T>::set_heads(const std::vector<HeadSetting>& settings) {
+  Heads<T> fresh(*plan_, settings);
+  const Taken held(use_, {});
+  if (!held) throw Busy(kBusy);
+  heads_.emplace(std::move(fresh));
+  routes_.reset();
+}
+
+template <typename T>
+void Trainer<T>::set_optimizer(const std::string& name, const std::map<std::string, double>& settings) {
+  const OptimizerSettings fresh(name, settings);
+  const int used = static_cast<int>(fresh.slot_names().size());
+  std::array<Buffer<T>, max_slots> slots;
+  for (int i = 0; i < used; ++i) {
+    Buffer<T>& slot = slots[static_cast<std::size_t>(i)];
+    slot.allocate(elements_);
+    if (fresh.slot_initial_value() != 0)
+      std::fill_n(slot.data(), elements_, static_cast<T>(fresh.slot_initial_value()));
+  }
+  const Taken held(use_, {});
+  if (!held) throw Busy(kBusy);
+  slots_ = std::move(slots);
+  slots_used_ = used;
+  settings_ = fresh;
+  schedule_ = {};
+  learning_rate_ = fresh.learning_rate;
+  iterations_ = 0;
+}
+
+template <typename T>
+void Trainer<T>::set_iterations(int64_t value) {
+  if (value < 0) refuse("trainer", "iterations of at least 0", std::to_string(value));
+  iterations_ = value;
+}
+
+template <typename T>
+T* Trainer<T>::slot(int slot, int parameter) {
+  if (slot < 0 || slot >= slots_used_)
+    throw std::out_of_range("expected the number of one of " + std::to_string(slots_used_) + " slots, got " +
+                            std::to_string(slot));
+  if (parameter < 0 || parameter >= static_cast<int>(places_.size()))
+    throw std::out_of_range("expected the number of one of " + std::to_string(places_.size()) + " parameters, got " +
+                            std::to_string(parameter));
+  return slots_[static_cast<std::size_t>(slot)].data() + places_[static_cast<std::size_t>(parameter)].offset;
+}
+
+template <typename T>
+double Trainer<T>::penalty_of_chunk(std::size_t number, int64_t chunk) const {
+  const Parameter& p = parameter(number);
+  const int64_t at = chunk * kSumChunk;
+  return k_.penalty(places_[number].value + at, std::min(kSumChunk, p.size - at), p.l1, p.l2);
+}
+
+// In the order in which training adds them up.
+template <typename T>
+double Trainer<T>::parameter_penalties() const {
+  double sum = 0;
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    if (!plan_->graph().parameters()[i].trainable() || !parameter(i).penalized()) continue;
+    for (int64_t c = 0; c * kSumChunk < places_[i].size; ++c) sum += penalty_of_chunk(i, c);
+  }
+  return sum;
+}
+
+template <typename T>
+void Trainer<T>::evaluate(double* totals, const Dataset& data, int threads, const Interrupt& interrupt) const {
+  const Shared own(use_);
+  if (!own) throw Busy(kBusy);
+  const auto held = plan_->share_parameters();
+  const Heads<T>& heads = this->heads();
+  const int64_t rows = plan_->chunk_rows(), chunks = (data.samples + rows - 1) / rows;
+  const std::size_t parts = heads.parts();
+  std::vector<double> sums(static_cast<std::size_t>(chunks) * parts);  // of each chunk, to be added in order
+  std::vector<Buffer<double>> values;                                  // by workspace
+  plan_->for_chunks(
+      data, threads, interrupt,
+      [&](std::size_t spaces) {
+        values.resize(spaces);
+        for (Buffer<double>& buffer : values) buffer.reserve(heads.row_count(std::min(rows, data.samples)));
+      },
+      [&](const Team& team, const typename Plan<T>::Chunk& chunk) {
+        std::vector<TargetRows<T>> targets;
+        for (const Column& column : data.targets) {
+          const void* from = row_of(column, chunk.begin, sizeof(T));
+          if (column.kind == ColumnKind::ids)
+            targets.push_back({nullptr, static_cast<const int32_t*>(from)});
+          else
+            targets.push_back({static_cast<const T*>(from), nullptr});
+        }
+        double* to = values[chunk.space].data();
+        heads.measure(team, to, chunk.values, {}, targets, chunk.batch, chunk.batch);
+        team.barrier();
+        if (team.rank == 0) heads.add_up(sums.data() + static_cast<std::size_t>(chunk.number) * parts, to, chunk.batch);
+        team.barrier();
+      });
+  std::vector<double> all(parts);
+  for (std::size_t i = 0; i < sums.size(); ++i) all[i % parts] += sums[i];
+  heads.add_totals(totals, all.data());
+  totals[heads.columns()] += parameter_penalties() * static_cast<double>(data.samples);
+}
+
+template class Trainer<float>;
+template class Trainer<double>;
+
+}  // namespace pynn

@@ -1,0 +1,136 @@
+// How the parameters of a plan learn: heads, optimizer with its slots, gradients, penalties, constraints, and the loop
+// over steps. trainer.cpp says what is learned and evaluates, training.cpp runs the steps, update.cpp ends one.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "heads.h"
+#include "optimizer.h"
+#include "routes.h"
+
+namespace pynn {
+
+struct TrainRange {
+  int64_t batch_size;
+  bool shuffle;
+  uint64_t seed;
+  int64_t epoch, first_step, steps;
+};
+
+// What others may do in the loop over steps. Each is called by rank 0 with the other members waiting; an exception ends
+// the run.
+template <typename T>
+struct Hooks {
+  // Now and then; throws to end the run.
+  Interrupt interrupt;
+  // Streams: makes the data of the next step the given ones, at most batch_size samples; false if there are none left.
+  std::function<bool(Dataset&)> next_batch = {};
+  // Several processes: adds up gradients, which are padded with zeros, and the loss of the batch over all of them. It
+  // is called in each step, also where the loss is not finite, so that all come to the same decision.
+  std::function<void(T* gradients, int64_t count, double* loss)> reduce = {};
+};
+
+// Elements of a partial sum over a parameter: such sums are shared by the team, and added in order.
+constexpr int64_t kSumChunk = 8192;
+
+template <typename T>
+class Trainer {
+ public:
+  explicit Trainer(std::shared_ptr<const Plan<T>> plan);
+
+  const Plan<T>& plan() const { return *plan_; }
+  const Heads<T>& heads() const;  // throws std::invalid_argument before set_heads
+
+  void set_heads(const std::vector<HeadSetting>& settings);
+  // Slots and the count of iterations begin anew.
+  void set_optimizer(const std::string& name, const std::map<std::string, double>& settings);
+  double learning_rate() const { return learning_rate_; }
+  void set_learning_rate(double value) { learning_rate_ = value; }
+  int64_t iterations() const { return iterations_; }
+  void set_iterations(int64_t value);
+  int slots() const { return slots_used_; }
+  T* slot(int slot, int parameter);
+
+  // How many steps the last `train` finished, also where it ended in an exception.
+  int64_t steps_done() const { return steps_done_; }
+
+  // Trains; false if the loss stopped being finite. totals: a row of heads().columns() for each epoch.
+  bool train(double* totals, const Dataset& data, const TrainRange& range, int threads, const Hooks<T>& hooks);
+  // totals: heads().columns(), and one more for the penalties: those of the parameters for every sample, and those of
+  // activities.
+  void evaluate(double* totals, const Dataset& data, int threads, const Interrupt& interrupt) const;
+
+ private:
+  struct Run;
+
+  // A parameter of the graph: where its gradient and its slots are.
+  struct Place {
+    int64_t offset, size;
+    T* value;
+  };
+
+  const Parameter& parameter(std::size_t number) const { return plan_->graph().parameters()[number].parameter(); }
+  double penalty_of_chunk(std::size_t number, int64_t chunk) const;
+  double parameter_penalties() const;
+
+  // training.cpp
+  struct Member;
+  void route();
+  void plan_run(Run& run);
+  void prepare_memory(const Run& run, int members);
+  void train_member(const Team& team, Run& run, bool team_waits);
+  double step_work(const Run& run) const;
+  void begin_step(Run& run, int64_t step);
+  void run_step(const Team& team, Run& run, Member& member, int64_t step);
+  void reduce(const Team& team, Run& run, Member& member);
+  bool run_slice(const Team& team, Run& run, Member& member, int64_t batch);
+  void backward(const Team& team, Run& run, Member& member, int64_t batch);
+  void complete_gradients(const Team& team, const Run& run, Member& member, std::size_t op, int64_t batch);
+  void add_spare(const Team& team, Member& member, int tensor, int spare);
+  void gather_batch(const Team& team, Run& run, int64_t begin, int64_t count);
+  void put_in_order(uint64_t seed, int64_t epoch, int64_t count);
+
+  // update.cpp
+  void apply(Run& run, std::size_t number, Range part, const Gradient<T>& gradient);
+  void update(const Team& team, Run& run);
+  void add_penalty_slopes(const Team& team, Run& run);
+  void scale_by_norms(const Team& team, Run& run);
+  void measure_penalties(const Team& team, Run& run) const;
+  template <typename Body>
+  void for_my_chunks(const Team& team, const Run& run, const Body& body) const;
+
+  const std::shared_ptr<const Plan<T>> plan_;
+  const Kernels<T>& k_;
+  std::vector<Place> places_;  // by parameter of the graph
+  int64_t elements_ = 0;       // of the gradients
+  Buffer<T> gradients_;        // from the first training on
+  std::array<Buffer<T>, max_slots> slots_;
+  int slots_used_ = 0;
+  std::optional<Heads<T>> heads_;
+  OptimizerSettings settings_;
+  OptimizerSchedule schedule_;
+  std::atomic<double> learning_rate_{0};  // written by other threads while training runs
+  std::atomic<int64_t> iterations_{0}, steps_done_{0};
+  mutable UseLock use_;  // of what is set here: taken by training and changes, shared by evaluation
+
+  // ---- of training
+
+  Workspace<T> space_;
+  std::vector<char> trainable_;  // what the routes are for
+  std::optional<Routes> routes_;
+  std::vector<Buffer<T>> targets_;  // by head; labels lie there as int32
+  Buffer<double> rows_;
+  std::vector<int64_t> order_;
+  struct {
+    uint64_t seed = 0;
+    int64_t epoch = -1, count = 0;
+  } order_of_;  // which permutation order_ is
+};
+
+}  // namespace pynn

@@ -1,0 +1,40 @@
+// What the members of a team share while they train. Private to training.cpp and update.cpp.
+#pragma once
+
+#include "trainer.h"
+
+namespace pynn {
+
+// Sums over a parameter or its gradient are made in chunks; `first` is the number of its first chunk among all.
+struct SumChunks {
+  int64_t first, count;
+};
+
+template <typename T>
+struct Trainer<T>::Run {
+  double* totals;
+  Dataset data;
+  const Routes* routes;
+  TrainRange range;
+  const Hooks<T>& hooks;
+  ParameterUses<T> uses{};
+  int64_t batches = 1;                        // of an epoch
+  int64_t slice = 1;                          // samples that go through together
+  int64_t first_iteration = 0;                // of the optimizer
+  bool any_early = false;                     // some parameters are updated as soon as their gradients are there
+  std::atomic<bool> parameters_finite{true};  // those that meet the samples, when it begins; and all that change
+  std::vector<std::size_t> late{};            // the parameters that are updated at the end of a step
+  std::vector<std::size_t> shared{};          // whose gradients several ops add to
+  std::vector<SumChunks> chunks{};            // by parameter
+  std::vector<double> norms{};                // by chunk
+  std::vector<double> penalties{};            // by chunk; empty where no parameter has one
+  bool constrained = false;
+  OptimizerStep step{};
+  bool finite = true;
+  bool ended = false;        // there are no more batches
+  bool pause = false;        // end the region before the next step
+  double reduced_loss = 0;   // over several processes
+  double seconds_alone = 0;  // how long one member shall go on by itself
+};
+
+}  // namespace pynn

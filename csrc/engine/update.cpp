@@ -1,0 +1,110 @@
+// The end of a step: penalties, norms, the optimizer, constraints.
+#include <algorithm>
+#include <cmath>
+
+#include "training_run.h"
+
+namespace pynn {
+namespace {
+
+// Elements of a piece of the update: a multiple of the vectors' length.
+constexpr int64_t kUpdateGrain = 64;
+
+}  // namespace
+
+template <typename T>
+void Trainer<T>::apply(Run& run, std::size_t number, Range part, const Gradient<T>& gradient) {
+  const Place& place = places_[number];
+  T* slots[max_slots];
+  for (int i = 0; i < slots_used_; ++i)
+    slots[i] = slots_[static_cast<std::size_t>(i)].data() + place.offset + part.begin;
+  if (!k_.optimizer_update(place.value + part.begin, gradient, slots, part.end - part.begin, run.step))
+    run.parameters_finite.store(false, std::memory_order_relaxed);
+}
+
+// What the penalties of the parameters add to the loss, before anything changes.
+template <typename T>
+void Trainer<T>::measure_penalties(const Team& team, Run& run) const {
+  if (run.penalties.empty()) return;
+  for_my_chunks(team, run, [&](std::size_t parameter_number, int64_t number, int64_t chunk, Range) {
+    run.penalties[static_cast<std::size_t>(number)] =
+        parameter(parameter_number).penalized() ? penalty_of_chunk(parameter_number, chunk) : 0;
+  });
+}
+
+template <typename T>
+void Trainer<T>::update(const Team& team, Run& run) {
+  if (!run.penalties.empty()) add_penalty_slopes(team, run);
+  if (settings_.needs_norms()) scale_by_norms(team, run);
+  const Uninterruptible guard(team);
+  for (const std::size_t number : run.late) {
+    const Range mine = team.share(places_[number].size, kUpdateGrain);
+    if (mine.begin < mine.end)
+      apply(run, number, mine, {gradients_.data() + places_[number].offset + mine.begin, nullptr, nullptr, 0});
+  }
+  if (!run.constrained) return;
+  team.barrier();
+  for (const std::size_t number : run.late) {
+    const Parameter& p = parameter(number);
+    if (p.constrained() && !k_.constrain(team, places_[number].value, p.constraint))
+      run.parameters_finite.store(false, std::memory_order_relaxed);
+  }
+}
+
+template <typename T>
+void Trainer<T>::add_penalty_slopes(const Team& team, Run& run) {
+  for_my_chunks(team, run, [&](std::size_t number, int64_t, int64_t, Range part) {
+    const Parameter& p = parameter(number);
+    if (p.penalized())
+      k_.add_penalty_slope(gradients_.data() + places_[number].offset + part.begin, places_[number].value + part.begin,
+                           part.end - part.begin, p.l1, p.l2);
+  });
+  team.barrier();
+}
+
+// Calls body(parameter, number of the chunk among all, among those of the parameter, range of the parameter) for this
+// member's chunks of the parameters that are updated at the end.
+template <typename T>
+template <typename Body>
+void Trainer<T>::for_my_chunks(const Team& team, const Run& run, const Body& body) const {
+  const Range mine = team.share(static_cast<int64_t>(run.norms.size()));
+  for (std::size_t i = 0; i < places_.size(); ++i)
+    for (int64_t c = 0; c < run.chunks[i].count; ++c) {
+      const int64_t number = run.chunks[i].first + c;
+      if (number < mine.begin || number >= mine.end) continue;
+      body(i, number, c, Range{c * kSumChunk, std::min((c + 1) * kSumChunk, places_[i].size)});
+    }
+}
+
+// clipnorm: g *= min(1, clipnorm / |g|), for each parameter; global_clipnorm: the same with the norm over all.
+template <typename T>
+void Trainer<T>::scale_by_norms(const Team& team, Run& run) {
+  const auto gradient = [&](std::size_t number) { return gradients_.data() + places_[number].offset; };
+  for_my_chunks(team, run, [&](std::size_t parameter_number, int64_t number, int64_t, Range part) {
+    run.norms[static_cast<std::size_t>(number)] =
+        k_.sum_of_squares(gradient(parameter_number) + part.begin, part.end - part.begin);
+  });
+  team.barrier();
+  const bool global = settings_.global_clipnorm > 0;
+  const double bound = global ? settings_.global_clipnorm : settings_.clipnorm;
+  const auto factor = [&](SumChunks chunks) {
+    double sum = 0;
+    for (int64_t c = 0; c < chunks.count; ++c) sum += run.norms[static_cast<std::size_t>(chunks.first + c)];
+    const double norm = std::sqrt(sum);
+    return norm > bound ? bound / norm : 1.0;
+  };
+  const double common = factor({0, static_cast<int64_t>(run.norms.size())});
+  for_my_chunks(team, run, [&](std::size_t number, int64_t, int64_t, Range part) {
+    k_.scale(gradient(number) + part.begin, part.end - part.begin, global ? common : factor(run.chunks[number]));
+  });
+  team.barrier();
+}
+
+template void Trainer<float>::apply(Run&, std::size_t, Range, const Gradient<float>&);
+template void Trainer<double>::apply(Run&, std::size_t, Range, const Gradient<double>&);
+template void Trainer<float>::update(const Team&, Run&);
+template void Trainer<double>::update(const Team&, Run&);
+template void Trainer<float>::measure_penalties(const Team&, Run&) const;
+template void Trainer<double>::measure_penalties(const Team&, Run&) const;
+
+}  // namespace pynn

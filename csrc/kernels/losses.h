@@ -1,0 +1,73 @@
+// Losses and metrics, and what rows of targets are.
+#pragma once
+
+#include <stdint.h>
+
+#include "../runtime/team.h"
+#include "enumeration.h"
+
+namespace pynn {
+
+#define PYNN_LOSSES(X)                           \
+  X(mean_squared_error)                          \
+  X(mean_absolute_error)                         \
+  X(mean_absolute_percentage_error)              \
+  X(mean_squared_logarithmic_error)              \
+  X(huber)                                       \
+  X(log_cosh)                                    \
+  X(cosine_similarity)                           \
+  X(poisson)                                     \
+  X(kl_divergence)                               \
+  X(binary_crossentropy)                         \
+  X(binary_crossentropy_from_logits)             \
+  X(categorical_crossentropy)                    \
+  X(categorical_crossentropy_from_logits)        \
+  X(sparse_categorical_crossentropy)             \
+  X(sparse_categorical_crossentropy_from_logits) \
+  X(hinge)                                       \
+  X(squared_hinge)                               \
+  X(categorical_hinge)                           \
+  X(sum_squared_error)                           \
+  X(perceptron)
+PYNN_ENUMERATION(Loss, PYNN_LOSSES)
+
+// huber: a = delta. The cross-entropies: a = label_smoothing.
+struct LossSpec {
+  Loss kind;
+  double a;
+};
+
+#define PYNN_METRICS(X)          \
+  X(binary_accuracy)             \
+  X(categorical_accuracy)        \
+  X(sparse_categorical_accuracy) \
+  X(top_k_categorical_accuracy)  \
+  X(sparse_top_k_categorical_accuracy)
+PYNN_ENUMERATION(Metric, PYNN_METRICS)
+
+// binary_accuracy: a = threshold. The top-k accuracies: a = k.
+struct MetricSpec {
+  Metric kind;
+  double a;
+};
+
+// What a row of targets is: values of the prediction's type, or one class label.
+template <typename T>
+struct TargetRows {
+  const T* values;        // (rows, columns), or null
+  const int32_t* labels;  // (rows), or null
+};
+
+template <typename T>
+struct LossKernels {
+  // values[row] = loss of the row (pynn/losses.py has the formulas), dpred = scale * d(values[row]) / d(pred).
+  // pred (rows, columns). Either output may be null.
+  void (*loss)(const Team& team, double* values, T* dpred, const T* pred, const TargetRows<T>& target, int64_t rows,
+               int64_t columns, const LossSpec& spec, double scale);
+
+  // values[row] = the metric of the row.
+  void (*metric)(const Team& team, double* values, const T* pred, const TargetRows<T>& target, int64_t rows,
+                 int64_t columns, const MetricSpec& spec);
+};
+
+}  // namespace pynn

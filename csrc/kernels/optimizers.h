@@ -1,0 +1,43 @@
+// The steps of optimizers, and the norms by which gradients are clipped.
+#pragma once
+
+#include <stdint.h>
+
+#include "enumeration.h"
+#include "gradient.h"
+
+namespace pynn {
+
+#define PYNN_OPTIMIZERS(X) X(sgd) X(rmsprop) X(adagrad) X(adadelta) X(adam) X(adamax) X(nadam)
+PYNN_ENUMERATION(Optimizer, PYNN_OPTIMIZERS)
+
+// One step of an optimizer, its schedule already worked out (engine/optimizer.h).
+struct OptimizerStep {
+  Optimizer kind;
+  bool nesterov, centered, amsgrad;
+  double learning_rate;            // of this step, bias corrections included where the formula allows it
+  double momentum, rho;            // sgd, rmsprop; rmsprop, adadelta
+  double beta_1, beta_2, epsilon;  // adam and its kin
+  double m_scale, g_scale;         // nadam: the weights of m and g in the corrected momentum
+  double v_scale;                  // nadam: 1 / (1 - beta_2^t)
+  double decay;                    // w is multiplied by 1 - decay first; 0 for none
+  double clip;                     // |g| is clipped to it; 0 for none
+};
+
+constexpr int max_slots = 3;
+
+template <typename T>
+struct OptimizerKernels {
+  // One step on n parameters w with gradient g, in place. slot[i] (n): those of OptimizerSettings::slot_names
+  // (engine/optimizer.h). No team: whoever has just made the gradients calls it while they are in the cache. False if
+  // some w is not finite.
+  bool (*optimizer_update)(T* w, const Gradient<T>& g, T* const* slot, int64_t n, const OptimizerStep& step);
+
+  // g *= factor.
+  void (*scale)(T* g, int64_t n, double factor);
+
+  // The sum of squares, in double and in a fixed order.
+  double (*sum_of_squares)(const T* x, int64_t n);
+};
+
+}  // namespace pynn
