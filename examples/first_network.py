@@ -17,7 +17,7 @@ model = pynn.Sequential([pynn.Input((3,)), pynn.layers.Dense(1, activation="sigm
 model.set_weights([[[-0.165955990594852], [0.4406489868843162], [-0.9997712503653102]]])
 model.compile(
     optimizer=pynn.optimizers.SGD(learning_rate=1.0),
-    loss=pynn.losses.SumSquaredError(reduction="sum"),  # over the samples, too
+    loss=pynn.losses.SumSquaredError(),
 )
 
 start = time.perf_counter()

@@ -2,51 +2,36 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import config
 from .data import arrays
+from .engine import single
 from .engine.lowering import Lowering
-from .foundation import checks, identifiers, parallel
-from .foundation.native import core
+from .foundation import checks, identifiers, not_yet
+from .foundation.arguments import NamesItsArguments, did_you_mean
 
 Array = NDArray[Any]
 
+P = ParamSpec("P")
+
 _ALIASES = {"swish": "silu", "hard_swish": "hard_silu"}
 
-# Every activation with its settings and their defaults.
-_SETTINGS: dict[str, dict[str, Any]] = {
-    "linear": {},
-    "relu": {"negative_slope": 0.0, "max_value": None, "threshold": 0.0},
-    "relu6": {},
-    "leaky_relu": {"negative_slope": 0.2},
-    "elu": {"alpha": 1.0},
-    "selu": {},
-    "celu": {"alpha": 1.0},
-    "gelu": {"approximate": False},
-    "silu": {},
-    "mish": {},
-    "sigmoid": {},
-    "log_sigmoid": {},
-    "hard_sigmoid": {},
-    "hard_silu": {},
-    "tanh": {},
-    "hard_tanh": {},
-    "softplus": {},
-    "softsign": {},
-    "exponential": {},
-    "step": {},
-    "softmax": {"axis": -1},
-    "log_softmax": {"axis": -1},
-}
+# The settings of every function of this module with their defaults, and the functions: `_Function` fills in both.
+_SETTINGS: dict[str, dict[str, Any]] = {}
+_FUNCTIONS: dict[str, Activation] = {}
 
 
-class Activation:
-    """An activation function with its settings; callable on arrays.
+class Activation(NamesItsArguments):
+    """An activation function with its settings; callable on arrays. Those of one function and settings are equal.
+
+    The functions of this module are of this class: ``relu`` is the rectified linear unit with the default settings.
 
     Args:
         name: One of the functions of this module, such as ``"leaky_relu"``.
@@ -68,14 +53,20 @@ class Activation:
         defaults = _SETTINGS[name]
         for setting in settings:
             if setting not in defaults:
-                known = ", ".join(defaults) or "none"
-                raise TypeError(f"The activation {name} has no setting {setting!r}; it has: {known}.")
+                known = f"It has: {', '.join(defaults) or 'none'}."
+                meant = did_you_mean(setting, defaults)
+                raise TypeError(f"The activation {name} has no setting {setting!r}.{meant} {known}")
         self.name = name
         self.config = {
             setting: _check_setting(name, setting, settings.get(setting, default))
             for setting, default in defaults.items()
         }
         self.differentiable = name != "step"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not cls.__module__.startswith("pynn."):
+            raise TypeError(f"{cls.__name__}: {identifiers.no_own('activation')}")
 
     @property
     def elementwise(self) -> bool:
@@ -92,20 +83,26 @@ class Activation:
 
     def forward(self, y: Array, x: Array) -> None:
         """Write f(`x`) to `y`; both are C-contiguous, of one shape and type."""
-        threads = parallel.get_num_threads()
-        if self.elementwise:
-            core.activation_forward(y, x, *self._native(), threads)
-        else:
-            core.softmax_forward(y, x, *self._split(x.shape), self.name == "log_softmax", threads)
+        kind, attributes, shape = self._op(x.shape)
+        single.forward(kind, y.reshape(shape), x.reshape(shape), **attributes)
 
     def backward(self, dx: Array, dy: Array, x: Array, y: Array) -> None:
         """Write the gradient for `x` to `dx`, given that for `y` = f(`x`); all C-contiguous, of one shape and type."""
         self.check_differentiable()
-        threads = parallel.get_num_threads()
-        if self.elementwise:
-            core.activation_backward(dx, dy, x, y, *self._native(), threads)
-        else:
-            core.softmax_backward(dx, dy, y, *self._split(x.shape), self.name == "log_softmax", threads)
+        kind, attributes, shape = self._op(x.shape)
+        dx, dy, x, y = (array.reshape(shape) for array in (dx, dy, x, y))
+        single.backward(kind, dx, (), dy, x, y, **attributes)
+
+    def _op(self, shape: tuple[int, ...]) -> tuple[str, dict[str, Any], tuple[int, ...]]:
+        """The engine's op for an array of `shape`, its settings, and the shape in which it takes the array."""
+        if not self.elementwise:
+            outer, axis, inner = self._split(shape)
+            return "softmax", self._softmax(outer, axis, inner), (1, outer * axis * inner)
+        name, a, b, c = self._native()
+        return "activation", {"name": name, "a": a, "b": b, "c": c}, (-1,)
+
+    def _softmax(self, outer: int, axis: int, inner: int) -> dict[str, Any]:
+        return {"outer": outer, "axis": axis, "inner": inner, "log": self.name == "log_softmax"}
 
     def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
         """Append the function of tensor `x`, whose samples have `shape`; return the number of f(x)."""
@@ -114,8 +111,7 @@ class Activation:
         if self.elementwise:
             name, a, b, c = self._native()
             return net.add("activation", x, name=name, a=a, b=b, c=c)
-        outer, axis, inner = self.split_sample(shape)
-        return net.add("softmax", x, outer=outer, axis=axis, inner=inner, log=self.name == "log_softmax")
+        return net.add("softmax", x, **self._softmax(*self.split_sample(shape)))
 
     def check_sample(self, shape: tuple[int, ...]) -> None:
         """Raise ValueError unless the function can be applied to samples of `shape`."""
@@ -156,6 +152,12 @@ class Activation:
             return self.name
         return {"class_name": self.name, "config": dict(self.config)}
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Activation) and (self.name, self.config) == (other.name, other.config)
+
+    def __hash__(self) -> int:
+        return hash((self.name, *self.config.values()))
+
     def __repr__(self) -> str:
         settings = "".join(f", {name}={value!r}" for name, value in self.config.items())
         return f"Activation({self.name!r}{settings})"
@@ -181,27 +183,60 @@ def _axes(axis: int | tuple[int, ...], rank: int) -> list[int]:
     return axes
 
 
-def get(identifier: object) -> Activation:
+class _Function(Activation, Generic[P]):
+    """A function of this module: the activation with the default settings, and callable with others."""
+
+    def __init__(self, function: Callable[P, Array]) -> None:
+        name, settings = function.__name__, function.__code__.co_varnames[1 : function.__code__.co_argcount]
+        _SETTINGS[name] = dict(zip(settings, function.__defaults__ or (), strict=True))
+        _FUNCTIONS[name] = self
+        super().__init__(name)
+        self._function = function
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Array:  # type: ignore[override] # takes the settings too
+        return self._function(*args, **kwargs)
+
+    def __get__(self, instance: object, owner: type | None = None) -> _Function[P]:
+        """Itself. Having this, it counts as a routine, whose signature ``help`` shows."""
+        return self
+
+    def __reduce__(self) -> str:
+        """Copies and pickles are the function itself."""
+        return self.name
+
+    def __repr__(self) -> str:
+        return f"<activation {self.name}>"
+
+
+ActivationLike: TypeAlias = str | Activation | dict[str, Any] | None
+
+
+def get(identifier: ActivationLike) -> Activation:
     """Return the activation meant by a name, a function of this module, an `Activation`, a configuration or None.
+
+    With the default settings it is the function of this module: ``get("relu") is relu``. None means `linear`.
 
     Raises:
         ValueError: an unknown name. TypeError: an identifier of another kind.
     """
     if identifier is None:
-        return Activation("linear")
+        return linear
     if isinstance(identifier, Activation):
         return identifier
     if isinstance(identifier, str):
-        return Activation(identifier)
-    if isinstance(identifier, dict):
+        found = Activation(identifier)
+    elif isinstance(identifier, dict):
         name, settings = identifiers.split_config(identifier, "activation")
-        return Activation(name, **settings)
-    if callable(identifier) and identifier in _FUNCTIONS:
-        return Activation(_FUNCTIONS[identifier])
-    raise TypeError(
-        "activation must be a name, a function of pynn.activations or an Activation, "
-        f"but got {identifier!r} of type {type(identifier).__name__}."
-    )
+        found = Activation(name, **settings)
+    else:
+        own = f" {identifiers.no_own('activation')}" if callable(identifier) else ""
+        raise TypeError(
+            "activation must be a name, a function of pynn.activations or an Activation, "
+            f"but got {checks.shown(identifier)} of type {type(identifier).__name__}.{own}"
+        )
+    function = _FUNCTIONS[found.name]
+    return function if found == function else found
 
 
 def serialize(activation: Activation) -> str | dict[str, Any]:
@@ -213,11 +248,13 @@ def serialize(activation: Activation) -> str | dict[str, Any]:
 # Each takes an array of any shape (softmax and log_softmax: of at least one axis) and returns a new one of that shape.
 
 
+@_Function
 def linear(x: ArrayLike) -> Array:
     """``x``."""
     return Activation("linear")(x)
 
 
+@_Function
 def relu(x: ArrayLike, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Array:
     """Rectified linear unit, ``max(x, 0)`` by default.
 
@@ -227,31 +264,37 @@ def relu(x: ArrayLike, negative_slope: float = 0.0, max_value: float | None = No
     return Activation("relu", negative_slope=negative_slope, max_value=max_value, threshold=threshold)(x)
 
 
+@_Function
 def relu6(x: ArrayLike) -> Array:
     """``min(max(x, 0), 6)``."""
     return Activation("relu6")(x)
 
 
+@_Function
 def leaky_relu(x: ArrayLike, negative_slope: float = 0.2) -> Array:
     """``x`` where ``x > 0``, else ``negative_slope * x``."""
     return Activation("leaky_relu", negative_slope=negative_slope)(x)
 
 
+@_Function
 def elu(x: ArrayLike, alpha: float = 1.0) -> Array:
     """Exponential linear unit: ``x`` where ``x > 0``, else ``alpha * (exp(x) - 1)`` (Clevert et al., 2016)."""
     return Activation("elu", alpha=alpha)(x)
 
 
+@_Function
 def selu(x: ArrayLike) -> Array:
     """Scaled ELU: ``1.05070098 * elu(x, 1.67326324)`` (Klambauer et al., 2017)."""
     return Activation("selu")(x)
 
 
+@_Function
 def celu(x: ArrayLike, alpha: float = 1.0) -> Array:
     """Continuously differentiable ELU: ``max(x, 0) + min(alpha * (exp(x / alpha) - 1), 0)``, ``alpha > 0``."""
     return Activation("celu", alpha=alpha)(x)
 
 
+@_Function
 def gelu(x: ArrayLike, approximate: bool = False) -> Array:
     """Gaussian error linear unit: ``x * P(X <= x)``, X standard normal (Hendrycks and Gimpel, 2016).
 
@@ -260,71 +303,85 @@ def gelu(x: ArrayLike, approximate: bool = False) -> Array:
     return Activation("gelu", approximate=approximate)(x)
 
 
+@_Function
 def silu(x: ArrayLike) -> Array:
     """``x * sigmoid(x)``, also called swish."""
     return Activation("silu")(x)
 
 
+@_Function
 def mish(x: ArrayLike) -> Array:
     """``x * tanh(softplus(x))`` (Misra, 2019)."""
     return Activation("mish")(x)
 
 
+@_Function
 def sigmoid(x: ArrayLike) -> Array:
     """``1 / (1 + exp(-x))``."""
     return Activation("sigmoid")(x)
 
 
+@_Function
 def log_sigmoid(x: ArrayLike) -> Array:
     """``log(1 / (1 + exp(-x)))``."""
     return Activation("log_sigmoid")(x)
 
 
+@_Function
 def hard_sigmoid(x: ArrayLike) -> Array:
     """``relu6(x + 3) / 6``."""
     return Activation("hard_sigmoid")(x)
 
 
+@_Function
 def hard_silu(x: ArrayLike) -> Array:
     """``x * hard_sigmoid(x)``, also called hard swish."""
     return Activation("hard_silu")(x)
 
 
+@_Function
 def tanh(x: ArrayLike) -> Array:
     """Hyperbolic tangent."""
     return Activation("tanh")(x)
 
 
+@_Function
 def hard_tanh(x: ArrayLike) -> Array:
     """``min(max(x, -1), 1)``."""
     return Activation("hard_tanh")(x)
 
 
+@_Function
 def softplus(x: ArrayLike) -> Array:
     """``log(1 + exp(x))``."""
     return Activation("softplus")(x)
 
 
+@_Function
 def softsign(x: ArrayLike) -> Array:
     """``x / (1 + abs(x))``."""
     return Activation("softsign")(x)
 
 
+@_Function
 def exponential(x: ArrayLike) -> Array:
     """``exp(x)``."""
     return Activation("exponential")(x)
 
 
+@_Function
 def softmax(x: ArrayLike, axis: int | tuple[int, ...] = -1) -> Array:
     """``exp(x) / sum(exp(x))`` over `axis`, one axis or several adjacent ones."""
     return Activation("softmax", axis=axis)(x)
 
 
+@_Function
 def log_softmax(x: ArrayLike, axis: int | tuple[int, ...] = -1) -> Array:
     """Logarithm of the softmax over `axis`."""
     return Activation("log_softmax", axis=axis)(x)
 
 
+@_Function
 def step(x: ArrayLike) -> Array:
     """1 where ``x > 0``, else 0: the perceptron's threshold. It has no gradient (see the loss ``perceptron``)."""
     return Activation("step")(x)
@@ -333,5 +390,5 @@ def step(x: ArrayLike) -> Array:
 swish = silu
 hard_swish = hard_silu
 
-# The functions above are named as in _SETTINGS.
-_FUNCTIONS: dict[object, str] = {globals()[name]: name for name in _SETTINGS}
+if not TYPE_CHECKING:  # a checker would take every name for one that is there
+    __getattr__ = not_yet.attribute_of(__name__, "activation")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .foundation import atomic
+from .foundation import atomic, not_yet
 
 
 class History:
@@ -43,3 +43,11 @@ class History:
             self.history = {name: [] for name in logs}
         lists: list[list[Any]] = [self.epoch, *(self.history[name] for name in logs)]
         atomic.extend_together(lists, [list(range(epoch, epoch + count)), *logs.values()])
+
+    def __repr__(self) -> str:
+        last = "".join(f", {name}={values[-1]:.6g}" for name, values in self.history.items() if values)
+        return f"<History of {len(self.epoch)} epoch{'s' * (len(self.epoch) != 1)}{last}>"
+
+
+if not TYPE_CHECKING:  # a checker would take every name for one that is there
+    __getattr__ = not_yet.attribute_of(__name__, "callback")

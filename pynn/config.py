@@ -92,10 +92,8 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
         "thread_backend": core.thread_backend(),
         "floatx": floatx(),
     }
-    if mode == "dicts":
+    if checks.choice(mode, "mode", ("stdout", "dicts")) == "dicts":
         return table
-    if mode != "stdout":
-        raise ValueError(f'mode must be "stdout" or "dicts", but got {mode!r}.')
     for name, value in table.items():
         print(f"{name:16} {value}")
     return None

@@ -7,21 +7,40 @@ every call, as in Keras 3; without one, new values at each call, which ``pynn.se
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import config
 from .data import arrays
-from .foundation import checks, draws, identifiers
+from .foundation import checks, draws, identifiers, not_yet
+from .foundation.identifiers import Described
 from .foundation.names import to_snake_case
 
 Array = NDArray[Any]
 
 
-class Initializer:
-    """Base: ``initializer(shape, dtype)`` returns an array. A subclass computes it in `_values`, in float64."""
+class Initializer(Described):
+    """Base: ``initializer(shape, dtype)`` returns an array. Those here compute it in `_values`, in float64.
+
+    One of your own defines ``__call__(self, shape, dtype=None)`` and, for arguments of its own, ``get_config``.
+    """
+
+    kind = "initializer"
+
+    def __init__(self) -> None:
+        if type(self) is Initializer:
+            raise TypeError("Initializer makes no values itself: subclass it and define __call__(self, shape, dtype).")
+
+    @classmethod
+    def _own(cls) -> str:
+        return "One of your own is a subclass of pynn.initializers.Initializer."
+
+    @classmethod
+    def _refuse(cls) -> None:
+        if cls.__call__ is Initializer.__call__ and cls._values is Initializer._values:
+            raise TypeError(f"{cls.__name__} must define __call__(self, shape, dtype=None), which makes the values.")
 
     def __call__(self, shape: int | tuple[int, ...], dtype: DTypeLike | None = None) -> Array:
         """Return new values.
@@ -34,15 +53,6 @@ class Initializer:
 
     def _values(self, shape: tuple[int, ...]) -> Array:
         raise NotImplementedError
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal initializer."""
-        return {}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Initializer:
-        """The initializer of these arguments."""
-        return cls(**config)
 
 
 # ---- constants -------------------------------------------------------------------------------------------------------
@@ -203,8 +213,8 @@ class VarianceScaling(RandomInitializer):
     ) -> None:
         super().__init__(seed)
         self.scale = checks.number(scale, "scale", "(0, inf)")
-        self.mode = _choice(mode, "mode", ("fan_in", "fan_out", "fan_avg"))
-        self.distribution = _choice(
+        self.mode = checks.choice(mode, "mode", ("fan_in", "fan_out", "fan_avg"))
+        self.distribution = checks.choice(
             "truncated_normal" if distribution == "normal" else distribution,
             "distribution",
             ("truncated_normal", "untruncated_normal", "uniform"),
@@ -333,12 +343,6 @@ def compute_fans(shape: tuple[int, ...]) -> tuple[int, int]:
     return shape[-2] * area, shape[-1] * area
 
 
-def _choice(value: str, name: str, known: tuple[str, ...]) -> str:
-    if value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, but got {value!r}.")
-    return value
-
-
 # Keras has each class under a second name.
 zeros = Zeros
 ones = Ones
@@ -383,7 +387,10 @@ _TABLE: dict[str, type[Initializer]] = {
 }
 
 
-def get(identifier: object) -> Initializer:
+InitializerLike: TypeAlias = str | Initializer | type[Initializer] | Array | dict[str, Any]
+
+
+def get(identifier: InitializerLike) -> Initializer:
     """Return the initializer meant by a name (``"he_normal"``, ``"HeNormal"``), class, instance, config or array.
 
     Raises:
@@ -397,3 +404,7 @@ def get(identifier: object) -> Initializer:
 def serialize(initializer: Initializer) -> dict[str, Any]:
     """The configuration that `get` reads."""
     return identifiers.serialize(initializer)
+
+
+if not TYPE_CHECKING:  # a checker would take every name for one that is there
+    __getattr__ = not_yet.attribute_of(__name__, "initializer")

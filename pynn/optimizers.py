@@ -6,17 +6,26 @@ step, from 1 on. The settings that all optimizers have are described at `Optimiz
 
 from __future__ import annotations
 
+import numbers
 import weakref
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from .foundation import atomic, checks, identifiers
+from .foundation import atomic, checks, identifiers, names, not_yet
+from .foundation.arguments import did_you_mean
+from .foundation.identifiers import Described
 
 if TYPE_CHECKING:
     from . import _core
 
 
-class Optimizer:
+# The settings that all have, beside the learning rate.
+_COMMON = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm")
+
+
+class Optimizer(Described):
     """Base of the optimizers: the settings that all have, and the learning rate, which may change while training.
+
+    The other settings stay what they were when the optimizer was made.
 
     Args:
         learning_rate: Above 0.
@@ -24,15 +33,16 @@ class Optimizer:
         clipnorm: Above 0. If given, the gradient of each weight array is scaled to at most this norm. Default ``None``.
         clipvalue: Above 0. If given, each element of a gradient is limited to +- this. Default ``None``.
         global_clipnorm: Above 0. If given, all gradients together are scaled to at most this norm. Default ``None``.
-        name: Default: the class's name in lower case.
+        name: Default: the class's name in lower case, with a number from the second one on: ``adam``, ``adam_1``.
 
     Raises:
         ValueError: a setting out of range, or more than one of the three clips.
         TypeError: a setting that is no number.
     """
 
+    kind = "optimizer"
     native_name: ClassVar[str]
-    own_settings: ClassVar[tuple[str, ...]]  # attributes that are both arguments and settings of the engine
+    own_settings: ClassVar[tuple[str, ...]] = ()  # attributes that are both arguments and settings of the engine
 
     def __init__(
         self,
@@ -43,9 +53,11 @@ class Optimizer:
         global_clipnorm: float | None = None,
         name: str | None = None,
     ) -> None:
+        if type(self) is Optimizer:
+            self._refuse()
         clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         if sum(clip is not None for clip in clips.values()) > 1:
-            given = ", ".join(f"{clip}={value}" for clip, value in clips.items())
+            given = ", ".join(f"{clip}={checks.shown(value)}" for clip, value in clips.items())
             raise ValueError(f"Only one of clipnorm, clipvalue and global_clipnorm may be given, but got {given}.")
         self._trainer: _core.Trainer | None = None
         self._owner: weakref.ref[Any] | None = None  # the model that was compiled with it
@@ -54,7 +66,23 @@ class Optimizer:
         self.clipnorm = checks.optional_number(clipnorm, "clipnorm", "(0, inf)")
         self.clipvalue = checks.optional_number(clipvalue, "clipvalue", "(0, inf)")
         self.global_clipnorm = checks.optional_number(global_clipnorm, "global_clipnorm", "(0, inf)")
-        self.name = name or type(self).__name__.lower()
+        # Last, so that an optimizer that could not be made uses up no number.
+        self.name = checks.text(name, "name") if name else names.auto_name(type(self).__name__.lower())
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Refuse what would do nothing: unknown attributes, and settings that were given to the engine already."""
+        settings, owner = (*_COMMON, *self.own_settings), type(self).__name__
+        first = name in settings and name not in vars(self)
+        if not (first or name in ("learning_rate", "name") or name.startswith("_")):
+            if name in settings or hasattr(type(self), name):
+                raise AttributeError(
+                    f"{name} of {owner} cannot be changed, only learning_rate can. "
+                    "Make another optimizer, and compile the model with it."
+                )
+            raise AttributeError(
+                f"{owner} has no attribute {name!r}.{did_you_mean(name, ['learning_rate', *settings])}"
+            )
+        super().__setattr__(name, value)
 
     @property
     def learning_rate(self) -> float:
@@ -74,8 +102,8 @@ class Optimizer:
 
     def settings(self) -> dict[str, float]:
         """The settings in the form the engine takes: 0 stands for none."""
-        common = ("learning_rate", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm")
-        return {setting: float(getattr(self, setting) or 0.0) for setting in (*common, *self.own_settings)}
+        known = ("learning_rate", *_COMMON, *self.own_settings)
+        return {setting: float(getattr(self, setting) or 0.0) for setting in known}
 
     def _becoming(self, owner: weakref.ref[Any] | None, trainer: _core.Trainer | None) -> list[atomic.Change]:
         """The changes by which it belongs to a model, or none, and has rate and iterations in a trainer, or itself."""
@@ -84,13 +112,11 @@ class Optimizer:
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal optimizer."""
-        common = ("name", "learning_rate", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm")
-        return {setting: getattr(self, setting) for setting in (*common, *self.own_settings)}
+        known = ("name", "learning_rate", *_COMMON, *self.own_settings)
+        return {setting: getattr(self, setting) for setting in known}
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Optimizer:
-        """The optimizer of these arguments."""
-        return cls(**config)
+    def _shows(self, setting: str, value: Any, default: Any) -> bool:
+        return setting == "learning_rate" or (setting != "name" and super()._shows(setting, value, default))
 
 
 class SGD(Optimizer):
@@ -119,9 +145,9 @@ class SGD(Optimizer):
         global_clipnorm: float | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name)
         self.momentum = checks.number(momentum, "momentum", "[0, 1)")
         self.nesterov = checks.boolean(nesterov, "nesterov")
+        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name)
 
 
 class Adagrad(Optimizer):
@@ -148,11 +174,11 @@ class Adagrad(Optimizer):
         global_clipnorm: float | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name)
         self.initial_accumulator_value = checks.number(
             initial_accumulator_value, "initial_accumulator_value", "[0, inf)"
         )
-        self.epsilon = checks.number(epsilon, "epsilon", "(0, inf)")
+        self.epsilon = _epsilon(epsilon)
+        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name)
 
 
 class Adadelta(Optimizer):
@@ -182,9 +208,9 @@ class Adadelta(Optimizer):
         global_clipnorm: float | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name)
         self.rho = checks.number(rho, "rho", "[0, 1)")
-        self.epsilon = checks.number(epsilon, "epsilon", "(0, inf)")
+        self.epsilon = _epsilon(epsilon)
+        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name)
 
 
 class RMSprop(Optimizer):
@@ -219,11 +245,11 @@ class RMSprop(Optimizer):
         global_clipnorm: float | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name)
         self.rho = checks.number(rho, "rho", "[0, 1)")
         self.momentum = checks.number(momentum, "momentum", "[0, 1)")
-        self.epsilon = checks.number(epsilon, "epsilon", "(0, inf)")
+        self.epsilon = _epsilon(epsilon)
         self.centered = checks.boolean(centered, "centered")
+        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name)
 
 
 class _Moments(Optimizer):
@@ -243,10 +269,10 @@ class _Moments(Optimizer):
         global_clipnorm: float | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name)
         self.beta_1 = checks.number(beta_1, "beta_1", "[0, 1)")
         self.beta_2 = checks.number(beta_2, "beta_2", "[0, 1)")
-        self.epsilon = checks.number(epsilon, "epsilon", "(0, inf)")
+        self.epsilon = _epsilon(epsilon)
+        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name)
 
 
 class Adam(_Moments):
@@ -282,8 +308,8 @@ class Adam(_Moments):
         name: str | None = None,
     ) -> None:
         clips = (clipnorm, clipvalue, global_clipnorm)
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, weight_decay, *clips, name)
         self.amsgrad = checks.boolean(amsgrad, "amsgrad")
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, weight_decay, *clips, name)
 
 
 class AdamW(Adam):
@@ -349,11 +375,21 @@ class Nadam(_Moments):
     native_name = "nadam"
 
 
+def _epsilon(value: float) -> float:
+    """`value` as a number above 0."""
+    if isinstance(value, numbers.Real) and value == 0:
+        raise ValueError("epsilon must be above 0, but got 0: where a gradient is 0, a step would divide 0 by 0.")
+    return checks.number(value, "epsilon", "(0, inf)")
+
+
 _CLASSES: tuple[type[Optimizer], ...] = (SGD, Adagrad, Adadelta, RMSprop, Adam, AdamW, Adamax, Nadam)
 _TABLE = {cls.__name__.lower(): cls for cls in _CLASSES}
 
 
-def get(identifier: object) -> Optimizer:
+OptimizerLike: TypeAlias = str | Optimizer | type[Optimizer] | dict[str, Any]
+
+
+def get(identifier: OptimizerLike) -> Optimizer:
     """Return the optimizer meant by a name (``"adam"``, in any case), class, instance or configuration.
 
     Raises:
@@ -365,3 +401,7 @@ def get(identifier: object) -> Optimizer:
 def serialize(optimizer: Optimizer) -> dict[str, Any]:
     """The configuration that `get` reads."""
     return identifiers.serialize(optimizer)
+
+
+if not TYPE_CHECKING:  # a checker would take every name for one that is there
+    __getattr__ = not_yet.attribute_of(__name__, "optimizer")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .data import arrays
-from .foundation import checks, draws
+from .foundation import checks, draws, not_yet
 
 
 def set_random_seed(seed: int) -> None:
@@ -51,3 +53,7 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[np.f
     one_hot = np.zeros((labels.size, most))
     one_hot[np.arange(labels.size), labels.reshape(-1)] = 1.0
     return one_hot.reshape(*labels.shape, most)
+
+
+if not TYPE_CHECKING:  # a checker would take every name for one that is there
+    __getattr__ = not_yet.attribute_of(__name__, "utility")

@@ -1,9 +1,29 @@
 """What all tests share: settings that a test changes do not reach the next one."""
 
+import pathlib
+import signal
+import sys
+
 import numpy as np
 import pytest
 
-import pynn
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+if all(file.suffix == ".pyi" for file in (ROOT / "pynn").glob("_core*")):
+    # `python -m pytest` puts the clone first, whose sources have no compiled core: the installed package is meant.
+    sys.path[:] = [path for path in sys.path if pathlib.Path(path).resolve() != ROOT]
+
+import pynn  # noqa: E402
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible():
+    """Answer Ctrl-C, and have it answered by child processes, also where a job in the background was told not to."""
+    ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    if ignored:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    if ignored:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @pytest.fixture(autouse=True)

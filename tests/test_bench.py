@@ -285,6 +285,7 @@ def test_networks_and_ways_stay_apart():
     assert [line.split()[-1] for line in lines[2:]] == ["±0%", "±0%", "2.00", "2.00"]  # pynn ran mlp16 only
 
 
+@pytest.mark.slow
 def test_plot_is_a_picture(tmp_path):
     pytest.importorskip("matplotlib")
     plot.draw(some_series(), tmp_path / "a.png")
@@ -339,6 +340,7 @@ def test_side_that_is_named_must_be_installed(capsys):
     assert SIDES[absent[0]].install in message
 
 
+@pytest.mark.slow
 def test_program(tmp_path):
     """A small comparison as a user runs it, from elsewhere and into a file."""
     file = tmp_path / "out.json"

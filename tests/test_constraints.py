@@ -105,7 +105,11 @@ def test_constraint_defaults_equal_keras():
         (lambda: constraints.get("maxnorm"), "max_norm"),
         (lambda: constraints.get(3), "constraint"),
         (lambda: constraints.get(abs), "constraint"),
-        (lambda: constraints.get(type("Own", (constraints.Constraint,), {})()), "MaxNorm"),
+        (lambda: type("Own", (constraints.Constraint,), {}), "Own.*constraints of your own.*pynn.constraints"),
+        (lambda: type("Own", (constraints.MaxNorm,), {}), "Own.*constraints of your own"),
+        (lambda: constraints.Constraint(), "constraints of your own"),
+        (lambda: layers.Dense(3, kernel_constraint=abs), "kernel_constraint.*constraints of your own"),
+        (lambda: constraints.MaxNorm(max=3), r"MaxNorm\(\) has no argument 'max'"),
         (lambda: layers.Dense(3, kernel_constraint="norm"), "kernel_constraint"),
         (lambda: layers.Conv1D(3, 2, bias_constraint=1), "bias_constraint"),
     ],
@@ -113,6 +117,12 @@ def test_constraint_defaults_equal_keras():
 def test_constraint_bad_argument_names_it(make, message):
     with pytest.raises((ValueError, TypeError), match=message):
         make()
+
+
+def test_constraint_is_shown_by_what_it_was_made_of():
+    assert repr(constraints.MaxNorm()) == "MaxNorm()"
+    assert repr(constraints.MaxNorm(3, axis=[0, 1])) == "MaxNorm(max_value=3.0, axis=(0, 1))"
+    assert repr(constraints.NonNeg()) == "NonNeg()"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples"
 pytestmark = pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the repository's examples are not here")
 
+SLOW = ("mnist_cnn", "mnist_keras", "overfitting")
 EXPECTED = {
     "first_network": [r"11\.842708\d* +-5\.747265\d* -5\.747265\d*", r"0\.99775195"],
     "neurons": [r"= 0\.0\n", r"0\.54983", r"parameters 11\n", r"0\.622459\d+ 0\.65077\d+ +0\.65077\d+ +0\.675037"],
@@ -30,7 +31,9 @@ def test_every_example_is_run():
     assert sorted(EXPECTED) == sorted(path.stem for path in EXAMPLES.glob("*.py"))
 
 
-@pytest.mark.parametrize("name", EXPECTED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in EXPECTED], ids=str
+)
 def test_example(name):
     done = subprocess.run(
         [sys.executable, EXAMPLES / f"{name}.py"], cwd="/", capture_output=True, text=True, timeout=300, check=False

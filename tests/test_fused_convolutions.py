@@ -139,7 +139,7 @@ def test_first_maximum_gets_the_gradient(n):
     """The second channel has the weight 0, so that it changes no maximum, and tells which pixel it was."""
     model = pynn.Sequential([pynn.Input((2, 4, 2)), Conv2D(1, 1, dtype="float64"), MaxPooling2D(2, dtype="float64")])
     model.set_weights([np.array([1.0, 0]).reshape(1, 1, 2, 1), np.zeros(1)])
-    model.compile(pynn.optimizers.SGD(1.0), "sum_squared_error")
+    model.compile(pynn.optimizers.SGD(1.0), pynn.losses.SumSquaredError(reduction="mean"))
     x = np.empty((n, 2, 4, 2))
     x[..., 0] = [[1, 2, 0, -1], [2, 2, 3, 3]]
     x[..., 1] = [[10, 20, 30, 40], [50, 60, 70, 80]]

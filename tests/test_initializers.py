@@ -179,6 +179,11 @@ def test_initializer_get_aliases():
         (lambda: initializers.Identity()((3,)), "shape|dimension"),
         (lambda: initializers.Zeros()((3,), dtype="int32"), "dtype"),
         (lambda: initializers.Zeros()((-3,)), "shape"),
+        (lambda: initializers.get("stft"), "does not have the initializer 'stft' of Keras yet"),
+        (lambda: initializers.Initializer(), "subclass it"),
+        (lambda: type("Own", (initializers.Initializer,), {}), r"Own must define __call__\(self, shape, dtype=None\)"),
+        (lambda: initializers.get(np.ones), "subclass of pynn.initializers.Initializer"),
+        (lambda: initializers.HeNormal(sed=3), r"HeNormal\(\) has no argument 'sed'. Did you mean 'seed'"),
     ],
 )
 def test_initializer_bad_argument_names_it(make, message):
@@ -191,6 +196,34 @@ def test_initializer_in_a_layer():
     model = pynn.Sequential([pynn.Input((2,)), layer])
     np.testing.assert_array_equal(model.get_weights()[0], np.ones((2, 3)))
     np.testing.assert_array_equal(model.get_weights()[1], np.full(3, 0.5))
+
+
+def test_initializer_of_ones_own():
+    class Ramp(initializers.Initializer):
+        def __init__(self, step):
+            self.step = step
+
+        def __call__(self, shape, dtype=None):
+            return np.arange(np.prod(shape), dtype=dtype).reshape(shape) * self.step
+
+        def get_config(self):
+            return {"step": self.step}
+
+    layer = pynn.layers.Dense(3, kernel_initializer=Ramp(0.5), dtype="float64")
+    pynn.Sequential([pynn.Input((2,)), layer])
+    np.testing.assert_array_equal(layer.get_weights()[0], [[0, 0.5, 1], [1.5, 2, 2.5]])
+    assert repr(layer.kernel_initializer) == "Ramp(step=0.5)"
+    assert Ramp.from_config(layer.kernel_initializer.get_config()).step == 0.5
+    with pytest.raises(TypeError, match=r"Ramp\(\) has no argument 'stop'. Did you mean 'step'"):
+        Ramp(stop=3)
+
+
+def test_initializer_is_shown_by_what_it_was_made_of():
+    assert repr(initializers.GlorotUniform()) == "GlorotUniform()"
+    assert repr(initializers.HeNormal(seed=3)) == "HeNormal(seed=3)"
+    assert repr(initializers.Constant(0.5)) == "Constant(value=0.5)"
+    assert repr(initializers.Constant(np.zeros(1000))).endswith("... (5000 characters))")
+    assert repr(initializers.VarianceScaling(2, mode="fan_out")) == "VarianceScaling(scale=2.0, mode='fan_out')"
 
 
 def test_initializer_from_an_array(random):

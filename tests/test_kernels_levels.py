@@ -22,6 +22,7 @@ def run_at(level, *arguments):
     return subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [2, 3])
 def test_kernels_at_a_lower_level(level):
     found = re.fullmatch(r"x86-64-v(\d)", core.instruction_set())
@@ -32,7 +33,7 @@ def test_kernels_at_a_lower_level(level):
     kernels = [path for path in sorted(TESTS.glob("test_kernels_*.py")) if path.name != pathlib.Path(__file__).name]
     more = ("test_zeros.py", "test_fused.py", "test_resizing.py")
     files = [*map(str, kernels), *(str(TESTS / name) for name in more)]
-    settings = ["-q", "-x", "-p", "no:cacheprovider", "-c", str(TESTS.parent / "pyproject.toml")]
+    settings = ["-q", "-x", "-m", "", "-p", "no:cacheprovider", "-c", str(TESTS.parent / "pyproject.toml")]
     done = run_at(level, "-m", "pytest", *settings, "-k", CHOSEN, *files)
     assert done.returncode == 0, done.stdout[-4000:]
 

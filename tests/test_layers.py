@@ -190,8 +190,12 @@ def make_model(case, dtype="float64"):
             layers.Dense(2, dtype=dtype),
         ]
     )
-    model.compile(optimizer=pynn.optimizers.SGD(learning_rate=1.0), loss="mean_squared_error")
+    compile_model(model)
     return model
+
+
+def compile_model(model):
+    model.compile(optimizer=pynn.optimizers.SGD(learning_rate=1.0), loss="mean_squared_error")
 
 
 def make_data(case, rows, random):
@@ -217,9 +221,9 @@ def test_layer_gradient(case, random):
     assert any(np.abs(g).max() > 1e-3 for g in gradients)
 
     def loss(i, w):
-        twin = make_model(case)  # in its first step, so that noise is the same
-        twin.set_weights([*start[:i], w, *start[i + 1 :]])
-        return twin.train_on_batch(x, y)
+        compile_model(model)  # so that the step is the first again, and its noise the same
+        model.set_weights([*start[:i], w, *start[i + 1 :]])
+        return model.train_on_batch(x, y)
 
     for i, gradient in enumerate(gradients):
         if not model.weights[i].trainable:  # moving statistics, which have no part in training

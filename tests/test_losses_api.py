@@ -136,6 +136,44 @@ def test_loss_of_one_row(random):
     assert losses.mean_squared_error(np.zeros((0, 3)), np.zeros((0, 3))).shape == (0,)
 
 
+def test_loss_sum_squared_error_is_summed_by_default(random):
+    """E = 1/2 sum over rows and columns, with its gradient; Keras's losses are means over the rows."""
+    y, p = random.normal(size=(2, 6, 4))
+    half = np.sum((y - p) ** 2) / 2
+    assert losses.SumSquaredError()(y, p) == pytest.approx(half, rel=1e-14)
+    assert losses.get("sum_squared_error")(y, p) == pytest.approx(half, rel=1e-14)
+    assert losses.SumSquaredError(reduction="mean")(y, p) == pytest.approx(half / 6, rel=1e-14)
+    kernel = random.normal(size=(4, 4))
+    value, gradient = train_on_logits(p, y, kernel, None, "sum_squared_error")
+    assert value == pytest.approx(np.sum((y - p @ kernel) ** 2) / 2, rel=1e-12)
+    np.testing.assert_allclose(gradient, p.T @ (p @ kernel - y), rtol=1e-12)
+
+
+def test_loss_config_has_what_keras_has():
+    assert losses.MeanSquaredError(dtype="float64").get_config() == {
+        "name": "mean_squared_error",
+        "reduction": "sum_over_batch_size",
+    }
+    assert list(losses.Huber().get_config()) == ["name", "reduction", "delta"]
+    assert list(losses.BinaryCrossentropy().get_config()) == ["name", "reduction", "from_logits", "label_smoothing"]
+
+
+def test_loss_is_shown_by_what_it_was_made_of():
+    assert repr(losses.MeanSquaredError()) == "MeanSquaredError()"
+    assert repr(losses.SumSquaredError()) == "SumSquaredError()"
+    assert repr(losses.Huber(0.3, reduction="sum", name="mine")) == "Huber(name='mine', reduction='sum', delta=0.3)"
+    assert repr(losses.BinaryCrossentropy(from_logits=True)) == "BinaryCrossentropy(from_logits=True)"
+
+
+def test_loss_of_keras_that_is_not_there_yet():
+    with pytest.raises(AttributeError, match="does not have the loss 'Tversky' of Keras yet"):
+        _ = losses.Tversky
+    with pytest.raises(AttributeError, match="has no attribute 'Twerski'"):
+        _ = losses.Twerski
+    assert not hasattr(losses, "Tversky")
+    assert "MeanSquaredError" in dir(losses)
+
+
 def test_loss_of_a_single_class_warns():
     with pytest.warns(UserWarning, match="binary_crossentropy"):
         losses.CategoricalCrossentropy()([[1.0]], [[0.5]])
@@ -158,6 +196,14 @@ def test_loss_of_a_single_class_warns():
         (lambda: losses.BinaryCrossentropy()([[2.0]], [[0.5]]), r"y_true.*\[0, 1\]"),
         (lambda: losses.CategoricalCrossentropy(axis=0), "axis"),
         (lambda: losses.MeanSquaredError()(1.0, 2.0), "y_pred"),
+        (lambda: losses.get("Dice"), "does not have the loss 'Dice' of Keras yet"),
+        (lambda: losses.get("binary_focal_crossentropy"), "of Keras yet"),
+        (lambda: losses.get(lambda y, p: 0.0), "losses of your own"),
+        (lambda: losses.Loss(), "losses of your own"),
+        (lambda: type("Own", (losses.Loss,), {}), "Own.*losses of your own"),
+        (lambda: type("Own", (losses.MeanSquaredError,), {}), "Own.*losses of your own"),
+        (lambda: losses.Huber(detla=1.0), r"Huber\(\) has no argument 'detla'. Did you mean 'delta'"),
+        (lambda: losses.SparseCategoricalCrossentropy(ignore_class=0), "ignore_class"),
     ],
 )
 def test_loss_bad_argument_names_it(make, message):

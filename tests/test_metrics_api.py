@@ -151,6 +151,15 @@ def test_metric_argmax_takes_the_first_maximum():
         (lambda: make_model(metrics=["mse"]), "mse"),
         (lambda: make_model(metrics=["categorical_accuracy"]), "sparse_categorical_accuracy"),
         (lambda: make_model(loss="mse", metrics=["sparse_categorical_accuracy"]), "categorical_accuracy"),
+        (lambda: metrics.get("acuracy"), "Did you mean 'accuracy'"),
+        (lambda: metrics.get("accuracy"), "depends on the model"),
+        (lambda: metrics.get("AUC"), "does not have the metric 'AUC' of Keras yet"),
+        (lambda: make_model(metrics=["precision"]), "does not have the metric 'precision' of Keras yet"),
+        (lambda: metrics.get(lambda y, p: 0.0), "metrics of your own"),
+        (lambda: metrics.Metric(), "metrics of your own"),
+        (lambda: type("Own", (metrics.Metric,), {}), "Own.*metrics of your own"),
+        (lambda: type("Own", (metrics.BinaryAccuracy,), {}), "Own.*metrics of your own"),
+        (lambda: metrics.BinaryAccuracy(treshold=0.0), r"BinaryAccuracy\(\).*'treshold'. Did you mean 'threshold'"),
     ],
 )
 def test_metric_bad_argument_names_it(make, message):
@@ -186,3 +195,28 @@ def test_metric_of_a_loss(random):
     assert metrics.CosineSimilarity()(y, p) == pytest.approx(-similarity, rel=1e-12)
     logits = pynn.losses.BinaryCrossentropy(from_logits=True)
     assert metrics.BinaryCrossentropy(from_logits=True)(y > 0, p) == pytest.approx(logits(y > 0, p), rel=1e-12)
+
+
+def test_metric_is_shown_by_what_it_was_made_of():
+    assert repr(metrics.CategoricalAccuracy()) == "CategoricalAccuracy()"
+    assert repr(metrics.BinaryAccuracy("hits", threshold=0)) == "BinaryAccuracy(name='hits', threshold=0.0)"
+    assert repr(metrics.RootMeanSquaredError()) == "RootMeanSquaredError()"
+    assert repr(metrics.get("huber")) == "MeanLoss(Huber(), name='huber')"
+    assert repr(metrics.get(pynn.losses.Huber(0.5))) == "MeanLoss(Huber(delta=0.5))"
+
+
+@pytest.mark.parametrize("name", ["Precision", "Recall", "AUC", "F1Score", "MeanIoU"])
+def test_metric_of_keras_that_is_not_there_yet(name):
+    with pytest.raises(AttributeError, match=f"does not have the metric '{name}' of Keras yet"):
+        getattr(metrics, name)
+    assert not hasattr(metrics, name)
+
+
+def test_metric_accuracy_of_logits_compares_with_a_half():
+    """As in Keras; a threshold of 0 is what logits want."""
+    x, y = np.array([[0.3], [-0.3], [2.0], [-2.0]]), np.array([1, 0, 1, 0])
+    model = pynn.Sequential([pynn.Input((1,)), pynn.layers.Activation("linear", dtype="float64")])
+    loss = pynn.losses.BinaryCrossentropy(from_logits=True)
+    model.compile(loss=loss, metrics=["accuracy", metrics.BinaryAccuracy("of_logits", threshold=0.0)])
+    logs = model.evaluate(x, y, verbose=0, return_dict=True)
+    assert (logs["accuracy"], logs["of_logits"]) == (0.75, 1.0)

@@ -5,7 +5,9 @@ from PyTorch, whose data it brings along. The models of one node are run, if its
 """
 
 import collections
+import importlib
 import pathlib
+import pkgutil
 import re
 import warnings
 
@@ -14,12 +16,7 @@ import pytest
 from onnx_adapter import OPERATORS, run
 
 onnx = pytest.importorskip("onnx")
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # NumPy's, for what other operators do to infinity
-    loader = pytest.importorskip("onnx.backend.test.loader")
-    LOADED = [
-        c for kind in ("node", "pytorch-converted", "pytorch-operator") for c in loader.load_model_tests(kind=kind)
-    ]
+loader = pytest.importorskip("onnx.backend.test.loader")
 
 # How many cases of each operator are run, at least. (HardSigmoid is not among them: its cases have the
 # slopes 0.2 and 0.5, but pynn's is 1 / 6, as in Keras.)
@@ -53,6 +50,26 @@ COUNTS = {
     "Swish": 1,
     "Tanh": 3,
 }
+
+
+def load():
+    """The cases of all kinds; of the suite's modules of single operators, only those that name one of COUNTS.
+
+    A module makes its data when it is imported, some with loops in Python.
+    """
+    node = loader.onnx.backend.test.case.node
+    for _, name, _ in pkgutil.iter_modules(node.__path__):
+        source = pathlib.Path(node.__path__[0], f"{name}.py")
+        if source.exists() and any(f'"{operator}"' in source.read_text() for operator in COUNTS):
+            importlib.import_module(f"{node.__name__}.{name}")
+    models = [case for kind in ("pytorch-converted", "pytorch-operator") for case in loader.load_model_tests(kind=kind)]
+    return [*node._NodeTestCases, *models]
+
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # NumPy's, for what other operators do to infinity
+    LOADED = load()
+
 # Which of their cases are not: what the name matches, and why
 EXCLUDED = {
     r"(pool|transpose).*_3d|Pool3d|Conv3d": "pynn has no volumes",

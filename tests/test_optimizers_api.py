@@ -255,6 +255,77 @@ def test_optimizer_only_one_clip():
         optimizers.SGD(clipnorm=1.0, clipvalue=1.0)
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("name", NAMES)
+def test_optimizer_attribute_that_would_do_nothing_is_refused(name, compiled):
+    optimizer = getattr(optimizers, name)(0.25)
+    if compiled:
+        make_model(optimizer=optimizer)
+    before = optimizer.get_config()
+    for unknown, meant in (("lr", "learning_rate"), ("learning_rat", "learning_rate"), ("clipnrm", "clipnorm")):
+        with pytest.raises(AttributeError, match=rf"{name} has no attribute '{unknown}'.* '{meant}'"):
+            setattr(optimizer, unknown, 0.5)
+    with pytest.raises(AttributeError, match=f"{name} has no attribute 'temperature'"):
+        optimizer.temperature = 1
+    for setting in before.keys() - {"name", "learning_rate"} | {"iterations", "settings"}:
+        with pytest.raises(AttributeError, match=f"{setting} of {name} cannot be changed.*another optimizer"):
+            setattr(optimizer, setting, 0.5)
+    assert optimizer.get_config() == before
+    optimizer.learning_rate, optimizer.name = 0.5, "mine"
+    assert optimizer.get_config() == {**before, "learning_rate": 0.5, "name": "mine"}
+
+
+def test_optimizer_names_are_counted():
+    names = [optimizers.get(name).name for name in ("adam", "adam", "sgd", "Adam", "adamw", "rmsprop")]
+    first = int(names[0].partition("_")[2] or 0)
+    rest = [f"adam_{first + i}" for i in range(1, 3)]
+    assert [names[1], names[3]] == rest
+    assert names[0] in ("adam", f"adam_{first}")
+    assert [name.rstrip("_0123456789") for name in names] == ["adam", "adam", "sgd", "adam", "adamw", "rmsprop"]
+    assert optimizers.Adam(name="mine").name == "mine"
+    before = int(optimizers.Nadam().name.partition("_")[2] or 0)
+    with pytest.raises(ValueError, match="beta_1"):
+        optimizers.Nadam(beta_1=2.0)
+    assert optimizers.Nadam().name == f"nadam_{before + 1}"
+
+
+def test_optimizer_is_shown_by_what_it_was_made_of():
+    assert repr(optimizers.Adam()) == "Adam(learning_rate=0.001)"
+    assert repr(optimizers.SGD(0.1, momentum=0.9)) == "SGD(learning_rate=0.1, momentum=0.9)"
+    assert repr(optimizers.AdamW(clipnorm=1)) == "AdamW(learning_rate=0.001, clipnorm=1.0)"
+    model = make_model(optimizer="sgd")
+    model.optimizer.learning_rate = 0.125
+    assert repr(model.optimizer) == "SGD(learning_rate=0.125)"
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: optimizers.Optimizer(0.1), "optimizers of your own"),
+        (lambda: type("Own", (optimizers.Optimizer,), {}), "Own.*optimizers of your own"),
+        (lambda: type("Own", (optimizers.Adam,), {}), "Own.*optimizers of your own"),
+        (lambda: optimizers.Adam(learing_rate=1.0), r"Adam\(\) has no argument 'learing_rate'. .*'learning_rate'"),
+        (lambda: optimizers.Adam(lr=1.0), r"Adam\(\) has no argument 'lr'. Did you mean 'learning_rate'"),
+        (lambda: optimizers.get("lion"), "does not have the optimizer 'lion' of Keras yet"),
+        (lambda: optimizers.get({"class_name": "Lion", "config": {}}), "of Keras yet"),
+        *(
+            (lambda name=name: optimizers.get(name).__class__(epsilon=0.0), "epsilon must be above 0.*divide 0 by 0")
+            for name in NAMES
+            if name != "SGD"
+        ),
+    ],
+)
+def test_optimizer_says_what_is_wrong(make, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        make()
+
+
+def test_optimizer_of_keras_that_is_not_there_yet():
+    for name in ("Lion", "Ftrl", "schedules"):
+        with pytest.raises(AttributeError, match=f"does not have the optimizer '{name}' of Keras yet"):
+            getattr(optimizers, name)
+
+
 @pytest.mark.parametrize(("identifier", "message"), [("adamm", "adam"), (3, "optimizer")])
 def test_optimizer_unknown_names_it(identifier, message):
     with pytest.raises((ValueError, TypeError), match=message):

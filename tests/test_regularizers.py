@@ -89,6 +89,12 @@ def test_regularizer_values(random):
     assert regularizers.l1()([[1.0, -2.0]]) == pytest.approx(0.03)
     assert regularizers.l2()(np.array([1, -2])) == pytest.approx(0.05)
     assert isinstance(regularizers.L2()(x.astype(np.float32)), float)
+    assert regularizers.L1()([np.inf, 1.0]) == regularizers.L2()([np.inf, 1.0]) == np.inf
+
+
+def test_regularizer_is_shown_by_what_it_was_made_of():
+    assert repr(regularizers.L1()) == "L1()"
+    assert repr(regularizers.L1L2(l2=0.5)) == "L1L2(l2=0.5)"
 
 
 @pytest.mark.parametrize(
@@ -131,7 +137,12 @@ def test_regularizer_none():
         (lambda: regularizers.get("l3"), "l2"),
         (lambda: regularizers.get(0.01), "regularizer"),
         (lambda: regularizers.get(lambda w: 0.0), "regularizer"),
-        (lambda: regularizers.get(type("Own", (regularizers.Regularizer,), {})()), "L1L2"),
+        (lambda: type("Own", (regularizers.Regularizer,), {}), "Own.*regularizers of your own.*pynn.regularizers"),
+        (lambda: type("Own", (regularizers.L2,), {}), "Own.*regularizers of your own"),
+        (lambda: regularizers.Regularizer(), "regularizers of your own"),
+        (lambda: regularizers.get("OrthogonalRegularizer"), "of Keras yet"),
+        (lambda: layers.Dense(3, bias_regularizer=abs), "bias_regularizer.*regularizers of your own"),
+        (lambda: regularizers.L1(l2=0.1), r"L1\(\) has no argument 'l2'. It has: l1"),
         (lambda: layers.Dense(3, kernel_regularizer="l3"), "kernel_regularizer"),
         (lambda: layers.Dense(3, bias_regularizer=0.1), "bias_regularizer"),
         (lambda: layers.Conv2D(3, 2, activity_regularizer=[]), "activity_regularizer"),

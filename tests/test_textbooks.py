@@ -14,7 +14,7 @@ def test_textbook_first_network():
     pynn.config.set_floatx("float64")
     model = pynn.Sequential([pynn.Input((3,)), layers.Dense(1, activation="sigmoid", use_bias=False)])
     model.set_weights([np.array([[-0.165955990594852], [0.4406489868843162], [-0.9997712503653102]])])
-    model.compile(optimizer=pynn.optimizers.SGD(learning_rate=1.0), loss=pynn.losses.SumSquaredError(reduction="sum"))
+    model.compile(optimizer=pynn.optimizers.SGD(learning_rate=1.0), loss=pynn.losses.SumSquaredError())
     history = model.fit(x, y, batch_size="full", epochs=100_000, shuffle=False, verbose=0)
     assert len(history.history["loss"]) == 100_000
     expected = [11.842708376056809, -5.747265011450249, -5.747265011450573]

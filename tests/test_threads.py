@@ -57,7 +57,9 @@ def results(make, x, y, batch_size):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("batch_size", [1, 7, 32, 100, 256, 300, 600, "full"])
+@pytest.mark.parametrize(
+    "batch_size", [1, 32, 300, "full", *(pytest.param(n, marks=pytest.mark.slow) for n in (7, 100, 256, 600))]
+)
 def test_threads_batch_size(dtype, batch_size):
     rows = 40 if batch_size == 1 else 800
     x, y = make_wide_data(rows)

@@ -1,5 +1,9 @@
 """fit, evaluate and predict: what they return, print and leave behind."""
 
+import gc
+import re
+import weakref
+
 import numpy as np
 import pytest
 from helpers import bits, make_data, make_model
@@ -19,6 +23,30 @@ def test_fit_returns_history():
     assert history.epoch == [0, 1, 2]
     assert history.params["epochs"] == 3
     assert history.model is model
+
+
+def test_fit_leaves_no_cycle():
+    """A trained model is freed at once, without Python's search for cycles, and its history stays readable."""
+    model = make_model()
+    history = model.fit(*make_data(), epochs=2, verbose=0)
+    alive = weakref.ref(model)
+    gc.disable()
+    try:
+        del model
+        assert alive() is None
+    finally:
+        gc.enable()
+    assert history.model is None
+    assert len(history.history["loss"]) == 2
+
+
+def test_history_is_shown_by_its_last_values():
+    model = make_model()
+    text = repr(model.fit(*make_data(), epochs=2, verbose=0))
+    assert re.fullmatch(r"<History of 2 epochs, loss=\d\.\d+, accuracy=0\.\d+>", text)
+    assert repr(model.fit(*make_data(), epochs=0, verbose=0)) == "<History of 0 epochs>"
+    with pytest.raises(AttributeError, match="does not have the callback 'EarlyStopping' of Keras yet"):
+        _ = pynn.callbacks.EarlyStopping
 
 
 def test_fit_learns():

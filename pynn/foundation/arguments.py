@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
+
+# What other libraries and older versions of Keras call arguments whose names here look different.
+_OTHER_NAMES = {"lr": "learning_rate", "eps": "epsilon", "betas": "beta_1", "p": "rate", "nb_epoch": "epochs"}
 
 
 class NamesItsArguments:
@@ -64,9 +67,14 @@ def _explanation(owner: str, init: Callable[..., None], args: tuple[Any, ...], n
 
 def unknown_argument(owner: str, name: str, known: list[str]) -> str:
     """The message for an argument that `owner` does not have: the nearest one, else all that there are."""
+    meant = did_you_mean(name, known, 1)
+    return f"{owner}() has no argument {name!r}." + (meant or f" It has: {', '.join(known) or 'none'}.")
+
+
+def did_you_mean(name: str, known: Collection[str], at_most: int = 3) -> str:
+    """A question that names what of `known` is like `name`, with a space in front; empty if nothing is."""
     import difflib  # slow to import, and only needed here
 
-    close = difflib.get_close_matches(name, known, n=1)
-    if close:
-        return f"{owner}() has no argument {name!r}. Did you mean {close[0]!r}?"
-    return f"{owner}() has no argument {name!r}. It has: {', '.join(known) or 'none'}."
+    other = _OTHER_NAMES.get(name)
+    close = [other] if other in known else difflib.get_close_matches(name.lower(), known, n=at_most)
+    return f" Did you mean {' or '.join(map(repr, close))}?" if close else ""

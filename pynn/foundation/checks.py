@@ -9,22 +9,39 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
+
+C = TypeVar("C", bound="str | None")
+
+LARGEST = 2**63 - 1  # the engine's sizes and counts have 64 bits
+
+
+def shown(value: object) -> str:
+    """`value` as a message shows it: its repr, cut where it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no whole number of more than 4300 digits
+        return "a number of thousands of digits"
+    return text if len(text) <= 100 else f"{text[:80]}... ({len(text)} characters)"
 
 
 def number(value: object, name: str, interval: str) -> float:
     """`value` as a float of `interval`, such as "[0, 1)" or "(0, inf)". Infinity itself and NaN are never in it."""
     if not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a number in {interval}, but got {value!r} of type {type(value).__name__}.")
+        kind = type(value).__name__
+        raise TypeError(f"{name} must be a number in {interval}, but got {shown(value)} of type {kind}.")
     low, high = map(float, interval[1:-1].split(","))
-    x = float(value)
+    try:
+        x = float(value)
+    except OverflowError:  # a whole number or a fraction beyond float64
+        x = math.inf
     above = x >= low if interval[0] == "[" else x > low
     below = x <= high if interval[-1] == "]" else x < high
     if isinstance(value, bool) or not (math.isfinite(x) and above and below):
-        raise ValueError(f"{name} must be a number in {interval}, but got {value!r}.")
+        raise ValueError(f"{name} must be a number in {interval}, but got {shown(value)}.")
     return x
 
 
@@ -44,12 +61,12 @@ def unit_interval(value: object, name: str) -> float:
 
 
 def positive_int(value: object, name: str, at_most: int | None = None) -> int:
-    """`value` as an int >= 1 (NumPy's integers too; no bool)."""
+    """`value` as an int >= 1 (NumPy's integers too; no bool), and at most `at_most` or 2**63 - 1."""
     return _whole_number(value, name, 1, at_most)
 
 
 def non_negative_int(value: object, name: str, at_most: int | None = None) -> int:
-    """`value` as an int >= 0 (NumPy's integers too; no bool)."""
+    """`value` as an int >= 0 (NumPy's integers too; no bool), and at most `at_most` or 2**63 - 1."""
     return _whole_number(value, name, 0, at_most)
 
 
@@ -57,17 +74,19 @@ def _whole_number(value: object, name: str, at_least: int, at_most: int | None) 
     limits = f"of at least {at_least}" if at_most is None else f"from {at_least} to {at_most}"
     if not isinstance(value, numbers.Real):
         kind = type(value).__name__
-        raise TypeError(f"{name} must be a whole number {limits}, but got {value!r} of type {kind}.")
+        raise TypeError(f"{name} must be a whole number {limits}, but got {shown(value)} of type {kind}.")
     n = int(value) if isinstance(value, numbers.Integral) and not isinstance(value, bool) else -1
+    if at_most is None and n > LARGEST:
+        raise ValueError(f"{name} must be a whole number of 64 bits, at most {LARGEST}, but got {shown(value)}.")
     if n < at_least or (at_most is not None and n > at_most):
-        raise ValueError(f"{name} must be a whole number {limits}, but got {value!r}.")
+        raise ValueError(f"{name} must be a whole number {limits}, but got {shown(value)}.")
     return n
 
 
 def boolean(value: object, name: str) -> bool:
     """`value` as a bool (NumPy's too)."""
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False, but got {value!r} of type {type(value).__name__}.")
+        raise TypeError(f"{name} must be True or False, but got {shown(value)} of type {type(value).__name__}.")
     return bool(value)
 
 
@@ -77,15 +96,33 @@ def listed(value: object) -> Any:
     return value.tolist() if is_row and isinstance(value, np.ndarray) else value
 
 
+def text(value: object, name: str) -> str:
+    """`value` as a string."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, but got {shown(value)} of type {type(value).__name__}.")
+    return value
+
+
+def choice(value: C, name: str, known: Sequence[C]) -> C:
+    """`value` if it is one of the strings, or None, that are `known`."""
+    if (value is not None and not isinstance(value, str)) or value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, but got {shown(value)}.")
+    return value
+
+
 def shape(value: object, name: str) -> tuple[int, ...]:
     """`value` as the shape of one sample: a tuple of ints >= 1. A single int stands for one axis."""
     value = listed(value)
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
         value = (value,)
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        raise TypeError(f"{name} must be a tuple of whole numbers, but got {value!r} of type {type(value).__name__}.")
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes):
+        raise TypeError(
+            f"{name} must be a tuple of whole numbers, but got {shown(value)} of type {type(value).__name__}."
+        )
     if None in value:
-        raise ValueError(f"{name} must have a known size on every axis, without the batch axis, but got {value!r}.")
+        raise ValueError(
+            f"{name} must have a known size on every axis, without the batch axis, but got {shown(value)}."
+        )
     return tuple(positive_int(size, f"every size of {name}") for size in value)
 
 
@@ -105,7 +142,9 @@ def axis(value: object) -> int | tuple[int, ...]:
     """`value` as an axis or, for a list or tuple, some axes; they may count from the end."""
     axes: list[Any] = list(value) if isinstance(value, list | tuple) else [value]
     if not axes or not all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in axes):
-        raise TypeError(f"axis must be an int or a tuple of ints, but got {value!r}.")
+        raise TypeError(f"axis must be an int or a tuple of ints, but got {shown(value)}.")
+    if any(abs(int(n)) > LARGEST for n in axes):
+        raise ValueError(f"axis must be an int of 64 bits, but got {shown(value)}.")
     return tuple(map(int, axes)) if isinstance(value, list | tuple) else int(axes[0])
 
 
@@ -124,8 +163,8 @@ def float_dtype(value: DTypeLike, name: str) -> str:
     """`value` as "float32" or "float64"."""
     try:
         found = str(np.dtype(value).name) if value is not None else "None"
-    except TypeError:
-        found = repr(value)
+    except (TypeError, ValueError):
+        found = shown(value)
     if found not in ("float32", "float64"):
         raise ValueError(f'{name} must be "float32" or "float64", but got {found}.')
     return found

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Collection, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from . import checks, not_yet
+from .arguments import NamesItsArguments, did_you_mean
 
 
 class Configurable(Protocol):
@@ -15,6 +19,59 @@ class Configurable(Protocol):
     def from_config(cls, config: dict[str, Any]) -> Any: ...
 
 
+class Described(NamesItsArguments):
+    """Base of what its configuration describes, the arguments that make an equal object.
+
+    Classes of one's own are refused, unless a subclass says otherwise.
+
+    Attributes:
+        kind: What messages call it, such as "loss".
+    """
+
+    kind: ClassVar[str]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if not cls.__module__.startswith("pynn."):
+            cls._refuse()
+
+    @classmethod
+    def _refuse(cls) -> None:
+        """Raise TypeError for a class that the engine cannot run: it has the formulas of pynn's own and no others."""
+        raise TypeError(f"{cls.__name__}: {cls._own()}")
+
+    @classmethod
+    def _own(cls) -> str:
+        """What to say to who has something of this kind of their own."""
+        return no_own(cls.kind)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal object."""
+        return {}
+
+    @classmethod
+    def from_config(cls: type[D], config: dict[str, Any]) -> D:
+        """The object of these arguments."""
+        return cls(**config)
+
+    def _shows(self, setting: str, value: Any, default: Any) -> bool:
+        """Whether `repr` has the setting: where it is not the default."""
+        try:
+            return bool(value != default)
+        except ValueError:  # of an array
+            return True
+
+    def __repr__(self) -> str:
+        defaults = {name: each.default for name, each in inspect.signature(type(self)).parameters.items()}
+        settings = ", ".join(
+            f"{setting}={checks.shown(value)}"
+            for setting, value in self.get_config().items()
+            if self._shows(setting, value, defaults.get(setting))
+        )
+        return f"{type(self).__name__}({settings})"
+
+
+D = TypeVar("D", bound=Described)
 T = TypeVar("T", bound=Configurable)
 
 
@@ -42,7 +99,8 @@ def resolve(identifier: object, base: type[T], table: Mapping[str, type[T]], kin
         return found
     raise TypeError(
         f"{kind} must be a name, an object of {base.__name__} or its configuration, "
-        f"but got {identifier!r} of type {type(identifier).__name__}."
+        f"but got {checks.shown(identifier)} of type {type(identifier).__name__}."
+        + (f" {base._own()}" if callable(identifier) and issubclass(base, Described) else "")
     )
 
 
@@ -56,13 +114,19 @@ def look_up(name: str, table: Mapping[str, type[T]], kind: str, ignore_case: boo
 
 def unknown_name(name: str, known: Collection[str], kind: str) -> str:
     """The message for a name that nothing has: what it may have meant, and what there is."""
-    import difflib  # slow to import, and only needed here
-
     # Most things have a second name in capitals; one of the two is enough to be shown.
     names = sorted(each for each in known if each.islower()) or sorted(known)
-    close = difflib.get_close_matches(name.lower(), names, n=3)
-    meant = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
-    return f"Unknown {kind} {name!r}.{meant} Known names: {', '.join(names)}."
+    what = kind.rpartition("_")[2]  # "kernel_regularizer" is a regularizer
+    if not_yet.is_missing(name, what):
+        return f"{not_yet.message(name, what)} Known names: {', '.join(names)}."
+    return f"Unknown {kind} {checks.shown(name)}.{did_you_mean(name, names)} Known names: {', '.join(names)}."
+
+
+def no_own(kind: str) -> str:
+    """Says that users' own things of `kind` do not work, and where those are that do."""
+    what = kind.rpartition("_")[2]
+    module = what + ("es" if what.endswith("s") else "s")
+    return f"pynn does not support {module} of your own yet. Use one of pynn.{module}."
 
 
 def split_config(config: dict[str, Any], kind: str) -> tuple[str, dict[str, Any]]:
@@ -70,9 +134,8 @@ def split_config(config: dict[str, Any], kind: str) -> tuple[str, dict[str, Any]
     given = config if isinstance(config, dict) else {}
     name, settings = given.get("class_name"), given.get("config", {})
     if not isinstance(name, str) or not isinstance(settings, dict):
-        raise ValueError(
-            f'The configuration of {kind} must be {{"class_name": a name, "config": a dict}}, but got {config!r}.'
-        )
+        form = '{"class_name": a name, "config": a dict}'
+        raise ValueError(f"The configuration of {kind} must be {form}, but got {checks.shown(config)}.")
     return name, dict(settings)
 
 

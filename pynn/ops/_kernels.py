@@ -9,9 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import activations, losses, metrics
+from ..activations import ActivationLike
 from ..data import arrays
+from ..engine import single
 from ..foundation import checks, parallel
 from ..foundation.native import core
+from ..losses import LossLike
+from ..metrics import MetricLike
 from . import _buffers
 
 Array = NDArray[Any]
@@ -65,7 +69,7 @@ def dense_forward(x: Array, kernel: Array, bias: Array | None = None, *, out: Ar
     if bias is not None:
         _buffers.check_shape(bias, "bias", (units,))
     out = _buffers.output(out, "out", (*x.shape[:-1], units), dtype, (x, kernel, bias))
-    core.dense_forward(out.reshape(-1, units), x.reshape(-1, inputs), kernel, bias, parallel.get_num_threads())
+    single.forward("dense", out.reshape(-1, units), x.reshape(-1, inputs), (kernel, bias), units=units)
     return out
 
 
@@ -99,19 +103,13 @@ def dense_backward(
     dx = _buffers.output(dx, "dx", x.shape, dtype, apart) if need_dx else None
     dkernel = _buffers.output(dkernel, "dkernel", kernel.shape, dtype, (*apart, dx)) if need_dkernel else None
     dbias = _buffers.output(dbias, "dbias", (units,), dtype, (*apart, dx, dkernel)) if need_dbias else None
-    core.dense_backward(
-        None if dx is None else dx.reshape(-1, inputs),
-        dkernel,
-        dbias,
-        dy.reshape(-1, units),
-        x.reshape(-1, inputs),
-        kernel,
-        parallel.get_num_threads(),
-    )
+    rows, y = x.reshape(-1, inputs), dy.reshape(-1, units)  # the way back does not read what the layer gave
+    in_rows = None if dx is None else dx.reshape(-1, inputs)
+    single.backward("dense", in_rows, (dkernel, dbias), y, rows, y, (kernel, dbias), units=units)
     return dx, dkernel, dbias
 
 
-def activation_forward(x: Array, activation: object = "relu", *, out: Array | None = None) -> Array:
+def activation_forward(x: Array, activation: ActivationLike = "relu", *, out: Array | None = None) -> Array:
     """``y = f(x)``; softmax and log_softmax go over their axis of `x`, the last one by default.
 
     Args:
@@ -129,7 +127,9 @@ def activation_forward(x: Array, activation: object = "relu", *, out: Array | No
     return out
 
 
-def activation_backward(dy: Array, x: Array, y: Array, activation: object, *, out: Array | None = None) -> Array:
+def activation_backward(
+    dy: Array, x: Array, y: Array, activation: ActivationLike, *, out: Array | None = None
+) -> Array:
     """``dx = dy * f'(x)``, given ``y = f(x)`` too (softmax: ``dx = y * (dy - sum(dy * y))``).
 
     Args:
@@ -168,16 +168,17 @@ def rescaling_forward(
         TypeError, ValueError: unfit arrays.
     """
     dtype = _buffers.check_inputs(x=x)
-    factor, term = _per_column(scale, "scale", x, dtype), _per_column(offset, "offset", x, dtype)
+    factor, term = _per_column(scale, "scale", x), _per_column(offset, "offset", x)
     columns = max(factor.size, term.size)
     factor, term = (np.ascontiguousarray(np.broadcast_to(values, columns)) for values in (factor, term))
     out = _buffers.output(out, "out", x.shape, dtype, (x,))
     if x.size:
-        core.rescaling_forward(out, x, factor, term, parallel.get_num_threads())
+        rows = (-1, columns)
+        single.forward("rescaling", out.reshape(rows), x.reshape(rows), scale=factor, offset=term)
     return out
 
 
-def loss_forward(y_true: Array, y_pred: Array, loss: object, *, out: Array | None = None) -> NDArray[np.float64]:
+def loss_forward(y_true: Array, y_pred: Array, loss: LossLike, *, out: Array | None = None) -> NDArray[np.float64]:
     """The loss of every row of `y_pred`, a row being its last axis.
 
     Shapes: ``y_pred (..., columns)``, result ``(...)`` in float64.
@@ -195,7 +196,7 @@ def loss_forward(y_true: Array, y_pred: Array, loss: object, *, out: Array | Non
 
 
 def loss_backward(
-    y_true: Array, y_pred: Array, loss: object, *, scale: float | None = None, out: Array | None = None
+    y_true: Array, y_pred: Array, loss: LossLike, *, scale: float | None = None, out: Array | None = None
 ) -> Array:
     """Gradient for `y_pred` of `scale` times the sum of the rows' losses.
 
@@ -217,7 +218,9 @@ def loss_backward(
     return out
 
 
-def metric_forward(y_true: Array, y_pred: Array, metric: object, *, out: Array | None = None) -> NDArray[np.float64]:
+def metric_forward(
+    y_true: Array, y_pred: Array, metric: MetricLike, *, out: Array | None = None
+) -> NDArray[np.float64]:
     """The metric's value of every row of `y_pred`; their mean is the metric (its square root for the root mean square).
 
     Shapes and arguments: as for `loss_forward`, with the name of a metric or a `Metric`.
@@ -238,8 +241,8 @@ def _check_dense(x: Array, kernel: Array) -> tuple[int, int]:
     return kernel.shape[0], kernel.shape[1]
 
 
-def _per_column(value: float | Sequence[float] | Array, name: str, x: Array, dtype: np.dtype[Any]) -> Array:
-    numbers = arrays.as_array(value, name, dtype).reshape(-1)
+def _per_column(value: float | Sequence[float] | Array, name: str, x: Array) -> Array:
+    numbers = arrays.as_array(value, name, "float64").reshape(-1)
     if numbers.size not in (1, x.shape[-1] if x.ndim else 1):
         raise ValueError(f"{name} must be one number or one for each column of x, {x.shape}, but has {numbers.size}.")
     return numbers

@@ -1,0 +1,70 @@
+"""What Keras 3 has and pynn does not have yet: whoever asks for it is told so, instead of that it is unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+_NAMES = {
+    "activation": "glu hard_shrink soft_shrink sparse_plus sparse_sigmoid sparsemax squareplus tanh_shrink threshold",
+    "callback": """BackupAndRestore Callback CallbackList CSVLogger EarlyStopping LambdaCallback LearningRateScheduler
+        ModelCheckpoint OrbaxCheckpoint ProgbarLogger ReduceLROnPlateau RemoteMonitor SwapEMAWeights TensorBoard
+        TerminateOnNaN""",
+    "constraint": "",
+    "data set": "boston_housing california_housing cifar10 cifar100 fashion_mnist imdb reuters",
+    "initializer": "STFT",
+    "layer": """ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveMaxPooling1D
+        AdaptiveMaxPooling2D Add AdditiveAttention AlphaDropout Attention AugMix AutoContrast Average AveragePooling3D
+        Bidirectional CategoryEncoding CenterCrop Concatenate Conv1DTranspose Conv3D Conv3DTranspose ConvLSTM1D
+        ConvLSTM2D ConvLSTM3D Cropping3D CutMix DepthwiseConv1D Discretization Dot EinsumDense Embedding Equalization
+        FlaxLayer GlobalAveragePooling3D GlobalMaxPooling3D GroupQueryAttention GRU GRUCell HashedCrossing Hashing
+        Identity IntegerLookup JaxLayer Lambda LSTM LSTMCell Masking Maximum MaxNumBoundingBoxes MaxPooling3D
+        MelSpectrogram Minimum MixUp MultiHeadAttention Multiply Pipeline PReLU RandAugment RandomBrightness
+        RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop RandomElasticTransform RandomErasing
+        RandomFlip RandomGaussianBlur RandomGrayscale RandomHue RandomInvert RandomPerspective RandomPosterization
+        RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomZoom RepeatVector Resizing
+        RMSNormalization RNN SeparableConv1D SimpleRNN SimpleRNNCell Solarization SpatialDropout3D
+        SpectralNormalization StackedRNNCells STFTSpectrogram StringLookup Subtract TextVectorization TFSMLayer
+        TimeDistributed TorchModuleWrapper UnitNormalization UpSampling3D Wrapper ZeroPadding3D""",
+    "loss": """BinaryFocalCrossentropy CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy Circle CTC Dice
+        Tversky""",
+    "metric": """Accuracy AUC BinaryFocalCrossentropy BinaryIoU CategoricalFocalCrossentropy ConcordanceCorrelation
+        F1Score FalseNegatives FalsePositives FBetaScore IoU Mean MeanIoU MeanMetricWrapper OneHotIoU OneHotMeanIoU
+        PearsonCorrelation Precision PrecisionAtRecall R2Score Recall RecallAtPrecision SensitivityAtSpecificity
+        SpecificityAtSensitivity Sum TrueNegatives TruePositives""",
+    "optimizer": "Adafactor Ftrl Lamb Lion LossScaleOptimizer Muon schedules",
+    "regularizer": "OrthogonalRegularizer",
+    "utility": """array_to_img audio_dataset_from_directory CustomObjectScope custom_object_scope FeatureSpace get_file
+        image_dataset_from_directory img_to_array load_img model_to_dot normalize pack_x_y_sample_weight pad_sequences
+        plot_model Progbar PyDataset register_keras_serializable save_img Sequence split_dataset
+        text_dataset_from_directory timeseries_dataset_from_array unpack_x_y_sample_weight""",
+}
+
+
+def names(kind: str) -> list[str]:
+    """What Keras has of `kind`, such as "loss", beyond what pynn has."""
+    return _NAMES[kind].split()
+
+
+def is_missing(name: str, kind: str) -> bool:
+    """Whether Keras, but not yet pynn, has a `kind` of this name: ``"AUC"``, ``"auc"``, ``"mean_io_u"``."""
+    return kind in _NAMES and _plain(name) in map(_plain, names(kind))
+
+
+def message(name: str, kind: str) -> str:
+    """What to say where `is_missing`."""
+    return f"pynn does not have the {kind} {name!r} of Keras yet."
+
+
+def attribute_of(module: str, kind: str) -> Callable[[str], Any]:
+    """The ``__getattr__`` of a module of things of `kind`."""
+
+    def attribute(name: str) -> Any:
+        text = f"module {module!r} has no attribute {name!r}"
+        raise AttributeError(message(name, kind) if is_missing(name, kind) else text)
+
+    return attribute
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()

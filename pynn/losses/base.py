@@ -1,0 +1,177 @@
+"""What all losses have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from .. import config
+from ..data import arrays
+from ..foundation import checks, parallel
+from ..foundation.identifiers import Described
+from ..foundation.native import core
+
+Array = NDArray[Any]
+F = TypeVar("F", bound="Callable[..., Array]")
+
+_REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "none", None)
+
+
+class Loss(Described):
+    """Base of the losses; called as ``loss(y_true, y_pred)``.
+
+    Args:
+        reduction: ``"sum_over_batch_size"`` (the default) or ``"mean"``: the mean of the rows' values; ``"sum"``:
+            their sum, so that steps grow with the batch, and what is reported is the sum of a batch, on average;
+            ``None`` or ``"none"``: the values themselves, for direct calls only.
+        name: Default: the loss's own name.
+        dtype: Number type of direct calls. Default ``None``: that of the prediction. A model computes in its own.
+
+    Attributes:
+        native_name, a: What the engine calls the loss, and its setting there.
+        sparse: Whether the targets are class labels, one a row.
+        fusable: For the name of a last activation, the engine's name of this loss computed from the activation's
+            input: faster, and exact where the activation saturates.
+    """
+
+    kind = "loss"
+    native_name: str = ""
+    default_name: ClassVar[str] = ""  # where it is not native_name
+    a: float = 0.0
+    sparse: bool = False
+    fusable: dict[str, str] = {}  # noqa: RUF012 - replaced, never changed
+    labels_hint: ClassVar[str] = ""  # what to do with class labels, where one-hot rows are asked for
+
+    def __init__(
+        self, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: DTypeLike | None = None
+    ) -> None:
+        if type(self) is Loss:
+            self._refuse()
+        self.reduction = checks.choice(reduction, "reduction", _REDUCTIONS)
+        self.name = checks.text(name, "name") if name else self.automatic_name()
+        self.dtype = None if dtype is None else config.resolve_dtype(dtype)
+
+    @classmethod
+    def automatic_name(cls) -> str:
+        """The name of a loss that was given none."""
+        return cls.default_name or cls.native_name
+
+    @property
+    def averages(self) -> bool:
+        """Whether the rows' values are averaged rather than added."""
+        return self.reduction in ("sum_over_batch_size", "mean")
+
+    def prepare_targets(
+        self, y: ArrayLike, *, dtype: DTypeLike, output_shape: tuple[int, ...], name: str = "y"
+    ) -> Array:
+        """Return the targets as the engine takes them: checked, (samples, *output_shape), of `dtype`.
+
+        Args:
+            y: The targets as the user gave them.
+            dtype: Number type of the prediction.
+            output_shape: Shape of the prediction without the batch axis.
+            name: What error messages call `y`.
+
+        Raises:
+            TypeError, ValueError: targets of a kind, shape or value that this loss cannot take.
+        """
+        targets = arrays.as_targets(y, name, dtype, output_shape, self.labels_hint)
+        self.check_values(targets, name)
+        return targets
+
+    def check_values(self, targets: Array, name: str) -> None:
+        """Raise ValueError where a target has a value that this loss has no meaning for."""
+
+    def forward(self, values: Array, y_pred: Array, y_true: Array) -> None:
+        """Write the loss of every row of `y_pred` to `values` (float64); `y_true` is prepared."""
+        core.loss_forward(values, y_pred, y_true, self.native_name, self.a, parallel.get_num_threads())
+
+    def backward(self, dy_pred: Array, y_pred: Array, y_true: Array, scale: float) -> None:
+        """Write the gradient for `y_pred` of `scale` times the sum of the rows' losses to `dy_pred`."""
+        threads = parallel.get_num_threads()
+        core.loss_backward(dy_pred, y_pred, y_true, self.native_name, self.a, scale, threads)
+
+    def row_values(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
+        """The loss of every row, in float64: shape ``y_pred.shape[:-1]``."""
+        return row_values(self, y_true, y_pred)
+
+    def __call__(self, y_true: ArrayLike, y_pred: ArrayLike) -> float | Array:
+        """The reduced loss as a float, or the rows' values where there is no reduction."""
+        values = self.row_values(y_true, y_pred)
+        if self.reduction in (None, "none"):
+            return values
+        total = float(values.sum())
+        return total / max(values.size, 1) if self.averages else total
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal loss, but for `dtype`, as in Keras."""
+        return {"name": self.name, "reduction": self.reduction}
+
+    def _shows(self, setting: str, value: Any, default: Any) -> bool:
+        return bool(value != (self.automatic_name() if setting == "name" else default))
+
+
+class RowFunction(Protocol):
+    """What a loss and a metric have in common: values of rows."""
+
+    dtype: str | None
+
+    def prepare_targets(
+        self, y: ArrayLike, *, dtype: DTypeLike, output_shape: tuple[int, ...], name: str = "y"
+    ) -> Array: ...
+
+    def forward(self, values: Array, y_pred: Array, y_true: Array) -> None: ...
+
+
+def row_values(function: RowFunction, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
+    """Check the arguments of a direct call of a loss or metric, and compute the value of every row."""
+    dtype = function.dtype or arrays.float_dtype_of(y_pred, config.floatx())
+    predictions = arrays.as_array(y_pred, "y_pred", dtype)
+    rows_shape = predictions.shape[:-1]
+    if predictions.ndim == 0 or predictions.shape[-1] == 0:
+        raise ValueError(f"y_pred must have rows of at least one element, but has the shape {predictions.shape}.")
+    if predictions.ndim == 1:  # one row: a batch of one
+        predictions = predictions[None]
+        y_true = arrays.as_numbers(y_true, "y_true")[None]
+    targets = function.prepare_targets(y_true, dtype=dtype, output_shape=predictions.shape[1:], name="y_true")
+    arrays.same_length(y_true=targets, y_pred=predictions)
+    values = np.empty(predictions.shape[:-1])
+    if values.size:
+        function.forward(values, predictions, targets)
+    return values.reshape(rows_shape)
+
+
+def check_last_axis(axis: int) -> None:
+    """Raise ValueError unless `axis` is -1."""
+    if checks.axis(axis) != -1:
+        raise ValueError(f"axis must be -1, the last axis, but got {checks.shown(axis)}.")
+
+
+# The functions that give the values of the rows, and the losses they belong to.
+FUNCTIONS: dict[Callable[..., Array], type[Loss]] = {}
+
+
+def function_of(loss_class: type[Loss]) -> Callable[[F], F]:
+    """Decorate the function that belongs to a loss."""
+
+    def register(function: F) -> F:
+        FUNCTIONS[function] = loss_class
+        return function
+
+    return register
+
+
+def row_function(loss_class: type[Loss]) -> Callable[[ArrayLike, ArrayLike], Array]:
+    """The function of a loss that has no settings."""
+    loss = loss_class(reduction=None)
+
+    def function(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
+        return loss.row_values(y_true, y_pred)
+
+    function.__name__ = function.__qualname__ = loss.native_name
+    function.__module__ = loss_class.__module__
+    function.__doc__ = f"{loss_class.__doc__}\n\n    Returns one value a row: shape ``y_pred.shape[:-1]``."
+    return function_of(loss_class)(function)

@@ -1,0 +1,180 @@
+"""Losses for counts, distributions and classes."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, ClassVar
+
+from numpy.typing import ArrayLike, DTypeLike
+
+from ..data import arrays
+from ..foundation import checks
+from .base import Array, Loss, check_last_axis, function_of, row_function
+
+__all__ = [
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+    "KLDivergence",
+    "Poisson",
+    "SparseCategoricalCrossentropy",
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "kl_divergence",
+    "poisson",
+    "sparse_categorical_crossentropy",
+]
+
+
+class Poisson(Loss):
+    """``mean(p - y * log(p + 1e-7))``."""
+
+    native_name = "poisson"
+
+
+class KLDivergence(Loss):
+    """``sum(y * log(y / p))``, both clipped to [1e-7, 1]."""
+
+    native_name = "kl_divergence"
+
+
+class Crossentropy(Loss):
+    """Base of the cross-entropies: their arguments, and which last activation they are fused with."""
+
+    last_activation: ClassVar[str]
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        super().__init__(reduction, name, dtype)
+        check_last_axis(axis)
+        self.from_logits = checks.boolean(from_logits, "from_logits")
+        self.a = self.label_smoothing = checks.number(label_smoothing, "label_smoothing", "[0, 1]")
+        of_logits = f"{self.native_name}_from_logits"
+        if self.from_logits:
+            self.native_name = of_logits
+        else:
+            self.fusable = {self.last_activation: of_logits}
+
+    def check_values(self, targets: Array, name: str) -> None:
+        arrays.check_within(targets, name, 0.0, 1.0, self.name)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
+        return {**super().get_config(), **own}
+
+
+class BinaryCrossentropy(Crossentropy):
+    """``-mean(y * log(p) + (1 - y) * log(1 - p))``, p clipped to [1e-7, 1 - 1e-7]; y within [0, 1].
+
+    Args:
+        from_logits: Whether the prediction is x rather than ``p = sigmoid(x)``; nothing is clipped then. Default
+            ``False``; a model whose last activation is sigmoid computes from the logits anyway.
+        label_smoothing: s replaces y by ``y * (1 - s) + s / 2``. Default ``0.0``.
+        axis: Only the last axis, ``-1``.
+        reduction, name, dtype: see `Loss`.
+    """
+
+    native_name = "binary_crossentropy"
+    last_activation = "sigmoid"
+
+
+class CategoricalCrossentropy(Crossentropy):
+    """``-sum(y * log(p))``, p divided by its sum and clipped to [1e-7, 1 - 1e-7]; y one-hot or probabilities.
+
+    Args:
+        from_logits: Whether the prediction is x rather than ``p = softmax(x)``; nothing is clipped then. Default
+            ``False``; a model whose last activation is softmax computes from the logits anyway.
+        label_smoothing: s replaces y by ``y * (1 - s) + s / classes``. Default ``0.0``.
+        axis: Only the last axis, ``-1``.
+        reduction, name, dtype: see `Loss`.
+    """
+
+    native_name = "categorical_crossentropy"
+    last_activation = "softmax"
+    labels_hint = "For class labels use sparse_categorical_crossentropy, or pynn.utils.to_categorical."
+
+    def check_values(self, targets: Array, name: str) -> None:
+        super().check_values(targets, name)
+        if targets.shape[-1] == 1:
+            warnings.warn(f"{self.name} of a single class is always 0: use binary_crossentropy.", stacklevel=2)
+
+
+class SparseCategoricalCrossentropy(Crossentropy):
+    """``-log(p[label])``, p divided by its sum and clipped to [1e-7, 1 - 1e-7]; the targets are class labels.
+
+    Shapes: prediction ``(N, ..., classes)``, labels ``(N, ...)`` or ``(N, ..., 1)``, in [0, classes).
+
+    Args:
+        from_logits: Whether the prediction is x rather than ``p = softmax(x)``; nothing is clipped then. Default
+            ``False``; a model whose last activation is softmax computes from the logits anyway.
+        label_smoothing: As in `CategoricalCrossentropy` with the labels one-hot. Default ``0.0``.
+        ignore_class: Not supported; None only.
+        axis: Only the last axis, ``-1``.
+        reduction, name, dtype: see `Loss`.
+    """
+
+    native_name = "sparse_categorical_crossentropy"
+    last_activation = "softmax"
+    sparse = True
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        ignore_class: None = None,
+        reduction: str | None = "sum_over_batch_size",
+        axis: int = -1,
+        name: str | None = None,
+        dtype: DTypeLike | None = None,
+        *,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        if ignore_class is not None:
+            given = checks.shown(ignore_class)
+            raise ValueError(f"ignore_class is not supported yet, but got {given}. Leave these samples out.")
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
+
+    def prepare_targets(
+        self, y: ArrayLike, *, dtype: DTypeLike, output_shape: tuple[int, ...], name: str = "y"
+    ) -> Array:
+        """Return int32 labels (samples, *output_shape[:-1]), each checked to be a class."""
+        if not output_shape:
+            raise ValueError(f"{self.name} takes predictions with an axis of classes, but a sample is one number.")
+        return arrays.as_class_labels(y, name, output_shape[:-1], output_shape[-1])
+
+
+# ---- the functions -------------------------------------------------------------------------------------------------
+
+poisson = row_function(Poisson)
+kl_divergence = row_function(KLDivergence)
+
+
+@function_of(BinaryCrossentropy)
+def binary_crossentropy(
+    y_true: ArrayLike, y_pred: ArrayLike, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> Array:
+    """`BinaryCrossentropy`'s value of each row."""
+    return BinaryCrossentropy(from_logits, label_smoothing, axis).row_values(y_true, y_pred)
+
+
+@function_of(CategoricalCrossentropy)
+def categorical_crossentropy(
+    y_true: ArrayLike, y_pred: ArrayLike, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> Array:
+    """`CategoricalCrossentropy`'s value of each row."""
+    return CategoricalCrossentropy(from_logits, label_smoothing, axis).row_values(y_true, y_pred)
+
+
+@function_of(SparseCategoricalCrossentropy)
+def sparse_categorical_crossentropy(
+    y_true: ArrayLike, y_pred: ArrayLike, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> Array:
+    """`SparseCategoricalCrossentropy`'s value of each row."""
+    return SparseCategoricalCrossentropy(from_logits, axis=axis, label_smoothing=label_smoothing).row_values(
+        y_true, y_pred
+    )

@@ -1,0 +1,98 @@
+"""Metrics: what is reported of a model beside its loss.
+
+A metric is the mean of one value for each row of the prediction, a row being its last axis. During training the engine
+computes the rows' values in the same pass as the loss; called directly, metrics keep a running mean, as in Keras.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from .. import losses
+from ..foundation import identifiers, not_yet
+from ..foundation.names import to_snake_case
+from . import accuracy, of_losses
+from .accuracy import *  # noqa: F403 - a metric is named in its family's file only
+from .accuracy import BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy
+from .base import Array, Metric
+from .of_losses import *  # noqa: F403
+from .of_losses import MeanLoss
+
+__all__ = ["Metric", "MetricLike", "get", "resolve", "serialize"]
+__all__ += accuracy.__all__
+__all__ += of_losses.__all__
+
+_FAMILIES = {**vars(accuracy), **vars(of_losses)}
+_CLASSES: dict[str, type[Metric]] = {name: _FAMILIES[name] for name in [*accuracy.__all__, *of_losses.__all__]}
+_ALIASES = {
+    "mse": "mean_squared_error",
+    "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error",
+    "msle": "mean_squared_logarithmic_error",
+    "bce": "binary_crossentropy",
+}
+_TABLE = {**_CLASSES, **{to_snake_case(name): cls for name, cls in _CLASSES.items() if cls is not MeanLoss}}
+_TABLE |= {alias: _TABLE[name] for alias, name in _ALIASES.items()}
+_TABLE |= {alias.upper(): _TABLE[name] for alias, name in _ALIASES.items()}
+_ACCURACY = ("accuracy", "acc")
+_WHICH = (
+    "Which accuracy is meant depends on the model, and is found by compile. Elsewhere, name binary_accuracy, "
+    "categorical_accuracy or sparse_categorical_accuracy."
+)
+# Losses that Keras has no metric class for; their names work as metrics all the same.
+_LOSS_NAMES = ("huber", "log_cosh", "sum_squared_error", "perceptron")
+
+MetricLike: TypeAlias = str | Metric | type[Metric] | losses.Loss | Callable[..., Array] | dict[str, Any]
+
+
+def get(identifier: MetricLike) -> Metric:
+    """Return the metric meant by a name, class, instance, configuration, or by a loss or function of `losses`.
+
+    A metric given as a name is called by it. ``"accuracy"`` depends on the model: see `resolve`.
+
+    Raises:
+        ValueError: an unknown name. TypeError: an identifier of another kind.
+    """
+    if isinstance(identifier, str):
+        if identifier in _LOSS_NAMES:
+            return MeanLoss(identifier, name=identifier)
+        if identifier not in _TABLE:
+            known = [*_TABLE, *_LOSS_NAMES, *_ACCURACY]
+            raise ValueError(
+                _WHICH if identifier in _ACCURACY else identifiers.unknown_name(identifier, known, "metric")
+            )
+        metric = _TABLE[identifier]()
+        metric.name = identifier
+        return metric
+    if isinstance(identifier, losses.Loss) or losses.is_function(identifier):
+        return MeanLoss(identifier)
+    return identifiers.resolve(identifier, Metric, _TABLE, "metric")
+
+
+def resolve(identifier: MetricLike, *, sparse: bool, output_columns: int) -> Metric:
+    """As `get`, with ``"accuracy"`` and ``"acc"`` for the accuracy that fits the model.
+
+    Args:
+        sparse: Whether the loss takes class labels: then it is sparse categorical accuracy.
+        output_columns: Size of the output's last axis: 1 means binary, more means categorical accuracy. Binary
+            accuracy compares with 0.5, also where the loss takes logits, as in Keras: see `BinaryAccuracy`.
+    """
+    if isinstance(identifier, str) and identifier.lower() in _ACCURACY:
+        if sparse:
+            return SparseCategoricalAccuracy(identifier)
+        return BinaryAccuracy(identifier) if output_columns == 1 else CategoricalAccuracy(identifier)
+    return get(identifier)
+
+
+def serialize(metric: Metric) -> dict[str, Any]:
+    """The configuration that `get` reads."""
+    return identifiers.serialize(metric)
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+if not TYPE_CHECKING:  # a checker would take every name for one that is there
+    __getattr__ = not_yet.attribute_of(__name__, "metric")

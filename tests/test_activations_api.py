@@ -1,0 +1,90 @@
+"""Activations as users meet them: the functions themselves are what `get` and layers give back."""
+
+import copy
+import inspect
+import json
+import pickle
+import pydoc
+
+import numpy as np
+import pytest
+
+import pynn
+from pynn import activations, layers
+
+NAMES = sorted(activations._SETTINGS)
+SETTINGS = [("relu", "negative_slope", 0.5), ("leaky_relu", "negative_slope", 0.5), ("elu", "alpha", 2.0)]
+SETTINGS += [("celu", "alpha", 2.0), ("gelu", "approximate", True), ("softmax", "axis", 0)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_activation_get_gives_the_function(name):
+    function = getattr(activations, name)
+    assert function.__name__ == function.name == name
+    for identifier in (name, function, {"class_name": name, "config": {}}, {"class_name": name}):
+        assert activations.get(identifier) is function
+    assert activations.get(activations.serialize(function)) is function
+    assert layers.Dense(3, activation=name).activation is function
+    assert layers.Activation(function).activation is function
+    assert copy.deepcopy(function) is function
+    assert pickle.loads(pickle.dumps(function)) is function
+
+
+def test_activation_aliases_are_the_same_functions():
+    assert activations.get("swish") is activations.swish is activations.silu
+    assert activations.get("hard_swish") is activations.hard_swish is activations.hard_silu
+    assert activations.get(None) is activations.linear
+    assert layers.Dense(3).activation is activations.linear
+
+
+@pytest.mark.parametrize(("name", "setting", "value"), SETTINGS)
+def test_activation_settings(name, setting, value, random):
+    """A function called with settings is the `Activation` that has them, which is equal only to its like."""
+    function, other = getattr(activations, name), activations.Activation(name, **{setting: value})
+    x = random.normal(size=(3, 4))
+    np.testing.assert_array_equal(function(x, **{setting: value}), other(x))
+    assert (function(x) != other(x)).any()
+    assert other != function
+    assert activations.Activation(name) == function
+    assert hash(activations.Activation(name)) == hash(function)
+    assert {function: 1}[activations.Activation(name)] == 1
+    twin = activations.get(json.loads(json.dumps(activations.serialize(other))))
+    assert twin == other
+    assert hash(twin) == hash(other)
+    assert twin.config[setting] == value
+    assert copy.deepcopy(other) == pickle.loads(pickle.dumps(other)) == other
+
+
+def test_activation_signatures_are_shown():
+    assert list(inspect.signature(activations.relu).parameters) == ["x", "negative_slope", "max_value", "threshold"]
+    shown = pydoc.plain(pydoc.render_doc(activations.relu))
+    assert "relu(x: " in shown
+    assert "negative_slope: 'float' = 0.0" in shown
+    assert "Rectified linear unit" in shown
+    assert repr(activations.relu) == "<activation relu>"
+    assert "negative_slope=0.5" in repr(activations.Activation("relu", negative_slope=0.5))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: activations.get("rleu"), "'rleu'.*'relu'"),
+        (lambda: activations.get("sparsemax"), "does not have the activation 'sparsemax' of Keras yet"),
+        (lambda: activations.get(abs), "activations of your own"),
+        (lambda: activations.get(np.array([1.0])), "activation"),
+        (lambda: activations.Activation("elu", alhpa=2.0), "'alhpa'.*'alpha'"),
+        (lambda: activations.relu([1.0], slope=2.0), r"relu\(\).*'slope'"),
+        (lambda: type("Own", (activations.Activation,), {}), "Own.*activations of your own"),
+    ],
+)
+def test_activation_says_what_is_wrong(make, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        make()
+
+
+def test_activation_of_keras_that_is_not_there_yet():
+    with pytest.raises(AttributeError, match="does not have the activation 'glu' of Keras yet"):
+        _ = activations.glu
+    with pytest.raises(AttributeError, match=r"module .pynn\.activations. has no attribute 'gluten'"):
+        _ = activations.gluten
+    assert not hasattr(pynn.activations, "glu")
