@@ -15,9 +15,8 @@ Float64: TypeAlias = NDArray[np.float64]
 
 # Settings of ops; arrays are int64 or float64, of one dimension.
 Attribute: TypeAlias = bool | int | float | str | Sequence[int] | Sequence[float] | NDArray[np.int64] | Float64
-# (output, loss, columns, a, mean, weight, metrics): the number of the output, the loss of it and the loss's setting, the
-# size of a row, whether rows are averaged, the weight of the loss in that of the network, and (name, columns, a) of each
-# metric.
+# (output, loss, columns, a, mean, weight, metrics): the number of the output, its loss, the size of a row, the loss's
+# setting, whether rows are averaged, the weight of the loss in that of the network, and (name, columns, a) of metrics.
 Head: TypeAlias = tuple[int, str, int, float, bool, float, Sequence[tuple[str, int, float]]]
 
 __version__: str

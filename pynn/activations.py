@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import config
 from .data import arrays
+from .engine import single
 from .engine.lowering import Lowering
-from .foundation import checks, identifiers, not_yet, parallel
+from .foundation import checks, identifiers, not_yet
 from .foundation.arguments import NamesItsArguments, did_you_mean
-from .foundation.native import core
 
 Array = NDArray[Any]
 
@@ -83,20 +83,26 @@ class Activation(NamesItsArguments):
 
     def forward(self, y: Array, x: Array) -> None:
         """Write f(`x`) to `y`; both are C-contiguous, of one shape and type."""
-        threads = parallel.get_num_threads()
-        if self.elementwise:
-            core.activation_forward(y, x, *self._native(), threads)
-        else:
-            core.softmax_forward(y, x, *self._split(x.shape), self.name == "log_softmax", threads)
+        kind, attributes, shape = self._op(x.shape)
+        single.forward(kind, y.reshape(shape), x.reshape(shape), **attributes)
 
     def backward(self, dx: Array, dy: Array, x: Array, y: Array) -> None:
         """Write the gradient for `x` to `dx`, given that for `y` = f(`x`); all C-contiguous, of one shape and type."""
         self.check_differentiable()
-        threads = parallel.get_num_threads()
-        if self.elementwise:
-            core.activation_backward(dx, dy, x, y, *self._native(), threads)
-        else:
-            core.softmax_backward(dx, dy, y, *self._split(x.shape), self.name == "log_softmax", threads)
+        kind, attributes, shape = self._op(x.shape)
+        dx, dy, x, y = (array.reshape(shape) for array in (dx, dy, x, y))
+        single.backward(kind, dx, (), dy, x, y, **attributes)
+
+    def _op(self, shape: tuple[int, ...]) -> tuple[str, dict[str, Any], tuple[int, ...]]:
+        """The engine's op for an array of `shape`, its settings, and the shape in which it takes the array."""
+        if not self.elementwise:
+            outer, axis, inner = self._split(shape)
+            return "softmax", self._softmax(outer, axis, inner), (1, outer * axis * inner)
+        name, a, b, c = self._native()
+        return "activation", {"name": name, "a": a, "b": b, "c": c}, (-1,)
+
+    def _softmax(self, outer: int, axis: int, inner: int) -> dict[str, Any]:
+        return {"outer": outer, "axis": axis, "inner": inner, "log": self.name == "log_softmax"}
 
     def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
         """Append the function of tensor `x`, whose samples have `shape`; return the number of f(x)."""
@@ -105,8 +111,7 @@ class Activation(NamesItsArguments):
         if self.elementwise:
             name, a, b, c = self._native()
             return net.add("activation", x, name=name, a=a, b=b, c=c)
-        outer, axis, inner = self.split_sample(shape)
-        return net.add("softmax", x, outer=outer, axis=axis, inner=inner, log=self.name == "log_softmax")
+        return net.add("softmax", x, **self._softmax(*self.split_sample(shape)))
 
     def check_sample(self, shape: tuple[int, ...]) -> None:
         """Raise ValueError unless the function can be applied to samples of `shape`."""

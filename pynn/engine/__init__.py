@@ -1,1 +1,1 @@
-"""The Python side of the engine's border: how a graph is written."""
+"""The Python side of the engine's border: how a graph is written, and one op by itself."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .. import activations, losses, metrics
 from ..activations import ActivationLike
 from ..data import arrays
+from ..engine import single
 from ..foundation import checks, parallel
 from ..foundation.native import core
 from ..losses import LossLike
@@ -68,7 +69,7 @@ def dense_forward(x: Array, kernel: Array, bias: Array | None = None, *, out: Ar
     if bias is not None:
         _buffers.check_shape(bias, "bias", (units,))
     out = _buffers.output(out, "out", (*x.shape[:-1], units), dtype, (x, kernel, bias))
-    core.dense_forward(out.reshape(-1, units), x.reshape(-1, inputs), kernel, bias, parallel.get_num_threads())
+    single.forward("dense", out.reshape(-1, units), x.reshape(-1, inputs), (kernel, bias), units=units)
     return out
 
 
@@ -102,15 +103,9 @@ def dense_backward(
     dx = _buffers.output(dx, "dx", x.shape, dtype, apart) if need_dx else None
     dkernel = _buffers.output(dkernel, "dkernel", kernel.shape, dtype, (*apart, dx)) if need_dkernel else None
     dbias = _buffers.output(dbias, "dbias", (units,), dtype, (*apart, dx, dkernel)) if need_dbias else None
-    core.dense_backward(
-        None if dx is None else dx.reshape(-1, inputs),
-        dkernel,
-        dbias,
-        dy.reshape(-1, units),
-        x.reshape(-1, inputs),
-        kernel,
-        parallel.get_num_threads(),
-    )
+    rows, y = x.reshape(-1, inputs), dy.reshape(-1, units)  # the way back does not read what the layer gave
+    in_rows = None if dx is None else dx.reshape(-1, inputs)
+    single.backward("dense", in_rows, (dkernel, dbias), y, rows, y, (kernel, dbias), units=units)
     return dx, dkernel, dbias
 
 
@@ -173,12 +168,13 @@ def rescaling_forward(
         TypeError, ValueError: unfit arrays.
     """
     dtype = _buffers.check_inputs(x=x)
-    factor, term = _per_column(scale, "scale", x, dtype), _per_column(offset, "offset", x, dtype)
+    factor, term = _per_column(scale, "scale", x), _per_column(offset, "offset", x)
     columns = max(factor.size, term.size)
     factor, term = (np.ascontiguousarray(np.broadcast_to(values, columns)) for values in (factor, term))
     out = _buffers.output(out, "out", x.shape, dtype, (x,))
     if x.size:
-        core.rescaling_forward(out, x, factor, term, parallel.get_num_threads())
+        rows = (-1, columns)
+        single.forward("rescaling", out.reshape(rows), x.reshape(rows), scale=factor, offset=term)
     return out
 
 
@@ -245,8 +241,8 @@ def _check_dense(x: Array, kernel: Array) -> tuple[int, int]:
     return kernel.shape[0], kernel.shape[1]
 
 
-def _per_column(value: float | Sequence[float] | Array, name: str, x: Array, dtype: np.dtype[Any]) -> Array:
-    numbers = arrays.as_array(value, name, dtype).reshape(-1)
+def _per_column(value: float | Sequence[float] | Array, name: str, x: Array) -> Array:
+    numbers = arrays.as_array(value, name, "float64").reshape(-1)
     if numbers.size not in (1, x.shape[-1] if x.ndim else 1):
         raise ValueError(f"{name} must be one number or one for each column of x, {x.shape}, but has {numbers.size}.")
     return numbers

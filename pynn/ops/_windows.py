@@ -8,8 +8,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..foundation import checks, parallel
-from ..foundation.native import core
+from ..engine import single
+from ..foundation import checks
 from ..geometry import windows
 from . import _buffers
 
@@ -49,7 +49,7 @@ def conv_forward(
     if bias is not None:
         _buffers.check_shape(bias, "bias", kernel.shape[-1:])
     out = _buffers.output(out, "out", shape.output_shape(len(x)), dtype, (x, kernel, bias))
-    core.conv_forward(out, x, kernel, bias, len(x), shape.numbers(), parallel.get_num_threads())
+    single.forward("conv", out, x, (kernel, bias), shape=shape.numbers(), transposed=False)
     return out
 
 
@@ -86,7 +86,8 @@ def conv_backward(
     dx = _buffers.output(dx, "dx", x.shape, dtype, apart) if need_dx else None
     dkernel = _buffers.output(dkernel, "dkernel", kernel.shape, dtype, (*apart, dx)) if need_dkernel else None
     dbias = _buffers.output(dbias, "dbias", kernel.shape[-1:], dtype, (*apart, dx, dkernel)) if need_dbias else None
-    core.conv_backward(dx, dkernel, dbias, dy, x, kernel, len(x), shape.numbers(), parallel.get_num_threads())
+    settings = {"shape": shape.numbers(), "transposed": False}
+    single.backward("conv", dx, (dkernel, dbias), dy, x, dy, (kernel, dbias), **settings)
     return dx, dkernel, dbias
 
 
