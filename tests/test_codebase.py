@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "errors": set(),
     "foundation": {"_core"},
     "geometry": {"foundation"},
-    "engine": {"_core", "geometry"},
+    "engine": {"_core", "foundation", "geometry"},
     "data": {"foundation"},
     "config": {"foundation"},
     "activations": FACE,

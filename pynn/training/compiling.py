@@ -59,7 +59,7 @@ class Compiled(NamedTuple):
             raise ValueError(f"{name_x} and y have no samples.")
         for metric in metrics:
             metric.check_targets(targets)
-        return Dataset((samples,), (targets,))
+        return Dataset((samples,), (targets if targets.ndim == 2 else targets.reshape(len(targets), -1),))
 
     def task(self, plan: _core.Plan, layout: Layout, metrics: Sequence[Metric], trainer: _core.Trainer | None) -> Task:
         """What trains and evaluates `plan`: with `trainer` as it is, or with a new one that knows the optimizer.
