@@ -22,7 +22,7 @@ CSRC = ROOT / "csrc"
 MAY_INCLUDE = {
     "runtime": set(),
     "kernels": {"runtime"},
-    "engine": {"kernels", "runtime"},
+    "engine": {"kernels", "runtime", "foundation"},
     "bindings": {"engine", "kernels", "runtime"},
 }
 # The rooms of pynn and its public modules: what each may import, besides itself. A module is the name behind "pynn.".
