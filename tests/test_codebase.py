@@ -22,7 +22,7 @@ CSRC = ROOT / "csrc"
 MAY_INCLUDE = {
     "runtime": set(),
     "kernels": {"runtime"},
-    "engine": {"kernels", "runtime", "foundation"},
+    "engine": {"kernels", "runtime"},
     "bindings": {"engine", "kernels", "runtime"},
 }
 # The rooms of pynn and its public modules: what each may import, besides itself. A module is the name behind "pynn.".
@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "errors": set(),
     "foundation": {"_core"},
     "geometry": {"foundation"},
-    "engine": {"_core", "geometry"},
+    "engine": {"_core", "foundation", "geometry"},
     "data": {"foundation"},
     "config": {"foundation"},
     "activations": FACE,
