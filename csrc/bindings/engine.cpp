@@ -67,8 +67,9 @@ std::vector<int> add_op(Graph& graph, const std::string& kind, const std::vector
 
 template <typename T>
 Column column(const py::array& a, const char* name) {
-  require(a.ndim() == 2, "samples and targets must have the shape (samples, size)");
-  const auto width = static_cast<int64_t>(a.shape(1));
+  require(a.ndim() >= 1, "samples and targets must have an axis of samples");
+  int64_t width = 1;
+  for (py::ssize_t axis = 1; axis < a.ndim(); ++axis) width *= static_cast<int64_t>(a.shape(axis));
   if (is<uint8_t>(a)) return {ColumnKind::bytes, input<uint8_t>(a, name), width};
   if (is<int32_t>(a)) return {ColumnKind::ids, input<int32_t>(a, name), width};
   return {ColumnKind::real, input<T>(a, name), width};
