@@ -44,6 +44,7 @@ struct Trainer<T>::Member {
   std::vector<TargetRows<T>> targets;  // by head
   std::vector<Nonzero> nonzero;        // by input
   std::vector<double> sums, of_heads;  // what was measured; the loss of each head
+  std::vector<double> metrics;         // of rank 0: the totals of the metrics before the step
   double loss = 0;                     // of the batch, so far
   bool finite = true;
 };
@@ -246,6 +247,9 @@ void Trainer<T>::run_step(const Team& team, Run& run, Member& member, int64_t st
   member.finite = true;
   member.of_heads.assign(static_cast<std::size_t>(heads().count()), 0);
   pass.step = static_cast<uint64_t>(run.first_iteration + step - run.range.first_step);
+  double* const totals = run.totals + step / run.batches * heads().columns();
+  double* const metrics = totals + heads().columns() - static_cast<int64_t>(heads().metric_count());
+  if (team.rank == 0) member.metrics.assign(metrics, metrics + heads().metric_count());
   for (int64_t from = 0; from < batch && member.finite; from += run.slice) {
     pass.batch = std::min(run.slice, batch - from);
     pass.accumulate = from > 0;
@@ -260,15 +264,14 @@ void Trainer<T>::run_step(const Team& team, Run& run, Member& member, int64_t st
     // A rate that is infinite as a T would make NaN of a gradient of 0.
     pass.skip_zero_gradients =
         settings_.ignores_zero_gradients() && std::isfinite(static_cast<T>(run.step.learning_rate));
-    double* totals = run.totals + step / run.batches * heads().columns();
     member.finite = run_slice(team, run, member, batch);
     if (team.rank != 0) continue;
-    totals += heads().columns() - static_cast<int64_t>(heads().metric_count());
-    for (std::size_t m = 0; m < heads().metric_count(); ++m) totals[m] += heads().metric_sums(member.sums.data())[m];
+    for (std::size_t m = 0; m < heads().metric_count(); ++m) metrics[m] += heads().metric_sums(member.sums.data())[m];
   }
   if (run.hooks.reduce) reduce(team, run, member);
   if (team.rank == 0) {
-    double* totals = run.totals + step / run.batches * heads().columns();
+    // A step that is not made counts with its loss, which says so, and not with the metrics of a part of its samples.
+    if (!member.finite) std::copy(member.metrics.begin(), member.metrics.end(), metrics);
     *totals += member.loss * static_cast<double>(batch);
     for (std::size_t h = 0; heads().count() > 1 && h < member.of_heads.size(); ++h)
       totals[1 + h] += member.of_heads[h] * static_cast<double>(batch);
