@@ -29,6 +29,55 @@ from .resizing import Cropping1D, Cropping2D, UpSampling1D, UpSampling2D, ZeroPa
 from .transposed import Conv2DTranspose
 from .weight import Weight, WeightSpec
 
+__all__ = [
+    "ELU",
+    "Activation",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "BatchNormalization",
+    "Conv1D",
+    "Conv2D",
+    "Conv2DTranspose",
+    "Cropping1D",
+    "Cropping2D",
+    "Dense",
+    "DepthwiseConv2D",
+    "Dropout",
+    "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "GroupNormalization",
+    "Input",
+    "InputLayer",
+    "Layer",
+    "LayerNormalization",
+    "LeakyReLU",
+    "Lowering",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "Normalization",
+    "Permute",
+    "ReLU",
+    "Rescaling",
+    "Reshape",
+    "SeparableConv2D",
+    "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "UpSampling1D",
+    "UpSampling2D",
+    "Weight",
+    "WeightSpec",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+    "deserialize",
+    "serialize",
+]
+
 _CLASSES: tuple[type[Layer], ...] = (
     InputLayer,
     Dense,
@@ -71,8 +120,6 @@ _CLASSES: tuple[type[Layer], ...] = (
     Normalization,
 )
 _TABLE = {cls.__name__: cls for cls in _CLASSES}
-
-__all__ = [*sorted(_TABLE), "Input", "Layer", "Lowering", "Weight", "WeightSpec", "deserialize", "serialize"]
 
 
 def __dir__() -> list[str]:
