@@ -146,6 +146,10 @@ class Structure(Layer):
                     raise
                 time.sleep(_PATIENCE)
 
+    def _lowered(self) -> tuple[_core.Plan | None, Layout | None]:
+        state = self._state
+        return state.plan, state.layout
+
     def _plan(self, layout: Layout) -> _core.Plan:
         plan = self._state.plan
         if plan is None:
