@@ -65,10 +65,10 @@ class ResampleOp : public Op<T> {
   }
 
   void forward(const Team& team, const Pass<T>& pass) const override {
-    pass.k.resample(team, pass.y[0], pass.x[0], pass.batch, map(forward_, inputs_, outputs_));
+    pass.k.resample(team, this->y(pass), this->x(pass), pass.batch, map(forward_, inputs_, outputs_));
   }
   void backward(const Team& team, const Pass<T>& pass) const override {
-    pass.k.resample(team, pass.dx[0], pass.dy[0], pass.batch, map(backward_, outputs_, inputs_));
+    pass.k.resample(team, this->dx(pass), this->dy(pass), pass.batch, map(backward_, outputs_, inputs_));
   }
   double work() const override {
     return static_cast<double>(inner_) * static_cast<double>(forward_.index.size() + forward_.begin.size());
@@ -76,12 +76,8 @@ class ResampleOp : public Op<T> {
 
  private:
   SparseMap<T> map(const Terms<T>& terms, int64_t from, int64_t to) const {
-    return {from,
-            to,
-            inner_,
-            terms.begin.data(),
-            terms.index.data(),
-            terms.weight.empty() ? nullptr : terms.weight.data()};
+    return {
+        from, to, inner_, terms.begin.data(), terms.index.data(), terms.weight.empty() ? nullptr : terms.weight.data()};
   }
 
   const int64_t inputs_, outputs_, inner_;
