@@ -56,9 +56,13 @@ def results(make, x, y, batch_size):
     return seen
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
-    "batch_size", [1, 32, 300, "full", *(pytest.param(n, marks=pytest.mark.slow) for n in (7, 100, 256, 600))]
+    ("dtype", "batch_size"),
+    [
+        *(("float32", 1), ("float32", 32), ("float32", 300), ("float32", "full"), ("float64", 32)),
+        *(pytest.param("float32", n, marks=pytest.mark.slow) for n in (7, 100, 256, 600)),
+        *(pytest.param("float64", n, marks=pytest.mark.slow) for n in (1, 7, 100, 256, 300, 600, "full")),
+    ],
 )
 def test_threads_batch_size(dtype, batch_size):
     rows = 40 if batch_size == 1 else 800
