@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 from helpers import THREADS, bits
+from tiers import DTYPES_OF_TEAMS
 
 import pynn
 from pynn import layers, optimizers
@@ -101,7 +102,7 @@ def test_threads_loss(loss, last):
 
 
 @pytest.mark.parametrize(("inputs", "units", "rows"), [(784, 128, 32), (784, 300, 7), (784, 33, 256), (2000, 500, 64)])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", DTYPES_OF_TEAMS)
 def test_threads_shapes(inputs, units, rows, dtype, random):
     """Products on either side of where BLAS takes over; the last batch is smaller."""
     x, y = random.normal(size=(2 * rows + 5, inputs)), random.integers(0, 10, 2 * rows + 5)
