@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 from helpers import THREADS, bits
+from tiers import DTYPES_OF_TEAMS
 
 import pynn
 from pynn import layers
@@ -144,7 +145,7 @@ def test_batch_norm_statistics_stay_where_a_step_is_not_made(random):
 
 
 @pytest.mark.parametrize("batch_size", [7, 300, 600, "full"])
-@every_dtype
+@pytest.mark.parametrize("dtype", DTYPES_OF_TEAMS)
 def test_batch_norm_threads(batch_size, dtype, random):
     """A network that is wide enough for several threads, and batches of more than one slice."""
     x, y = random.normal(size=(700, 9, 8)), random.integers(0, 5, 700)

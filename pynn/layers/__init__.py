@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..engine.lowering import Lowering
-from ..foundation import identifiers
+from ..foundation import identifiers, not_yet
 from .activations import ELU, LeakyReLU, ReLU, Softmax
 from .base import Layer
 from .convolutional import Conv1D, Conv2D
@@ -140,3 +140,7 @@ def deserialize(config: dict[str, Any]) -> Layer:
     """
     name, settings = identifiers.split_config(config, "layer")
     return identifiers.look_up(name, _TABLE, "layer").from_config(settings)
+
+
+if not TYPE_CHECKING:  # a checker would take every name for one that is there
+    __getattr__ = not_yet.attribute_of(__name__, "layer")

@@ -186,7 +186,9 @@ class Structure(Layer):
             layer = draft.layer
             below = below or (layer.trainable and any(spec.trainable for spec in draft.specs))
             if below and layer.activation is not None:
-                fused = layer is last and layer.activity_regularizer is None and layer.activation.name in loss.fusable
+                fused = (
+                    layer is last and layer.activity_regularizer is None and layer.activation.name == loss.fused_with
+                )
                 if not fused:
                     layer.activation.check_differentiable()
 
