@@ -91,14 +91,18 @@ void Trainer<T>::plan_run(Run& run) {
   run.norms.resize(static_cast<std::size_t>(chunks));
   if (penalized) run.penalties.resize(static_cast<std::size_t>(chunks));
   run.uses = plan_->uses();
-  for (auto& of_op : run.uses)
+  for (auto& of_op : run.uses) {
+    bool adds = false;
     for (ParameterUse<T>& use : of_op) {
       if (use.number < 0 || !run.routes->learns[static_cast<std::size_t>(use.number)]) continue;
       const auto number = static_cast<std::size_t>(use.number);
       use.gradient = gradients_.data() + places_[number].offset;
-      use.adds = run.routes->shared[number];
+      adds |= run.routes->shared[number] != 0;
       use.early = early[number];
     }
+    // Kernels ask one parameter for all, and it may be one that is missing or does not learn.
+    for (ParameterUse<T>& use : of_op) use.adds = adds;
+  }
 }
 
 // In multiply-adds.
