@@ -57,7 +57,8 @@ class Trainer {
   int slots() const { return slots_used_; }
   T* slot(int slot, int parameter);
 
-  // How many steps the last `train` finished, also where it ended in an exception.
+  // How many steps the last `train` finished, also where it ended in an exception; but for a call that was refused
+  // because this trainer trains already.
   int64_t steps_done() const { return steps_done_; }
 
   // Trains; false if the loss stopped being finite. totals: a row of heads().columns() for each epoch.

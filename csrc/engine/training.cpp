@@ -134,9 +134,9 @@ void Trainer<T>::prepare_memory(const Run& run, int members) {
 template <typename T>
 bool Trainer<T>::train(double* totals, const Dataset& data, const TrainRange& range, int threads,
                        const Hooks<T>& hooks) {
-  steps_done_ = 0;
   const Taken own(use_, hooks.interrupt);
   if (!own) throw Busy("the network is being trained already, by another thread");
+  steps_done_ = 0;  // not before: a training that runs counts by it
   std::vector<std::shared_ptr<Parameters>> changed;
   std::vector<Shared> read;
   for (const auto& owner : plan_->owners()) {
