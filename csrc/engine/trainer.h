@@ -29,7 +29,7 @@ template <typename T>
 struct Hooks {
   // Now and then; throws to end the run.
   Interrupt interrupt;
-  // Streams: makes the data of the next step the given ones, at most batch_size samples; false if there are none left.
+  // Streams: makes the data of the next step the given ones, 1 to batch_size samples; false if there are none left.
   std::function<bool(Dataset&)> next_batch = {};
   // Several processes: adds up gradients, which are padded with zeros, and the loss of the batch over all of them. It
   // is called in each step, also where the loss is not finite, so that all come to the same decision.

@@ -201,8 +201,9 @@ void Trainer<T>::train_member(const Team& team, Run& run, bool team_waits) {
       begin_step(run, s);
     }
     if (s == first || s % run.batches == 0 || run.hooks.next_batch) team.barrier();
+    if (run.hooks.next_batch && (run.pause || run.ended)) return;  // there may be no data
     run_step(team, run, member, s);
-    if (run.pause || run.ended) return;
+    if (run.pause) return;
     if (!member.finite) {
       if (team.rank == 0) run.finite = false;
       return;
@@ -221,6 +222,9 @@ void Trainer<T>::begin_step(Run& run, int64_t step) {
   if (run.hooks.next_batch) {
     const OrdinaryNumbers guard;
     run.ended = !run.pause && !run.hooks.next_batch(run.data);
+    if (!run.pause && !run.ended && (run.data.samples < 1 || run.data.samples > run.range.batch_size))
+      refuse("train", "batches of 1 to " + std::to_string(run.range.batch_size) + " samples",
+             std::to_string(run.data.samples));
   } else if (run.range.shuffle) {
     put_in_order(run.range.seed, run.range.epoch + step / run.batches, run.data.samples);
   }
@@ -258,7 +262,7 @@ void Trainer<T>::run_step(const Team& team, Run& run, Member& member, int64_t st
     const bool finite = run.parameters_finite.load(std::memory_order_relaxed);
     for (std::size_t i = 0; i < member.nonzero.size(); ++i) member.nonzero[i] = finite ? space_.nonzero[i] : Nonzero{};
     team.barrier();
-    if (run.pause || run.ended) return;
+    if (run.pause) return;
     if (from == 0)
       for (const double penalty : run.penalties) member.loss += penalty;
     // A rate that is infinite as a T would make NaN of a gradient of 0.
