@@ -70,8 +70,9 @@ void Trainer<T>::plan_run(Run& run) {
   run.slice = plan_->couples_samples() ? batch : std::min(batch, kSlice);
   run.first_iteration = iterations_;
   run.seconds_alone = kAloneAtFirst;
-  const bool may_be_early =
-      !settings_.needs_norms() && batch <= run.slice && step_work(run) < kShortStep && !run.hooks.reduce;
+  // Code from outside may throw between the gradients.
+  const bool may_be_early = !settings_.needs_norms() && batch <= run.slice && step_work(run) < kShortStep &&
+                            !run.hooks.reduce && !plan_->runs_outside_code();
   std::vector<char> early;
   int64_t chunks = 0;
   bool penalized = false;

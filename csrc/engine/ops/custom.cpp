@@ -32,6 +32,7 @@ class CustomOp : public Op<T> {
   }
   // Its code may do with the samples what it likes.
   bool couples_samples() const override { return true; }
+  bool runs_outside_code() const override { return true; }
   double work() const override { return 0; }
 
  private:
