@@ -10,6 +10,7 @@ std::vector<int64_t> check_custom(const OpArguments& a) {
   const auto& callback = a.attributes.callback(a.kind, "callback");
   a.expect(callback != nullptr && callback->forward && callback->backward, "a callback with forward and backward",
            "one without");
+  a.expect(!a.integers("sizes").empty(), "at least one output", "none");
   for (const int64_t size : a.integers("sizes")) a.product({size}, "sizes of outputs");
   return a.integers("sizes");
 }

@@ -150,7 +150,7 @@ class AddOp : public Op<T> {
     for (T* dx : pass.dx)
       if (dx != nullptr) copy(dx, pass.dy[0], mine);
   }
-  double work() const override { return static_cast<double>(size_ * static_cast<int64_t>(this->inputs.size())); }
+  double work() const override { return static_cast<double>(size_) * static_cast<double>(this->inputs.size()); }
 
  private:
   static void copy(T* to, const T* from, Range part) { std::copy(from + part.begin, from + part.end, to + part.begin); }
