@@ -24,6 +24,10 @@ bool is_mostly_zero(const N* sample, int64_t size) {
   return 2 * std::count(sample, sample + size, N{0}) > size;
 }
 
+// An element that is not finite is noted as one number: its input, and its index in so many bits. The lowest counts.
+constexpr int kIndexBits = 48;
+constexpr int64_t kNoneBad = INT64_MAX;
+
 // Workspaces kept for later calls.
 constexpr std::size_t kIdleSpaces = 8;
 
@@ -95,39 +99,43 @@ std::optional<BadElement> Plan<T>::run(const Call& call) const {
   for (Workspace<T>& space : spaces) space = borrow_space(std::min(rows, x.samples), alone ? 1 : size);
   if (call.spaces) call.spaces(spaces.size());
 
-  std::vector<std::atomic<int64_t>> first_bad(inputs_.size());
-  for (auto& index : first_bad) index = INT64_MAX;
-  std::vector<char> skip_zeros;
-  for (std::size_t i = 0; i < inputs_.size(); ++i) {
-    const Column& column = x.inputs[i];
-    skip_zeros.push_back(x.samples >= kSkipFrom && inputs_[i].zeros_matter &&
-                         (column.kind == ColumnKind::bytes
-                              ? is_mostly_zero(static_cast<const uint8_t*>(column.data), column.width)
-                              : is_mostly_zero(static_cast<const T*>(column.data), column.width)));
-  }
-  if (std::count(skip_zeros.begin(), skip_zeros.end(), 1) > 0 && !first_parameters_finite())
-    std::fill(skip_zeros.begin(), skip_zeros.end(), 0);
-
+  std::atomic<int64_t> first_bad{kNoneBad};
+  const std::vector<char> skip_zeros = inputs_to_skip(x);
   blas::keep_serial();
   run_team(
-      size, [&](const Team& team) { run_member(team, call, alone, spaces, skip_zeros, first_bad.data()); },
-      call.interrupt);
+      size, [&](const Team& team) { run_member(team, call, alone, spaces, skip_zeros, first_bad); }, call.interrupt);
   for (Workspace<T>& space : spaces) give_back(std::move(space));
-  for (std::size_t i = 0; i < inputs_.size(); ++i)
-    if (first_bad[i] != INT64_MAX) return BadElement{static_cast<int>(i), first_bad[i]};
-  return std::nullopt;
+  if (first_bad == kNoneBad) return std::nullopt;
+  return BadElement{static_cast<int>(first_bad >> kIndexBits), first_bad & ((int64_t{1} << kIndexBits) - 1)};
+}
+
+// The inputs of which zeros are passed over, by number; empty where there are none.
+template <typename T>
+std::vector<char> Plan<T>::inputs_to_skip(const Dataset& x) const {
+  std::vector<char> skip;
+  if (x.samples < kSkipFrom) return skip;
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    const Column& column = x.inputs[i];
+    skip.push_back(inputs_[i].zeros_matter &&
+                   (column.kind == ColumnKind::bytes
+                        ? is_mostly_zero(static_cast<const uint8_t*>(column.data), column.width)
+                        : is_mostly_zero(static_cast<const T*>(column.data), column.width)));
+  }
+  const bool any = std::count(skip.begin(), skip.end(), 1) > 0;
+  if (!any || !first_parameters_finite()) skip.clear();
+  return skip;
 }
 
 template <typename T>
 void Plan<T>::run_member(const Team& whole, const Call& call, bool alone, std::vector<Workspace<T>>& spaces,
-                         const std::vector<char>& skip_zeros, std::atomic<int64_t>* first_bad) const {
+                         const std::vector<char>& skip_zeros, std::atomic<int64_t>& first_bad) const {
   const Team team = alone ? Team{0, 1, whole.state} : whole;
   const auto number = static_cast<std::size_t>(alone ? whole.rank : 0);
   const Workspace<T>& space = spaces[number];
   std::vector<T*> values = space.values;  // of this member, to point at the caller's arrays
-  std::vector<Nonzero> nonzero = space.nonzero;
-  for (std::size_t i = 0; i < nonzero.size(); ++i)
-    if (!skip_zeros[i]) nonzero[i] = {};
+  std::vector<Nonzero> known;
+  for (std::size_t i = 0; i < skip_zeros.size(); ++i) known.push_back(skip_zeros[i] ? space.nonzero[i] : Nonzero{});
+  const std::vector<Nonzero>& nonzero = skip_zeros.empty() ? all_unknown_ : known;
   Pass<T> pass(k_);
   pass.shared = space.shared;
   pass.own = space.own[static_cast<std::size_t>(team.rank)];
@@ -158,10 +166,9 @@ void Plan<T>::run_member(const Team& whole, const Call& call, bool alone, std::v
       op.forward(team, pass);
       team.barrier();
     }
-    const auto is_fine = [](const auto& at) { return at == INT64_MAX; };
-    if (call.training && std::all_of(first_bad, first_bad + inputs_.size(), is_fine)) {
+    if (call.training && first_bad == kNoneBad) {
       const Uninterruptible guard(whole);
-      for (std::size_t i = 0; i < ops_.size(); ++i) {
+      for (const std::size_t i : ops_that_end_steps_) {
         aim(pass, i, space, call.uses, nonzero);
         ops_[i]->end_step(team, pass);
       }
@@ -191,7 +198,7 @@ void Plan<T>::copy_outputs(const Team& team, const Call& call, int64_t begin, in
 template <typename T>
 void Plan<T>::load(const Team& team, const Call& call, int64_t begin, int64_t batch, std::vector<T*>& values,
                    const Workspace<T>& space, const std::vector<Nonzero>& nonzero,
-                   std::atomic<int64_t>* first_bad) const {
+                   std::atomic<int64_t>& first_bad) const {
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     const PlanInput<T>& input = inputs_[i];
     const Column& column = call.x.inputs[i];
@@ -200,7 +207,7 @@ void Plan<T>::load(const Team& team, const Call& call, int64_t begin, int64_t ba
       const T* from = static_cast<const T*>(row_of(column, begin, sizeof(T)));
       if (call.check_finite) {
         const int64_t at = k_.first_non_finite(from, team.share(batch * column.width));
-        if (at >= 0) lower(first_bad[i], begin * column.width + at);
+        if (at >= 0) lower(first_bad, static_cast<int64_t>(i) << kIndexBits | (begin * column.width + at));
       }
       if (!input.scaled()) {
         values[loaded] = const_cast<T*>(from);  // ops do not write to their input

@@ -108,7 +108,8 @@ class Op {
   virtual bool runs_outside_code() const { return false; }
   // Whether its output is its input, but for training.
   virtual bool passes_on() const { return false; }
-  // After a step of training, or a forward pass as in training: what it learns by itself.
+  // After a step of training, or a forward pass as in training: what it learns by itself, if it does.
+  virtual bool ends_steps() const { return false; }
   virtual void end_step(const Team&, const Pass<T>&) const {}
   // Multiply-adds per sample in the forward direction: how much work there is to share.
   virtual double work() const = 0;

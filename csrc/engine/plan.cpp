@@ -31,6 +31,7 @@ Plan<T>::Plan(std::shared_ptr<const Graph> graph) : graph_(std::move(graph)), un
     work_ += op->work();
     const int input = op->inputs.empty() ? -1 : input_of_[static_cast<std::size_t>(op->inputs[0])];
     input_read_by_.push_back(input);
+    if (op->ends_steps()) ops_that_end_steps_.push_back(uses_.size());
     if (input >= 0 && op->passes_over_zeros()) inputs_[static_cast<std::size_t>(input)].zeros_matter = true;
     std::vector<ParameterUse<T>> uses;
     for (const int number : op->parameters) {
@@ -47,6 +48,7 @@ Plan<T>::Plan(std::shared_ptr<const Graph> graph) : graph_(std::move(graph)), un
   }
   for (const ParameterRef& p : graph_->parameters()) parameter_elements_ += padded<T>(p.parameter().size);
   chunk_rows_ = choose_chunk_rows();
+  all_unknown_.resize(inputs_.size());
 }
 
 template <typename T>

@@ -74,6 +74,8 @@ class Plan {
   const Graph& graph() const { return *graph_; }
   const std::vector<std::unique_ptr<Op<T>>>& ops() const { return ops_; }
   const std::vector<PlanInput<T>>& inputs() const { return inputs_; }
+  // Those with an end_step.
+  const std::vector<std::size_t>& ops_that_end_steps() const { return ops_that_end_steps_; }
   // Whose weights they are, each once, in an order that all plans share.
   const std::vector<std::shared_ptr<Parameters>>& owners() const { return owners_; }
   int64_t size(int tensor) const { return graph_->sizes()[static_cast<std::size_t>(tensor)]; }
@@ -136,9 +138,10 @@ class Plan {
   int64_t choose_chunk_rows() const;
   std::optional<BadElement> run(const Call& call) const;
   void run_member(const Team& whole, const Call& call, bool alone, std::vector<Workspace<T>>& spaces,
-                  const std::vector<char>& skip_zeros, std::atomic<int64_t>* first_bad) const;
+                  const std::vector<char>& skip_zeros, std::atomic<int64_t>& first_bad) const;
   void load(const Team& team, const Call& call, int64_t begin, int64_t batch, std::vector<T*>& values,
-            const Workspace<T>& space, const std::vector<Nonzero>& nonzero, std::atomic<int64_t>* first_bad) const;
+            const Workspace<T>& space, const std::vector<Nonzero>& nonzero, std::atomic<int64_t>& first_bad) const;
+  std::vector<char> inputs_to_skip(const Dataset& x) const;
   void copy_outputs(const Team& team, const Call& call, int64_t begin, int64_t batch,
                     const std::vector<T*>& values) const;
   bool is_output(int tensor) const;
@@ -151,7 +154,9 @@ class Plan {
   std::vector<PlanInput<T>> inputs_;
   std::vector<int> input_of_;       // by tensor: the number of the input that is loaded to it, or -1
   std::vector<int> input_read_by_;  // by op: the number of the input that it reads first, or -1
-  std::vector<bool> unused_;        // by tensor: it is never made
+  std::vector<std::size_t> ops_that_end_steps_;
+  std::vector<Nonzero> all_unknown_;  // by input
+  std::vector<bool> unused_;          // by tensor: it is never made
   std::vector<std::shared_ptr<Parameters>> owners_;
   ParameterUses<T> uses_;
   double work_ = 0;

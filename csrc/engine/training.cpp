@@ -93,6 +93,17 @@ void Trainer<T>::plan_run(Run& run) {
   }
   run.norms.resize(static_cast<std::size_t>(chunks));
   if (penalized) run.penalties.resize(static_cast<std::size_t>(chunks));
+  for (std::size_t i = plan_->ops().size(); i-- > 0;)
+    if (run.routes->backward[i]) run.last = i;
+  for (std::size_t i = 0; i < plan_->ops().size(); ++i) {
+    const std::vector<int>& outputs = plan_->ops()[i]->outputs;
+    const auto is_output = [&](const ActivityPenalty& penalty) {
+      return std::find(outputs.begin(), outputs.end(), penalty.tensor) != outputs.end();
+    };
+    const auto& penalties = plan_->graph().penalties();
+    run.completed.push_back(!run.routes->unwritten[i].empty() ||
+                            std::any_of(penalties.begin(), penalties.end(), is_output));
+  }
   run.uses = plan_->uses();
   for (auto& of_op : run.uses) {
     bool adds = false;
@@ -264,7 +275,7 @@ void Trainer<T>::run_step(const Team& team, Run& run, Member& member, int64_t st
   Pass<T>& pass = member.pass;
   member.loss = 0;
   member.finite = true;
-  member.of_heads.assign(static_cast<std::size_t>(heads().count()), 0);
+  if (heads().count() > 1) member.of_heads.assign(static_cast<std::size_t>(heads().count()), 0);
   pass.step = static_cast<uint64_t>(run.first_iteration + step - run.range.first_step);
   double* const totals = run.totals + step / run.batches * heads().columns();
   double* const metrics = totals + heads().columns() - static_cast<int64_t>(heads().metric_count());
@@ -292,13 +303,13 @@ void Trainer<T>::run_step(const Team& team, Run& run, Member& member, int64_t st
     // A step that is not made counts with its loss, which says so, and not with the metrics of a part of its samples.
     if (!member.finite) std::copy(member.metrics.begin(), member.metrics.end(), metrics);
     *totals += member.loss * static_cast<double>(batch);
-    for (std::size_t h = 0; heads().count() > 1 && h < member.of_heads.size(); ++h)
+    for (std::size_t h = 0; h < member.of_heads.size(); ++h)
       totals[1 + h] += member.of_heads[h] * static_cast<double>(batch);
   }
   if (!member.finite) return;
   if (!run.late.empty()) update(team, run);
   const Uninterruptible guard(team);
-  for (std::size_t i = 0; i < plan_->ops().size(); ++i) {
+  for (const std::size_t i : plan_->ops_that_end_steps()) {
     if (!run.routes->forward[i]) continue;
     plan_->aim(pass, i, space_, run.uses, member.nonzero);
     plan_->ops()[i]->end_step(team, pass);
@@ -348,15 +359,14 @@ void Trainer<T>::backward(const Team& team, Run& run, Member& member, int64_t ba
   const Routes& routes = *run.routes;
   for (std::size_t h = 0; h < routes.heads.size(); ++h)
     if (routes.heads[h] >= 0) add_spare(team, member, heads().loss_tensors()[h], routes.heads[h]);
-  std::size_t left = static_cast<std::size_t>(std::count(routes.backward.begin(), routes.backward.end(), 1));
   for (std::size_t i = plan_->ops().size(); i-- > 0;) {
     if (!routes.backward[i]) continue;
     const Op<T>& op = *plan_->ops()[i];
-    complete_gradients(team, run, member, i, batch);
+    if (run.completed[i]) complete_gradients(team, run, member, i, batch);
     plan_->aim(member.pass, i, space_, run.uses, member.nonzero);
     member.pass.dx = member.dx[i].data();
     op.backward(team, member.pass);
-    if (--left > 0 || !run.late.empty()) team.barrier();
+    if (i != run.last || !run.late.empty()) team.barrier();
     for (std::size_t j = 0; j < op.inputs.size(); ++j)
       if (routes.inputs[i][j] >= 0) add_spare(team, member, op.inputs[j], routes.inputs[i][j]);
   }

@@ -63,6 +63,7 @@ class BatchNormOp : public Op<T> {
     announce_gradients(team, pass, batch_norm_parameters);
   }
 
+  bool ends_steps() const override { return true; }
   // moving = moving * momentum + (that of the batch) * (1 - momentum)
   void end_step(const Team& team, const Pass<T>& pass) const override {
     if (!learns(pass)) return;
