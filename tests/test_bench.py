@@ -271,7 +271,7 @@ def test_better_threads_of_peers_and_all_of_pynn_are_shown():
     assert float(cells[0][8].rstrip("%")) == pytest.approx(flop / 30e9 / 2 * 100, abs=0.05)
 
 
-def test_networks_and_ways_stay_apart():
+def test_peers_are_compared_for_each_network_and_call():
     both = [
         Series("latency", network, "numpy", threads, way, [seconds])
         for network, seconds in (("mlp128", 2.0), ("mlp16", 1.0))

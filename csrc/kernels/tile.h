@@ -105,7 +105,7 @@ int64_t panel_width(double);
 // Whether copies of b (k, n) in panels pay for m rows of a: its rows lie far apart, and are used often.
 bool pays_to_pack(int64_t m, int64_t n);
 
-// Whether a product goes to BLAS (docs/architecture.md has the measurements).
+// Whether a product goes to BLAS (docs/decisions/own-products.md has the measurements).
 bool large_product(int64_t m, int64_t n, int64_t k);
 
 }  // namespace PYNN_ISA

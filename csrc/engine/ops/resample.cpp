@@ -76,12 +76,8 @@ class ResampleOp : public Op<T> {
 
  private:
   SparseMap<T> map(const Terms<T>& terms, int64_t from, int64_t to) const {
-    return {from,
-            to,
-            inner_,
-            terms.begin.data(),
-            terms.index.data(),
-            terms.weight.empty() ? nullptr : terms.weight.data()};
+    return {
+        from, to, inner_, terms.begin.data(), terms.index.data(), terms.weight.empty() ? nullptr : terms.weight.data()};
   }
 
   const int64_t inputs_, outputs_, inner_;
