@@ -275,10 +275,10 @@ def test_noise_bad_argument_names_it(make, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"shape": [2, 4]}, "shape"),
-        ({"shape": [2]}, "shape"),
-        ({"shape": [-2, -3]}, "shape"),
-        ({"shape": [0, 6]}, "shape"),
+        ({"shape": [2, 4]}, "expected x to have . elements"),
+        ({"shape": [2]}, "expected x to have . elements"),
+        ({"shape": [-2, -3]}, "expected sizes"),
+        ({"shape": [0, 6]}, "expected sizes"),
         ({"sharing": [False, True]}, "sharing"),
         ({"sharing": []}, "sharing"),
         ({"kind": "salt"}, "salt"),
