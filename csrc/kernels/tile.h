@@ -13,7 +13,8 @@ struct Strip {
   int64_t a, b;
 };
 
-// Memory that is needed soon. Some of it is asked for with each tile: many requests at once are waited for.
+// Memory that is needed soon. A part of it is asked for with each tile, as the processor waits for many requests at
+// once.
 struct Ahead {
   const char* at;
   int64_t lines;      // of a cache, from there on
