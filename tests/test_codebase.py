@@ -2,6 +2,7 @@
 
 import ast
 import importlib.metadata
+import inspect
 import os
 import pathlib
 import re
@@ -330,6 +331,19 @@ def anchors(page):
     """The names by which the headings of a page are linked to."""
     titles = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_what_the_readme_says_is_not_there_is_not_there():
+    section = (ROOT / "README.md").read_text().split("## What is not there\n")[1].split("\n## ")[0]
+    names = set(re.findall(r"`([A-Za-z]\w+)`", section))
+    assert {"Embedding", "sample_weight", "save"} < names
+    there = {"History", "Initializer", "to_json", "get_config", "get_weights", "set_weights"}
+    there |= {"to_categorical", "set_random_seed", "copy", "fit", "compile", "call", "tf"}
+    places = [pynn, pynn.layers, pynn.callbacks, pynn.utils, pynn.Sequential]
+    for name in names - there:
+        assert not any(name in dir(place) for place in places), name
+        for method in (pynn.Sequential.fit, pynn.Sequential.compile, pynn.Sequential.evaluate):
+            assert name not in inspect.signature(method).parameters, name
 
 
 def excerpts(page):
