@@ -339,7 +339,7 @@ def test_what_the_readme_says_is_not_there_is_not_there():
     assert {"Embedding", "sample_weight", "save"} < names
     there = {"History", "Initializer", "to_json", "get_config", "get_weights", "set_weights"}
     there |= {"to_categorical", "set_random_seed", "copy", "fit", "compile", "call", "tf"}
-    places = [pynn, pynn.layers, pynn.callbacks, pynn.utils, pynn.Sequential]
+    places = [pynn.models, pynn.layers, pynn.callbacks, pynn.utils, pynn.Sequential]
     for name in names - there:
         assert not any(name in dir(place) for place in places), name
         for method in (pynn.Sequential.fit, pynn.Sequential.compile, pynn.Sequential.evaluate):
