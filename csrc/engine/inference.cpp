@@ -51,12 +51,12 @@ struct Plan<T>::Call {
 
 // A wide layer's kernel is packed anew for each chunk, so chunks are long then.
 template <typename T>
-int64_t Plan<T>::chunk_rows() const {
+int64_t Plan<T>::choose_chunk_rows() const {
   int64_t largest = 0, sample = 0;
   for (const ParameterRef& p : graph_->parameters()) largest = std::max(largest, p.parameter().size);
   if (largest >= 512 * 512) return kWideChunk;
   for (int t = 0; t < graph_->tensors(); ++t) sample += unused_[static_cast<std::size_t>(t)] ? 0 : size(t);
-  const int64_t room = std::max(kChunkBytes / static_cast<int64_t>(sizeof(T)), parameter_elements());
+  const int64_t room = std::max(kChunkBytes / static_cast<int64_t>(sizeof(T)), parameter_elements_);
   return std::clamp(room / sample, kLeastChunk, kChunk);
 }
 
@@ -132,6 +132,7 @@ void Plan<T>::run_member(const Team& whole, const Call& call, bool alone, std::v
   pass.own = space.own[static_cast<std::size_t>(team.rank)];
   pass.training = call.training;
   pass.step = call.step;
+  pass.values = values.data();
   const int64_t samples = call.x.samples, rows = call.training ? samples : chunk_rows();
   const int64_t chunks = (samples + rows - 1) / rows;
   const Range mine = alone ? whole.share(chunks) : Range{0, chunks};
@@ -152,7 +153,7 @@ void Plan<T>::run_member(const Team& whole, const Call& call, bool alone, std::v
         values[static_cast<std::size_t>(op.outputs[0])] = values[static_cast<std::size_t>(op.inputs[0])];
         continue;
       }
-      aim(pass, i, values, nullptr, space, call.uses, nonzero);
+      aim(pass, i, space, call.uses, nonzero);
       op.forward(team, pass);
       team.barrier();
     }
@@ -160,7 +161,7 @@ void Plan<T>::run_member(const Team& whole, const Call& call, bool alone, std::v
     if (call.training && std::all_of(first_bad, first_bad + inputs_.size(), is_fine)) {
       const Uninterruptible guard(whole);
       for (std::size_t i = 0; i < ops_.size(); ++i) {
-        aim(pass, i, values, nullptr, space, call.uses, nonzero);
+        aim(pass, i, space, call.uses, nonzero);
         ops_[i]->end_step(team, pass);
       }
     }
@@ -238,7 +239,7 @@ void Plan<T>::for_chunks(const Dataset& x, int threads, const Interrupt& interru
                                                       const Interrupt&) const;                                         \
   template std::optional<BadElement> Plan<T>::predict_training(const std::vector<T*>&, const Dataset&, bool, uint64_t, \
                                                                int, const Interrupt&) const;                           \
-  template int64_t Plan<T>::chunk_rows() const;                                                                        \
+  template int64_t Plan<T>::choose_chunk_rows() const;                                                                 \
   template void Plan<T>::for_chunks(const Dataset&, int, const Interrupt&, const std::function<void(std::size_t)>&,    \
                                     const OnChunk&) const;
 PYNN_INSTANTIATE(float)

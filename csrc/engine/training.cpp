@@ -41,6 +41,7 @@ template <typename T>
 struct Trainer<T>::Member {
   Pass<T> pass;
   std::vector<T*> slopes;              // by head: where the gradient of its tensor goes
+  std::vector<std::vector<T*>> dx;     // by op and input: where the gradient of it goes
   std::vector<TargetRows<T>> targets;  // by head
   std::vector<Nonzero> nonzero;        // by input
   std::vector<double> sums, of_heads;  // what was measured; the loss of each head
@@ -165,20 +166,29 @@ bool Trainer<T>::train(double* totals, const Dataset& data, const TrainRange& ra
 
 template <typename T>
 void Trainer<T>::train_member(const Team& team, Run& run, bool team_waits) {
-  Member member{Pass<T>(k_), {}, {}, space_.nonzero, {}, {}};
+  Member member{Pass<T>(k_), {}, {}, {}, space_.nonzero, {}, {}};
   member.sums.resize(heads().parts());
-  for (std::size_t h = 0; h < run.routes->heads.size(); ++h) {
-    const int route = run.routes->heads[h];
-    const auto tensor = static_cast<std::size_t>(heads().loss_tensors()[h]);
-    member.slopes.push_back(route == Routes::none     ? nullptr
-                            : route == Routes::direct ? space_.gradients[tensor]
-                                                      : space_.spare[static_cast<std::size_t>(route)]);
+  const auto gradient_at = [&](int route, int tensor) -> T* {
+    if (route == Routes::none) return nullptr;
+    return route == Routes::direct ? space_.gradients[static_cast<std::size_t>(tensor)]
+                                   : space_.spare[static_cast<std::size_t>(route)];
+  };
+  for (std::size_t i = 0; i < plan_->ops().size(); ++i) {
+    member.dx.emplace_back();
+    for (std::size_t j = 0; j < run.routes->inputs[i].size(); ++j)
+      member.dx[i].push_back(gradient_at(run.routes->inputs[i][j], plan_->ops()[i]->inputs[j]));
+  }
+  const std::vector<int> loss_tensors = heads().loss_tensors();
+  for (std::size_t h = 0; h < loss_tensors.size(); ++h) {
+    member.slopes.push_back(gradient_at(run.routes->heads[h], loss_tensors[h]));
     if (heads().takes_labels(static_cast<int>(h)))
       member.targets.push_back({nullptr, reinterpret_cast<const int32_t*>(targets_[h].data())});
     else
       member.targets.push_back({targets_[h].data(), nullptr});
   }
   Pass<T>& pass = member.pass;
+  pass.values = space_.values.data();
+  pass.gradients = space_.gradients.data();
   pass.shared = space_.shared;
   pass.own = space_.own[static_cast<std::size_t>(team.rank)];
   pass.training = true;
@@ -278,7 +288,7 @@ void Trainer<T>::run_step(const Team& team, Run& run, Member& member, int64_t st
   const Uninterruptible guard(team);
   for (std::size_t i = 0; i < plan_->ops().size(); ++i) {
     if (!run.routes->forward[i]) continue;
-    plan_->aim(pass, i, space_.values, &space_.gradients, space_, run.uses, member.nonzero);
+    plan_->aim(pass, i, space_, run.uses, member.nonzero);
     plan_->ops()[i]->end_step(team, pass);
   }
 }
@@ -304,7 +314,7 @@ bool Trainer<T>::run_slice(const Team& team, Run& run, Member& member, int64_t b
   Pass<T>& pass = member.pass;
   for (std::size_t i = 0; i < plan_->ops().size(); ++i) {
     if (!run.routes->forward[i]) continue;
-    plan_->aim(pass, i, space_.values, &space_.gradients, space_, run.uses, member.nonzero);
+    plan_->aim(pass, i, space_, run.uses, member.nonzero);
     plan_->ops()[i]->forward(team, pass);
     team.barrier();
   }
@@ -331,9 +341,8 @@ void Trainer<T>::backward(const Team& team, Run& run, Member& member, int64_t ba
     if (!routes.backward[i]) continue;
     const Op<T>& op = *plan_->ops()[i];
     complete_gradients(team, run, member, i, batch);
-    plan_->aim(member.pass, i, space_.values, &space_.gradients, space_, run.uses, member.nonzero);
-    for (std::size_t j = 0; j < op.inputs.size(); ++j)
-      if (routes.inputs[i][j] >= 0) member.pass.dx[j] = space_.spare[static_cast<std::size_t>(routes.inputs[i][j])];
+    plan_->aim(member.pass, i, space_, run.uses, member.nonzero);
+    member.pass.dx = member.dx[i].data();
     op.backward(team, member.pass);
     if (--left > 0 || !run.late.empty()) team.barrier();
     for (std::size_t j = 0; j < op.inputs.size(); ++j)
