@@ -14,6 +14,12 @@ std::size_t Graph::check_tensor(int tensor) const {
   return static_cast<std::size_t>(tensor);
 }
 
+void Graph::expect_numbers(const std::string& kind, int tensor) const {
+  for (const GraphInput& input : inputs_)
+    if (input.tensor == tensor && input.kind == InputKind::ids)
+      refuse(kind, "a tensor of numbers", "tensor " + std::to_string(tensor) + ", an input of ids");
+}
+
 int Graph::add_input(int64_t size, InputKind kind) {
   if (size < 1 || size > INT64_MAX / 64) refuse("input", "a size from 1 to 2^57", std::to_string(size));
   sizes_.push_back(size);
@@ -23,11 +29,17 @@ int Graph::add_input(int64_t size, InputKind kind) {
 
 std::vector<int> Graph::add(OpSpec spec) {
   OpArguments arguments{spec.kind, {}, {}, spec.attributes};
-  for (const int tensor : spec.inputs) arguments.inputs.push_back(size(tensor));
+  for (const int tensor : spec.inputs) {
+    arguments.inputs.push_back(size(tensor));
+    if (spec.kind != "custom") expect_numbers(spec.kind, tensor);
+  }
   for (const int number : spec.parameters) {
     if (number >= static_cast<int>(parameters_.size()))
       throw std::out_of_range("expected the number of one of " + std::to_string(parameters_.size()) +
                               " parameters, got " + std::to_string(number));
+    // The members of a team would write its gradients over each other.
+    if (number >= 0 && std::count(spec.parameters.begin(), spec.parameters.end(), number) > 1)
+      refuse(spec.kind, "each parameter once", "number " + std::to_string(number) + " twice");
     arguments.parameters.push_back(number < 0 ? -1 : parameters_[static_cast<std::size_t>(number)].parameter().size);
   }
   spec.outputs.clear();
@@ -50,11 +62,15 @@ int Graph::add_parameter(const ParameterRef& parameter) {
 
 void Graph::add_activity_penalty(const ActivityPenalty& penalty) {
   check_tensor(penalty.tensor);
+  expect_numbers("activity penalty", penalty.tensor);
   penalties_.push_back(penalty);
 }
 
 void Graph::set_outputs(const std::vector<int>& tensors) {
-  for (const int tensor : tensors) check_tensor(tensor);
+  for (const int tensor : tensors) {
+    check_tensor(tensor);
+    expect_numbers("outputs", tensor);
+  }
   outputs_ = tensors;
 }
 

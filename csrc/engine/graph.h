@@ -57,6 +57,8 @@ class Graph {
 
  private:
   std::size_t check_tensor(int tensor) const;
+  // Refuses whole numbers, in the name of `kind`, where numbers are read.
+  void expect_numbers(const std::string& kind, int tensor) const;
 
   std::vector<int64_t> sizes_;  // by tensor
   std::vector<OpSpec> ops_;

@@ -57,6 +57,9 @@ void Heads<T>::add_metric(const MetricSetting& setting, std::size_t head, int ou
   const bool labels = metric.is_loss ? pynn::takes_labels(metric.loss.kind) : pynn::takes_labels(metric.metric.kind);
   if (labels != takes_labels(static_cast<int>(head)))
     refuse("metrics", "metrics that take targets as the loss does", "'" + setting.name + "'");
+  if (labels && setting.columns != heads_[head].columns)  // there is a label for each row of the loss
+    refuse("metrics", std::to_string(heads_[head].columns) + " columns, as the loss has",
+           std::to_string(setting.columns));
   metrics_.push_back(metric);
 }
 

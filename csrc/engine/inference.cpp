@@ -9,7 +9,8 @@ namespace pynn {
 namespace {
 
 // Samples go through the network in chunks of a fixed size. Where there are chunks enough, each member takes some of
-// them through all layers alone, without a barrier; otherwise the team shares every layer. What a chunk becomes on its
+// them through all layers alone, without a barrier; otherwise the team shares every layer, as it does where code from
+// outside must not run twice at a time. What a chunk becomes on its
 // way shall stay in the second-level cache, or take no more room than the parameters that are read for each chunk.
 constexpr int64_t kChunk = 64, kWideChunk = 256, kLeastChunk = 8, kChunkBytes = 512 * 1024;
 
@@ -89,7 +90,7 @@ std::optional<BadElement> Plan<T>::run(const Call& call) const {
   const Dataset& x = call.x;
   const int64_t rows = call.training ? x.samples : chunk_rows(), chunks = (x.samples + rows - 1) / rows;
   const int size = team_size(call.threads, work_ * static_cast<double>(x.samples), kWorkPerMember);
-  const bool alone = size == 1 || chunks >= size;
+  const bool alone = size == 1 || (chunks >= size && !runs_outside_code());
   std::vector<Workspace<T>> spaces(static_cast<std::size_t>(alone ? size : 1));
   for (Workspace<T>& space : spaces) space = borrow_space(std::min(rows, x.samples), alone ? 1 : size);
   if (call.spaces) call.spaces(spaces.size());

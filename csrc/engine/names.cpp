@@ -1,6 +1,6 @@
 #include "names.h"
 
-#include <stdexcept>
+#include "attributes.h"
 
 namespace pynn {
 namespace {
@@ -10,7 +10,9 @@ Enum find(const char* const (&names)[N], const std::string& name, const char* wh
   static_assert(N == static_cast<std::size_t>(Enum::count), "a name for each");
   for (std::size_t i = 0; i < N; ++i)
     if (name == names[i]) return static_cast<Enum>(i);
-  throw std::invalid_argument("unknown " + std::string(what) + " '" + name + "'");
+  std::string known;
+  for (const char* each : names) known += (known.empty() ? "" : ", ") + std::string(each);
+  refuse(what, "one of " + known, "'" + name + "'");
 }
 
 }  // namespace

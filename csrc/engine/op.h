@@ -104,6 +104,8 @@ class Op {
   virtual int64_t saved(int64_t /*batch*/) const { return 0; }
   // Whether a sample's output depends on the others: a batch must then go through as a whole.
   virtual bool couples_samples() const { return false; }
+  // Whether it runs code from outside: one member at a time, and it may throw.
+  virtual bool runs_outside_code() const { return false; }
   // Whether its output is its input, but for training.
   virtual bool passes_on() const { return false; }
   // After a step of training, or a forward pass as in training: what it learns by itself.

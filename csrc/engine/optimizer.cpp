@@ -1,8 +1,8 @@
 #include "optimizer.h"
 
 #include <cmath>
-#include <stdexcept>
 
+#include "attributes.h"
 #include "names.h"
 
 namespace pynn {
@@ -27,7 +27,7 @@ OptimizerSettings::OptimizerSettings(const std::string& name, const std::map<std
     else if (const auto flag = flags.find(key); flag != flags.end())
       *flag->second = value != 0;
     else
-      throw std::invalid_argument("unknown optimizer setting '" + key + "'");
+      refuse("optimizer", "the name of a setting", "'" + key + "'");
   }
 }
 

@@ -139,6 +139,11 @@ bool Plan<T>::couples_samples() const {
 }
 
 template <typename T>
+bool Plan<T>::runs_outside_code() const {
+  return std::any_of(ops_.begin(), ops_.end(), [](const auto& op) { return op->runs_outside_code(); });
+}
+
+template <typename T>
 bool Plan<T>::first_parameters_finite() const {
   for (std::size_t i = 0; i < ops_.size(); ++i) {
     if (input_read_by_[i] < 0) continue;

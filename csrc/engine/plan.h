@@ -81,6 +81,8 @@ class Plan {
 
   // Whether a batch must go through as a whole.
   bool couples_samples() const;
+  // Whether code from outside is among the ops.
+  bool runs_outside_code() const;
   // Multiply-adds per sample, forward.
   double work() const { return work_; }
   // Whether the parameters that meet the samples are finite: 0 times such a number is 0.

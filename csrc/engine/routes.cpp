@@ -90,7 +90,7 @@ Routes make_routes(const Plan<T>& plan, const std::vector<int>& loss_tensors, co
     }
     routes.backward[i] = 1;
     if (!op.differentiable() && any_of(routes.needs.gradients, op.inputs))
-      throw std::invalid_argument("a gradient would have to pass an activation that has none ('step')");
+      refuse("train", "activations that a gradient can pass", "one that has none ('step')");
     for (const int tensor : op.outputs)
       if (!written[static_cast<std::size_t>(tensor)]) routes.unwritten[i].push_back(tensor);
     for (const int tensor : op.inputs) routes.inputs[i].push_back(next_route(tensor));

@@ -29,7 +29,7 @@ template <typename T>
 struct Hooks {
   // Now and then; throws to end the run.
   Interrupt interrupt;
-  // Streams: makes the data of the next step the given ones, at most batch_size samples; false if there are none left.
+  // Streams: makes the data of the next step the given ones, 1 to batch_size samples; false if there are none left.
   std::function<bool(Dataset&)> next_batch = {};
   // Several processes: adds up gradients, which are padded with zeros, and the loss of the batch over all of them. It
   // is called in each step, also where the loss is not finite, so that all come to the same decision.
@@ -57,7 +57,8 @@ class Trainer {
   int slots() const { return slots_used_; }
   T* slot(int slot, int parameter);
 
-  // How many steps the last `train` finished, also where it ended in an exception.
+  // How many steps the last `train` finished, also where it ended in an exception; but for a call that was refused
+  // because this trainer trains already.
   int64_t steps_done() const { return steps_done_; }
 
   // Trains; false if the loss stopped being finite. totals: a row of heads().columns() for each epoch.

@@ -45,6 +45,7 @@ struct Trainer<T>::Member {
   std::vector<TargetRows<T>> targets;  // by head
   std::vector<Nonzero> nonzero;        // by input
   std::vector<double> sums, of_heads;  // what was measured; the loss of each head
+  std::vector<double> metrics;         // of rank 0: the totals of the metrics before the step
   double loss = 0;                     // of the batch, so far
   bool finite = true;
 };
@@ -71,8 +72,9 @@ void Trainer<T>::plan_run(Run& run) {
   run.slice = plan_->couples_samples() ? batch : std::min(batch, kSlice);
   run.first_iteration = iterations_;
   run.seconds_alone = kAloneAtFirst;
-  const bool may_be_early =
-      !settings_.needs_norms() && batch <= run.slice && step_work(run) < kShortStep && !run.hooks.reduce;
+  // Code from outside may throw between the gradients.
+  const bool may_be_early = !settings_.needs_norms() && batch <= run.slice && step_work(run) < kShortStep &&
+                            !run.hooks.reduce && !plan_->runs_outside_code();
   std::vector<char> early;
   int64_t chunks = 0;
   bool penalized = false;
@@ -92,14 +94,18 @@ void Trainer<T>::plan_run(Run& run) {
   run.norms.resize(static_cast<std::size_t>(chunks));
   if (penalized) run.penalties.resize(static_cast<std::size_t>(chunks));
   run.uses = plan_->uses();
-  for (auto& of_op : run.uses)
+  for (auto& of_op : run.uses) {
+    bool adds = false;
     for (ParameterUse<T>& use : of_op) {
       if (use.number < 0 || !run.routes->learns[static_cast<std::size_t>(use.number)]) continue;
       const auto number = static_cast<std::size_t>(use.number);
       use.gradient = gradients_.data() + places_[number].offset;
-      use.adds = run.routes->shared[number];
+      adds |= run.routes->shared[number] != 0;
       use.early = early[number];
     }
+    // Kernels ask one parameter for all, and it may be one that is missing or does not learn.
+    for (ParameterUse<T>& use : of_op) use.adds = adds;
+  }
 }
 
 // In multiply-adds.
@@ -131,9 +137,9 @@ void Trainer<T>::prepare_memory(const Run& run, int members) {
 template <typename T>
 bool Trainer<T>::train(double* totals, const Dataset& data, const TrainRange& range, int threads,
                        const Hooks<T>& hooks) {
-  steps_done_ = 0;
   const Taken own(use_, hooks.interrupt);
   if (!own) throw Busy("the network is being trained already, by another thread");
+  steps_done_ = 0;  // not before: a training that runs counts by it
   std::vector<std::shared_ptr<Parameters>> changed;
   std::vector<Shared> read;
   for (const auto& owner : plan_->owners()) {
@@ -207,8 +213,9 @@ void Trainer<T>::train_member(const Team& team, Run& run, bool team_waits) {
       begin_step(run, s);
     }
     if (s == first || s % run.batches == 0 || run.hooks.next_batch) team.barrier();
+    if (run.hooks.next_batch && (run.pause || run.ended)) return;  // there may be no data
     run_step(team, run, member, s);
-    if (run.pause || run.ended) return;
+    if (run.pause) return;
     if (!member.finite) {
       if (team.rank == 0) run.finite = false;
       return;
@@ -227,6 +234,9 @@ void Trainer<T>::begin_step(Run& run, int64_t step) {
   if (run.hooks.next_batch) {
     const OrdinaryNumbers guard;
     run.ended = !run.pause && !run.hooks.next_batch(run.data);
+    if (!run.pause && !run.ended && (run.data.samples < 1 || run.data.samples > run.range.batch_size))
+      refuse("train", "batches of 1 to " + std::to_string(run.range.batch_size) + " samples",
+             std::to_string(run.data.samples));
   } else if (run.range.shuffle) {
     put_in_order(run.range.seed, run.range.epoch + step / run.batches, run.data.samples);
   }
@@ -256,6 +266,9 @@ void Trainer<T>::run_step(const Team& team, Run& run, Member& member, int64_t st
   member.finite = true;
   member.of_heads.assign(static_cast<std::size_t>(heads().count()), 0);
   pass.step = static_cast<uint64_t>(run.first_iteration + step - run.range.first_step);
+  double* const totals = run.totals + step / run.batches * heads().columns();
+  double* const metrics = totals + heads().columns() - static_cast<int64_t>(heads().metric_count());
+  if (team.rank == 0) member.metrics.assign(metrics, metrics + heads().metric_count());
   for (int64_t from = 0; from < batch && member.finite; from += run.slice) {
     pass.batch = std::min(run.slice, batch - from);
     pass.accumulate = from > 0;
@@ -264,21 +277,20 @@ void Trainer<T>::run_step(const Team& team, Run& run, Member& member, int64_t st
     const bool finite = run.parameters_finite.load(std::memory_order_relaxed);
     for (std::size_t i = 0; i < member.nonzero.size(); ++i) member.nonzero[i] = finite ? space_.nonzero[i] : Nonzero{};
     team.barrier();
-    if (run.pause || run.ended) return;
+    if (run.pause) return;
     if (from == 0)
       for (const double penalty : run.penalties) member.loss += penalty;
     // A rate that is infinite as a T would make NaN of a gradient of 0.
     pass.skip_zero_gradients =
         settings_.ignores_zero_gradients() && std::isfinite(static_cast<T>(run.step.learning_rate));
-    double* totals = run.totals + step / run.batches * heads().columns();
     member.finite = run_slice(team, run, member, batch);
     if (team.rank != 0) continue;
-    totals += heads().columns() - static_cast<int64_t>(heads().metric_count());
-    for (std::size_t m = 0; m < heads().metric_count(); ++m) totals[m] += heads().metric_sums(member.sums.data())[m];
+    for (std::size_t m = 0; m < heads().metric_count(); ++m) metrics[m] += heads().metric_sums(member.sums.data())[m];
   }
   if (run.hooks.reduce) reduce(team, run, member);
   if (team.rank == 0) {
-    double* totals = run.totals + step / run.batches * heads().columns();
+    // A step that is not made counts with its loss, which says so, and not with the metrics of a part of its samples.
+    if (!member.finite) std::copy(member.metrics.begin(), member.metrics.end(), metrics);
     *totals += member.loss * static_cast<double>(batch);
     for (std::size_t h = 0; heads().count() > 1 && h < member.of_heads.size(); ++h)
       totals[1 + h] += member.of_heads[h] * static_cast<double>(batch);

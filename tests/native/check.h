@@ -1,4 +1,4 @@
-// What the checks of the kernels have in common: numbers to compute with, teams of several sizes, comparisons.
+// What the checks have in common: numbers to compute with, teams of several sizes, comparisons.
 #pragma once
 
 #include <stdint.h>
@@ -15,7 +15,16 @@
 
 namespace pynn {
 
-// The families; each runs in float and in double.
+// Some checks, by the name that the program takes as an argument.
+struct Family {
+  const char* name;
+  void (*run)();
+};
+
+// Runs the families that are named as arguments, or all. What main() shall return: 1 if anything is wrong.
+int run_families(const std::vector<Family>& families, int count, char** arguments);
+
+// The families of check_kernels; each runs in float and in double.
 void check_convolutions();
 void check_functions();   // activations, rescaling, softmax, resampling
 void check_losses();      // and metrics

@@ -10,6 +10,7 @@ std::vector<int64_t> check_custom(const OpArguments& a) {
   const auto& callback = a.attributes.callback(a.kind, "callback");
   a.expect(callback != nullptr && callback->forward && callback->backward, "a callback with forward and backward",
            "one without");
+  a.expect(!a.integers("sizes").empty(), "at least one output", "none");
   for (const int64_t size : a.integers("sizes")) a.product({size}, "sizes of outputs");
   return a.integers("sizes");
 }
@@ -42,6 +43,7 @@ class CustomOp : public Op<T> {
   }
   // Its code may do with the samples what it likes.
   bool couples_samples() const override { return true; }
+  bool runs_outside_code() const override { return true; }
   double work() const override { return 0; }
 
  private:

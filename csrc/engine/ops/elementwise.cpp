@@ -149,7 +149,7 @@ class AddOp : public Op<T> {
     for (std::size_t i = 0; i < this->inputs.size(); ++i)
       if (this->dx(pass, i) != nullptr) copy(this->dx(pass, i), this->dy(pass), mine);
   }
-  double work() const override { return static_cast<double>(size_ * static_cast<int64_t>(this->inputs.size())); }
+  double work() const override { return static_cast<double>(size_) * static_cast<double>(this->inputs.size()); }
 
  private:
   static void copy(T* to, const T* from, Range part) { std::copy(from + part.begin, from + part.end, to + part.begin); }

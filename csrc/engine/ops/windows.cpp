@@ -148,6 +148,7 @@ std::vector<int64_t> check_pool(const OpArguments& a) {
   pooling_of(a.text("kind"));
   const PoolShape s = pool_shape(a);
   check_shape(s);
+  a.product({s.window_height, s.window_width}, "sizes of a window");
   a.expect_input(a.product({s.height, s.width, s.channels}, "sizes of an image"));
   return {a.product({s.out_height, s.out_width, s.channels}, "sizes of a result")};
 }
