@@ -14,8 +14,8 @@ namespace {
 // way shall stay in the second-level cache, or take no more room than the parameters that are read for each chunk.
 constexpr int64_t kChunk = 64, kWideChunk = 256, kLeastChunk = 8, kChunkBytes = 512 * 1024;
 
-// Samples that make it worth while to look through the parameters for numbers that are not finite: if there is none,
-// what is 0 in the samples can be passed over.
+// With so many samples it pays to look through the parameters for numbers that are not finite. If all are finite, zeros
+// of the samples can be passed over.
 constexpr int64_t kSkipFrom = 64;
 
 // Whether the first sample gives hope that there is much to pass over.

@@ -68,9 +68,10 @@ void Plan<T>::make_ops() {
   }
 }
 
-// Convolutions take over the activations that follow them, and then the max pooling; so do dense layers, where another
-// dense layer comes next, which then makes their gradient: passes over a tensor and barriers less. What goes into the
-// op that makes an output is kept, as a loss may be computed from it; so are tensors that are read by others than ops.
+// Fusion saves passes over a tensor, and barriers. A convolution takes over the activation behind it, and then the max
+// pooling. A dense layer takes over the activation if another dense layer comes next: that one multiplies the gradient
+// by the slope. Outputs and penalized tensors are read by others than ops, so they are kept, and so is what goes into
+// the op that makes an output: a loss may be computed from it.
 template <typename T>
 void Plan<T>::fuse() {
   std::vector<int> kept = graph_->outputs();

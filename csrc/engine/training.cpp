@@ -372,7 +372,7 @@ void Trainer<T>::backward(const Team& team, Run& run, Member& member, int64_t ba
   }
 }
 
-// What no reader of the op's outputs has to say about their gradients: zeros where there is no reader, and penalties.
+// Completes the gradients of the op's outputs: they are zeros where no one has written them, and penalties are added.
 template <typename T>
 void Trainer<T>::complete_gradients(const Team& team, const Run& run, Member& member, std::size_t op, int64_t batch) {
   const auto part = [&](int tensor) { return team.share(member.pass.batch * plan_->size(tensor), 64); };

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 Result = float | list[float] | dict[str, float]
 
-# The steps that calls in training mode stand for, far from those of training.
+# Calls in training mode are numbered from here on, far from the steps of training: each draws noise of its own.
 _FIRST_TRAINING_CALL = 2**63
 
 # Rows between two looks at the display of `predict`.

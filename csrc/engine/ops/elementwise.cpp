@@ -8,7 +8,6 @@ namespace pynn {
 namespace {
 
 // ---- activation
-// ------------------------------------------------------------------------------------------------------
 
 ActivationSpec activation_spec(const OpArguments& a) {
   return {activation_of(a.text("name")), a.number("a"), a.number("b"), a.number("c")};
@@ -48,7 +47,6 @@ class ActivationOp : public Op<T> {
 };
 
 // ---- softmax
-// ---------------------------------------------------------------------------------------------------------
 
 std::vector<int64_t> check_softmax(const OpArguments& a) {
   a.expect_counts(1, 0);
@@ -86,7 +84,6 @@ class SoftmaxOp : public Op<T> {
 };
 
 // ---- rescaling
-// -------------------------------------------------------------------------------------------------------
 
 std::vector<int64_t> check_rescaling(const OpArguments& a) {
   a.expect_counts(1, 0);
@@ -127,7 +124,6 @@ class RescalingOp : public Op<T> {
 };
 
 // ---- add
-// -------------------------------------------------------------------------------------------------------------
 
 std::vector<int64_t> check_add(const OpArguments& a) {
   a.expect(!a.inputs.empty(), "at least 1 input", "none");

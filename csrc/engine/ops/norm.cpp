@@ -5,7 +5,6 @@ namespace pynn {
 namespace {
 
 // ---- batch_norm
-// ------------------------------------------------------------------------------------------------------
 
 enum { gamma_at, beta_at, moving_mean_at, moving_variance_at, batch_norm_parameters };
 constexpr int group_norm_parameters = beta_at + 1;
@@ -92,7 +91,6 @@ class BatchNormOp : public Op<T> {
 };
 
 // ---- group_norm
-// ------------------------------------------------------------------------------------------------------
 
 std::vector<int64_t> check_group_norm(const OpArguments& a) {
   a.expect_counts(1, group_norm_parameters);

@@ -9,7 +9,6 @@ namespace pynn {
 namespace {
 
 // ---- conv
-// ------------------------------------------------------------------------------------------------------------
 
 enum { kernel_at, bias_at, parameter_count };
 
@@ -136,7 +135,6 @@ class ConvOp : public Op<T> {
 };
 
 // ---- pool
-// ------------------------------------------------------------------------------------------------------------
 
 // The numbers in the order of the members of PoolShape.
 PoolShape pool_shape(const OpArguments& a) {
