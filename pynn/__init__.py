@@ -1,5 +1,9 @@
 """pynn: small, fast, exact neural networks on a CPU, with the face of Keras 3."""
 
+from .foundation import interpreter as _interpreter  # noqa: F401 - before anything that imports NumPy
+
+# isort: split
+
 from . import (
     activations,
     callbacks,
