@@ -12,23 +12,27 @@ from ..data import arrays
 Array = NDArray[Any]
 
 
-def check_inputs(**buffers: Array | None) -> np.dtype[Any]:
-    """Check that the named buffers (None is passed over) are of one float type, and return it.
+def given(**buffers: Array | None) -> dict[str, Array]:
+    """Those that are not None: what may be left out."""
+    return {name: buffer for name, buffer in buffers.items() if buffer is not None}
+
+
+def check_inputs(**buffers: Array) -> np.dtype[Any]:
+    """Check that the named buffers are of one float type, and return it.
 
     Raises:
         TypeError: no NumPy array, or another type than float32 and float64, or two types.
         ValueError: not C-contiguous or not aligned.
     """
-    given = {name: buffer for name, buffer in buffers.items() if buffer is not None}
-    for name, buffer in given.items():
+    for name, buffer in buffers.items():
         arrays.check_plain_array(buffer, name)
         if buffer.dtype not in (np.float32, np.float64):
             raise TypeError(f"{name} must be float32 or float64, but is {buffer.dtype}. Convert it with astype.")
         check_layout(buffer, name)
-    if len({buffer.dtype for buffer in given.values()}) > 1:
-        types = ", ".join(f"{name} is {buffer.dtype}" for name, buffer in given.items())
+    if len({buffer.dtype for buffer in buffers.values()}) > 1:
+        types = ", ".join(f"{name} is {buffer.dtype}" for name, buffer in buffers.items())
         raise TypeError(f"The arrays must be of one type, but {types}.")
-    return next(iter(given.values())).dtype
+    return next(iter(buffers.values())).dtype
 
 
 def check_layout(buffer: Array, name: str) -> None:

@@ -64,7 +64,7 @@ def dense_forward(x: Array, kernel: Array, bias: Array | None = None, *, out: Ar
     Raises:
         TypeError, ValueError: unfit arrays.
     """
-    dtype = _buffers.check_inputs(x=x, kernel=kernel, bias=bias)
+    dtype = _buffers.check_inputs(x=x, kernel=kernel, **_buffers.given(bias=bias))
     inputs, units = _check_dense(x, kernel)
     if bias is not None:
         _buffers.check_shape(bias, "bias", (units,))
@@ -260,7 +260,7 @@ def _row_values(
 
 def _check_rows(y_true: Array, y_pred: Array, sparse: bool) -> np.dtype[Any]:
     """Check predictions with their targets, and return the type of the predictions."""
-    dtype = _buffers.check_inputs(y_pred=y_pred, y_true=None if sparse else y_true)
+    dtype = _buffers.check_inputs(y_pred=y_pred, **({} if sparse else {"y_true": y_true}))
     if y_pred.ndim == 0 or y_pred.shape[-1] == 0:
         raise ValueError(f"y_pred must have rows of at least one element, but has the shape {y_pred.shape}.")
     if not sparse:
