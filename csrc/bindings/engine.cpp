@@ -1,6 +1,7 @@
 // Parameters, graphs, plans and trainers, as classes.
 #include <pybind11/functional.h>
 
+#include <algorithm>
 #include <variant>
 
 #include "../engine/names.h"
@@ -98,6 +99,17 @@ Dataset samples_of(const Plan<T>& plan, const std::vector<py::array>& xs) {
   return data;
 }
 
+// Kernels index with labels.
+void check_labels(const Column& labels, int64_t samples, int64_t classes) {
+  const auto* label = static_cast<const int32_t*>(labels.data);
+  int32_t least = 0, most = 0;
+  for (int64_t i = 0; i < samples * labels.width; ++i) {
+    least = std::min(least, label[i]);
+    most = std::max(most, label[i]);
+  }
+  require(least >= 0 && most < classes, "a label lies outside of the classes");
+}
+
 template <typename T>
 Dataset data_of(const Trainer<T>& trainer, const std::vector<py::array>& xs, const std::vector<py::array>& ys) {
   Dataset data = samples_of(trainer.plan(), xs);
@@ -110,6 +122,7 @@ Dataset data_of(const Trainer<T>& trainer, const std::vector<py::array>& xs, con
             "y must have a label for each row, or the size of the output");
     require(trainer.heads().takes_labels(head) ? c.kind == ColumnKind::ids : c.kind == ColumnKind::real,
             "y must be labels (int32) or numbers, as the loss takes them");
+    if (c.kind == ColumnKind::ids) check_labels(c, data.samples, trainer.heads().classes(head));
   }
   return data;
 }
@@ -232,6 +245,7 @@ bool train(const AnyTrainer& any, Float64 totals, const std::vector<py::array>& 
     const Dataset data = data_of(trainer, xs, ys);
     require(data.samples > 0 && batch_size > 0 && epoch >= 0 && first_step >= 0 && steps >= 0 && threads > 0,
             "train wants samples, a batch size, and no negative number");
+    require(steps <= INT64_MAX - first_step, "first_step + steps must fit into 64 bits");
     const int64_t batches = (data.samples - 1) / batch_size + 1;
     require(totals.ndim() == 2 && totals.shape(1) == trainer.heads().columns() &&
                 (steps == 0 || totals.shape(0) > (first_step + steps - 1) / batches),

@@ -41,6 +41,8 @@ class Heads {
   // Of a sample's targets for a head: labels, or numbers.
   bool takes_labels(int head) const { return pynn::takes_labels(heads_[static_cast<std::size_t>(head)].loss.kind); }
   int64_t target_width(int head) const;
+  // Labels are 0..classes-1.
+  int64_t classes(int head) const { return heads_[static_cast<std::size_t>(head)].columns; }
 
   // Tensors that must be made, and those of them whose gradient measure() writes: one for each head.
   std::vector<int> measured_tensors() const;

@@ -65,11 +65,11 @@ int64_t Plan<T>::choose_chunk_rows() const {
   return std::clamp(room / sample, kLeastChunk, kChunk);
 }
 
-// A workspace that an earlier call has left, or a new one: a call for one row takes less time than making one.
+// A workspace that an earlier call has left, or a new one: a call for one row takes less time than making one. Nobody
+// waits for the lock: in a child of fork() it stays held for ever if another thread had it.
 template <typename T>
 Workspace<T> Plan<T>::borrow_space(int64_t capacity, int members) const {
-  {
-    const std::lock_guard<std::mutex> lock(idle_mutex_);
+  if (const std::unique_lock<std::mutex> lock(idle_mutex_, std::try_to_lock); lock) {
     for (Workspace<T>& space : idle_) {
       if (space.capacity < capacity || static_cast<int>(space.own.size()) < members) continue;
       std::swap(space, idle_.back());
@@ -84,8 +84,8 @@ Workspace<T> Plan<T>::borrow_space(int64_t capacity, int members) const {
 
 template <typename T>
 void Plan<T>::give_back(Workspace<T> space) const {
-  const std::lock_guard<std::mutex> lock(idle_mutex_);
-  if (idle_.size() < kIdleSpaces) idle_.push_back(std::move(space));
+  const std::unique_lock<std::mutex> lock(idle_mutex_, std::try_to_lock);
+  if (lock && idle_.size() < kIdleSpaces) idle_.push_back(std::move(space));
 }
 
 // The caller holds the parameters.
