@@ -164,7 +164,8 @@ class Network:
 
     def add_activation(self, x: int, name: str, a: float, b: float, c: float) -> int: ...
     def add_softmax(self, x: int, outer: int, axis: int, inner: int, log: bool) -> int: ...
-    def add_rescaling(self, x: int, scale: Sequence[float], offset: Sequence[float]) -> int: ...
+    def add_rescaling(self, x: int, scale: Sequence[float], offset: Sequence[float], mean: Sequence[float] = ()) -> int:
+        """y = (x - mean) * scale + offset; mean may be left out."""
     def add_activity_penalty(self, x: int, l1: float, l2: float) -> None:
         """Add (l1 * sum |x| + l2 * sum x^2) / samples to the loss."""
 

@@ -28,6 +28,8 @@ class Optimizer:
 
     Raises:
         ValueError: a setting out of range, or more than one of the three clips.
+
+    A clip or an epsilon that is smaller than the normal numbers of a weight's type counts as the smallest of these.
         TypeError: a setting that is no number.
     """
 

@@ -83,7 +83,7 @@ void dense_backward(Optional dx, Optional dkernel, Optional dbias, const py::arr
     const DenseScratch<T> scratch(k, layer, threads, true);
     run(threads, 2 * product(rows, inputs, units), [&](const Team& team) {
       k.dense_backward(team, pdx, pdk, pdy, layer, no_activation, false, scratch.shared(), scratch.own(team), {});
-      if (pdb != nullptr) k.dense_backward_bias(pdb, pdy, rows, units, team.share(units, 32), false);
+      if (pdb != nullptr) k.dense_backward_bias(team, pdb, pdy, rows, units, team.share(units, 32), false);
     });
   });
 }
@@ -154,7 +154,7 @@ void rescaling_forward(py::array y, const py::array& x, const py::array& scale, 
     const T* s = input<T>(scale, "scale");
     const T* o = input<T>(offset, "offset");
     run(threads, elementwise(x),
-        [&](const Team& team) { kernels<T>().rescaling_forward(team, to, from, size(x), s, o, period); });
+        [&](const Team& team) { kernels<T>().rescaling_forward(team, to, from, size(x), nullptr, s, o, period); });
   });
 }
 

@@ -164,7 +164,8 @@ void bind_network(py::module_& m) {
            py::arg("c"))
       .def("add_softmax", &Network::add_softmax, py::arg("x"), py::arg("outer"), py::arg("axis"), py::arg("inner"),
            py::arg("log"))
-      .def("add_rescaling", &Network::add_rescaling, py::arg("x"), py::arg("scale"), py::arg("offset"))
+      .def("add_rescaling", &Network::add_rescaling, py::arg("x"), py::arg("scale"), py::arg("offset"),
+           py::arg("mean") = std::vector<double>{})
       .def("add_activity_penalty", &Network::add_activity_penalty, py::arg("x"), py::arg("l1"), py::arg("l2"))
       .def("build", &Network::build, py::arg("output"))
       .def(

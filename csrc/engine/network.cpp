@@ -161,21 +161,30 @@ int NetworkOf<T>::add_softmax(int x, int64_t outer, int64_t axis, int64_t inner,
 }
 
 template <typename T>
-int NetworkOf<T>::add_rescaling(int x, const std::vector<double>& scale, const std::vector<double>& offset) {
+int NetworkOf<T>::add_rescaling(int x, const std::vector<double>& scale, const std::vector<double>& offset,
+                                const std::vector<double>& mean) {
   const int64_t size = sizes_[check_tensor(x)];
-  if (scale.empty() || scale.size() != offset.size() || size % static_cast<int64_t>(scale.size()) != 0)
-    throw std::invalid_argument("scale and offset must be of one length, which divides the size of x");
+  if (scale.empty() || scale.size() != offset.size() || size % static_cast<int64_t>(scale.size()) != 0 ||
+      (!mean.empty() && mean.size() != scale.size()))
+    throw std::invalid_argument("mean, scale and offset must be of one length, which divides the size of x");
+  // What T cannot hold of a mean goes to the offset.
+  std::vector<double> rounded = mean, shift = offset;
+  for (std::size_t i = 0; i < mean.size(); ++i) {
+    rounded[i] = static_cast<double>(static_cast<T>(mean[i]));
+    shift[i] -= (mean[i] - rounded[i]) * scale[i];
+  }
   if (next_tensor() == 1) {  // of the samples: done while they are gathered
     const auto repeat = [&](const std::vector<double>& values, std::vector<T>& out) {
       for (int64_t i = 0; i < (values.size() == 1 ? 1 : size); ++i)
         out.push_back(static_cast<T>(values[static_cast<std::size_t>(i) % values.size()]));
     };
+    if (!mean.empty()) repeat(rounded, input_mean_);
     repeat(scale, input_scale_);
-    repeat(offset, input_offset_);
+    repeat(shift, input_offset_);
     sizes_.push_back(size);
     return loaded_ = 1;
   }
-  return add(make_rescaling<T>(x, next_tensor(), size, scale, offset), size);
+  return add(make_rescaling<T>(x, next_tensor(), size, rounded, scale, shift), size);
 }
 
 template <typename T>
@@ -199,7 +208,8 @@ void NetworkOf<T>::build(int output) {
 template <typename T>
 InputScaling<T> NetworkOf<T>::input_scaling() const {
   if (loaded_ == 0) return {};
-  return {input_scale_.data(), input_offset_.data(), input_scale_.size() > 1};
+  return {input_scale_.data(), input_offset_.data(), input_scale_.size() > 1,
+          input_mean_.empty() ? nullptr : input_mean_.data()};
 }
 
 // Whether the parameters that meet the samples are: 0 times such a number is 0.

@@ -61,7 +61,8 @@ class Network {
   virtual int add_resample(int x, const SparseMap<double>& map) = 0;
   virtual int add_activation(int x, const std::string& name, double a, double b, double c) = 0;
   virtual int add_softmax(int x, int64_t outer, int64_t axis, int64_t inner, bool log) = 0;
-  virtual int add_rescaling(int x, const std::vector<double>& scale, const std::vector<double>& offset) = 0;
+  virtual int add_rescaling(int x, const std::vector<double>& scale, const std::vector<double>& offset,
+                            const std::vector<double>& mean) = 0;
   // Adds (l1 * sum |x| + l2 * sum x^2) / samples to the loss, and its gradient to that of x.
   virtual void add_activity_penalty(int x, double l1, double l2) = 0;
   virtual void build(int output) = 0;

@@ -81,7 +81,8 @@ class NetworkOf : public Network {
   int add_resample(int x, const SparseMap<double>& map) override;
   int add_activation(int x, const std::string& name, double a, double b, double c) override;
   int add_softmax(int x, int64_t outer, int64_t axis, int64_t inner, bool log) override;
-  int add_rescaling(int x, const std::vector<double>& scale, const std::vector<double>& offset) override;
+  int add_rescaling(int x, const std::vector<double>& scale, const std::vector<double>& offset,
+                    const std::vector<double>& mean) override;
   void add_activity_penalty(int x, double l1, double l2) override;
   void build(int output) override;
 
@@ -165,6 +166,7 @@ class NetworkOf : public Network {
   template <typename Body>
   void for_my_chunks(const Team& team, const Run& run, const Body& body) const;
   void scale_by_norms(const Team& team, Run& run);
+  double largest_gradient(const Parameter* of) const;
 
   // inference.cpp
   template <typename OnChunk>
@@ -186,9 +188,9 @@ class NetworkOf : public Network {
   std::array<Buffer<T>, max_slots> slots_;
   int slots_used_ = 0;
   int output_ = -1;
-  int loaded_ = 0;                             // the tensor that samples are loaded to
-  std::vector<T> input_scale_, input_offset_;  // applied to samples as they are loaded, where loaded_ is not 0
-  std::vector<int> unused_;                    // tensors that are never made
+  int loaded_ = 0;                                          // the tensor that samples are loaded to
+  std::vector<T> input_mean_, input_scale_, input_offset_;  // of samples as they are loaded, where loaded_ is not 0
+  std::vector<int> unused_;                                 // tensors that are never made
   std::vector<ActivityPenalty> activity_penalties_;
 
   Objective objective_;

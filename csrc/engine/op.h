@@ -137,8 +137,8 @@ std::unique_ptr<Op<T>> make_activation(int x, int y, int64_t size, const Activat
 template <typename T>
 std::unique_ptr<Op<T>> make_softmax(int x, int y, int64_t outer, int64_t axis, int64_t inner, bool log);
 template <typename T>
-std::unique_ptr<Op<T>> make_rescaling(int x, int y, int64_t size, const std::vector<double>& scale,
-                                      const std::vector<double>& offset);
+std::unique_ptr<Op<T>> make_rescaling(int x, int y, int64_t size, const std::vector<double>& mean,
+                                      const std::vector<double>& scale, const std::vector<double>& offset);
 
 // Convolutions take over the activations that follow them, and then the max pooling; so do dense layers, where another
 // dense layer comes next, which then makes their gradient: passes over a tensor and barriers less. Returns the tensors

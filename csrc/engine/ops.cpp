@@ -32,7 +32,7 @@ class DenseOp : public Op<T> {
                           pass.accumulate, pass.shared, pass.own, on_part);
     if (bias_ >= 0 && pass.parameters[bias_].trainable()) {
       const Range part = team.share(units_, 32);
-      pass.k.dense_backward_bias(pass.gradient_of(bias_), dy, pass.batch * rows_, units_, part, pass.accumulate);
+      pass.k.dense_backward_bias(team, pass.gradient_of(bias_), dy, pass.batch * rows_, units_, part, pass.accumulate);
       announce(pass, bias_, part, {pass.gradient_of(bias_) + part.begin, nullptr, nullptr, 0});
     }
   }
@@ -127,12 +127,18 @@ class SoftmaxOp : public Op<T> {
 template <typename T>
 class RescalingOp : public Op<T> {
  public:
-  RescalingOp(int x, int y, int64_t size, const std::vector<double>& scale, const std::vector<double>& offset)
-      : Op<T>(x, y), size_(size), scale_(scale.begin(), scale.end()), offset_(offset.begin(), offset.end()) {}
+  RescalingOp(int x, int y, int64_t size, const std::vector<double>& mean, const std::vector<double>& scale,
+              const std::vector<double>& offset)
+      : Op<T>(x, y),
+        size_(size),
+        mean_(mean.begin(), mean.end()),
+        scale_(scale.begin(), scale.end()),
+        offset_(offset.begin(), offset.end()) {}
 
   void forward(const Team& team, const Pass<T>& pass) const override {
     pass.k.rescaling_forward(team, pass.values[this->output], pass.values[this->input], pass.batch * size_,
-                             scale_.data(), offset_.data(), static_cast<int64_t>(scale_.size()));
+                             mean_.empty() ? nullptr : mean_.data(), scale_.data(), offset_.data(),
+                             static_cast<int64_t>(scale_.size()));
   }
   void backward(const Team& team, const Pass<T>& pass) const override {
     pass.k.rescaling_backward(team, pass.gradients[this->input], pass.gradients[this->output], pass.batch * size_,
@@ -142,6 +148,7 @@ class RescalingOp : public Op<T> {
 
  private:
   const int64_t size_;
+  const std::vector<T> mean_;            // may be empty
   const std::vector<T> scale_, offset_;  // of one length: 1, or the size of the last axis
 };
 
@@ -181,9 +188,9 @@ std::unique_ptr<Op<T>> make_softmax(int x, int y, int64_t outer, int64_t axis, i
 }
 
 template <typename T>
-std::unique_ptr<Op<T>> make_rescaling(int x, int y, int64_t size, const std::vector<double>& scale,
-                                      const std::vector<double>& offset) {
-  return std::make_unique<RescalingOp<T>>(x, y, size, scale, offset);
+std::unique_ptr<Op<T>> make_rescaling(int x, int y, int64_t size, const std::vector<double>& mean,
+                                      const std::vector<double>& scale, const std::vector<double>& offset) {
+  return std::make_unique<RescalingOp<T>>(x, y, size, mean, scale, offset);
 }
 
 template <typename T>
@@ -213,7 +220,7 @@ std::vector<int> fuse(std::vector<std::unique_ptr<Op<T>>>& ops, const std::vecto
   template std::unique_ptr<Op<T>> make_activation<T>(int, int, int64_t, const ActivationSpec&);                        \
   template std::unique_ptr<Op<T>> make_softmax<T>(int, int, int64_t, int64_t, int64_t, bool);                          \
   template std::unique_ptr<Op<T>> make_rescaling<T>(int, int, int64_t, const std::vector<double>&,                     \
-                                                    const std::vector<double>&);
+                                                    const std::vector<double>&, const std::vector<double>&);
 PYNN_INSTANTIATE(float)
 PYNN_INSTANTIATE(double)
 

@@ -88,7 +88,7 @@ class NormOp : public Op<T> {
 };
 
 // Batch normalisation over the rows of a batch. In training, unless it is frozen, with the moments of the batch, which
-// the moving ones follow. It keeps these moments (mean, variance) and what it multiplies by and adds (scale, offset).
+// the moving ones follow. It keeps these moments: the mean, its rest, and the variance.
 template <typename T>
 class BatchNormOp : public NormOp<T> {
  public:
@@ -104,19 +104,18 @@ class BatchNormOp : public NormOp<T> {
 
   void forward(const Team& team, const Pass<T>& pass) const override {
     T* saved = pass.saved[this->output];
-    const T *mean = pass.value_of(moving_mean_), *variance = pass.value_of(moving_variance_);
-    const bool of_batch = learns(pass);
-    if (of_batch) {
-      pass.k.moments(team, saved, saved + stride(), pass.values[this->input], pass.batch * rows_, columns_,
-                     pass.shared);
+    const T *mean = pass.value_of(moving_mean_), *rest = nullptr, *variance = pass.value_of(moving_variance_);
+    if (learns(pass)) {
+      pass.k.moments(team, saved, saved + 2 * stride(), saved + stride(), pass.values[this->input], pass.batch * rows_,
+                     columns_, pass.shared);
       team.barrier();
-      mean = saved, variance = saved + stride();
+      mean = saved, rest = saved + 2 * stride(), variance = saved + stride();
     }
     T *scale = pass.own, *offset = pass.own + stride();
-    pass.k.normalization(scale, offset, mean, variance, this->value_of(pass, this->gamma_),
-                         this->value_of(pass, this->beta_), columns_, epsilon_);
+    pass.k.normalization_factors(scale, offset, rest, variance, this->value_of(pass, this->gamma_),
+                                 this->value_of(pass, this->beta_), columns_, epsilon_);
     pass.k.rescaling_forward(team, pass.values[this->output], pass.values[this->input], pass.batch * rows_ * columns_,
-                             scale, offset, columns_);
+                             mean, scale, offset, columns_);
   }
 
   void backward(const Team& team, const Pass<T>& pass) const override {
@@ -124,8 +123,8 @@ class BatchNormOp : public NormOp<T> {
     T *dx = pass.gradients[this->input], *dy = pass.gradients[this->output];
     if (!learns(pass)) {
       T* scale = pass.own;
-      pass.k.normalization(scale, nullptr, nullptr, pass.value_of(moving_variance_), this->value_of(pass, this->gamma_),
-                           nullptr, columns_, epsilon_);
+      pass.k.normalization_factors(scale, nullptr, nullptr, pass.value_of(moving_variance_),
+                                   this->value_of(pass, this->gamma_), nullptr, columns_, epsilon_);
       if (dx != nullptr) pass.k.rescaling_backward(team, dx, dy, pass.batch * rows_ * columns_, scale, columns_);
       return;
     }
@@ -153,7 +152,7 @@ class BatchNormOp : public NormOp<T> {
     return k.column_sums(batch * rows_, columns_);
   }
   int64_t own_scratch(const Kernels<T>&, bool) const override { return 2 * stride(); }
-  int64_t saved(int64_t) const override { return 2 * stride(); }
+  int64_t saved(int64_t) const override { return 3 * stride(); }
   bool couples_samples() const override { return true; }
   double work() const override { return 8 * static_cast<double>(rows_ * columns_); }
 

@@ -1,5 +1,6 @@
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <optional>
 
 #include "../runtime/blas.h"
@@ -342,28 +343,60 @@ void NetworkOf<T>::for_my_chunks(const Team& team, const Run& run, const Body& b
     }
 }
 
-// clipnorm: g *= min(1, clipnorm / |g|), for each parameter; global_clipnorm: the same with the norm over all.
+// clipnorm: g *= min(1, clipnorm / |g|), for each parameter; global_clipnorm: the same with the norm over all. Where
+// the squares overflow, or the factor is too small for T, the largest element is brought to about 1 first.
 template <typename T>
 void NetworkOf<T>::scale_by_norms(const Team& team, Run& run) {
-  for_my_chunks(team, run, [&](const Parameter&, int64_t number, int64_t, Range part) {
-    run.norms[static_cast<std::size_t>(number)] =
-        k_.sum_of_squares(gradients_.data() + part.begin, part.end - part.begin);
-  });
-  team.barrier();
   const bool global = settings_.global_clipnorm > 0;
   const double bound = global ? settings_.global_clipnorm : settings_.clipnorm;
-  const auto factor = [&](SumChunks chunks) {
-    double sum = 0;
-    for (int64_t c = 0; c < chunks.count; ++c) sum += run.norms[static_cast<std::size_t>(chunks.first + c)];
-    const double norm = std::sqrt(sum);
-    return norm > bound ? bound / norm : 1.0;
+  const std::size_t groups = global ? 1 : parameters_.size();  // what has a norm of its own
+  std::vector<int> exponents(groups, 0);
+  std::vector<double> norms(groups);
+  const auto group_of = [&](const Parameter& p) {
+    return global ? 0 : static_cast<std::size_t>(&p - parameters_.data());
   };
-  const double common = factor({0, static_cast<int64_t>(run.norms.size())});
+  const auto take_norms = [&] {
+    for_my_chunks(team, run, [&](const Parameter& p, int64_t number, int64_t, Range part) {
+      run.norms[static_cast<std::size_t>(number)] =
+          k_.sum_of_squares(gradients_.data() + part.begin, part.end - part.begin, exponents[group_of(p)]);
+    });
+    team.barrier();
+    for (std::size_t i = 0; i < groups; ++i) {
+      const SumChunks chunks = global ? SumChunks{0, static_cast<int64_t>(run.norms.size())} : run.chunks[i];
+      double sum = 0;
+      for (int64_t c = 0; c < chunks.count; ++c) sum += run.norms[static_cast<std::size_t>(chunks.first + c)];
+      norms[i] = std::sqrt(sum);
+    }
+  };
+  take_norms();
+  for (std::size_t i = 0; i < groups; ++i) {
+    if (norms[i] <= bound || bound / norms[i] >= static_cast<double>(std::numeric_limits<T>::min())) continue;
+    const double largest = largest_gradient(global ? nullptr : &parameters_[i]);
+    if (largest > 0 && std::isfinite(largest)) exponents[i] = -std::ilogb(largest);
+  }
+  if (std::any_of(exponents.begin(), exponents.end(), [](int exponent) { return exponent != 0; })) {
+    team.barrier();  // all members have read the norms
+    take_norms();
+  }
   for_my_chunks(team, run, [&](const Parameter& p, int64_t, int64_t, Range part) {
-    const auto of_parameter = [&] { return factor(run.chunks[static_cast<std::size_t>(&p - parameters_.data())]); };
-    k_.scale(gradients_.data() + part.begin, part.end - part.begin, global ? common : of_parameter());
+    const std::size_t i = group_of(p);
+    const double factor = exponents[i] != 0 || norms[i] > bound ? bound / norms[i] : 1.0;
+    k_.scale(gradients_.data() + part.begin, part.end - part.begin, factor, exponents[i]);
   });
   team.barrier();
+}
+
+// The largest element of the gradient of a parameter or, for null, of all that learn; NaN if there is one.
+template <typename T>
+double NetworkOf<T>::largest_gradient(const Parameter* of) const {
+  double largest = 0;
+  for (const Parameter& p : parameters_) {
+    if (!p.trainable() || (of != nullptr && of != &p)) continue;
+    const double its = k_.largest(gradients_.data() + p.offset, p.size);
+    if (its > largest || its != its) largest = its;
+    if (largest != largest) break;
+  }
+  return largest;
 }
 
 template bool NetworkOf<float>::train(double*, int64_t, const Samples&, const Targets&, const TrainRange&, int,

@@ -136,10 +136,12 @@ class Normalization(Layer):
         self.compute_output_shape(shape)
         deviation = np.maximum(np.sqrt(np.atleast_1d(np.array(self.variance))), 1e-7)
         mean = np.atleast_1d(np.array(self.mean))
-        scale, offset = (deviation, mean) if self.invert else (1 / deviation, -mean / deviation)
-        columns = max(scale.size, offset.size)
-        scale, offset = np.broadcast_to(scale, columns), np.broadcast_to(offset, columns)
-        return net.network.add_rescaling(x, scale.tolist(), offset.tolist())
+        columns = max(deviation.size, mean.size)
+        deviation, mean = np.broadcast_to(deviation, columns), np.broadcast_to(mean, columns)
+        if self.invert:
+            return net.network.add_rescaling(x, deviation.tolist(), mean.tolist())
+        # x / deviation - mean / deviation would leave few digits where the mean is large
+        return net.network.add_rescaling(x, (1 / deviation).tolist(), [0.0] * columns, mean.tolist())
 
     def get_config(self) -> dict[str, Any]:
         return {
