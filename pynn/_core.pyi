@@ -18,6 +18,10 @@ __version__: str
 # ---- the machine -----------------------------------------------------------------------------------------------------
 def blas_name() -> str: ...
 def instruction_set() -> str: ...
+def take_thread_shortage() -> tuple[int, int]:
+    """(threads wanted, threads had) of the last region since it was asked that the process could not start all threads
+    for; (0, 0) if there was none. Its results are the same."""
+
 def thread_backend() -> str: ...
 def raise_in_team(rank: int, threads: int) -> None:
     """Raise RuntimeError in one member of a team: what the tests of error handling call."""

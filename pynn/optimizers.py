@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 class Optimizer:
     """Base of the optimizers: the settings that all have, and the learning rate, which may change while training.
 
+    A clip or an epsilon that is smaller than the normal numbers of a weight's type counts as the smallest of these.
+
     Args:
         learning_rate: Above 0.
         weight_decay: At least 0. If given, ``w -= lr * weight_decay * w`` before each step. Default ``None``.
@@ -28,8 +30,6 @@ class Optimizer:
 
     Raises:
         ValueError: a setting out of range, or more than one of the three clips.
-
-    A clip or an epsilon that is smaller than the normal numbers of a weight's type counts as the smallest of these.
         TypeError: a setting that is no number.
     """
 

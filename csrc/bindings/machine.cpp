@@ -13,6 +13,10 @@ namespace pynn {
 void bind_machine(py::module_& m) {
   m.def("blas_name", [] { return std::string(blas::name()); });
   m.def("instruction_set", [] { return std::string(instruction_set()); });
+  m.def("take_thread_shortage", [] {
+    const ThreadShortage shortage = take_thread_shortage();
+    return std::pair<int, int>(shortage.wanted, shortage.had);
+  });
   m.def("thread_backend", [] { return std::string(thread_backend()); });
   m.def("activation_names", activation_names);
   m.def("loss_names", loss_names);
