@@ -25,20 +25,30 @@ std::vector<T> table_of(int64_t rows, int64_t columns, double middle) {
   return x;
 }
 
+// How far the mean of each column is from its first element.
+template <typename T>
+std::vector<long double> distances_of(const std::vector<T>& x, int64_t rows, int64_t columns) {
+  std::vector<long double> distance(static_cast<size_t>(columns));
+  for (size_t i = 0; i < x.size(); ++i)
+    distance[i % distance.size()] += static_cast<long double>(x[i]) - static_cast<long double>(x[i % distance.size()]);
+  for (long double& d : distance) d /= static_cast<long double>(rows);
+  return distance;
+}
+
 // The mean and the variance of each column.
 template <typename T>
 std::vector<double> moments_of(const std::vector<T>& x, int64_t rows, int64_t columns) {
-  std::vector<double> result(static_cast<size_t>(2 * columns));
-  double* const mean = result.data();
-  double* const variance = mean + columns;
-  for (int64_t j = 0; j < columns; ++j) {
-    const double first = static_cast<double>(x[j]);  // what is added up are small numbers
-    for (int64_t i = 0; i < rows; ++i)
-      mean[j] += (static_cast<double>(x[i * columns + j]) - first) / static_cast<double>(rows);
-    mean[j] += first;
+  const std::vector<long double> distance = distances_of(x, rows, columns);
+  std::vector<long double> squares(distance.size());
+  for (size_t i = 0; i < x.size(); ++i) {
+    const size_t j = i % distance.size();
+    const long double d = static_cast<long double>(x[i]) - static_cast<long double>(x[j]) - distance[j];
+    squares[j] += d * d;
   }
-  for (size_t i = 0; i < x.size(); ++i)
-    variance[i % columns] += square(static_cast<double>(x[i]) - mean[i % columns]) / static_cast<double>(rows);
+  std::vector<double> result;
+  for (size_t j = 0; j < distance.size(); ++j)
+    result.push_back(static_cast<double>(static_cast<long double>(x[j]) + distance[j]));
+  for (const long double sum : squares) result.push_back(static_cast<double>(sum / static_cast<long double>(rows)));
   return result;
 }
 
@@ -69,16 +79,13 @@ void check_moments_of(const std::string& what, const std::vector<T>& x, int64_t 
     expect_equal(what + ", variance", outputs.part(result, 2), std::vector<T>(mean.size()));
     return;
   }
-  expect_near(what + ", mean", mean, {expected.begin(), half}, 1);
-  // Both parts of the mean, seen from the numbers: however large they are, they are no further than 2 apart.
-  std::vector<double> sums, distances;
-  for (size_t j = 0; j < mean.size(); ++j) {
-    sums.push_back(static_cast<double>(mean[j]) - static_cast<double>(x[j]) + static_cast<double>(rest[j]));
-    distances.push_back(expected[j] - static_cast<double>(x[j]));
-  }
-  expect_near(what + ", mean and rest", std::vector<T>(sums.begin(), sums.end()), distances,
-              sizeof(T) == sizeof(float) ? 16 : 1e5);  // in double, the expected ones have lost digits themselves
-  expect_near(what + ", variance", outputs.part(result, 2), {half, expected.end()}, sizeof(T) == 4 ? 32 : 1e5);
+  expect_near(what + ", mean", mean, {expected.begin(), half}, 16);
+  // Both parts of the mean, seen from the first row: however large they are.
+  std::vector<T> found;
+  for (size_t j = 0; j < mean.size(); ++j) found.push_back((mean[j] - x[j]) + rest[j]);
+  const std::vector<long double> distances = distances_of(x, rows, columns);
+  expect_near(what + ", mean and rest", found, {distances.begin(), distances.end()}, 16);
+  expect_near(what + ", variance", outputs.part(result, 2), {half, expected.end()}, 32);
 }
 
 template <typename T>
