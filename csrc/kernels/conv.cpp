@@ -2,6 +2,7 @@
 
 #include "checks.h"
 #include "conv_common.h"
+#include "polling.h"
 #include "register.h"
 
 // Convolution without im2col: the pixels of an output row are the rows of a product, and what a pixel sees of one input
@@ -186,6 +187,7 @@ void conv_forward(const Team& team, T* y, uint8_t* which, const T* x, int64_t im
   const int64_t most = larger(1, smaller(band_of_results(layer), images * height / team.size));
   const int64_t bands = (height + most - 1) / most, band = (height + bands - 1) / bands;
   const Range mine = team.share(images * bands);
+  Look look(team);
   for (int64_t unit = mine.begin; unit < mine.end; ++unit) {
     if (unit > mine.begin) team.poll();
     const int64_t image = unit / bands, begin = unit % bands * band, end = smaller(begin + band, height);
@@ -203,6 +205,7 @@ void conv_forward(const Team& team, T* y, uint8_t* which, const T* x, int64_t im
       for (int64_t i = begin; i < end; ++i) {
         T* to = y + (image * height + i) * row_size;
         result_row(to, which == nullptr ? nullptr : which + (to - y), input, layer, filters, i, ahead, space);
+        look.after_product(row_step(layer) * used_width(layer), count, terms);
       }
     }
   }
