@@ -51,7 +51,7 @@ def test_level_that_there_is_not_is_refused(level):
 
 
 def test_level_that_is_empty_counts_as_unset():
-    asked = run_at("", "-c", "from pynn._native import core; print(core.instruction_set())")
-    expected = run_at(4, "-c", "from pynn._native import core; print(core.instruction_set())")
+    asked = run_at("", "-c", "from pynn.foundation.native import core; print(core.instruction_set())")
+    expected = run_at(4, "-c", "from pynn.foundation.native import core; print(core.instruction_set())")
     assert asked.returncode == expected.returncode == 0
     assert asked.stdout == expected.stdout
