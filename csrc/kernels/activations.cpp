@@ -3,7 +3,6 @@
 #include "activation_blocks.h"
 #include "checks.h"
 #include "math.h"
-#include "polling.h"
 #include "register.h"
 
 namespace pynn {
@@ -323,13 +322,16 @@ void for_periods(const Team& team, int64_t n, int64_t period, Body body) {
     for_share<T>(team, n, [&](int64_t i, int64_t count) { body(i, int64_t{-1}, count); });
     return;
   }
-  Look look(team);
+  constexpr int64_t together = 16384;  // elements between two looks for Ctrl-C
+  const int64_t some = period < together ? together / period : 1;
   const Range rows = team.share(n / period);
-  for (int64_t row = rows.begin; row < rows.end; ++row)
-    for (int64_t begin = 0; begin < period; begin += kChunk) {
-      const int64_t end = begin + kChunk < period ? begin + kChunk : period;
-      for_vectors<T>(begin, end, [&](int64_t j, int64_t count) { body(row * period + j, j, count); });
-      look.after(end - begin);
+  for (int64_t row = rows.begin; row < rows.end; row += some)
+    for (int64_t begin = 0; begin < period; begin += together) {
+      const int64_t last = row + some < rows.end ? row + some : rows.end;
+      const int64_t end = begin + together < period ? begin + together : period;
+      for (int64_t i = row; i < last; ++i)
+        for_vectors<T>(begin, end, [&](int64_t j, int64_t count) { body(i * period + j, j, count); });
+      team.poll();
     }
 }
 

@@ -51,24 +51,26 @@ T reciprocal_count(const Window& w) {
   return T{1} / static_cast<T>((w.rows.end - w.rows.begin) * (w.columns.end - w.columns.begin));
 }
 
-// Pixels of a window that are work enough to poll after each vector of channels.
-constexpr int64_t kManyPixels = 4096;
+// Elements that the windows of a row of the output have, for it to be worth while to poll after each window.
+constexpr int64_t kLargeRow = 65536;
 
-// Calls body(image, i, j, element, count) for this member's output elements: vectors of channels.
+// Calls body(image, window, element, count) for this member's output elements: vectors of channels.
 template <typename T, typename Body>
 PYNN_INLINE void for_outputs(const Team& team, const PoolShape& s, Range out_rows, Body body) {
+  const int64_t row_work = s.window_height * s.window_width * s.channels * s.out_width;
+  const bool large = row_work >= kLargeRow;
   Look look(team);
-  for (int64_t row = out_rows.begin; row < out_rows.end; ++row)
+  for (int64_t row = out_rows.begin; row < out_rows.end; ++row) {
     for (int64_t j = 0; j < s.out_width; ++j) {
       const int64_t image = row / s.out_height, i = row % s.out_height;
       const Window w = window_of(s, i, j);
-      const int64_t pixels = (w.rows.end - w.rows.begin) * (w.columns.end - w.columns.begin);
       for_vectors<T>(0, s.channels, [&](int64_t c, int64_t count) {
         body(image * s.height * s.width * s.channels + c, w, (row * s.out_width + j) * s.channels + c, count);
-        if (pixels >= kManyPixels) team.poll();
       });
-      look.after(pixels * s.channels);
+      if (large) look.after(row_work / s.out_width);
     }
+    if (!large) look.after(row_work);
+  }
 }
 
 template <typename T>
