@@ -257,13 +257,15 @@ void check_interrupt(const PlanPtr& plan, int64_t batch_size) {
 
 // y = x^2 + x, and what is wrong with how it is called.
 struct Watched {
-  std::atomic<int> inside{0}, calls{0}, together{0}, flushed{0};
+  const std::thread::id caller = std::this_thread::get_id();
+  std::atomic<int> inside{0}, calls{0}, together{0}, elsewhere{0}, flushed{0};
   std::atomic<int> fail_forward{-1}, fail_backward{-1};  // the number of calls after which it throws
 
   struct Visit {
     Watched& of;
     explicit Visit(Watched& watched) : of(watched) {
       if (++of.inside > 1) ++of.together;
+      if (std::this_thread::get_id() != of.caller) ++of.elsewhere;
       ++of.calls;
       volatile double tiny = 1e-300;
       tiny = tiny * 1e-10;
@@ -303,8 +305,9 @@ void check_custom() {
   const std::vector<Numbers> expected = predict(plan, samples.data(), 1);
   for (const int threads : teams())
     expect_same(what + text(": predictions of %d threads", threads), predict(plan, samples.data(), threads), expected);
-  check(watched.calls > 0 && watched.together == 0, what,
-        text("%d of %d calls at the same time as others", watched.together.load(), watched.calls.load()));
+  check(watched.calls > 0 && watched.together == 0 && watched.elsewhere == 0, what,
+        text("of %d calls %d at the same time as others, %d on another thread than the caller's", watched.calls.load(),
+             watched.together.load(), watched.elsewhere.load()));
   check(watched.flushed == 0, what, text("subnormal numbers are flushed in %d calls", watched.flushed.load()));
 
   // An exception, forwards or backwards, leaves the weights of the last step that was finished.

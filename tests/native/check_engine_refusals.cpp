@@ -47,7 +47,7 @@ void run_op(const OpArguments& arguments) {
   int64_t total = 0;
   for (const Sizes& sizes : {arguments.inputs, outputs, arguments.parameters})
     for (const int64_t size : sizes) {
-      if (size > 1 << 24) throw std::bad_alloc();
+      if (size > 1 << 18) throw std::bad_alloc();
       total += size;
     }
   check(total > 0, arguments.kind, "has no elements");
@@ -328,6 +328,10 @@ void check_trainer() {
   refused("an unknown loss", [](HeadSetting& head) { head.loss = "none"; });
   refused("an unknown metric", [](HeadSetting& head) { head.metrics = {{"none", 6, 0}}; });
   refused("a metric of labels", [](HeadSetting& head) { head.metrics = {{"sparse_categorical_accuracy", 6, 0}}; });
+  refused("a metric with other rows than there are labels", [](HeadSetting& head) {
+    head.loss = "sparse_categorical_crossentropy";
+    head.metrics = {{"sparse_categorical_accuracy", 3, 0}};
+  });
   trainer.set_heads({right});
   expect_refused("an unknown optimizer", [&] { trainer.set_optimizer("none", {}); });
   expect_refused("an unknown setting", [&] { trainer.set_optimizer("adam", {{"none", 1}}); });

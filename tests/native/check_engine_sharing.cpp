@@ -194,12 +194,12 @@ void check_early_and_late() {
     for (const auto& [name, settings] : optimizers) {
       const std::string what =
           text("%s, penalty %d, constraint %d", name.c_str(), extra.penalized(), extra.constrained());
-      Recipe recipe{{mean_squared_error(0, kUnits)}, 200, 5, name, settings};
+      Recipe recipe{{mean_squared_error(0, kUnits)}, 200, 3, name, settings};
       const Trained early = train_on_teams(what, plan, recipe, samples.data());
       int reductions = 0;
       recipe.hooks.reduce = [&](double*, int64_t, double*) { ++reductions; };
       const Trained late = train_on_teams(what + ", reduced", plan, recipe, samples.data());
-      check(reductions == 20, what, text("%d reductions", reductions));
+      check(reductions == 12, what, text("%d reductions", reductions));
       expect_same(what + ": updated early or late", early.weights, late.weights);
       expect_equal(what + ": totals", early.totals, late.totals);
     }
