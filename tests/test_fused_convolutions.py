@@ -9,7 +9,6 @@ from helpers import THREADS, bits
 
 import pynn
 from pynn import ops
-from pynn.foundation.native import core
 from pynn.layers import Conv2D, Dense, Flatten, MaxPooling2D
 
 SAMPLE = (11, 12, 4)
@@ -148,37 +147,6 @@ def test_first_maximum_gets_the_gradient(n):
     slopes = np.array([2.0, 3]) / 2  # the mean over two positions
     np.testing.assert_allclose(weights.ravel(), [1 - slopes @ [2, 3], -slopes @ [20, 70]], rtol=1e-14)
     np.testing.assert_allclose(bias, [-slopes.sum()], rtol=1e-14)
-
-
-def kept(pool, relu="relu"):
-    """Whether a network makes the tensors of a convolution, of its activation and of a pooling of this shape."""
-    net = core.Network("float32", 6 * 6 * 2)
-    convolution = net.add_conv(
-        0, net.add_parameter(2 * 4, True), -1, [6, 6, 2, 6, 6, 4, 1, 1, 1, 1, 1, 1, 0, 0, 1], False
-    )
-    tensors = [convolution, net.add_activation(convolution, relu, 0, np.inf, 0)]
-    tensors.append(net.add_pool(tensors[-1], "max", pool))
-    net.build(tensors[-1])
-
-    def is_kept(tensor):
-        try:
-            net.set_loss("mean_squared_error", tensor, 4, 0, True)
-        except ValueError as error:
-            if "is not kept" not in str(error):
-                raise
-            return False
-        return True
-
-    return [is_kept(tensor) for tensor in tensors]
-
-
-def test_what_is_taken_over():
-    height, width, filters, out = 6, 6, 4, 3
-    assert kept([height, width, filters, out, out, 2, 2, 2, 2, 0, 0]) == [False, False, True]
-    assert kept([height, width, filters, 5, 5, 2, 2, 1, 1, 0, 0]) == [False, True, True]  # windows overlap
-    assert kept([height, width, filters, 4, 4, 2, 2, 2, 2, 1, 1]) == [False, True, True]  # and reach over the edge
-    assert kept([4, 9, filters, 2, 4, 2, 2, 2, 2, 0, 0]) == [False, True, True]  # of other images
-    assert kept([height, width, filters, out, out, 2, 2, 2, 2, 0, 0], "gelu") == [True, True, True]
 
 
 @pytest.mark.parametrize("channels", [3, 16, 40])

@@ -8,6 +8,7 @@ namespace pynn {
 
 // The families of check_engine, all in double.
 void check_branches();
+void check_fusion();
 void check_sharing();
 void check_heads();
 void check_inputs();
