@@ -1,11 +1,16 @@
 """Small models and data, and what many tests ask of a model."""
 
 import contextlib
+import os
+import subprocess
+import sys
+import textwrap
 
 import numpy as np
 
 import pynn
 
+TIME_LIMIT = 60  # seconds of what must not hang
 THREADS = (1, 2, 3, 4, 7)
 # Around the lengths of vectors (4, 8, 16 elements) and of blocks
 SIZES = (1, 2, 7, 15, 16, 17, 33, 64, 100, 129)
@@ -50,3 +55,20 @@ def unchanged(model):
 def close_gradient(numeric, analytic):
     """The rule for a central difference in float64."""
     return np.abs(numeric - analytic) <= 1e-7 + 1e-5 * np.maximum(np.abs(numeric), np.abs(analytic))
+
+
+def run(program, **more):
+    """Run a Python program with this directory on its path; returns what it printed."""
+    path = os.path.dirname(os.path.abspath(__file__))
+    program = f"import sys\nsys.path.insert(0, {path!r})\n" + textwrap.dedent(program)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd="/",
+        capture_output=True,
+        text=True,
+        timeout=TIME_LIMIT,
+        check=False,
+        **more,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

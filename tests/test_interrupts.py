@@ -179,3 +179,46 @@ def test_interrupt_by_a_signal(name):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, earlier)
+
+
+def zeros(*shape):
+    return np.zeros(shape, np.float32)
+
+
+LONG_CALLS = {  # of a second or more
+    "gemm": lambda: (pynn.ops.gemm, zeros(4096, 4096), zeros(4096, 4096)),
+    "dense_forward": lambda: (pynn.ops.dense_forward, zeros(4096, 4096), zeros(4096, 4096)),
+    "dense_backward": lambda: (pynn.ops.dense_backward, zeros(4096, 4096), zeros(4096, 4096), zeros(4096, 4096)),
+    "conv_forward": lambda: (pynn.ops.conv_forward, zeros(16, 128, 128, 64), zeros(9, 9, 64, 64)),
+    "conv_backward": lambda: (
+        pynn.ops.conv_backward,
+        zeros(16, 120, 120, 64),
+        zeros(16, 128, 128, 64),
+        zeros(9, 9, 64, 64),
+    ),
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="uses POSIX signals")
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", LONG_CALLS)
+def test_long_call_of_ops_runs_signal_handlers(name, threads):
+    """The third of them ends it. Were handlers run when the call is done, as Python does by itself, it would be the
+    first: signals that wait are one."""
+    handled = []
+
+    def handle(*_):
+        handled.append(1)
+        if len(handled) == 3:
+            raise KeyboardInterrupt
+
+    function, *arrays = LONG_CALLS[name]()
+    pynn.config.set_num_threads(threads)
+    earlier = signal.signal(signal.SIGALRM, handle)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
+        with pytest.raises(KeyboardInterrupt):
+            function(*arrays)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, earlier)

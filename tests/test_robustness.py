@@ -3,46 +3,25 @@
 import contextlib
 import os
 import signal
-import subprocess
 import sys
-import textwrap
 import threading
 import time
 
 import numpy as np
 import pytest
-from helpers import bits, make_data, make_model
+from helpers import TIME_LIMIT, bits, make_data, make_model, run
 
 import pynn
 from pynn.foundation.native import core
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="uses POSIX signals and fork")
-TIME_LIMIT = 60
-
-
-def run(program, **more):
-    """Run a Python program with this directory on its path; returns what it printed."""
-    path = os.path.dirname(os.path.abspath(__file__))
-    program = f"import sys\nsys.path.insert(0, {path!r})\n" + textwrap.dedent(program)
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd="/",
-        capture_output=True,
-        text=True,
-        timeout=TIME_LIMIT,
-        check=False,
-        **more,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
 
 # ---- Ctrl-C ----------------------------------------------------------------------------------------------------------
 INTERRUPTED = """
     import os, signal, threading, time
     import numpy as np
     import pynn
-    from helpers import bits, make_data, make_model
+    from helpers import TIME_LIMIT, bits, make_data, make_model, run
 
     pynn.config.set_num_threads({threads})
     x, y = make_data({rows}, inputs=5)
@@ -131,7 +110,7 @@ def test_interrupt_leaves_the_last_finished_step():
         """
         import os, signal, threading, time
         import pynn
-        from helpers import bits, make_data, make_model
+        from helpers import TIME_LIMIT, bits, make_data, make_model, run
 
         x, y = make_data(64)
 
@@ -160,7 +139,7 @@ def test_fork_after_training():
         """
         import os, signal, warnings
         import pynn
-        from helpers import bits, make_data, make_model
+        from helpers import TIME_LIMIT, bits, make_data, make_model, run
 
         warnings.simplefilter("ignore")
         signal.alarm(40)  # a child that hangs is killed, and the parent tells
@@ -196,7 +175,7 @@ def test_fork_while_another_thread_trains():
         """
         import os, signal, threading, time, warnings
         import pynn
-        from helpers import bits, make_data, make_model
+        from helpers import TIME_LIMIT, bits, make_data, make_model, run
 
         warnings.simplefilter("ignore")
         signal.alarm(50)

@@ -1,0 +1,152 @@
+"""What the border refuses by itself, whoever calls it: `pynn._core`, and the arrays that `pynn.ops` is given."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+from pynn import ops
+from pynn.foundation.native import core
+
+HUGE = 2**32  # its square is 0 in 64 bits
+
+# ---- None for an array -----------------------------------------------------------------------------------------------
+SQUARE, ROW, IMAGES = np.ones((2, 2)), np.ones(2), np.ones((1, 2, 2, 2))
+ARGUMENTS = {
+    "activation_backward": {"dy": ROW, "x": ROW, "y": ROW, "activation": "relu"},
+    "activation_forward": {"x": ROW},
+    "conv_backward": {"dy": IMAGES, "x": IMAGES, "kernel": np.ones((1, 1, 2, 2))},
+    "conv_forward": {"x": IMAGES, "kernel": np.ones((1, 1, 2, 2))},
+    "dense_backward": {"dy": SQUARE, "x": SQUARE, "kernel": SQUARE},
+    "dense_forward": {"x": SQUARE, "kernel": SQUARE},
+    "gemm": {"a": SQUARE, "b": SQUARE},
+    "loss_backward": {"y_true": SQUARE, "y_pred": SQUARE, "loss": "mse"},
+    "loss_forward": {"y_true": SQUARE, "y_pred": SQUARE, "loss": "mse"},
+    "metric_forward": {"y_true": SQUARE, "y_pred": SQUARE, "metric": "mse"},
+    "rescaling_forward": {"x": ROW, "scale": 2.0},
+    "adam_update": {"iteration": 1},
+    "adamax_update": {"iteration": 1},
+    "nadam_update": {"iteration": 1},
+}
+
+
+def arguments_of(name):
+    """Those that a function must be given; arrays that an update changes are made anew."""
+    given = dict(ARGUMENTS.get(name, {}))
+    for parameter in inspect.signature(getattr(ops, name)).parameters.values():
+        if parameter.default is parameter.empty:
+            given.setdefault(parameter.name, np.ones(3))
+    return given
+
+
+@pytest.mark.parametrize("name", ops.__all__)
+def test_none_for_an_array(name):
+    function, arguments = getattr(ops, name), arguments_of(name)
+    function(**arguments)
+    arrays = [argument for argument, value in arguments.items() if isinstance(value, np.ndarray)]
+    assert arrays
+    for argument in arrays:
+        with pytest.raises((TypeError, ValueError)) as error:
+            function(**{**arguments_of(name), argument: None})
+        assert argument in str(error.value), error.value
+
+
+@pytest.mark.parametrize("name", ["loss_forward", "loss_backward", "metric_forward"])
+@pytest.mark.parametrize("argument", ["y_true", "y_pred"])
+def test_none_beside_labels(name, argument):
+    which = "metric" if name == "metric_forward" else "loss"
+    given = {"y_true": np.zeros(2, np.int32), "y_pred": SQUARE, which: "sparse_categorical_crossentropy"}
+    getattr(ops, name)(**given)
+    with pytest.raises(TypeError, match=argument):
+        getattr(ops, name)(**{**given, argument: None})
+
+
+# ---- sizes -----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("kind", "attributes"),
+    [
+        ("softmax", {"outer": HUGE, "axis": HUGE, "inner": 1, "log": False}),
+        ("softmax", {"outer": HUGE, "axis": HUGE, "inner": 4, "log": False}),
+        ("softmax", {"outer": -2, "axis": -2, "inner": 1, "log": False}),
+        ("group_norm", {"samples": 1, "groups": HUGE, "columns": HUGE, "epsilon": 0.1}),
+        ("noise", {"kind": "dropout", "shape": [HUGE, HUGE, 4], "sharing": [False] * 4, "amount": 0.5, "seed": 1}),
+        ("pool", {"kind": "max", "shape": [HUGE, HUGE, 4, 2, 2, 1, 1, 1, 1, 0, 0]}),
+        ("pool", {"kind": "max", "shape": [2, 2, 1, HUGE, HUGE, 1, 1, 1, 1, 0, 0]}),
+        ("pool", {"kind": "average", "shape": [2, 2, 1, 2, 2, HUGE, HUGE, 1, 1, 0, 0]}),
+        ("pool", {"kind": "max", "shape": [2, 2, 1, 2, 2, 1, 1, 2**62, 2**62, 0, 0]}),
+        ("conv", {"shape": [2, 2, 1, 2, 2, 1, 1, 1, HUGE, HUGE, 1, 1, 0, 0, 1], "transposed": False}),
+        ("conv", {"shape": [2, 2, 1, 2, 2, 1, 2, 2, 1, 1, 2**62, 2**62, 0, 0, 1], "transposed": True}),
+        ("resample", {"inputs": HUGE, "inner": HUGE, "begin": [0, 1], "index": [0], "weight": [1.0]}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_sizes_whose_product_wraps(kind, attributes):
+    """In an op by itself and in a graph."""
+    types = {"begin": np.int64, "index": np.int64, "weight": np.float64}
+    attributes = {name: np.array(value, types[name]) if name in types else value for name, value in attributes.items()}
+    x, y = np.ones((1, 4)), np.ones((1, 4))
+    parameters = {"group_norm": [None, None], "conv": [np.ones(1), None]}.get(kind, [])
+    with pytest.raises(ValueError, match=rf"\[{kind}\] expected"):
+        core.op_forward(kind, attributes, [y], [x], parameters, None, 1)
+    with pytest.raises(ValueError, match=rf"\[{kind}\] expected"):
+        core.op_backward(
+            kind, attributes, [np.ones((1, 4))], [None] * len(parameters), [y], [x], [y], parameters, None, 1
+        )
+    graph, weights = core.Graph(), core.Parameters("float64")
+    numbers = [graph.add_parameter(weights, weights.add(1)) if p is not None else -1 for p in parameters]
+    with pytest.raises(ValueError, match=rf"\[{kind}\] expected"):
+        graph.add(kind, [graph.add_input(4)], numbers, attributes)
+
+
+# ---- a trainer -------------------------------------------------------------------------------------------------------
+def make_trainer(loss="sparse_categorical_crossentropy_from_logits", metrics=()):
+    """Of a network that passes its three inputs on."""
+    graph, weights = core.Graph(), core.Parameters("float64")
+    kernel = graph.add_parameter(weights, weights.add(9))
+    weights.array(0)[:] = np.eye(3).ravel()
+    graph.set_outputs(graph.add("dense", [graph.add_input(3)], [kernel, -1], {"units": 3}))
+    trainer = core.Trainer(core.Plan(graph, "float64"))
+    trainer.set_heads([(0, loss, 3, 0.0, True, 1.0, metrics)])
+    trainer.set_optimizer("sgd", {"learning_rate": 0.1})
+    return trainer, weights
+
+
+def train(trainer, labels, totals, first_step=0, steps=1):
+    return trainer.train(totals, [np.ones((2, 3))], [labels], 1, False, 1, 0, first_step, steps, 1)
+
+
+@pytest.mark.parametrize("labels", [[0, 3], [-1, 2], [2**31 - 1, 0], [0, -(2**31)]])
+def test_label_outside(labels):
+    """No kernel indexes with it, and nothing is trained."""
+    labels, values = np.array(labels, np.int32), np.zeros(2)
+    trainer, weights = make_trainer(metrics=[("sparse_categorical_accuracy", 3, 0.0)])
+    with pytest.raises(ValueError, match="label"):
+        train(trainer, labels, np.zeros((1, 2)))
+    with pytest.raises(ValueError, match="label"):
+        trainer.evaluate(np.zeros(3), [np.ones((2, 3))], [labels], 1)
+    np.testing.assert_array_equal(weights.array(0), np.eye(3).ravel())
+    loss, pred = ("sparse_categorical_crossentropy", 0.0), np.ones((2, 3))
+    with pytest.raises(ValueError, match="label"):
+        core.loss_forward(values, pred, labels, *loss, 1)
+    with pytest.raises(ValueError, match="label"):
+        core.loss_backward(np.zeros((2, 3)), pred, labels, *loss, 1.0, 1)
+    with pytest.raises(ValueError, match="label"):
+        core.metric_forward(values, pred, labels, "sparse_categorical_accuracy", 0.0, 1)
+
+
+def test_all_labels_are_taken():
+    trainer, weights = make_trainer()
+    totals = np.zeros((1, 1))
+    assert train(trainer, np.array([0, 2], np.int32), totals, steps=2)
+    assert totals[0, 0] > 0
+    assert (weights.array(0) != np.eye(3).ravel()).all()
+
+
+@pytest.mark.parametrize(
+    ("first_step", "steps"), [(2**63 - 1, 1), (2**63 - 1, 2), (2**62, 2**62), (1, 2**63 - 1), (-1, 1), (0, -1), (2, 1)]
+)
+def test_steps_beyond_the_totals(first_step, steps):
+    """Also where the number of the last step wraps."""
+    trainer, _ = make_trainer()
+    with pytest.raises(ValueError, match=r"step|totals|negative"):
+        train(trainer, np.zeros(2, np.int32), np.zeros((1, 1)), first_step, steps)
