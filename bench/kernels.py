@@ -509,7 +509,7 @@ def main() -> None:
     products = {group: measure_products(group, dtype, rounds) for group in PRODUCT_GROUPS if group in chosen}
     if products:
         measured = [record for records in products.values() for record in records if record["operations"] > LONG]
-        peak = figures["peak"] = max(measure_peak(dtype, rounds), *(record["GFLOP/s"][0] for record in measured))
+        peak = figures["peak"] = max([measure_peak(dtype, rounds), *(record["GFLOP/s"][0] for record in measured)])
         print(
             f"peak {peak:.1f} GFLOP/s: the best of 2048 2048 2048 by NumPy and pynn and of pynn's long products below"
         )

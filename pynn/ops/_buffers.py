@@ -11,10 +11,7 @@ from ..data import arrays
 
 Array = NDArray[Any]
 
-
-def given(**buffers: Array | None) -> dict[str, Array]:
-    """Those that are not None: what may be left out."""
-    return {name: buffer for name, buffer in buffers.items() if buffer is not None}
+_FLOATS = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
 
 
 def check_inputs(**buffers: Array) -> np.dtype[Any]:
@@ -26,7 +23,7 @@ def check_inputs(**buffers: Array) -> np.dtype[Any]:
     """
     for name, buffer in buffers.items():
         arrays.check_plain_array(buffer, name)
-        if buffer.dtype not in (np.float32, np.float64):
+        if buffer.dtype not in _FLOATS:
             raise TypeError(f"{name} must be float32 or float64, but is {buffer.dtype}. Convert it with astype.")
         check_layout(buffer, name)
     if len({buffer.dtype for buffer in buffers.values()}) > 1:

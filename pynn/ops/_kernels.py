@@ -64,7 +64,7 @@ def dense_forward(x: Array, kernel: Array, bias: Array | None = None, *, out: Ar
     Raises:
         TypeError, ValueError: unfit arrays.
     """
-    dtype = _buffers.check_inputs(x=x, kernel=kernel, **_buffers.given(bias=bias))
+    dtype = _buffers.check_inputs(x=x, kernel=kernel, **({} if bias is None else {"bias": bias}))
     inputs, units = _check_dense(x, kernel)
     if bias is not None:
         _buffers.check_shape(bias, "bias", (units,))

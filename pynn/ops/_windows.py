@@ -44,7 +44,7 @@ def conv_forward(
     Raises:
         TypeError, ValueError: unfit arrays, or an image smaller than the kernel.
     """
-    dtype = _buffers.check_inputs(x=x, kernel=kernel, **_buffers.given(bias=bias))
+    dtype = _buffers.check_inputs(x=x, kernel=kernel, **({} if bias is None else {"bias": bias}))
     shape = _conv_shape(x, kernel, strides, padding, dilation_rate, groups)
     if bias is not None:
         _buffers.check_shape(bias, "bias", kernel.shape[-1:])
