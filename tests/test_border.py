@@ -150,3 +150,28 @@ def test_steps_beyond_the_totals(first_step, steps):
     trainer, _ = make_trainer()
     with pytest.raises(ValueError, match=r"step|totals|negative"):
         train(trainer, np.zeros(2, np.int32), np.zeros((1, 1)), first_step, steps)
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_threads_of_no_number(threads):
+    """libgomp would end the process."""
+    x, y = np.ones((1, 4)), np.ones((1, 4))
+    trainer, _ = make_trainer()
+    graph = core.Graph()
+    graph.set_outputs([graph.add_input(4)])
+    plan = core.Plan(graph, "float64")
+    labels = np.zeros(1, np.int32)
+    for call in (
+        lambda: core.gemm(SQUARE.copy(), SQUARE, SQUARE, False, False, False, threads),
+        lambda: core.op_forward(
+            "softmax", {"outer": 1, "axis": 4, "inner": 1, "log": False}, [y], [x], [], None, threads
+        ),
+        lambda: core.first_non_finite(x, threads),
+        lambda: core.loss_forward(np.zeros(1), x, y, "mean_squared_error", 0.0, threads),
+        lambda: core.raise_in_team(0, threads),
+        lambda: plan.predict([y], [x], False, threads),
+        lambda: trainer.evaluate(np.zeros(2), [np.ones((1, 3))], [labels], threads),
+        lambda: trainer.train(np.zeros((1, 1)), [np.ones((1, 3))], [labels], 1, False, 1, 0, 0, 1, threads),
+    ):
+        with pytest.raises(ValueError, match=r"threads|number"):
+            call()

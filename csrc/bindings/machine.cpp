@@ -27,6 +27,7 @@ void bind_machine(py::module_& m) {
   m.def(
       "raise_in_team",
       [](int rank, int threads) {
+        require(threads > 0, "threads must be at least 1");
         const py::gil_scoped_release release;
         run_team(threads, [&](const Team& team) {
           team.barrier();
