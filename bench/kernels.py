@@ -206,22 +206,28 @@ def shapes_of(group: str) -> Iterator[tuple[str, int, tuple[Any, ...], tuple[Any
 
 def activation_kernels(dtype: str) -> Iterator[Kernel]:
     """Every activation, forward and backward, and rescaling."""
-    each, threads = np.dtype(dtype).itemsize, get_num_threads()
+    each = np.dtype(dtype).itemsize
     for name in core.activation_names():
-        settings = (name, *ACTIVATION_SETTINGS.get(name, (0, 0, 0)), threads)
-        yield name, 2 * each, partial(make_map, core.activation_forward, 2, settings, dtype)
+        settings = dict(zip(("name", "a", "b", "c"), (name, *ACTIVATION_SETTINGS.get(name, (0.0,) * 3)), strict=True))
+        yield name, 2 * each, partial(make_map, False, "activation", settings, dtype)
         if name != "step":
             traffic = (2 + DERIVATIVE_READS.get(name, 1)) * each
-            yield f"{name} gradient", traffic, partial(make_map, core.activation_backward, 4, settings, dtype)
-    factors = (np.full(1, 2, dtype), np.full(1, 3, dtype), threads)
-    yield "rescaling", 2 * each, partial(make_map, core.rescaling_forward, 2, factors, dtype)
+            yield f"{name} gradient", traffic, partial(make_map, True, "activation", settings, dtype)
+    yield "rescaling", 2 * each, partial(make_map, False, "rescaling", {"scale": [2.0], "offset": [3.0]}, dtype)
 
 
-def make_map(
-    function: Callable[..., object], arrays: int, settings: tuple[Any, ...], dtype: str, n: int
-) -> tuple[Call, int]:
-    """A function that takes so many arrays of one size."""
-    return partial(function, *(uniform((n,), dtype) for _ in range(arrays)), *settings), n
+def make_map(backward: bool, kind: str, settings: dict[str, Any], dtype: str, n: int) -> tuple[Call, int]:
+    """An op of each element."""
+    return one_op(backward, kind, settings, uniform((n,), dtype), uniform((n,), dtype)), n
+
+
+def one_op(backward: bool, kind: str, settings: dict[str, Any], x: Array, y: Array) -> Call:
+    """An op by itself: from x to y or, backward, from gradients like y to gradients like x."""
+    threads = get_num_threads()
+    if not backward:
+        return partial(core.op_forward, kind, settings, [y], [x], (), None, threads)
+    dx, dy = empty(x.shape, str(x.dtype)), uniform(y.shape, str(y.dtype))
+    return partial(core.op_backward, kind, settings, [dx], (), [dy], [x], [y], (), None, threads)
 
 
 def softmax_kernels(dtype: str) -> Iterator[Kernel]:
@@ -236,9 +242,8 @@ def softmax_kernels(dtype: str) -> Iterator[Kernel]:
 def make_softmax(backward: bool, log: bool, columns: int, dtype: str, n: int) -> tuple[Call, int]:
     """Softmax of rows of `columns` elements."""
     rows, columns = shape = in_rows(n, columns)
-    function: Callable[..., None] = core.softmax_backward if backward else core.softmax_forward
-    arrays = (uniform(shape, dtype) for _ in range(3 if backward else 2))
-    return partial(function, *arrays, rows, columns, 1, log, get_num_threads()), rows * columns
+    settings = {"outer": 1, "axis": columns, "inner": 1, "log": log}
+    return one_op(backward, "softmax", settings, uniform(shape, dtype), uniform(shape, dtype)), rows * columns
 
 
 def loss_kernels(dtype: str) -> Iterator[Kernel]:
@@ -303,16 +308,27 @@ def gather_kernels(dtype: str) -> Iterator[Kernel]:
     each = np.dtype(dtype).itemsize
     yield "gather", 2 * each, partial(make_gather, dtype, dtype)
     yield "gather_bytes and gather", 1 + 3 * each, partial(make_gather, dtype, "uint8")
-    yield "first_non_finite", each, partial(make_map, core.first_non_finite, 1, (get_num_threads(),), dtype)
+    yield "first_non_finite", each, partial(make_look, dtype)
+
+
+def make_look(dtype: str, n: int) -> tuple[Call, int]:
+    """A look for NaN and infinity."""
+    return partial(core.first_non_finite, uniform((n,), dtype), get_num_threads()), n
 
 
 def make_gather(dtype: str, source: str, n: int) -> tuple[Call, int]:
     """Rows of numbers of the type `source`, to rows of `dtype`."""
     rows, columns = shape = in_rows(n, PIXELS)
-    network = core.Network(dtype, columns)
-    network.build(0)
+    network = plan_of(lambda graph, x: x, columns, dtype)
     x = uniform(shape, dtype, 0, 200).astype(source)
-    return partial(network.predict, empty(shape, dtype), x, False, get_num_threads()), rows * columns
+    return partial(network.predict, (empty(shape, dtype),), (x,), False, get_num_threads()), rows * columns
+
+
+def plan_of(add: Callable[[Any, int], int], size: int, dtype: str) -> Any:
+    """A network of what `add` adds to a graph, for samples of `size` elements."""
+    graph = core.Graph()
+    graph.set_outputs([add(graph, graph.add_input(size))])
+    return core.Plan(graph, dtype)
 
 
 def window_kernels(dtype: str) -> Iterator[Kernel]:
@@ -331,40 +347,34 @@ def make_pooling(backward: bool, kind: str, dtype: str, n: int) -> tuple[Call, i
     """A pooling of small images."""
     images, half = max(1, n // (SIDE * SIDE * CHANNELS)), SIDE // 2
     x, y = uniform((images, SIDE, SIDE, CHANNELS), dtype), uniform((images, half, half, CHANNELS), dtype)
-    settings = (images, [SIDE, SIDE, CHANNELS, half, half, 2, 2, 2, 2, 0, 0], kind, get_num_threads())
-    if backward:
-        return partial(core.pool_backward, empty(x.shape, dtype), uniform(y.shape, dtype), x, y, *settings), x.size
-    return partial(core.pool_forward, y, x, *settings), x.size
+    settings = {"kind": kind, "shape": [SIDE, SIDE, CHANNELS, half, half, 2, 2, 2, 2, 0, 0]}
+    return one_op(backward, "pool", settings, x, y), x.size
 
 
 def training_kernels(dtype: str) -> Iterator[Kernel]:
     """What layers do in training alone: noise, batch normalisation; and group normalisation."""
     each = np.dtype(dtype).itemsize
-    image = [None, SIDE, SIDE, CHANNELS]
+    noise = {"shape": [SIDE, SIDE, CHANNELS], "sharing": [False] * 4, "amount": 0.5, "seed": 1}
     for kind in ("dropout", "gaussian_dropout", "gaussian_noise"):
-        add = partial(lambda kind, net: net.add_noise(0, kind, image[1:], [False] * 4, 0.5, 1), kind)
-        yield kind, 2 * each, partial(make_training, add, dtype)
-    yield "batch normalisation", 3 * each, partial(make_training, add_batch_norm, dtype)
-    yield (
-        "group normalisation",
-        3 * each,
-        partial(make_training, lambda net: net.add_group_norm(0, -1, -1, 1, 8, CHANNELS // 8, 1e-3), dtype),
-    )
+        yield kind, 2 * each, partial(make_training, "noise", {"kind": kind, **noise}, 0, dtype)
+    settings: dict[str, Any] = {"momentum": 0.99, "epsilon": 1e-3}
+    yield "batch normalisation", 3 * each, partial(make_training, "batch_norm", settings, 4, dtype)
+    settings = {"samples": 1, "groups": 8, "columns": CHANNELS // 8, "epsilon": 1e-3}
+    yield "group normalisation", 3 * each, partial(make_training, "group_norm", settings, 2, dtype)
 
 
-def add_batch_norm(net: Any) -> int:
-    """A batch normalisation of the channels, without gamma and beta."""
-    mean, variance = (net.add_parameter(CHANNELS, False) for _ in range(2))
-    return int(net.add_batch_norm(0, -1, -1, mean, variance, CHANNELS, 0.99, 1e-3))
-
-
-def make_training(add: Callable[[Any], int], dtype: str, n: int) -> tuple[Call, int]:
-    """The forward pass, as in training, of a network of one op over small images."""
+def make_training(kind: str, settings: dict[str, Any], weights: int, dtype: str, n: int) -> tuple[Call, int]:
+    """The forward pass, as in training, of a network of one op over small images; without gamma and beta."""
     images, size = max(1, n // (SIDE * SIDE * CHANNELS)), SIDE * SIDE * CHANNELS
-    network = core.Network(dtype, size)
-    network.build(add(network))
+    parameters = core.Parameters(dtype)
+
+    def add(graph: Any, x: int) -> int:
+        moving = [graph.add_parameter(parameters, parameters.add(CHANNELS, False)) for _ in range(weights - 2)]
+        return int(graph.add(kind, [x], [-1, -1, *moving] if weights else [], settings)[0])
+
+    network = plan_of(add, size, dtype)
     x, y = uniform((images, size), dtype), empty((images, size), dtype)
-    return partial(network.predict_training, y, x, False, 0, get_num_threads()), x.size
+    return partial(network.predict_training, (y,), (x,), False, 0, get_num_threads()), x.size
 
 
 ELEMENTWISE_GROUPS = {

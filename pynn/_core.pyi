@@ -194,8 +194,8 @@ class Trainer:
 
         totals: a row for each epoch touched: the sum over its steps of batch loss * batch size, with several heads the
         same for each of them, and the sums of each metric's row values; added to what is there. A step whose loss is
-        not finite is counted in totals but changes no parameter, and ends the run. Epoch e visits the rows in the order
-        permutation(seed, e).
+        not finite counts with its loss, not with its metrics; it changes no parameter, and ends the run. Epoch e visits
+        the rows in the order permutation(seed, e).
         """
 
     def evaluate(self, totals: Float64, xs: Sequence[Samples], ys: Sequence[Targets], threads: int) -> None:

@@ -24,7 +24,7 @@ Axis = int | Sequence[int]
 # What the engine is told: kind, (min_value, max_value, rate), (outer, axis, inner)
 Native = tuple[str, tuple[float, float, float], tuple[int, int, int]]
 
-# Keras's, so that a norm of 0 divides nothing.
+# Keras's: it is added to norms, as none of 0 may divide.
 _EPSILON = 1e-7
 
 

@@ -15,6 +15,7 @@ import reference_windows
 import pynn
 from pynn import layers, ops
 from pynn.activations import Activation
+from pynn.engine import single
 from pynn.foundation.native import core
 
 
@@ -187,14 +188,8 @@ def conv_transpose(attributes, x, kernel, bias=None):
 
     numbers = [*images(out), filters, *images(x.shape[1:-1]), channels, *images(kernel.shape[:-2])]
     numbers += [*images(strides), *images(dilations), *images(before, 0), groups]
-    network = core.Network(x.dtype.name, x[0].size)
-    parameters = [network.add_parameter(array.size, True) for array in (kernel, *([] if bias is None else [bias]))]
-    network.build(network.add_conv(0, parameters[0], parameters[1] if bias is not None else -1, numbers, True))
-    network.parameter(parameters[0])[:] = kernel.ravel()
-    if bias is not None:
-        network.parameter(parameters[1])[:] = bias
     y = np.empty((len(x), *out, filters), x.dtype)
-    network.predict(y, x.reshape(len(x), -1), True, 1)
+    single.forward("conv", y, np.ascontiguousarray(x), [kernel, bias], shape=numbers, transposed=True)
     return channels_first(y)
 
 
@@ -227,7 +222,7 @@ def pool_by_numbers(kind, x, axes):
     # In the order of a PoolShape (csrc/kernels/pool.h); a sequence is an image of height 1
     i, j = axes if len(axes) == 2 else (Axis(1, 1, 1, 1, 0, 0, 1), axes[0])
     shape = [i.n, j.n, x.shape[-1], i.out, j.out, i.size, j.size, i.stride, j.stride, i.before, j.before]
-    core.pool_forward(y, x, len(x), shape, kind, 1)
+    single.forward("pool", y, x, kind=kind, shape=shape)
     return y
 
 
@@ -268,10 +263,10 @@ def layer_norm(attributes, x, gamma, beta=None):
     axis = attributes.get("axis", -1) % x.ndim
     samples, columns = math.prod(x.shape[:axis]), math.prod(x.shape[axis:])
     y = np.empty_like(x)
-    mean, inverse = np.empty((2, *x.shape[:axis], *[1] * (x.ndim - axis)), x.dtype)
-    core.group_norm_forward(
-        y, mean, inverse, x, gamma, beta, samples, [1, 1, columns], attributes.get("epsilon", 1e-5), 1
-    )
+    mean, inverse = saved = np.empty((2, *x.shape[:axis], *[1] * (x.ndim - axis)), x.dtype)
+    whole = x.reshape(1, -1)
+    attributes = {"samples": samples, "groups": 1, "columns": columns, "epsilon": attributes.get("epsilon", 1e-5)}
+    core.op_forward("group_norm", attributes, [y.reshape(1, -1)], [whole], [gamma, beta], saved, 1)
     return y, mean, inverse
 
 

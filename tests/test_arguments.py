@@ -73,3 +73,4 @@ def test_dir_of_layers_shows_layers_only():
         thing = getattr(layers, name)
         assert name == "Input" or issubclass(thing, layers.Layer)
     assert {kind.__name__ for kind in LAYERS} == set(dir(layers)) - {"Input"}
+    assert set(dir(layers)) <= set(layers.__all__)

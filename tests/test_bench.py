@@ -16,6 +16,7 @@ sys.path.append(str(BENCH))
 
 import compare  # noqa: E402
 import footprint  # noqa: E402
+import kernels  # noqa: E402
 import measure  # noqa: E402
 import plot  # noqa: E402
 import report  # noqa: E402
@@ -271,7 +272,7 @@ def test_better_threads_of_peers_and_all_of_pynn_are_shown():
     assert float(cells[0][8].rstrip("%")) == pytest.approx(flop / 30e9 / 2 * 100, abs=0.05)
 
 
-def test_networks_and_ways_stay_apart():
+def test_peers_are_compared_for_each_network_and_call():
     both = [
         Series("latency", network, "numpy", threads, way, [seconds])
         for network, seconds in (("mlp128", 2.0), ("mlp16", 1.0))
@@ -283,6 +284,16 @@ def test_networks_and_ways_stay_apart():
     ]
     lines = report.latency_table([Series("latency", "mlp16", "pynn", 1, "model(x)", [0.5]), *both], [1]).splitlines()
     assert [line.split()[-1] for line in lines[2:]] == ["±0%", "±0%", "2.00", "2.00"]  # pynn ran mlp16 only
+
+
+def test_every_kernel_can_be_timed():
+    """What bench/kernels.py calls exists, and takes what it is given."""
+    for found in kernels.ELEMENTWISE_GROUPS.values():
+        for name, traffic, make in found("float32"):
+            call, elements = make(100)
+            call()
+            assert elements > 0, name
+            assert traffic > 0, name
 
 
 @pytest.mark.slow

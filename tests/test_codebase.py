@@ -2,6 +2,7 @@
 
 import ast
 import importlib.metadata
+import inspect
 import os
 import pathlib
 import re
@@ -309,3 +310,55 @@ def test_every_public_name_has_a_docstring():
             if own and callable(thing) and not (thing.__doc__ or "").strip():
                 missing.append(f"{module.__name__}.{name}")
     assert not missing
+
+
+# ---- the pages -------------------------------------------------------------------------------------------------------
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "bench").glob("*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if not target.startswith(("http:", "https:")):
+            path, _, heading = target.partition("#")
+            file = page.parent / path if path else page
+            assert file.exists(), target
+            assert not heading or heading in anchors(file), target
+
+
+def anchors(page):
+    """The names by which the headings of a page are linked to."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_what_the_readme_says_is_not_there_is_not_there():
+    section = (ROOT / "README.md").read_text().split("## What is not there\n")[1].split("\n## ")[0]
+    names = set(re.findall(r"`([A-Za-z]\w+)`", section))
+    assert {"Embedding", "sample_weight", "save"} < names
+    there = {"History", "Initializer", "to_json", "get_config", "get_weights", "set_weights"}
+    there |= {"to_categorical", "set_random_seed", "copy", "fit", "compile", "call", "tf"}
+    places = [pynn.models, pynn.layers, pynn.callbacks, pynn.utils, pynn.Sequential]
+    for name in names - there:
+        assert not any(name in dir(place) for place in places), name
+        for method in (pynn.Sequential.fit, pynn.Sequential.compile, pynn.Sequential.evaluate):
+            assert name not in inspect.signature(method).parameters, name
+
+
+def excerpts(page):
+    """The code blocks of a page, each with the last file named before it."""
+    text, *rest = re.split(r"^```\w+\n", page.read_text(), flags=re.MULTILINE)
+    for part in rest:
+        code, _, following = part.partition("```\n")
+        yield re.findall(r"`((?:csrc|pynn|tests)/[\w./]+\.\w+)`", text)[-1], code
+        text = text + following
+
+
+def test_excerpts_are_from_the_code():
+    found = list(excerpts(ROOT / "docs" / "adding-an-op.md"))
+    assert len(found) > 15
+    for path, code in found:
+        whole = (ROOT / path).read_text()
+        for piece in code.split("...\n"):
+            assert piece in whole, f"{path} has not:\n{piece}"

@@ -8,6 +8,7 @@ from helpers import THREADS, bits
 from reference import dense_backward, dense_forward
 from reference_losses import loss_rows
 from reference_optimizers import start_slots, update
+from tiers import DTYPES_OF_TEAMS
 
 import pynn
 from pynn import constraints, layers, optimizers
@@ -239,7 +240,7 @@ def test_constraint_in_the_configuration():
 # ---- threads ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", DTYPES_OF_TEAMS)
 @pytest.mark.parametrize("batch_size", [40, 300])
 def test_constraint_threads(dtype, batch_size, random):
     x, y = random.normal(size=(400, 300)), random.integers(0, 10, 400)

@@ -226,10 +226,14 @@ def test_layer_gradient(case, random):
         return model.train_on_batch(x, y)
 
     for i, gradient in enumerate(gradients):
-        if not model.weights[i].trainable:  # moving statistics, which have no part in training
+        weight = model.weights[i]
+        if not weight.trainable:  # moving statistics, which have no part in training
             continue
-        numeric = central_difference(lambda w, i=i: loss(i, w), start[i])
-        assert close_gradient(numeric, gradient).all()
+        # All of the layer's own; of those around it, some.
+        own = weight.path.startswith("probe")
+        places = np.unique(np.linspace(0, gradient.size - 1, gradient.size if own else 30).astype(int))
+        numeric = central_difference(lambda w, i=i: loss(i, w), start[i], places=places)
+        assert close_gradient(numeric, gradient).flat[places].all()
 
 
 @every_case

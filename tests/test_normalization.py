@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 from helpers import THREADS, bits
+from tiers import DTYPES_OF_TEAMS
 
 import pynn
 from pynn import layers
@@ -144,7 +145,7 @@ def test_batch_norm_statistics_stay_where_a_step_is_not_made(random):
 
 
 @pytest.mark.parametrize("batch_size", [7, 300, 600, "full"])
-@every_dtype
+@pytest.mark.parametrize("dtype", DTYPES_OF_TEAMS)
 def test_batch_norm_threads(batch_size, dtype, random):
     """A network that is wide enough for several threads, and batches of more than one slice."""
     x, y = random.normal(size=(700, 9, 8)), random.integers(0, 5, 700)
@@ -386,8 +387,9 @@ def test_summary_tells_moving_statistics_apart(capsys):
 def test_group_norm_kernel_returns_the_moments(threads, dtype, random):
     x = (random.normal(size=(50, 9, 4, 33)) * 2 + 3).astype(dtype)  # samples, positions, groups, columns
     y = np.empty_like(x)
-    mean, inverse = np.empty((2, 50, 4), dtype)
-    core.group_norm_forward(y, mean, inverse, x, None, None, 50, [9, 4, 33], 0.01, threads)
+    mean, inverse = saved = np.empty((2, 50, 4), dtype)
+    sizes = {"samples": 1, "groups": 4, "columns": 33}
+    core.op_forward("group_norm", {**sizes, "epsilon": 0.01}, [y], [x], [None, None], saved, threads)
     wide = x.astype(np.float64)
     np.testing.assert_allclose(mean, wide.mean(axis=(1, 3)), **TOLERANCE[dtype])
     np.testing.assert_allclose(inverse, 1 / np.sqrt(wide.var(axis=(1, 3)) + 0.01), **TOLERANCE[dtype])
@@ -397,25 +399,25 @@ def test_group_norm_kernel_returns_the_moments(threads, dtype, random):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"shape": [2, 2]}, "shape"),
-        ({"shape": [1, 2, 4]}, "shape"),
-        ({"shape": [1, -2, -3]}, "shape"),
-        ({"shape": [1, 2, 1]}, "shape"),
+        ({"columns": 4}, "columns"),
+        ({"columns": -3}, "columns"),
+        ({"groups": 0}, "groups"),
         ({"samples": 0}, "samples"),
-        ({"samples": 2}, "shape"),
-        ({"y": np.empty((1, 5))}, "y must"),
-        ({"mean": np.empty(3)}, "mean and inverse"),
-        ({"inverse": np.empty(1)}, "mean and inverse"),
-        ({"gamma": np.empty(2)}, "wrong size"),
-        ({"beta": np.empty(5)}, "wrong size"),
+        ({"samples": 2**62}, "samples"),
+        ({"y": np.empty((1, 5))}, "outputs"),
+        ({"saved": np.empty(3)}, "saved"),
+        ({"gamma": np.empty(2)}, "gamma"),
+        ({"beta": np.empty(5)}, "beta"),
         ({"y": np.empty((1, 6), "float32")}, "y must.*float64"),
     ],
     ids=str,
 )
-def test_group_norm_kernel_refuses_other_shapes(change, message):
-    arrays = {"y": np.empty((1, 6)), "mean": np.empty(2), "inverse": np.empty(2), "x": np.ones((1, 6))}
-    weights = {"gamma": np.ones(6), "beta": None}
-    arguments = {**arrays, **weights, "samples": 1, "shape": [1, 2, 3], "epsilon": 0.1, "threads": 1}
+def test_group_norm_op_refuses_other_sizes(change, message):
+    def run(samples=1, groups=2, columns=3, y=None, saved=None, gamma=None, beta=None):
+        attributes = {"samples": samples, "groups": groups, "columns": columns, "epsilon": 0.1}
+        y, saved = np.empty((1, 6)) if y is None else y, np.empty(4) if saved is None else saved
+        core.op_forward("group_norm", attributes, [y], [np.ones((1, 6))], [gamma, beta], saved, 1)
+
     with pytest.raises((TypeError, ValueError), match=message):
-        core.group_norm_forward(**{**arguments, **change})
-    core.group_norm_forward(**arguments)
+        run(**change)
+    run(gamma=np.ones(6))

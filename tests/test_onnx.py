@@ -52,23 +52,27 @@ COUNTS = {
 }
 
 
-def load():
-    """The cases of all kinds; of the suite's modules of single operators, only those that name one of COUNTS.
+# Modules of the suite that take seconds to make their data, of volumes most of it, in loops: the slow tier has them.
+SLOW = ("averagepool", "maxpool")
+FOUND = {}
 
-    A module makes its data when it is imported, some with loops in Python.
+
+def load(slow):
+    """The suite's cases; those of its modules of single operators that name one of COUNTS, with or without SLOW.
+
+    A module makes its data when it is imported.
     """
-    node = loader.onnx.backend.test.case.node
+    node = onnx.backend.test.case.node
     for _, name, _ in pkgutil.iter_modules(node.__path__):
         source = pathlib.Path(node.__path__[0], f"{name}.py")
-        if source.exists() and any(f'"{operator}"' in source.read_text() for operator in COUNTS):
-            importlib.import_module(f"{node.__name__}.{name}")
+        named = source.exists() and any(f'"{operator}"' in source.read_text() for operator in COUNTS)
+        if named and (slow or name not in SLOW):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # NumPy's, for what other operators do to infinity
+                importlib.import_module(f"{node.__name__}.{name}")
     models = [case for kind in ("pytorch-converted", "pytorch-operator") for case in loader.load_model_tests(kind=kind)]
     return [*node._NodeTestCases, *models]
 
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # NumPy's, for what other operators do to infinity
-    LOADED = load()
 
 # Which of their cases are not: what the name matches, and why
 EXCLUDED = {
@@ -99,23 +103,30 @@ def read_arrays(folder, kind):
     return [onnx.numpy_helper.to_array(onnx.load_tensor(file)) for file in files]
 
 
-def candidates():
+def candidates(slow):
     """(case, graph) of what is run or excluded, by name."""
-    found = {}
-    for case in sorted(LOADED, key=lambda case: case.name):
+    for case in sorted(load(slow), key=lambda case: case.name):
         graph = graph_of(case)
         if len(graph.node) == 1 and graph.node[0].op_type in COUNTS:
-            found[case.name] = case, graph
-    return found
+            FOUND[case.name] = case, graph
+    return FOUND
 
 
-CANDIDATES = candidates()
-CASES = [name for name in CANDIDATES if not any(re.search(pattern, name) for pattern in EXCLUDED)]
+def is_run(name):
+    return not any(re.search(pattern, name) for pattern in EXCLUDED)
 
 
-@pytest.mark.parametrize("name", CASES)
+def pytest_generate_tests(metafunc):
+    if "name" in metafunc.fixturenames:
+        names = filter(is_run, candidates(slow=metafunc.config.option.markexpr != "not slow"))
+        marks = {
+            name: [pytest.mark.slow] * name.startswith(tuple(f"test_{module}" for module in SLOW)) for name in names
+        }
+        metafunc.parametrize("name", [pytest.param(name, marks=marks[name]) for name in marks])
+
+
 def test_onnx_case(name):
-    case, graph = CANDIDATES[name]
+    case, graph = FOUND[name]
     node = graph.node[0]
     attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
     weights = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
@@ -130,12 +141,14 @@ def test_onnx_case(name):
             np.testing.assert_allclose(got, wanted, rtol=case.rtol, atol=case.atol)
 
 
+@pytest.mark.slow
 def test_onnx_cases_are_all_there():
-    counts = collections.Counter(CANDIDATES[name][1].node[0].op_type for name in CASES)
+    counts = collections.Counter(graph.node[0].op_type for name, (_, graph) in candidates(True).items() if is_run(name))
     assert set(COUNTS) == set(OPERATORS)
     assert not {operator: counts[operator] for operator, least in COUNTS.items() if counts[operator] < least}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", EXCLUDED)
 def test_onnx_exclusion_is_of_a_case(pattern):
-    assert any(re.search(pattern, name) for name in CANDIDATES)
+    assert any(re.search(pattern, name) for name in candidates(True))

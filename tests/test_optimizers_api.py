@@ -286,6 +286,7 @@ def test_optimizer_names_are_counted():
     before = int(optimizers.Nadam().name.partition("_")[2] or 0)
     with pytest.raises(ValueError, match="beta_1"):
         optimizers.Nadam(beta_1=2.0)
+    pynn.ops.nadam_update(*np.ones((4, 3)), iteration=1)
     assert optimizers.Nadam().name == f"nadam_{before + 1}"
 
 

@@ -9,7 +9,7 @@ from reference_windows import pads
 
 import pynn
 from pynn import layers
-from pynn.foundation.native import core
+from pynn.engine import single
 
 # sample, window, strides, padding
 CASES = [
@@ -79,7 +79,7 @@ def gradient(kind, dy, x, y, sample, size, strides, padding):
     """What the kernel makes of dy."""
     dx = np.full_like(x, np.nan)
     numbers = pynn.geometry.windows.pooling(sample, size, strides, padding).numbers()
-    core.pool_backward(dx, dy, x, y, len(x), numbers, kind, pynn.config.get_num_threads())
+    single.backward("pool", dx, (), dy, x, y, kind=kind, shape=numbers)
     return dx
 
 

@@ -8,6 +8,7 @@ from helpers import THREADS, bits, close_gradient
 from reference import central_difference, dense_backward, dense_forward, sigmoid, tanh
 from reference_losses import loss_rows
 from reference_optimizers import start_slots, update
+from tiers import DTYPES_OF_TEAMS
 
 import pynn
 from pynn import layers, optimizers, regularizers
@@ -361,7 +362,7 @@ def test_regularizer_of_factor_0_changes_nothing(random):
 # ---- threads ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", DTYPES_OF_TEAMS)
 @pytest.mark.parametrize("optimizer", [("Adam", {}), ("SGD", {"learning_rate": 0.02, "clipnorm": 0.5})], ids=str)
 @pytest.mark.parametrize("batch_size", [40, 300])
 def test_regularizer_threads(dtype, optimizer, batch_size, random):

@@ -88,7 +88,7 @@ INTERRUPTED = """
     ],
     ids=["many-epochs", "validation", "one-long-epoch"],
 )
-@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("threads", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_interrupt_is_answered(rows, fit, epochs, threads):
     run(INTERRUPTED.format(rows=rows, fit=fit, epochs=epochs, threads=threads))
 

@@ -210,6 +210,21 @@ def test_non_finite_loss_in_the_middle_keeps_the_steps_before():
     assert model.optimizer.iterations == 2
 
 
+@pytest.mark.parametrize("bad", [0, 1, 3])
+def test_metrics_of_an_epoch_that_ends_early_are_those_of_its_finished_steps(bad):
+    """The batch goes through in slices, and what comes after the one that is not finite is not measured."""
+    size = 700
+    x, _ = make_data(4 * size)
+    targets = np.zeros((4 * size, 3), np.float32)
+    targets[bad * size + 300] = 1e30
+    model, twin = (make_model(loss="mse", metrics=["mae"]) for _ in range(2))
+    with pytest.warns(RuntimeWarning, match=f"step {bad + 1}"):
+        history = model.fit(x, targets, batch_size=size, shuffle=False, verbose=0).history
+    measured = [twin.train_on_batch(x[i : i + size], targets[i : i + size])[1] for i in range(0, bad * size, size)]
+    assert history["mae"] == [pytest.approx(np.mean(measured), rel=1e-6)] if bad else np.isnan(history["mae"]).all()
+    assert history["loss"] == [np.inf]
+
+
 # ---- outputs of more axes --------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("kind", ["real", "labels"])
 def test_training_of_more_axes(kind, random):

@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 from helpers import THREADS, bits
+from tiers import DTYPES_OF_TEAMS
 
 import pynn
 from pynn import layers, optimizers
@@ -56,9 +57,13 @@ def results(make, x, y, batch_size):
     return seen
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
-    "batch_size", [1, 32, 300, "full", *(pytest.param(n, marks=pytest.mark.slow) for n in (7, 100, 256, 600))]
+    ("dtype", "batch_size"),
+    [
+        *(("float32", 1), ("float32", 32), ("float32", 300), ("float32", "full"), ("float64", 32)),
+        *(pytest.param("float32", n, marks=pytest.mark.slow) for n in (7, 100, 256, 600)),
+        *(pytest.param("float64", n, marks=pytest.mark.slow) for n in (1, 7, 100, 256, 300, 600, "full")),
+    ],
 )
 def test_threads_batch_size(dtype, batch_size):
     rows = 40 if batch_size == 1 else 800
@@ -97,7 +102,7 @@ def test_threads_loss(loss, last):
 
 
 @pytest.mark.parametrize(("inputs", "units", "rows"), [(784, 128, 32), (784, 300, 7), (784, 33, 256), (2000, 500, 64)])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", DTYPES_OF_TEAMS)
 def test_threads_shapes(inputs, units, rows, dtype, random):
     """Products on either side of where BLAS takes over; the last batch is smaller."""
     x, y = random.normal(size=(2 * rows + 5, inputs)), random.integers(0, 10, 2 * rows + 5)

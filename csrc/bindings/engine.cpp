@@ -23,7 +23,6 @@ py::array view(const void* data, int64_t n, const py::object& owner) {
 }
 
 // ---- parameters
-// ------------------------------------------------------------------------------------------------------
 
 using ConstraintOf = std::tuple<std::string, std::vector<double>, std::vector<int64_t>>;
 
@@ -50,7 +49,6 @@ py::array weight_view(const py::object& self, int number) {
 }
 
 // ---- graph
-// -----------------------------------------------------------------------------------------------------------
 
 int add_input(Graph& graph, int64_t size, const std::string& kind) {
   require(kind == "real" || kind == "ids", "kind must be real or ids");
@@ -63,7 +61,6 @@ std::vector<int> add_op(Graph& graph, const std::string& kind, const std::vector
 }
 
 // ---- datasets
-// --------------------------------------------------------------------------------------------------------
 
 template <typename T>
 Column column(const py::array& a, const char* name) {
@@ -129,7 +126,6 @@ std::vector<T*> outputs_of(const Plan<T>& plan, std::vector<py::array>& outs, in
 }
 
 // ---- plan
-// ------------------------------------------------------------------------------------------------------------
 
 // A plan or a trainer of one of the two number types.
 template <template <typename> class Of>
@@ -185,7 +181,6 @@ Place predict_training(const AnyPlan& any, std::vector<py::array> outs, const st
 }
 
 // ---- trainer
-// ---------------------------------------------------------------------------------------------------------
 
 AnyTrainer make_trainer(const AnyPlan& any) {
   return std::visit(
@@ -263,7 +258,6 @@ void evaluate(const AnyTrainer& any, Float64 totals, const std::vector<py::array
 }
 
 // ---- use lock
-// --------------------------------------------------------------------------------------------------------
 
 // Given back when it is dropped, or at the end of a `with` block.
 struct Hold {

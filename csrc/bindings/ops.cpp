@@ -66,7 +66,10 @@ class Single {
  public:
   Single(const OpArguments& arguments, const Arrays& xs, const OptionalArrays& parameters)
       : op_(make_op<T>(arguments)), batch_(batch_of(xs)), copies_(parameters.size()) {
-    for (const py::array& x : xs) pass_.x.push_back(const_cast<T*>(input<T>(x, "x")));  // ops do not write to it
+    for (const py::array& x : xs) {
+      op_->inputs.push_back(static_cast<int>(values_.size()));
+      values_.push_back(const_cast<T*>(input<T>(x, "x")));  // ops do not write to it
+    }
     for (std::size_t i = 0; i < parameters.size(); ++i) {
       ParameterUse<T> use;
       if (parameters[i]) {
@@ -83,7 +86,7 @@ class Single {
   double work() const { return op_->work() * static_cast<double>(batch_); }
 
   void forward(const std::vector<T*>& ys, std::optional<py::array>& saved, int threads) {
-    pass_.y = ys;
+    add_outputs(ys);
     keep(saved);
     run_op(threads, 1, false, [&](const Team& team, const Pass<T>& pass) { op_->forward(team, pass); });
   }
@@ -91,11 +94,15 @@ class Single {
   void backward(OptionalArrays& dxs, OptionalArrays& dparameters, const Arrays& dys, const Arrays& ys,
                 std::optional<py::array>& saved, int threads) {
     require(op_->differentiable(), "the op has no gradient");
-    require(dxs.size() == pass_.x.size() && dparameters.size() == uses_.size(),
+    require(dxs.size() == op_->inputs.size() && dparameters.size() == uses_.size(),
             "there must be a gradient or None for each input and parameter");
-    for (const py::array& y : ys) pass_.y.push_back(const_cast<T*>(input<T>(y, "y")));
-    for (const py::array& dy : dys) pass_.dy.push_back(const_cast<T*>(input<T>(dy, "dy")));
-    for (Optional& dx : dxs) pass_.dx.push_back(dx ? output<T>(*dx, "dx") : nullptr);
+    std::vector<T*> to;
+    for (const py::array& y : ys) to.push_back(const_cast<T*>(input<T>(y, "y")));
+    add_outputs(to);
+    gradients_.resize(values_.size());
+    for (std::size_t i = 0; i < dys.size(); ++i)
+      gradients_[static_cast<std::size_t>(op_->outputs[i])] = const_cast<T*>(input<T>(dys[i], "dy"));
+    for (Optional& dx : dxs) dx_.push_back(dx ? output<T>(*dx, "dx") : nullptr);
     for (std::size_t i = 0; i < uses_.size(); ++i) {
       if (!dparameters[i]) continue;
       require(size(*dparameters[i]) == uses_[i].size, "the gradient of a parameter must have its size");
@@ -106,6 +113,13 @@ class Single {
   }
 
  private:
+  void add_outputs(const std::vector<T*>& ys) {
+    for (T* y : ys) {
+      op_->outputs.push_back(static_cast<int>(values_.size()));
+      values_.push_back(y);
+    }
+  }
+
   // What the op keeps from forward to backward: in the caller's array, or nowhere.
   void keep(std::optional<py::array>& saved) {
     const int64_t size = op_->saved(batch_);
@@ -126,6 +140,9 @@ class Single {
     scratch.reserve(threads * each + size.shared);
     run(threads, passes * work(), [&](const Team& team) {
       Pass<T> pass = pass_;
+      pass.values = values_.data();
+      pass.gradients = gradients_.data();
+      pass.dx = dx_.data();
       pass.own = scratch.data() + team.rank * each;
       pass.shared = scratch.data() + threads * each;
       body(team, pass);
@@ -136,6 +153,7 @@ class Single {
   const int64_t batch_;
   std::vector<Buffer<T>> copies_;
   std::vector<ParameterUse<T>> uses_;
+  std::vector<T*> values_, gradients_, dx_;  // by tensor; by input
   Buffer<T> saved_;
   Pass<T> pass_{Pass<T>(kernels<T>())};
 };

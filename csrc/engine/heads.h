@@ -50,9 +50,9 @@ class Heads {
   int64_t row_count(int64_t samples) const;
   std::size_t parts() const { return heads_.size() + metrics_.size() + penalties_.size(); }
 
-  // A member's share of the rows of all parts. slopes, for training: where the gradient of each head goes, null for
-  // none; it is that of the loss of a batch of `of_batch` samples, of which these are some. add_up wants a barrier
-  // first.
+  // Measures this member's share of the rows of all parts. slopes, for training: where the gradient of each head's
+  // tensor goes, null for none. These samples are some of a batch of `of_batch`, whose loss the gradient is of. A
+  // barrier must follow before add_up.
   void measure(const Team& team, double* rows, const std::vector<T*>& values, const std::vector<T*>& slopes,
                const std::vector<TargetRows<T>>& targets, int64_t samples, int64_t of_batch) const;
   void add_up(double* sums, const double* rows, int64_t samples) const;

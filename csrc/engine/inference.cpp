@@ -14,8 +14,8 @@ namespace {
 // way shall stay in the second-level cache, or take no more room than the parameters that are read for each chunk.
 constexpr int64_t kChunk = 64, kWideChunk = 256, kLeastChunk = 8, kChunkBytes = 512 * 1024;
 
-// Samples that make it worth while to look through the parameters for numbers that are not finite: if there is none,
-// what is 0 in the samples can be passed over.
+// With so many samples it pays to look through the parameters for numbers that are not finite. If all are finite, zeros
+// of the samples can be passed over.
 constexpr int64_t kSkipFrom = 64;
 
 // Whether the first sample gives hope that there is much to pass over.
@@ -23,6 +23,10 @@ template <typename N>
 bool is_mostly_zero(const N* sample, int64_t size) {
   return 2 * std::count(sample, sample + size, N{0}) > size;
 }
+
+// An element that is not finite is noted as one number: its input, and its index in so many bits. The lowest counts.
+constexpr int kIndexBits = 48;
+constexpr int64_t kNoneBad = INT64_MAX;
 
 // Workspaces kept for later calls.
 constexpr std::size_t kIdleSpaces = 8;
@@ -52,12 +56,12 @@ struct Plan<T>::Call {
 
 // A wide layer's kernel is packed anew for each chunk, so chunks are long then.
 template <typename T>
-int64_t Plan<T>::chunk_rows() const {
+int64_t Plan<T>::choose_chunk_rows() const {
   int64_t largest = 0, sample = 0;
   for (const ParameterRef& p : graph_->parameters()) largest = std::max(largest, p.parameter().size);
   if (largest >= 512 * 512) return kWideChunk;
   for (int t = 0; t < graph_->tensors(); ++t) sample += unused_[static_cast<std::size_t>(t)] ? 0 : size(t);
-  const int64_t room = std::max(kChunkBytes / static_cast<int64_t>(sizeof(T)), parameter_elements());
+  const int64_t room = std::max(kChunkBytes / static_cast<int64_t>(sizeof(T)), parameter_elements_);
   return std::clamp(room / sample, kLeastChunk, kChunk);
 }
 
@@ -95,44 +99,49 @@ std::optional<BadElement> Plan<T>::run(const Call& call) const {
   for (Workspace<T>& space : spaces) space = borrow_space(std::min(rows, x.samples), alone ? 1 : size);
   if (call.spaces) call.spaces(spaces.size());
 
-  std::vector<std::atomic<int64_t>> first_bad(inputs_.size());
-  for (auto& index : first_bad) index = INT64_MAX;
-  std::vector<char> skip_zeros;
-  for (std::size_t i = 0; i < inputs_.size(); ++i) {
-    const Column& column = x.inputs[i];
-    skip_zeros.push_back(x.samples >= kSkipFrom && inputs_[i].zeros_matter &&
-                         (column.kind == ColumnKind::bytes
-                              ? is_mostly_zero(static_cast<const uint8_t*>(column.data), column.width)
-                              : is_mostly_zero(static_cast<const T*>(column.data), column.width)));
-  }
-  if (std::count(skip_zeros.begin(), skip_zeros.end(), 1) > 0 && !first_parameters_finite())
-    std::fill(skip_zeros.begin(), skip_zeros.end(), 0);
-
+  std::atomic<int64_t> first_bad{kNoneBad};
+  const std::vector<char> skip_zeros = inputs_to_skip(x);
   blas::keep_serial();
   run_team(
-      size, [&](const Team& team) { run_member(team, call, alone, spaces, skip_zeros, first_bad.data()); },
-      call.interrupt);
+      size, [&](const Team& team) { run_member(team, call, alone, spaces, skip_zeros, first_bad); }, call.interrupt);
   for (Workspace<T>& space : spaces) give_back(std::move(space));
-  for (std::size_t i = 0; i < inputs_.size(); ++i)
-    if (first_bad[i] != INT64_MAX) return BadElement{static_cast<int>(i), first_bad[i]};
-  return std::nullopt;
+  if (first_bad == kNoneBad) return std::nullopt;
+  return BadElement{static_cast<int>(first_bad >> kIndexBits), first_bad & ((int64_t{1} << kIndexBits) - 1)};
+}
+
+// The inputs of which zeros are passed over, by number; empty where there are none.
+template <typename T>
+std::vector<char> Plan<T>::inputs_to_skip(const Dataset& x) const {
+  std::vector<char> skip;
+  if (x.samples < kSkipFrom) return skip;
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    const Column& column = x.inputs[i];
+    skip.push_back(inputs_[i].zeros_matter &&
+                   (column.kind == ColumnKind::bytes
+                        ? is_mostly_zero(static_cast<const uint8_t*>(column.data), column.width)
+                        : is_mostly_zero(static_cast<const T*>(column.data), column.width)));
+  }
+  const bool any = std::count(skip.begin(), skip.end(), 1) > 0;
+  if (!any || !first_parameters_finite()) skip.clear();
+  return skip;
 }
 
 template <typename T>
 void Plan<T>::run_member(const Team& whole, const Call& call, bool alone, std::vector<Workspace<T>>& spaces,
-                         const std::vector<char>& skip_zeros, std::atomic<int64_t>* first_bad) const {
+                         const std::vector<char>& skip_zeros, std::atomic<int64_t>& first_bad) const {
   const Team team = alone ? Team{0, 1, whole.state} : whole;
   const auto number = static_cast<std::size_t>(alone ? whole.rank : 0);
   const Workspace<T>& space = spaces[number];
   std::vector<T*> values = space.values;  // of this member, to point at the caller's arrays
-  std::vector<Nonzero> nonzero = space.nonzero;
-  for (std::size_t i = 0; i < nonzero.size(); ++i)
-    if (!skip_zeros[i]) nonzero[i] = {};
+  std::vector<Nonzero> known;
+  for (std::size_t i = 0; i < skip_zeros.size(); ++i) known.push_back(skip_zeros[i] ? space.nonzero[i] : Nonzero{});
+  const std::vector<Nonzero>& nonzero = skip_zeros.empty() ? all_unknown_ : known;
   Pass<T> pass(k_);
   pass.shared = space.shared;
   pass.own = space.own[static_cast<std::size_t>(team.rank)];
   pass.training = call.training;
   pass.step = call.step;
+  pass.values = values.data();
   const int64_t samples = call.x.samples, rows = call.training ? samples : chunk_rows();
   const int64_t chunks = (samples + rows - 1) / rows;
   const Range mine = alone ? whole.share(chunks) : Range{0, chunks};
@@ -153,15 +162,14 @@ void Plan<T>::run_member(const Team& whole, const Call& call, bool alone, std::v
         values[static_cast<std::size_t>(op.outputs[0])] = values[static_cast<std::size_t>(op.inputs[0])];
         continue;
       }
-      aim(pass, i, values, nullptr, space, call.uses, nonzero);
+      aim(pass, i, space, call.uses, nonzero);
       op.forward(team, pass);
       team.barrier();
     }
-    const auto is_fine = [](const auto& at) { return at == INT64_MAX; };
-    if (call.training && std::all_of(first_bad, first_bad + inputs_.size(), is_fine)) {
+    if (call.training && first_bad == kNoneBad) {
       const Uninterruptible guard(whole);
-      for (std::size_t i = 0; i < ops_.size(); ++i) {
-        aim(pass, i, values, nullptr, space, call.uses, nonzero);
+      for (const std::size_t i : ops_that_end_steps_) {
+        aim(pass, i, space, call.uses, nonzero);
         ops_[i]->end_step(team, pass);
       }
     }
@@ -190,7 +198,7 @@ void Plan<T>::copy_outputs(const Team& team, const Call& call, int64_t begin, in
 template <typename T>
 void Plan<T>::load(const Team& team, const Call& call, int64_t begin, int64_t batch, std::vector<T*>& values,
                    const Workspace<T>& space, const std::vector<Nonzero>& nonzero,
-                   std::atomic<int64_t>* first_bad) const {
+                   std::atomic<int64_t>& first_bad) const {
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     const PlanInput<T>& input = inputs_[i];
     const Column& column = call.x.inputs[i];
@@ -199,7 +207,7 @@ void Plan<T>::load(const Team& team, const Call& call, int64_t begin, int64_t ba
       const T* from = static_cast<const T*>(row_of(column, begin, sizeof(T)));
       if (call.check_finite) {
         const int64_t at = k_.first_non_finite(from, team.share(batch * column.width));
-        if (at >= 0) lower(first_bad[i], begin * column.width + at);
+        if (at >= 0) lower(first_bad, static_cast<int64_t>(i) << kIndexBits | (begin * column.width + at));
       }
       if (!input.scaled()) {
         values[loaded] = const_cast<T*>(from);  // ops do not write to their input
@@ -239,7 +247,7 @@ void Plan<T>::for_chunks(const Dataset& x, int threads, const Interrupt& interru
                                                       const Interrupt&) const;                                         \
   template std::optional<BadElement> Plan<T>::predict_training(const std::vector<T*>&, const Dataset&, bool, uint64_t, \
                                                                int, const Interrupt&) const;                           \
-  template int64_t Plan<T>::chunk_rows() const;                                                                        \
+  template int64_t Plan<T>::choose_chunk_rows() const;                                                                 \
   template void Plan<T>::for_chunks(const Dataset&, int, const Interrupt&, const std::function<void(std::size_t)>&,    \
                                     const OnChunk&) const;
 PYNN_INSTANTIATE(float)

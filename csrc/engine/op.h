@@ -37,12 +37,14 @@ struct Pass {
   T* shared = nullptr;       // scratch of the whole team
   T* own = nullptr;          // scratch of this member
 
-  // Of the op: its inputs and outputs and their gradients, null where none is asked for; what it keeps from forward to
-  // backward; its parameters, in its order.
-  std::vector<T*> x, y, dx, dy;
+  T* const* values = nullptr;     // by tensor
+  T* const* gradients = nullptr;  // by tensor; null where none is asked for
+
+  // Of the op: where the gradients of its inputs go, by input; what it keeps from forward to backward; its parameters,
+  // in its order; which elements of its first input are not 0, null where that is of no use.
+  T* const* dx = nullptr;
   T* saved = nullptr;
   const ParameterUse<T>* parameters = nullptr;
-  // Which elements of x[0] are not 0; null where that is of no use.
   Nonzero nonzero{};
 
   // Called with the number of a parameter, a range of it, and its gradient there, as soon as that is complete, where
@@ -106,7 +108,8 @@ class Op {
   virtual bool runs_outside_code() const { return false; }
   // Whether its output is its input, but for training.
   virtual bool passes_on() const { return false; }
-  // After a step of training, or a forward pass as in training: what it learns by itself.
+  // After a step of training, or a forward pass as in training: what it learns by itself, if it does.
+  virtual bool ends_steps() const { return false; }
   virtual void end_step(const Team&, const Pass<T>&) const {}
   // Multiply-adds per sample in the forward direction: how much work there is to share.
   virtual double work() const = 0;
@@ -135,6 +138,13 @@ class Op {
 
   std::vector<int> inputs, outputs;  // tensors
   std::vector<int> parameters;       // numbers in the graph, -1 for none
+
+ protected:
+  // The arrays of its inputs and outputs, and their gradients, null where none is asked for.
+  T* x(const Pass<T>& pass, std::size_t input = 0) const { return pass.values[inputs[input]]; }
+  T* y(const Pass<T>& pass, std::size_t output = 0) const { return pass.values[outputs[output]]; }
+  T* dx(const Pass<T>& pass, std::size_t input = 0) const { return pass.dx[input]; }
+  T* dy(const Pass<T>& pass, std::size_t output = 0) const { return pass.gradients[outputs[output]]; }
 };
 
 }  // namespace pynn

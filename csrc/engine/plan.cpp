@@ -30,6 +30,8 @@ Plan<T>::Plan(std::shared_ptr<const Graph> graph) : graph_(std::move(graph)), un
   for (const auto& op : ops_) {
     work_ += op->work();
     const int input = op->inputs.empty() ? -1 : input_of_[static_cast<std::size_t>(op->inputs[0])];
+    input_read_by_.push_back(input);
+    if (op->ends_steps()) ops_that_end_steps_.push_back(uses_.size());
     if (input >= 0 && op->passes_over_zeros()) inputs_[static_cast<std::size_t>(input)].zeros_matter = true;
     std::vector<ParameterUse<T>> uses;
     for (const int number : op->parameters) {
@@ -44,6 +46,9 @@ Plan<T>::Plan(std::shared_ptr<const Graph> graph) : graph_(std::move(graph)), un
     }
     uses_.push_back(std::move(uses));
   }
+  for (const ParameterRef& p : graph_->parameters()) parameter_elements_ += padded<T>(p.parameter().size);
+  chunk_rows_ = choose_chunk_rows();
+  all_unknown_.resize(inputs_.size());
 }
 
 template <typename T>
@@ -63,9 +68,10 @@ void Plan<T>::make_ops() {
   }
 }
 
-// Convolutions take over the activations that follow them, and then the max pooling; so do dense layers, where another
-// dense layer comes next, which then makes their gradient: passes over a tensor and barriers less. What goes into the
-// op that makes an output is kept, as a loss may be computed from it; so are tensors that are read by others than ops.
+// Fusion saves passes over a tensor, and barriers. A convolution takes over the activation behind it, and then the max
+// pooling. A dense layer takes over the activation if another dense layer comes next: that one multiplies the gradient
+// by the slope. Outputs and penalized tensors are read by others than ops, so they are kept, and so is what goes into
+// the op that makes an output: a loss may be computed from it.
 template <typename T>
 void Plan<T>::fuse() {
   std::vector<int> kept = graph_->outputs();
@@ -142,7 +148,7 @@ bool Plan<T>::runs_outside_code() const {
 template <typename T>
 bool Plan<T>::first_parameters_finite() const {
   for (std::size_t i = 0; i < ops_.size(); ++i) {
-    if (ops_[i]->inputs.empty() || input_of_[static_cast<std::size_t>(ops_[i]->inputs[0])] < 0) continue;
+    if (input_read_by_[i] < 0) continue;
     for (const ParameterUse<T>& use : uses_[i])
       if (use.value != nullptr && k_.first_non_finite(use.value, {0, use.size}) >= 0) return false;
   }
@@ -152,13 +158,6 @@ bool Plan<T>::first_parameters_finite() const {
 template <typename T>
 bool Plan<T>::is_output(int tensor) const {
   return contains(graph_->outputs(), tensor);
-}
-
-template <typename T>
-int64_t Plan<T>::parameter_elements() const {
-  int64_t total = 0;
-  for (const ParameterRef& p : graph_->parameters()) total += padded<T>(p.parameter().size);
-  return total;
 }
 
 template <typename T>
@@ -229,26 +228,6 @@ Workspace<T> Plan<T>::make_workspace(int64_t capacity, int members, const Backwa
   }
   space.capacity = capacity;
   return space;
-}
-
-template <typename T>
-void Plan<T>::aim(Pass<T>& pass, std::size_t number, const std::vector<T*>& values, const std::vector<T*>* gradients,
-                  const Workspace<T>& space, const ParameterUses<T>& uses, const std::vector<Nonzero>& nonzero) const {
-  const Op<T>& op = *ops_[number];
-  const auto point = [](std::vector<T*>& to, const std::vector<int>& tensors, const std::vector<T*>& memory) {
-    to.resize(tensors.size());
-    for (std::size_t i = 0; i < tensors.size(); ++i) to[i] = memory[static_cast<std::size_t>(tensors[i])];
-  };
-  point(pass.x, op.inputs, values);
-  point(pass.y, op.outputs, values);
-  if (gradients != nullptr) {
-    point(pass.dx, op.inputs, *gradients);
-    point(pass.dy, op.outputs, *gradients);
-  }
-  pass.saved = space.saved[number];
-  pass.parameters = uses[number].data();
-  const int input = op.inputs.empty() ? -1 : input_of_[static_cast<std::size_t>(op.inputs[0])];
-  pass.nonzero = input < 0 ? Nonzero{} : nonzero[static_cast<std::size_t>(input)];
 }
 
 template <typename T>

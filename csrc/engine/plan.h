@@ -74,6 +74,8 @@ class Plan {
   const Graph& graph() const { return *graph_; }
   const std::vector<std::unique_ptr<Op<T>>>& ops() const { return ops_; }
   const std::vector<PlanInput<T>>& inputs() const { return inputs_; }
+  // Those with an end_step.
+  const std::vector<std::size_t>& ops_that_end_steps() const { return ops_that_end_steps_; }
   // Whose weights they are, each once, in an order that all plans share.
   const std::vector<std::shared_ptr<Parameters>>& owners() const { return owners_; }
   int64_t size(int tensor) const { return graph_->sizes()[static_cast<std::size_t>(tensor)]; }
@@ -87,15 +89,19 @@ class Plan {
   double work() const { return work_; }
   // Whether the parameters that meet the samples are finite: 0 times such a number is 0.
   bool first_parameters_finite() const;
-  int64_t parameter_elements() const;
+  int64_t parameter_elements() const { return parameter_elements_; }
   // The parameters as the ops use them, without gradients.
   ParameterUses<T> uses() const;
 
   Workspace<T> make_workspace(int64_t capacity, int members, const BackwardNeeds* backward) const;
 
-  // Points the pass at an op. The memory is that of this member.
-  void aim(Pass<T>& pass, std::size_t op, const std::vector<T*>& values, const std::vector<T*>* gradients,
-           const Workspace<T>& space, const ParameterUses<T>& uses, const std::vector<Nonzero>& nonzero) const;
+  // Points the pass at an op, but for gradients.
+  void aim(Pass<T>& pass, std::size_t op, const Workspace<T>& space, const ParameterUses<T>& uses,
+           const std::vector<Nonzero>& nonzero) const {
+    pass.saved = space.saved[op];
+    pass.parameters = uses[op].data();
+    pass.nonzero = input_read_by_[op] < 0 ? Nonzero{} : nonzero[static_cast<std::size_t>(input_read_by_[op])];
+  }
 
   // ---- running it forwards (inference.cpp); outs: for each output (samples, size)
 
@@ -115,7 +121,7 @@ class Plan {
     const std::vector<T*>& values;
   };
   using OnChunk = std::function<void(const Team&, const Chunk&)>;
-  int64_t chunk_rows() const;
+  int64_t chunk_rows() const { return chunk_rows_; }
   // The caller holds the parameters. `spaces` is told how many workspaces there will be, before anything runs.
   void for_chunks(const Dataset& x, int threads, const Interrupt& interrupt,
                   const std::function<void(std::size_t)>& spaces, const OnChunk& on_chunk) const;
@@ -129,11 +135,13 @@ class Plan {
   void make_ops();
   void fuse();
   void take_rescaling();
+  int64_t choose_chunk_rows() const;
   std::optional<BadElement> run(const Call& call) const;
   void run_member(const Team& whole, const Call& call, bool alone, std::vector<Workspace<T>>& spaces,
-                  const std::vector<char>& skip_zeros, std::atomic<int64_t>* first_bad) const;
+                  const std::vector<char>& skip_zeros, std::atomic<int64_t>& first_bad) const;
   void load(const Team& team, const Call& call, int64_t begin, int64_t batch, std::vector<T*>& values,
-            const Workspace<T>& space, const std::vector<Nonzero>& nonzero, std::atomic<int64_t>* first_bad) const;
+            const Workspace<T>& space, const std::vector<Nonzero>& nonzero, std::atomic<int64_t>& first_bad) const;
+  std::vector<char> inputs_to_skip(const Dataset& x) const;
   void copy_outputs(const Team& team, const Call& call, int64_t begin, int64_t batch,
                     const std::vector<T*>& values) const;
   bool is_output(int tensor) const;
@@ -144,11 +152,15 @@ class Plan {
   const Kernels<T>& k_ = pynn::kernels<T>();
   std::vector<std::unique_ptr<Op<T>>> ops_;
   std::vector<PlanInput<T>> inputs_;
-  std::vector<int> input_of_;  // by tensor: the number of the input that is loaded to it, or -1
-  std::vector<bool> unused_;   // by tensor: it is never made
+  std::vector<int> input_of_;       // by tensor: the number of the input that is loaded to it, or -1
+  std::vector<int> input_read_by_;  // by op: the number of the input that it reads first, or -1
+  std::vector<std::size_t> ops_that_end_steps_;
+  std::vector<Nonzero> all_unknown_;  // by input
+  std::vector<bool> unused_;          // by tensor: it is never made
   std::vector<std::shared_ptr<Parameters>> owners_;
   ParameterUses<T> uses_;
   double work_ = 0;
+  int64_t parameter_elements_ = 0, chunk_rows_ = 0;
 
   mutable std::vector<Workspace<T>> idle_;  // of inference
   mutable std::mutex idle_mutex_;           // of idle_

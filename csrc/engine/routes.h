@@ -7,8 +7,8 @@
 
 namespace pynn {
 
-// Kernels write their gradients; they do not add. So of a tensor with several readers the first to come on the way back
-// writes to its gradient, and the others to a spare one that is added then. A chain pays nothing for it.
+// Kernels write their gradients; they do not add. Where a tensor has several readers, the first one on the way back
+// writes to its gradient. Each other one writes to a spare gradient, which is then added. A chain pays nothing for it.
 struct Routes {
   static constexpr int none = -2, direct = -1;  // otherwise the number of a spare gradient
 

@@ -41,9 +41,11 @@ template <typename T>
 struct Trainer<T>::Member {
   Pass<T> pass;
   std::vector<T*> slopes;              // by head: where the gradient of its tensor goes
+  std::vector<std::vector<T*>> dx;     // by op and input: where the gradient of it goes
   std::vector<TargetRows<T>> targets;  // by head
   std::vector<Nonzero> nonzero;        // by input
   std::vector<double> sums, of_heads;  // what was measured; the loss of each head
+  std::vector<double> metrics;         // of rank 0: the totals of the metrics before the step
   double loss = 0;                     // of the batch, so far
   bool finite = true;
 };
@@ -91,6 +93,17 @@ void Trainer<T>::plan_run(Run& run) {
   }
   run.norms.resize(static_cast<std::size_t>(chunks));
   if (penalized) run.penalties.resize(static_cast<std::size_t>(chunks));
+  for (std::size_t i = plan_->ops().size(); i-- > 0;)
+    if (run.routes->backward[i]) run.last = i;
+  for (std::size_t i = 0; i < plan_->ops().size(); ++i) {
+    const std::vector<int>& outputs = plan_->ops()[i]->outputs;
+    const auto is_output = [&](const ActivityPenalty& penalty) {
+      return std::find(outputs.begin(), outputs.end(), penalty.tensor) != outputs.end();
+    };
+    const auto& penalties = plan_->graph().penalties();
+    run.completed.push_back(!run.routes->unwritten[i].empty() ||
+                            std::any_of(penalties.begin(), penalties.end(), is_output));
+  }
   run.uses = plan_->uses();
   for (auto& of_op : run.uses) {
     bool adds = false;
@@ -170,20 +183,29 @@ bool Trainer<T>::train(double* totals, const Dataset& data, const TrainRange& ra
 
 template <typename T>
 void Trainer<T>::train_member(const Team& team, Run& run, bool team_waits) {
-  Member member{Pass<T>(k_), {}, {}, space_.nonzero, {}, {}};
+  Member member{Pass<T>(k_), {}, {}, {}, space_.nonzero, {}, {}};
   member.sums.resize(heads().parts());
-  for (std::size_t h = 0; h < run.routes->heads.size(); ++h) {
-    const int route = run.routes->heads[h];
-    const auto tensor = static_cast<std::size_t>(heads().loss_tensors()[h]);
-    member.slopes.push_back(route == Routes::none     ? nullptr
-                            : route == Routes::direct ? space_.gradients[tensor]
-                                                      : space_.spare[static_cast<std::size_t>(route)]);
+  const auto gradient_at = [&](int route, int tensor) -> T* {
+    if (route == Routes::none) return nullptr;
+    return route == Routes::direct ? space_.gradients[static_cast<std::size_t>(tensor)]
+                                   : space_.spare[static_cast<std::size_t>(route)];
+  };
+  for (std::size_t i = 0; i < plan_->ops().size(); ++i) {
+    member.dx.emplace_back();
+    for (std::size_t j = 0; j < run.routes->inputs[i].size(); ++j)
+      member.dx[i].push_back(gradient_at(run.routes->inputs[i][j], plan_->ops()[i]->inputs[j]));
+  }
+  const std::vector<int> loss_tensors = heads().loss_tensors();
+  for (std::size_t h = 0; h < loss_tensors.size(); ++h) {
+    member.slopes.push_back(gradient_at(run.routes->heads[h], loss_tensors[h]));
     if (heads().takes_labels(static_cast<int>(h)))
       member.targets.push_back({nullptr, reinterpret_cast<const int32_t*>(targets_[h].data())});
     else
       member.targets.push_back({targets_[h].data(), nullptr});
   }
   Pass<T>& pass = member.pass;
+  pass.values = space_.values.data();
+  pass.gradients = space_.gradients.data();
   pass.shared = space_.shared;
   pass.own = space_.own[static_cast<std::size_t>(team.rank)];
   pass.training = true;
@@ -253,8 +275,11 @@ void Trainer<T>::run_step(const Team& team, Run& run, Member& member, int64_t st
   Pass<T>& pass = member.pass;
   member.loss = 0;
   member.finite = true;
-  member.of_heads.assign(static_cast<std::size_t>(heads().count()), 0);
+  if (heads().count() > 1) member.of_heads.assign(static_cast<std::size_t>(heads().count()), 0);
   pass.step = static_cast<uint64_t>(run.first_iteration + step - run.range.first_step);
+  double* const totals = run.totals + step / run.batches * heads().columns();
+  double* const metrics = totals + heads().columns() - static_cast<int64_t>(heads().metric_count());
+  if (team.rank == 0) member.metrics.assign(metrics, metrics + heads().metric_count());
   for (int64_t from = 0; from < batch && member.finite; from += run.slice) {
     pass.batch = std::min(run.slice, batch - from);
     pass.accumulate = from > 0;
@@ -269,25 +294,24 @@ void Trainer<T>::run_step(const Team& team, Run& run, Member& member, int64_t st
     // A rate that is infinite as a T would make NaN of a gradient of 0.
     pass.skip_zero_gradients =
         settings_.ignores_zero_gradients() && std::isfinite(static_cast<T>(run.step.learning_rate));
-    double* totals = run.totals + step / run.batches * heads().columns();
     member.finite = run_slice(team, run, member, batch);
     if (team.rank != 0) continue;
-    totals += heads().columns() - static_cast<int64_t>(heads().metric_count());
-    for (std::size_t m = 0; m < heads().metric_count(); ++m) totals[m] += heads().metric_sums(member.sums.data())[m];
+    for (std::size_t m = 0; m < heads().metric_count(); ++m) metrics[m] += heads().metric_sums(member.sums.data())[m];
   }
   if (run.hooks.reduce) reduce(team, run, member);
   if (team.rank == 0) {
-    double* totals = run.totals + step / run.batches * heads().columns();
+    // A step that is not made counts with its loss, which says so, and not with the metrics of a part of its samples.
+    if (!member.finite) std::copy(member.metrics.begin(), member.metrics.end(), metrics);
     *totals += member.loss * static_cast<double>(batch);
-    for (std::size_t h = 0; heads().count() > 1 && h < member.of_heads.size(); ++h)
+    for (std::size_t h = 0; h < member.of_heads.size(); ++h)
       totals[1 + h] += member.of_heads[h] * static_cast<double>(batch);
   }
   if (!member.finite) return;
   if (!run.late.empty()) update(team, run);
   const Uninterruptible guard(team);
-  for (std::size_t i = 0; i < plan_->ops().size(); ++i) {
+  for (const std::size_t i : plan_->ops_that_end_steps()) {
     if (!run.routes->forward[i]) continue;
-    plan_->aim(pass, i, space_.values, &space_.gradients, space_, run.uses, member.nonzero);
+    plan_->aim(pass, i, space_, run.uses, member.nonzero);
     plan_->ops()[i]->end_step(team, pass);
   }
 }
@@ -313,7 +337,7 @@ bool Trainer<T>::run_slice(const Team& team, Run& run, Member& member, int64_t b
   Pass<T>& pass = member.pass;
   for (std::size_t i = 0; i < plan_->ops().size(); ++i) {
     if (!run.routes->forward[i]) continue;
-    plan_->aim(pass, i, space_.values, &space_.gradients, space_, run.uses, member.nonzero);
+    plan_->aim(pass, i, space_, run.uses, member.nonzero);
     plan_->ops()[i]->forward(team, pass);
     team.barrier();
   }
@@ -335,22 +359,20 @@ void Trainer<T>::backward(const Team& team, Run& run, Member& member, int64_t ba
   const Routes& routes = *run.routes;
   for (std::size_t h = 0; h < routes.heads.size(); ++h)
     if (routes.heads[h] >= 0) add_spare(team, member, heads().loss_tensors()[h], routes.heads[h]);
-  std::size_t left = static_cast<std::size_t>(std::count(routes.backward.begin(), routes.backward.end(), 1));
   for (std::size_t i = plan_->ops().size(); i-- > 0;) {
     if (!routes.backward[i]) continue;
     const Op<T>& op = *plan_->ops()[i];
-    complete_gradients(team, run, member, i, batch);
-    plan_->aim(member.pass, i, space_.values, &space_.gradients, space_, run.uses, member.nonzero);
-    for (std::size_t j = 0; j < op.inputs.size(); ++j)
-      if (routes.inputs[i][j] >= 0) member.pass.dx[j] = space_.spare[static_cast<std::size_t>(routes.inputs[i][j])];
+    if (run.completed[i]) complete_gradients(team, run, member, i, batch);
+    plan_->aim(member.pass, i, space_, run.uses, member.nonzero);
+    member.pass.dx = member.dx[i].data();
     op.backward(team, member.pass);
-    if (--left > 0 || !run.late.empty()) team.barrier();
+    if (i != run.last || !run.late.empty()) team.barrier();
     for (std::size_t j = 0; j < op.inputs.size(); ++j)
       if (routes.inputs[i][j] >= 0) add_spare(team, member, op.inputs[j], routes.inputs[i][j]);
   }
 }
 
-// What no reader of the op's outputs has to say about their gradients: zeros where there is no reader, and penalties.
+// Completes the gradients of the op's outputs: they are zeros where no one has written them, and penalties are added.
 template <typename T>
 void Trainer<T>::complete_gradients(const Team& team, const Run& run, Member& member, std::size_t op, int64_t batch) {
   const auto part = [&](int tensor) { return team.share(member.pass.batch * plan_->size(tensor), 64); };

@@ -29,6 +29,8 @@ struct Trainer<T>::Run {
   std::vector<double> norms{};                // by chunk
   std::vector<double> penalties{};            // by chunk; empty where no parameter has one
   bool constrained = false;
+  std::vector<char> completed{};  // by op: complete_gradients has something to do
+  std::size_t last = 0;           // the op that ends the way back
   OptimizerStep step{};
   bool finite = true;
   bool ended = false;        // there are no more batches

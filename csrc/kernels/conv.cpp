@@ -68,7 +68,9 @@ void convolve_row(T* y, const Rows<T>& x, const Filters<T>& filters, const T* bi
     }
 }
 
-// Activations that may follow the pooling instead of going before it: what they make equal, they give no slope.
+// Whether the activation may follow the max pooling instead of going before it: then it is applied to fewer elements.
+// It never falls, so the largest element stays the largest. Where it makes elements equal its slope is 0, so it does
+// not matter which of them the gradient goes to.
 bool may_wait(const ActivationSpec& activation) {
   return activation.kind == Activation::linear || activation.kind == Activation::relu ||
          activation.kind == Activation::relu6;
@@ -190,7 +192,7 @@ void conv_forward(const Team& team, T* y, uint8_t* which, const T* x, int64_t im
     const int64_t first = begin * row_step(layer);
     const Range rows{first, smaller(first + output_rows(layer, end - begin), s.out_height)};
     const Rows<T> input = rows_for(s, x + image * image_size(s), rows, space.copy);
-    // As much as this unit sees, behind it.
+    // What is asked for lies behind what this unit sees, and is as much.
     const int64_t seen = (rows.end - rows.begin) * s.stride_y * s.width * s.channels;
     const int64_t behind = image * image_size(s) + larger(0, rows.end * s.stride_y - s.top) * s.width * s.channels;
     Ahead ahead = ahead_of(x + behind, larger(0, smaller(seen, images * image_size(s) - behind)),

@@ -11,11 +11,11 @@ namespace pynn {
 namespace PYNN_ISA {
 namespace {
 
-// Elements of an image whose gradient a member keeps for itself, and of a frame of one.
+// An image of up to so many elements, or its frame, has its gradient in a member's own scratch.
 constexpr int64_t kImage = 65536;
 
-// The gradient of a small kernel is added up in so many sums over parts of the batch, of at least so many images; of
-// another one each member makes some rows.
+// The gradient of a small kernel is made in kSums sums, each over a part of the batch; they are added in order. For a
+// large kernel, or fewer than kLeastImages images, each member makes some rows of the gradient instead.
 constexpr int64_t kSums = 8, kLeastImages = 4;
 
 // Terms of the sums of the kernel's gradient that are added together: a panel of so many rows stays in the nearest

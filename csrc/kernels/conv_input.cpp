@@ -31,13 +31,14 @@ int64_t backward_strips(const ConvShape& s, int64_t row, int64_t ld, Strip* stri
   return count;
 }
 
-// Where each output pixel has a pixel of the input to itself, nothing is added up in memory.
+// Whether each output pixel sees one input pixel, which no other pixel of its row sees. Then what it hands back is
+// stored, and nothing is added up in memory.
 bool is_apart(const ConvShape& s) {
   return fits(s) && s.groups == 1 && s.kernel_width == 1 && s.stride_x == 1 && s.out_width == s.width;
 }
 
-// sum += what `count` columns of the turned kernel from `at` on hand back to a row of the input; where is_apart, sum =
-// it. sum is as wide as the output sees the row.
+// sum += what `count` columns of the turned kernel, from column `at` on, hand back to a row of the input. Where
+// is_apart, that is stored instead of added. `sum` is as wide as what the output sees of the row, padding included.
 template <typename T>
 void hand_back(T* sum, const T* dy, const T* turned, const ConvShape& s, int64_t row, int64_t at, int64_t count,
                Ahead* ahead, Strip* strips) {

@@ -37,7 +37,7 @@ int64_t longest_slice(int64_t inputs) { return inputs / slices(inputs) + 32; }
 // words of Nonzero.
 constexpr int64_t kPart = 32, kPackedPart = 64;
 
-// What is not 0 must be less than one in so many for the zeros to be passed over, where tiles have several rows.
+// Zeros are passed over where fewer than one element in so many is not 0. (A product of one row passes over any zero.)
 constexpr int64_t kSparse = 3;
 
 template <typename T>
@@ -289,8 +289,9 @@ void kernel_gradient(const Backward<T>& b, T* gradient, Range part) {
   }
 }
 
-// Which inputs of the part are not 0 in the whole batch, a bit each; and those where one or two zeros lie between them,
-// which are not worth an end. The part begins at a multiple of 32 and has at most 64.
+// The inputs in use, a bit each: those that are not 0 in some row of the batch. A gap of one or two inputs between them
+// counts as in use, since a new run of inputs costs more than the rows of the gap. The part begins at a multiple of 32
+// and has at most 64 inputs.
 template <typename T>
 uint64_t inputs_in_use(const DenseLayer<T>& d, Range part) {
   uint64_t used = 0;
@@ -314,7 +315,7 @@ void finish_part(const Backward<T>& b, T* gradient, bool kept, Range part, const
     if (ready.call == nullptr) return;
     ready.call(ready.context, inputs, {factors ? nullptr : rows, b.d.x + inputs.begin, b.dy, b.d.units});
   };
-  if (b.with_zeros || !ready.not_for_zeros) {
+  if (b.with_zeros || !ready.skip_zero_gradients) {
     make(part);
     return;
   }

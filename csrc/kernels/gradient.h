@@ -7,8 +7,8 @@
 
 namespace pynn {
 
-// The gradient of some parameters: their elements or, where these are null, the factors of the matrix (whole rows of
-// `columns` each) that they are, element (i, j) being of_row[i] * of_column[j]: so may be that of a batch of one.
+// The gradient of a part of a parameter: its elements. Where `elements` is null, the part is a matrix of whole rows of
+// `columns` elements, and element (i, j) is of_row[i] * of_column[j]. A batch of one hands out its gradient so.
 template <typename T>
 struct Gradient {
   const T* elements;
@@ -16,13 +16,13 @@ struct Gradient {
   int64_t columns;
 };
 
-// Called with each part of a parameter's gradient when it is complete, while it is in the nearest cache; `call` may be
-// null. `part` counts rows of the parameter.
+// Called with each part of a parameter's gradient as soon as that is complete and still in the nearest cache. `call`
+// may be null. `part` counts rows of the parameter.
 template <typename T>
 struct PartReady {
   void (*call)(void* context, Range part, const Gradient<T>& gradient);
   void* context;
-  bool not_for_zeros;  // rows whose gradient is known to be 0 may be left out
+  bool skip_zero_gradients;  // `call` is not needed for rows whose gradient is known to be 0
 };
 
 }  // namespace pynn

@@ -60,7 +60,7 @@ struct TargetRows {
 
 template <typename T>
 struct LossKernels {
-  // values[row] = loss of the row (pynn/losses.py has the formulas), dpred = scale * d(values[row]) / d(pred).
+  // values[row] = loss of the row (pynn/losses/ has the formulas), dpred = scale * d(values[row]) / d(pred).
   // pred (rows, columns). Either output may be null.
   void (*loss)(const Team& team, double* values, T* dpred, const T* pred, const TargetRows<T>& target, int64_t rows,
                int64_t columns, const LossSpec& spec, double scale);

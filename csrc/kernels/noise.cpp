@@ -41,9 +41,10 @@ void random_words(uint32_t* out, uint64_t seed, uint64_t step, uint64_t block) {
   memcpy(out + 3 * kLanes, c3, bytes);
 }
 
-// The number z of which a standard normal number is below with probability p, 0 < p < 1. In double: Acklam's rational
-// approximations (2003), within 1.2e-9. In float, where their terms would cancel: Giles's polynomials for the inverse
-// of the error function (Approximating the erfinv function, GPU Computing Gems, 2011), within 1e-6.
+// The quantile of the standard normal distribution: a normal number is below it with probability p, 0 < p < 1. In
+// double: Acklam's rational approximations (2003), within 1.2e-9. In float, where their terms would cancel: Giles's
+// polynomials for the inverse of the error function (Approximating the erfinv function, GPU Computing Gems, 2011),
+// within 1e-6.
 PYNN_INLINE Vec<float> normal_quantile(Vec<float> p) {
   constexpr float middle[] = {1.50140941f,      0.246640727f,    -0.00417768164f, -0.00125372503f, 0.00021858087f,
                               -4.39150654e-06f, -3.5233877e-06f, 3.43273939e-07f, 2.81022636e-08f};

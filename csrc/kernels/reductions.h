@@ -46,7 +46,7 @@ PYNN_INLINE bool all_finite(const T* x, int64_t n) {
   return sum<T>(zeros) == 0;
 }
 
-// The largest element; NaN if there is one. Without branches: which is the largest can't be foretold.
+// The largest element; NaN if there is one. Without branches, as the processor cannot foresee which is the largest.
 template <typename T>
 PYNN_INLINE T row_max(const T* x, int64_t n) {
   const auto larger = [](Vec<T> best, Vec<T> v) { return (v > best) | (v != v) ? v : best; };

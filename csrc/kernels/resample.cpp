@@ -14,7 +14,8 @@ constexpr int64_t kGrain = 32;
 // Groups shorter than this are taken number by number: most of a vector would be empty.
 constexpr int64_t kVectorFrom = 4;
 
-// The sum of term(k) over the terms of a group. Begun with the first term, a single one of weight 1 is a copy.
+// The sum of term(k) over the terms of a group. It begins with the first term, so that a single term of weight 1 is a
+// copy.
 template <typename Sum, typename Term>
 PYNN_INLINE Sum sum_terms(Range terms, Term term) {
   if (terms.begin == terms.end) return Sum{};

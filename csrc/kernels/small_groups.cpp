@@ -57,7 +57,8 @@ struct Pixels {
   int64_t filters;
 };
 
-// Makes N of them, the first one at `to` and of `from`: of terms that are so far from a pixel and the kernel.
+// Makes N pixels side by side. The first one goes to `to` and sees `from`. A term says where its factors are: how far
+// from the pixel that is seen, and how far into the kernel.
 template <typename T, int64_t N>
 PYNN_INLINE void make_pixels(const Pixels<T>& p, T* to, int64_t to_step, const T* from, int64_t from_step,
                              const Strip* terms, int64_t count) {
@@ -89,8 +90,8 @@ struct View {
 // Pixels that are made together; so many that see the same columns are made from a list of terms.
 constexpr int64_t kTogether = 8, kFew = 4;
 
-// Has `seen` be the columns that pixel i sees, if it was that of a pixel before it; returns where the pixels end that
-// see the same ones.
+// Moves `seen`, the columns that an earlier pixel sees, on to those that pixel i sees. Returns where the run of pixels
+// ends that see the same columns.
 int64_t look(const View& view, int64_t i, int64_t pixels, Range& seen) {
   while (seen.end < view.width && view.spans[seen.end].a <= i) ++seen.end;
   while (seen.begin < view.width && view.spans[seen.begin].b <= i) ++seen.begin;
@@ -110,7 +111,7 @@ int64_t list_terms(const Pixels<T>& p, const View& view, Range columns, Strip* t
   return count;
 }
 
-// The same sums of up to kTogether pixels, each of which sees some of these columns.
+// Makes up to kTogether pixels, each of which sees some of these columns.
 template <typename T>
 void make_edge(const Pixels<T>& p, const View& view, Range columns, T* to, int64_t to_step, int64_t from_step,
                Range pixels) {

@@ -13,7 +13,8 @@ struct Strip {
   int64_t a, b;
 };
 
-// Memory that is needed soon. Some of it is asked for with each tile: many requests at once are waited for.
+// Memory that is needed soon. A part of it is asked for with each tile, as the processor waits for many requests at
+// once.
 struct Ahead {
   const char* at;
   int64_t lines;      // of a cache, from there on
@@ -105,7 +106,7 @@ int64_t panel_width(double);
 // Whether copies of b (k, n) in panels pay for m rows of a: its rows lie far apart, and are used often.
 bool pays_to_pack(int64_t m, int64_t n);
 
-// Whether a product goes to BLAS (docs/architecture.md has the measurements).
+// Whether a product goes to BLAS (docs/decisions/own-products.md has the measurements).
 bool large_product(int64_t m, int64_t n, int64_t k);
 
 }  // namespace PYNN_ISA

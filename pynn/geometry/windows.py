@@ -23,12 +23,12 @@ from ..foundation import checks
 PADDINGS = ("valid", "same", "causal")
 DATA_FORMAT = "channels_last"
 
-# Of one number for an axis, and of the elements of a row that a window sees: bounds that keep the engine's arithmetic
-# on 64 bits exact. Nothing beyond them fits into memory.
+# The largest number for an axis, and the most elements of a row that a window sees. Within these bounds the engine's
+# arithmetic on 64 bits is exact; nothing beyond them fits into memory.
 MOST, _MOST_ELEMENTS = 2**31 - 1, 2**40
 
-# Zeros beside the rows of a sample, which each thread holds in memory, if they are more than the sample's own elements:
-# 256 MiB of float32.
+# The most zeros beside the rows of a sample: each thread holds them in memory, 256 MiB of float32. Where the sample has
+# more elements of its own, so many are allowed.
 _MOST_ZEROS = 2**26
 
 

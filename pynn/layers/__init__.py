@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..engine.lowering import Lowering
-from ..foundation import identifiers
+from ..foundation import identifiers, not_yet
 from .activations import ELU, LeakyReLU, ReLU, Softmax
 from .base import Layer
 from .convolutional import Conv1D, Conv2D
@@ -28,6 +28,55 @@ from .reshaping import Flatten, Permute, Reshape
 from .resizing import Cropping1D, Cropping2D, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D
 from .transposed import Conv2DTranspose
 from .weight import Weight, WeightSpec
+
+__all__ = [
+    "ELU",
+    "Activation",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "BatchNormalization",
+    "Conv1D",
+    "Conv2D",
+    "Conv2DTranspose",
+    "Cropping1D",
+    "Cropping2D",
+    "Dense",
+    "DepthwiseConv2D",
+    "Dropout",
+    "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "GroupNormalization",
+    "Input",
+    "InputLayer",
+    "Layer",
+    "LayerNormalization",
+    "LeakyReLU",
+    "Lowering",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "Normalization",
+    "Permute",
+    "ReLU",
+    "Rescaling",
+    "Reshape",
+    "SeparableConv2D",
+    "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "UpSampling1D",
+    "UpSampling2D",
+    "Weight",
+    "WeightSpec",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+    "deserialize",
+    "serialize",
+]
 
 _CLASSES: tuple[type[Layer], ...] = (
     InputLayer,
@@ -72,8 +121,6 @@ _CLASSES: tuple[type[Layer], ...] = (
 )
 _TABLE = {cls.__name__: cls for cls in _CLASSES}
 
-__all__ = [*sorted(_TABLE), "Input", "Layer", "Lowering", "Weight", "WeightSpec", "deserialize", "serialize"]
-
 
 def __dir__() -> list[str]:
     """The layers, and no module or helper."""
@@ -93,3 +140,7 @@ def deserialize(config: dict[str, Any]) -> Layer:
     """
     name, settings = identifiers.split_config(config, "layer")
     return identifiers.look_up(name, _TABLE, "layer").from_config(settings)
+
+
+if not TYPE_CHECKING:  # a checker would take every name for one that is there
+    __getattr__ = not_yet.attribute_of(__name__, "layer")

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import DTypeLike
 
+from ..activations import ActivationLike
+from ..constraints import ConstraintLike
 from ..engine.lowering import Lowering
 from ..foundation import checks
 from ..geometry import windows
+from ..initializers import InitializerLike
+from ..regularizers import RegularizerLike
 from .kernel import KernelLayer
-from .types import ActivationLike, ConstraintLike, InitializerLike, KernelArguments, RegularizerLike, Shape
+from .types import KernelArguments, Shape
 from .weight import WeightSpec
 
 if TYPE_CHECKING:

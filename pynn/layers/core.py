@@ -9,11 +9,15 @@ from numpy.typing import DTypeLike
 
 from .. import activations
 from ..activations import Activation as ActivationFunction
+from ..activations import ActivationLike
+from ..constraints import ConstraintLike
 from ..engine.lowering import Lowering
 from ..foundation import checks
+from ..initializers import InitializerLike
+from ..regularizers import RegularizerLike
 from .base import Layer
 from .kernel import KernelLayer
-from .types import ActivationLike, ConstraintLike, InitializerLike, LayerArguments, RegularizerLike, Shape
+from .types import LayerArguments, Shape
 from .weight import WeightSpec
 
 if TYPE_CHECKING:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import activations, constraints, initializers, regularizers
-from ..activations import Activation
+from ..activations import Activation, ActivationLike
+from ..constraints import ConstraintLike
 from ..foundation import checks
+from ..initializers import InitializerLike
+from ..regularizers import RegularizerLike
 from .base import Layer
-from .types import ActivationLike, ConstraintLike, InitializerLike, LayerArguments, RegularizerLike
+from .types import LayerArguments
 from .weight import Weight, WeightSpec
 
 if TYPE_CHECKING:

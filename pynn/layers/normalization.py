@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import DTypeLike
 
 from .. import constraints, initializers, regularizers
+from ..constraints import ConstraintLike
 from ..engine.lowering import Lowering
 from ..foundation import checks
 from ..geometry import maps
+from ..initializers import InitializerLike
+from ..regularizers import RegularizerLike
 from .base import Layer
-from .types import ConstraintLike, InitializerLike, LayerArguments, RegularizerLike, Shape
+from .types import LayerArguments, Shape
 from .weight import Weight, WeightSpec
 
 if TYPE_CHECKING:

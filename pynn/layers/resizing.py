@@ -20,7 +20,7 @@ Ends: TypeAlias = int | Sequence[int] | Sequence[Sequence[int]]  # as the user w
 INTERPOLATIONS = ("nearest", "bilinear")
 
 
-# Positions of the output whose sources are listed, 24 bytes or more each: what would be more than memory can hold.
+# The most positions of an output: the sources of each are listed, in 24 bytes or more. Beyond, memory would not do.
 _MOST_POSITIONS = 2**27
 
 

@@ -7,11 +7,15 @@ from typing import Any
 
 from numpy.typing import DTypeLike
 
+from ..activations import ActivationLike
+from ..constraints import ConstraintLike
 from ..engine.lowering import Lowering
 from ..foundation import checks
 from ..geometry import windows
+from ..initializers import InitializerLike
+from ..regularizers import RegularizerLike
 from .convolutional import ConvolutionLayer
-from .types import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike, Shape
+from .types import Shape
 
 
 class Conv2DTranspose(ConvolutionLayer):

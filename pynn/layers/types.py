@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias, TypedDict
+from collections.abc import Sequence
+from typing import TypeAlias, TypedDict
 
 from numpy.typing import DTypeLike
 
-from ..activations import Activation
-from ..constraints import Constraint
-from ..initializers import Initializer
-from ..regularizers import Regularizer
+from ..activations import ActivationLike
+from ..constraints import ConstraintLike
+from ..initializers import InitializerLike
+from ..regularizers import RegularizerLike
 
 Shape: TypeAlias = tuple[int, ...]  # of one sample
-
-# A name, an object, a configuration such as {"class_name": "L2", "config": {"l2": 0.1}}, a class or function; or none
-ActivationLike: TypeAlias = str | Activation | Callable[..., Any] | dict[str, Any] | None
-InitializerLike: TypeAlias = str | Initializer | type[Initializer] | dict[str, Any]
-RegularizerLike: TypeAlias = str | Regularizer | type[Regularizer] | dict[str, Any] | None
-ConstraintLike: TypeAlias = str | Constraint | type[Constraint] | dict[str, Any] | None
 
 
 class LayerArguments(TypedDict, total=False):

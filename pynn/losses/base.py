@@ -33,8 +33,8 @@ class Loss(Described):
     Attributes:
         native_name, a: What the engine calls the loss, and its setting there.
         sparse: Whether the targets are class labels, one a row.
-        fusable: For the name of a last activation, the engine's name of this loss computed from the activation's
-            input: faster, and exact where the activation saturates.
+        fused_with: The last activation whose input the engine computes the loss from: faster, and exact where the
+            activation saturates. Empty for none.
     """
 
     kind = "loss"
@@ -42,7 +42,7 @@ class Loss(Described):
     default_name: ClassVar[str] = ""  # where it is not native_name
     a: float = 0.0
     sparse: bool = False
-    fusable: dict[str, str] = {}  # noqa: RUF012 - replaced, never changed
+    fused_with: str = ""
     labels_hint: ClassVar[str] = ""  # what to do with class labels, where one-hot rows are asked for
 
     def __init__(

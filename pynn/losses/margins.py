@@ -52,7 +52,7 @@ class Perceptron(_Signed):
     """
 
     native_name = "perceptron"
-    fusable = {"step": "perceptron"}  # noqa: RUF012 - never changed
+    fused_with = "step"
 
 
 # ---- the functions -------------------------------------------------------------------------------------------------

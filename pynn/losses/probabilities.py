@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, ClassVar
+from typing import Any
 
 from numpy.typing import ArrayLike, DTypeLike
 
@@ -40,8 +40,6 @@ class KLDivergence(Loss):
 class Crossentropy(Loss):
     """Base of the cross-entropies: their arguments, and which last activation they are fused with."""
 
-    last_activation: ClassVar[str]
-
     def __init__(
         self,
         from_logits: bool = False,
@@ -55,11 +53,8 @@ class Crossentropy(Loss):
         check_last_axis(axis)
         self.from_logits = checks.boolean(from_logits, "from_logits")
         self.a = self.label_smoothing = checks.number(label_smoothing, "label_smoothing", "[0, 1]")
-        of_logits = f"{self.native_name}_from_logits"
         if self.from_logits:
-            self.native_name = of_logits
-        else:
-            self.fusable = {self.last_activation: of_logits}
+            self.native_name, self.fused_with = f"{self.native_name}_from_logits", ""
 
     def check_values(self, targets: Array, name: str) -> None:
         arrays.check_within(targets, name, 0.0, 1.0, self.name)
@@ -81,7 +76,7 @@ class BinaryCrossentropy(Crossentropy):
     """
 
     native_name = "binary_crossentropy"
-    last_activation = "sigmoid"
+    fused_with = "sigmoid"
 
 
 class CategoricalCrossentropy(Crossentropy):
@@ -96,7 +91,7 @@ class CategoricalCrossentropy(Crossentropy):
     """
 
     native_name = "categorical_crossentropy"
-    last_activation = "softmax"
+    fused_with = "softmax"
     labels_hint = "For class labels use sparse_categorical_crossentropy, or pynn.utils.to_categorical."
 
     def check_values(self, targets: Array, name: str) -> None:
@@ -120,7 +115,7 @@ class SparseCategoricalCrossentropy(Crossentropy):
     """
 
     native_name = "sparse_categorical_crossentropy"
-    last_activation = "softmax"
+    fused_with = "softmax"
     sparse = True
 
     def __init__(

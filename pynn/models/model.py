@@ -12,11 +12,12 @@ from ..callbacks import History
 from ..foundation import checks, identifiers
 from ..layers.base import Layer
 from ..layers.weight import Weight, assign_all
-from ..losses import Loss
-from ..optimizers import Optimizer
+from ..losses import Loss, LossLike
+from ..metrics import MetricLike
+from ..optimizers import Optimizer, OptimizerLike
 from ..training import fit, steps
 from ..training.arguments import BatchSize, Verbose
-from ..training.compiling import LossLike, MetricLike, OptimizerLike, compiled
+from ..training.compiling import compiled
 from . import summary
 from .structure import Structure
 

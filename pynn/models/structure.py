@@ -61,7 +61,9 @@ class Structure(Layer):
     # ---- structure ---------------------------------------------------------------------------------------------------
 
     def _alone(self) -> _core.Hold:
-        return self._lock.hold(f"Model {self.name!r} is being trained already, by another thread or from within.")
+        return self._lock.hold(
+            f"Model {self.name!r} is being trained or changed already, by another thread or from within."
+        )
 
     def _become(self, state: State, drafts: Sequence[Draft] = (), changes: Sequence[atomic.Change] = ()) -> None:
         """Take another structure, its layers built as drafted; optimizers keep nothing of the old one.
@@ -71,7 +73,8 @@ class Structure(Layer):
         all_changes = [*changes, *building(drafts)]
         if state.compiled is not None:
             all_changes += state.compiled.optimizer._becoming(weakref.ref(self), None)
-        atomic.apply_together([*all_changes, atomic.setting(self, "_state", state._replace(plan=None, task=None))])
+        all_changes.append(atomic.setting(self, "_state", state._replace(plan=None, task=None)))
+        atomic.apply_together([*all_changes, atomic.setting(self, "_told", None)])
 
     def _restructure(self, changes: Sequence[atomic.Change]) -> None:
         """Change what a layer computes: the network is made anew; the weights stay, the optimizer does not."""
@@ -107,8 +110,10 @@ class Structure(Layer):
         if self._state.layout is None:
             self._build_for(layout.input_shape)
         state = self._state
-        if state.layout != layout:
-            raise ValueError(f"The model is built for samples of shape {state.layout and state.layout.input_shape}.")
+        if state.layout != layout:  # another thread was first
+            raise ValueError(
+                f"Model {self.name!r} is {state.layout} by now, but these data were checked for {layout}. Try again."
+            )
         if state.plan is None:
             state = state._replace(plan=plan_of(self, layout))
             self._state = state
@@ -140,6 +145,10 @@ class Structure(Layer):
                 if entered:
                     raise
                 time.sleep(_PATIENCE)
+
+    def _lowered(self) -> tuple[_core.Plan | None, Layout | None]:
+        state = self._state
+        return state.plan, state.layout
 
     def _plan(self, layout: Layout) -> _core.Plan:
         plan = self._state.plan
@@ -177,7 +186,9 @@ class Structure(Layer):
             layer = draft.layer
             below = below or (layer.trainable and any(spec.trainable for spec in draft.specs))
             if below and layer.activation is not None:
-                fused = layer is last and layer.activity_regularizer is None and layer.activation.name in loss.fusable
+                fused = (
+                    layer is last and layer.activity_regularizer is None and layer.activation.name == loss.fused_with
+                )
                 if not fused:
                     layer.activation.check_differentiable()
 

@@ -17,9 +17,6 @@ class Summarized(Protocol):
     @property
     def layers(self) -> list[Layer]: ...
 
-    @property
-    def built(self) -> bool: ...
-
 
 class _Row(NamedTuple):
     layer: str

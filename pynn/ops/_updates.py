@@ -30,7 +30,7 @@ def sgd_update(
     clipvalue: float | None = None,
 ) -> None:
     """A step of `optimizers.SGD`. `velocity` is the slot ``v``, for a momentum above 0."""
-    optimizer = optimizers.SGD(learning_rate, momentum, nesterov, weight_decay, clipvalue=clipvalue)
+    optimizer = optimizers.SGD(learning_rate, momentum, nesterov, weight_decay, clipvalue=clipvalue, name="update")
     _update(optimizer, w, g, 1, velocity=velocity)
 
 
@@ -45,7 +45,7 @@ def adagrad_update(
     clipvalue: float | None = None,
 ) -> None:
     """A step of `optimizers.Adagrad`. `accumulator` is the slot ``a``; fill it with 0.1 at first, as Keras does."""
-    optimizer = optimizers.Adagrad(learning_rate, 0.0, epsilon, weight_decay, clipvalue=clipvalue)
+    optimizer = optimizers.Adagrad(learning_rate, 0.0, epsilon, weight_decay, clipvalue=clipvalue, name="update")
     _update(optimizer, w, g, 1, accumulator=accumulator)
 
 
@@ -62,7 +62,7 @@ def adadelta_update(
     clipvalue: float | None = None,
 ) -> None:
     """A step of `optimizers.Adadelta`. `accumulated_grad` is the slot ``a``, `accumulated_delta_var` ``u``."""
-    optimizer = optimizers.Adadelta(learning_rate, rho, epsilon, weight_decay, clipvalue=clipvalue)
+    optimizer = optimizers.Adadelta(learning_rate, rho, epsilon, weight_decay, clipvalue=clipvalue, name="update")
     slots = {"accumulated_grad": accumulated_grad, "accumulated_delta_var": accumulated_delta_var}
     _update(optimizer, w, g, 1, **slots)
 
@@ -86,7 +86,9 @@ def rmsprop_update(
 
     `velocity` is the slot ``v``; `momentum_sum` ``m``, for a momentum above 0; `average_gradient` ``a``, if centered.
     """
-    optimizer = optimizers.RMSprop(learning_rate, rho, momentum, epsilon, centered, weight_decay, clipvalue=clipvalue)
+    optimizer = optimizers.RMSprop(
+        learning_rate, rho, momentum, epsilon, centered, weight_decay, clipvalue=clipvalue, name="update"
+    )
     _update(optimizer, w, g, 1, velocity=velocity, momentum=momentum_sum, average_gradient=average_gradient)
 
 
@@ -110,7 +112,9 @@ def adam_update(
 
     `momentum` and `velocity` are the slots ``m`` and ``v``; `velocity_hat` the largest v so far, for amsgrad.
     """
-    optimizer = optimizers.Adam(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, clipvalue=clipvalue)
+    optimizer = optimizers.Adam(
+        learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, clipvalue=clipvalue, name="update"
+    )
     _update(optimizer, w, g, iteration, momentum=momentum, velocity=velocity, velocity_hat=velocity_hat)
 
 
@@ -129,7 +133,9 @@ def adamax_update(
     clipvalue: float | None = None,
 ) -> None:
     """Step number `iteration`, counted from 1, of `optimizers.Adamax`, with the slots ``m`` and ``u``."""
-    optimizer = optimizers.Adamax(learning_rate, beta_1, beta_2, epsilon, weight_decay, clipvalue=clipvalue)
+    optimizer = optimizers.Adamax(
+        learning_rate, beta_1, beta_2, epsilon, weight_decay, clipvalue=clipvalue, name="update"
+    )
     _update(optimizer, w, g, iteration, m=m, u=u)
 
 
@@ -148,7 +154,9 @@ def nadam_update(
     clipvalue: float | None = None,
 ) -> None:
     """Step number `iteration`, counted from 1, of `optimizers.Nadam`, with the slots ``m`` and ``v``."""
-    optimizer = optimizers.Nadam(learning_rate, beta_1, beta_2, epsilon, weight_decay, clipvalue=clipvalue)
+    optimizer = optimizers.Nadam(
+        learning_rate, beta_1, beta_2, epsilon, weight_decay, clipvalue=clipvalue, name="update"
+    )
     _update(optimizer, w, g, iteration, momentum=momentum, velocity=velocity)
 
 

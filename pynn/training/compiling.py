@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 from numpy.typing import ArrayLike
 
@@ -11,18 +11,13 @@ from .. import losses, metrics, optimizers
 from ..data import arrays, dataset
 from ..data.dataset import Dataset, Layout
 from ..foundation.native import core
-from ..losses import Loss
-from ..metrics import Metric
-from ..optimizers import Optimizer
+from ..losses import Loss, LossLike
+from ..metrics import Metric, MetricLike
+from ..optimizers import Optimizer, OptimizerLike
 from .task import Task
 
 if TYPE_CHECKING:
     from .. import _core
-
-# A name, an object, a class, or a configuration such as {"class_name": "Adam", "config": {...}}
-OptimizerLike: TypeAlias = str | Optimizer | type[Optimizer] | dict[str, Any]
-LossLike: TypeAlias = str | Loss | type[Loss] | dict[str, Any]
-MetricLike: TypeAlias = str | Metric | type[Metric] | Loss | dict[str, Any]
 
 
 class Compiled(NamedTuple):
@@ -64,7 +59,7 @@ class Compiled(NamedTuple):
             raise ValueError(f"{name_x} and y have no samples.")
         for metric in metrics:
             metric.check_targets(targets)
-        return Dataset((samples,), (targets,))
+        return Dataset((samples,), (targets if targets.ndim == 2 else targets.reshape(len(targets), -1),))
 
     def task(self, plan: _core.Plan, layout: Layout, metrics: Sequence[Metric], trainer: _core.Trainer | None) -> Task:
         """What trains and evaluates `plan`: with `trainer` as it is, or with a new one that knows the optimizer.
@@ -82,7 +77,7 @@ class Compiled(NamedTuple):
         return Task(trainer, heads, loss, list(metrics), layout.rows)
 
 
-def compiled(optimizer: object, loss: object, metrics: object) -> Compiled:
+def compiled(optimizer: OptimizerLike, loss: LossLike | None, metrics: Sequence[MetricLike] | None) -> Compiled:
     """The arguments of ``compile``, checked as far as they can be without a model.
 
     Raises:

@@ -19,15 +19,14 @@ if TYPE_CHECKING:
 class Trainable(Protocol):
     """A model, as training sees it."""
 
-    @property
-    def built(self) -> bool:
-        """Whether the input shape is known and the weights exist."""
-
     def _alone(self) -> _core.Hold:
         """Take the model's lock, in a ``with`` statement; RuntimeError if another has it."""
 
     def _require_compiled(self) -> Compiled:
         """What `compile` was told, else NotCompiledError."""
+
+    def _lowered(self) -> tuple[_core.Plan | None, Layout | None]:
+        """The network and what it takes and gives, as far as they are there."""
 
     def _layout_for(self, x: ArrayLike, name: str) -> Layout:
         """What the model takes and gives, or would if it were built for `x`; ValueError if it cannot take that."""

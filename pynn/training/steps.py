@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 Result = float | list[float] | dict[str, float]
 
-# The steps that calls in training mode stand for, far from those of training.
+# Calls in training mode are numbered from here on, far from the steps of training: each draws noise of its own.
 _FIRST_TRAINING_CALL = 2**63
 
 # Rows between two looks at the display of `predict`.
@@ -84,10 +84,13 @@ def predict(model: Trainable, x: ArrayLike, batch_size: BatchSize, verbose: Verb
 
 def outputs(model: Trainable, x: ArrayLike, check_finite: bool = True) -> Array:
     """The output for samples, without a display."""
-    layout = model._layout_for(x, "x")
-    # The engine looks for NaN and infinity as it goes; but a model is not built for data that are refused.
-    samples = dataset.column(x, "x", layout, check_finite and not model.built)
-    return run(model._plan(layout), layout, samples, check_finite)
+    plan, layout = model._lowered()
+    if plan is None or layout is None:
+        layout = model._layout_for(x, "x")
+        dataset.column(x, "x", layout, check_finite)  # a model is not built for data that are refused
+        plan = model._plan(layout)
+    # The engine looks for NaN and infinity as it goes.
+    return run(plan, layout, dataset.column(x, "x", layout, False), check_finite)
 
 
 def outputs_in_training(model: Trainable, x: ArrayLike) -> Array:

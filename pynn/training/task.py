@@ -6,6 +6,7 @@ epoch where a line is printed or validation data are evaluated after it, a tenth
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -35,11 +36,16 @@ class Task(NamedTuple):
     metrics: list[Metric]
     rows: int  # of a sample: the loss and the metrics have a value for each
 
-    def logs(self, totals: NDArray[Any], samples: int) -> dict[str, float]:
-        """Loss and metrics, by name, from the engine's totals over so many samples."""
-        logs = {"loss": float(totals[0]) / samples}
+    def logs(self, totals: NDArray[Any], samples: int, measured: int | None = None) -> dict[str, float]:
+        """Loss and metrics, by name, from the engine's totals over so many samples.
+
+        Args:
+            measured: Those that the metrics have seen, if they are fewer; metrics of none are NaN.
+        """
+        logs, measured = {"loss": float(totals[0]) / samples}, samples if measured is None else measured
         for column, metric in enumerate(self.metrics, start=1):
-            logs[metric.name] = metric.finish(float(totals[column]) / (samples * self.rows))
+            mean = float(totals[column]) / (measured * self.rows) if measured else math.nan
+            logs[metric.name] = metric.finish(mean)
         return logs
 
     def logs_of(self, totals: NDArray[Any], samples: int) -> dict[str, list[float]]:
@@ -129,8 +135,13 @@ class Stretch:
         return self.task.logs_of(self.totals[: self.finished], self.data.samples)
 
     def logs(self, row: int, steps: int) -> dict[str, float]:
-        """Logs of the epoch in row `row` of the totals, after `steps` of its batches."""
-        return self.task.logs(self.totals[row], min(steps * self.order.batch_size, self.data.samples))
+        """Logs of the epoch in row `row` of the totals, after `steps` of its batches, the last perhaps failed.
+
+        A step whose loss is not finite counts with its loss, and not with its metrics.
+        """
+        made = min(steps, self.done - row * self.batches)
+        samples, measured = (min(n * self.order.batch_size, self.data.samples) for n in (steps, made))
+        return self.task.logs(self.totals[row], samples, measured)
 
 
 def warn_not_finite(where: str) -> None:

@@ -294,11 +294,11 @@ struct Collector {
   }
 
   // Each row came once, but for rows of zeros that may be left out; as factors where it should.
-  void expect_all(const std::string& what, const Dense<T>& d, bool in_scratch, bool not_for_zeros) const {
+  void expect_all(const std::string& what, const Dense<T>& d, bool in_scratch, bool skip_zero_gradients) const {
     constexpr int64_t narrowest_vector = 2, widest_vector = 16;  // elements
     bool once = true, as_promised = true;
     for (size_t i = 0; i < calls.size(); ++i) {
-      once = once && (calls[i] == 1 || (calls[i] == 0 && not_for_zeros && !d.used[i]));
+      once = once && (calls[i] == 1 || (calls[i] == 0 && skip_zero_gradients && !d.used[i]));
       if (d.rows > 1 || !in_scratch || d.units < narrowest_vector)
         as_promised = as_promised && factors[i] == 0;
       else if (d.units >= widest_vector)
@@ -313,11 +313,11 @@ struct Collector {
 template <typename T>
 void check_parts(const Dense<T>& d, const std::vector<T>& dkernel) {
   for (const int flags : {0, 1, 2, 5, 6, 7}) {
-    const bool in_scratch = flags & 1, not_for_zeros = flags & 2, with_nonzero = flags & 4;
+    const bool in_scratch = flags & 1, skip_zero_gradients = flags & 2, with_nonzero = flags & 4;
     if (d.brief() && flags != 7) continue;
     const std::string what =
         text("dense_backward in %s, in parts%s%s%s", d.name.c_str(), in_scratch ? ", in scratch" : "",
-             not_for_zeros ? ", no zeros" : "", with_nonzero ? ", zeros passed over" : "");
+             skip_zero_gradients ? ", no zeros" : "", with_nonzero ? ", zeros passed over" : "");
     std::vector<T> whole(dkernel.size());
     Collector<T> collector{nullptr, d.units, {}, {}};
     const std::vector<T> collected =
@@ -326,11 +326,11 @@ void check_parts(const Dense<T>& d, const std::vector<T>& dkernel) {
           team.barrier();
           kernels<T>().dense_backward(team, nullptr, in_scratch ? nullptr : whole.data(), d.dy.data(),
                                       d.layer(true, with_nonzero), kBelow[0].spec, false, shared, own,
-                                      {Collector<T>::call, &collector, not_for_zeros});
+                                      {Collector<T>::call, &collector, skip_zero_gradients});
         });
     expect_equal(what, collected, dkernel);
-    if (!in_scratch && !not_for_zeros) expect_equal(what + ", dkernel", whole, dkernel);
-    collector.expect_all(what, d, in_scratch, not_for_zeros && with_nonzero);
+    if (!in_scratch && !skip_zero_gradients) expect_equal(what + ", dkernel", whole, dkernel);
+    collector.expect_all(what, d, in_scratch, skip_zero_gradients && with_nonzero);
   }
 }
 

@@ -23,13 +23,23 @@ class CustomOp : public Op<T> {
   void forward(const Team& team, const Pass<T>& pass) const override {
     if (team.rank != 0) return;
     const OrdinaryNumbers guard;
-    callback_->forward({pass.y.begin(), pass.y.end()}, {pass.x.begin(), pass.x.end()}, pass.batch);
+    std::vector<const void*> xs;
+    std::vector<void*> ys;
+    for (std::size_t i = 0; i < this->inputs.size(); ++i) xs.push_back(this->x(pass, i));
+    for (std::size_t i = 0; i < this->outputs.size(); ++i) ys.push_back(this->y(pass, i));
+    callback_->forward(ys, xs, pass.batch);
   }
   void backward(const Team& team, const Pass<T>& pass) const override {
     if (team.rank != 0) return;
     const OrdinaryNumbers guard;
-    callback_->backward({pass.dx.begin(), pass.dx.end()}, {pass.dy.begin(), pass.dy.end()},
-                        {pass.x.begin(), pass.x.end()}, pass.batch);
+    std::vector<const void*> xs, dys;
+    std::vector<void*> dxs;
+    for (std::size_t i = 0; i < this->inputs.size(); ++i) {
+      xs.push_back(this->x(pass, i));
+      dxs.push_back(this->dx(pass, i));
+    }
+    for (std::size_t i = 0; i < this->outputs.size(); ++i) dys.push_back(this->dy(pass, i));
+    callback_->backward(dxs, dys, xs, pass.batch);
   }
   // Its code may do with the samples what it likes.
   bool couples_samples() const override { return true; }

@@ -26,11 +26,11 @@ class DenseOp : public Op<T> {
       : units_(a.integer("units")), inputs_(a.parameters[kernel_at] / units_), rows_(a.inputs[0] / inputs_) {}
 
   void forward(const Team& team, const Pass<T>& pass) const override {
-    pass.k.dense_forward(team, pass.y[0], layer(pass), activation_, pass.shared, pass.own);
+    pass.k.dense_forward(team, this->y(pass), layer(pass), activation_, pass.shared, pass.own);
   }
 
   void backward(const Team& team, const Pass<T>& pass) const override {
-    const T* dy = pass.dy[0];
+    const T* dy = this->dy(pass);
     const ParameterUse<T>&kernel = pass.parameters[kernel_at], &bias = pass.parameters[bias_at];
     auto ready = [&](Range part, const Gradient<T>& gradient) {
       pass.ready(kernel_at, {part.begin * units_, part.end * units_}, gradient);
@@ -41,7 +41,7 @@ class DenseOp : public Op<T> {
       on_part = {
           [](void* f, Range part, const Gradient<T>& gradient) { (*static_cast<decltype(ready)*>(f))(part, gradient); },
           &ready, pass.skip_zero_gradients};
-    pass.k.dense_backward(team, pass.dx[0], at_once ? nullptr : kernel.gradient, dy, layer(pass), slope_of_input_,
+    pass.k.dense_backward(team, this->dx(pass), at_once ? nullptr : kernel.gradient, dy, layer(pass), slope_of_input_,
                           pass.adds(kernel_at), pass.shared, pass.own, on_part);
     if (bias.gradient == nullptr) return;
     const Range part = team.share(units_, 32);
@@ -74,7 +74,7 @@ class DenseOp : public Op<T> {
     return {pass.batch * rows_,
             inputs_,
             units_,
-            pass.x[0],
+            this->x(pass),
             pass.parameters[kernel_at].value,
             pass.parameters[bias_at].value,
             passes_over_zeros() ? pass.nonzero : Nonzero{}};

@@ -8,7 +8,6 @@ namespace pynn {
 namespace {
 
 // ---- activation
-// ------------------------------------------------------------------------------------------------------
 
 ActivationSpec activation_spec(const OpArguments& a) {
   return {activation_of(a.text("name")), a.number("a"), a.number("b"), a.number("c")};
@@ -26,10 +25,11 @@ class ActivationOp : public Op<T> {
   explicit ActivationOp(const OpArguments& a) : size_(a.inputs[0]), spec_(activation_spec(a)) {}
 
   void forward(const Team& team, const Pass<T>& pass) const override {
-    pass.k.activation_forward(team, pass.y[0], pass.x[0], pass.batch * size_, spec_);
+    pass.k.activation_forward(team, this->y(pass), this->x(pass), pass.batch * size_, spec_);
   }
   void backward(const Team& team, const Pass<T>& pass) const override {
-    pass.k.activation_backward(team, pass.dx[0], pass.dy[0], pass.x[0], pass.y[0], pass.batch * size_, spec_);
+    pass.k.activation_backward(team, this->dx(pass), this->dy(pass), this->x(pass), this->y(pass), pass.batch * size_,
+                               spec_);
   }
   double work() const override { return 8 * static_cast<double>(size_); }
   bool differentiable() const override { return spec_.kind != Activation::step; }
@@ -47,7 +47,6 @@ class ActivationOp : public Op<T> {
 };
 
 // ---- softmax
-// ---------------------------------------------------------------------------------------------------------
 
 std::vector<int64_t> check_softmax(const OpArguments& a) {
   a.expect_counts(1, 0);
@@ -65,10 +64,11 @@ class SoftmaxOp : public Op<T> {
       : outer_(a.integer("outer")), axis_(a.integer("axis")), inner_(a.integer("inner")), log_(a.flag("log")) {}
 
   void forward(const Team& team, const Pass<T>& pass) const override {
-    pass.k.softmax_forward(team, pass.y[0], pass.x[0], pass.batch * outer_, axis_, inner_, log_);
+    pass.k.softmax_forward(team, this->y(pass), this->x(pass), pass.batch * outer_, axis_, inner_, log_);
   }
   void backward(const Team& team, const Pass<T>& pass) const override {
-    pass.k.softmax_backward(team, pass.dx[0], pass.dy[0], pass.y[0], pass.batch * outer_, axis_, inner_, log_);
+    pass.k.softmax_backward(team, this->dx(pass), this->dy(pass), this->y(pass), pass.batch * outer_, axis_, inner_,
+                            log_);
   }
   double work() const override { return 16 * static_cast<double>(outer_ * axis_ * inner_); }
   Loss loss_of_input(Loss loss, int64_t columns) const override {
@@ -84,7 +84,6 @@ class SoftmaxOp : public Op<T> {
 };
 
 // ---- rescaling
-// -------------------------------------------------------------------------------------------------------
 
 std::vector<int64_t> check_rescaling(const OpArguments& a) {
   a.expect_counts(1, 0);
@@ -107,11 +106,12 @@ class RescalingOp : public Op<T> {
   }
 
   void forward(const Team& team, const Pass<T>& pass) const override {
-    pass.k.rescaling_forward(team, pass.y[0], pass.x[0], pass.batch * size_, numbers_.scale.data(),
+    pass.k.rescaling_forward(team, this->y(pass), this->x(pass), pass.batch * size_, numbers_.scale.data(),
                              numbers_.offset.data(), period());
   }
   void backward(const Team& team, const Pass<T>& pass) const override {
-    pass.k.rescaling_backward(team, pass.dx[0], pass.dy[0], pass.batch * size_, numbers_.scale.data(), period());
+    pass.k.rescaling_backward(team, this->dx(pass), this->dy(pass), pass.batch * size_, numbers_.scale.data(),
+                              period());
   }
   double work() const override { return static_cast<double>(size_); }
   const Rescaling<T>* rescaling() const override { return &numbers_; }
@@ -124,7 +124,6 @@ class RescalingOp : public Op<T> {
 };
 
 // ---- add
-// -------------------------------------------------------------------------------------------------------------
 
 std::vector<int64_t> check_add(const OpArguments& a) {
   a.expect(!a.inputs.empty(), "at least 1 input", "none");
@@ -142,13 +141,13 @@ class AddOp : public Op<T> {
 
   void forward(const Team& team, const Pass<T>& pass) const override {
     const Range mine = team.share(pass.batch * size_, 64);
-    copy(pass.y[0], pass.x[0], mine);
-    for (std::size_t i = 1; i < pass.x.size(); ++i) add_to(pass.k, pass.y[0], pass.x[i], mine);
+    copy(this->y(pass), this->x(pass), mine);
+    for (std::size_t i = 1; i < this->inputs.size(); ++i) add_to(pass.k, this->y(pass), this->x(pass, i), mine);
   }
   void backward(const Team& team, const Pass<T>& pass) const override {
     const Range mine = team.share(pass.batch * size_, 64);
-    for (T* dx : pass.dx)
-      if (dx != nullptr) copy(dx, pass.dy[0], mine);
+    for (std::size_t i = 0; i < this->inputs.size(); ++i)
+      if (this->dx(pass, i) != nullptr) copy(this->dx(pass, i), this->dy(pass), mine);
   }
   double work() const override { return static_cast<double>(size_) * static_cast<double>(this->inputs.size()); }
 

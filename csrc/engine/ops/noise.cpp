@@ -53,10 +53,10 @@ class NoiseOp : public Op<T> {
   }
 
   void forward(const Team& team, const Pass<T>& pass) const override {
-    apply(team, pass, pass.y[0], pass.x[0], pass.training);
+    apply(team, pass, this->y(pass), this->x(pass), pass.training);
   }
   void backward(const Team& team, const Pass<T>& pass) const override {
-    apply(team, pass, pass.dx[0], pass.dy[0], spec_.kind != Noise::gaussian_noise);
+    apply(team, pass, this->dx(pass), this->dy(pass), spec_.kind != Noise::gaussian_noise);
   }
   double work() const override { return 16 * static_cast<double>(size_); }
   bool passes_on() const override { return true; }

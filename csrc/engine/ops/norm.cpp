@@ -5,7 +5,6 @@ namespace pynn {
 namespace {
 
 // ---- batch_norm
-// ------------------------------------------------------------------------------------------------------
 
 enum { gamma_at, beta_at, moving_mean_at, moving_variance_at, batch_norm_parameters };
 constexpr int group_norm_parameters = beta_at + 1;
@@ -36,14 +35,15 @@ class BatchNormOp : public Op<T> {
   void forward(const Team& team, const Pass<T>& pass) const override {
     const T *mean = pass.parameters[moving_mean_at].value, *variance = pass.parameters[moving_variance_at].value;
     if (learns(pass)) {
-      pass.k.moments(team, pass.saved, pass.saved + stride(), pass.x[0], pass.batch * rows_, columns_, pass.shared);
+      pass.k.moments(team, pass.saved, pass.saved + stride(), this->x(pass), pass.batch * rows_, columns_, pass.shared);
       team.barrier();
       mean = pass.saved, variance = pass.saved + stride();
     }
     T *scale = pass.own, *offset = pass.own + stride();
     pass.k.normalization(scale, offset, mean, variance, pass.parameters[gamma_at].value, pass.parameters[beta_at].value,
                          columns_, epsilon_);
-    pass.k.rescaling_forward(team, pass.y[0], pass.x[0], pass.batch * rows_ * columns_, scale, offset, columns_);
+    pass.k.rescaling_forward(team, this->y(pass), this->x(pass), pass.batch * rows_ * columns_, scale, offset,
+                             columns_);
   }
 
   void backward(const Team& team, const Pass<T>& pass) const override {
@@ -52,16 +52,17 @@ class BatchNormOp : public Op<T> {
       T* scale = pass.own;
       pass.k.normalization(scale, nullptr, nullptr, pass.parameters[moving_variance_at].value, gamma.value, nullptr,
                            columns_, epsilon_);
-      if (pass.dx[0] != nullptr)
-        pass.k.rescaling_backward(team, pass.dx[0], pass.dy[0], pass.batch * rows_ * columns_, scale, columns_);
+      if (this->dx(pass) != nullptr)
+        pass.k.rescaling_backward(team, this->dx(pass), this->dy(pass), pass.batch * rows_ * columns_, scale, columns_);
       return;
     }
-    pass.k.batch_norm_backward(team, pass.dx[0], gamma.gradient, beta.gradient, pass.dy[0], pass.x[0], pass.saved,
-                               pass.saved + stride(), gamma.value, pass.batch * rows_, columns_, epsilon_,
+    pass.k.batch_norm_backward(team, this->dx(pass), gamma.gradient, beta.gradient, this->dy(pass), this->x(pass),
+                               pass.saved, pass.saved + stride(), gamma.value, pass.batch * rows_, columns_, epsilon_,
                                pass.adds(gamma_at), pass.shared);
     announce_gradients(team, pass, batch_norm_parameters);
   }
 
+  bool ends_steps() const override { return true; }
   // moving = moving * momentum + (that of the batch) * (1 - momentum)
   void end_step(const Team& team, const Pass<T>& pass) const override {
     if (!learns(pass)) return;
@@ -90,7 +91,6 @@ class BatchNormOp : public Op<T> {
 };
 
 // ---- group_norm
-// ------------------------------------------------------------------------------------------------------
 
 std::vector<int64_t> check_group_norm(const OpArguments& a) {
   a.expect_counts(1, group_norm_parameters);
@@ -117,7 +117,7 @@ class GroupNormOp : public Op<T> {
 
   void forward(const Team& team, const Pass<T>& pass) const override {
     T* mean = pass.saved;
-    pass.k.group_norm_forward(team, pass.y[0], mean, mean + count(pass.batch), pass.x[0],
+    pass.k.group_norm_forward(team, this->y(pass), mean, mean + count(pass.batch), this->x(pass),
                               pass.parameters[gamma_at].value, pass.parameters[beta_at].value, pass.batch * samples_,
                               shape_, epsilon_);
   }
@@ -125,7 +125,7 @@ class GroupNormOp : public Op<T> {
   void backward(const Team& team, const Pass<T>& pass) const override {
     const T* mean = pass.saved;
     const ParameterUse<T>&gamma = pass.parameters[gamma_at], &beta = pass.parameters[beta_at];
-    pass.k.group_norm_backward(team, pass.dx[0], gamma.gradient, beta.gradient, pass.dy[0], pass.x[0], mean,
+    pass.k.group_norm_backward(team, this->dx(pass), gamma.gradient, beta.gradient, this->dy(pass), this->x(pass), mean,
                                mean + count(pass.batch), gamma.value, pass.batch * samples_, shape_,
                                pass.adds(gamma_at), pass.shared);
     announce_gradients(team, pass, group_norm_parameters);

@@ -65,10 +65,10 @@ class ResampleOp : public Op<T> {
   }
 
   void forward(const Team& team, const Pass<T>& pass) const override {
-    pass.k.resample(team, pass.y[0], pass.x[0], pass.batch, map(forward_, inputs_, outputs_));
+    pass.k.resample(team, this->y(pass), this->x(pass), pass.batch, map(forward_, inputs_, outputs_));
   }
   void backward(const Team& team, const Pass<T>& pass) const override {
-    pass.k.resample(team, pass.dx[0], pass.dy[0], pass.batch, map(backward_, outputs_, inputs_));
+    pass.k.resample(team, this->dx(pass), this->dy(pass), pass.batch, map(backward_, outputs_, inputs_));
   }
   double work() const override {
     return static_cast<double>(inner_) * static_cast<double>(forward_.index.size() + forward_.begin.size());

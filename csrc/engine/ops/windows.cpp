@@ -9,7 +9,6 @@ namespace pynn {
 namespace {
 
 // ---- conv
-// ------------------------------------------------------------------------------------------------------------
 
 enum { kernel_at, bias_at, parameter_count };
 
@@ -47,8 +46,8 @@ class ConvOp : public Op<T> {
 
   void forward(const Team& team, const Pass<T>& pass) const override {
     const ConvLayer<T> layer = layer_of(pass);
-    const T* x = pass.x[0];
-    T* y = pass.y[0];
+    const T* x = this->x(pass);
+    T* y = this->y(pass);
     if (transposed_)
       pass.k.conv_transpose(team, y, x, pass.batch, layer, pass.shared, pass.own);
     else
@@ -57,10 +56,10 @@ class ConvOp : public Op<T> {
 
   void backward(const Team& team, const Pass<T>& pass) const override {
     const ConvLayer<T> layer = layer_of(pass);
-    const ConvGradients<T> gradients{pass.dx[0], pass.parameters[kernel_at].gradient,
+    const ConvGradients<T> gradients{this->dx(pass), pass.parameters[kernel_at].gradient,
                                      pass.parameters[bias_at].gradient};
-    const T *x = pass.x[0], *y = pass.y[0];
-    T* dy = pass.dy[0];
+    const T *x = this->x(pass), *y = this->y(pass);
+    T* dy = this->dy(pass);
     if (transposed_)
       backward_transposed(team, pass, gradients, dy, layer);
     else
@@ -111,7 +110,7 @@ class ConvOp : public Op<T> {
                            ConvLayer<T> layer) const {
     const ConvShape& s = layer.shape;
     if (layer.activation.kind != Activation::linear) {
-      const T* y = pass.y[0];  // enough for the activations that are taken over
+      const T* y = this->y(pass);  // enough for the activations that are taken over
       pass.k.activation_backward(team, dy, dy, y, y, pass.batch * s.height * s.width * s.channels, layer.activation);
       team.barrier();
     }
@@ -121,7 +120,7 @@ class ConvOp : public Op<T> {
       pass.k.conv_forward(team, gradients.x, nullptr, dy, pass.batch, layer, pass.shared, pass.own);
       team.barrier();  // of the scratch
     }
-    T* x = pass.x[0];  // takes the place of a gradient, and stays as it is
+    T* x = this->x(pass);  // takes the place of a gradient, and stays as it is
     if (gradients.kernel != nullptr)
       pass.k.conv_backward(team, {nullptr, gradients.kernel, nullptr}, x, dy, x, nullptr, pass.batch, layer,
                            pass.adds(kernel_at), pass.shared, pass.own);
@@ -136,7 +135,6 @@ class ConvOp : public Op<T> {
 };
 
 // ---- pool
-// ------------------------------------------------------------------------------------------------------------
 
 // The numbers in the order of the members of PoolShape.
 PoolShape pool_shape(const OpArguments& a) {
@@ -161,10 +159,10 @@ class PoolOp : public Op<T> {
   explicit PoolOp(const OpArguments& a) : shape_(pool_shape(a)), kind_(pooling_of(a.text("kind"))) {}
 
   void forward(const Team& team, const Pass<T>& pass) const override {
-    pass.k.pool_forward(team, pass.y[0], pass.x[0], pass.batch, shape_, kind_);
+    pass.k.pool_forward(team, this->y(pass), this->x(pass), pass.batch, shape_, kind_);
   }
   void backward(const Team& team, const Pass<T>& pass) const override {
-    pass.k.pool_backward(team, pass.dx[0], pass.dy[0], pass.x[0], pass.y[0], pass.batch, shape_, kind_);
+    pass.k.pool_backward(team, this->dx(pass), this->dy(pass), this->x(pass), this->y(pass), pass.batch, shape_, kind_);
   }
   const PoolShape* max_pooling() const override { return kind_ == Pooling::max ? &shape_ : nullptr; }
   double work() const override {
