@@ -183,7 +183,7 @@ bool Trainer<T>::train(double* totals, const Dataset& data, const TrainRange& ra
 
 template <typename T>
 void Trainer<T>::train_member(const Team& team, Run& run, bool team_waits) {
-  Member member{Pass<T>(k_), {}, {}, {}, space_.nonzero, {}, {}};
+  Member member{Pass<T>(k_), {}, {}, {}, space_.nonzero, {}, {}, {}};
   member.sums.resize(heads().parts());
   const auto gradient_at = [&](int route, int tensor) -> T* {
     if (route == Routes::none) return nullptr;
