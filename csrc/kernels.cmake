@@ -24,27 +24,9 @@ target_compile_options(pynn_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow
 
 # ---- kernels: the same sources once for each instruction set, each time in a namespace of its own
 
-set(kernel_sources
-  activations.cpp
-  conv.cpp
-  conv_backward.cpp
-  conv_entries.cpp
-  conv_input.cpp
-  dense.cpp
-  gemm.cpp
-  losses.cpp
-  noise.cpp
-  norm.cpp
-  optimizers.cpp
-  penalties.cpp
-  pool.cpp
-  resample.cpp
-  rows.cpp
-  small_groups.cpp
-  softmax.cpp
-  table.cpp
-  tile.cpp)
-list(TRANSFORM kernel_sources PREPEND "${CMAKE_CURRENT_LIST_DIR}/kernels/")
+# What kernels stand on, and the choice of the instruction set, are compiled once.
+file(GLOB kernel_sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_LIST_DIR}/kernels/*.cpp")
+list(REMOVE_ITEM kernel_sources "${CMAKE_CURRENT_LIST_DIR}/kernels/dispatch.cpp")
 
 function(add_kernels isa vector_bytes)
   add_library(kernels_${isa} OBJECT ${kernel_sources})

@@ -258,8 +258,7 @@ def linear(x: ArrayLike) -> Array:
 def relu(x: ArrayLike, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Array:
     """Rectified linear unit, ``max(x, 0)`` by default.
 
-    ``max_value`` where ``x >= max_value``; ``x`` where ``threshold <= x < max_value``;
-    ``negative_slope * (x - threshold)`` elsewhere.
+    ``min(x, max_value)`` where ``x > threshold``; ``negative_slope * (x - threshold)`` elsewhere: 0 at the threshold.
     """
     return Activation("relu", negative_slope=negative_slope, max_value=max_value, threshold=threshold)(x)
 

@@ -25,7 +25,8 @@ _COMMON = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm")
 class Optimizer(Described):
     """Base of the optimizers: the settings that all have, and the learning rate, which may change while training.
 
-    The other settings stay what they were when the optimizer was made.
+    The other settings stay what they were when the optimizer was made. A clip or an epsilon that is smaller than the
+    normal numbers of a weight's type counts as the smallest of these.
 
     Args:
         learning_rate: Above 0.

@@ -67,11 +67,11 @@ def linear(x):
 
 
 def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
-    """f = max_value if x >= max_value, x if threshold <= x < max_value, negative_slope (x - threshold) below."""
+    """f = min(x, max_value) if x > threshold, else negative_slope (x - threshold)."""
     top = np.inf if max_value is None else max_value
     below = negative_slope * (x - threshold) if negative_slope else np.where(np.isnan(x), x, np.zeros_like(x))
-    y = np.where(x >= top, top, np.where(x >= threshold, x, below))
-    return y.astype(x.dtype), np.where(x >= top, 0, np.where(x > threshold, 1, negative_slope)).astype(x.dtype)
+    y = np.where(x > threshold, np.minimum(x, top), below)
+    return y.astype(x.dtype), np.where(x > threshold, x < top, negative_slope).astype(x.dtype)
 
 
 def relu6(x):

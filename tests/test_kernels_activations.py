@@ -171,14 +171,46 @@ def test_activation_gradient_is_finite_everywhere(name, dtype):
 
 
 def test_activation_kinks():
-    """At a kink the derivative is 0 on the flat side, Keras's choice; relu takes max_value where it is reached."""
+    """At a kink the derivative is 0 on the flat side, Keras's choice."""
     at = {"relu": 0.0, "relu6": 6.0, "hard_tanh": 1.0, "hard_sigmoid": 3.0}
     for name, x in at.items():
         x = np.full(5, x)
         np.testing.assert_array_equal(ops.activation_backward(np.ones(5), x, x, name), np.zeros(5))
+
+
+# Keras 3: x at the threshold is not above it, and max_value bounds what is above it alone
+@pytest.mark.parametrize(
+    ("config", "x", "y", "slope"),
+    [
+        ({"threshold": 5}, [4, 5, 5.5], [0, 0, 5.5], [0, 0, 1]),
+        ({"threshold": 5, "max_value": 5.25}, [5, 5.125, 5.25, 6], [0, 5.125, 5.25, 5.25], [0, 1, 0, 0]),
+        ({"threshold": 5, "negative_slope": 0.5}, [1, 5, 6], [-2, 0, 6], [0.5, 0.5, 1]),
+        ({"threshold": 5, "max_value": 2}, [1, 3, 5, 6], [0, 0, 0, 2], [0, 0, 0, 0]),
+        ({"threshold": 5, "max_value": 2, "negative_slope": 0.5}, [1, 3, 5, 6], [-2, -1, 0, 2], [0.5, 0.5, 0.5, 0]),
+        ({"negative_slope": 0.5}, [-2, 0, 3], [-1, 0, 3], [0.5, 0.5, 1]),
+    ],
+)
+@every_dtype
+def test_activation_relu_at_its_threshold(config, x, y, slope, dtype):
+    x = np.repeat(np.array(x, dtype), 3)  # whole vectors and a rest
+    activation = Activation("relu", **config)
+    got = ops.activation_forward(x, activation)
+    np.testing.assert_array_equal(got, np.repeat(y, 3))
+    np.testing.assert_array_equal(ops.activation_backward(np.ones_like(x), x, got, activation), np.repeat(slope, 3))
+    np.testing.assert_array_equal(pynn.activations.relu(x, **config), got)
     np.testing.assert_array_equal(
-        ops.activation_forward(np.array([0.5, 2.0]), Activation("relu", threshold=0.5, max_value=2)), [0.5, 2.0]
+        pynn.Sequential([pynn.layers.ReLU(**config, dtype=x.dtype.name)])(x[:, None])[:, 0], got
     )
+
+
+@every_dtype
+def test_activation_relu_keeps_nan_and_the_sign_of_zero(dtype):
+    x = np.array([-0.0, 0.0, np.nan] * 5, dtype)
+    for config in ({}, {"max_value": 6.0}, {"negative_slope": 0.25}):
+        y = ops.activation_forward(x, Activation("relu", **config))
+        np.testing.assert_array_equal(np.signbit(y[:2]), [True, False])
+        assert np.isnan(y[2::3]).all()
+    assert np.isnan(pynn.activations.relu(x, threshold=2.0)[2::3]).all()
 
 
 @every_derivative

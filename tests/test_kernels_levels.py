@@ -40,3 +40,18 @@ def test_kernels_at_a_lower_level(level):
 
 def test_level_is_told():
     assert pynn.config.show_config(mode="dicts")["instruction_set"] == core.instruction_set()
+
+
+@pytest.mark.parametrize("level", ["9", "5", "1", "v3", "x86-64-v3", "2.0", " 3", "03"])
+def test_level_that_there_is_not_is_refused(level):
+    done = run_at(level, "-c", "import pynn")
+    assert done.returncode == 1
+    assert "ImportError: The environment variable PYNN_CPU_LEVEL must be 2, 3 or 4, the highest level" in done.stderr
+    assert f"use, but is {level!r}" in done.stderr
+
+
+def test_level_that_is_empty_counts_as_unset():
+    asked = run_at("", "-c", "from pynn.foundation.native import core; print(core.instruction_set())")
+    expected = run_at(4, "-c", "from pynn.foundation.native import core; print(core.instruction_set())")
+    assert asked.returncode == expected.returncode == 0
+    assert asked.stdout == expected.stdout

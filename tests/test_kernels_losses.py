@@ -217,3 +217,25 @@ def test_loss_bad_out_names_it(out, message):
         ops.loss_backward(Y, P, "mse", out=out)
     with pytest.raises((ValueError, TypeError), match="out"):
         ops.loss_forward(Y, P, "mse", out=out)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "size"), [(np.float32, 1e30), (np.float32, 1e38), (np.float64, 1e200), (np.float64, 8e306)]
+)
+def test_cosine_similarity_of_numbers_whose_squares_overflow(dtype, size, random):
+    plain = random.normal(size=(5, 17)), random.normal(size=(5, 17))
+    p, t = (np.array(a, dtype) for a in plain)
+    scale = dtype(size) / np.abs(p).max()
+    expected = ops.loss_forward(t, p, pynn.losses.CosineSimilarity())
+    eps = np.finfo(dtype).eps
+    for y_true, y_pred in ((t, p * scale), (t * scale, p), (t * scale, p * scale)):
+        np.testing.assert_allclose(
+            ops.loss_forward(y_true, y_pred, pynn.losses.CosineSimilarity()), expected, atol=20 * eps
+        )
+        slope = ops.loss_backward(t, p, pynn.losses.CosineSimilarity())
+        got = ops.loss_backward(y_true, y_pred, pynn.losses.CosineSimilarity())
+        if y_pred is not p:
+            got = got * scale
+            if np.abs(slope).min() / scale < np.finfo(dtype).tiny:
+                continue  # the gradient is smaller than any number of its type
+        np.testing.assert_allclose(got, slope, atol=40 * eps * np.abs(slope).max())

@@ -421,3 +421,64 @@ def test_group_norm_op_refuses_other_sizes(change, message):
     with pytest.raises((TypeError, ValueError), match=message):
         run(**change)
     run(gamma=np.ones(6))
+
+
+# ---- large means -----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("value", [1234.5, 1e6, 1.7e9, 3.3e12])
+@every_dtype
+def test_normalization_of_equal_numbers_is_beta(value, dtype):
+    """The mean of equal rows is their value, so nothing is left of them: neither in training nor of a moved average."""
+    x = np.full((64, 33), value, dtype)
+    for layer in (layers.BatchNormalization(dtype=dtype), layers.LayerNormalization(dtype=dtype)):
+        model = make(layer, (33,))
+        layer.beta.assign(np.full(33, 0.5, dtype))
+        np.testing.assert_array_equal(model(x, training=True), np.full_like(x, 0.5))
+    group = make(layers.GroupNormalization(groups=3, dtype=dtype), (11, 33))
+    np.testing.assert_array_equal(group(np.full((2, 11, 33), value, dtype)), np.zeros((2, 11, 33), dtype))
+    batch = layers.BatchNormalization(dtype=dtype, momentum=0.0)
+    model = make(batch, (33,))
+    model(x, training=True)
+    np.testing.assert_array_equal(batch.moving_mean, x[0])
+    np.testing.assert_array_equal(batch.moving_variance, np.zeros(33, dtype))
+    np.testing.assert_array_equal(model(x), np.zeros_like(x))
+
+
+# The means lie between two numbers of float32
+@pytest.mark.parametrize("start", [1e6 + 0.5, 1e7, 16777200.0 - 50])
+def test_normalization_of_neighbouring_numbers_keeps_their_distances(start):
+    x = (start + np.arange(50)).astype(np.float32)
+    wide = x.astype(np.float64)
+    expected = (wide - wide.mean()) / np.sqrt(wide.var() + 1e-3)
+    close = {"rtol": 0, "atol": 2e-6}
+    batch = make(layers.BatchNormalization(dtype="float32"), (1,))
+    np.testing.assert_allclose(batch(x[:, None], training=True)[:, 0], expected, **close)
+    row = make(layers.LayerNormalization(epsilon=1e-3, dtype="float32"), (50,))
+    np.testing.assert_allclose(row(x[None])[0], expected, **close)
+    adapted = layers.Normalization(dtype="float32")
+    adapted.adapt(x[:, None])
+    of_deviation = (wide - wide.mean()) / np.sqrt(wide.var())
+    np.testing.assert_allclose(make(adapted, (1,))(x[:, None])[:, 0], of_deviation, **close)
+    # The same where it is not the first layer, and so an op
+    given = layers.Normalization(mean=float(wide.mean()), variance=float(wide.var()), dtype="float32")
+    later = pynn.Sequential([pynn.Input((1,)), layers.ReLU(dtype="float32"), given])
+    np.testing.assert_allclose(later(x[:, None])[:, 0], of_deviation, **close)
+
+
+def test_normalization_first_row_far_from_the_others(random):
+    """Deviations are taken from the first row, so one that lies far away must cost no more than its share."""
+    x = random.normal(size=(500, 17)).astype(np.float32)
+    x[0] = 1e4
+    got = make(layers.BatchNormalization(dtype="float32"), (17,))(x, training=True)
+    share = 22.4 * np.finfo(np.float32).eps  # it is 22.4 standard deviations from the mean
+    np.testing.assert_allclose(got, normalized(x.astype(np.float64), (0,), 1e-3), rtol=0, atol=8 * share)
+
+
+@every_dtype
+def test_normalization_epsilon_that_its_type_cannot_hold(dtype):
+    """It counts as the smallest number that is not subnormal, instead of 0: no 0 / 0."""
+    x = np.full((8, 5), 3.0, dtype)
+    for layer in (
+        layers.BatchNormalization(epsilon=1e-310, dtype=dtype),
+        layers.LayerNormalization(epsilon=1e-310, dtype=dtype),
+    ):
+        np.testing.assert_array_equal(make(layer, (5,))(x, training=True), np.zeros_like(x))

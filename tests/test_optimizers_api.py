@@ -331,3 +331,55 @@ def test_optimizer_of_keras_that_is_not_there_yet():
 def test_optimizer_unknown_names_it(identifier, message):
     with pytest.raises((ValueError, TypeError), match=message):
         optimizers.get(identifier)
+
+
+# ---- settings and gradients at the ends of the range -----------------------------------------------------------------
+def trained_once(optimizer, x, y, dtype, loss="mae"):
+    """The weights of a layer after one step from zeros."""
+    layer = pynn.layers.Dense(1, kernel_initializer="zeros", dtype=dtype)
+    model = pynn.Sequential([pynn.Input((x.shape[1],)), layer])
+    model.compile(optimizer, loss)
+    model.fit(x, y, verbose=0)
+    return [w.astype(np.float64).ravel() for w in model.get_weights()]
+
+
+# The squares overflow; in float32 it is 1 / norm that no number is small enough for
+@pytest.mark.parametrize(("dtype", "size"), [("float32", 5e37), ("float64", 1e200), ("float64", 3e307)])
+@pytest.mark.parametrize("clip", ["clipnorm", "global_clipnorm"])
+@pytest.mark.parametrize("bound", [1.0, 1e-3])
+def test_optimizer_clipnorm_of_gradients_whose_squares_overflow(dtype, size, clip, bound):
+    x, y = np.array([[3.0, 4.0]]).astype(dtype) * size, np.ones((1, 1), dtype)
+    kernel, bias = trained_once(pynn.optimizers.SGD(1.0, **{clip: bound}), x, y, dtype)
+    np.testing.assert_allclose(kernel, np.array([0.6, 0.8]) * bound, rtol=1e-6)
+    assert bias[0] == (np.dtype(dtype).type(bound) if clip == "clipnorm" else pytest.approx(0, abs=1e-30))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_optimizer_clipnorm_of_one_parameter_leaves_the_others_alone(dtype, random):
+    """A gradient that overflows is treated by itself: that of the bias has the bits of a step without one."""
+    x, y = np.array([[3.0, 4.0]]).astype(dtype), np.ones((1, 1), dtype)
+    optimizer = {"learning_rate": 1.0, "clipnorm": 0.3}
+    huge = 5e37 if dtype == "float32" else 1e300
+    assert (
+        trained_once(pynn.optimizers.SGD(**optimizer), x * huge, y, dtype)[1]
+        == trained_once(pynn.optimizers.SGD(**optimizer), x, y, dtype)[1]
+    )
+
+
+@pytest.mark.parametrize(("dtype", "clip"), [("float32", 1e-38), ("float32", 1e-300), ("float64", 1e-310)])
+def test_optimizer_clipvalue_below_the_normal_numbers_clips(dtype, clip):
+    x, y = np.array([[3.0, 4.0]], dtype), np.ones((1, 1), dtype)
+    for weight in trained_once(pynn.optimizers.SGD(1.0, clipvalue=clip), x, y, dtype):
+        assert np.all(np.abs(weight) <= np.finfo(dtype).tiny)
+
+
+@pytest.mark.parametrize("name", ["Adagrad", "Adadelta", "RMSprop", "Adam", "Adamax", "Nadam"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_optimizer_epsilon_below_the_normal_numbers_is_not_0(name, dtype):
+    """An input that is always 0 has a gradient of 0, which 0 would make NaN of."""
+    kwargs = {"initial_accumulator_value": 0.0} if name == "Adagrad" else {}
+    optimizer = getattr(pynn.optimizers, name)(epsilon=1e-310, **kwargs)
+    x, y = np.array([[0.0, 4.0]], dtype), np.ones((1, 1), dtype)
+    kernel, bias = trained_once(optimizer, x, y, dtype)
+    assert kernel[0] == 0
+    assert np.isfinite([*kernel, *bias]).all()

@@ -253,6 +253,114 @@ def test_fork_pool_of_processes():
     )
 
 
+FORKS_IN_A_HANDLER = """
+import os, signal, threading, time, warnings
+import numpy as np
+import pynn
+
+warnings.simplefilter("ignore")
+signal.alarm(50)
+pynn.config.set_num_threads({threads})
+children = []
+
+
+def fork(*_):
+    children.append(os.fork())
+    if children == [0]:
+        signal.alarm(20)  # one that hangs is killed, and the parent tells
+
+
+def model():
+    network = pynn.Sequential([pynn.Input((1000,)), pynn.layers.Dense(1500), pynn.layers.Dense(10)])
+    network.compile("sgd", "mse")
+    return network
+
+
+signal.signal(signal.SIGUSR1, fork)
+x, first = np.zeros((6000, 1000), np.float32), model()
+expected = first.predict(x[:300], verbose=0).tobytes()
+threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGUSR1)).start()
+ended = False
+try:
+    while not children:
+        {call}
+except RuntimeError as error:
+    assert "forked by a signal handler" in str(error), error
+    ended = True
+if children == [0]:  # it works on, with models of its own
+    second = model()
+    second.set_weights(first.get_weights())
+    assert {unchanged} or second.predict(x[:300], verbose=0).tobytes() == expected
+    second.fit(x[:600], np.zeros((600, 10)), batch_size=300, verbose=0)
+    os._exit(7 if ended else 8)
+assert not ended
+print(os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]))
+"""
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize(
+    "call",
+    ["first.predict(x, verbose=0)", "first.fit(x, np.zeros((6000, 10)), batch_size=300, verbose=0)"],
+    ids=["predict", "fit"],
+)
+def test_fork_in_a_signal_handler(call, threads):
+    """The child has none of the team's other members: what it returned into ends with RuntimeError. Where the region
+    had one member only, it goes on."""
+    status = run(FORKS_IN_A_HANDLER.format(threads=threads, call=call, unchanged="fit" in call)).strip()
+    # A team that other processes hold up gives way to one member, so it is either
+    assert status in (("8",) if threads == 1 else ("7", "8"))
+
+
+# ---- limits of the process -------------------------------------------------------------------------------------------
+WITHOUT_ROOM = """
+import resource
+import warnings
+import numpy as np
+import pynn
+
+model = pynn.Sequential([pynn.Input((600,)), pynn.layers.Dense(700), pynn.layers.Dense(10)])
+model.compile("sgd", "mse")
+x, y = np.ones((3000, 600), np.float32), np.ones((3000, 10), np.float32)
+pynn.config.set_num_threads(1)
+expected = model.predict(x, verbose=0)
+before = model.get_weights()
+model.fit(x, y, batch_size=100, verbose=0)
+trained = model.get_weights()
+model.set_weights(before)
+pynn.config.set_num_threads(6)
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + ({room} << 20), resource.RLIM_INFINITY))
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    for _ in range(3):
+        assert model.predict(x, verbose=0).tobytes() == expected.tobytes()
+assert told, "nothing was said"
+words = str(told[0].message).split()
+assert told[0].category is RuntimeWarning, told[0]
+assert words[:4] == ["pynn", "wanted", "6", "threads,"], words
+had = int(words[words.index("start") + 1])
+assert had < 6, words
+warnings.simplefilter("ignore")
+model.fit(x, y, batch_size=100, verbose=0)
+assert all(a.tobytes() == b.tobytes() for a, b in zip(model.get_weights(), trained))
+print(had)
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="asks /proc for the size of the process")
+def test_threads_that_cannot_be_started_are_done_without():
+    """Stacks of 256 MB: no room for any, or for one or two. Results are those of all threads."""
+    import resource
+
+    def large_stacks():
+        resource.setrlimit(resource.RLIMIT_STACK, (256 << 20, resource.getrlimit(resource.RLIMIT_STACK)[1]))
+
+    assert run(WITHOUT_ROOM.format(room=100), preexec_fn=large_stacks).strip() == "1"
+    assert int(run(WITHOUT_ROOM.format(room=700), preexec_fn=large_stacks)) in (2, 3)
+
+
 # ---- errors inside a parallel region ---------------------------------------------------------------------------------
 @pytest.mark.parametrize("threads", [1, 2, 3, 4, 7])
 def test_error_in_a_team_is_raised(threads):

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <optional>
+#include <type_traits>
 
 #include "../kernels/dispatch.h"
 #include "../runtime/blas.h"
@@ -44,14 +45,38 @@ class WithoutGil {
 // ends the region. Empty on threads that Python runs no handlers on. The caller has the GIL.
 Interrupt signal_check();
 
+// Warns where the process could not start all the threads of a region since this was asked. May throw, as warnings may
+// be errors.
+void warn_of_thread_shortage();
+
+// What `call` returns, without the GIL.
+template <typename Call>
+auto without_gil(const Call& call) {
+  if constexpr (std::is_void_v<decltype(call())>) {
+    {
+      const WithoutGil released;
+      call();
+    }
+    warn_of_thread_shortage();
+  } else {
+    auto result = [&] {
+      const WithoutGil released;
+      return call();
+    }();
+    warn_of_thread_shortage();
+    return result;
+  }
+}
+
 // Runs body(team) without the GIL. work: in multiply-adds. Ends half-way for an interrupt only.
 template <typename Body>
 void run(int threads, double work, const Body& body) {
   require(threads > 0, "threads must be at least 1");
   const Interrupt interrupt = signal_check();
-  const WithoutGil released;
-  blas::keep_serial();
-  run_team(team_size(threads, work, kWorkPerSmallMember), body, interrupt);
+  without_gil([&] {
+    blas::keep_serial();
+    run_team(team_size(threads, work, kWorkPerSmallMember), body, interrupt);
+  });
 }
 
 // Of a function of each element.

@@ -67,6 +67,7 @@ Column column(const py::array& a, const char* name) {
   require(a.ndim() >= 1, "samples and targets must have an axis of samples");
   int64_t width = 1;
   for (py::ssize_t axis = 1; axis < a.ndim(); ++axis) width *= static_cast<int64_t>(a.shape(axis));
+  if (is<T>(a)) return {ColumnKind::real, input<T>(a, name), width};
   if (is<uint8_t>(a)) return {ColumnKind::bytes, input<uint8_t>(a, name), width};
   if (is<int32_t>(a)) return {ColumnKind::ids, input<int32_t>(a, name), width};
   return {ColumnKind::real, input<T>(a, name), width};
@@ -156,11 +157,7 @@ Place predict_with(const AnyPlan& any, std::vector<py::array>& outs, const std::
     const Dataset data = samples_of(plan, xs);
     const auto to = outputs_of(plan, outs, data.samples);
     const Interrupt interrupt = signal_check();
-    std::optional<BadElement> bad;
-    {
-      const WithoutGil released;
-      bad = predict(plan, to, data, interrupt);
-    }
+    const std::optional<BadElement> bad = without_gil([&] { return predict(plan, to, data, interrupt); });
     if (!bad) return std::nullopt;
     return std::make_pair(bad->input, bad->index);
   });
@@ -238,8 +235,9 @@ bool train(const AnyTrainer& any, Float64 totals, const std::vector<py::array>& 
             "totals must have a row for each epoch, and a column for each loss and metric");
     double* to = output<double>(totals, "totals");
     const Interrupt interrupt = signal_check();
-    const WithoutGil released;
-    return trainer.train(to, data, {batch_size, shuffle, seed, epoch, first_step, steps}, threads, {interrupt});
+    return without_gil([&] {
+      return trainer.train(to, data, {batch_size, shuffle, seed, epoch, first_step, steps}, threads, {interrupt});
+    });
   });
 }
 
@@ -252,8 +250,7 @@ void evaluate(const AnyTrainer& any, Float64 totals, const std::vector<py::array
             "totals must have a column for each loss and metric, and one for the penalties");
     double* to = output<double>(totals, "totals");
     const Interrupt interrupt = signal_check();
-    const WithoutGil released;
-    trainer.evaluate(to, data, threads, interrupt);
+    without_gil([&] { trainer.evaluate(to, data, threads, interrupt); });
   });
 }
 

@@ -35,6 +35,8 @@ class Attributes {
 
   const std::map<std::string, Value>& values() const { return values_; }
 
+  bool has(const std::string& name) const { return values_.count(name) > 0; }
+
   // Each throws std::invalid_argument, in the name of the op `kind`, where there is no such value.
   int64_t integer(const std::string& kind, const std::string& name) const;
   double number(const std::string& kind, const std::string& name) const;

@@ -81,10 +81,11 @@ struct ScratchSize {
   int64_t shared = 0, own = 0;
 };
 
-// x * scale + offset, both repeated along the last axis, whose length they have, or single numbers.
+// (x - mean) * scale + offset, all repeated along the last axis, whose length they have, or single numbers. There may
+// be no mean.
 template <typename T>
 struct Rescaling {
-  std::vector<T> scale, offset;
+  std::vector<T> mean, scale, offset;
 };
 
 template <typename T>

@@ -54,7 +54,7 @@ Plan<T>::Plan(std::shared_ptr<const Graph> graph) : graph_(std::move(graph)), un
 template <typename T>
 void Plan<T>::make_ops() {
   for (const GraphInput& input : graph_->inputs())
-    inputs_.push_back({input.tensor, input.tensor, input.kind, size(input.tensor), {}, {}});
+    inputs_.push_back({input.tensor, input.tensor, input.kind, size(input.tensor), {}});
   for (const OpSpec& spec : graph_->ops()) {
     OpArguments arguments{spec.kind, {}, {}, spec.attributes};
     for (const int tensor : spec.inputs) arguments.inputs.push_back(size(tensor));
@@ -124,11 +124,13 @@ void Plan<T>::take_rescaling() {
         std::count_if(ops_.begin(), ops_.end(), reads) != 1)
       continue;
     const Rescaling<T>& numbers = *(*op)->rescaling();
-    const std::size_t period = numbers.scale.size();
-    for (std::size_t i = 0; i < (period == 1 ? 1 : static_cast<std::size_t>(input.width)); ++i) {
-      input.scale.push_back(numbers.scale[i % period]);
-      input.offset.push_back(numbers.offset[i % period]);
-    }
+    const auto repeat = [&](const std::vector<T>& values, std::vector<T>& to) {
+      const std::size_t count = values.size() < 2 ? values.size() : static_cast<std::size_t>(input.width);
+      for (std::size_t i = 0; i < count; ++i) to.push_back(values[i % values.size()]);
+    };
+    repeat(numbers.mean, input.numbers.mean);
+    repeat(numbers.scale, input.numbers.scale);
+    repeat(numbers.offset, input.numbers.offset);
     unused_[static_cast<std::size_t>(input.tensor)] = true;
     input.loaded = (*op)->outputs[0];
     ops_.erase(op);

@@ -46,12 +46,14 @@ struct PlanInput {
   int loaded;  // the tensor that samples are loaded to
   InputKind kind;
   int64_t width;
-  std::vector<T> scale, offset;  // applied as they are loaded, where `loaded` is not `tensor`
-  bool zeros_matter = false;     // an op wants to know which elements are 0
+  Rescaling<T> numbers;  // applied as they are loaded, where `loaded` is not `tensor`; for each column, or one for all
+  bool zeros_matter = false;  // an op wants to know which elements are 0
 
   bool scaled() const { return loaded != tensor; }
   InputScaling<T> scaling() const {
-    return scaled() ? InputScaling<T>{scale.data(), offset.data(), scale.size() > 1} : InputScaling<T>{};
+    if (!scaled()) return {};
+    return {numbers.scale.data(), numbers.offset.data(), numbers.scale.size() > 1,
+            numbers.mean.empty() ? nullptr : numbers.mean.data()};
   }
 };
 

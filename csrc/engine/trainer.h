@@ -76,6 +76,7 @@ class Trainer {
     T* value;
   };
 
+  T* gradient(std::size_t number) const { return gradients_.data() + places_[number].offset; }
   const Parameter& parameter(std::size_t number) const { return plan_->graph().parameters()[number].parameter(); }
   double penalty_of_chunk(std::size_t number, int64_t chunk) const;
   double parameter_penalties() const;

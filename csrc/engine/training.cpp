@@ -39,6 +39,8 @@ bool should_pause(const Team& team, Clock::time_point start, double seconds_alon
 // What one member of the team has for itself.
 template <typename T>
 struct Trainer<T>::Member {
+  explicit Member(const Kernels<T>& k) : pass(k) {}
+
   Pass<T> pass;
   std::vector<T*> slopes;              // by head: where the gradient of its tensor goes
   std::vector<std::vector<T*>> dx;     // by op and input: where the gradient of it goes
@@ -183,7 +185,8 @@ bool Trainer<T>::train(double* totals, const Dataset& data, const TrainRange& ra
 
 template <typename T>
 void Trainer<T>::train_member(const Team& team, Run& run, bool team_waits) {
-  Member member{Pass<T>(k_), {}, {}, {}, space_.nonzero, {}, {}, {}};
+  Member member(k_);
+  member.nonzero = space_.nonzero;
   member.sums.resize(heads().parts());
   const auto gradient_at = [&](int route, int tensor) -> T* {
     if (route == Routes::none) return nullptr;

@@ -1,6 +1,7 @@
 // The end of a step: penalties, norms, the optimizer, constraints.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "training_run.h"
 
@@ -76,26 +77,49 @@ void Trainer<T>::for_my_chunks(const Team& team, const Run& run, const Body& bod
     }
 }
 
-// clipnorm: g *= min(1, clipnorm / |g|), for each parameter; global_clipnorm: the same with the norm over all.
+// clipnorm: g *= min(1, clipnorm / |g|), for each parameter; global_clipnorm: the same with the norm over all. Where
+// the squares overflow, or the factor is too small for T, the largest element is brought to about 1 first.
 template <typename T>
 void Trainer<T>::scale_by_norms(const Team& team, Run& run) {
-  const auto gradient = [&](std::size_t number) { return gradients_.data() + places_[number].offset; };
-  for_my_chunks(team, run, [&](std::size_t parameter_number, int64_t number, int64_t, Range part) {
-    run.norms[static_cast<std::size_t>(number)] =
-        k_.sum_of_squares(gradient(parameter_number) + part.begin, part.end - part.begin);
-  });
-  team.barrier();
   const bool global = settings_.global_clipnorm > 0;
   const double bound = global ? settings_.global_clipnorm : settings_.clipnorm;
-  const auto factor = [&](SumChunks chunks) {
-    double sum = 0;
-    for (int64_t c = 0; c < chunks.count; ++c) sum += run.norms[static_cast<std::size_t>(chunks.first + c)];
-    const double norm = std::sqrt(sum);
-    return norm > bound ? bound / norm : 1.0;
+  const std::size_t groups = global ? 1 : places_.size();  // what has a norm of its own
+  const auto group_of = [&](std::size_t number) { return global ? 0 : number; };
+  std::vector<int> exponents(groups, 0);
+  std::vector<double> norms(groups);
+  const auto take_norms = [&] {
+    for_my_chunks(team, run, [&](std::size_t parameter_number, int64_t number, int64_t, Range part) {
+      run.norms[static_cast<std::size_t>(number)] = k_.sum_of_squares(
+          gradient(parameter_number) + part.begin, part.end - part.begin, exponents[group_of(parameter_number)]);
+    });
+    team.barrier();
+    for (std::size_t i = 0; i < groups; ++i) {
+      const SumChunks chunks = global ? SumChunks{0, static_cast<int64_t>(run.norms.size())} : run.chunks[i];
+      double sum = 0;
+      for (int64_t c = 0; c < chunks.count; ++c) sum += run.norms[static_cast<std::size_t>(chunks.first + c)];
+      norms[i] = std::sqrt(sum);
+    }
   };
-  const double common = factor({0, static_cast<int64_t>(run.norms.size())});
+  take_norms();
+  for (std::size_t i = 0; i < groups; ++i) {
+    if (norms[i] <= bound || bound / norms[i] >= static_cast<double>(std::numeric_limits<T>::min())) continue;
+    double largest = 0;
+    for (const std::size_t number : run.late) {
+      if (!global && number != i) continue;
+      const double its = k_.largest(gradient(number), places_[number].size);
+      if (its > largest || std::isnan(its)) largest = its;
+      if (std::isnan(largest)) break;
+    }
+    if (largest > 0 && std::isfinite(largest)) exponents[i] = -std::ilogb(largest);
+  }
+  if (std::any_of(exponents.begin(), exponents.end(), [](int exponent) { return exponent != 0; })) {
+    team.barrier();  // all members have read the norms
+    take_norms();
+  }
   for_my_chunks(team, run, [&](std::size_t number, int64_t, int64_t, Range part) {
-    k_.scale(gradient(number) + part.begin, part.end - part.begin, global ? common : factor(run.chunks[number]));
+    const std::size_t i = group_of(number);
+    const double factor = exponents[i] != 0 || norms[i] > bound ? bound / norms[i] : 1.0;
+    k_.scale(gradient(number) + part.begin, part.end - part.begin, factor, exponents[i]);
   });
   team.barrier();
 }

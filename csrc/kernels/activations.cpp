@@ -24,17 +24,23 @@ struct Relu {
   Vec<T> gradient(Vec<T> x, Vec<T>) const { return x > 0 ? splat<T>(1) : Vec<T>{}; }
 };
 
-// max_value if x >= max_value, x if threshold <= x < max_value, else slope * (x - threshold)
+// min(x, max_value) if x > threshold, else slope * (x - threshold)
 template <typename T>
 struct GeneralRelu {
   T slope, max_value, threshold;
+  T lowest;  // the lowest x that stays; 0 where the threshold is 0: either formula makes 0 of it, and this keeps its
+             // sign
+  GeneralRelu(T a, T b, T c)
+      : slope(a), max_value(b), threshold(c), lowest(c == 0 ? c : static_cast<T>(next_above(c))) {}
+  static float next_above(float x) { return __builtin_nextafterf(x, __builtin_inff()); }
+  static double next_above(double x) { return __builtin_nextafter(x, __builtin_inf()); }
   Vec<T> forward(Vec<T> x) const {
     const Vec<T> below = slope == 0 ? Vec<T>{} : (x - threshold) * slope;
-    return at_most(x < threshold ? below : x, max_value);
+    return at_most(x < lowest ? below : x, max_value);
   }
   Vec<T> gradient(Vec<T> x, Vec<T>) const {
-    const Vec<T> d = x > threshold ? splat<T>(1) : splat(slope);
-    return x < max_value ? d : Vec<T>{};
+    const Vec<T> above = x < max_value ? splat<T>(1) : Vec<T>{};
+    return x <= threshold ? splat(slope) : above;
   }
 };
 
@@ -308,18 +314,25 @@ void activation_backward(const Team& team, T* dx, const T* dy, const T* x, const
   });
 }
 
-// Calls body(i, count, scale, offset) for vectors along rows of `period` elements; where period is 1, along all.
+// Calls body(i, j, count) for vectors along rows of `period` elements, j being the place in the row; where period is 1,
+// along all, with -1.
 template <typename T, typename Body>
 void for_periods(const Team& team, int64_t n, int64_t period, Body body) {
   if (period == 1) {
     for_share<T>(team, n, [&](int64_t i, int64_t count) { body(i, int64_t{-1}, count); });
     return;
   }
+  constexpr int64_t together = 16384;  // elements between two looks for Ctrl-C
+  const int64_t some = period < together ? together / period : 1;
   const Range rows = team.share(n / period);
-  for (int64_t row = rows.begin; row < rows.end; ++row) {
-    for_vectors<T>(0, period, [&](int64_t j, int64_t count) { body(row * period + j, j, count); });
-    if (row % 64 == 63) team.poll();
-  }
+  for (int64_t row = rows.begin; row < rows.end; row += some)
+    for (int64_t begin = 0; begin < period; begin += together) {
+      const int64_t last = row + some < rows.end ? row + some : rows.end;
+      const int64_t end = begin + together < period ? begin + together : period;
+      for (int64_t i = row; i < last; ++i)
+        for_vectors<T>(begin, end, [&](int64_t j, int64_t count) { body(i * period + j, j, count); });
+      team.poll();
+    }
 }
 
 // The elements of `values` for a vector that begins at column j, or its only element where j is -1.
@@ -329,12 +342,20 @@ PYNN_INLINE Vec<T> periodic(const T* values, int64_t j, int64_t count) {
 }
 
 template <typename T>
-void rescaling_forward(const Team& team, T* y, const T* x, int64_t n, const T* scale, const T* offset, int64_t period) {
+void rescaling_forward(const Team& team, T* y, const T* x, int64_t n, const T* mean, const T* scale, const T* offset,
+                       int64_t period) {
   assert(is_member(team) && has(x, n) && has(y, n) && same_or_apart<T>(y, x, n));
   assert(period > 0 && n % period == 0 && scale != nullptr && offset != nullptr);
-  for_periods<T>(team, n, period, [&](int64_t i, int64_t j, int64_t count) {
-    store(y + i, load(x + i, count) * periodic(scale, j, count) + periodic(offset, j, count), count);
-  });
+  const auto rescale = [&](auto center) {
+    for_periods<T>(team, n, period, [&](int64_t i, int64_t j, int64_t count) {
+      const Vec<T> v = center(load(x + i, count), j, count);
+      store(y + i, v * periodic(scale, j, count) + periodic(offset, j, count), count);
+    });
+  };
+  if (mean == nullptr)
+    rescale([](Vec<T> v, int64_t, int64_t) { return v; });
+  else
+    rescale([&](Vec<T> v, int64_t j, int64_t count) { return v - periodic(mean, j, count); });
 }
 
 template <typename T>

@@ -1,4 +1,4 @@
-// Activations, x * scale + offset, and sums.
+// Activations, (x - mean) * scale + offset, and sums.
 #pragma once
 
 #include <stdint.h>
@@ -20,9 +20,10 @@ struct ActivationKernels {
   // Whether f'(x) can be had from f(x) alone, as dense_backward does.
   bool (*gradient_from_output)(const ActivationSpec& spec);
 
-  // y = x * scale + offset, both repeated every `period` elements (the size of the last axis, or 1).
-  void (*rescaling_forward)(const Team& team, T* y, const T* x, int64_t n, const T* scale, const T* offset,
-                            int64_t period);
+  // y = (x - mean) * scale + offset, all three repeated every `period` elements (the size of the last axis, or 1); mean
+  // may be null. Where x is near a large mean, x * scale + offset would leave few digits. y may be x.
+  void (*rescaling_forward)(const Team& team, T* y, const T* x, int64_t n, const T* mean, const T* scale,
+                            const T* offset, int64_t period);
   void (*rescaling_backward)(const Team& team, T* dx, const T* dy, int64_t n, const T* scale, int64_t period);
 
   // y += x. No team.

@@ -24,6 +24,9 @@ bool in_panels(int64_t images, const ConvShape& s) {
   return s.groups == 1 && kernel_size(s) > kLargeKernel && images * s.out_height * s.out_width >= kManyPixels;
 }
 
+// Multiply-adds of a row of the result that make it worth while to poll after each.
+constexpr int64_t kLongRow = 1 << 20;
+
 // Filters that are made together: where they begin in the kernel, and how far its rows lie apart.
 template <typename T>
 struct Filters {
@@ -186,6 +189,7 @@ void conv_forward(const Team& team, T* y, uint8_t* which, const T* x, int64_t im
   const int64_t most = larger(1, smaller(band_of_results(layer), images * height / team.size));
   const int64_t bands = (height + most - 1) / most, band = (height + bands - 1) / bands;
   const Range mine = team.share(images * bands);
+  const bool long_rows = row_step(layer) * used_width(layer) * together * terms >= kLongRow;
   for (int64_t unit = mine.begin; unit < mine.end; ++unit) {
     if (unit > mine.begin) team.poll();
     const int64_t image = unit / bands, begin = unit % bands * band, end = smaller(begin + band, height);
@@ -203,6 +207,7 @@ void conv_forward(const Team& team, T* y, uint8_t* which, const T* x, int64_t im
       for (int64_t i = begin; i < end; ++i) {
         T* to = y + (image * height + i) * row_size;
         result_row(to, which == nullptr ? nullptr : which + (to - y), input, layer, filters, i, ahead, space);
+        if (long_rows) team.poll();
       }
     }
   }

@@ -2,6 +2,7 @@
 
 #include "checks.h"
 #include "conv_gradients.h"
+#include "polling.h"
 #include "register.h"
 
 // The gradients of a convolution. Those of small images are made image by image: what has come back through pooling and
@@ -121,6 +122,7 @@ template <typename T>
 void add_kernel_rows(const Team& team, T* sum, const T* x, const T* dy, const ConvShape& s, bool turned,
                      Range kernel_rows, const KernelSpace<T>& space, Ahead* ahead = nullptr) {
   const int64_t together = rows_together(s);
+  Look look(team);
   for (int64_t begin = 0; begin < s.out_height; begin += band_rows(s)) {
     team.poll();
     const Range band{begin, smaller(begin + band_rows(s), s.out_height)};
@@ -132,6 +134,7 @@ void add_kernel_rows(const Team& team, T* sum, const T* x, const T* dy, const Co
     for (int64_t at = band.begin; at < band.end; at += together) {
       const Range some{at, smaller(at + together, band.end)};
       add_terms(sum, rows, dy, s, turned, some, kernel_rows, ahead, space.strips);
+      look.after_product((some.end - at) * s.out_width, (kernel_rows.end - kernel_rows.begin), s.filters / s.groups);
     }
   }
 }
@@ -257,6 +260,7 @@ void backward_by_images(const Team& team, const ConvGradients<T>& d, const T* dy
   const int64_t result = result_size(layer);
   const bool as_it_is = !layer.pooled && layer.activation.kind == Activation::linear;
   if (layer.pooled) memset(space.image, 0, static_cast<size_t>(out_size(s)) * sizeof(T));
+  Look look(team);
   const Range mine = team.share(count);
   for (int64_t part = mine.begin; part < mine.end; ++part) {
     T* sum = sums + part * each;
@@ -280,6 +284,7 @@ void backward_by_images(const Team& team, const ConvGradients<T>& d, const T* dy
           for (int64_t row = 0, end; row < s.height; row = end) {
             end = smaller(s.height, row + input_rows_together(s));
             input_rows(to + row * s.width * s.channels, gradient, turned, s, {row, end}, &input, space.row);
+            look.after_product((end - row) * s.width, size, 1);
           }
       }
       if (d.kernel != nullptr && sparse)
@@ -362,7 +367,7 @@ void conv_backward(const Team& team, const ConvGradients<T>& d, T* dy, const T* 
   if (!by_images) {
     const Range mine = team.share(images);
     const int64_t result = result_size(layer);
-    for (int64_t i = mine.begin; i < mine.end; ++i)
+    for (int64_t i = mine.begin; i < mine.end; ++i) {
       if (layer.pooled) {
         T* to = common.gradient + i * out_size(s);
         memset(to, 0, static_cast<size_t>(out_size(s)) * sizeof(T));
@@ -370,6 +375,8 @@ void conv_backward(const Team& team, const ConvGradients<T>& d, T* dy, const T* 
       } else {
         slope_block(dy + i * result, y + i * result, 1, result, result, layer.activation);
       }
+      team.poll();
+    }
   }
   team.barrier();
   if (by_images)

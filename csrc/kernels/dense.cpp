@@ -3,6 +3,7 @@
 #include "../runtime/blas.h"
 #include "activation_blocks.h"
 #include "checks.h"
+#include "polling.h"
 #include "reductions.h"
 #include "register.h"
 #include "tile.h"
@@ -98,8 +99,8 @@ Product<T> slice_product(const DenseLayer<T>& d, int64_t s, int64_t rows, int64_
 
 // Rows and columns of y, at most kRows rows.
 template <typename T>
-void forward_block(T* y, const DenseLayer<T>& d, const ActivationSpec& activation, int64_t row, int64_t rows,
-                   Range columns, T* own) {
+void forward_block(Look& look, T* y, const DenseLayer<T>& d, const ActivationSpec& activation, int64_t row,
+                   int64_t rows, Range columns, T* own) {
   // Few rows take all columns at once: multiply_block then has the widest tiles.
   const int64_t most = kRows * panel_width(T{}), count = slices(d.inputs);
   const bool pack = pays_to_pack(rows, d.units);
@@ -118,6 +119,7 @@ void forward_block(T* y, const DenseLayer<T>& d, const ActivationSpec& activatio
         p.ldb = n;
       }
       multiply_block(p);
+      look.after_product(rows, n, p.k);
     }
     finish(to, count > 1 ? second : nullptr, width, d, j, rows, n, activation);
   }
@@ -146,15 +148,30 @@ void find_heads(const Team& team, bool (&head)[kSlices]) {
   }
 }
 
+// Columns of y that a slice's product makes between two looks for Ctrl-C: all of them, but for large layers. As many
+// as the widest tiles have, or a multiple.
+template <typename T>
+int64_t columns_together(const DenseLayer<T>& d) {
+  constexpr int64_t unit = 512, most = int64_t{1} << 26;  // multiply-adds: a few milliseconds
+  const int64_t units = most / (longest_slice(d.inputs) * (d.rows + 1)) / unit;
+  return units < 1 ? unit : units * unit;
+}
+
 template <typename T>
 void forward_by_inputs(const Team& team, T* y, const DenseLayer<T>& d, const ActivationSpec& activation, T* shared) {
   const int64_t size = d.rows * d.units;
   bool head[kSlices];
   find_heads(team, head);
   const Range mine = team.share(kSlices);
+  const int64_t together = columns_together(d);
+  Look look(team);
   for (int64_t s = mine.begin, to = s; s < mine.end; ++s) {
     if (head[s]) to = s;
-    multiply_block(slice_product(d, s, d.rows, d.units, 0, 0, !head[s], shared + to * size, d.units));
+    for (int64_t j = 0; j < d.units; j += together) {
+      const int64_t n = d.units - j < together ? d.units - j : together;
+      multiply_block(slice_product(d, s, d.rows, n, 0, j, !head[s], shared + to * size + j, d.units));
+      look.after_product(d.rows, n, longest_slice(d.inputs));
+    }
   }
   team.barrier();
   const Range part = team.share(d.rows);
@@ -197,9 +214,9 @@ void dense_forward(const Team& team, T* y, const DenseLayer<T>& d, const Activat
       !pays_to_pack(d.rows, d.units) && (d.rows >= kRowsOfAShare * team.size || d.units < width * team.size);
   const Range rows = by_rows ? team.share(d.rows) : Range{0, d.rows};
   const Range columns = by_rows ? Range{0, d.units} : team.share(d.units, width);
+  Look look(team);
   for (int64_t i = rows.begin; i < rows.end && columns.begin < columns.end; i += kRows) {
-    if (i > rows.begin) team.poll();
-    forward_block(y, d, activation, i, rows.end - i < kRows ? rows.end - i : kRows, columns, own);
+    forward_block(look, y, d, activation, i, rows.end - i < kRows ? rows.end - i : kRows, columns, own);
   }
 }
 
@@ -208,6 +225,7 @@ void dense_forward(const Team& team, T* y, const DenseLayer<T>& d, const Activat
 // A backward pass through a layer, as one member sees it.
 template <typename T>
 struct Backward {
+  const Team& team;
   const DenseLayer<T>& d;
   const T* dy;
   const T* dy_t;       // dy^T, packed; for the gradient of the input
@@ -239,6 +257,7 @@ void input_gradient(const Backward<T>& b, T* dx, Range part, const ActivationSpe
     blas::gemm(false, true, d.rows, length, d.units, b.dy, d.units, kernel, d.units, false, dx + part.begin, d.inputs);
   } else {
     for (int64_t row = 0; row < d.rows; row += kRows) {
+      if (row > 0) b.team.poll();
       const int64_t rows = d.rows - row < kRows ? d.rows - row : kRows;
       multiply_packed(
           product<T>(length, rows, d.units, kernel, d.units, 1, b.dy_t + row * d.units, 0, false, b.own, rows));
@@ -274,6 +293,7 @@ void kernel_gradient(const Backward<T>& b, T* gradient, Range part) {
     return;
   }
   for (int64_t row = 0; row < d.rows || row == 0; row += kRows) {
+    if (row > 0) b.team.poll();
     const int64_t rows = d.rows - row < kRows ? d.rows - row : kRows;
     const T* x = d.x + row * d.inputs + part.begin;
     Product<T> p = product<T>(length, d.units, rows, x, 1, d.inputs, b.dy + row * d.units, d.units,
@@ -341,7 +361,12 @@ void dense_backward(const Team& team, T* dx, T* dkernel, const T* dy, const Dens
   const bool pack = wants_kernel && !by_blas && pays_to_pack(d.rows, d.units);
   const bool transpose = dx != nullptr && !by_blas && d.rows > 1;
   T *dy_t = shared, *panels = shared + d.rows * d.units;
-  if (transpose) pack_block(d.units, d.rows, dy, 1, d.units, team.share(d.rows, panel_width(T{})), dy_t);
+  const Range mine_to_turn = team.share(d.rows, panel_width(T{}));
+  for (int64_t row = mine_to_turn.begin; row < mine_to_turn.end && transpose; row += kRows) {
+    const int64_t end = row + kRows < mine_to_turn.end ? row + kRows : mine_to_turn.end;
+    pack_block(d.units, d.rows, dy, 1, d.units, {row, end}, dy_t);
+    team.poll();
+  }
   for (int64_t row = 0; row < d.rows && pack; row += kRows)
     pack_block(d.rows - row < kRows ? d.rows - row : kRows, d.units, dy + row * d.units, d.units, 1,
                team.share(d.units, panel_width(T{})), panels + row * d.units);
@@ -349,7 +374,7 @@ void dense_backward(const Team& team, T* dx, T* dkernel, const T* dy, const Dens
 
   const bool with_zeros =
       d.nonzero.by_column == nullptr || !wants_kernel || by_blas || !all_finite(dy, d.rows * d.units);
-  const Backward<T> b{d, dy, dy_t, pack ? panels : nullptr, by_blas, accumulate, with_zeros, own};
+  const Backward<T> b{team, d, dy, dy_t, pack ? panels : nullptr, by_blas, accumulate, with_zeros, own};
   T* block = own + kPackedPart * kRows;
   const int64_t most = by_blas ? blas_part(d.inputs) : pack ? kPackedPart : kPart;
   const Range mine = team.share(d.inputs, most);
@@ -363,12 +388,15 @@ void dense_backward(const Team& team, T* dx, T* dkernel, const T* dy, const Dens
 }
 
 template <typename T>
-void dense_backward_bias(T* dbias, const T* dy, int64_t rows, int64_t units, Range part, bool accumulate) {
+void dense_backward_bias(const Team& team, T* dbias, const T* dy, int64_t rows, int64_t units, Range part,
+                         bool accumulate) {
   assert(has(dy, rows * units) && has(dbias, units) && 0 <= part.begin && part.end <= units);
+  Look look(team);
   for_vectors<T>(part.begin, part.end, [&](int64_t j, int64_t count) {
     Vec<T> sum{};
     for (int64_t i = 0; i < rows; ++i) sum += load(dy + i * units + j, count);
     store(dbias + j, accumulate ? load(dbias + j, count) + sum : sum, count);
+    look.after(rows * count);
   });
 }
 

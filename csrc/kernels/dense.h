@@ -42,7 +42,8 @@ struct DenseKernels {
   int64_t (*dense_own)(int64_t inputs, int64_t units, bool backward);
 
   // dbias[part] [+]= the sums of dy's columns.
-  void (*dense_backward_bias)(T* dbias, const T* dy, int64_t rows, int64_t units, Range part, bool accumulate);
+  void (*dense_backward_bias)(const Team& team, T* dbias, const T* dy, int64_t rows, int64_t units, Range part,
+                              bool accumulate);
 };
 
 }  // namespace pynn

@@ -2,6 +2,7 @@
 
 #include "checks.h"
 #include "math.h"
+#include "polling.h"
 #include "reductions.h"
 #include "register.h"
 
@@ -247,24 +248,36 @@ void crossentropy_row(double* value, T* dp, const T* p, const Classes<T>& t, int
   });
 }
 
+// What a row is to be multiplied by for its squares not to overflow: 1, where they do not; else so little that they do
+// not, and so much that its norm is not among the small ones, which are bounded.
+template <typename T>
+T scale_down(const T* x, int64_t n) {
+  constexpr T little = static_cast<T>(sizeof(T) == sizeof(float) ? 0x1p-80 : 0x1p-530);
+  const T squares = sum_row<T>(n, [&](int64_t j, int64_t count) { return load(x + j, count) * load(x + j, count); });
+  return squares < static_cast<T>(__builtin_inf()) ? T{1} : little;
+}
+
 // -sum(normalise(t) normalise(p)), where normalise(x) = x min(1 / |x|, 1 / eps)
 template <typename T>
 void cosine_similarity_row(double* value, T* dp, const T* p, const T* t, int64_t n, T scale) {
-  const auto product = [&](const T* a, const T* b) {
-    return sum_row<T>(n, [&](int64_t j, int64_t count) { return load(a + j, count) * load(b + j, count); });
+  const T st = scale_down(t, n), sp = scale_down(p, n);
+  const auto product = [&](const T* a, T by_a, const T* b, T by_b) {
+    return sum_row<T>(
+        n, [&](int64_t j, int64_t count) { return (load(a + j, count) * by_a) * (load(b + j, count) * by_b); });
   };
   constexpr T most = static_cast<T>(1 / kEpsilon);
-  const auto inverse_norm = [&](const T* a) {
-    const T inverse = 1 / __builtin_sqrt(product(a, a));
+  const auto inverse_norm = [&](const T* a, T by) {
+    const T inverse = 1 / __builtin_sqrt(product(a, by, a, by));
     return inverse > most ? most : static_cast<T>(inverse);
   };
-  const T it = inverse_norm(t), ip = inverse_norm(p);
-  const T similarity = product(t, p) * it * ip;
+  const T it = inverse_norm(t, st), ip = inverse_norm(p, sp);
+  const T similarity = product(t, st, p, sp) * it * ip;
   if (value != nullptr) *value = -static_cast<double>(similarity);
   if (dp == nullptr) return;
   const T along = ip < most ? similarity * ip : T{0};  // the norm is a constant where it is bounded
   for_vectors<T>(0, n, [&](int64_t j, int64_t count) {
-    store(dp + j, (load(p + j, count) * (ip * along) - load(t + j, count) * (it * ip)) * scale, count);
+    const Vec<T> to = load(p + j, count) * sp, target = load(t + j, count) * st;
+    store(dp + j, (to * (ip * along) - target * (it * ip)) * (scale * sp), count);
   });
 }
 
@@ -293,11 +306,13 @@ void categorical_hinge_row(double* value, T* dp, const T* p, const T* t, int64_t
 
 // Calls body(row) for this member's rows.
 template <typename Body>
-void for_rows(const Team& team, int64_t rows, Body body) {
+void for_rows(const Team& team, int64_t rows, int64_t columns, Body body) {
+  constexpr int64_t slow = 4;  // logarithms and exponentials
+  Look look(team);
   const Range mine = team.share(rows);
   for (int64_t row = mine.begin; row < mine.end; ++row) {
     body(row);
-    if (row % 64 == 63) team.poll();
+    look.after(columns * slow);
   }
 }
 
@@ -311,17 +326,17 @@ void loss(const Team& team, double* values, T* dpred, const T* pred, const Targe
   const auto value = [&](int64_t row) { return values == nullptr ? nullptr : values + row; };
   const auto slope = [&](int64_t row) { return dpred == nullptr ? nullptr : dpred + row * columns; };
   const auto elementwise = [&](auto f) {
-    for_rows(team, rows, [&](int64_t row) {
+    for_rows(team, rows, columns, [&](int64_t row) {
       elementwise_row(value(row), slope(row), pred + row * columns, target.values + row * columns, columns, s, f);
     });
   };
   const auto whole = [&](auto row_loss) {
-    for_rows(team, rows, [&](int64_t row) {
+    for_rows(team, rows, columns, [&](int64_t row) {
       row_loss(value(row), slope(row), pred + row * columns, target.values + row * columns, columns, s);
     });
   };
   const auto classes = [&](auto row_loss) {
-    for_rows(team, rows, [&](int64_t row) {
+    for_rows(team, rows, columns, [&](int64_t row) {
       row_loss(value(row), slope(row), pred + row * columns, Classes<T>(target, row, columns, spec.a), columns, s);
     });
   };
@@ -387,7 +402,7 @@ void metric(const Team& team, double* values, const T* pred, const TargetRows<T>
             const MetricSpec& spec) {
   assert(is_member(team) && rows >= 0 && columns > 0 && has(pred, rows * columns) && has(values, rows));
   assert((target.values == nullptr) != (target.labels == nullptr) || rows == 0);
-  for_rows(team, rows,
+  for_rows(team, rows, columns,
            [&](int64_t row) { values[row] = metric_row(pred + row * columns, target, row, columns, spec); });
 }
 

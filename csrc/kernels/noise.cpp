@@ -2,6 +2,7 @@
 
 #include "checks.h"
 #include "math.h"
+#include "polling.h"
 #include "register.h"
 
 // Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3, SC'11), as runtime/philox.h,
@@ -123,8 +124,8 @@ void noise(const Team& team, T* y, const T* x, int64_t samples, int64_t first, c
   const int64_t blocks = (numbers + kBlock - 1) / kBlock;
   const Noise kind = spec.kind;
   const Range mine = team.share(samples * blocks);
+  Look look(team);
   for (int64_t unit = mine.begin; unit < mine.end; ++unit) {
-    if (unit % 64 == 63) team.poll();
     const int64_t sample = unit / blocks, begin = unit % blocks * kBlock;
     const int64_t end = begin + kBlock < numbers ? begin + kBlock : numbers;
     T drawn[kBlock];
@@ -145,6 +146,7 @@ void noise(const Team& team, T* y, const T* x, int64_t samples, int64_t first, c
               store(y + e, with_noise<T>(load(x + e, width), splat(m[c]), kind), width);
             });
         }
+        look.after(count * inner);
       }
     }
   }

@@ -1,12 +1,14 @@
 #include "norm.h"
 
 #include "checks.h"
+#include "polling.h"
 #include "reductions.h"
 #include "register.h"
 
 // Normalisation. Sums over many rows are made in chunks of rows, which depend on the number of rows alone, and added up
-// in order; variances are made of the deviations from the chunk's own mean (Chan, Golub, LeVeque 1979), so that a large
-// mean takes no digits away.
+// in order. A large mean takes no digits away: means are made of the deviations from the first row (or, in a group,
+// from its first element), and variances of those from the chunk's own mean (Chan, Golub, LeVeque 1979). A mean that
+// its type cannot hold is kept in two parts.
 
 namespace pynn {
 namespace PYNN_ISA {
@@ -16,6 +18,11 @@ constexpr int64_t kChunks = 64, kFewRows = 32;
 
 // Rows that stay in the second-level cache while all their columns are gone through, a vector at a time.
 constexpr int64_t kRowsTogether = 512;
+
+// Columns of a chunk that one member takes at a time.
+constexpr int64_t kColumns = 1024;
+
+int64_t column_blocks(int64_t columns) { return (columns + kColumns - 1) / kColumns; }
 
 int64_t chunk_rows(int64_t rows) {
   const int64_t each = (rows + kChunks - 1) / kChunks;
@@ -31,33 +38,44 @@ Range chunk(int64_t number, int64_t rows) {
 
 int64_t column_sums(int64_t rows, int64_t columns) { return chunks(rows) * 2 * columns; }
 
+// Calls body(chunk, rows, columns) for this member's share of the chunks of a matrix, cut into blocks of columns.
+template <typename Body>
+void for_chunks(const Team& team, int64_t rows, int64_t columns, Body body) {
+  const int64_t blocks = column_blocks(columns);
+  const Range mine = team.share(chunks(rows) * blocks);
+  for (int64_t unit = mine.begin; unit < mine.end; ++unit) {
+    const int64_t k = unit / blocks, begin = unit % blocks * kColumns, end = begin + kColumns;
+    body(k, chunk(k, rows), Range{begin, end < columns ? end : columns});
+  }
+}
+
 // ---- batch normalisation
 
 template <typename T>
-void moments(const Team& team, T* mean, T* variance, const T* x, int64_t rows, int64_t columns, T* shared) {
+void moments(const Team& team, T* mean, T* rest, T* variance, const T* x, int64_t rows, int64_t columns, T* shared) {
   assert(is_member(team) && rows > 0 && columns > 0 && x != nullptr && shared != nullptr);
   assert(mean != nullptr && variance != nullptr && apart(mean, columns, variance, columns));
-  const Range mine = team.share(chunks(rows));
-  for (int64_t k = mine.begin; k < mine.end; ++k) {
-    const Range part = chunk(k, rows);
+  Look look(team);
+  for_chunks(team, rows, columns, [&](int64_t k, Range part, Range some) {
     const T n = static_cast<T>(part.end - part.begin);
-    for_vectors<T>(0, columns, [&](int64_t j, int64_t count) {
+    for_vectors<T>(some.begin, some.end, [&](int64_t j, int64_t count) {
+      const Vec<T> first = load(x + j, count);
       Vec<T> total{}, squares{};
-      for (int64_t i = part.begin; i < part.end; ++i) total += load(x + i * columns + j, count);
-      const Vec<T> middle = total / n;
+      for (int64_t i = part.begin; i < part.end; ++i) total += load(x + i * columns + j, count) - first;
+      const Vec<T> middle = total / n, mean_of_chunk = first + middle, rest_of_chunk = middle - (mean_of_chunk - first);
       for (int64_t i = part.begin; i < part.end; ++i) {
-        const Vec<T> deviation = load(x + i * columns + j, count) - middle;
+        const Vec<T> deviation = (load(x + i * columns + j, count) - mean_of_chunk) - rest_of_chunk;
         squares += deviation * deviation;
       }
       store(shared + 2 * k * columns + j, middle, count);
       store(shared + (2 * k + 1) * columns + j, squares, count);
+      look.after(2 * count * (part.end - part.begin));
     });
-    team.poll();
-  }
+  });
   team.barrier();
   const Range part = team.share(columns, 16);
   for_vectors<T>(part.begin, part.end, [&](int64_t j, int64_t count) {
-    Vec<T> middle{}, squares{};
+    Vec<T> middle{}, squares{};  // middle: from the first row
     T seen = 0;
     for (int64_t k = 0; k < chunks(rows); ++k) {
       const Range r = chunk(k, rows);
@@ -67,22 +85,26 @@ void moments(const Team& team, T* mean, T* variance, const T* x, int64_t rows, i
       squares += load(shared + (2 * k + 1) * columns + j, count) + difference * difference * (seen * n / (seen + n));
       seen += n;
     }
-    store(mean + j, middle, count);
+    const Vec<T> first = load(x + j, count), all = first + middle;
+    store(mean + j, all, count);
+    if (rest != nullptr) store(rest + j, middle - (all - first), count);
     store(variance + j, squares / static_cast<T>(rows), count);
+    look.after(count * chunks(rows));
   });
 }
 
 template <typename T>
-void normalization(T* scale, T* offset, const T* mean, const T* variance, const T* gamma, const T* beta,
-                   int64_t columns, double epsilon) {
-  assert(has(scale, columns) && has(variance, columns) && (offset == nullptr || has(mean, columns)));
+void normalization_factors(T* scale, T* offset, const T* rest, const T* variance, const T* gamma, const T* beta,
+                           int64_t columns, double epsilon) {
+  assert(has(scale, columns) && has(variance, columns) && may_have(offset, columns));
+  const T least = positive<T>(epsilon);
   for_vectors<T>(0, columns, [&](int64_t j, int64_t count) {
-    Vec<T> factor = 1 / square_root<T>(load(variance + j, count) + static_cast<T>(epsilon));
+    Vec<T> factor = 1 / square_root<T>(load(variance + j, count) + least);
     if (gamma != nullptr) factor *= load(gamma + j, count);
     store(scale + j, factor, count);
     if (offset == nullptr) return;
     const Vec<T> shift = beta == nullptr ? Vec<T>{} : load(beta + j, count);
-    store(offset + j, shift - load(mean + j, count) * factor, count);
+    store(offset + j, rest == nullptr ? shift : shift - load(rest + j, count) * factor, count);
   });
 }
 
@@ -93,13 +115,11 @@ void batch_norm_backward(const Team& team, T* dx, T* dgamma, T* dbeta, const T* 
   assert(is_member(team) && rows > 0 && columns > 0 && dy != nullptr && x != nullptr && shared != nullptr);
   assert(mean != nullptr && variance != nullptr && apart(dx, rows * columns, x, rows * columns));
   assert(same_or_apart<T>(dx, dy, rows * columns));
-  const auto inverse = [&](int64_t j, int64_t count) {
-    return 1 / square_root<T>(load(variance + j, count) + static_cast<T>(epsilon));
-  };
-  const Range mine = team.share(chunks(rows));
-  for (int64_t k = mine.begin; k < mine.end; ++k) {
-    const Range part = chunk(k, rows);
-    for_vectors<T>(0, columns, [&](int64_t j, int64_t count) {
+  const T least = positive<T>(epsilon);
+  const auto inverse = [&](int64_t j, int64_t count) { return 1 / square_root<T>(load(variance + j, count) + least); };
+  Look look(team);
+  for_chunks(team, rows, columns, [&](int64_t k, Range part, Range some) {
+    for_vectors<T>(some.begin, some.end, [&](int64_t j, int64_t count) {
       const Vec<T> middle = load(mean + j, count);
       Vec<T> total{}, products{};
       for (int64_t i = part.begin; i < part.end; ++i) {
@@ -109,9 +129,9 @@ void batch_norm_backward(const Team& team, T* dx, T* dgamma, T* dbeta, const T* 
       }
       store(shared + 2 * k * columns + j, total, count);
       store(shared + (2 * k + 1) * columns + j, products * inverse(j, count), count);
+      look.after(2 * count * (part.end - part.begin));
     });
-    team.poll();
-  }
+  });
   team.barrier();
   // Each member adds all of it up where it is wanted: a few sums, and no second barrier.
   const auto sum_of = [&](int64_t which, int64_t j, int64_t count) {
@@ -125,6 +145,7 @@ void batch_norm_backward(const Team& team, T* dx, T* dgamma, T* dbeta, const T* 
     for_vectors<T>(columns_of_mine.begin, columns_of_mine.end, [&](int64_t j, int64_t count) {
       const Vec<T> total = sum_of(which, j, count);
       store(to + j, accumulate ? load(to + j, count) + total : total, count);
+      look.after(count * chunks(rows));
     });
   };
   put(dbeta, 0);
@@ -143,6 +164,7 @@ void batch_norm_backward(const Team& team, T* dx, T* dgamma, T* dbeta, const T* 
         const Vec<T> deviation = load(x + at, count) - middle;
         store(dx + at, (load(dy + at, count) - mean_gradient - deviation * along) * scale, count);
       }
+      look.after(2 * count * (end - begin + chunks(rows)));
     });
   }
 }
@@ -152,14 +174,22 @@ void batch_norm_backward(const Team& team, T* dx, T* dgamma, T* dbeta, const T* 
 PYNN_INLINE int64_t elements(const GroupShape& s) { return s.positions * s.groups * s.columns; }
 PYNN_INLINE bool is_shape(const GroupShape& s) { return s.positions > 0 && s.groups > 0 && s.columns > 0; }
 
-// Calls body(offset, parameter, count) for the vectors of a group; offset is in a sample, parameter in gamma and beta.
+// Positions of a large group between two looks for Ctrl-C.
+int64_t positions_together(const GroupShape& s) { return 65536 / s.columns + 1; }
+
+// Calls body(offset, parameter, count) for the vectors of a group, `some` positions at a time; offset is in a sample,
+// parameter in gamma and beta.
 template <typename T, typename Body>
-PYNN_INLINE void for_group(const GroupShape& s, int64_t group, Body body) {
-  for (int64_t i = 0; i < s.positions; ++i)
-    for_vectors<T>(0, s.columns, [&](int64_t j, int64_t count) {
-      const int64_t parameter = group * s.columns + j;
-      body(i * s.groups * s.columns + parameter, parameter, count);
-    });
+PYNN_INLINE void for_group(const Team& team, const GroupShape& s, int64_t some, int64_t group, Body body) {
+  for (int64_t begin = 0; begin < s.positions; begin += some) {
+    const int64_t end = begin + some < s.positions ? begin + some : s.positions;
+    for (int64_t i = begin; i < end; ++i)
+      for_vectors<T>(0, s.columns, [&](int64_t j, int64_t count) {
+        const int64_t parameter = group * s.columns + j;
+        body(i * s.groups * s.columns + parameter, parameter, count);
+      });
+    if (some < s.positions) team.poll();
+  }
 }
 
 template <typename T>
@@ -170,28 +200,33 @@ void group_norm_forward(const Team& team, T* y, T* mean, T* inverse, const T* x,
   assert(has(mean, samples * s.groups) && has(inverse, samples * s.groups));
   assert(same_or_apart<T>(y, x, samples * elements(s)));
   const Range mine = team.share(samples * s.groups);
-  const T n = static_cast<T>(s.positions * s.columns);
+  const T n = static_cast<T>(s.positions * s.columns), least = positive<T>(epsilon);
+  const int64_t some = positions_together(s);
+  Look look(team);
   for (int64_t unit = mine.begin; unit < mine.end; ++unit) {
-    if (unit % 64 == 63) team.poll();
     const int64_t group = unit % s.groups, sample = unit / s.groups * s.positions * s.groups * s.columns;
-    const T* from = x + sample;
+    const T *from = x + sample, first = from[group * s.columns];
     Vec<T> total{}, squares{};
-    for_group<T>(s, group,
-                 [&](int64_t at, int64_t, int64_t count) { total += keep<T>(load(from + at, count), count); });
-    const T middle = sum<T>(total) / n;
-    for_group<T>(s, group, [&](int64_t at, int64_t, int64_t count) {
+    for_group<T>(team, s, some, group,
+                 [&](int64_t at, int64_t, int64_t count) { total += keep<T>(load(from + at, count) - first, count); });
+    const T shift = sum<T>(total) / n, middle = first + shift, rest = shift - (middle - first);
+    for_group<T>(team, s, some, group, [&](int64_t at, int64_t, int64_t count) {
       const Vec<T> deviation = keep<T>(load(from + at, count) - middle, count);
       squares += deviation * deviation;
     });
-    const T factor = (1 / square_root<T>(splat(sum<T>(squares) / n + static_cast<T>(epsilon))))[0];
+    // These deviations are from the rounded mean, and add up to n rest.
+    const T variance = sum<T>(squares) / n - rest * rest;
+    const T factor = (1 / square_root<T>(splat((variance > 0 ? variance : variance * 0) + least)))[0];
+    const T of_rest = -(rest * factor);
     mean[unit] = middle;
     inverse[unit] = factor;
-    for_group<T>(s, group, [&](int64_t at, int64_t parameter, int64_t count) {
-      Vec<T> v = (load(from + at, count) - middle) * factor;
+    for_group<T>(team, s, some, group, [&](int64_t at, int64_t parameter, int64_t count) {
+      Vec<T> v = (load(from + at, count) - middle) * factor + of_rest;
       if (gamma != nullptr) v *= load(gamma + parameter, count);
       if (beta != nullptr) v += load(beta + parameter, count);
       store(y + sample + at, v, count);
     });
+    look.after(3 * s.positions * s.columns);
   }
 }
 
@@ -205,11 +240,12 @@ void group_norm_backward(const Team& team, T* dx, T* dgamma, T* dbeta, const T* 
          apart(dx, samples * elements(s), x, samples * elements(s)));
   assert(shared != nullptr || (dgamma == nullptr && dbeta == nullptr));
   const int64_t size = s.positions * s.groups * s.columns, parameters = s.groups * s.columns;
+  const int64_t some = positions_together(s);
+  Look look(team);
   if (dx != nullptr) {
     const Range mine = team.share(samples * s.groups);
     const T n = static_cast<T>(s.positions * s.columns);
     for (int64_t unit = mine.begin; unit < mine.end; ++unit) {
-      if (unit % 64 == 63) team.poll();
       const int64_t group = unit % s.groups, sample = unit / s.groups * size;
       const T middle = mean[unit], factor = inverse[unit];
       const auto gradient = [&](int64_t at, int64_t parameter, int64_t count) {
@@ -217,16 +253,17 @@ void group_norm_backward(const Team& team, T* dx, T* dgamma, T* dbeta, const T* 
         return gamma == nullptr ? g : g * load(gamma + parameter, count);
       };
       Vec<T> total{}, products{};
-      for_group<T>(s, group, [&](int64_t at, int64_t parameter, int64_t count) {
+      for_group<T>(team, s, some, group, [&](int64_t at, int64_t parameter, int64_t count) {
         const Vec<T> g = keep<T>(gradient(at, parameter, count), count);
         total += g;
         products += g * ((load(x + sample + at, count) - middle) * factor);
       });
       const T mean_gradient = sum<T>(total) / n, along = sum<T>(products) / n;
-      for_group<T>(s, group, [&](int64_t at, int64_t parameter, int64_t count) {
+      for_group<T>(team, s, some, group, [&](int64_t at, int64_t parameter, int64_t count) {
         const Vec<T> normal = (load(x + sample + at, count) - middle) * factor;
         store(dx + sample + at, (gradient(at, parameter, count) - mean_gradient - normal * along) * factor, count);
       });
+      look.after(4 * s.positions * s.columns);
     }
   }
   if (dgamma == nullptr && dbeta == nullptr) return;
@@ -238,15 +275,15 @@ void group_norm_backward(const Team& team, T* dx, T* dgamma, T* dbeta, const T* 
     for (int64_t sample = part.begin; sample < part.end; ++sample)
       for (int64_t group = 0; group < s.groups; ++group) {
         const T middle = mean[sample * s.groups + group], factor = inverse[sample * s.groups + group];
-        for_group<T>(s, group, [&](int64_t at, int64_t parameter, int64_t count) {
+        for_group<T>(team, s, some, group, [&](int64_t at, int64_t parameter, int64_t count) {
           const Vec<T> g = load(dy + sample * size + at, count);
           T *beta_sum = sums + parameter, *gamma_sum = sums + parameters + parameter;
           store(beta_sum, load(beta_sum, count) + g, count);
           const Vec<T> normal = (load(x + sample * size + at, count) - middle) * factor;
           store(gamma_sum, load(gamma_sum, count) + g * normal, count);
         });
+        look.after(4 * s.positions * s.columns);
       }
-    team.poll();
   }
   team.barrier();
   const Range own = team.share(parameters, 16);
@@ -265,7 +302,7 @@ void group_norm_backward(const Team& team, T* dx, T* dgamma, T* dbeta, const T* 
 template <typename T>
 void fill(NormKernels<T>& k) {
   k.moments = moments<T>;
-  k.normalization = normalization<T>;
+  k.normalization_factors = normalization_factors<T>;
   k.batch_norm_backward = batch_norm_backward<T>;
   k.group_norm_forward = group_norm_forward<T>;
   k.group_norm_backward = group_norm_backward<T>;

@@ -14,24 +14,32 @@ struct GroupShape {
 
 template <typename T>
 struct NormKernels {
-  // mean and variance (columns) of the columns of x (rows, columns); the variance is that of a population. Has a
-  // barrier inside, and its results want one. shared: column_sums(rows, columns) elements of the team, here and below.
-  void (*moments)(const Team& team, T* mean, T* variance, const T* x, int64_t rows, int64_t columns, T* shared);
+  // mean and variance (columns) of the columns of x (rows, columns); the variance is that of a population. rest
+  // (columns), which may be null, is what T cannot hold of the mean: mean + rest is the mean as the deviations from the
+  // first row make it. So a large mean costs no digits: the errors of mean + rest and of the standard deviation are
+  // some epsilon of the standard deviation (some, times the distance of the first row from the mean in these, where
+  // that is more), and equal rows have their value as mean, 0 as rest and 0 as variance. Has a barrier inside, and its
+  // results want one. shared: column_sums(rows, columns) elements of the team, here and below.
+  void (*moments)(const Team& team, T* mean, T* rest, T* variance, const T* x, int64_t rows, int64_t columns,
+                  T* shared);
   int64_t (*column_sums)(int64_t rows, int64_t columns);
 
-  // What batch normalisation multiplies by and adds: scale = gamma / sqrt(variance + epsilon), offset = beta - mean
-  // scale; gamma, beta and offset may be null. No team.
-  void (*normalization)(T* scale, T* offset, const T* mean, const T* variance, const T* gamma, const T* beta,
-                        int64_t columns, double epsilon);
+  // Batch normalisation is y = (x - mean) scale + offset (rescaling_forward), where scale = gamma / sqrt(variance +
+  // epsilon) and offset = beta - rest scale. rest, gamma, beta (columns) may be null, and so may offset. An epsilon
+  // that is subnormal in T counts as the smallest number that is not, here and below. No team.
+  void (*normalization_factors)(T* scale, T* offset, const T* rest, const T* variance, const T* gamma, const T* beta,
+                                int64_t columns, double epsilon);
 
-  // Gradients of y = x scale + offset with the moments of x itself; each output, and gamma, may be null. Has a barrier
-  // inside.
+  // Gradients of batch normalisation with the moments of x itself, but for the rest of the mean; each output, and
+  // gamma, may be null. Has a barrier inside.
   void (*batch_norm_backward)(const Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* mean,
                               const T* variance, const T* gamma, int64_t rows, int64_t columns, double epsilon,
                               bool accumulate, T* shared);
 
   // y = (x - mean) inverse gamma + beta, where mean and inverse (samples, groups) are those of each sample's groups:
-  // inverse = 1 / sqrt(variance + epsilon); gamma, beta (groups, columns) may be null.
+  // inverse = 1 / sqrt(variance + epsilon); gamma, beta (groups, columns) may be null. A large mean costs y no digits,
+  // as above, with the first element of the group in place of the first row; the mean that is handed out is rounded to
+  // T, and the gradients are made with that.
   void (*group_norm_forward)(const Team& team, T* y, T* mean, T* inverse, const T* x, const T* gamma, const T* beta,
                              int64_t samples, const GroupShape& shape, double epsilon);
 

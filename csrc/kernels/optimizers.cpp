@@ -42,7 +42,7 @@ struct RmsProp {
       : learning_rate(static_cast<T>(o.learning_rate)),
         rho(static_cast<T>(o.rho)),
         momentum(static_cast<T>(o.momentum)),
-        epsilon(static_cast<T>(o.epsilon)) {}
+        epsilon(positive<T>(o.epsilon)) {}
   void update(Vec<T>& w, Vec<T> g, Vec<T>* s) const {
     s[0] = rho * s[0] + rounded<T>((1 - rho) * (g * g));
     Vec<T> denominator = s[0] + epsilon;
@@ -63,7 +63,7 @@ struct Adagrad {
   static constexpr int slots = 1;
   T learning_rate, epsilon;
   explicit Adagrad(const OptimizerStep& o)
-      : learning_rate(static_cast<T>(o.learning_rate)), epsilon(static_cast<T>(o.epsilon)) {}
+      : learning_rate(static_cast<T>(o.learning_rate)), epsilon(positive<T>(o.epsilon)) {}
   void update(Vec<T>& w, Vec<T> g, Vec<T>* s) const {
     s[0] += g * g;
     w -= learning_rate * g / square_root<T>(s[0] + epsilon);
@@ -76,9 +76,7 @@ struct Adadelta {
   static constexpr int slots = 2;
   T learning_rate, rho, epsilon;
   explicit Adadelta(const OptimizerStep& o)
-      : learning_rate(static_cast<T>(o.learning_rate)),
-        rho(static_cast<T>(o.rho)),
-        epsilon(static_cast<T>(o.epsilon)) {}
+      : learning_rate(static_cast<T>(o.learning_rate)), rho(static_cast<T>(o.rho)), epsilon(positive<T>(o.epsilon)) {}
   void update(Vec<T>& w, Vec<T> g, Vec<T>* s) const {
     s[0] = rho * s[0] + rounded<T>((1 - rho) * (g * g));
     const Vec<T> d = -square_root<T>(s[1] + epsilon) * g / square_root<T>(s[0] + epsilon);
@@ -96,7 +94,7 @@ struct Adam {
       : learning_rate(static_cast<T>(o.learning_rate)),
         rest_1(static_cast<T>(1 - o.beta_1)),
         rest_2(static_cast<T>(1 - o.beta_2)),
-        epsilon(static_cast<T>(o.epsilon)) {}
+        epsilon(positive<T>(o.epsilon)) {}
   void update(Vec<T>& w, Vec<T> g, Vec<T>* s) const {
     s[0] += (g - s[0]) * rest_1;
     s[1] += (g * g - s[1]) * rest_2;
@@ -115,7 +113,7 @@ struct Adamax {
       : learning_rate(static_cast<T>(o.learning_rate)),
         rest_1(static_cast<T>(1 - o.beta_1)),
         beta_2(static_cast<T>(o.beta_2)),
-        epsilon(static_cast<T>(o.epsilon)) {}
+        epsilon(positive<T>(o.epsilon)) {}
   void update(Vec<T>& w, Vec<T> g, Vec<T>* s) const {
     s[0] += (g - s[0]) * rest_1;
     const Vec<T> decayed = s[1] * beta_2, size = absolute<T>(g);
@@ -133,7 +131,7 @@ struct Nadam {
       : learning_rate(static_cast<T>(o.learning_rate)),
         rest_1(static_cast<T>(1 - o.beta_1)),
         rest_2(static_cast<T>(1 - o.beta_2)),
-        epsilon(static_cast<T>(o.epsilon)),
+        epsilon(positive<T>(o.epsilon)),
         m_scale(static_cast<T>(o.m_scale)),
         g_scale(static_cast<T>(o.g_scale)),
         v_scale(static_cast<T>(o.v_scale)) {}
@@ -147,7 +145,7 @@ struct Nadam {
 // `Plain`: neither decay nor clipping.
 template <typename T, bool Plain, typename Rule>
 bool update_all(T* w, const Gradient<T>& g, T* const* slot, int64_t n, const OptimizerStep& step, const Rule& rule) {
-  const T kept = static_cast<T>(1 - step.decay), clip = static_cast<T>(step.clip);
+  const T kept = static_cast<T>(1 - step.decay), clip = positive<T>(step.clip);
   T* const slots[] = {Rule::slots > 0 ? slot[0] : nullptr, Rule::slots > 1 ? slot[1] : nullptr,
                       Rule::slots > 2 ? slot[2] : nullptr};
   IVec<T> zeros{};  // the bits of +-0, and those of NaN where a weight is not finite
@@ -176,7 +174,7 @@ template <typename T>
 bool optimizer_update(T* w, const Gradient<T>& g, T* const* slot, int64_t n, const OptimizerStep& step) {
   assert(has(w, n) && apart(w, n, g.elements, g.elements == nullptr ? 0 : n));
   assert(n == 0 || g.elements != nullptr || (g.of_row != nullptr && g.of_column != nullptr && n % g.columns == 0));
-  const bool plain = step.decay == 0 && step.clip == 0;
+  const bool plain = step.decay == 0 && positive<T>(step.clip) == 0;
   const auto update = [&](const auto& rule) {
     return plain ? update_all<T, true>(w, g, slot, n, step, rule) : update_all<T, false>(w, g, slot, n, step, rule);
   };
@@ -196,17 +194,41 @@ bool optimizer_update(T* w, const Gradient<T>& g, T* const* slot, int64_t n, con
   return true;
 }
 
-template <typename T>
-void scale(T* g, int64_t n, double factor) {
-  assert(has(g, n));
-  for_vectors<T>(0, n,
-                 [&](int64_t i, int64_t count) { store(g + i, load(g + i, count) * static_cast<T>(factor), count); });
+// Two powers of two whose product is 2^exponent, which itself may lie beyond the range of numbers.
+struct Powers {
+  double first, second;
+};
+
+Powers powers_of_two(int exponent) {
+  return {__builtin_ldexp(1, exponent / 2), __builtin_ldexp(1, exponent - exponent / 2)};
 }
 
 template <typename T>
-double sum_of_squares(const T* x, int64_t n) {
+void scale(T* g, int64_t n, double factor, int exponent) {
+  assert(has(g, n));
+  const Powers by = powers_of_two(exponent);
+  const T first = static_cast<T>(by.first), second = static_cast<T>(by.second), last = static_cast<T>(factor);
+  for_vectors<T>(0, n, [&](int64_t i, int64_t count) {
+    const Vec<T> v = load(g + i, count);
+    store(g + i, (exponent == 0 ? v : v * first * second) * last, count);
+  });
+}
+
+template <typename T>
+double sum_of_squares(const T* x, int64_t n, int exponent) {
   assert(has(x, n));
-  return sum_in_double(x, n, [](double v) { return v * v; });
+  if (exponent == 0) return sum_in_double(x, n, [](double v) { return v * v; });
+  const Powers by = powers_of_two(exponent);
+  return sum_in_double(x, n, [&](double v) {
+    const double scaled = v * by.first * by.second;
+    return scaled * scaled;
+  });
+}
+
+template <typename T>
+double largest(const T* x, int64_t n) {
+  assert(has(x, n));
+  return static_cast<double>(row_magnitude(x, n));
 }
 
 template <typename T>
@@ -214,6 +236,7 @@ void fill(OptimizerKernels<T>& k) {
   k.optimizer_update = optimizer_update<T>;
   k.scale = scale<T>;
   k.sum_of_squares = sum_of_squares<T>;
+  k.largest = largest<T>;
 }
 
 }  // namespace

@@ -11,7 +11,8 @@ namespace pynn {
 #define PYNN_OPTIMIZERS(X) X(sgd) X(rmsprop) X(adagrad) X(adadelta) X(adam) X(adamax) X(nadam)
 PYNN_ENUMERATION(Optimizer, PYNN_OPTIMIZERS)
 
-// One step of an optimizer, its schedule already worked out (engine/optimizer.h).
+// One step of an optimizer, its schedule already worked out (engine/optimizer.h). An epsilon or a clip above 0 that is
+// subnormal in the type of the parameters counts as the smallest number that is not.
 struct OptimizerStep {
   Optimizer kind;
   bool nesterov, centered, amsgrad;
@@ -33,11 +34,15 @@ struct OptimizerKernels {
   // some w is not finite.
   bool (*optimizer_update)(T* w, const Gradient<T>& g, T* const* slot, int64_t n, const OptimizerStep& step);
 
-  // g *= factor.
-  void (*scale)(T* g, int64_t n, double factor);
+  // g *= factor 2^exponent.
+  void (*scale)(T* g, int64_t n, double factor, int exponent);
 
-  // The sum of squares, in double and in a fixed order.
-  double (*sum_of_squares)(const T* x, int64_t n);
+  // The sum of the squares of x 2^exponent, in double and in a fixed order. With -ilogb(largest) as the exponent it
+  // does not overflow.
+  double (*sum_of_squares)(const T* x, int64_t n, int exponent);
+
+  // The largest |x|; NaN if there is one.
+  double (*largest)(const T* x, int64_t n);
 };
 
 }  // namespace pynn

@@ -1,6 +1,7 @@
 #include "pool.h"
 
 #include "checks.h"
+#include "polling.h"
 #include "reductions.h"
 #include "register.h"
 
@@ -50,17 +51,26 @@ T reciprocal_count(const Window& w) {
   return T{1} / static_cast<T>((w.rows.end - w.rows.begin) * (w.columns.end - w.columns.begin));
 }
 
-// Calls body(image, i, j, element, count) for this member's output elements: vectors of channels.
+// Elements that the windows of a row of the output have, for it to be worth while to poll after each window.
+constexpr int64_t kLargeRow = 65536;
+
+// Calls body(image, window, element, count) for this member's output elements: vectors of channels.
 template <typename T, typename Body>
-PYNN_INLINE void for_outputs(const PoolShape& s, Range out_rows, Body body) {
-  for (int64_t row = out_rows.begin; row < out_rows.end; ++row)
+PYNN_INLINE void for_outputs(const Team& team, const PoolShape& s, Range out_rows, Body body) {
+  const int64_t row_work = s.window_height * s.window_width * s.channels * s.out_width;
+  const bool large = row_work >= kLargeRow;
+  Look look(team);
+  for (int64_t row = out_rows.begin; row < out_rows.end; ++row) {
     for (int64_t j = 0; j < s.out_width; ++j) {
       const int64_t image = row / s.out_height, i = row % s.out_height;
       const Window w = window_of(s, i, j);
       for_vectors<T>(0, s.channels, [&](int64_t c, int64_t count) {
         body(image * s.height * s.width * s.channels + c, w, (row * s.out_width + j) * s.channels + c, count);
       });
+      if (large) look.after(row_work / s.out_width);
     }
+    if (!large) look.after(row_work);
+  }
 }
 
 template <typename T>
@@ -70,7 +80,7 @@ void pool_forward(const Team& team, T* y, const T* x, int64_t images, const Pool
   assert(apart(y, images * out_size(s), x, images * image_size(s)));
   const Range mine = team.share(images * s.out_height);
   if (kind == Pooling::max)
-    for_outputs<T>(s, mine, [&](int64_t from, const Window& w, int64_t to, int64_t count) {
+    for_outputs<T>(team, s, mine, [&](int64_t from, const Window& w, int64_t to, int64_t count) {
       Vec<T> best = splat(static_cast<T>(-__builtin_inf()));
       for_pixels(w, s, [&](int64_t at) {
         const Vec<T> v = load(x + from + at, count);
@@ -79,7 +89,7 @@ void pool_forward(const Team& team, T* y, const T* x, int64_t images, const Pool
       store(y + to, best, count);
     });
   else
-    for_outputs<T>(s, mine, [&](int64_t from, const Window& w, int64_t to, int64_t count) {
+    for_outputs<T>(team, s, mine, [&](int64_t from, const Window& w, int64_t to, int64_t count) {
       Vec<T> total{};
       for_pixels(w, s, [&](int64_t at) { total += load(x + from + at, count); });
       store(y + to, total * reciprocal_count<T>(w), count);
@@ -95,10 +105,13 @@ void pool_backward(const Team& team, T* dx, const T* dy, const T* x, const T* y,
   assert(apart(dx, images * image_size(s), dy, images * out_size(s)));
   const Range mine = team.share(images);
   const int64_t size = s.height * s.width * s.channels;
-  memset(dx + mine.begin * size, 0, static_cast<size_t>((mine.end - mine.begin) * size) * sizeof(T));
+  for (int64_t image = mine.begin; image < mine.end; ++image) {
+    memset(dx + image * size, 0, static_cast<size_t>(size) * sizeof(T));
+    team.poll();
+  }
   const Range out_rows{mine.begin * s.out_height, mine.end * s.out_height};
   if (kind == Pooling::max)
-    for_outputs<T>(s, out_rows, [&](int64_t from, const Window& w, int64_t to, int64_t count) {
+    for_outputs<T>(team, s, out_rows, [&](int64_t from, const Window& w, int64_t to, int64_t count) {
       const Vec<T> best = load(y + to, count), gradient = load(dy + to, count);
       IVec<T> open = ~IVec<T>{};  // lanes whose maximum has not been met yet
       for_pixels(w, s, [&](int64_t at) {
@@ -110,7 +123,7 @@ void pool_backward(const Team& team, T* dx, const T* dy, const T* x, const T* y,
       });
     });
   else
-    for_outputs<T>(s, out_rows, [&](int64_t from, const Window& w, int64_t to, int64_t count) {
+    for_outputs<T>(team, s, out_rows, [&](int64_t from, const Window& w, int64_t to, int64_t count) {
       const Vec<T> gradient = load(dy + to, count) * reciprocal_count<T>(w);
       for_pixels(w, s, [&](int64_t at) {
         T* sum = dx + from + at;

@@ -35,6 +35,27 @@ PYNN_INLINE double sum_in_double(const T* x, int64_t n, F f) {
   return sum;
 }
 
+// A setting as T has it. One that is above 0, but subnormal in T, counts as the smallest number that is not: where
+// kernels run, subnormal numbers are 0.
+template <typename T>
+PYNN_INLINE T positive(double value) {
+  constexpr T smallest = sizeof(T) == sizeof(float) ? static_cast<T>(__FLT_MIN__) : static_cast<T>(__DBL_MIN__);
+  uint64_t bits;
+  memcpy(&bits, &value, sizeof(bits));
+  if (bits << 1 == 0) return 0;  // value == 0 would be true of a subnormal one, too
+  const T rounded = static_cast<T>(value);
+  return rounded < smallest ? smallest : rounded;
+}
+
+// The largest |x[i]|; NaN if there is one.
+template <typename T>
+PYNN_INLINE T row_magnitude(const T* x, int64_t n) {
+  const auto larger = [](Vec<T> best, Vec<T> v) { return (v > best) | (v != v) ? v : best; };
+  Vec<T> best{};
+  for_vectors<T>(0, n, [&](int64_t j, int64_t count) { best = larger(best, absolute<T>(load(x + j, count))); });
+  return fold<T>(best, larger);
+}
+
 // Whether there is neither NaN nor infinity: x - x is 0 for a finite number and NaN otherwise.
 template <typename T>
 PYNN_INLINE bool all_finite(const T* x, int64_t n) {

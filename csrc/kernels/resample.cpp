@@ -11,6 +11,9 @@ namespace {
 // Groups that go to one member together: where a group is one number, members then write to no common cache line.
 constexpr int64_t kGrain = 32;
 
+// Terms and groups, times their elements, between two looks for Ctrl-C.
+constexpr int64_t kLook = 32768;
+
 // Groups shorter than this are taken number by number: most of a vector would be empty.
 constexpr int64_t kVectorFrom = 4;
 
@@ -51,15 +54,21 @@ template <bool weighted, bool vectors, typename T>
 PYNN_INLINE void resample_groups(const Team& team, T* y, const T* x, int64_t samples, const SparseMap<T>& map,
                                  int64_t inner) {
   const Range mine = team.share(samples * map.outputs, kGrain);
+  const int64_t look = kLook / inner + 1;
+  int64_t left = look;  // until the next look
   for (int64_t i = mine.begin; i < mine.end;) {
     const int64_t sample = i / map.outputs, first = i - sample * map.outputs;
     const T* from = x + sample * map.inputs * inner;
-    int64_t begin = map.begin[first];
-    for (int64_t group = first; group < map.outputs && i < mine.end; ++group, ++i) {
+    int64_t group = first, begin = map.begin[first], look_at = begin + first + left;
+    for (; group < map.outputs && i < mine.end; ++group, ++i) {
       const int64_t end = map.begin[group + 1];
       resample_group<weighted, vectors>(y + i * inner, from, map, inner, {begin, end});
       begin = end;
+      if (end + group < look_at) continue;
+      team.poll();
+      look_at = end + group + look;
     }
+    left = look_at - (begin + group);
   }
 }
 

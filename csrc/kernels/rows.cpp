@@ -1,6 +1,7 @@
 #include "rows.h"
 
 #include "checks.h"
+#include "polling.h"
 #include "reductions.h"
 #include "register.h"
 
@@ -46,7 +47,7 @@ PYNN_INLINE void gather_columns(T* out, const Nonzero& nonzero, const Source* x,
                                 const InputScaling<T>& scaling) {
   IVec<T> seen[NV] = {};  // a bit for each row since the last word began
   const bool scaled = scaling.scale != nullptr;
-  Vec<T> scale[NV], offset[NV];
+  Vec<T> mean[NV], scale[NV], offset[NV];
 #pragma GCC unroll 4
   for (int v = 0; v < NV; ++v) {
     const int64_t at = column + v * kWidth<T>, count = v < NV - 1 ? kWidth<T> : last;
@@ -54,6 +55,7 @@ PYNN_INLINE void gather_columns(T* out, const Nonzero& nonzero, const Source* x,
       if (values == nullptr) return splat(otherwise);
       return scaling.each_column ? load(values + at, count) : splat(values[0]);
     };
+    mean[v] = of(scaling.mean, T{0});
     scale[v] = of(scaling.scale, T{1});
     offset[v] = of(scaling.offset, T{0});
   }
@@ -65,7 +67,7 @@ PYNN_INLINE void gather_columns(T* out, const Nonzero& nonzero, const Source* x,
     for (int v = 0; v < NV; ++v) {
       const int64_t count = v < NV - 1 ? kWidth<T> : last;
       Vec<T> value = load_as<T>(from + v * kWidth<T>, count);
-      if (scaled) value = value * scale[v] + offset[v];
+      if (scaled) value = (value - mean[v]) * scale[v] + offset[v];
       if (out != nullptr) store(out + i * columns + column + v * kWidth<T>, value, count);
       const IVec<T> is = value != 0;
       seen[v] |= is & bit;
@@ -119,8 +121,11 @@ void gather_rows(const Team& team, T* out, const Nonzero& nonzero, const Source*
   const int64_t* next = order != nullptr && next_rows >= rows && fits ? order + rows : nullptr;
   constexpr int64_t block = kVectors * kWidth<T>;
   int64_t j = c.begin;
-  for (; j + block <= c.end; j += block)
+  Look look(team);
+  for (; j + block <= c.end; j += block) {
     gather_columns<T, kVectors>(out, nonzero, x, order, next, r, columns, j, kWidth<T>, scaling);
+    look.after((r.end - r.begin) * block);
+  }
   gather_last_columns<T>(out, nonzero, x, order, next, r, columns, {j, c.end}, scaling);
 }
 

@@ -8,11 +8,12 @@
 
 namespace pynn {
 
-// What becomes of numbers on their way into the network: x * scale + offset.
+// What becomes of numbers on their way into the network: (x - mean) * scale + offset.
 template <typename T>
 struct InputScaling {
   const T *scale, *offset;  // of each column or, for all, one; null: x as it is
   bool each_column;
+  const T* mean = nullptr;  // as many; null: 0
 };
 
 template <typename T>

@@ -2,6 +2,7 @@
 
 #include "checks.h"
 #include "math.h"
+#include "polling.h"
 #include "reductions.h"
 #include "register.h"
 
@@ -77,13 +78,19 @@ void softmax_backward_columns(T* dx, const T* dy, const T* y, int64_t axis, int6
 // Calls on_row(offset) for each row where inner is 1, else on_columns(offset, count) for vectors of inner elements.
 template <typename T, typename OnRow, typename OnColumns>
 void for_axes(const Team& team, int64_t outer, int64_t axis, int64_t inner, OnRow on_row, OnColumns on_columns) {
+  constexpr int64_t slow = 8;  // an exponential for each element, columns from many cache lines
+  Look look(team);
   const Range mine = team.share(outer);
   for (int64_t o = mine.begin; o < mine.end; ++o) {
-    if (inner == 1)
+    if (inner == 1) {
       on_row(o * axis);
-    else
-      for_vectors<T>(0, inner, [&](int64_t j, int64_t count) { on_columns(o * axis * inner + j, count); });
-    if (o % 64 == 63) team.poll();
+      look.after(axis);
+      continue;
+    }
+    for_vectors<T>(0, inner, [&](int64_t j, int64_t count) {
+      on_columns(o * axis * inner + j, count);
+      look.after(axis * count * slow);
+    });
   }
 }
 

@@ -5,8 +5,10 @@
 #include <chrono>
 #include <exception>
 #include <mutex>
+#include <stdexcept>
 #include <thread>
 
+#include "fork.h"
 #include "threads.h"
 
 #if defined(__x86_64__)
@@ -55,6 +57,13 @@ class FlushSubnormals {
 #endif
 };
 
+std::atomic<int> wanted_threads{0}, had_threads{0};
+
+void note_shortage(const ThreadShortage& shortage) {
+  had_threads = shortage.had;
+  wanted_threads = shortage.wanted;
+}
+
 // Asked for once: the C library reads a file to answer.
 int processors() {
   static const int count = static_cast<int>(std::thread::hardware_concurrency());
@@ -64,7 +73,8 @@ int processors() {
 }  // namespace
 
 struct TeamState {
-  explicit TeamState(const Interrupt& on_interrupt, int size) : interrupt(on_interrupt), spin(size <= processors()) {}
+  explicit TeamState(const Interrupt& on_interrupt, int size)
+      : interrupt(on_interrupt), alone(size == 1), spin(size <= processors()) {}
 
   alignas(64) std::atomic<int> arrived{0};
   alignas(64) std::atomic<uint32_t> generation{0};
@@ -76,7 +86,17 @@ struct TeamState {
   const std::thread::id opener = std::this_thread::get_id();
   Clock::time_point last_poll = Clock::now();  // of the opener
   int uninterruptible = 0;                     // of the opener
-  bool spin;
+  const uint32_t process = fork_generation();
+  const bool alone;
+  const bool spin;
+
+  // In a child of fork() the other members do not exist, and what they had to do is not done.
+  void check_process() const {
+    if (!alone && fork_generation() != process)
+      throw std::runtime_error(
+          "the process was forked by a signal handler while pynn computed on several threads; its "
+          "child cannot go on with that");
+  }
 
   void fail(std::exception_ptr thrown) {
     const std::lock_guard<std::mutex> lock(mutex);
@@ -93,6 +113,7 @@ struct TeamState {
     for (unsigned turn = 1; generation.load(std::memory_order_acquire) == now; ++turn) {
       if (failed.load(std::memory_order_acquire)) throw TeamAborted{};
       if (yielding) {
+        check_process();
         std::this_thread::yield();
       } else {
         if (turn > kEager) cpu_relax();
@@ -105,6 +126,7 @@ struct TeamState {
 
 void Team::barrier() const {
   if (size == 1) return;
+  state->check_process();
   const uint32_t now = state->generation.load(std::memory_order_acquire);
   if (state->arrived.fetch_add(1, std::memory_order_acq_rel) == size - 1) {
     state->arrived.store(0, std::memory_order_relaxed);
@@ -132,6 +154,7 @@ void Team::poll() const {
   if (now - state->last_poll < kPollInterval) return;
   state->last_poll = now;
   state->interrupt();
+  state->check_process();
 }
 
 Uninterruptible::Uninterruptible(const Team& team) : team_(team) {
@@ -156,12 +179,19 @@ OrdinaryNumbers::OrdinaryNumbers() = default;
 OrdinaryNumbers::~OrdinaryNumbers() = default;
 #endif
 
+ThreadShortage take_thread_shortage() {
+  const int wanted = wanted_threads.exchange(0);
+  return {wanted, wanted == 0 ? 0 : had_threads.load()};
+}
+
 int team_size(int threads, double work, double least) {
   return static_cast<int>(std::min<double>(threads, std::max(1.0, work / least)));
 }
 
 void run_team(int threads, const std::function<void(const Team&)>& body, const Interrupt& interrupt) {
-  TeamState state(interrupt, threads);
+  const int size_to_have = startable_threads(threads);
+  if (size_to_have < threads) note_shortage({threads, size_to_have});
+  TeamState state(interrupt, size_to_have);
   const auto run = [&](int size) {
     return run_threads(size, [&](int rank) {
       const FlushSubnormals flush;
@@ -174,7 +204,7 @@ void run_team(int threads, const std::function<void(const Team&)>& body, const I
       }
     });
   };
-  if (!run(threads)) run(1);  // results do not depend on the number of threads
+  if (!run(size_to_have)) run(1);  // results do not depend on the number of threads
   if (state.error) std::rethrow_exception(state.error);
 }
 

@@ -18,6 +18,15 @@ void run_team(int threads, const std::function<void(const Team&)>& body, const I
 // How many of `threads` members pay off for so much work: each should have `least` of it.
 int team_size(int threads, double work, double least);
 
+// That a region had fewer members than it asked for, because the process could not start more threads. The results are
+// the same.
+struct ThreadShortage {
+  int wanted, had;  // 0, 0: there was none
+};
+
+// The last one since it was asked for. To be asked for after a call, to warn.
+ThreadShortage take_thread_shortage();
+
 // While one of these lives, poll() of this team does not interrupt: a step that has begun to change parameters is
 // finished.
 class Uninterruptible {

@@ -1,10 +1,13 @@
 #include <pthread.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
+#include "fork.h"
 #include "threads.h"
 
 namespace pynn {
@@ -22,14 +25,18 @@ class Pool {
     for (std::thread& worker : workers_) worker.join();
   }
 
+  // How many of so many members there are, once those that were missing have been started.
+  int start(int threads) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return members(threads);
+  }
+
   bool run(int threads, const std::function<void(int)>& body) {
     const std::unique_lock<std::mutex> region(region_, std::try_to_lock);
     if (!region.owns_lock()) return false;
+    const uint32_t generation = fork_generation();
     std::unique_lock<std::mutex> lock(mutex_);
-    while (static_cast<int>(workers_.size()) < threads - 1) {
-      const int rank = static_cast<int>(workers_.size()) + 1;
-      workers_.emplace_back([this, rank, seen = region_number_] { work(rank, seen); });
-    }
+    if (members(threads) < threads) return false;
     body_ = &body;
     threads_ = threads;
     running_ = threads - 1;
@@ -37,12 +44,26 @@ class Pool {
     lock.unlock();
     start_.notify_all();
     body(0);
+    if (fork_generation() != generation) return true;
     lock.lock();
     finished_.wait(lock, [this] { return running_ == 0; });
     return true;
   }
 
  private:
+  // Wants mutex_.
+  int members(int threads) {
+    try {
+      while (static_cast<int>(workers_.size()) < threads - 1) {
+        const int rank = static_cast<int>(workers_.size()) + 1;
+        workers_.emplace_back([this, rank, seen = region_number_] { work(rank, seen); });
+      }
+    } catch (const std::system_error&) {
+      // A limit of the process.
+    }
+    return std::min(threads, static_cast<int>(workers_.size()) + 1);
+  }
+
   // seen: the number of the last region that this worker has no part in.
   void work(int rank, long seen) {
     std::unique_lock<std::mutex> lock(mutex_);
@@ -76,6 +97,8 @@ void replace_pool() { pool = new Pool; }
 const int registered = pthread_atfork(nullptr, nullptr, replace_pool);
 
 }  // namespace
+
+int startable_threads(int threads) { return threads == 1 ? 1 : pool->start(threads); }
 
 bool run_threads(int threads, const std::function<void(int)>& body) {
   static_cast<void>(registered);

@@ -14,8 +14,7 @@ from .core import ActivationLayer
 class ReLU(ActivationLayer):
     """Rectified linear unit, ``max(x, 0)`` by default.
 
-    ``max_value`` where ``x >= max_value``; ``x`` where ``threshold <= x < max_value``;
-    ``negative_slope * (x - threshold)`` elsewhere.
+    ``min(x, max_value)`` where ``x > threshold``; ``negative_slope * (x - threshold)`` elsewhere: 0 at the threshold.
 
     Args:
         max_value: At least 0. Default ``None``: no limit.

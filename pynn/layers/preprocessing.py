@@ -161,10 +161,13 @@ class Normalization(Layer):
         self.compute_output_shape(shape)
         deviation = np.maximum(np.sqrt(np.atleast_1d(np.array(self.variance))), 1e-7)
         mean = np.atleast_1d(np.array(self.mean))
-        scale, offset = (deviation, mean) if self.invert else (1 / deviation, -mean / deviation)
-        columns = max(scale.size, offset.size)
-        scale, offset = np.broadcast_to(scale, columns), np.broadcast_to(offset, columns)
-        return net.add("rescaling", x, scale=scale.tolist(), offset=offset.tolist())
+        columns = max(deviation.size, mean.size)
+        deviation, mean = np.broadcast_to(deviation, columns), np.broadcast_to(mean, columns)
+        if self.invert:
+            return net.add("rescaling", x, scale=deviation.tolist(), offset=mean.tolist())
+        # x / deviation - mean / deviation would leave few digits where the mean is large
+        scale, offset = (1 / deviation).tolist(), [0.0] * columns
+        return net.add("rescaling", x, mean=mean.tolist(), scale=scale, offset=offset)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -46,7 +46,8 @@ int run_families(const std::vector<Family>& families, int count, char** argument
   std::printf("%s, %s\n", instruction_set(), thread_backend());
   const std::vector<std::string> wanted(arguments + 1, arguments + count);
   for (const Family& family : families) {
-    if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), family.name) == wanted.end()) continue;
+    const bool named = std::find(wanted.begin(), wanted.end(), family.name) != wanted.end();
+    if (!named && (family.only_if_named || !wanted.empty())) continue;
     const int checks_before = checks, failures_before = failures;
     try {
       family.run();

@@ -19,6 +19,7 @@ namespace pynn {
 struct Family {
   const char* name;
   void (*run)();
+  bool only_if_named = false;  // it takes long
 };
 
 // Runs the families that are named as arguments, or all. What main() shall return: 1 if anything is wrong.
@@ -31,6 +32,7 @@ void check_losses();      // and metrics
 void check_optimizers();  // and what else has to do with parameters, and with rows of data
 void check_products();    // gemm, dense
 void check_noise();
+void check_polling();  // how often kernels look for Ctrl-C
 void check_regular();  // normalisation, penalties, constraints
 void check_runtime();  // what kernels stand on
 void check_windows();  // pooling

@@ -21,7 +21,7 @@ const struct {
     {"relu", {Activation::relu, 0, kInfinity, 0}, [](double x, const ActivationSpec&) { return std::fmax(x, 0); }},
     {"relu with settings",
      {Activation::relu, 0.1, 1.5, 0.5},
-     [](double x, const ActivationSpec& s) { return std::fmin(x < s.c ? s.a * (x - s.c) : x, s.b); }},
+     [](double x, const ActivationSpec& s) { return x > s.c ? std::fmin(x, s.b) : s.a * (x - s.c); }},
     {"relu6", {Activation::relu6, 0, 0, 0}, [](double x, const ActivationSpec&) { return clip(x, 0, 6); }},
     {"leaky_relu",
      {Activation::leaky_relu, 0.2, 0, 0},
@@ -129,18 +129,23 @@ void check_rescaling() {
   for (const int64_t period : kSizes) {
     const int64_t n = 70 * period;
     const std::string what = text("rescaling in %s, period %d", type_name<T>(), static_cast<int>(period));
-    const std::vector<T> x = random_values<T>(n), scale = random_values<T>(period), offset = random_values<T>(period);
-    std::vector<double> y, dx;
+    const std::vector<T> x = random_values<T>(n), mean = random_values<T>(period), scale = random_values<T>(period),
+                         offset = random_values<T>(period);
+    std::vector<double> y, from_mean, dx;
     for (int64_t i = 0; i < n; ++i) {
       dx.push_back(static_cast<double>(x[i]) * static_cast<double>(scale[i % period]));
       y.push_back(dx.back() + static_cast<double>(offset[i % period]));
+      from_mean.push_back((static_cast<double>(x[i]) - static_cast<double>(mean[i % period])) *
+                              static_cast<double>(scale[i % period]) +
+                          static_cast<double>(offset[i % period]));
     }
-    expect_near(what,
-                on_teams(what, unwritten<T>(n),
-                         [&](const Team& team, T* out) {
-                           k.rescaling_forward(team, out, x.data(), n, scale.data(), offset.data(), period);
-                         }),
-                y, 2);
+    const auto rescaled = [&](const T* center) {
+      return on_teams(what, unwritten<T>(n), [&](const Team& team, T* out) {
+        k.rescaling_forward(team, out, x.data(), n, center, scale.data(), offset.data(), period);
+      });
+    };
+    expect_near(what, rescaled(nullptr), y, 2);
+    expect_near(what + ", mean", rescaled(mean.data()), from_mean, 2);
     expect_near(
         what + ", backward",
         on_teams(what, unwritten<T>(n),

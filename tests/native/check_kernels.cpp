@@ -12,6 +12,7 @@ int main(int count, char** arguments) {
                        {"noise", check_noise},
                        {"regular", check_regular},
                        {"windows", check_windows},
-                       {"runtime", check_runtime}},
+                       {"runtime", check_runtime},
+                       {"polling", check_polling, true}},
                       count, arguments);
 }

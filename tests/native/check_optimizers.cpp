@@ -218,9 +218,27 @@ void check_sums() {
       sum += square(static_cast<double>(value));
       scaled.push_back(static_cast<double>(value) * 0.3);
     }
-    expect_near("sum_of_squares of " + what, std::vector<double>{kernels<T>().sum_of_squares(x.data(), n)}, {sum}, 32);
-    kernels<T>().scale(x.data(), n, 0.3);
+    expect_near("sum_of_squares of " + what, std::vector<double>{kernels<T>().sum_of_squares(x.data(), n, 0)}, {sum},
+                32);
+    kernels<T>().scale(x.data(), n, 0.3, 0);
     expect_near("scale of " + what, x, scaled, 2);
+
+    // Squares that overflow, and factors that are too small for T.
+    const int most = std::numeric_limits<T>::max_exponent - 2;
+    for (const int exponent : {most, 40, -40, -most}) {
+      std::vector<T> y = x, back = x;
+      for (T& value : y) value = std::ldexp(value, exponent);
+      const std::string how = what + text(", 2^%d", exponent);
+      expect_near("sum_of_squares of " + how, std::vector<double>{kernels<T>().sum_of_squares(y.data(), n, -exponent)},
+                  {kernels<T>().sum_of_squares(x.data(), n, 0)}, exponent < 0 ? 1e16 : 1);
+      kernels<T>().scale(back.data(), n, 1, exponent);
+      expect_equal("scale of " + how, back, y);
+      const T high = *std::max_element(y.begin(), y.end(), [](T a, T b) { return std::abs(a) < std::abs(b); });
+      expect_near("largest of " + how, std::vector<double>{std::ldexp(kernels<T>().largest(y.data(), n), -exponent)},
+                  {std::ldexp(std::abs(static_cast<double>(high)), -exponent)}, 0);
+    }
+    x[static_cast<size_t>(n / 2)] = std::numeric_limits<T>::quiet_NaN();
+    check(std::isnan(kernels<T>().largest(x.data(), n)), "largest of " + what + " and NaN", "is a number");
   }
 }
 
@@ -257,13 +275,16 @@ void check_gather_of(const std::vector<T>& x, int64_t rows, int64_t columns) {
   for (const T value : x) bytes.push_back(static_cast<uint8_t>(std::abs(static_cast<double>(value)) * 255));
   std::vector<int64_t> order(x.size() / static_cast<size_t>(columns));
   permute(order.data(), static_cast<int64_t>(order.size()), Philox{3, 4});
-  const std::vector<T> scale = random_values<T>(columns, 0.5, 2), offset = random_values<T>(columns);
+  const std::vector<T> scale = random_values<T>(columns, 0.5, 2), offset = random_values<T>(columns),
+                       mean = random_values<T>(columns);
   const struct {
     const char* name;
     InputScaling<T> scaling;
   } scalings[] = {{"", {nullptr, nullptr, false}},
                   {", scaled", {scale.data(), offset.data(), false}},
-                  {", columns scaled", {scale.data(), offset.data(), true}}};
+                  {", columns scaled", {scale.data(), offset.data(), true}},
+                  {", less a mean", {scale.data(), offset.data(), false, mean.data()}},
+                  {", columns less their means", {scale.data(), offset.data(), true, mean.data()}}};
   for (const int64_t* const which : {static_cast<const int64_t*>(nullptr), static_cast<const int64_t*>(order.data())}) {
     for (const auto& row : scalings) {
       const InputScaling<T>& scaling = row.scaling;
@@ -280,7 +301,9 @@ void check_gather_of(const std::vector<T>& x, int64_t rows, int64_t columns) {
                        s = static_cast<size_t>(scaling.each_column ? j : 0);
             double value = static_cast<double>(source[at]);
             if (scaling.scale != nullptr)
-              value = value * static_cast<double>(scale[s]) + static_cast<double>(offset[s]);
+              value = (value - (scaling.mean == nullptr ? 0 : static_cast<double>(mean[s]))) *
+                          static_cast<double>(scale[s]) +
+                      static_cast<double>(offset[s]);
             expected.push_back(value);
           }
         }

@@ -410,8 +410,8 @@ void check_backward_bias(const Dense<T>& d) {
     expect_near(what,
                 on_teams(what, start,
                          [&](const Team& team, T* out) {
-                           kernels<T>().dense_backward_bias(out, d.dy.data(), d.rows, d.units, team.share(d.units, 32),
-                                                            accumulate);
+                           kernels<T>().dense_backward_bias(team, out, d.dy.data(), d.rows, d.units,
+                                                            team.share(d.units, 32), accumulate);
                          }),
                 expected, static_cast<double>(d.rows + 8));
   }

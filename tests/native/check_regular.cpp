@@ -25,76 +25,123 @@ std::vector<T> table_of(int64_t rows, int64_t columns, double middle) {
   return x;
 }
 
+// How far the mean of each column is from its first element.
+template <typename T>
+std::vector<long double> distances_of(const std::vector<T>& x, int64_t rows, int64_t columns) {
+  std::vector<long double> distance(static_cast<size_t>(columns));
+  for (size_t i = 0; i < x.size(); ++i)
+    distance[i % distance.size()] += static_cast<long double>(x[i]) - static_cast<long double>(x[i % distance.size()]);
+  for (long double& d : distance) d /= static_cast<long double>(rows);
+  return distance;
+}
+
 // The mean and the variance of each column.
 template <typename T>
 std::vector<double> moments_of(const std::vector<T>& x, int64_t rows, int64_t columns) {
-  std::vector<double> result(static_cast<size_t>(2 * columns));
-  double* const mean = result.data();
-  double* const variance = mean + columns;
-  for (int64_t j = 0; j < columns; ++j) {
-    const double first = static_cast<double>(x[j]);  // what is added up are small numbers
-    for (int64_t i = 0; i < rows; ++i)
-      mean[j] += (static_cast<double>(x[i * columns + j]) - first) / static_cast<double>(rows);
-    mean[j] += first;
+  const std::vector<long double> distance = distances_of(x, rows, columns);
+  std::vector<long double> squares(distance.size());
+  for (size_t i = 0; i < x.size(); ++i) {
+    const size_t j = i % distance.size();
+    const long double d = static_cast<long double>(x[i]) - static_cast<long double>(x[j]) - distance[j];
+    squares[j] += d * d;
   }
-  for (size_t i = 0; i < x.size(); ++i)
-    variance[i % columns] += square(static_cast<double>(x[i]) - mean[i % columns]) / static_cast<double>(rows);
+  std::vector<double> result;
+  for (size_t j = 0; j < distance.size(); ++j)
+    result.push_back(static_cast<double>(static_cast<long double>(x[j]) + distance[j]));
+  for (const long double sum : squares) result.push_back(static_cast<double>(sum / static_cast<long double>(rows)));
   return result;
 }
 
 template <typename T>
+void check_moments_of(const std::string& what, const std::vector<T>& x, int64_t rows, int64_t columns, bool equal) {
+  const Outputs<T> outputs({unwritten<T>(columns), unwritten<T>(columns), unwritten<T>(columns)});
+  Space<T> space(0, kernels<T>().column_sums(rows, columns));
+  const auto run = [&](const std::string& how, bool with_rest) {
+    const std::vector<T> result = on_teams(how, outputs.start(), [&](const Team& team, T* out) {
+      T* const shared = space.of_all(team);
+      kernels<T>().moments(team, outputs.pointer(out, 0), with_rest ? outputs.pointer(out, 1) : nullptr,
+                           outputs.pointer(out, 2), x.data(), rows, columns, shared);
+    });
+    space.expect_no_overrun(how);
+    outputs.expect_gaps(how, result);
+    return result;
+  };
+  const std::vector<T> result = run(what, true), alone = run(what + ", no rest", false);
+  const std::vector<T> mean = outputs.part(result, 0), rest = outputs.part(result, 1);
+  for (const size_t part : {size_t{0}, size_t{2}})
+    expect_equal(what + ", no rest", outputs.part(alone, part), outputs.part(result, part));
+  expect_equal(what + ", no rest", outputs.part(alone, 1), outputs.part(outputs.start(), 1));
+  const std::vector<double> expected = moments_of(x, rows, columns);
+  const auto half = expected.begin() + columns;
+  if (equal) {
+    expect_equal(what + ", mean", mean, std::vector<T>(x.begin(), x.begin() + columns));
+    expect_equal(what + ", rest", rest, std::vector<T>(mean.size()));
+    expect_equal(what + ", variance", outputs.part(result, 2), std::vector<T>(mean.size()));
+    return;
+  }
+  expect_near(what + ", mean", mean, {expected.begin(), half}, 16);
+  // Both parts of the mean, seen from the first row: however large they are.
+  std::vector<T> found;
+  for (size_t j = 0; j < mean.size(); ++j) found.push_back((mean[j] - x[j]) + rest[j]);
+  const std::vector<long double> distances = distances_of(x, rows, columns);
+  expect_near(what + ", mean and rest", found, {distances.begin(), distances.end()}, 16);
+  expect_near(what + ", variance", outputs.part(result, 2), {half, expected.end()}, 32);
+}
+
+template <typename T>
 void check_moments() {
-  for (const auto& s : kTables) {
-    for (const double middle : {0.0, 1000.0}) {
+  for (const auto& s : kTables)
+    for (const double middle : {0.0, 1000.0, 1e6}) {
       const std::string what = text("moments in %s, (%d, %d) near %g", type_name<T>(), static_cast<int>(s.rows),
                                     static_cast<int>(s.columns), middle);
-      const std::vector<T> x = table_of<T>(s.rows, s.columns, middle);
-      const Outputs<T> outputs({unwritten<T>(s.columns), unwritten<T>(s.columns)});
-      Space<T> space(0, kernels<T>().column_sums(s.rows, s.columns));
-      const std::vector<T> result = on_teams(what, outputs.start(), [&](const Team& team, T* out) {
-        T* const shared = space.of_all(team);
-        kernels<T>().moments(team, outputs.pointer(out, 0), outputs.pointer(out, 1), x.data(), s.rows, s.columns,
-                             shared);
-      });
-      space.expect_no_overrun(what);
-      outputs.expect_gaps(what, result);
-      const std::vector<double> expected = moments_of(x, s.rows, s.columns);
-      const auto half = expected.begin() + s.columns;
-      expect_near(what + ", mean", outputs.part(result, 0), {expected.begin(), half}, 16);
-      // A mean is off by a unit in the last place of 1000, and the squares of differences by so much times 2.
-      expect_near(what + ", variance", outputs.part(result, 1), {half, expected.end()}, middle > 0 ? 2000 : 32);
+      check_moments_of(what, table_of<T>(s.rows, s.columns, middle), s.rows, s.columns, false);
     }
+  // Equal rows: whatever they are, nothing is left of them.
+  for (const auto& s : kTables) {
+    std::vector<T> x;
+    for (int64_t i = 0; i < s.rows * s.columns; ++i)
+      x.push_back(static_cast<T>(std::pow(10, i % s.columns % 20) * 1.2345));
+    check_moments_of(text("moments of equal rows in %s, (%d, %d)", type_name<T>(), static_cast<int>(s.rows),
+                          static_cast<int>(s.columns)),
+                     x, s.rows, s.columns, true);
   }
 }
 
 template <typename T>
 void check_normalization() {
   for (const int64_t columns : kSizes) {
-    for (const int flags : {0, 1, 2, 3, 4, 5}) {
-      const bool with_gamma = flags & 1, with_beta = flags & 2, with_offset = !(flags & 4);
-      const std::string what =
-          text("normalization in %s, %d columns%s%s%s", type_name<T>(), static_cast<int>(columns),
-               with_gamma ? ", gamma" : "", with_beta ? ", beta" : "", with_offset ? "" : ", no offset");
-      const std::vector<T> mean = random_values<T>(columns), variance = random_values<T>(columns, 0, 2),
+    for (const int flags : {0, 1, 2, 3, 4, 5, 8, 11}) {
+      const bool with_gamma = flags & 1, with_beta = flags & 2, with_offset = !(flags & 4), with_rest = flags & 8;
+      const std::string what = text("normalization_factors in %s, %d columns%s%s%s%s", type_name<T>(),
+                                    static_cast<int>(columns), with_gamma ? ", gamma" : "", with_beta ? ", beta" : "",
+                                    with_offset ? "" : ", no offset", with_rest ? ", rest" : "");
+      const std::vector<T> rest = random_values<T>(columns), variance = random_values<T>(columns, 0, 2),
                            gamma = random_values<T>(columns), beta = random_values<T>(columns);
       const double epsilon = 0.01;
       std::vector<double> scale, offset;
-      for (size_t j = 0; j < mean.size(); ++j) {
+      for (size_t j = 0; j < rest.size(); ++j) {
         scale.push_back((with_gamma ? static_cast<double>(gamma[j]) : 1) /
                         std::sqrt(static_cast<double>(variance[j]) + epsilon));
-        offset.push_back((with_beta ? static_cast<double>(beta[j]) : 0) - static_cast<double>(mean[j]) * scale.back());
+        offset.push_back((with_beta ? static_cast<double>(beta[j]) : 0) -
+                         (with_rest ? static_cast<double>(rest[j]) * scale.back() : 0));
       }
       const Outputs<T> outputs({unwritten<T>(columns), unwritten<T>(columns)});
       std::vector<T> out = outputs.start();
-      kernels<T>().normalization(out.data(), with_offset ? outputs.pointer(out.data(), 1) : nullptr, mean.data(),
-                                 variance.data(), with_gamma ? gamma.data() : nullptr,
-                                 with_beta ? beta.data() : nullptr, columns, epsilon);
+      kernels<T>().normalization_factors(
+          out.data(), with_offset ? outputs.pointer(out.data(), 1) : nullptr, with_rest ? rest.data() : nullptr,
+          variance.data(), with_gamma ? gamma.data() : nullptr, with_beta ? beta.data() : nullptr, columns, epsilon);
       outputs.expect_gaps(what, out);
       expect_near(what + ", scale", outputs.part(out, 0), scale, 8);
       if (with_offset)
         expect_near(what + ", offset", outputs.part(out, 1), offset, 16);
       else
         expect_equal(what + ", offset", outputs.part(out, 1), unwritten<T>(columns));
+      // An epsilon that T has no number for is not 0.
+      T factor = 0;
+      const T nothing = 0;
+      kernels<T>().normalization_factors(&factor, nullptr, nullptr, &nothing, nullptr, nullptr, 1, 1e-310);
+      check(factor > 1e18 && std::isfinite(factor), what,
+            text("epsilon of 1e-310 makes %g", static_cast<double>(factor)));
     }
   }
 }

@@ -45,7 +45,7 @@ class DenseOp : public Op<T> {
                           pass.adds(kernel_at), pass.shared, pass.own, on_part);
     if (bias.gradient == nullptr) return;
     const Range part = team.share(units_, 32);
-    pass.k.dense_backward_bias(bias.gradient, dy, pass.batch * rows_, units_, part, pass.adds(bias_at));
+    pass.k.dense_backward_bias(team, bias.gradient, dy, pass.batch * rows_, units_, part, pass.adds(bias_at));
     pass.ready(bias_at, part, {bias.gradient + part.begin, nullptr, nullptr, 0});
   }
 

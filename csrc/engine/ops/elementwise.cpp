@@ -90,12 +90,15 @@ std::vector<int64_t> check_rescaling(const OpArguments& a) {
   const std::size_t length = a.numbers("scale").size(), other = a.numbers("offset").size();
   a.expect(length >= 1 && length == other, "scale and offset of one length",
            std::to_string(length) + " and " + std::to_string(other) + " numbers");
+  if (a.attributes.has("mean"))
+    a.expect(a.numbers("mean").size() == length, "a mean as long as scale and offset",
+             std::to_string(a.numbers("mean").size()) + " numbers");
   a.expect(a.inputs[0] % static_cast<int64_t>(length) == 0, "a length that divides the size of x",
            std::to_string(length) + " for " + std::to_string(a.inputs[0]) + " elements a sample");
   return {a.inputs[0]};
 }
 
-// y = x * scale + offset, both repeated along the last axis.
+// y = (x - mean) * scale + offset, all repeated along the last axis.
 template <typename T>
 class RescalingOp : public Op<T> {
  public:
@@ -103,10 +106,17 @@ class RescalingOp : public Op<T> {
     const std::vector<double> scale = a.numbers("scale"), offset = a.numbers("offset");
     numbers_.scale.assign(scale.begin(), scale.end());
     numbers_.offset.assign(offset.begin(), offset.end());
+    if (!a.attributes.has("mean")) return;
+    const std::vector<double> mean = a.numbers("mean");
+    numbers_.mean.assign(mean.begin(), mean.end());
+    // What T cannot hold of a mean goes to the offset.
+    for (std::size_t i = 0; i < mean.size(); ++i)
+      numbers_.offset[i] = static_cast<T>(offset[i] - (mean[i] - static_cast<double>(numbers_.mean[i])) * scale[i]);
   }
 
   void forward(const Team& team, const Pass<T>& pass) const override {
-    pass.k.rescaling_forward(team, this->y(pass), this->x(pass), pass.batch * size_, numbers_.scale.data(),
+    pass.k.rescaling_forward(team, this->y(pass), this->x(pass), pass.batch * size_,
+                             numbers_.mean.empty() ? nullptr : numbers_.mean.data(), numbers_.scale.data(),
                              numbers_.offset.data(), period());
   }
   void backward(const Team& team, const Pass<T>& pass) const override {

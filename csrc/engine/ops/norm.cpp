@@ -21,8 +21,8 @@ std::vector<int64_t> check_batch_norm(const OpArguments& a) {
   return {a.inputs[0]};
 }
 
-// In training, unless it is frozen, with the moments of the batch, which the moving ones follow. It keeps these moments
-// (mean, variance).
+// In training, unless it is frozen, with the moments of the batch, which the moving ones follow. It keeps these
+// moments: the mean, the variance, and the rest of the mean.
 template <typename T>
 class BatchNormOp : public Op<T> {
  public:
@@ -34,15 +34,17 @@ class BatchNormOp : public Op<T> {
 
   void forward(const Team& team, const Pass<T>& pass) const override {
     const T *mean = pass.parameters[moving_mean_at].value, *variance = pass.parameters[moving_variance_at].value;
+    const T* rest = nullptr;
     if (learns(pass)) {
-      pass.k.moments(team, pass.saved, pass.saved + stride(), this->x(pass), pass.batch * rows_, columns_, pass.shared);
+      T *now = pass.saved, *variance_now = now + stride(), *rest_now = now + 2 * stride();
+      pass.k.moments(team, now, rest_now, variance_now, this->x(pass), pass.batch * rows_, columns_, pass.shared);
       team.barrier();
-      mean = pass.saved, variance = pass.saved + stride();
+      mean = now, variance = variance_now, rest = rest_now;
     }
     T *scale = pass.own, *offset = pass.own + stride();
-    pass.k.normalization(scale, offset, mean, variance, pass.parameters[gamma_at].value, pass.parameters[beta_at].value,
-                         columns_, epsilon_);
-    pass.k.rescaling_forward(team, this->y(pass), this->x(pass), pass.batch * rows_ * columns_, scale, offset,
+    pass.k.normalization_factors(scale, offset, rest, variance, pass.parameters[gamma_at].value,
+                                 pass.parameters[beta_at].value, columns_, epsilon_);
+    pass.k.rescaling_forward(team, this->y(pass), this->x(pass), pass.batch * rows_ * columns_, mean, scale, offset,
                              columns_);
   }
 
@@ -50,8 +52,8 @@ class BatchNormOp : public Op<T> {
     const ParameterUse<T>&gamma = pass.parameters[gamma_at], &beta = pass.parameters[beta_at];
     if (!learns(pass)) {
       T* scale = pass.own;
-      pass.k.normalization(scale, nullptr, nullptr, pass.parameters[moving_variance_at].value, gamma.value, nullptr,
-                           columns_, epsilon_);
+      pass.k.normalization_factors(scale, nullptr, nullptr, pass.parameters[moving_variance_at].value, gamma.value,
+                                   nullptr, columns_, epsilon_);
       if (this->dx(pass) != nullptr)
         pass.k.rescaling_backward(team, this->dx(pass), this->dy(pass), pass.batch * rows_ * columns_, scale, columns_);
       return;
@@ -78,7 +80,7 @@ class BatchNormOp : public Op<T> {
   ScratchSize scratch(const Kernels<T>& k, int64_t batch, int, bool) const override {
     return {k.column_sums(batch * rows_, columns_), 2 * stride()};
   }
-  int64_t saved(int64_t) const override { return 2 * stride(); }
+  int64_t saved(int64_t) const override { return 3 * stride(); }
   bool couples_samples() const override { return true; }
   double work() const override { return 8 * static_cast<double>(rows_ * columns_); }
 

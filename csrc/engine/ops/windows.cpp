@@ -125,7 +125,7 @@ class ConvOp : public Op<T> {
       pass.k.conv_backward(team, {nullptr, gradients.kernel, nullptr}, x, dy, x, nullptr, pass.batch, layer,
                            pass.adds(kernel_at), pass.shared, pass.own);
     if (gradients.bias != nullptr)
-      pass.k.dense_backward_bias(gradients.bias, dy, pass.batch * s.height * s.width, s.channels,
+      pass.k.dense_backward_bias(team, gradients.bias, dy, pass.batch * s.height * s.width, s.channels,
                                  team.share(s.channels, 16), pass.adds(bias_at));
   }
 

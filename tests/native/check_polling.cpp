@@ -1,0 +1,233 @@
+// Every kernel looks for Ctrl-C while it works: what it does in between takes a few milliseconds. Counted are the looks
+// of the thread that opened the region, of which there is at most one in 10 ms, against the time that it computed; so
+// it does not matter what else the machine does. Takes some seconds, so only where it is named.
+#include <ctime>
+
+#include "check.h"
+
+namespace pynn {
+namespace {
+
+double thread_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+constexpr double kMostBetween = 0.05;
+
+template <typename Body>
+void expect_looks(const std::string& what, int threads, const Body& body) {
+  int looks = 0;
+  double longest = 0, last = thread_seconds();
+  const double begun = last;
+  const auto note = [&] {
+    const double now = thread_seconds();
+    longest = std::max(longest, now - last);
+    last = now;
+  };
+  run_team(threads, body, [&] {
+    note();
+    ++looks;
+  });
+  note();
+  check(longest <= kMostBetween, what,
+        text("%d looks in %.3f s, %.3f s of them without one", looks, last - begun, longest));
+}
+
+using T = float;
+const Kernels<T>& k() { return kernels<T>(); }
+std::vector<T> numbers(int64_t n) {
+  std::vector<T> x = random_values<T>(std::min<int64_t>(n, 4096));
+  while (static_cast<int64_t>(x.size()) < n)
+    x.insert(x.end(), x.begin(),
+             x.begin() + std::min<int64_t>(static_cast<int64_t>(x.size()), n - static_cast<int64_t>(x.size())));
+  return x;
+}
+
+void check_products_look() {
+  constexpr int64_t n = 2500;
+  const std::vector<T> a = numbers(n * n), b = numbers(n * n);
+  std::vector<T> c(n * n), d(n * n), bias(n);
+  for (const bool transpose : {false, true}) {
+    std::vector<T> own(k().gemm_scratch(n, n, transpose));
+    expect_looks("gemm", 1, [&](const Team& team) {
+      k().gemm(team, c.data(), a.data(), b.data(), n, n, n, false, transpose, false, own.data());
+    });
+  }
+  for (const int64_t rows : {int64_t{300}, n})
+    for (const int threads : {1, 2}) {
+      const DenseLayer<T> layer{rows, n, n, a.data(), b.data(), nullptr, {}};
+      const std::string what = text("%d rows, team of %d", static_cast<int>(rows), threads);
+      std::vector<T> shared(k().dense_shared(rows, n, n, threads, true) + k().dense_shared(rows, n, n, threads, false));
+      std::vector<std::vector<T>> own(2, std::vector<T>(k().dense_own(n, n, true)));
+      expect_looks("dense_forward, " + what, threads, [&](const Team& team) {
+        k().dense_forward(team, c.data(), layer, no_activation, shared.data(), own[team.rank].data());
+      });
+      expect_looks("dense_backward, " + what, threads, [&](const Team& team) {
+        k().dense_backward(team, d.data(), c.data(), a.data(), layer, no_activation, false, shared.data(),
+                           own[team.rank].data(), {});
+      });
+    }
+  const std::vector<T> tall = numbers(20'000'000);
+  expect_looks("dense_backward_bias", 1, [&](const Team& team) {
+    k().dense_backward_bias(team, bias.data(), tall.data(), 200'000, 100, {0, 100}, false);
+  });
+}
+
+void check_convolutions_look() {
+  // Wide rows; many small images; depthwise
+  for (const ConvShape& s : {ConvShape{150, 300, 64, 150, 300, 96, 3, 3, 1, 1, 1, 1, 1, 1, 1},
+                             ConvShape{28, 28, 32, 28, 28, 64, 5, 5, 1, 1, 1, 1, 2, 2, 1},
+                             ConvShape{400, 400, 64, 400, 400, 64, 5, 5, 1, 1, 1, 1, 2, 2, 64}}) {
+    const int64_t images = s.height == 28 ? 60 : 1;
+    const std::string what =
+        text("%d images of %d x %d", static_cast<int>(images), static_cast<int>(s.height), static_cast<int>(s.width));
+    const std::vector<T> kernel = numbers(s.kernel_height * s.kernel_width * s.channels / s.groups * s.filters);
+    const ConvLayer<T> layer{s, no_activation, kernel.data(), nullptr, false, {}};
+    const std::vector<T> x = numbers(images * s.height * s.width * s.channels);
+    std::vector<T> y = numbers(images * s.out_height * s.out_width * s.filters), dx(x.size()), dkernel(kernel.size());
+    std::vector<T> shared(std::max({k().conv_forward_shared(images, layer), k().conv_backward_shared(images, layer),
+                                    static_cast<int64_t>(kernel.size())}));
+    std::vector<T> own(
+        std::max({k().conv_forward_own(layer), k().conv_backward_own(layer), k().conv_transpose_own(layer)}));
+    expect_looks("conv_backward, " + what, 1, [&](const Team& team) {
+      k().conv_backward(team, {dx.data(), dkernel.data(), nullptr}, y.data(), x.data(), nullptr, nullptr, images, layer,
+                        false, shared.data(), own.data());
+    });
+    expect_looks("conv_transpose, " + what, 1, [&](const Team& team) {
+      k().conv_transpose(team, dx.data(), y.data(), images, layer, shared.data(), own.data());
+    });
+    expect_looks("conv_forward, " + what, 1, [&](const Team& team) {
+      k().conv_forward(team, y.data(), nullptr, x.data(), images, layer, shared.data(), own.data());
+    });
+  }
+}
+
+void check_windows_look() {
+  // Windows of many elements; few channels; the whole of a large image
+  for (const PoolShape& s :
+       {PoolShape{300, 300, 16, 269, 269, 32, 32, 1, 1, 0, 0}, PoolShape{2000, 2000, 3, 1000, 1000, 2, 2, 2, 2, 0, 0},
+        PoolShape{2500, 2500, 8, 1, 1, 2500, 2500, 1, 1, 0, 0}}) {
+    const std::vector<T> x = numbers(s.height * s.width * s.channels);
+    std::vector<T> y(s.out_height * s.out_width * s.channels), dx(x.size());
+    for (const Pooling kind : {Pooling::max, Pooling::average}) {
+      const std::string what =
+          text(" %s of %d", kPoolingNames[static_cast<int>(kind)], static_cast<int>(s.window_height));
+      expect_looks("pool_forward," + what, 1,
+                   [&](const Team& team) { k().pool_forward(team, y.data(), x.data(), 1, s, kind); });
+      expect_looks("pool_backward," + what, 1, [&](const Team& team) {
+        k().pool_backward(team, dx.data(), y.data(), x.data(), y.data(), 1, s, kind);
+      });
+    }
+  }
+  // Many groups of one term, and one group of very many
+  constexpr int64_t outputs = 20'000'000;
+  std::vector<int64_t> begin(outputs + 1), index(outputs, 0);
+  for (int64_t i = 0; i <= outputs; ++i) begin[i] = i;
+  const std::vector<T> x = numbers(3), wide = numbers(40);
+  std::vector<T> y(3 * outputs);
+  expect_looks("resample, many groups", 1, [&](const Team& team) {
+    k().resample(team, y.data(), x.data(), 1, {1, outputs, 3, begin.data(), index.data(), nullptr});
+  });
+  for (int64_t i = 0; i < 101; ++i) begin[i] = i * (outputs / 100);
+  expect_looks("resample, long groups", 1, [&](const Team& team) {
+    k().resample(team, y.data(), wide.data(), 1, {1, 100, 40, begin.data(), index.data(), nullptr});
+  });
+}
+
+void check_normalizations_look() {
+  constexpr int64_t n = 24'000'000;
+  const std::vector<T> x = numbers(n), dy = numbers(n);
+  std::vector<T> y(n);
+  for (const int64_t columns : {int64_t{12}, int64_t{4096}, n / 8}) {
+    const int64_t rows = n / columns;
+    const std::string what = text(", %d columns", static_cast<int>(columns));
+    std::vector<T> mean = numbers(columns), variance(columns, 1), shared(k().column_sums(rows, columns));
+    expect_looks("moments" + what, 1, [&](const Team& team) {
+      k().moments(team, mean.data(), nullptr, variance.data(), x.data(), rows, columns, shared.data());
+    });
+    expect_looks("batch_norm_backward" + what, 1, [&](const Team& team) {
+      k().batch_norm_backward(team, y.data(), mean.data(), nullptr, dy.data(), x.data(), mean.data(), variance.data(),
+                              nullptr, rows, columns, 1e-3, false, shared.data());
+    });
+    expect_looks("rescaling_forward" + what, 1, [&](const Team& team) {
+      k().rescaling_forward(team, y.data(), x.data(), n, mean.data(), variance.data(), mean.data(), columns);
+    });
+    expect_looks("rescaling_backward" + what, 1, [&](const Team& team) {
+      k().rescaling_backward(team, y.data(), x.data(), n, variance.data(), columns);
+    });
+    std::vector<T> inverse(rows), means(rows), sums(k().column_sums(rows, columns));
+    expect_looks("group_norm_forward" + what, 1, [&](const Team& team) {
+      k().group_norm_forward(team, y.data(), means.data(), inverse.data(), x.data(), nullptr, nullptr, rows,
+                             {1, 1, columns}, 1e-3);
+    });
+    expect_looks("group_norm_backward" + what, 1, [&](const Team& team) {
+      k().group_norm_backward(team, y.data(), mean.data(), variance.data(), dy.data(), x.data(), means.data(),
+                              inverse.data(), nullptr, rows, {1, 1, columns}, false, sums.data());
+    });
+  }
+}
+
+void check_functions_look() {
+  constexpr int64_t n = 24'000'000;
+  const std::vector<T> x = numbers(n);
+  std::vector<T> y(n);
+  const ActivationSpec mish{Activation::mish, 0, 0, 0};
+  expect_looks("activation_forward", 1,
+               [&](const Team& team) { k().activation_forward(team, y.data(), x.data(), n, mish); });
+  expect_looks("activation_backward", 1, [&](const Team& team) {
+    k().activation_backward(team, y.data(), x.data(), x.data(), x.data(), n, mish);
+  });
+  for (const int64_t inner : {int64_t{1}, int64_t{2000}, n / 4}) {
+    const int64_t axis = inner == 1 ? 1000 : inner == 2000 ? 2000 : 4, outer = n / (axis * inner);
+    for (const bool log : {false, true}) {
+      const std::string what = text(", inner %d", static_cast<int>(inner));
+      expect_looks("softmax_forward" + what, 1,
+                   [&](const Team& team) { k().softmax_forward(team, y.data(), x.data(), outer, axis, inner, log); });
+      expect_looks("softmax_backward" + what, 1, [&](const Team& team) {
+        k().softmax_backward(team, y.data(), x.data(), x.data(), outer, axis, inner, log);
+      });
+    }
+  }
+  for (const int64_t columns : {int64_t{10}, int64_t{100'000}}) {
+    std::vector<double> values(n / columns);
+    for (const Loss loss : {Loss::mean_squared_logarithmic_error, Loss::categorical_crossentropy_from_logits})
+      expect_looks(text("loss, %d columns", static_cast<int>(columns)), 1, [&](const Team& team) {
+        k().loss(team, values.data(), y.data(), x.data(), {x.data(), nullptr}, n / columns, columns, {loss, 0}, 1);
+      });
+    expect_looks(text("metric, %d columns", static_cast<int>(columns)), 1, [&](const Team& team) {
+      k().metric(team, values.data(), x.data(), {x.data(), nullptr}, n / columns, columns,
+                 {Metric::top_k_categorical_accuracy, 5});
+    });
+  }
+  constexpr int64_t few = 100, zero = 0;
+  std::vector<int64_t> repeat_at(n / few);
+  for (size_t i = 0; i < repeat_at.size(); ++i) repeat_at[i] = static_cast<int64_t>(i) * few;
+  const NoiseSpec dropout{Noise::dropout, 0.5, 1, 2}, gaussian{Noise::gaussian_noise, 0.5, 1, 2};
+  for (const NoiseSpec& spec : {dropout, gaussian}) {
+    expect_looks("noise", 1, [&](const Team& team) {
+      k().noise(team, y.data(), x.data(), 1, 0, {n, 1, n, 1, 1, &zero, &zero, false}, spec);
+    });
+    expect_looks("noise, shared", 1, [&](const Team& team) {
+      k().noise(team, y.data(), x.data(), 1, 0, {n, 1, few, 1, n / few, &zero, repeat_at.data(), false}, spec);
+    });
+  }
+  std::vector<uint32_t> words(n / 32 * 3);
+  expect_looks("gather", 1, [&](const Team& team) {
+    k().gather(team, y.data(), {}, x.data(), nullptr, 32, 0, n / 32, {});
+    k().find_nonzero(team, {words.data(), words.data() + n / 32 * 2, 32}, x.data(), 32, n / 32);
+  });
+}
+
+}  // namespace
+
+void check_polling() {
+  check_products_look();
+  check_convolutions_look();
+  check_windows_look();
+  check_normalizations_look();
+  check_functions_look();
+}
+
+}  // namespace pynn
