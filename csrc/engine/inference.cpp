@@ -233,7 +233,7 @@ std::optional<BadElement> Plan<T>::predict_training(const std::vector<T*>& outs,
                                                     uint64_t step, int threads, const Interrupt& interrupt) const {
   if (x.samples == 0) return std::nullopt;
   const auto held = take_parameters(owners_, interrupt);
-  return run({x, outs, check_finite, true, step, threads, interrupt, uses(), {}, {}});
+  return run({x, outs, check_finite, true, step, threads, interrupt, uses(frozen_parameters()), {}, {}});
 }
 
 template <typename T>

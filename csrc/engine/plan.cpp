@@ -163,11 +163,23 @@ bool Plan<T>::is_output(int tensor) const {
 }
 
 template <typename T>
-ParameterUses<T> Plan<T>::uses() const {
+std::vector<char> Plan<T>::frozen_parameters() const {
+  const std::vector<ParameterRef>& parameters = graph_->parameters();
+  std::vector<char> frozen(parameters.size());
+  for (const auto& owner : owners_) {
+    const char now = owner->frozen;
+    for (std::size_t i = 0; i < parameters.size(); ++i)
+      if (parameters[i].owner == owner) frozen[i] = now;
+  }
+  return frozen;
+}
+
+template <typename T>
+ParameterUses<T> Plan<T>::uses(const std::vector<char>& frozen) const {
   ParameterUses<T> uses = uses_;
   for (auto& of_op : uses)
     for (ParameterUse<T>& use : of_op)
-      if (use.number >= 0) use.frozen = graph_->parameters()[static_cast<std::size_t>(use.number)].owner->frozen;
+      if (use.number >= 0) use.frozen = frozen[static_cast<std::size_t>(use.number)] != 0;
   return uses;
 }
 

@@ -92,8 +92,10 @@ class Plan {
   // Whether the parameters that meet the samples are finite: 0 times such a number is 0.
   bool first_parameters_finite() const;
   int64_t parameter_elements() const { return parameter_elements_; }
+  // Which parameters of the graph are frozen now. To be asked once in a call, since others may change it meanwhile.
+  std::vector<char> frozen_parameters() const;
   // The parameters as the ops use them, without gradients.
-  ParameterUses<T> uses() const;
+  ParameterUses<T> uses(const std::vector<char>& frozen) const;
 
   Workspace<T> make_workspace(int64_t capacity, int members, const BackwardNeeds* backward) const;
 

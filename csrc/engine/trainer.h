@@ -83,8 +83,10 @@ class Trainer {
 
   // training.cpp
   struct Member;
-  void route();
-  void plan_run(Run& run);
+  std::vector<Taken> take_changed(const std::vector<char>& frozen, std::vector<Shared>& read,
+                                  const Interrupt& interrupt);
+  void route(const std::vector<char>& frozen);
+  void plan_run(Run& run, const std::vector<char>& frozen);
   void prepare_memory(const Run& run, int members);
   void train_member(const Team& team, Run& run, bool team_waits);
   double step_work(const Run& run) const;

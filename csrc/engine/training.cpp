@@ -52,11 +52,30 @@ struct Trainer<T>::Member {
   bool finite = true;
 };
 
+// Takes the parameters that a training changes, and shares the others, which are frozen.
+template <typename T>
+std::vector<Taken> Trainer<T>::take_changed(const std::vector<char>& frozen, std::vector<Shared>& read,
+                                            const Interrupt& interrupt) {
+  std::vector<std::shared_ptr<Parameters>> changed;
+  for (const auto& owner : plan_->owners()) {
+    bool is_frozen = true;
+    for (std::size_t i = 0; i < places_.size(); ++i)
+      is_frozen &= plan_->graph().parameters()[i].owner != owner || frozen[i];
+    if (!is_frozen) {
+      changed.push_back(owner);
+      continue;
+    }
+    read.emplace_back(owner->use);
+    if (!read.back()) throw Busy("the network is being trained by another thread");
+  }
+  return take_parameters(changed, interrupt);
+}
+
 // Works out the ways of the gradients anew where other parameters are trainable than before.
 template <typename T>
-void Trainer<T>::route() {
+void Trainer<T>::route(const std::vector<char>& frozen) {
   std::vector<char> trainable;
-  for (const ParameterRef& p : plan_->graph().parameters()) trainable.push_back(p.trainable());
+  for (std::size_t i = 0; i < places_.size(); ++i) trainable.push_back(parameter(i).learned && !frozen[i]);
   if (routes_ && trainable == trainable_) return;
   Routes fresh = make_routes(*plan_, heads().loss_tensors(), heads().measured_tensors(), trainable);
   space_ = {};
@@ -66,7 +85,7 @@ void Trainer<T>::route() {
 
 // Which parameters are updated when, and how the batches are cut.
 template <typename T>
-void Trainer<T>::plan_run(Run& run) {
+void Trainer<T>::plan_run(Run& run, const std::vector<char>& frozen) {
   const int64_t samples = run.hooks.next_batch ? run.range.batch_size : run.data.samples;
   const int64_t batch = std::min(run.range.batch_size, samples);
   run.batches = run.hooks.next_batch ? run.range.first_step + run.range.steps + 1
@@ -106,7 +125,7 @@ void Trainer<T>::plan_run(Run& run) {
     run.completed.push_back(!run.routes->unwritten[i].empty() ||
                             std::any_of(penalties.begin(), penalties.end(), is_output));
   }
-  run.uses = plan_->uses();
+  run.uses = plan_->uses(frozen);
   for (auto& of_op : run.uses) {
     bool adds = false;
     for (ParameterUse<T>& use : of_op) {
@@ -153,21 +172,13 @@ bool Trainer<T>::train(double* totals, const Dataset& data, const TrainRange& ra
   const Taken own(use_, hooks.interrupt);
   if (!own) throw Busy("the network is being trained already, by another thread");
   steps_done_ = 0;  // not before: a training that runs counts by it
-  std::vector<std::shared_ptr<Parameters>> changed;
+  const std::vector<char> frozen = plan_->frozen_parameters();
   std::vector<Shared> read;
-  for (const auto& owner : plan_->owners()) {
-    if (!owner->frozen) {
-      changed.push_back(owner);
-      continue;
-    }
-    read.emplace_back(owner->use);
-    if (!read.back()) throw Busy("the network is being trained by another thread");
-  }
-  const auto held = take_parameters(changed, hooks.interrupt);
-  route();
+  const std::vector<Taken> held = take_changed(frozen, read, hooks.interrupt);
+  route(frozen);
   if (gradients_.size() != elements_) gradients_.allocate(elements_);
   Run run{totals, data, &*routes_, range, hooks};
-  plan_run(run);
+  plan_run(run, frozen);
   run.parameters_finite = plan_->first_parameters_finite();
   const int size = team_size(threads, step_work(run), kWorkPerMember);
   prepare_memory(run, size);

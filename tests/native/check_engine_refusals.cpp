@@ -52,6 +52,10 @@ void run_op(const OpArguments& arguments) {
     }
   check(total > 0, arguments.kind, "has no elements");
   const std::unique_ptr<Op<double>> op = make_op<double>(arguments);
+  Sizes tensors = arguments.inputs;
+  tensors.insert(tensors.end(), outputs.begin(), outputs.end());
+  for (size_t t = 0; t < tensors.size(); ++t)
+    (t < arguments.inputs.size() ? op->inputs : op->outputs).push_back(static_cast<int>(t));
   std::vector<Numbers> memory;
   const auto take = [&](const Sizes& sizes, int64_t times, double low, double high) {
     std::vector<double*> to;
@@ -64,8 +68,9 @@ void run_op(const OpArguments& arguments) {
   Pass<double> pass(kernels<double>());
   pass.batch = samples;
   pass.training = true;
-  pass.x = take(arguments.inputs, samples, -1, 1), pass.dx = take(arguments.inputs, samples, 0, 0);
-  pass.y = take(outputs, samples, 0, 0), pass.dy = take(outputs, samples, -1, 1);
+  const std::vector<double*> of_tensors = take(tensors, samples, -1, 1), slopes = take(tensors, samples, -1, 1);
+  pass.values = of_tensors.data(), pass.gradients = slopes.data();
+  pass.dx = slopes.data();  // the inputs come first
   const std::vector<double*> values = take(arguments.parameters, 1, 0.5, 1);
   const std::vector<double*> gradients = take(arguments.parameters, 1, 0, 0);
   std::vector<ParameterUse<double>> uses(arguments.parameters.size());
