@@ -71,11 +71,12 @@ def sample_shape(x: ArrayLike, name: str) -> tuple[int, ...]:
 
 
 def column(x: ArrayLike, name: str, layout: Layout, check_finite: bool) -> Array:
-    """`x` as a column of inputs: checked, two-dimensional."""
-    if not check_finite and type(x) is np.ndarray and x.dtype == layout.dtype and x.shape[1:] == layout.input_shape:
+    """`x` as a column of inputs: checked, with an axis of samples and any others."""
+    if not check_finite and type(x) is np.ndarray and x.shape[1:] == layout.input_shape and x.dtype.char in "fdB":
         flags = x.flags
-        if x.ndim == 2 and flags.c_contiguous and flags.aligned:  # as it is: this is on the way of every small call
-            return x
+        fits = x.dtype.char == "B" or (x.dtype.char == "d") == (layout.dtype == "float64")
+        if fits and flags.c_contiguous and flags.aligned and x.dtype.isnative:
+            return x  # as it is: this is on the way of every small call
     samples = arrays.as_samples(x, name, layout.dtype, layout.input_shape, check_finite)
     if samples.ndim == 2:
         return samples
