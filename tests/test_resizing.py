@@ -279,7 +279,7 @@ def test_resample_refuses_what_does_not_fit(change):
     graph = core.Graph()
     x = graph.add_input(6)
     arguments = {"inputs": 3, "inner": 2, "begin": integers(0, 1, 3), "index": integers(0, 1, 2), "weight": np.ones(3)}
-    with pytest.raises(ValueError, match=r"\bmaps?\b|begin|index|expected x"):
+    with pytest.raises(ValueError, match=r"^\[resample\] expected .*, got "):
         graph.add("resample", [x], [], {**arguments, **change})
     assert graph.add("resample", [x], [], arguments) == [1]
     for name in ("begin", "index", "weight"):
