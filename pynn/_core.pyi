@@ -169,11 +169,6 @@ class Trainer:
         """Zero the slots (or fill them as the optimizer says) and the iteration count."""
 
     @property
-    def slots(self) -> int: ...
-    def slot(self, slot: int, number: int) -> Real:
-        """A writable view of a slot of the parameter that has this number in the graph."""
-
-    @property
     def steps_done(self) -> int:
         """How many steps the last `train` finished, also where it ended in an exception."""
 

@@ -112,18 +112,17 @@ void check_labels(const Column& labels, int64_t samples, int64_t classes) {
 }
 
 template <typename T>
-Dataset data_of(const Trainer<T>& trainer, const std::vector<py::array>& xs, const std::vector<py::array>& ys) {
+Dataset data_of(const Trainer<T>& trainer, const Heads<T>& heads, const std::vector<py::array>& xs,
+                const std::vector<py::array>& ys) {
   Dataset data = samples_of(trainer.plan(), xs);
-  require(ys.size() == static_cast<std::size_t>(trainer.heads().count()),
-          "there must be an array of targets for each head");
+  require(ys.size() == static_cast<std::size_t>(heads.count()), "there must be an array of targets for each head");
   add_columns<T>(data, data.targets, ys, "y");
-  for (int head = 0; head < trainer.heads().count(); ++head) {
+  for (int head = 0; head < heads.count(); ++head) {
     const Column& c = data.targets[static_cast<std::size_t>(head)];
-    require(c.width == trainer.heads().target_width(head),
-            "y must have a label for each row, or the size of the output");
-    require(trainer.heads().takes_labels(head) ? c.kind == ColumnKind::ids : c.kind == ColumnKind::real,
+    require(c.width == heads.target_width(head), "y must have a label for each row, or the size of the output");
+    require(heads.takes_labels(head) ? c.kind == ColumnKind::ids : c.kind == ColumnKind::real,
             "y must be labels (int32) or numbers, as the loss takes them");
-    if (c.kind == ColumnKind::ids) check_labels(c, data.samples, trainer.heads().classes(head));
+    if (c.kind == ColumnKind::ids) check_labels(c, data.samples, heads.classes(head));
   }
   return data;
 }
@@ -214,24 +213,18 @@ void set_heads(const AnyTrainer& any, const std::vector<HeadOf>& heads) {
     for (const auto& [name, metric_columns, setting] : metrics)
       settings.back().metrics.push_back({name, metric_columns, setting});
   }
+  const Interrupt interrupt = signal_check();
   any.with([&](auto& trainer) {
     const WithoutGil released;  // it may wait for other threads
-    trainer.set_heads(settings);
+    trainer.set_heads(settings, interrupt);
   });
 }
 
 void set_optimizer(const AnyTrainer& any, const std::string& name, const Settings& settings) {
+  const Interrupt interrupt = signal_check();
   any.with([&](auto& trainer) {
     const WithoutGil released;
-    trainer.set_optimizer(name, settings);
-  });
-}
-
-py::array slot_view(const py::object& self, int slot, int number) {
-  return py::cast<const AnyTrainer&>(self).with([&](auto& trainer) {
-    auto* data = trainer.slot(slot, number);
-    const int64_t n = trainer.plan().graph().parameters()[static_cast<std::size_t>(number)].parameter().size;
-    return view<std::decay_t<decltype(*data)>>(data, n, self);
+    trainer.set_optimizer(name, settings, interrupt);
   });
 }
 
@@ -239,32 +232,33 @@ bool train(const AnyTrainer& any, Float64 totals, const std::vector<py::array>& 
            int64_t batch_size, bool shuffle, uint64_t seed, int64_t epoch, int64_t first_step, int64_t steps,
            int threads) {
   return any.with([&](auto& trainer) {
-    const Dataset data = data_of(trainer, xs, ys);
+    const auto heads = trainer.heads();
+    const Dataset data = data_of(trainer, *heads, xs, ys);
     require(data.samples > 0 && batch_size > 0 && epoch >= 0 && first_step >= 0 && steps >= 0 && threads > 0,
             "train wants samples, a batch size, and no negative number");
     require(steps <= INT64_MAX - first_step, "first_step + steps must fit into 64 bits");
-    const int64_t batches = (data.samples - 1) / batch_size + 1;
-    require(totals.ndim() == 2 && totals.shape(1) == trainer.heads().columns() &&
+    const TrainRange range{std::min(batch_size, data.samples), shuffle, seed, epoch, first_step, steps};
+    const int64_t batches = (data.samples - 1) / range.batch_size + 1;
+    require(totals.ndim() == 2 && totals.shape(1) == heads->columns() &&
                 (steps == 0 || totals.shape(0) > (first_step + steps - 1) / batches),
             "totals must have a row for each epoch, and a column for each loss and metric");
     double* to = output<double>(totals, "totals");
     const Interrupt interrupt = signal_check();
-    return without_gil([&] {
-      return trainer.train(to, data, {batch_size, shuffle, seed, epoch, first_step, steps}, threads, {interrupt});
-    });
+    return without_gil([&] { return trainer.train(to, data, range, threads, {interrupt}, heads.get()); });
   });
 }
 
 void evaluate(const AnyTrainer& any, Float64 totals, const std::vector<py::array>& xs, const std::vector<py::array>& ys,
               int threads) {
   any.with([&](const auto& trainer) {
-    const Dataset data = data_of(trainer, xs, ys);
+    const auto heads = trainer.heads();
+    const Dataset data = data_of(trainer, *heads, xs, ys);
     require(threads > 0, "threads must be positive");
-    require(size(totals) == trainer.heads().columns() + 1,
+    require(size(totals) == heads->columns() + 1,
             "totals must have a column for each loss and metric, and one for the penalties");
     double* to = output<double>(totals, "totals");
     const Interrupt interrupt = signal_check();
-    without_gil([&] { trainer.evaluate(to, data, threads, interrupt); });
+    without_gil([&] { trainer.evaluate(to, data, threads, interrupt, heads.get()); });
   });
 }
 
@@ -337,8 +331,6 @@ void bind_engine(py::module_& m) {
       .def_property(
           "iterations", get([](auto& t) { return t.iterations(); }),
           [](const AnyTrainer& any, int64_t value) { any.with([&](auto& trainer) { trainer.set_iterations(value); }); })
-      .def_property_readonly("slots", get([](auto& t) { return t.slots(); }))
-      .def("slot", &slot_view, py::arg("slot"), py::arg("number"))
       .def_property_readonly("steps_done", get([](auto& t) { return t.steps_done(); }))
       .def("train", &train, py::arg("totals").noconvert(), py::arg("xs"), py::arg("ys"), py::arg("batch_size"),
            py::arg("shuffle"), py::arg("seed"), py::arg("epoch"), py::arg("first_step"), py::arg("steps"),

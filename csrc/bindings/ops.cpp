@@ -93,6 +93,10 @@ class Single {
 
   void backward(OptionalArrays& dxs, OptionalArrays& dparameters, const Arrays& dys, const Arrays& ys,
                 std::optional<py::array>& saved, int threads) {
+    require(saved || op_->saved(batch_) == 0, "the op needs what its forward pass has saved");
+    const auto is_given = [](const Optional& array) { return array.has_value(); };
+    require(!uses_.empty() || std::all_of(dxs.begin(), dxs.end(), is_given),
+            "an op without parameters makes the gradients of its inputs");
     require(op_->differentiable(), "the op has no gradient");
     require(dxs.size() == op_->inputs.size() && dparameters.size() == uses_.size(),
             "there must be a gradient or None for each input and parameter");
@@ -105,7 +109,8 @@ class Single {
     for (Optional& dx : dxs) dx_.push_back(dx ? output<T>(*dx, "dx") : nullptr);
     for (std::size_t i = 0; i < uses_.size(); ++i) {
       if (!dparameters[i]) continue;
-      require(size(*dparameters[i]) == uses_[i].size, "the gradient of a parameter must have its size");
+      require(uses_[i].value != nullptr && size(*dparameters[i]) == uses_[i].size,
+              "the gradient of a parameter must have its size, and the parameter be there");
       uses_[i].gradient = output<T>(*dparameters[i], "the gradient of a parameter");
     }
     keep(saved);

@@ -7,9 +7,8 @@ void refuse(const std::string& kind, const std::string& expected, const std::str
 }
 
 const Attributes::Value& Attributes::at(const std::string& kind, const std::string& name) const {
-  const auto found = values_.find(name);
-  if (found == values_.end()) refuse(kind, "an attribute '" + name + "'", "none");
-  return found->second;
+  if (!has(name)) refuse(kind, "an attribute '" + name + "'", "none");
+  return values_->at(name);
 }
 
 template <typename V>

@@ -31,11 +31,12 @@ class Attributes {
                              std::shared_ptr<const Callback>>;
 
   Attributes() = default;
-  explicit Attributes(std::map<std::string, Value> values) : values_(std::move(values)) {}
+  explicit Attributes(std::map<std::string, Value> values)
+      : values_(std::make_shared<const std::map<std::string, Value>>(std::move(values))) {}
 
-  const std::map<std::string, Value>& values() const { return values_; }
-
-  bool has(const std::string& name) const { return values_.count(name) > 0; }
+  // For what writes graphs elsewhere.
+  const std::map<std::string, Value>& values() const { return *values_; }
+  bool has(const std::string& name) const { return values_->count(name) > 0; }
 
   // Each throws std::invalid_argument, in the name of the op `kind`, where there is no such value.
   int64_t integer(const std::string& kind, const std::string& name) const;
@@ -51,7 +52,8 @@ class Attributes {
   template <typename V>
   const V& get(const std::string& kind, const std::string& name, const char* what) const;
 
-  std::map<std::string, Value> values_;
+  std::shared_ptr<const std::map<std::string, Value>> values_ =
+      std::make_shared<const std::map<std::string, Value>>();  // shared by all copies: maps of images are large
 };
 
 }  // namespace pynn

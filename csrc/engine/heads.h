@@ -65,7 +65,6 @@ class Heads {
   const double* metric_sums(const double* sums) const { return sums + heads_.size(); }
   const double* penalty_sums(const double* sums) const { return metric_sums(sums) + metrics_.size(); }
   std::size_t metric_count() const { return metrics_.size(); }
-  std::size_t penalty_count() const { return penalties_.size(); }
   // For evaluation: sums over samples, from which the caller makes means. Adds a row of totals and the penalties.
   void add_totals(double* totals, const double* sums) const;
 

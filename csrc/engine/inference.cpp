@@ -232,8 +232,18 @@ template <typename T>
 std::optional<BadElement> Plan<T>::predict_training(const std::vector<T*>& outs, const Dataset& x, bool check_finite,
                                                     uint64_t step, int threads, const Interrupt& interrupt) const {
   if (x.samples == 0) return std::nullopt;
-  const auto held = take_parameters(owners_, interrupt);
-  return run({x, outs, check_finite, true, step, threads, interrupt, uses(frozen_parameters()), {}, {}});
+  const std::vector<char> frozen = frozen_parameters();
+  std::vector<char> changed(owners_.size(), 0);
+  for (std::size_t i = 0; i < frozen.size(); ++i) changed[owner_of_[i]] |= !frozen[i] && !ops_that_end_steps_.empty();
+  std::vector<Taken> taken;
+  std::vector<Shared> shared;
+  for (std::size_t i = 0; i < owners_.size(); ++i) {
+    if (changed[i])
+      taken.push_back(take(*owners_[i], interrupt));
+    else
+      shared.push_back(share(*owners_[i]));
+  }
+  return run({x, outs, check_finite, true, step, threads, interrupt, uses(frozen), {}, {}});
 }
 
 template <typename T>

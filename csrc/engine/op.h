@@ -17,7 +17,7 @@ struct ParameterUse {
   int64_t size = 0;
   T* value = nullptr;
   T* gradient = nullptr;  // null: not asked for
-  bool adds = false;      // another op has written to this gradient before
+  bool adds = false;      // others use it, too: its gradient begins at 0, and each op adds to it
   bool early = false;     // it may be applied as soon as it is there, and need not be kept
   bool frozen = false;    // no training changes it, as it was when the call began
 };

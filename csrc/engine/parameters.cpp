@@ -7,6 +7,8 @@
 
 namespace pynn {
 
+const char* const kBusy = "the network is being trained by another thread";
+
 int Parameters::add(const Parameter& parameter) {
   const int64_t size = parameter.size, element = is_double_ ? sizeof(double) : sizeof(float);
   if (size < 0 || size > INT64_MAX / 64) refuse("parameter", "a size from 0 to 2^57", std::to_string(size));
@@ -32,14 +34,15 @@ const Parameters::Entry& Parameters::entry(int number) const {
   return entries_[static_cast<std::size_t>(number)];
 }
 
-std::vector<Taken> take_parameters(const std::vector<std::shared_ptr<Parameters>>& owners,
-                                   const std::function<void()>& interrupt) {
-  std::vector<Taken> held;
-  held.reserve(owners.size());
-  for (const auto& owner : owners) {
-    held.emplace_back(owner->use, interrupt);
-    if (!held.back()) throw Busy("the network is being trained by another thread");
-  }
+Shared share(Parameters& parameters) {
+  Shared held(parameters.use);
+  if (!held) throw Busy(kBusy);
+  return held;
+}
+
+Taken take(Parameters& parameters, const std::function<void()>& interrupt) {
+  Taken held(parameters.use, interrupt);
+  if (!held) throw Busy(kBusy);
   return held;
 }
 

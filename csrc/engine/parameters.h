@@ -20,6 +20,8 @@ struct Busy : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+extern const char* const kBusy;  // what it says
+
 // One weight array.
 struct Parameter {
   int64_t size = 0;
@@ -71,9 +73,10 @@ struct ParameterRef {
   bool trainable() const { return parameter().learned && !owner->frozen.load(std::memory_order_relaxed); }
 };
 
-// Takes all of them, which are in the order of plans, to change them. Waits for those who read; throws Busy where
-// someone else changes them already. `interrupt` may end the wait.
-std::vector<Taken> take_parameters(const std::vector<std::shared_ptr<Parameters>>& owners,
-                                   const std::function<void()>& interrupt);
+// To look at them; throws Busy while someone changes them or waits to.
+Shared share(Parameters& parameters);
+// To change them. Waits for those who read; throws Busy where someone else changes them already. `interrupt` may end
+// the wait. Who holds several takes them in the order of their addresses.
+Taken take(Parameters& parameters, const std::function<void()>& interrupt);
 
 }  // namespace pynn

@@ -18,9 +18,13 @@ Plan<T>::Plan(std::shared_ptr<const Graph> graph) : graph_(std::move(graph)), un
   for (const ParameterRef& p : graph_->parameters()) {
     if (p.owner->is_double() != (sizeof(T) == sizeof(double)))
       refuse("plan", "parameters of its number type", "others");
-    if (std::find(owners_.begin(), owners_.end(), p.owner) == owners_.end()) owners_.push_back(p.owner);
+    owners_.push_back(p.owner);
   }
   std::sort(owners_.begin(), owners_.end());
+  owners_.erase(std::unique(owners_.begin(), owners_.end()), owners_.end());
+  for (const ParameterRef& p : graph_->parameters())
+    owner_of_.push_back(
+        static_cast<std::size_t>(std::lower_bound(owners_.begin(), owners_.end(), p.owner) - owners_.begin()));
   make_ops();
   fuse();
   take_rescaling();
@@ -164,13 +168,9 @@ bool Plan<T>::is_output(int tensor) const {
 
 template <typename T>
 std::vector<char> Plan<T>::frozen_parameters() const {
-  const std::vector<ParameterRef>& parameters = graph_->parameters();
-  std::vector<char> frozen(parameters.size());
-  for (const auto& owner : owners_) {
-    const char now = owner->frozen;
-    for (std::size_t i = 0; i < parameters.size(); ++i)
-      if (parameters[i].owner == owner) frozen[i] = now;
-  }
+  std::vector<char> of_owners, frozen;
+  for (const auto& owner : owners_) of_owners.push_back(owner->frozen);
+  for (const std::size_t owner : owner_of_) frozen.push_back(of_owners[owner]);
   return frozen;
 }
 
@@ -248,10 +248,7 @@ template <typename T>
 std::vector<Shared> Plan<T>::share_parameters() const {
   std::vector<Shared> held;
   held.reserve(owners_.size());
-  for (const auto& owner : owners_) {
-    held.emplace_back(owner->use);
-    if (!held.back()) throw Busy("the network is being trained by another thread");
-  }
+  for (const auto& owner : owners_) held.push_back(share(*owner));
   return held;
 }
 

@@ -80,6 +80,8 @@ class Plan {
   const std::vector<std::size_t>& ops_that_end_steps() const { return ops_that_end_steps_; }
   // Whose weights they are, each once, in an order that all plans share.
   const std::vector<std::shared_ptr<Parameters>>& owners() const { return owners_; }
+  // The number there of the owner of a parameter of the graph.
+  std::size_t owner_of(std::size_t parameter) const { return owner_of_[parameter]; }
   int64_t size(int tensor) const { return graph_->sizes()[static_cast<std::size_t>(tensor)]; }
   const Kernels<T>& kernels() const { return k_; }
 
@@ -91,7 +93,6 @@ class Plan {
   double work() const { return work_; }
   // Whether the parameters that meet the samples are finite: 0 times such a number is 0.
   bool first_parameters_finite() const;
-  int64_t parameter_elements() const { return parameter_elements_; }
   // Which parameters of the graph are frozen now. To be asked once in a call, since others may change it meanwhile.
   std::vector<char> frozen_parameters() const;
   // The parameters as the ops use them, without gradients.
@@ -162,6 +163,7 @@ class Plan {
   std::vector<Nonzero> all_unknown_;  // by input
   std::vector<bool> unused_;          // by tensor: it is never made
   std::vector<std::shared_ptr<Parameters>> owners_;
+  std::vector<std::size_t> owner_of_;  // by parameter
   ParameterUses<T> uses_;
   double work_ = 0;
   int64_t parameter_elements_ = 0, chunk_rows_ = 0;

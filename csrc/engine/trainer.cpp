@@ -4,12 +4,6 @@
 #include <stdexcept>
 
 namespace pynn {
-namespace {
-
-const char* const kBusy = "the network is being trained by another thread";
-
-}  // namespace
-
 template <typename T>
 Trainer<T>::Trainer(std::shared_ptr<const Plan<T>> plan) : plan_(std::move(plan)), k_(plan_->kernels()) {
   for (const ParameterRef& p : plan_->graph().parameters()) {
@@ -20,22 +14,24 @@ Trainer<T>::Trainer(std::shared_ptr<const Plan<T>> plan) : plan_(std::move(plan)
 }
 
 template <typename T>
-const Heads<T>& Trainer<T>::heads() const {
-  if (!heads_) throw std::invalid_argument("set_heads must be called first");
-  return *heads_;
+std::shared_ptr<const Heads<T>> Trainer<T>::heads() const {
+  auto heads = std::atomic_load(&heads_);
+  if (!heads) throw std::invalid_argument("set_heads must be called first");
+  return heads;
 }
 
 template <typename T>
-void Trainer<T>::set_heads(const std::vector<HeadSetting>& settings) {
-  Heads<T> fresh(*plan_, settings);
-  const Taken held(use_, {});
+void Trainer<T>::set_heads(const std::vector<HeadSetting>& settings, const Interrupt& interrupt) {
+  std::shared_ptr<const Heads<T>> fresh = std::make_shared<const Heads<T>>(*plan_, settings);
+  const Taken held(use_, interrupt);
   if (!held) throw Busy(kBusy);
-  heads_.emplace(std::move(fresh));
+  std::atomic_store(&heads_, std::move(fresh));
   routes_.reset();
 }
 
 template <typename T>
-void Trainer<T>::set_optimizer(const std::string& name, const std::map<std::string, double>& settings) {
+void Trainer<T>::set_optimizer(const std::string& name, const std::map<std::string, double>& settings,
+                               const Interrupt& interrupt) {
   const OptimizerSettings fresh(name, settings);
   const int used = static_cast<int>(fresh.slot_names().size());
   std::array<Buffer<T>, max_slots> slots;
@@ -45,7 +41,7 @@ void Trainer<T>::set_optimizer(const std::string& name, const std::map<std::stri
     if (fresh.slot_initial_value() != 0)
       std::fill_n(slot.data(), elements_, static_cast<T>(fresh.slot_initial_value()));
   }
-  const Taken held(use_, {});
+  const Taken held(use_, interrupt);
   if (!held) throw Busy(kBusy);
   slots_ = std::move(slots);
   slots_used_ = used;
@@ -91,11 +87,14 @@ double Trainer<T>::parameter_penalties() const {
 }
 
 template <typename T>
-void Trainer<T>::evaluate(double* totals, const Dataset& data, int threads, const Interrupt& interrupt) const {
+void Trainer<T>::evaluate(double* totals, const Dataset& data, int threads, const Interrupt& interrupt,
+                          const Heads<T>* checked) const {
   const Shared own(use_);
   if (!own) throw Busy(kBusy);
   const auto held = plan_->share_parameters();
-  const Heads<T>& heads = this->heads();
+  const std::shared_ptr<const Heads<T>> now = this->heads();
+  if (checked != nullptr && checked != now.get()) throw Busy("the network was compiled anew by another thread");
+  const Heads<T>& heads = *now;
   const int64_t rows = plan_->chunk_rows(), chunks = (data.samples + rows - 1) / rows;
   const std::size_t parts = heads.parts();
   std::vector<double> sums(static_cast<std::size_t>(chunks) * parts);  // of each chunk, to be added in order

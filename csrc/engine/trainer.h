@@ -23,8 +23,8 @@ struct TrainRange {
   int64_t epoch, first_step, steps;
 };
 
-// What others may do in the loop over steps. Each is called by rank 0 with the other members waiting; an exception ends
-// the run.
+// What others may do in the loop over steps. Each is called by rank 0, all but the interrupt with the other members
+// waiting; an exception ends the run.
 template <typename T>
 struct Hooks {
   // Now and then; throws to end the run.
@@ -45,11 +45,14 @@ class Trainer {
   explicit Trainer(std::shared_ptr<const Plan<T>> plan);
 
   const Plan<T>& plan() const { return *plan_; }
-  const Heads<T>& heads() const;  // throws std::invalid_argument before set_heads
+  // What set_heads made last; it stays as it is for who holds it. Throws std::invalid_argument before set_heads.
+  std::shared_ptr<const Heads<T>> heads() const;
 
-  void set_heads(const std::vector<HeadSetting>& settings);
+  // Waits for those who evaluate; `interrupt` may end the wait.
+  void set_heads(const std::vector<HeadSetting>& settings, const Interrupt& interrupt = {});
   // Slots and the count of iterations begin anew.
-  void set_optimizer(const std::string& name, const std::map<std::string, double>& settings);
+  void set_optimizer(const std::string& name, const std::map<std::string, double>& settings,
+                     const Interrupt& interrupt = {});
   double learning_rate() const { return learning_rate_; }
   void set_learning_rate(double value) { learning_rate_ = value; }
   int64_t iterations() const { return iterations_; }
@@ -61,11 +64,14 @@ class Trainer {
   // because this trainer trains already.
   int64_t steps_done() const { return steps_done_; }
 
-  // Trains; false if the loss stopped being finite. totals: a row of heads().columns() for each epoch.
-  bool train(double* totals, const Dataset& data, const TrainRange& range, int threads, const Hooks<T>& hooks);
-  // totals: heads().columns(), and one more for the penalties: those of the parameters for every sample, and those of
+  // Trains; false if the loss stopped being finite. totals: a row of heads()->columns() for each epoch. `checked`,
+  // where given, are the heads that the data were checked for: Busy, where others have taken their place.
+  bool train(double* totals, const Dataset& data, const TrainRange& range, int threads, const Hooks<T>& hooks,
+             const Heads<T>* checked = nullptr);
+  // totals: heads()->columns(), and one more for the penalties: those of the parameters for every sample, and those of
   // activities.
-  void evaluate(double* totals, const Dataset& data, int threads, const Interrupt& interrupt) const;
+  void evaluate(double* totals, const Dataset& data, int threads, const Interrupt& interrupt,
+                const Heads<T>* checked = nullptr) const;
 
  private:
   struct Run;
@@ -83,9 +89,12 @@ class Trainer {
 
   // training.cpp
   struct Member;
-  std::vector<Taken> take_changed(const std::vector<char>& frozen, std::vector<Shared>& read,
-                                  const Interrupt& interrupt);
-  void route(const std::vector<char>& frozen);
+  struct Holds {
+    std::vector<Taken> taken;
+    std::vector<Shared> shared;
+  };
+  Holds hold_parameters(const std::vector<char>& frozen, const Interrupt& interrupt) const;
+  void route(const Heads<T>& heads, const std::vector<char>& frozen);
   void plan_run(Run& run, const std::vector<char>& frozen);
   void prepare_memory(const Run& run, int members);
   void train_member(const Team& team, Run& run, bool team_waits);
@@ -116,7 +125,7 @@ class Trainer {
   Buffer<T> gradients_;        // from the first training on
   std::array<Buffer<T>, max_slots> slots_;
   int slots_used_ = 0;
-  std::optional<Heads<T>> heads_;
+  std::shared_ptr<const Heads<T>> heads_;  // read and replaced by std::atomic_load and std::atomic_store
   OptimizerSettings settings_;
   OptimizerSchedule schedule_;
   std::atomic<double> learning_rate_{0};  // written by other threads while training runs

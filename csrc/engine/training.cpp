@@ -52,33 +52,33 @@ struct Trainer<T>::Member {
   bool finite = true;
 };
 
-// Takes the parameters that a training changes, and shares the others, which are frozen.
+// Takes the parameters that a training changes, and shares the others, which are frozen: in one order for both, so that
+// no two trainings can wait for each other.
 template <typename T>
-std::vector<Taken> Trainer<T>::take_changed(const std::vector<char>& frozen, std::vector<Shared>& read,
-                                            const Interrupt& interrupt) {
-  std::vector<std::shared_ptr<Parameters>> changed;
-  for (const auto& owner : plan_->owners()) {
-    bool is_frozen = true;
-    for (std::size_t i = 0; i < places_.size(); ++i)
-      is_frozen &= plan_->graph().parameters()[i].owner != owner || frozen[i];
-    if (!is_frozen) {
-      changed.push_back(owner);
-      continue;
-    }
-    read.emplace_back(owner->use);
-    if (!read.back()) throw Busy("the network is being trained by another thread");
+typename Trainer<T>::Holds Trainer<T>::hold_parameters(const std::vector<char>& frozen,
+                                                       const Interrupt& interrupt) const {
+  const auto& owners = plan_->owners();
+  std::vector<char> changes(owners.size(), 0);
+  for (std::size_t i = 0; i < places_.size(); ++i) changes[plan_->owner_of(i)] |= !frozen[i];
+  Holds holds;
+  for (std::size_t i = 0; i < owners.size(); ++i) {
+    if (changes[i])
+      holds.taken.push_back(take(*owners[i], interrupt));
+    else
+      holds.shared.push_back(share(*owners[i]));
   }
-  return take_parameters(changed, interrupt);
+  return holds;
 }
 
 // Works out the ways of the gradients anew where other parameters are trainable than before.
 template <typename T>
-void Trainer<T>::route(const std::vector<char>& frozen) {
+void Trainer<T>::route(const Heads<T>& heads, const std::vector<char>& frozen) {
   std::vector<char> trainable;
   for (std::size_t i = 0; i < places_.size(); ++i) trainable.push_back(parameter(i).learned && !frozen[i]);
   if (routes_ && trainable == trainable_) return;
-  Routes fresh = make_routes(*plan_, heads().loss_tensors(), heads().measured_tensors(), trainable);
+  Routes fresh = make_routes(*plan_, heads.loss_tensors(), heads.measured_tensors(), trainable);
   space_ = {};
+  gradients_ = {};  // of parameters that no longer learn, zeros
   routes_ = std::move(fresh);
   trainable_ = std::move(trainable);
 }
@@ -152,10 +152,10 @@ void Trainer<T>::prepare_memory(const Run& run, int members) {
     // All of it or, where memory runs out, what there was.
     Workspace<T> space = plan_->make_workspace(run.slice, members, &routes_->needs);
     Buffer<double> rows;
-    rows.reserve(heads().row_count(run.slice));
-    std::vector<Buffer<T>> targets(static_cast<std::size_t>(heads().count()));
-    for (int head = 0; head < heads().count(); ++head)
-      targets[static_cast<std::size_t>(head)].allocate(run.slice * heads().target_width(head));
+    rows.reserve(run.heads->row_count(run.slice));
+    std::vector<Buffer<T>> targets(static_cast<std::size_t>(run.heads->count()));
+    for (int head = 0; head < run.heads->count(); ++head)
+      targets[static_cast<std::size_t>(head)].allocate(run.slice * run.heads->target_width(head));
     space_ = std::move(space);
     rows_ = std::move(rows);
     targets_ = std::move(targets);
@@ -167,17 +167,18 @@ void Trainer<T>::prepare_memory(const Run& run, int members) {
 }
 
 template <typename T>
-bool Trainer<T>::train(double* totals, const Dataset& data, const TrainRange& range, int threads,
-                       const Hooks<T>& hooks) {
+bool Trainer<T>::train(double* totals, const Dataset& data, const TrainRange& range, int threads, const Hooks<T>& hooks,
+                       const Heads<T>* checked) {
   const Taken own(use_, hooks.interrupt);
   if (!own) throw Busy("the network is being trained already, by another thread");
+  const std::shared_ptr<const Heads<T>> heads = this->heads();
+  if (checked != nullptr && checked != heads.get()) throw Busy("the network was compiled anew by another thread");
   steps_done_ = 0;  // not before: a training that runs counts by it
   const std::vector<char> frozen = plan_->frozen_parameters();
-  std::vector<Shared> read;
-  const std::vector<Taken> held = take_changed(frozen, read, hooks.interrupt);
-  route(frozen);
+  const Holds held = hold_parameters(frozen, hooks.interrupt);
+  route(*heads, frozen);
   if (gradients_.size() != elements_) gradients_.allocate(elements_);
-  Run run{totals, data, &*routes_, range, hooks};
+  Run run{totals, data, heads.get(), &*routes_, range, hooks};
   plan_run(run, frozen);
   run.parameters_finite = plan_->first_parameters_finite();
   const int size = team_size(threads, step_work(run), kWorkPerMember);
@@ -198,7 +199,7 @@ template <typename T>
 void Trainer<T>::train_member(const Team& team, Run& run, bool team_waits) {
   Member member(k_);
   member.nonzero = space_.nonzero;
-  member.sums.resize(heads().parts());
+  member.sums.resize(run.heads->parts());
   const auto gradient_at = [&](int route, int tensor) -> T* {
     if (route == Routes::none) return nullptr;
     return route == Routes::direct ? space_.gradients[static_cast<std::size_t>(tensor)]
@@ -209,10 +210,10 @@ void Trainer<T>::train_member(const Team& team, Run& run, bool team_waits) {
     for (std::size_t j = 0; j < run.routes->inputs[i].size(); ++j)
       member.dx[i].push_back(gradient_at(run.routes->inputs[i][j], plan_->ops()[i]->inputs[j]));
   }
-  const std::vector<int> loss_tensors = heads().loss_tensors();
+  const std::vector<int> loss_tensors = run.heads->loss_tensors();
   for (std::size_t h = 0; h < loss_tensors.size(); ++h) {
     member.slopes.push_back(gradient_at(run.routes->heads[h], loss_tensors[h]));
-    if (heads().takes_labels(static_cast<int>(h)))
+    if (run.heads->takes_labels(static_cast<int>(h)))
       member.targets.push_back({nullptr, reinterpret_cast<const int32_t*>(targets_[h].data())});
     else
       member.targets.push_back({targets_[h].data(), nullptr});
@@ -289,11 +290,11 @@ void Trainer<T>::run_step(const Team& team, Run& run, Member& member, int64_t st
   Pass<T>& pass = member.pass;
   member.loss = 0;
   member.finite = true;
-  if (heads().count() > 1) member.of_heads.assign(static_cast<std::size_t>(heads().count()), 0);
+  if (run.heads->count() > 1) member.of_heads.assign(static_cast<std::size_t>(run.heads->count()), 0);
   pass.step = static_cast<uint64_t>(run.first_iteration + step - run.range.first_step);
-  double* const totals = run.totals + step / run.batches * heads().columns();
-  double* const metrics = totals + heads().columns() - static_cast<int64_t>(heads().metric_count());
-  if (team.rank == 0) member.metrics.assign(metrics, metrics + heads().metric_count());
+  double* const totals = run.totals + step / run.batches * run.heads->columns();
+  double* const metrics = totals + run.heads->columns() - static_cast<int64_t>(run.heads->metric_count());
+  if (team.rank == 0) member.metrics.assign(metrics, metrics + run.heads->metric_count());
   for (int64_t from = 0; from < batch && member.finite; from += run.slice) {
     pass.batch = std::min(run.slice, batch - from);
     pass.accumulate = from > 0;
@@ -310,7 +311,8 @@ void Trainer<T>::run_step(const Team& team, Run& run, Member& member, int64_t st
         settings_.ignores_zero_gradients() && std::isfinite(static_cast<T>(run.step.learning_rate));
     member.finite = run_slice(team, run, member, batch);
     if (team.rank != 0) continue;
-    for (std::size_t m = 0; m < heads().metric_count(); ++m) metrics[m] += heads().metric_sums(member.sums.data())[m];
+    for (std::size_t m = 0; m < run.heads->metric_count(); ++m)
+      metrics[m] += run.heads->metric_sums(member.sums.data())[m];
   }
   if (run.hooks.reduce) reduce(team, run, member);
   if (team.rank == 0) {
@@ -355,12 +357,12 @@ bool Trainer<T>::run_slice(const Team& team, Run& run, Member& member, int64_t b
     plan_->ops()[i]->forward(team, pass);
     team.barrier();
   }
-  heads().measure(team, rows_.data(), space_.values, member.slopes, member.targets, pass.batch, batch);
+  run.heads->measure(team, rows_.data(), space_.values, member.slopes, member.targets, pass.batch, batch);
   team.barrier();
-  heads().add_up(member.sums.data(), rows_.data(), pass.batch);
-  member.loss += heads().loss(member.sums.data(), batch);
+  run.heads->add_up(member.sums.data(), rows_.data(), pass.batch);
+  member.loss += run.heads->loss(member.sums.data(), batch);
   for (std::size_t h = 0; h < member.of_heads.size(); ++h)
-    member.of_heads[h] += heads().head_loss(h, member.sums.data(), batch);
+    member.of_heads[h] += run.heads->head_loss(h, member.sums.data(), batch);
   if (!std::isfinite(member.loss)) return false;
   std::optional<Uninterruptible> guard;
   if (run.any_early) guard.emplace(team);
@@ -372,7 +374,7 @@ template <typename T>
 void Trainer<T>::backward(const Team& team, Run& run, Member& member, int64_t batch) {
   const Routes& routes = *run.routes;
   for (std::size_t h = 0; h < routes.heads.size(); ++h)
-    if (routes.heads[h] >= 0) add_spare(team, member, heads().loss_tensors()[h], routes.heads[h]);
+    if (routes.heads[h] >= 0) add_spare(team, member, run.heads->loss_tensors()[h], routes.heads[h]);
   for (std::size_t i = plan_->ops().size(); i-- > 0;) {
     if (!routes.backward[i]) continue;
     const Op<T>& op = *plan_->ops()[i];
@@ -431,7 +433,9 @@ void Trainer<T>::gather_batch(const Team& team, Run& run, int64_t begin, int64_t
     gather<T>(team, k_, targets_[h].data(), {}, run.data.targets[h], {rows.order, begin, count, 0}, {});
 }
 
-template bool Trainer<float>::train(double*, const Dataset&, const TrainRange&, int, const Hooks<float>&);
-template bool Trainer<double>::train(double*, const Dataset&, const TrainRange&, int, const Hooks<double>&);
+template bool Trainer<float>::train(double*, const Dataset&, const TrainRange&, int, const Hooks<float>&,
+                                    const Heads<float>*);
+template bool Trainer<double>::train(double*, const Dataset&, const TrainRange&, int, const Hooks<double>&,
+                                     const Heads<double>*);
 
 }  // namespace pynn

@@ -14,6 +14,7 @@ template <typename T>
 struct Trainer<T>::Run {
   double* totals;
   Dataset data;
+  const Heads<T>* heads;
   const Routes* routes;
   TrainRange range;
   const Hooks<T>& hooks;

@@ -101,8 +101,10 @@ void Trainer<T>::scale_by_norms(const Team& team, Run& run) {
     }
   };
   take_norms();
+  bool looked = false;  // the same for all members
   for (std::size_t i = 0; i < groups; ++i) {
     if (norms[i] <= bound || bound / norms[i] >= static_cast<double>(std::numeric_limits<T>::min())) continue;
+    looked = true;
     double largest = 0;
     for (const std::size_t number : run.late) {
       if (!global && number != i) continue;
@@ -112,13 +114,12 @@ void Trainer<T>::scale_by_norms(const Team& team, Run& run) {
     }
     if (largest > 0 && std::isfinite(largest)) exponents[i] = -std::ilogb(largest);
   }
-  if (std::any_of(exponents.begin(), exponents.end(), [](int exponent) { return exponent != 0; })) {
-    team.barrier();  // all members have read the norms
-    take_norms();
-  }
+  if (looked) team.barrier();  // all members have read the norms and the gradients
+  if (std::any_of(exponents.begin(), exponents.end(), [](int exponent) { return exponent != 0; })) take_norms();
   for_my_chunks(team, run, [&](std::size_t number, int64_t, int64_t, Range part) {
     const std::size_t i = group_of(number);
-    const double factor = exponents[i] != 0 || norms[i] > bound ? bound / norms[i] : 1.0;
+    if (exponents[i] == 0 && !(norms[i] > bound)) return;
+    const double factor = bound / norms[i];
     k_.scale(gradient(number) + part.begin, part.end - part.begin, factor, exponents[i]);
   });
   team.barrier();

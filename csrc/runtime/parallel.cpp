@@ -153,7 +153,10 @@ void Team::poll() const {
   const auto now = Clock::now();
   if (now - state->last_poll < kPollInterval) return;
   state->last_poll = now;
-  state->interrupt();
+  {
+    const OrdinaryNumbers guard;
+    state->interrupt();
+  }
   state->check_process();
 }
 

@@ -178,7 +178,7 @@ Trained train(const PlanPtr& plan, const Recipe& recipe, const Dataset& data, in
   const int64_t batch = recipe.batch_size > 0 ? recipe.batch_size : data.samples;
   const int64_t batches = recipe.hooks.next_batch ? recipe.steps + 1 : (data.samples + batch - 1) / batch;
   Trained trained;
-  trained.totals.resize(static_cast<size_t>(((recipe.steps - 1) / batches + 1) * trainer.heads().columns()));
+  trained.totals.resize(static_cast<size_t>(((recipe.steps - 1) / batches + 1) * trainer.heads()->columns()));
   trained.finite = trainer.train(trained.totals.data(), data, {batch, recipe.shuffle, recipe.seed, 0, 0, recipe.steps},
                                  threads, recipe.hooks);
   trained.steps = trainer.steps_done();
@@ -336,7 +336,7 @@ std::vector<Numbers> expect_predictions(const std::string& what, const PlanPtr& 
 Numbers evaluate(const PlanPtr& plan, const Recipe& recipe, const Dataset& data, int threads) {
   Trainer<double> trainer(plan);
   trainer.set_heads(recipe.heads);
-  Numbers totals(static_cast<size_t>(trainer.heads().columns()) + 1);
+  Numbers totals(static_cast<size_t>(trainer.heads()->columns()) + 1);
   trainer.evaluate(totals.data(), data, threads, {});
   return totals;
 }
