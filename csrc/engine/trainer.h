@@ -1,5 +1,6 @@
 // How the parameters of a plan learn: heads, optimizer with its slots, gradients, penalties, constraints, and the loop
-// over steps. trainer.cpp says what is learned and evaluates, training.cpp runs the steps, update.cpp ends one.
+// over steps. trainer.cpp says what is learned and evaluates, training_setup.cpp settles what a run needs, training.cpp
+// runs the steps, update.cpp ends one.
 #pragma once
 
 #include <array>

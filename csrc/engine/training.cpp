@@ -12,20 +12,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// A large batch goes through in slices of so many samples, whose gradients are added up in order: the workspace stays
-// small and in the caches, and Ctrl-C is looked for in between. The cut does not depend on the team.
-constexpr int64_t kSlice = 256;
-
-// Beyond so many multiply-adds a step is long enough that Ctrl-C must be able to end it half-way. Then no parameter may
-// change before all gradients are there.
-constexpr double kShortStep = 5e9;
-
 // A team that waits more than this share of its time is held up by other processes: each barrier waits for a member
 // that has no core. One member alone is faster then, and gives the same results; after a while the team is tried again.
 constexpr double kMostWaiting = 0.3;
 constexpr double kTrial = 0.01, kAloneAtFirst = 0.05, kAloneAtMost = 1;  // seconds
-
-int64_t chunks_of(int64_t n) { return (n + kSumChunk - 1) / kSumChunk; }
 
 // Whether the region that began at `start` should give way to one of another size.
 bool should_pause(const Team& team, Clock::time_point start, double seconds_alone, bool team_waits) {
@@ -52,120 +42,6 @@ struct Trainer<T>::Member {
   bool finite = true;
 };
 
-// Takes the parameters that a training changes, and shares the others, which are frozen: in one order for both, so that
-// no two trainings can wait for each other.
-template <typename T>
-typename Trainer<T>::Holds Trainer<T>::hold_parameters(const std::vector<char>& frozen,
-                                                       const Interrupt& interrupt) const {
-  const auto& owners = plan_->owners();
-  std::vector<char> changes(owners.size(), 0);
-  for (std::size_t i = 0; i < places_.size(); ++i) changes[plan_->owner_of(i)] |= !frozen[i];
-  Holds holds;
-  for (std::size_t i = 0; i < owners.size(); ++i) {
-    if (changes[i])
-      holds.taken.push_back(take(*owners[i], interrupt));
-    else
-      holds.shared.push_back(share(*owners[i]));
-  }
-  return holds;
-}
-
-// Works out the ways of the gradients anew where other parameters are trainable than before.
-template <typename T>
-void Trainer<T>::route(const Heads<T>& heads, const std::vector<char>& frozen) {
-  std::vector<char> trainable;
-  for (std::size_t i = 0; i < places_.size(); ++i) trainable.push_back(parameter(i).learned && !frozen[i]);
-  if (routes_ && trainable == trainable_) return;
-  Routes fresh = make_routes(*plan_, heads.loss_tensors(), heads.measured_tensors(), trainable);
-  space_ = {};
-  gradients_ = {};  // of parameters that no longer learn, zeros
-  routes_ = std::move(fresh);
-  trainable_ = std::move(trainable);
-}
-
-// Which parameters are updated when, and how the batches are cut.
-template <typename T>
-void Trainer<T>::plan_run(Run& run, const std::vector<char>& frozen) {
-  const int64_t samples = run.hooks.next_batch ? run.range.batch_size : run.data.samples;
-  const int64_t batch = std::min(run.range.batch_size, samples);
-  run.batches = run.hooks.next_batch ? run.range.first_step + run.range.steps + 1
-                                     : (samples + run.range.batch_size - 1) / run.range.batch_size;
-  run.slice = plan_->couples_samples() ? batch : std::min(batch, kSlice);
-  run.first_iteration = iterations_;
-  run.seconds_alone = kAloneAtFirst;
-  // Code from outside may throw between the gradients.
-  const bool may_be_early = !settings_.needs_norms() && batch <= run.slice && step_work(run) < kShortStep &&
-                            !run.hooks.reduce && !plan_->runs_outside_code();
-  std::vector<char> early;
-  int64_t chunks = 0;
-  bool penalized = false;
-  for (std::size_t i = 0; i < places_.size(); ++i) {
-    const Parameter& p = parameter(i);
-    const bool learns = run.routes->learns[i], shared = run.routes->shared[i];
-    early.push_back(may_be_early && learns && !shared && !p.penalized() && !p.constrained());
-    run.any_early |= early[i] != 0;
-    run.chunks.push_back({chunks, learns && !early[i] ? chunks_of(p.size) : 0});
-    chunks += run.chunks.back().count;
-    if (learns && shared) run.shared.push_back(i);
-    if (!learns || early[i]) continue;
-    run.late.push_back(i);
-    penalized |= p.penalized();
-    run.constrained |= p.constrained();
-  }
-  run.norms.resize(static_cast<std::size_t>(chunks));
-  if (penalized) run.penalties.resize(static_cast<std::size_t>(chunks));
-  for (std::size_t i = plan_->ops().size(); i-- > 0;)
-    if (run.routes->backward[i]) run.last = i;
-  for (std::size_t i = 0; i < plan_->ops().size(); ++i) {
-    const std::vector<int>& outputs = plan_->ops()[i]->outputs;
-    const auto is_output = [&](const ActivityPenalty& penalty) {
-      return std::find(outputs.begin(), outputs.end(), penalty.tensor) != outputs.end();
-    };
-    const auto& penalties = plan_->graph().penalties();
-    run.completed.push_back(!run.routes->unwritten[i].empty() ||
-                            std::any_of(penalties.begin(), penalties.end(), is_output));
-  }
-  run.uses = plan_->uses(frozen);
-  for (auto& of_op : run.uses) {
-    bool adds = false;
-    for (ParameterUse<T>& use : of_op) {
-      if (use.number < 0 || !run.routes->learns[static_cast<std::size_t>(use.number)]) continue;
-      const auto number = static_cast<std::size_t>(use.number);
-      use.gradient = gradients_.data() + places_[number].offset;
-      adds |= run.routes->shared[number] != 0;
-      use.early = early[number];
-    }
-    // Kernels ask one parameter for all, and it may be one that is missing or does not learn.
-    for (ParameterUse<T>& use : of_op) use.adds = adds;
-  }
-}
-
-// In multiply-adds.
-template <typename T>
-double Trainer<T>::step_work(const Run& run) const {
-  return 3 * plan_->work() * static_cast<double>(run.slice) + 4 * static_cast<double>(elements_);
-}
-
-template <typename T>
-void Trainer<T>::prepare_memory(const Run& run, int members) {
-  if (space_.capacity != run.slice || static_cast<int>(space_.own.size()) < members) {
-    // All of it or, where memory runs out, what there was.
-    Workspace<T> space = plan_->make_workspace(run.slice, members, &routes_->needs);
-    Buffer<double> rows;
-    rows.reserve(run.heads->row_count(run.slice));
-    std::vector<Buffer<T>> targets(static_cast<std::size_t>(run.heads->count()));
-    for (int head = 0; head < run.heads->count(); ++head)
-      targets[static_cast<std::size_t>(head)].allocate(run.slice * run.heads->target_width(head));
-    space_ = std::move(space);
-    rows_ = std::move(rows);
-    targets_ = std::move(targets);
-  }
-  if (run.range.shuffle && order_of_.count != run.data.samples) {
-    order_of_ = {};
-    order_.resize(static_cast<std::size_t>(run.data.samples));
-  }
-}
-
 template <typename T>
 bool Trainer<T>::train(double* totals, const Dataset& data, const TrainRange& range, int threads, const Hooks<T>& hooks,
                        const Heads<T>* checked) {
@@ -186,6 +62,7 @@ bool Trainer<T>::train(double* totals, const Dataset& data, const TrainRange& ra
 
   blas::keep_serial();
   bool alone = false;
+  run.seconds_alone = kAloneAtFirst;
   while (steps_done_ < range.steps && run.finite && !run.ended) {
     run.pause = false;
     run_team(alone ? 1 : size, [&](const Team& team) { train_member(team, run, alone); }, hooks.interrupt);
