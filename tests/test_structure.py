@@ -403,3 +403,22 @@ def test_layer_built_by_two_threads_has_one_set_of_weights(quick_switches):
         assert not at_once(*[build] * 4)
         assert len(seen) == 4
         assert all(kernel is layer.kernel for kernel in seen)
+
+
+# ---- from within -----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("how", ["call", "fit"])
+def test_model_that_is_asked_while_it_is_built_says_so(how):
+    x, y = make_data()
+
+    class Curious(pynn.initializers.Initializer):
+        def __call__(self, shape, dtype=None):
+            return model(x)
+
+    model = pynn.Sequential([layers.Dense(4, kernel_initializer=Curious())])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(RuntimeError, match="cannot be used from within"):
+        model.fit(x, y, verbose=0) if how == "fit" else model(x)
+    assert not model.built
+    model.pop()
+    model.add(layers.Dense(4))
+    assert model(x).shape == (len(x), 4)

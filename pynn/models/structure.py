@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 # Seconds between two looks at whether another thread has built the model.
 _PATIENCE = 5e-4
+# Looks after which a thread takes it that it waits for itself. Another one that takes the lock says so long before.
+_SURE = 100
 
 
 class Structure(Layer):
@@ -41,6 +44,7 @@ class Structure(Layer):
         # The name comes last: see `Layer`. So a subclass calls Layer.__init__ when its layers are in place.
         self._state = State()
         self._lock = core.UseLock()
+        self._holder: int | None = None  # the thread that took the lock last
         self._told: Task | None = None  # the task whose heads the trainer has
         self._order_seed = draws.next_key()  # of the orders in which epochs visit the samples
         self._past: tuple[int, History | None] = 0, None  # epochs before the last run, and the last run
@@ -61,9 +65,9 @@ class Structure(Layer):
     # ---- structure ---------------------------------------------------------------------------------------------------
 
     def _alone(self) -> _core.Hold:
-        return self._lock.hold(
-            f"Model {self.name!r} is being trained or changed already, by another thread or from within."
-        )
+        message = f"Model {self.name!r} is being trained or changed already, by another thread or from within."
+        # The hold has no name here: an interrupt before the return drops it.
+        return (self._lock.hold(message), setattr(self, "_holder", threading.get_ident()))[0]
 
     def _become(self, state: State, drafts: Sequence[Draft] = (), changes: Sequence[atomic.Change] = ()) -> None:
         """Take another structure, its layers built as drafted; optimizers keep nothing of the old one.
@@ -133,7 +137,12 @@ class Structure(Layer):
         atomic.apply_together([*changes, atomic.setting(self, "_told", task)])
 
     def _wait_until(self, ready: Callable[[], bool], make: Callable[[], None]) -> None:
-        """Call `make` alone unless it is `ready`; where another thread is about it, wait for that."""
+        """Call `make` alone unless it is `ready`; where another thread is about it, wait for that.
+
+        Raises:
+            RuntimeError: this thread itself is about it, and was led here from within: by an initializer, say.
+        """
+        own = 0  # looks in a row that found the lock held by this thread
         while not ready():
             entered = False
             try:
@@ -144,6 +153,11 @@ class Structure(Layer):
             except RuntimeError:
                 if entered:
                     raise
+                own = own + 1 if self._holder == threading.get_ident() else 0
+                if own >= _SURE:
+                    raise RuntimeError(
+                        f"Model {self.name!r} is being built or changed, and cannot be used from within."
+                    ) from None
                 time.sleep(_PATIENCE)
 
     def _lowered(self) -> tuple[_core.Plan | None, Layout | None]:
