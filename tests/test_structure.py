@@ -422,3 +422,72 @@ def test_model_that_is_asked_while_it_is_built_says_so(how):
     model.pop()
     model.add(layers.Dense(4))
     assert model(x).shape == (len(x), 4)
+
+
+# ---- of one's own, and copies ----------------------------------------------------------------------------------------
+def test_models_of_ones_own_are_refused():
+    class Plain(pynn.models.Model):
+        def __init__(self, units):
+            super().__init__()
+            self.units = units
+
+    for make in (pynn.models.Model, lambda: pynn.models.Model(inputs=1, outputs=2), lambda: Plain(3)):
+        with pytest.raises(TypeError, match=r"pynn has no models of your own yet. Use pynn.Sequential."):
+            make()
+    with pytest.raises(TypeError, match="no models of your own"):
+
+        class Called(pynn.models.Model):
+            def call(self, x):
+                return x
+
+
+def test_layer_with_a_call_is_refused():
+    with pytest.raises(TypeError, match=r"Mine: pynn cannot run layers with a call in Python yet"):
+
+        class Mine(layers.Layer):
+            def call(self, x):
+                return x
+
+
+def test_bare_layer_computes_nothing():
+    with pytest.raises(NotImplementedError, match="Layer computes nothing"):
+        layers.Layer().build((None, 4))
+
+
+@pytest.mark.parametrize("layer", [layers.Dense(3), layers.Flatten(), layers.Dropout(0.5)])
+def test_shape_of_a_batch_is_no_shape_of_a_sample(layer):
+    with pytest.raises(ValueError, match="one sample, without the batch axis"):
+        layer.compute_output_shape((None, 4))
+
+
+@pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, lambda thing: pickle.loads(pickle.dumps(thing))])
+def test_copies(way):
+    x, y = make_data()
+    model = make_model(optimizer=pynn.optimizers.SGD(0.25, momentum=0.5))
+    history = model.fit(x, y, epochs=2, verbose=0)
+    model.optimizer.learning_rate = 0
+    twin = way(model.optimizer)
+    assert twin is not model.optimizer
+    assert twin.get_config() == model.optimizer.get_config()
+    assert twin.iterations == 0
+    twin.learning_rate = 0.5
+    assert model.optimizer.learning_rate == 0
+    make_model(optimizer=twin).fit(x, y, verbose=0)
+    record = way(history)
+    assert (record.history, record.epoch, record.params) == (history.history, history.epoch, history.params)
+    assert record.model is None
+    assert history.model is model
+    with pytest.raises(TypeError, match=r"weight.numpy\(\)"):
+        way(model.weights[0])
+
+
+def test_change_by_another_thread_during_a_call_says_so():
+    model = make_model()
+    layout = model._state.layout
+    model.add(layers.Dense(2))
+    for ask in (model._plan, model._task):
+        with pytest.raises(RuntimeError, match="was changed by another thread during the call. Call it again"):
+            ask(layout)
+    model.predict(make_data()[0], verbose=0)
+    with pytest.raises(RuntimeError, match="Call it again"):
+        model._plan(layout)

@@ -25,7 +25,10 @@ Array = NDArray[Any]
 
 
 class Model(Structure):
-    """Base of the models; see `Sequential`."""
+    """Base of the models; see `Sequential`, the only one there is yet."""
+
+    def __init__(self, *args: object, **named: object) -> None:
+        super().__init__()  # refuses all but pynn's own models, which hand on no arguments
 
     # ---- training and evaluation -------------------------------------------------------------------------------------
 

@@ -41,6 +41,8 @@ class Structure(Layer):
     """
 
     def __init__(self) -> None:
+        if type(self).layers is Structure.layers:
+            raise TypeError(self._why_no_own())
         # The name comes last: see `Layer`. So a subclass calls Layer.__init__ when its layers are in place.
         self._state = State()
         self._lock = core.UseLock()
@@ -61,6 +63,10 @@ class Structure(Layer):
     def _drafts(self, shape: Shape) -> tuple[Layout, list[Draft]]:
         """What the model and its layers would be for samples of `shape`; ValueError if they cannot take them."""
         raise NotImplementedError
+
+    @classmethod
+    def _why_no_own(cls) -> str:
+        return f"{cls.__name__}: pynn has no models of your own yet. Use pynn.Sequential."
 
     # ---- structure ---------------------------------------------------------------------------------------------------
 
@@ -114,15 +120,17 @@ class Structure(Layer):
         if self._state.layout is None:
             self._build_for(layout.input_shape)
         state = self._state
-        if state.layout != layout:  # another thread was first
-            raise ValueError(
-                f"Model {self.name!r} is {state.layout} by now, but these data were checked for {layout}. Try again."
-            )
+        self._check_same(state, layout)
         if state.plan is None:
             state = state._replace(plan=plan_of(self, layout))
             self._state = state
         if configured and (state.task is None or self._told is not state.task):
             self._configure(state, self._require_compiled(), state.task and state.task.trainer)
+
+    def _check_same(self, state: State, layout: Layout) -> None:
+        """Raise RuntimeError where another thread changed the model since data were checked for `layout`."""
+        if state.layout != layout:
+            raise RuntimeError(f"Model {self.name!r} was changed by another thread during the call. Call it again.")
 
     def _configure(self, state: State, what: Compiled, trainer: _core.Trainer | None) -> None:
         """Be compiled as told, with a trainer that knows the optimizer already, or a new one; the lock must be held."""
@@ -165,24 +173,27 @@ class Structure(Layer):
         return state.plan, state.layout
 
     def _plan(self, layout: Layout) -> _core.Plan:
-        plan = self._state.plan
-        if plan is None:
+        state = self._state
+        if state.plan is None:
             self._wait_until(lambda: self._state.plan is not None, lambda: self._prepare(layout, False))
             return self._plan(layout)
-        return plan
+        self._check_same(state, layout)
+        return state.plan
 
     def _plan_to_train(self, layout: Layout) -> _core.Plan:
         self._prepare(layout, False)
         return self._plan(layout)
 
     def _task(self, layout: Layout) -> Task:
-        task = self._state.task
+        state = self._state
+        task = state.task
         if task is None or self._told is not task:
             self._wait_until(
                 lambda: self._state.task is not None and self._told is self._state.task,
                 lambda: self._prepare(layout, True),
             )
             return self._task(layout)
+        self._check_same(state, layout)
         return task
 
     def _task_to_train(self, layout: Layout) -> Task:
