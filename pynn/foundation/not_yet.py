@@ -40,6 +40,18 @@ _NAMES = {
         text_dataset_from_directory timeseries_dataset_from_array unpack_x_y_sample_weight""",
 }
 
+_ARGUMENTS = {
+    "fit": """callbacks class_weight sample_weight steps_per_epoch validation_batch_size validation_freq
+        validation_steps""",
+    "compile": """auto_scale_loss jit_compile loss_weights run_eagerly steps_per_execution weighted_metrics""",
+    "evaluate": "callbacks sample_weight steps",
+    "predict": "callbacks steps",
+    "train_on_batch": "class_weight sample_weight",
+    "test_on_batch": "sample_weight",
+    "summary": "expand_nested layer_range line_length positions show_trainable",
+    "Input": "batch_shape batch_size optional ragged sparse tensor",
+}
+
 
 def names(kind: str) -> list[str]:
     """What Keras has of `kind`, such as "loss", beyond what pynn has."""
@@ -49,6 +61,11 @@ def names(kind: str) -> list[str]:
 def is_missing(name: str, kind: str) -> bool:
     """Whether Keras, but not yet pynn, has a `kind` of this name: ``"AUC"``, ``"auc"``, ``"mean_io_u"``."""
     return kind in _NAMES and _plain(name) in map(_plain, names(kind))
+
+
+def is_missing_argument(name: str, function: str) -> bool:
+    """Whether Keras's function or method, but not yet pynn's, has an argument of this name."""
+    return name in _ARGUMENTS.get(function, "").split()
 
 
 def message(name: str, kind: str) -> str:

@@ -150,5 +150,5 @@ def warn_not_finite(where: str) -> None:
         f"The loss {where} is not finite. Training stopped, with the weights of the step before. "
         "Try a lower learning rate, clipnorm, or scaled inputs.",
         RuntimeWarning,
-        stacklevel=4,
+        stacklevel=5,
     )
