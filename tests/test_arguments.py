@@ -9,7 +9,8 @@ import pynn
 from pynn import layers
 from pynn.foundation import not_yet
 
-LAYERS = [kind for kind in vars(layers).values() if isinstance(kind, type) and issubclass(kind, layers.Layer)]
+NAMES = {name for name, kind in vars(layers).items() if isinstance(kind, type) and issubclass(kind, layers.Layer)}
+LAYERS = [kind for name, kind in vars(layers).items() if name in NAMES and name == kind.__name__]
 
 
 @pytest.mark.parametrize(
@@ -78,11 +79,13 @@ def test_arguments_that_are_not_there_yet(function):
 def test_warning_of_fit_has_the_line_that_called():
     model = pynn.Sequential([pynn.Input((1,)), layers.Dense(1)])
     model.compile(pynn.optimizers.SGD(1e30), "mse")
-    for train in (model.fit, model.train_on_batch):
-        with pytest.warns(RuntimeWarning, match="not finite") as record:
-            for _ in range(9):
-                train([[1e20]], [[1.0]], **({"verbose": 0} if train == model.fit else {}))
-        assert {each.filename for each in record} == {__file__}
+    x, y = [[1e20]], [[1.0]]
+    with pytest.warns(RuntimeWarning, match="not finite") as record:
+        model.fit(x, y, epochs=9, verbose=0)
+    assert [each.filename for each in record] == [__file__]
+    with pytest.warns(RuntimeWarning, match="not finite") as record:
+        model.train_on_batch(x, y)
+    assert [each.filename for each in record] == [__file__]
 
 
 def test_error_from_inside_is_left_as_it_is():
@@ -119,5 +122,24 @@ def test_dir_of_layers_shows_layers_only():
     for name in dir(layers):
         thing = getattr(layers, name)
         assert name == "Input" or issubclass(thing, layers.Layer)
-    assert {kind.__name__ for kind in LAYERS} == set(dir(layers)) - {"Input"}
+    assert set(dir(layers)) - {"Input"} == NAMES
     assert set(dir(layers)) <= set(layers.__all__)
+
+
+def test_second_names_of_layers_are_those_of_keras():
+    second = {name: getattr(layers, name).__name__ for name in NAMES if getattr(layers, name).__name__ != name}
+    assert second == {
+        "AvgPool1D": "AveragePooling1D",
+        "AvgPool2D": "AveragePooling2D",
+        "Convolution1D": "Conv1D",
+        "Convolution2D": "Conv2D",
+        "Convolution2DTranspose": "Conv2DTranspose",
+        "GlobalAvgPool1D": "GlobalAveragePooling1D",
+        "GlobalAvgPool2D": "GlobalAveragePooling2D",
+        "GlobalMaxPool1D": "GlobalMaxPooling1D",
+        "GlobalMaxPool2D": "GlobalMaxPooling2D",
+        "MaxPool1D": "MaxPooling1D",
+        "MaxPool2D": "MaxPooling2D",
+        "SeparableConvolution2D": "SeparableConv2D",
+    }
+    assert layers.serialize(layers.MaxPool2D(name="pool"))["class_name"] == "MaxPooling2D"

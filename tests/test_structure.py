@@ -486,7 +486,7 @@ def test_change_by_another_thread_during_a_call_says_so():
     layout = model._state.layout
     model.add(layers.Dense(2))
     for ask in (model._plan, model._task):
-        with pytest.raises(RuntimeError, match="was changed by another thread during the call. Call it again"):
+        with pytest.raises(RuntimeError, match=r"was changed by another thread during the call\. Call it again"):
             ask(layout)
     model.predict(make_data()[0], verbose=0)
     with pytest.raises(RuntimeError, match="Call it again"):

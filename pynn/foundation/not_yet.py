@@ -15,19 +15,24 @@ _NAMES = {
     "initializer": "STFT",
     "layer": """ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveMaxPooling1D
         AdaptiveMaxPooling2D Add AdditiveAttention AlphaDropout Attention AugMix AutoContrast Average AveragePooling3D
-        Bidirectional CategoryEncoding CenterCrop Concatenate Conv1DTranspose Conv3D Conv3DTranspose ConvLSTM1D
-        ConvLSTM2D ConvLSTM3D Cropping3D CutMix DepthwiseConv1D Discretization Dot EinsumDense Embedding Equalization
-        FlaxLayer GlobalAveragePooling3D GlobalMaxPooling3D GroupQueryAttention GRU GRUCell HashedCrossing Hashing
-        Identity IntegerLookup JaxLayer Lambda LSTM LSTMCell Masking Maximum MaxNumBoundingBoxes MaxPooling3D
+        AvgPool3D Bidirectional CategoryEncoding CenterCrop Concatenate Conv1DTranspose Conv3D Conv3DTranspose
+        ConvLSTM1D ConvLSTM2D ConvLSTM3D Convolution1DTranspose Convolution3D Convolution3DTranspose Cropping3D CutMix
+        DepthwiseConv1D Discretization Dot EinsumDense Embedding Equalization FlaxLayer GlobalAveragePooling3D
+        GlobalAvgPool3D GlobalMaxPool3D GlobalMaxPooling3D GroupQueryAttention GRU GRUCell HashedCrossing Hashing
+        Identity IntegerLookup JaxLayer Lambda LSTM LSTMCell Masking Maximum MaxNumBoundingBoxes MaxPool3D MaxPooling3D
         MelSpectrogram Minimum MixUp MultiHeadAttention Multiply Pipeline PReLU RandAugment RandomBrightness
         RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop RandomElasticTransform RandomErasing
         RandomFlip RandomGaussianBlur RandomGrayscale RandomHue RandomInvert RandomPerspective RandomPosterization
         RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomZoom RepeatVector Resizing
-        RMSNormalization RNN SeparableConv1D SimpleRNN SimpleRNNCell Solarization SpatialDropout3D
-        SpectralNormalization StackedRNNCells STFTSpectrogram StringLookup Subtract TextVectorization TFSMLayer
-        TimeDistributed TorchModuleWrapper UnitNormalization UpSampling3D Wrapper ZeroPadding3D""",
+        RMSNormalization RNN SeparableConv1D SeparableConvolution1D SimpleRNN SimpleRNNCell Solarization
+        SpatialDropout3D SpectralNormalization StackedRNNCells STFTSpectrogram StringLookup Subtract TextVectorization
+        TFSMLayer TimeDistributed TorchModuleWrapper UnitNormalization UpSampling3D Wrapper ZeroPadding3D""",
     "loss": """BinaryFocalCrossentropy CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy Circle CTC Dice
         Tversky""",
+    "model or function": "clone_model Functional load_model save_model",
+    "part": """DTypePolicy FloatDTypePolicy Function InputSpec KerasTensor Model Operation Quantizer StatelessScope
+        SymbolicScope Variable applications backend distribution dtype_policies export legacy mixed_precision
+        preprocessing quantizers random saving tree visualization wrappers""",
     "metric": """Accuracy AUC BinaryFocalCrossentropy BinaryIoU CategoricalFocalCrossentropy ConcordanceCorrelation
         F1Score FalseNegatives FalsePositives FBetaScore IoU Mean MeanIoU MeanMetricWrapper OneHotIoU OneHotMeanIoU
         PearsonCorrelation Precision PrecisionAtRecall R2Score Recall RecallAtPrecision SensitivityAtSpecificity

@@ -84,7 +84,7 @@ class Layer(NamesItsArguments):
         if "call" in cls.__dict__:
             raise TypeError(cls._why_no_own())
         if "compute_output_shape" in cls.__dict__:
-            cls.compute_output_shape = _of_a_sample(cls.__dict__["compute_output_shape"])  # type: ignore[method-assign]
+            setattr(cls, "compute_output_shape", _of_a_sample(cls.__dict__["compute_output_shape"]))  # noqa: B010
 
     @classmethod
     def _why_no_own(cls) -> str:

@@ -170,7 +170,8 @@ class Model(Structure):
         Args:
             x: As for `fit`; there may be no samples.
             training: Whether layers work as in training, with all samples as one batch: noise is added, and batch
-                normalisation uses the statistics of the batch, which its moving ones follow. Default ``False``, which None means, too.
+                normalisation uses the statistics of the batch, which its moving ones follow. Default ``False``, which
+                None means, too.
 
         Raises:
             TypeError, ValueError: unfit data. RuntimeError: another thread is training the model.

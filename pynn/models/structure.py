@@ -73,7 +73,7 @@ class Structure(Layer):
     def _alone(self) -> _core.Hold:
         message = f"Model {self.name!r} is being trained or changed already, by another thread or from within."
         # The hold has no name here: an interrupt before the return drops it.
-        return (self._lock.hold(message), setattr(self, "_holder", threading.get_ident()))[0]
+        return (self._lock.hold(message), atomic.setting(self, "_holder", threading.get_ident())())[0]
 
     def _become(self, state: State, drafts: Sequence[Draft] = (), changes: Sequence[atomic.Change] = ()) -> None:
         """Take another structure, its layers built as drafted; optimizers keep nothing of the old one.
