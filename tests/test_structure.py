@@ -3,6 +3,7 @@
 import copy
 import gc
 import pickle
+import signal
 import sys
 import threading
 import weakref
@@ -424,6 +425,29 @@ def test_model_that_is_asked_while_it_is_built_says_so(how):
     assert model(x).shape == (len(x), 4)
 
 
+def test_signal_handler_that_asks_a_model_during_its_build_says_so():
+    x, _ = make_data()
+    seen = []
+
+    class Interrupting(pynn.initializers.Initializer):
+        def __call__(self, shape, dtype=None):
+            signal.raise_signal(signal.SIGUSR1)
+            return np.ones(shape, dtype)
+
+    def handler(*_):
+        with pytest.raises(RuntimeError, match="cannot be used from within") as error:
+            model.predict(x, verbose=0)
+        seen.append(error)
+
+    model = pynn.Sequential([layers.Dense(4, kernel_initializer=Interrupting())])
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        assert model(x).shape == (len(x), 4)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert len(seen) == 1
+
+
 # ---- of one's own, and copies ----------------------------------------------------------------------------------------
 def test_models_of_ones_own_are_refused():
     class Plain(pynn.models.Model):
@@ -458,6 +482,8 @@ def test_bare_layer_computes_nothing():
 def test_shape_of_a_batch_is_no_shape_of_a_sample(layer):
     with pytest.raises(ValueError, match="one sample, without the batch axis"):
         layer.compute_output_shape((None, 4))
+    with pytest.raises(TypeError, match=r"such as \(4,\), but got 4 of type int"):
+        layer.compute_output_shape(4)
 
 
 @pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, lambda thing: pickle.loads(pickle.dumps(thing))])

@@ -290,10 +290,11 @@ def _of_a_sample(compute_output_shape: Callable[[Any, Shape], Shape]) -> Callabl
 
     @functools.wraps(compute_output_shape)
     def checked(self: Any, shape: Shape) -> Shape:
+        words = "compute_output_shape takes the shape of one sample, without the batch axis, such as (4,)"
+        if not isinstance(shape, tuple | list):
+            raise TypeError(f"{words}, but got {checks.shown(shape)} of type {type(shape).__name__}.")
         if None in shape:
-            raise ValueError(
-                f"compute_output_shape takes the shape of one sample, without the batch axis, but got {shape}."
-            )
+            raise ValueError(f"{words}, but got {shape}.")
         return compute_output_shape(self, shape)
 
     return checked
