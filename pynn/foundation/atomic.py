@@ -36,6 +36,11 @@ def apply_together(changes: list[Change]) -> None:
     deque(map(_call, changes), maxlen=0)
 
 
+def result_of_first(changes: list[Change]) -> Any:
+    """Make all the changes, as one; what the first returned, which has no name on the way."""
+    return tuple(map(_call, changes))[0]  # noqa: RUF015 - next() would make the first only
+
+
 def extend_together(lists: list[list[Any]], values: list[list[Any]]) -> None:
     """Extend each list by its values."""
     deque(map(list.extend, lists, values), maxlen=0)

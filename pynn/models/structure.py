@@ -6,6 +6,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 # Seconds between two looks at whether another thread has built the model.
 _PATIENCE = 5e-4
-# Looks after which a thread takes it that it waits for itself. Another one that takes the lock says so long before.
-_SURE = 100
 
 
 class Structure(Layer):
@@ -46,7 +45,7 @@ class Structure(Layer):
         # The name comes last: see `Layer`. So a subclass calls Layer.__init__ when its layers are in place.
         self._state = State()
         self._lock = core.UseLock()
-        self._holder: int | None = None  # the thread that took the lock last
+        self._holder: int | None = None  # the thread that took the lock last: noted in one with the taking
         self._told: Task | None = None  # the task whose heads the trainer has
         self._order_seed = draws.next_key()  # of the orders in which epochs visit the samples
         self._past: tuple[int, History | None] = 0, None  # epochs before the last run, and the last run
@@ -72,8 +71,9 @@ class Structure(Layer):
 
     def _alone(self) -> _core.Hold:
         message = f"Model {self.name!r} is being trained or changed already, by another thread or from within."
-        # The hold has no name here: an interrupt before the return drops it.
-        return (self._lock.hold(message), atomic.setting(self, "_holder", threading.get_ident())())[0]
+        noted = atomic.setting(self, "_holder", threading.get_ident())
+        held: Callable[[], _core.Hold] = partial(self._lock.hold, message)
+        return atomic.result_of_first([held, noted])  # type: ignore[no-any-return]
 
     def _become(self, state: State, drafts: Sequence[Draft] = (), changes: Sequence[atomic.Change] = ()) -> None:
         """Take another structure, its layers built as drafted; optimizers keep nothing of the old one.
@@ -150,7 +150,6 @@ class Structure(Layer):
         Raises:
             RuntimeError: this thread itself is about it, and was led here from within: by an initializer, say.
         """
-        own = 0  # looks in a row that found the lock held by this thread
         while not ready():
             entered = False
             try:
@@ -161,8 +160,7 @@ class Structure(Layer):
             except RuntimeError:
                 if entered:
                     raise
-                own = own + 1 if self._holder == threading.get_ident() else 0
-                if own >= _SURE:
+                if self._holder == threading.get_ident():
                     raise RuntimeError(
                         f"Model {self.name!r} is being built or changed, and cannot be used from within."
                     ) from None
