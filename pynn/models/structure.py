@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
@@ -45,7 +45,7 @@ class Structure(Layer):
         # The name comes last: see `Layer`. So a subclass calls Layer.__init__ when its layers are in place.
         self._state = State()
         self._lock = core.UseLock()
-        self._holder: int | None = None  # the thread that took the lock last: noted in one with the taking
+        self._holder = deque[int](maxlen=1)  # the thread that took the lock last: noted in one with the taking
         self._told: Task | None = None  # the task whose heads the trainer has
         self._order_seed = draws.next_key()  # of the orders in which epochs visit the samples
         self._past: tuple[int, History | None] = 0, None  # epochs before the last run, and the last run
@@ -71,9 +71,7 @@ class Structure(Layer):
 
     def _alone(self) -> _core.Hold:
         message = f"Model {self.name!r} is being trained or changed already, by another thread or from within."
-        noted = atomic.setting(self, "_holder", threading.get_ident())
-        held: Callable[[], _core.Hold] = partial(self._lock.hold, message)
-        return atomic.result_of_first([held, noted])  # type: ignore[no-any-return]
+        return atomic.with_note(self._lock.hold, message, self._holder.append, threading.get_ident())
 
     def _become(self, state: State, drafts: Sequence[Draft] = (), changes: Sequence[atomic.Change] = ()) -> None:
         """Take another structure, its layers built as drafted; optimizers keep nothing of the old one.
@@ -160,7 +158,7 @@ class Structure(Layer):
             except RuntimeError:
                 if entered:
                     raise
-                if self._holder == threading.get_ident():
+                if threading.get_ident() in self._holder:
                     raise RuntimeError(
                         f"Model {self.name!r} is being built or changed, and cannot be used from within."
                     ) from None
