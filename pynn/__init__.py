@@ -4,6 +4,8 @@ from .foundation import interpreter as _interpreter  # noqa: F401 - before anyth
 
 # isort: split
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from . import (
     activations,
     callbacks,
@@ -22,6 +24,7 @@ from . import (
 )
 from .config import show_config
 from .errors import NotBuiltError, NotCompiledError
+from .foundation import not_yet as _not_yet
 from .foundation.native import core as _native_core
 from .layers import Input
 from .models import Sequential
@@ -52,3 +55,6 @@ __all__ = [
     "show_config",
     "utils",
 ]
+
+if not _TYPE_CHECKING:  # a checker would take every name for one that is there
+    __getattr__ = _not_yet.attribute_of(__name__, "part")

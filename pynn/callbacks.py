@@ -18,6 +18,8 @@ class History:
         params: ``epochs``, ``steps`` (batches an epoch) and ``verbose``.
     """
 
+    _model: weakref.ref[object] | None = None
+
     def __init__(self, model: object, params: dict[str, Any]) -> None:
         # Not the model itself: it has the record, and would be freed by the garbage collector only.
         self._model = weakref.ref(model)
@@ -27,8 +29,12 @@ class History:
 
     @property
     def model(self) -> Any:
-        """The model that was trained; None once nothing else holds it."""
-        return self._model()
+        """The model that was trained; None once nothing else holds it, and in a copy."""
+        return None if self._model is None else self._model()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What copy and pickle take along: all but the model."""
+        return {name: value for name, value in vars(self).items() if name != "_model"}
 
     def append(self, epoch: int, logs: dict[str, float]) -> None:
         """Record an epoch."""

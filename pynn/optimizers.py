@@ -29,7 +29,7 @@ class Optimizer(Described):
     normal numbers of a weight's type counts as the smallest of these.
 
     Args:
-        learning_rate: Above 0.
+        learning_rate: At least 0.
         weight_decay: At least 0. If given, ``w -= lr * weight_decay * w`` before each step. Default ``None``.
         clipnorm: Above 0. If given, the gradient of each weight array is scaled to at most this norm. Default ``None``.
         clipvalue: Above 0. If given, each element of a gradient is limited to +- this. Default ``None``.
@@ -62,7 +62,7 @@ class Optimizer(Described):
             raise ValueError(f"Only one of clipnorm, clipvalue and global_clipnorm may be given, but got {given}.")
         self._trainer: _core.Trainer | None = None
         self._owner: weakref.ref[Any] | None = None  # the model that was compiled with it
-        self._learning_rate = checks.number(learning_rate, "learning_rate", "(0, inf)")
+        self._learning_rate = checks.number(learning_rate, "learning_rate", "[0, inf)")
         self.weight_decay = checks.optional_number(weight_decay, "weight_decay", "[0, inf)")
         self.clipnorm = checks.optional_number(clipnorm, "clipnorm", "(0, inf)")
         self.clipvalue = checks.optional_number(clipvalue, "clipvalue", "(0, inf)")
@@ -115,6 +115,10 @@ class Optimizer(Described):
         """The arguments that make an equal optimizer."""
         known = ("name", "learning_rate", *_COMMON, *self.own_settings)
         return {setting: getattr(self, setting) for setting in known}
+
+    def __reduce__(self) -> Any:
+        """How copy and pickle take an optimizer apart: the copy has its settings, and no model or state."""
+        return type(self).from_config, (self.get_config(),)
 
     def _shows(self, setting: str, value: Any, default: Any) -> bool:
         return setting == "learning_rate" or (setting != "name" and super()._shows(setting, value, default))

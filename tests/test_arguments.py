@@ -7,8 +7,10 @@ import pytest
 
 import pynn
 from pynn import layers
+from pynn.foundation import not_yet
 
-LAYERS = [kind for kind in vars(layers).values() if isinstance(kind, type) and issubclass(kind, layers.Layer)]
+NAMES = {name for name, kind in vars(layers).items() if isinstance(kind, type) and issubclass(kind, layers.Layer)}
+LAYERS = [kind for name, kind in vars(layers).items() if name in NAMES and name == kind.__name__]
 
 
 @pytest.mark.parametrize(
@@ -36,6 +38,54 @@ LAYERS = [kind for kind in vars(layers).values() if isinstance(kind, type) and i
 def test_wrong_call_names_the_class(call, message):
     with pytest.raises(TypeError, match=re.escape(message)):
         call()
+
+
+MODEL = pynn.Sequential([pynn.Input((4,)), layers.Dense(2)])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: MODEL.fit(1, 2, epoch=3), "Sequential.fit() has no argument 'epoch'. Did you mean 'epochs'?"),
+        (lambda: MODEL.fit(1), "Sequential.fit() needs the argument 'y'."),
+        (lambda: MODEL.fit(1, 2, callbacks=[]), "Sequential.fit() does not have Keras's argument 'callbacks' yet."),
+        (lambda: MODEL.fit(1, 2, x=3), "Sequential.fit() got its argument 'x' twice"),
+        (lambda: MODEL.compile("sgd", "mse", metric=[]), "Sequential.compile() has no argument 'metric'. Did you mean"),
+        (lambda: MODEL.compile(run_eagerly=True), "Sequential.compile() does not have Keras's argument 'run_eagerly'"),
+        (lambda: MODEL.evaluate(1, 2, batchsize=3), "Sequential.evaluate() has no argument 'batchsize'. Did you mean"),
+        (lambda: MODEL.predict(1, steps=3), "Sequential.predict() does not have Keras's argument 'steps' yet."),
+        (lambda: MODEL.train_on_batch(1, 2, class_weight={}), "train_on_batch() does not have Keras's argument"),
+        (lambda: MODEL.summary(line_length=80), "Sequential.summary() does not have Keras's argument 'line_length'"),
+        (lambda: pynn.Input(), "Input() needs the argument 'shape'."),
+        (lambda: pynn.Input((4,), batch_size=3), "Input() does not have Keras's argument 'batch_size' yet."),
+        (lambda: pynn.Input((4,), nme="a"), "Input() has no argument 'nme'. Did you mean 'name'?"),
+    ],
+)
+def test_wrong_call_of_a_method_names_it(call, message):
+    with pytest.raises(TypeError, match=re.escape(message)):
+        call()
+
+
+@pytest.mark.parametrize("function", not_yet._ARGUMENTS)
+def test_arguments_that_are_not_there_yet(function):
+    """Those that come have to leave the list."""
+    call = pynn.Input if function == "Input" else getattr(pynn.Sequential, function)
+    there = inspect.signature(call).parameters
+    missing = not_yet._ARGUMENTS[function].split()
+    assert missing
+    assert not set(missing) & set(there)
+
+
+def test_warning_of_fit_has_the_line_that_called():
+    model = pynn.Sequential([pynn.Input((1,)), layers.Dense(1)])
+    model.compile(pynn.optimizers.SGD(1e30), "mse")
+    x, y = [[1e20]], [[1.0]]
+    with pytest.warns(RuntimeWarning, match="not finite") as record:
+        model.fit(x, y, epochs=9, verbose=0)
+    assert [each.filename for each in record] == [__file__]
+    with pytest.warns(RuntimeWarning, match="not finite") as record:
+        model.train_on_batch(x, y)
+    assert [each.filename for each in record] == [__file__]
 
 
 def test_error_from_inside_is_left_as_it_is():
@@ -72,5 +122,24 @@ def test_dir_of_layers_shows_layers_only():
     for name in dir(layers):
         thing = getattr(layers, name)
         assert name == "Input" or issubclass(thing, layers.Layer)
-    assert {kind.__name__ for kind in LAYERS} == set(dir(layers)) - {"Input"}
+    assert set(dir(layers)) - {"Input"} == NAMES
     assert set(dir(layers)) <= set(layers.__all__)
+
+
+def test_second_names_of_layers_are_those_of_keras():
+    second = {name: getattr(layers, name).__name__ for name in NAMES if getattr(layers, name).__name__ != name}
+    assert second == {
+        "AvgPool1D": "AveragePooling1D",
+        "AvgPool2D": "AveragePooling2D",
+        "Convolution1D": "Conv1D",
+        "Convolution2D": "Conv2D",
+        "Convolution2DTranspose": "Conv2DTranspose",
+        "GlobalAvgPool1D": "GlobalAveragePooling1D",
+        "GlobalAvgPool2D": "GlobalAveragePooling2D",
+        "GlobalMaxPool1D": "GlobalMaxPooling1D",
+        "GlobalMaxPool2D": "GlobalMaxPooling2D",
+        "MaxPool1D": "MaxPooling1D",
+        "MaxPool2D": "MaxPooling2D",
+        "SeparableConvolution2D": "SeparableConv2D",
+    }
+    assert layers.serialize(layers.MaxPool2D(name="pool"))["class_name"] == "MaxPooling2D"

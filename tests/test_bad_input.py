@@ -342,3 +342,29 @@ def test_to_categorical():
     np.testing.assert_array_equal(pynn.utils.to_categorical([0, 2, 1]), np.eye(3)[[0, 2, 1]])
     np.testing.assert_array_equal(pynn.utils.to_categorical([[1], [0]], 4), np.eye(4)[[1, 0]])
     assert pynn.utils.to_categorical([[0, 1], [2, 0]]).shape == (2, 2, 3)
+
+
+def test_training_of_none_is_false():
+    x, model = make_data()[0], make_model()
+    np.testing.assert_array_equal(model(x, training=None), model(x))
+
+
+def test_index_of_a_layer_is_a_whole_number():
+    model = make_model()
+    assert model.get_layer(index=np.int64(-1)) is model.layers[-1]
+    with pytest.raises(TypeError, match="index must be a whole number, but got 'a' of type str"):
+        model.get_layer(index="a")
+
+
+@pytest.mark.parametrize("shape", [(-1, 4), ("a", 4), (1.5, 4)])
+def test_batch_axis_is_named(shape):
+    with pytest.raises((TypeError, ValueError), match="the batch axis of input_shape must be a whole number"):
+        pynn.layers.Dense(2).build(shape)
+
+
+def test_normalization_takes_one_axis():
+    assert pynn.layers.Normalization(axis=np.int64(-1)).axis == -1
+    assert pynn.layers.Normalization(axis=(-1,)).axis == -1
+    for axis in ("a", (1, 2), True, 1.0):
+        with pytest.raises(TypeError, match="axis must be"):
+            pynn.layers.Normalization(axis=axis)

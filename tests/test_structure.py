@@ -3,6 +3,7 @@
 import copy
 import gc
 import pickle
+import signal
 import sys
 import threading
 import weakref
@@ -403,3 +404,116 @@ def test_layer_built_by_two_threads_has_one_set_of_weights(quick_switches):
         assert not at_once(*[build] * 4)
         assert len(seen) == 4
         assert all(kernel is layer.kernel for kernel in seen)
+
+
+# ---- from within -----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("how", ["call", "fit"])
+def test_model_that_is_asked_while_it_is_built_says_so(how):
+    x, y = make_data()
+
+    class Curious(pynn.initializers.Initializer):
+        def __call__(self, shape, dtype=None):
+            return model(x)
+
+    model = pynn.Sequential([layers.Dense(4, kernel_initializer=Curious())])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(RuntimeError, match="cannot be used from within"):
+        model.fit(x, y, verbose=0) if how == "fit" else model(x)
+    assert not model.built
+    model.pop()
+    model.add(layers.Dense(4))
+    assert model(x).shape == (len(x), 4)
+
+
+def test_signal_handler_that_asks_a_model_during_its_build_says_so():
+    x, _ = make_data()
+    seen = []
+
+    class Interrupting(pynn.initializers.Initializer):
+        def __call__(self, shape, dtype=None):
+            signal.raise_signal(signal.SIGUSR1)
+            return np.ones(shape, dtype)
+
+    def handler(*_):
+        with pytest.raises(RuntimeError, match="cannot be used from within") as error:
+            model.predict(x, verbose=0)
+        seen.append(error)
+
+    model = pynn.Sequential([layers.Dense(4, kernel_initializer=Interrupting())])
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        assert model(x).shape == (len(x), 4)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert len(seen) == 1
+
+
+# ---- of one's own, and copies ----------------------------------------------------------------------------------------
+def test_models_of_ones_own_are_refused():
+    class Plain(pynn.models.Model):
+        def __init__(self, units):
+            super().__init__()
+            self.units = units
+
+    for make in (pynn.models.Model, lambda: pynn.models.Model(inputs=1, outputs=2), lambda: Plain(3)):
+        with pytest.raises(TypeError, match=r"pynn has no models of your own yet. Use pynn.Sequential."):
+            make()
+    with pytest.raises(TypeError, match="no models of your own"):
+
+        class Called(pynn.models.Model):
+            def call(self, x):
+                return x
+
+
+def test_layer_with_a_call_is_refused():
+    with pytest.raises(TypeError, match=r"Mine: pynn cannot run layers with a call in Python yet"):
+
+        class Mine(layers.Layer):
+            def call(self, x):
+                return x
+
+
+def test_bare_layer_computes_nothing():
+    with pytest.raises(NotImplementedError, match="Layer computes nothing"):
+        layers.Layer().build((None, 4))
+
+
+@pytest.mark.parametrize("layer", [layers.Dense(3), layers.Flatten(), layers.Dropout(0.5)])
+def test_shape_of_a_batch_is_no_shape_of_a_sample(layer):
+    with pytest.raises(ValueError, match="one sample, without the batch axis"):
+        layer.compute_output_shape((None, 4))
+    with pytest.raises(TypeError, match=r"such as \(4,\), but got 4 of type int"):
+        layer.compute_output_shape(4)
+
+
+@pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, lambda thing: pickle.loads(pickle.dumps(thing))])
+def test_copies(way):
+    x, y = make_data()
+    model = make_model(optimizer=pynn.optimizers.SGD(0.25, momentum=0.5))
+    history = model.fit(x, y, epochs=2, verbose=0)
+    model.optimizer.learning_rate = 0
+    twin = way(model.optimizer)
+    assert twin is not model.optimizer
+    assert twin.get_config() == model.optimizer.get_config()
+    assert twin.iterations == 0
+    twin.learning_rate = 0.5
+    assert model.optimizer.learning_rate == 0
+    make_model(optimizer=twin).fit(x, y, verbose=0)
+    record = way(history)
+    assert (record.history, record.epoch, record.params) == (history.history, history.epoch, history.params)
+    assert record.model is None
+    assert history.model is model
+    with pytest.raises(TypeError, match=r"weight.numpy\(\)"):
+        way(model.weights[0])
+
+
+def test_change_by_another_thread_during_a_call_says_so():
+    model = make_model()
+    layout = model._state.layout
+    model.add(layers.Dense(2))
+    for ask in (model._plan, model._task):
+        with pytest.raises(RuntimeError, match=r"was changed by another thread during the call\. Call it again"):
+            ask(layout)
+    model.predict(make_data()[0], verbose=0)
+    with pytest.raises(RuntimeError, match="Call it again"):
+        model._plan(layout)

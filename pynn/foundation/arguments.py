@@ -1,7 +1,9 @@
-"""What a wrong call of a public class says: the name of the class, and which argument may have been meant.
+"""What a wrong call of a public class, method or function says: its name, and which argument may have been meant.
 
     >>> Dense(10, activaton="relu")
     TypeError: Dense() has no argument 'activaton'. Did you mean 'activation'?
+    >>> model.fit(x, y, callbacks=[])
+    TypeError: Sequential.fit() does not have Keras's argument 'callbacks' yet.
 
 Python itself would name ``__init__``, and perhaps that of a private base. Right calls cost nothing: only the error of a
 call that fits no argument list is replaced.
@@ -12,7 +14,11 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, TypeVar
+
+from . import not_yet
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 # What other libraries and older versions of Keras call arguments whose names here look different.
 _OTHER_NAMES = {"lr": "learning_rate", "eps": "epsilon", "betas": "beta_1", "p": "rate", "nb_epoch": "epochs"}
@@ -37,14 +43,34 @@ def explain_wrong_calls(init: Callable[..., None]) -> Callable[..., None]:
         except TypeError as error:
             if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
                 raise  # from inside: the arguments did fit
-            raise TypeError(_explanation(type(self).__name__, init, args, named) or str(error)) from None
+            parameters = list(inspect.signature(init).parameters.values())[1:]
+            raise TypeError(_explanation(type(self).__name__, parameters, args, named) or str(error)) from None
 
     return __init__
 
 
-def _explanation(owner: str, init: Callable[..., None], args: tuple[Any, ...], named: Mapping[str, Any]) -> str | None:
-    """What is wrong with the arguments of a call of `init`; None if they fit."""
-    parameters = list(inspect.signature(init).parameters.values())[1:]
+def explained(call: F) -> F:
+    """The method or function `call`, with a TypeError in place of Python's where the arguments do not fit."""
+
+    @functools.wraps(call)
+    def wrapper(*args: Any, **named: Any) -> Any:
+        try:
+            return call(*args, **named)
+        except TypeError as error:
+            if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
+                raise  # from inside: the arguments did fit
+            owner, parameters = call.__name__, list(inspect.signature(call).parameters.values())
+            if parameters[0].name == "self" and args:
+                owner, parameters, args = f"{type(args[0]).__name__}.{owner}", parameters[1:], args[1:]
+            raise TypeError(_explanation(owner, parameters, args, named) or str(error)) from None
+
+    return wrapper  # type: ignore[return-value]
+
+
+def _explanation(
+    owner: str, parameters: list[inspect.Parameter], args: tuple[Any, ...], named: Mapping[str, Any]
+) -> str | None:
+    """What is wrong with the arguments of a call of something with `parameters`; None if they fit."""
     kinds = inspect.Parameter
     known = [p.name for p in parameters if p.kind in (kinds.POSITIONAL_OR_KEYWORD, kinds.KEYWORD_ONLY)]
     by_place = [p.name for p in parameters if p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)]
@@ -67,6 +93,8 @@ def _explanation(owner: str, init: Callable[..., None], args: tuple[Any, ...], n
 
 def unknown_argument(owner: str, name: str, known: list[str]) -> str:
     """The message for an argument that `owner` does not have: the nearest one, else all that there are."""
+    if not_yet.is_missing_argument(name, owner.rpartition(".")[2]):
+        return f"{owner}() does not have Keras's argument {name!r} yet."
     meant = did_you_mean(name, known, 1)
     return f"{owner}() has no argument {name!r}." + (meant or f" It has: {', '.join(known) or 'none'}.")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import operator
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -83,6 +84,15 @@ def _whole_number(value: object, name: str, at_least: int, at_most: int | None) 
     return n
 
 
+def index(value: object, name: str) -> int:
+    """`value` as an int of either sign."""
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        kind = type(value).__name__
+        raise TypeError(f"{name} must be a whole number, but got {shown(value)} of type {kind}.") from None
+
+
 def boolean(value: object, name: str) -> bool:
     """`value` as a bool (NumPy's too)."""
     if not isinstance(value, bool | np.bool_):
@@ -129,12 +139,15 @@ def shape(value: object, name: str) -> tuple[int, ...]:
 def batch_shape(value: object, name: str) -> tuple[int, ...]:
     """`value`, the shape of a batch such as ``(None, 4)``, as the shape of one sample."""
     value = listed(value)
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        raise TypeError(
-            f"{name} must be the shape of a batch, such as (None, 4), but got {value!r} of type {type(value).__name__}."
-        )
-    if not value or (value[0] is not None and non_negative_int(value[0], f"the batch axis of {name}") < 0):
-        raise ValueError(f"{name} must be the shape of a batch, such as (None, 4), but got {value!r}.")
+    form = f"{name} must be the shape of a batch, such as (None, 4), but got {shown(value)}"
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes):
+        raise TypeError(f"{form} of type {type(value).__name__}.")
+    if not value:
+        raise ValueError(f"{form}.")
+    if value[0] is not None:
+        non_negative_int(value[0], f"the batch axis of {name}")
+    if None in value[1:]:
+        raise ValueError(f"{name} must have a known size on every axis but the first, but got {shown(value)}.")
     return shape(value[1:], f"{name}, after the batch axis,")
 
 
@@ -146,6 +159,16 @@ def axis(value: object) -> int | tuple[int, ...]:
     if any(abs(int(n)) > LARGEST for n in axes):
         raise ValueError(f"axis must be an int of 64 bits, but got {shown(value)}.")
     return tuple(map(int, axes)) if isinstance(value, list | tuple) else int(axes[0])
+
+
+def one_axis(value: object) -> int:
+    """`value` as an axis, also that of a list or tuple of one."""
+    found = axis(value)
+    if isinstance(found, int):
+        return found
+    if len(found) > 1:
+        raise TypeError(f"axis must be one axis, a whole number, but got {shown(value)}.")
+    return found[0]
 
 
 def axes_of(axis: int | tuple[int, ...], rank: int) -> list[int]:

@@ -15,19 +15,24 @@ _NAMES = {
     "initializer": "STFT",
     "layer": """ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveMaxPooling1D
         AdaptiveMaxPooling2D Add AdditiveAttention AlphaDropout Attention AugMix AutoContrast Average AveragePooling3D
-        Bidirectional CategoryEncoding CenterCrop Concatenate Conv1DTranspose Conv3D Conv3DTranspose ConvLSTM1D
-        ConvLSTM2D ConvLSTM3D Cropping3D CutMix DepthwiseConv1D Discretization Dot EinsumDense Embedding Equalization
-        FlaxLayer GlobalAveragePooling3D GlobalMaxPooling3D GroupQueryAttention GRU GRUCell HashedCrossing Hashing
-        Identity IntegerLookup JaxLayer Lambda LSTM LSTMCell Masking Maximum MaxNumBoundingBoxes MaxPooling3D
+        AvgPool3D Bidirectional CategoryEncoding CenterCrop Concatenate Conv1DTranspose Conv3D Conv3DTranspose
+        ConvLSTM1D ConvLSTM2D ConvLSTM3D Convolution1DTranspose Convolution3D Convolution3DTranspose Cropping3D CutMix
+        DepthwiseConv1D Discretization Dot EinsumDense Embedding Equalization FlaxLayer GlobalAveragePooling3D
+        GlobalAvgPool3D GlobalMaxPool3D GlobalMaxPooling3D GroupQueryAttention GRU GRUCell HashedCrossing Hashing
+        Identity IntegerLookup JaxLayer Lambda LSTM LSTMCell Masking Maximum MaxNumBoundingBoxes MaxPool3D MaxPooling3D
         MelSpectrogram Minimum MixUp MultiHeadAttention Multiply Pipeline PReLU RandAugment RandomBrightness
         RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop RandomElasticTransform RandomErasing
         RandomFlip RandomGaussianBlur RandomGrayscale RandomHue RandomInvert RandomPerspective RandomPosterization
         RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomZoom RepeatVector Resizing
-        RMSNormalization RNN SeparableConv1D SimpleRNN SimpleRNNCell Solarization SpatialDropout3D
-        SpectralNormalization StackedRNNCells STFTSpectrogram StringLookup Subtract TextVectorization TFSMLayer
-        TimeDistributed TorchModuleWrapper UnitNormalization UpSampling3D Wrapper ZeroPadding3D""",
+        RMSNormalization RNN SeparableConv1D SeparableConvolution1D SimpleRNN SimpleRNNCell Solarization
+        SpatialDropout3D SpectralNormalization StackedRNNCells STFTSpectrogram StringLookup Subtract TextVectorization
+        TFSMLayer TimeDistributed TorchModuleWrapper UnitNormalization UpSampling3D Wrapper ZeroPadding3D""",
     "loss": """BinaryFocalCrossentropy CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy Circle CTC Dice
         Tversky""",
+    "model or function": "clone_model Functional load_model save_model",
+    "part": """DTypePolicy FloatDTypePolicy Function InputSpec KerasTensor Model Operation Quantizer StatelessScope
+        SymbolicScope Variable applications backend distribution dtype_policies export legacy mixed_precision
+        preprocessing quantizers random saving tree visualization wrappers""",
     "metric": """Accuracy AUC BinaryFocalCrossentropy BinaryIoU CategoricalFocalCrossentropy ConcordanceCorrelation
         F1Score FalseNegatives FalsePositives FBetaScore IoU Mean MeanIoU MeanMetricWrapper OneHotIoU OneHotMeanIoU
         PearsonCorrelation Precision PrecisionAtRecall R2Score Recall RecallAtPrecision SensitivityAtSpecificity
@@ -40,6 +45,18 @@ _NAMES = {
         text_dataset_from_directory timeseries_dataset_from_array unpack_x_y_sample_weight""",
 }
 
+_ARGUMENTS = {
+    "fit": """callbacks class_weight sample_weight steps_per_epoch validation_batch_size validation_freq
+        validation_steps""",
+    "compile": """auto_scale_loss jit_compile loss_weights run_eagerly steps_per_execution weighted_metrics""",
+    "evaluate": "callbacks sample_weight steps",
+    "predict": "callbacks steps",
+    "train_on_batch": "class_weight sample_weight",
+    "test_on_batch": "sample_weight",
+    "summary": "expand_nested layer_range line_length positions show_trainable",
+    "Input": "batch_shape batch_size optional ragged sparse tensor",
+}
+
 
 def names(kind: str) -> list[str]:
     """What Keras has of `kind`, such as "loss", beyond what pynn has."""
@@ -49,6 +66,11 @@ def names(kind: str) -> list[str]:
 def is_missing(name: str, kind: str) -> bool:
     """Whether Keras, but not yet pynn, has a `kind` of this name: ``"AUC"``, ``"auc"``, ``"mean_io_u"``."""
     return kind in _NAMES and _plain(name) in map(_plain, names(kind))
+
+
+def is_missing_argument(name: str, function: str) -> bool:
+    """Whether Keras's function or method, but not yet pynn's, has an argument of this name."""
+    return name in _ARGUMENTS.get(function, "").split()
 
 
 def message(name: str, kind: str) -> str:

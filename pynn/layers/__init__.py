@@ -29,15 +29,34 @@ from .resizing import Cropping1D, Cropping2D, UpSampling1D, UpSampling2D, ZeroPa
 from .transposed import Conv2DTranspose
 from .weight import Weight, WeightSpec
 
+# Keras's second names.
+AvgPool1D = AveragePooling1D
+AvgPool2D = AveragePooling2D
+Convolution1D = Conv1D
+Convolution2D = Conv2D
+Convolution2DTranspose = Conv2DTranspose
+GlobalAvgPool1D = GlobalAveragePooling1D
+GlobalAvgPool2D = GlobalAveragePooling2D
+GlobalMaxPool1D = GlobalMaxPooling1D
+GlobalMaxPool2D = GlobalMaxPooling2D
+MaxPool1D = MaxPooling1D
+MaxPool2D = MaxPooling2D
+SeparableConvolution2D = SeparableConv2D
+
 __all__ = [
     "ELU",
     "Activation",
     "AveragePooling1D",
     "AveragePooling2D",
+    "AvgPool1D",
+    "AvgPool2D",
     "BatchNormalization",
     "Conv1D",
     "Conv2D",
     "Conv2DTranspose",
+    "Convolution1D",
+    "Convolution2D",
+    "Convolution2DTranspose",
     "Cropping1D",
     "Cropping2D",
     "Dense",
@@ -48,6 +67,10 @@ __all__ = [
     "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
+    "GlobalAvgPool1D",
+    "GlobalAvgPool2D",
+    "GlobalMaxPool1D",
+    "GlobalMaxPool2D",
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GroupNormalization",
@@ -57,6 +80,8 @@ __all__ = [
     "LayerNormalization",
     "LeakyReLU",
     "Lowering",
+    "MaxPool1D",
+    "MaxPool2D",
     "MaxPooling1D",
     "MaxPooling2D",
     "Normalization",
@@ -65,6 +90,7 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "SeparableConv2D",
+    "SeparableConvolution2D",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
@@ -123,8 +149,9 @@ _TABLE = {cls.__name__: cls for cls in _CLASSES}
 
 
 def __dir__() -> list[str]:
-    """The layers, and no module or helper."""
-    return sorted([*_TABLE, "Input", "Layer"])
+    """The layers, also by their second names, and no module or helper."""
+    helpers = {"Lowering", "Weight", "WeightSpec", "deserialize", "serialize"}
+    return [name for name in __all__ if name not in helpers]
 
 
 def serialize(layer: Layer) -> dict[str, Any]:

@@ -6,9 +6,10 @@ computes into the graph of any model that uses it (`lower`).
 
 from __future__ import annotations
 
+import functools
 import math
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 from numpy.typing import ArrayLike, DTypeLike
@@ -78,6 +79,20 @@ class Layer(NamesItsArguments):
     activity_regularizer: Regularizer | None = None
     _built: Built | None = None
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "call" in cls.__dict__:
+            raise TypeError(cls._why_no_own())
+        if "compute_output_shape" in cls.__dict__:
+            setattr(cls, "compute_output_shape", _of_a_sample(cls.__dict__["compute_output_shape"]))  # noqa: B010
+
+    @classmethod
+    def _why_no_own(cls) -> str:
+        return (
+            f"{cls.__name__}: pynn cannot run layers with a call in Python yet. A layer of one's own writes "
+            "compute_output_shape and lower, which puts it together from the engine's operations."
+        )
+
     def __init__(
         self,
         name: str | None = None,
@@ -104,7 +119,7 @@ class Layer(NamesItsArguments):
 
     def compute_output_shape(self, shape: Shape) -> Shape:
         """Shape of a sample of the output, given that of the input; ValueError if the layer cannot take it."""
-        raise NotImplementedError
+        raise NotImplementedError(self._computes_nothing())
 
     def weight_specs(self, shape: Shape) -> list[WeightSpec]:
         """The weights that the layer has for inputs of `shape`."""
@@ -112,7 +127,11 @@ class Layer(NamesItsArguments):
 
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
         """Add the layer's ops on tensor `x`, whose samples have `shape`; return the number of the output tensor."""
-        raise NotImplementedError
+        raise NotImplementedError(self._computes_nothing())
+
+    @classmethod
+    def _computes_nothing(cls) -> str:
+        return f"{cls.__name__} computes nothing: a layer of one's own must write compute_output_shape and lower."
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer, without its weights."""
@@ -264,6 +283,21 @@ class Layer(NamesItsArguments):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _of_a_sample(compute_output_shape: Callable[[Any, Shape], Shape]) -> Callable[[Any, Shape], Shape]:
+    """The method, with words for who hands it the shape of a batch."""
+
+    @functools.wraps(compute_output_shape)
+    def checked(self: Any, shape: Shape) -> Shape:
+        words = "compute_output_shape takes the shape of one sample, without the batch axis, such as (4,)"
+        if not isinstance(shape, tuple | list):
+            raise TypeError(f"{words}, but got {checks.shown(shape)} of type {type(shape).__name__}.")
+        if None in shape:
+            raise ValueError(f"{words}, but got {shape}.")
+        return compute_output_shape(self, shape)
+
+    return checked
 
 
 def building(drafts: Sequence[Draft]) -> list[atomic.Change]:

@@ -13,6 +13,7 @@ from ..activations import ActivationLike
 from ..constraints import ConstraintLike
 from ..engine.lowering import Lowering
 from ..foundation import checks
+from ..foundation.arguments import explained
 from ..initializers import InitializerLike
 from ..regularizers import RegularizerLike
 from .base import Layer
@@ -49,6 +50,7 @@ class InputLayer(Layer):
         return {"shape": self.batch_input_shape, "dtype": self.dtype, "name": self.name}
 
 
+@explained
 def Input(  # noqa: N802 - Keras's name
     shape: int | Sequence[int], *, dtype: DTypeLike | None = None, name: str | None = None
 ) -> InputLayer:

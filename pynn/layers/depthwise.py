@@ -31,6 +31,7 @@ class DepthwiseConv2D(ConvolutionLayer):
         kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer: see `Conv2D`.
         depth_multiplier: Channels that are made of each. Default 1.
         depthwise_initializer: Of the kernel. Default ``"glorot_uniform"``.
+        *_regularizer, *_constraint: see `Conv2D`.
         name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
@@ -113,6 +114,7 @@ class SeparableConv2D(ConvolutionLayer):
             `Conv2D`.
         depth_multiplier: Default 1.
         depthwise_initializer, pointwise_initializer: Of the two kernels. Default ``"glorot_uniform"``.
+        *_regularizer, *_constraint: see `Conv2D`.
         name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:

@@ -180,7 +180,7 @@ class BatchNormalization(_Normalization):
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
         super().__init__(
-            _one_axis(axis),
+            checks.one_axis(axis),
             epsilon,
             center,
             scale,
@@ -344,7 +344,7 @@ class GroupNormalization(_Normalization):
     ) -> None:
         self.groups = -1 if groups == -1 else checks.positive_int(groups, "groups")
         super().__init__(
-            _one_axis(axis),
+            checks.one_axis(axis),
             epsilon,
             center,
             scale,
@@ -378,10 +378,3 @@ class GroupNormalization(_Normalization):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "groups": self.groups}
-
-
-def _one_axis(value: object) -> int:
-    found = checks.axis(value)
-    if not isinstance(found, int):
-        raise TypeError(f"axis must be one axis, a whole number, but got {value!r}.")
-    return found

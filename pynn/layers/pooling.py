@@ -73,7 +73,7 @@ class MaxPooling1D(_Pooling):
         padding: ``"valid"``: windows lie inside (default). ``"same"``: there are ``ceil(length / strides)`` of them,
             and what lies outside does not count.
         data_format: None or ``"channels_last"``, the only one there is.
-        name, trainable, dtype, input_shape, input_dim: see `Layer`.
+        name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
         TypeError, ValueError: a bad argument; when the model is built, sequences shorter than the window.
@@ -94,7 +94,7 @@ class MaxPooling2D(_Pooling):
         padding: ``"valid"``: windows lie inside (default). ``"same"``: there are ``ceil(size / strides)`` of them along
             each axis, and what lies outside does not count.
         data_format: None or ``"channels_last"``, the only one there is.
-        name, trainable, dtype, input_shape, input_dim: see `Layer`.
+        name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
         TypeError, ValueError: a bad argument; when the model is built, images smaller than the window.
@@ -162,7 +162,7 @@ class GlobalMaxPooling1D(_GlobalPooling):
     Args:
         data_format: None or ``"channels_last"``, the only one there is.
         keepdims: Whether the axes stay, of length 1. Default ``False``.
-        name, trainable, dtype, input_shape, input_dim: see `Layer`.
+        name, trainable, dtype, input_shape: see `Layer`.
     """
 
     rank, kind = 1, "max"
@@ -177,7 +177,7 @@ class GlobalMaxPooling2D(_GlobalPooling):
     Args:
         data_format: None or ``"channels_last"``, the only one there is.
         keepdims: Whether the axes stay, of length 1. Default ``False``.
-        name, trainable, dtype, input_shape, input_dim: see `Layer`.
+        name, trainable, dtype, input_shape: see `Layer`.
     """
 
     rank, kind = 2, "max"

@@ -98,9 +98,7 @@ class Normalization(Layer):
     ) -> None:
         if (mean is None) != (variance is None):
             raise ValueError(f"Give both of mean and variance or none, but got {mean!r} and {variance!r}.")
-        if axis is not None and (isinstance(axis, bool) or not isinstance(axis, int)):
-            raise TypeError(f"axis must be a whole number or None, but got {axis!r}.")
-        self.axis = axis
+        self.axis = None if axis is None else checks.one_axis(axis)
         self.mean = None if mean is None else _numbers(mean, "mean")
         self.variance = None if variance is None else _numbers(variance, "variance")
         if self.variance is not None and np.min(self.variance) < 0:

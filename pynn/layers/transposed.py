@@ -35,6 +35,7 @@ class Conv2DTranspose(ConvolutionLayer):
         padding: ``"valid"`` (default) or ``"same"``.
         output_padding: What the output is longer, down and to the right, or a number for both. Default ``None``: see
             above.
+        *_regularizer, *_constraint: see `Conv2D`.
         name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -100,6 +100,13 @@ class Weight:
             )
         # A copy where memory is shared, such as where two weights are exchanged.
         return np.array(array) if np.may_share_memory(array, self._array) else array
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        """How copy and pickle take a weight apart: refused, as it is part of its layer."""
+        raise TypeError(
+            f"The weight {self.path} is part of its layer, and cannot be copied or pickled. Copy its values: "
+            "weight.numpy()."
+        )
 
     def __repr__(self) -> str:
         return f"<Weight path={self.path}, shape={self.shape}, dtype={self.dtype}>"

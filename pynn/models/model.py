@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..callbacks import History
 from ..foundation import checks, identifiers
+from ..foundation.arguments import explained
 from ..layers.base import Layer
 from ..layers.weight import Weight, assign_all
 from ..losses import Loss, LossLike
@@ -25,10 +26,14 @@ Array = NDArray[Any]
 
 
 class Model(Structure):
-    """Base of the models; see `Sequential`."""
+    """Base of the models; see `Sequential`, the only one there is yet."""
+
+    def __init__(self, *args: object, **named: object) -> None:
+        super().__init__()  # refuses all but pynn's own models, which hand on no arguments
 
     # ---- training and evaluation -------------------------------------------------------------------------------------
 
+    @explained
     def compile(
         self,
         optimizer: OptimizerLike = "rmsprop",
@@ -57,6 +62,7 @@ class Model(Structure):
         """The loss that `compile` was given."""
         return self._require_compiled().loss
 
+    @explained
     def fit(
         self,
         x: ArrayLike,
@@ -112,6 +118,7 @@ class Model(Structure):
             check_finite,
         )
 
+    @explained
     def evaluate(
         self,
         x: ArrayLike,
@@ -139,6 +146,7 @@ class Model(Structure):
         """
         return steps.evaluate(self, x, y, batch_size, verbose, return_dict, check_finite)
 
+    @explained
     def predict(
         self, x: ArrayLike, batch_size: BatchSize = None, verbose: Verbose = "auto", *, check_finite: bool = True
     ) -> Array:
@@ -156,21 +164,23 @@ class Model(Structure):
         """
         return steps.predict(self, x, batch_size, verbose, check_finite)
 
-    def __call__(self, x: ArrayLike, training: bool = False) -> Array:
+    def __call__(self, x: ArrayLike, training: bool | None = False) -> Array:
         """The output for samples, as `predict`, without a display.
 
         Args:
             x: As for `fit`; there may be no samples.
             training: Whether layers work as in training, with all samples as one batch: noise is added, and batch
-                normalisation uses the statistics of the batch, which its moving ones follow. Default ``False``.
+                normalisation uses the statistics of the batch, which its moving ones follow. Default ``False``, which
+                None means, too.
 
         Raises:
             TypeError, ValueError: unfit data. RuntimeError: another thread is training the model.
         """
-        if checks.boolean(training, "training"):
+        if training is not None and checks.boolean(training, "training"):
             return steps.outputs_in_training(self, x)
         return steps.outputs(self, x)
 
+    @explained
     def train_on_batch(
         self, x: ArrayLike, y: ArrayLike, *, return_dict: bool = False
     ) -> float | list[float] | dict[str, float]:
@@ -184,28 +194,32 @@ class Model(Structure):
         """
         return steps.train_on_batch(self, x, y, return_dict)
 
+    @explained
     def test_on_batch(
         self, x: ArrayLike, y: ArrayLike, *, return_dict: bool = False
     ) -> float | list[float] | dict[str, float]:
         """Loss and metrics of all samples as one batch; results and errors as for `evaluate`."""
         return self.evaluate(x, y, batch_size="full", verbose=0, return_dict=return_dict)
 
+    @explained
     def predict_on_batch(self, x: ArrayLike) -> Array:
         """The output for samples, as `predict`."""
         return self(x)
 
     # ---- layers and weights ------------------------------------------------------------------------------------------
 
+    @explained
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of this name, or at this index.
 
         Raises:
-            ValueError: no such layer; both or neither given.
+            ValueError: no such layer; both or neither given. TypeError: an index that is no whole number.
         """
         if (name is None) == (index is None):
             raise ValueError(f"Give either the name or the index of a layer, but got name={name!r}, index={index!r}.")
         own = self.layers
         if index is not None:
+            index = checks.index(index, "index")
             if not -len(own) <= index < len(own):
                 raise ValueError(f"index must be that of one of the {len(own)} layers, but got {index}.")
             return own[index]
@@ -249,6 +263,7 @@ class Model(Structure):
 
     # ---- description -------------------------------------------------------------------------------------------------
 
+    @explained
     def summary(self, *, print_fn: Callable[[str], object] | None = None) -> None:
         """Print a table of the layers with output shapes and parameter counts, and the totals with their bytes.
 

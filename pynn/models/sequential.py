@@ -113,9 +113,7 @@ class Sequential(Model):
                 raise TypeError(f"A model inside a model is not there yet, but got {layer!r}. Add its layers instead.")
             kind = type(layer)
             if kind.lower is Layer.lower or kind.compute_output_shape is Layer.compute_output_shape:
-                raise TypeError(
-                    f"{kind.__name__} computes nothing: a layer of one's own must write compute_output_shape and lower."
-                )
+                raise TypeError(kind._computes_nothing())
             if isinstance(layer, InputLayer) and (stack or position):
                 raise ValueError("Input must come first, but there are layers before it.")
             owner = None if layer._owner is None else layer._owner()

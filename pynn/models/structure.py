@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -38,9 +40,12 @@ class Structure(Layer):
     """
 
     def __init__(self) -> None:
+        if type(self).layers is Structure.layers:
+            raise TypeError(self._why_no_own())
         # The name comes last: see `Layer`. So a subclass calls Layer.__init__ when its layers are in place.
         self._state = State()
         self._lock = core.UseLock()
+        self._holder = deque[int](maxlen=1)  # the thread that took the lock last: noted in one with the taking
         self._told: Task | None = None  # the task whose heads the trainer has
         self._order_seed = draws.next_key()  # of the orders in which epochs visit the samples
         self._past: tuple[int, History | None] = 0, None  # epochs before the last run, and the last run
@@ -58,12 +63,15 @@ class Structure(Layer):
         """What the model and its layers would be for samples of `shape`; ValueError if they cannot take them."""
         raise NotImplementedError
 
+    @classmethod
+    def _why_no_own(cls) -> str:
+        return f"{cls.__name__}: pynn has no models of your own yet. Use pynn.Sequential."
+
     # ---- structure ---------------------------------------------------------------------------------------------------
 
     def _alone(self) -> _core.Hold:
-        return self._lock.hold(
-            f"Model {self.name!r} is being trained or changed already, by another thread or from within."
-        )
+        message = f"Model {self.name!r} is being trained or changed already, by another thread or from within."
+        return atomic.with_note(self._lock.hold, message, self._holder.append, threading.get_ident())
 
     def _become(self, state: State, drafts: Sequence[Draft] = (), changes: Sequence[atomic.Change] = ()) -> None:
         """Take another structure, its layers built as drafted; optimizers keep nothing of the old one.
@@ -110,15 +118,17 @@ class Structure(Layer):
         if self._state.layout is None:
             self._build_for(layout.input_shape)
         state = self._state
-        if state.layout != layout:  # another thread was first
-            raise ValueError(
-                f"Model {self.name!r} is {state.layout} by now, but these data were checked for {layout}. Try again."
-            )
+        self._check_same(state, layout)
         if state.plan is None:
             state = state._replace(plan=plan_of(self, layout))
             self._state = state
         if configured and (state.task is None or self._told is not state.task):
             self._configure(state, self._require_compiled(), state.task and state.task.trainer)
+
+    def _check_same(self, state: State, layout: Layout) -> None:
+        """Raise RuntimeError where another thread changed the model since data were checked for `layout`."""
+        if state.layout != layout:
+            raise RuntimeError(f"Model {self.name!r} was changed by another thread during the call. Call it again.")
 
     def _configure(self, state: State, what: Compiled, trainer: _core.Trainer | None) -> None:
         """Be compiled as told, with a trainer that knows the optimizer already, or a new one; the lock must be held."""
@@ -133,7 +143,11 @@ class Structure(Layer):
         atomic.apply_together([*changes, atomic.setting(self, "_told", task)])
 
     def _wait_until(self, ready: Callable[[], bool], make: Callable[[], None]) -> None:
-        """Call `make` alone unless it is `ready`; where another thread is about it, wait for that."""
+        """Call `make` alone unless it is `ready`; where another thread is about it, wait for that.
+
+        Raises:
+            RuntimeError: this thread itself is about it, and was led here from within: by an initializer, say.
+        """
         while not ready():
             entered = False
             try:
@@ -144,6 +158,10 @@ class Structure(Layer):
             except RuntimeError:
                 if entered:
                     raise
+                if threading.get_ident() in self._holder:
+                    raise RuntimeError(
+                        f"Model {self.name!r} is being built or changed, and cannot be used from within."
+                    ) from None
                 time.sleep(_PATIENCE)
 
     def _lowered(self) -> tuple[_core.Plan | None, Layout | None]:
@@ -151,24 +169,27 @@ class Structure(Layer):
         return state.plan, state.layout
 
     def _plan(self, layout: Layout) -> _core.Plan:
-        plan = self._state.plan
-        if plan is None:
+        state = self._state
+        if state.plan is None:
             self._wait_until(lambda: self._state.plan is not None, lambda: self._prepare(layout, False))
             return self._plan(layout)
-        return plan
+        self._check_same(state, layout)
+        return state.plan
 
     def _plan_to_train(self, layout: Layout) -> _core.Plan:
         self._prepare(layout, False)
         return self._plan(layout)
 
     def _task(self, layout: Layout) -> Task:
-        task = self._state.task
+        state = self._state
+        task = state.task
         if task is None or self._told is not task:
             self._wait_until(
                 lambda: self._state.task is not None and self._told is self._state.task,
                 lambda: self._prepare(layout, True),
             )
             return self._task(layout)
+        self._check_same(state, layout)
         return task
 
     def _task_to_train(self, layout: Layout) -> Task:

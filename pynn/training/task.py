@@ -103,12 +103,12 @@ class Stretch:
 
     def run(self, display: Display) -> bool:
         """Train; False if the loss stopped being finite. `done` is right even if this raises."""
-        at_once = 1 if display.wants_batches else self.steps
+        at_once, trainer = 1 if display.wants_batches else self.steps, self.task.trainer
         while self.done < self.steps:
             before, start = self.done, time.perf_counter()
-            finite = False
+            iterations, finite = trainer.iterations, False
             try:
-                finite = self.task.trainer.train(
+                finite = trainer.train(
                     self.totals,
                     self.data.xs,
                     self.data.ys,
@@ -121,7 +121,7 @@ class Stretch:
                     parallel.get_num_threads(),
                 )
             finally:
-                self.done = before + self.task.trainer.steps_done
+                self.done = before + trainer.iterations - iterations
             if not finite:
                 return False
             if display.wants_batches:
@@ -150,5 +150,5 @@ def warn_not_finite(where: str) -> None:
         f"The loss {where} is not finite. Training stopped, with the weights of the step before. "
         "Try a lower learning rate, clipnorm, or scaled inputs.",
         RuntimeWarning,
-        stacklevel=4,
+        stacklevel=5,
     )
