@@ -11,11 +11,10 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import repeat
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
 
-T = TypeVar("T")
 Change: TypeAlias = Callable[[], object]
 
 _call = operator.methodcaller("__call__")
@@ -35,11 +34,6 @@ def first_setting(thing: object, name: str, value: object) -> Change:
 def apply_together(changes: list[Change]) -> None:
     """Make all the changes, as one."""
     deque(map(_call, changes), maxlen=0)
-
-
-def with_note(take: Callable[[str], T], argument: str, note: Callable[[int], object], value: int) -> T:
-    """``take(argument)``, and then ``note(value)``, as one; what was taken has no name on the way."""
-    return next(zip(map(take, (argument,)), map(note, (value,)), strict=False))[0]
 
 
 def extend_together(lists: list[list[Any]], values: list[list[Any]]) -> None:

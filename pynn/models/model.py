@@ -201,14 +201,12 @@ class Model(Structure):
         """Loss and metrics of all samples as one batch; results and errors as for `evaluate`."""
         return self.evaluate(x, y, batch_size="full", verbose=0, return_dict=return_dict)
 
-    @explained
     def predict_on_batch(self, x: ArrayLike) -> Array:
         """The output for samples, as `predict`."""
         return self(x)
 
     # ---- layers and weights ------------------------------------------------------------------------------------------
 
-    @explained
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of this name, or at this index.
 

@@ -71,7 +71,9 @@ class Structure(Layer):
 
     def _alone(self) -> _core.Hold:
         message = f"Model {self.name!r} is being trained or changed already, by another thread or from within."
-        return atomic.with_note(self._lock.hold, message, self._holder.append, threading.get_ident())
+        # Taken and noted by one C function, as in `atomic`, and without a name for what was taken.
+        taking, noting = map(self._lock.hold, (message,)), map(self._holder.append, (threading.get_ident(),))
+        return next(zip(taking, noting))[0]  # noqa: B905
 
     def _become(self, state: State, drafts: Sequence[Draft] = (), changes: Sequence[atomic.Change] = ()) -> None:
         """Take another structure, its layers built as drafted; optimizers keep nothing of the old one.
