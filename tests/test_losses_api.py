@@ -5,42 +5,12 @@ import json
 import numpy as np
 import pytest
 from helpers import make_data
-from loss_cases import LOSS_CASES, make_case
+from loss_cases import CLASSES, LOSS_CASES, make_case
 from reference_losses import loss_rows
 
 import pynn
 from pynn import losses
 
-# class, settings, the native name and settings it stands for
-CLASSES = [
-    ("MeanSquaredError", {}, "mean_squared_error"),
-    ("SumSquaredError", {}, "sum_squared_error"),
-    ("MeanAbsoluteError", {}, "mean_absolute_error"),
-    ("MeanAbsolutePercentageError", {}, "mean_absolute_percentage_error"),
-    ("MeanSquaredLogarithmicError", {}, "mean_squared_logarithmic_error"),
-    ("Huber", {"delta": 1.0}, "huber"),
-    ("Huber", {"delta": 0.3}, "huber"),
-    ("LogCosh", {}, "log_cosh"),
-    ("CosineSimilarity", {}, "cosine_similarity"),
-    ("Poisson", {}, "poisson"),
-    ("KLDivergence", {}, "kl_divergence"),
-    ("BinaryCrossentropy", {"label_smoothing": 0.0}, "binary_crossentropy"),
-    ("BinaryCrossentropy", {"label_smoothing": 0.1}, "binary_crossentropy"),
-    ("BinaryCrossentropy", {"from_logits": True, "label_smoothing": 0.0}, "binary_crossentropy_from_logits"),
-    ("CategoricalCrossentropy", {"label_smoothing": 0.1}, "categorical_crossentropy"),
-    ("CategoricalCrossentropy", {"from_logits": True, "label_smoothing": 0.0}, "categorical_crossentropy_from_logits"),
-    ("SparseCategoricalCrossentropy", {"label_smoothing": 0.0}, "sparse_categorical_crossentropy"),
-    ("SparseCategoricalCrossentropy", {"label_smoothing": 0.1}, "sparse_categorical_crossentropy"),
-    (
-        "SparseCategoricalCrossentropy",
-        {"from_logits": True, "label_smoothing": 0.1},
-        "sparse_categorical_crossentropy_from_logits",
-    ),
-    ("Hinge", {}, "hinge"),
-    ("SquaredHinge", {}, "squared_hinge"),
-    ("CategoricalHinge", {}, "categorical_hinge"),
-    ("Perceptron", {}, "perceptron"),
-]
 every_class = pytest.mark.parametrize(("name", "config", "native"), CLASSES)
 
 
