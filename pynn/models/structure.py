@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 # Seconds between two looks at whether another thread has built the model.
 _PATIENCE = 5e-4
+# Looks after which a thread takes it that it waits for itself: another one that takes the lock says so long before.
+_SURE = 100
 
 
 class Structure(Layer):
@@ -45,7 +47,7 @@ class Structure(Layer):
         # The name comes last: see `Layer`. So a subclass calls Layer.__init__ when its layers are in place.
         self._state = State()
         self._lock = core.UseLock()
-        self._holder = deque[int](maxlen=1)  # the thread that took the lock last: noted in one with the taking
+        self._holder = deque[int](maxlen=1)  # the thread that took the lock last
         self._told: Task | None = None  # the task whose heads the trainer has
         self._order_seed = draws.next_key()  # of the orders in which epochs visit the samples
         self._past: tuple[int, History | None] = 0, None  # epochs before the last run, and the last run
@@ -71,9 +73,8 @@ class Structure(Layer):
 
     def _alone(self) -> _core.Hold:
         message = f"Model {self.name!r} is being trained or changed already, by another thread or from within."
-        # Taken and noted by one C function, as in `atomic`, and without a name for what was taken.
-        taking, noting = map(self._lock.hold, (message,)), map(self._holder.append, (threading.get_ident(),))
-        return next(zip(taking, noting))[0]  # noqa: B905
+        # What is taken has no name here: an interrupt before the return drops it.
+        return (self._lock.hold(message), self._holder.append(threading.get_ident()))[0]  # type: ignore[func-returns-value]
 
     def _become(self, state: State, drafts: Sequence[Draft] = (), changes: Sequence[atomic.Change] = ()) -> None:
         """Take another structure, its layers built as drafted; optimizers keep nothing of the old one.
@@ -150,6 +151,7 @@ class Structure(Layer):
         Raises:
             RuntimeError: this thread itself is about it, and was led here from within: by an initializer, say.
         """
+        own = 0  # looks in a row that found the lock taken by this thread
         while not ready():
             entered = False
             try:
@@ -160,7 +162,8 @@ class Structure(Layer):
             except RuntimeError:
                 if entered:
                     raise
-                if threading.get_ident() in self._holder:
+                own = own + 1 if threading.get_ident() in self._holder else 0
+                if own >= _SURE:
                     raise RuntimeError(
                         f"Model {self.name!r} is being built or changed, and cannot be used from within."
                     ) from None
