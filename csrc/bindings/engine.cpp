@@ -244,7 +244,7 @@ bool train(const AnyTrainer& any, Float64 totals, const std::vector<py::array>& 
             "totals must have a row for each epoch, and a column for each loss and metric");
     double* to = output<double>(totals, "totals");
     const Interrupt interrupt = signal_check();
-    return without_gil([&] { return trainer.train(to, data, range, threads, {interrupt}, heads.get()); });
+    return without_gil([&] { return trainer.train(to, data, range, threads, {interrupt}, heads); });
   });
 }
 
@@ -258,7 +258,7 @@ void evaluate(const AnyTrainer& any, Float64 totals, const std::vector<py::array
             "totals must have a column for each loss and metric, and one for the penalties");
     double* to = output<double>(totals, "totals");
     const Interrupt interrupt = signal_check();
-    without_gil([&] { trainer.evaluate(to, data, threads, interrupt, heads.get()); });
+    without_gil([&] { trainer.evaluate(to, data, threads, interrupt, heads); });
   });
 }
 

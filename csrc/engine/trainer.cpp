@@ -14,18 +14,19 @@ Trainer<T>::Trainer(std::shared_ptr<const Plan<T>> plan) : plan_(std::move(plan)
 }
 
 template <typename T>
-std::shared_ptr<const Heads<T>> Trainer<T>::heads() const {
-  auto heads = std::atomic_load(&heads_);
-  if (!heads) throw std::invalid_argument("set_heads must be called first");
+const Heads<T>* Trainer<T>::heads() const {
+  const Heads<T>* heads = heads_.load(std::memory_order_acquire);
+  if (heads == nullptr) throw std::invalid_argument("set_heads must be called first");
   return heads;
 }
 
 template <typename T>
 void Trainer<T>::set_heads(const std::vector<HeadSetting>& settings, const Interrupt& interrupt) {
-  std::shared_ptr<const Heads<T>> fresh = std::make_shared<const Heads<T>>(*plan_, settings);
+  auto fresh = std::make_unique<const Heads<T>>(*plan_, settings);
   const Taken held(use_, interrupt);
   if (!held) throw Busy(kBusy);
-  std::atomic_store(&heads_, std::move(fresh));
+  all_heads_.push_back(std::move(fresh));
+  heads_.store(all_heads_.back().get(), std::memory_order_release);
   routes_.reset();
 }
 
@@ -92,8 +93,8 @@ void Trainer<T>::evaluate(double* totals, const Dataset& data, int threads, cons
   const Shared own(use_);
   if (!own) throw Busy(kBusy);
   const auto held = plan_->share_parameters();
-  const std::shared_ptr<const Heads<T>> now = this->heads();
-  if (checked != nullptr && checked != now.get()) throw Busy("the network was compiled anew by another thread");
+  const Heads<T>* now = this->heads();
+  if (checked != nullptr && checked != now) throw Busy("the network was compiled anew by another thread");
   const Heads<T>& heads = *now;
   const int64_t rows = plan_->chunk_rows(), chunks = (data.samples + rows - 1) / rows;
   const std::size_t parts = heads.parts();

@@ -46,8 +46,8 @@ class Trainer {
   explicit Trainer(std::shared_ptr<const Plan<T>> plan);
 
   const Plan<T>& plan() const { return *plan_; }
-  // What set_heads made last; it stays as it is for who holds it. Throws std::invalid_argument before set_heads.
-  std::shared_ptr<const Heads<T>> heads() const;
+  // What set_heads made last; it lives as long as the trainer. Throws std::invalid_argument before set_heads.
+  const Heads<T>* heads() const;
 
   // Waits for those who evaluate; `interrupt` may end the wait.
   void set_heads(const std::vector<HeadSetting>& settings, const Interrupt& interrupt = {});
@@ -126,7 +126,8 @@ class Trainer {
   Buffer<T> gradients_;        // from the first training on
   std::array<Buffer<T>, max_slots> slots_;
   int slots_used_ = 0;
-  std::shared_ptr<const Heads<T>> heads_;  // read and replaced by std::atomic_load and std::atomic_store
+  std::atomic<const Heads<T>*> heads_{nullptr};
+  std::vector<std::unique_ptr<const Heads<T>>> all_heads_;  // also earlier ones, which others may look at still
   OptimizerSettings settings_;
   OptimizerSchedule schedule_;
   std::atomic<double> learning_rate_{0};  // written by other threads while training runs

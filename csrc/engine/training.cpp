@@ -47,14 +47,14 @@ bool Trainer<T>::train(double* totals, const Dataset& data, const TrainRange& ra
                        const Heads<T>* checked) {
   const Taken own(use_, hooks.interrupt);
   if (!own) throw Busy("the network is being trained already, by another thread");
-  const std::shared_ptr<const Heads<T>> heads = this->heads();
-  if (checked != nullptr && checked != heads.get()) throw Busy("the network was compiled anew by another thread");
+  const Heads<T>* heads = this->heads();
+  if (checked != nullptr && checked != heads) throw Busy("the network was compiled anew by another thread");
   steps_done_ = 0;  // not before: a training that runs counts by it
   const std::vector<char> frozen = plan_->frozen_parameters();
   const Holds held = hold_parameters(frozen, hooks.interrupt);
   route(*heads, frozen);
   if (gradients_.size() != elements_) gradients_.allocate(elements_);
-  Run run{totals, data, heads.get(), &*routes_, range, hooks};
+  Run run{totals, data, heads, &*routes_, range, hooks};
   plan_run(run, frozen);
   run.parameters_finite = plan_->first_parameters_finite();
   const int size = team_size(threads, step_work(run), kWorkPerMember);
