@@ -6,6 +6,7 @@ what came, and where it helps what to do.
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import Any
 
@@ -91,6 +92,33 @@ def as_class_labels(y: ArrayLike, name: str, rows_shape: tuple[int, ...], classe
             f"{name} must be class labels of the shape {_batch_of(rows_shape)}, but has {given.shape}.{hint}"
         )
     return class_labels(given, name, classes)
+
+
+def as_ids(x: ArrayLike, name: str, shape: tuple[int, ...], below: int, of: str) -> NDArray[np.int32]:
+    """Return `x` as contiguous int32 ids (samples, the rest), each in [0, below); `of` is the input's name.
+
+    Takes bools, integers and floats with whole values.
+
+    Raises:
+        TypeError, ValueError: as `as_array`; another shape; an id out of range or not whole, with its row.
+    """
+    given = as_numbers(x, name)
+    if shape == (1,) and given.ndim == 1:
+        given = given[:, None]
+    if given.ndim == 0 or given.shape[1:] != shape:
+        raise ValueError(f"{name} must have the shape {_batch_of(shape)}, but has {given.shape}.")
+    with np.errstate(invalid="ignore"):  # of NaN, which is outside
+        outside = ~((given >= 0) & (given < below))
+    if outside.any():
+        row, value = _first(outside, given)
+        raise ValueError(
+            f"An id of the input {of!r} must be in [0, {below}), but found {value} at row {row} of {name}."
+        )
+    ids = given.astype(np.int32, order="C")
+    if given.dtype.kind == "f" and (ids != given).any():
+        row, value = _first(ids != given, given)
+        raise ValueError(f"An id of input {of!r} must be a whole number, but found {value} at row {row} of {name}.")
+    return ids.reshape(len(ids), -1) if ids.size else ids.reshape(len(ids), math.prod(shape))
 
 
 def class_labels(y: ArrayLike, name: str, classes: int) -> NDArray[np.int32]:

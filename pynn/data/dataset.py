@@ -9,26 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import arrays
+from .layout import Layout, Port
 
 Array = NDArray[Any]
-
-
-class Layout(NamedTuple):
-    """What a model takes and gives. Shapes are those of a sample."""
-
-    dtype: str
-    input_shape: tuple[int, ...]
-    output_shape: tuple[int, ...]
-
-    @property
-    def columns(self) -> int:
-        """Size of the last axis of the output: what a row of the loss has."""
-        return self.output_shape[-1] if self.output_shape else 1
-
-    @property
-    def rows(self) -> int:
-        """How many rows a sample has: the loss has a value for each."""
-        return math.prod(self.output_shape) // self.columns
 
 
 class Dataset(NamedTuple):
@@ -70,14 +53,35 @@ def sample_shape(x: ArrayLike, name: str) -> tuple[int, ...]:
     return shape
 
 
-def column(x: ArrayLike, name: str, layout: Layout, check_finite: bool) -> Array:
-    """`x` as a column of inputs: checked, with an axis of samples and any others."""
-    if not check_finite and type(x) is np.ndarray and x.shape[1:] == layout.input_shape and x.dtype.char in "fdB":
-        flags = x.flags
-        fits = x.dtype.char == "B" or (x.dtype.char == "d") == (layout.dtype == "float64")
-        if fits and flags.c_contiguous and flags.aligned and x.dtype.isnative:
-            return x  # as it is: this is on the way of every small call
-    samples = arrays.as_samples(x, name, layout.dtype, layout.input_shape, check_finite)
+def columns(x: Any, name: str, layout: Layout, check_finite: bool) -> tuple[Array, ...]:
+    """The inputs of a call as columns, all of as many samples.
+
+    Raises:
+        TypeError, ValueError: as `Ports.take_apart`; an array that does not fit its input; different lengths.
+    """
+    inputs = layout.inputs
+    if inputs.form == "single":
+        port = inputs.ports[0]
+        if not check_finite and type(x) is np.ndarray and x.shape[1:] == port.shape and x.dtype.char in "fdB":
+            flags = x.flags
+            fits = x.dtype.char == "B" or (x.dtype.char == "d") == (layout.dtype == "float64")
+            if fits and not port.below and flags.c_contiguous and flags.aligned and x.dtype.isnative:
+                return (x,)  # as it is: this is on the way of every small call
+    names = inputs.named(name)
+    given = inputs.take_apart(x, name)
+    found = [
+        _column(each, called, port, layout.dtype, check_finite)
+        for each, called, port in zip(given, names, inputs.ports, strict=True)
+    ]
+    if len(found) > 1:
+        arrays.same_length(**dict(zip(names, found, strict=True)))
+    return tuple(found)
+
+
+def _column(x: ArrayLike, name: str, port: Port, dtype: str, check_finite: bool) -> Array:
+    if port.below:
+        return arrays.as_ids(x, name, port.sizes, port.below, port.name)
+    samples = arrays.as_samples(x, name, dtype, port.sizes, check_finite)
     if samples.ndim == 2:
         return samples
-    return samples.reshape(len(samples), math.prod(layout.input_shape))
+    return samples.reshape(len(samples), math.prod(port.sizes))

@@ -19,6 +19,7 @@ from ..optimizers import Optimizer, OptimizerLike
 from ..training import fit, steps
 from ..training.arguments import BatchSize, Verbose
 from ..training.compiling import compiled
+from ..training.steps import Inputs, Outputs
 from . import summary
 from .structure import Structure
 
@@ -148,8 +149,8 @@ class Model(Structure):
 
     @explained
     def predict(
-        self, x: ArrayLike, batch_size: BatchSize = None, verbose: Verbose = "auto", *, check_finite: bool = True
-    ) -> Array:
+        self, x: Inputs, batch_size: BatchSize = None, verbose: Verbose = "auto", *, check_finite: bool = True
+    ) -> Outputs:
         """The output for samples.
 
         Shapes: `x` (samples, ...), result (samples, ...) in the model's number type.
@@ -164,7 +165,7 @@ class Model(Structure):
         """
         return steps.predict(self, x, batch_size, verbose, check_finite)
 
-    def __call__(self, x: ArrayLike, training: bool | None = False) -> Array:
+    def __call__(self, x: Inputs, training: bool | None = False) -> Outputs:
         """The output for samples, as `predict`, without a display.
 
         Args:
@@ -201,7 +202,7 @@ class Model(Structure):
         """Loss and metrics of all samples as one batch; results and errors as for `evaluate`."""
         return self.evaluate(x, y, batch_size="full", verbose=0, return_dict=return_dict)
 
-    def predict_on_batch(self, x: ArrayLike) -> Array:
+    def predict_on_batch(self, x: Inputs) -> Outputs:
         """The output for samples, as `predict`."""
         return self(x)
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..data.dataset import Layout
+from ..data.layout import Layout
 from ..engine.lowering import Lowering
 from ..foundation.native import core
 from ..layers.base import MOST_ELEMENTS, Draft, Layer
@@ -80,6 +80,6 @@ def lower_all(stack: Sequence[Layer], net: Lowering, x: int, shape: Shape) -> in
 def plan_of(model: Layer, layout: Layout) -> _core.Plan:
     """The network of a built model."""
     graph = core.Graph()
-    x = graph.add_input(math.prod(layout.input_shape))
-    graph.set_outputs([model.lower(Lowering(graph), x, layout.input_shape)])
+    shape = layout.inputs.ports[0].sizes
+    graph.set_outputs([model.lower(Lowering(graph), graph.add_input(math.prod(shape)), shape)])
     return core.Plan(graph, layout.dtype)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .. import layers as layer_room
-from ..data.dataset import Layout
+from ..data.layout import Layout, Port, single
 from ..engine.lowering import Lowering
 from ..foundation import atomic, checks, identifiers
 from ..layers.base import Draft, Layer
@@ -80,7 +80,7 @@ class Sequential(Model):
             stack, layer, layout = state.stack[:-1], state.stack[-1], state.layout
             if layout is not None:
                 shape = layer._require_built().shape
-                layout = layout._replace(output_shape=shape) if _without_input(stack) else None
+                layout = layout._replace(outputs=single(Port(stack[-1].name, shape))) if _without_input(stack) else None
             self._become(state._replace(stack=stack, layout=layout), changes=[atomic.setting(layer, "_owner", None)])
             return layer
 
@@ -92,8 +92,8 @@ class Sequential(Model):
         layout = state.layout
         if layout is not None:
             check_dtype(new, layout.dtype)
-            drafts = drafts_of(new, layout.output_shape, layout.dtype)
-            layout = layout._replace(output_shape=drafts[-1].output)
+            drafts = drafts_of(new, layout.output.sizes, layout.dtype)
+            layout = layout._replace(outputs=single(Port(new[-1].name, drafts[-1].output)))
         elif _without_input(stack) and stack[0].batch_input_shape is not None:
             layout, drafts = _drafts(stack, stack[0].batch_input_shape)
         elif stack:
@@ -132,7 +132,7 @@ class Sequential(Model):
 
     def compute_output_shape(self, shape: Shape) -> Shape:
         """Shape of a sample of the output, given that of the input; ValueError if the layers cannot take it."""
-        return self._drafts(shape)[0].output_shape
+        return self._drafts(shape)[0].output.sizes
 
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
         """Add the layers' ops on tensor `x`, whose samples have `shape`; return the number of the output tensor."""
@@ -153,7 +153,7 @@ class Sequential(Model):
             "layers": [layer_room.serialize(layer) for layer in self._state.stack],
         }
         if self._state.layout is not None:
-            config["build_input_shape"] = self._state.layout.input_shape
+            config["build_input_shape"] = self._state.layout.inputs.ports[0].sizes
         return config
 
     @classmethod
@@ -192,4 +192,5 @@ def _drafts(stack: Sequence[Layer], shape: Shape) -> tuple[Layout, list[Draft]]:
     dtype = common_dtype(stack)
     check_input(shape)
     drafts = drafts_of(stack, shape, dtype)
-    return Layout(dtype, shape, drafts[-1].output), drafts
+    first = stack[0].name if isinstance(stack[0], InputLayer) else "input_layer"
+    return Layout(dtype, single(Port(first, shape)), single(Port(stack[-1].name, drafts[-1].output))), drafts

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from ..callbacks import History
 from ..data import dataset
-from ..data.dataset import Layout
+from ..data.layout import Layout
 from ..errors import NotBuiltError, NotCompiledError
 from ..foundation import atomic, checks, draws
 from ..foundation.native import core
@@ -107,10 +107,9 @@ class Structure(Layer):
             return
         shape = checks.batch_shape(input_shape, "input_shape")
         self._wait_until(lambda: self.built, lambda: self._build_for(shape))
-        if shape != self._require_layout().input_shape:
-            raise ValueError(
-                f"input_shape is {shape} a sample, but the model is built for {self._require_layout().input_shape}."
-            )
+        own = self._require_layout().inputs.ports[0].sizes
+        if shape != own:
+            raise ValueError(f"input_shape is {shape} a sample, but the model is built for {own}.")
 
     def _build_for(self, shape: Shape) -> None:
         layout, drafts = self._drafts(shape)
@@ -119,7 +118,7 @@ class Structure(Layer):
     def _prepare(self, layout: Layout, configured: bool) -> None:
         """Build, lower and, if asked for, configure the model; the lock must be held."""
         if self._state.layout is None:
-            self._build_for(layout.input_shape)
+            self._build_for(layout.inputs.ports[0].sizes)
         state = self._state
         self._check_same(state, layout)
         if state.plan is None:
@@ -137,7 +136,7 @@ class Structure(Layer):
         """Be compiled as told, with a trainer that knows the optimizer already, or a new one; the lock must be held."""
         assert state.plan is not None
         assert state.layout is not None
-        task = what.task(state.plan, state.layout, what.resolved(state.layout.columns), trainer)
+        task = what.task(state.plan, state.layout, what.resolved(state.layout.output.columns), trainer)
         if trainer is not None:
             self._told = None
             trainer.set_heads(task.heads)
@@ -208,7 +207,7 @@ class Structure(Layer):
             return
         loss, last = self._require_compiled().loss, self.layers[-1]
         below = False  # whether there are weights to train below
-        for draft in self._drafts(layout.input_shape)[1]:
+        for draft in self._drafts(layout.inputs.ports[0].sizes)[1]:
             layer = draft.layer
             below = below or (layer.trainable and any(spec.trainable for spec in draft.specs))
             if below and layer.activation is not None:
@@ -243,12 +242,12 @@ class Structure(Layer):
     @property
     def input_shape(self) -> tuple[int | None, ...]:
         """Shape of the input, None for the batch axis."""
-        return (None, *self._require_layout().input_shape)
+        return (None, *self._require_layout().inputs.ports[0].sizes)
 
     @property
     def output_shape(self) -> tuple[int | None, ...]:
         """Shape of the output, None for the batch axis."""
-        return (None, *self._require_layout().output_shape)
+        return (None, *self._require_layout().output.sizes)
 
     @property
     def trainable(self) -> bool:
@@ -271,7 +270,7 @@ class Structure(Layer):
         with self._alone():
             state = self._state
             # Which accuracy is meant is known with the shapes; the names are checked in any case.
-            what.resolved(2 if state.layout is None else state.layout.columns)
+            what.resolved(2 if state.layout is None else state.layout.output.columns)
             if state.layout is None:
                 changes = [*self._let_go(optimizer), *optimizer._becoming(weakref.ref(self), None)]
                 atomic.apply_together([*changes, atomic.setting(self, "_state", state._replace(compiled=what))])
@@ -298,7 +297,7 @@ class Structure(Layer):
         state = self._state
         if state.task is not None and state.layout == layout:
             return state.task.metrics
-        return self._require_compiled().resolved(layout.columns)
+        return self._require_compiled().resolved(layout.output.columns)
 
     def _begin(self, history: History, batch_size: int, shuffle: bool) -> Order:
         before, last = self._past

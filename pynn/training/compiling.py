@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 
 from .. import losses, metrics, optimizers
 from ..data import arrays, dataset
-from ..data.dataset import Dataset, Layout
+from ..data.dataset import Dataset
+from ..data.layout import Layout
 from ..foundation.native import core
 from ..losses import Loss, LossLike
 from ..metrics import Metric, MetricLike
@@ -53,20 +54,20 @@ class Compiled(NamedTuple):
             TypeError, ValueError: data that do not fit the model, the loss or the metrics; no samples.
         """
         name_x, name_y = f"{prefix}x", f"{prefix}y"
-        samples = dataset.column(x, name_x, layout, check_finite)
-        targets = self.loss.prepare_targets(y, dtype=layout.dtype, output_shape=layout.output_shape, name=name_y)
-        if arrays.same_length(**{name_x: samples, name_y: targets}) == 0:
+        samples = dataset.columns(x, name_x, layout, check_finite)
+        targets = self.loss.prepare_targets(y, dtype=layout.dtype, output_shape=layout.output.sizes, name=name_y)
+        if arrays.same_length(**{name_x: samples[0], name_y: targets}) == 0:
             raise ValueError(f"{name_x} and y have no samples.")
         for metric in metrics:
             metric.check_targets(targets)
-        return Dataset((samples,), (targets if targets.ndim == 2 else targets.reshape(len(targets), -1),))
+        return Dataset(samples, (targets if targets.ndim == 2 else targets.reshape(len(targets), -1),))
 
     def task(self, plan: _core.Plan, layout: Layout, metrics: Sequence[Metric], trainer: _core.Trainer | None) -> Task:
         """What trains and evaluates `plan`: with `trainer` as it is, or with a new one that knows the optimizer.
 
         The heads of a trainer that is given are still to be set.
         """
-        columns, loss = layout.columns, self.loss
+        columns, loss = layout.output.columns, self.loss
         values = [(metric.native_name, columns, metric.a) for metric in metrics]
         heads: list[_core.Head] = [(0, loss.native_name, columns, loss.a, loss.averages, 1.0, values)]
         if trainer is None:
@@ -74,7 +75,7 @@ class Compiled(NamedTuple):
             trainer.set_heads(heads)
             trainer.set_optimizer(self.optimizer.native_name, self.optimizer.settings())
             trainer.learning_rate = self.optimizer.learning_rate
-        return Task(trainer, heads, loss, list(metrics), layout.rows)
+        return Task(trainer, heads, loss, list(metrics), layout.output.rows)
 
 
 def compiled(optimizer: OptimizerLike, loss: LossLike | None, metrics: Sequence[MetricLike] | None) -> Compiled:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from numpy.typing import ArrayLike
 
 from ..callbacks import History
-from ..data.dataset import Layout
+from ..data.layout import Layout
 from ..metrics import Metric
 from .compiling import Compiled
 from .task import Order, Task

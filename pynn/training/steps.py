@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..data import arrays, dataset
-from ..data.dataset import Layout
+from ..data.layout import Layout
 from ..foundation import checks, parallel
 from . import arguments, progress
 from .arguments import BatchSize, Verbose
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 Result = float | list[float] | dict[str, float]
+Inputs = Any  # an array, or a list, tuple or dict of them
+Outputs = Any  # an array, or a list or dict of them
 
 # Calls in training mode are numbered from here on, far from the steps of training: each draws noise of its own.
 _FIRST_TRAINING_CALL = 2**63
@@ -31,7 +33,7 @@ _PREDICT_ROWS = 8192
 
 def evaluate(
     model: Trainable,
-    x: ArrayLike,
+    x: Inputs,
     y: ArrayLike,
     batch_size: BatchSize,
     verbose: Verbose,
@@ -49,7 +51,7 @@ def evaluate(
         return as_result(task.evaluate(data, size, display), return_dict)
 
 
-def train_on_batch(model: Trainable, x: ArrayLike, y: ArrayLike, return_dict: bool) -> Result:
+def train_on_batch(model: Trainable, x: Inputs, y: ArrayLike, return_dict: bool) -> Result:
     """One step; see ``Model.train_on_batch``."""
     compiled = model._require_compiled()
     with model._alone():
@@ -61,62 +63,77 @@ def train_on_batch(model: Trainable, x: ArrayLike, y: ArrayLike, return_dict: bo
         return as_result(step.logs(0, 1), return_dict)
 
 
-def predict(model: Trainable, x: ArrayLike, batch_size: BatchSize, verbose: Verbose, check_finite: bool) -> Array:
-    """The output for samples; see ``Model.predict``."""
+def predict(model: Trainable, x: Inputs, batch_size: BatchSize, verbose: Verbose, check_finite: bool) -> Outputs:
+    """The outputs for samples; see ``Model.predict``."""
     level = progress.resolve_verbose(verbose)
     arguments.batch_size_of(batch_size, 1)
     if level == 0:
         return outputs(model, x, checks.boolean(check_finite, "check_finite"))
     layout = model._layout_for(x, "x")
-    samples = dataset.column(x, "x", layout, checks.boolean(check_finite, "check_finite"))
+    samples = dataset.columns(x, "x", layout, checks.boolean(check_finite, "check_finite"))
     plan = model._plan(layout)
+    out = _outputs_for(layout, len(samples[0]))
     with progress.display(level) as display:
-        steps = -(-len(samples) // _PREDICT_ROWS)
+        steps = -(-len(samples[0]) // _PREDICT_ROWS)
         display.begin("", steps)
-        parts = []
         for step in range(steps):
-            part = samples[step * _PREDICT_ROWS : (step + 1) * _PREDICT_ROWS]
-            parts.append(run(plan, layout, part, False))
+            part = slice(step * _PREDICT_ROWS, (step + 1) * _PREDICT_ROWS)
+            _run(plan, layout, tuple(y[part] for y in out), tuple(x[part] for x in samples), False)
             display.update(step + 1, {})
         display.end({})
-        return np.concatenate(parts) if parts else run(plan, layout, samples, False)
+    return layout.outputs.arrange(out)
 
 
-def outputs(model: Trainable, x: ArrayLike, check_finite: bool = True) -> Array:
-    """The output for samples, without a display."""
+def outputs(model: Trainable, x: Inputs, check_finite: bool = True) -> Outputs:
+    """The outputs for samples, without a display."""
     plan, layout = model._lowered()
     if plan is None or layout is None:
         layout = model._layout_for(x, "x")
-        dataset.column(x, "x", layout, check_finite)  # a model is not built for data that are refused
+        dataset.columns(x, "x", layout, check_finite)  # a model is not built for data that are refused
         plan = model._plan(layout)
     # The engine looks for NaN and infinity as it goes.
-    return run(plan, layout, dataset.column(x, "x", layout, False), check_finite)
+    samples = dataset.columns(x, "x", layout, False)
+    out = _outputs_for(layout, len(samples[0]))
+    _run(plan, layout, out, samples, check_finite)
+    return layout.outputs.arrange(out)
 
 
-def outputs_in_training(model: Trainable, x: ArrayLike) -> Array:
-    """The output for samples, as layers work in training."""
+def outputs_in_training(model: Trainable, x: Inputs) -> Outputs:
+    """The outputs for samples, as layers work in training."""
     with model._alone():
         layout = model._layout_for(x, "x")
-        samples = dataset.column(x, "x", layout, True)
+        samples = dataset.columns(x, "x", layout, True)
         plan = model._plan_to_train(layout)
-        return run(plan, layout, samples, True, _FIRST_TRAINING_CALL + model._next_training_call())
+        out = _outputs_for(layout, len(samples[0]))
+        _run(plan, layout, out, samples, True, _FIRST_TRAINING_CALL + model._next_training_call())
+        return layout.outputs.arrange(out)
 
 
-def run(
-    plan: _core.Plan, layout: Layout, samples: Array, check_finite: bool, training_step: int | None = None
-) -> Array:
-    """What a network makes of a column of samples."""
-    rows = len(samples)
-    out = np.empty((rows, *layout.output_shape), layout.dtype)
-    if rows:
-        threads = parallel.get_num_threads()
-        if training_step is None:
-            bad = plan.predict((out,), (samples,), check_finite, threads)
-        else:
-            bad = plan.predict_training((out,), (samples,), check_finite, training_step, threads)
-        if bad is not None:
-            raise arrays.not_finite("x", samples, (rows, *layout.input_shape), bad[1])
-    return out
+def _outputs_for(layout: Layout, samples: int) -> tuple[Array, ...]:
+    return tuple([np.empty((samples, *port.sizes), layout.dtype) for port in layout.outputs.ports])
+
+
+def _run(
+    plan: _core.Plan,
+    layout: Layout,
+    out: tuple[Array, ...],
+    samples: tuple[Array, ...],
+    check_finite: bool,
+    training_step: int | None = None,
+) -> None:
+    """Write what a network makes of columns of samples."""
+    rows = len(samples[0])
+    if not rows:
+        return
+    threads = parallel.get_num_threads()
+    if training_step is None:
+        bad = plan.predict(out, samples, check_finite, threads)
+    else:
+        bad = plan.predict_training(out, samples, check_finite, training_step, threads)
+    if bad is not None:
+        number, index = bad
+        shape = (rows, *layout.inputs.ports[number].sizes)
+        raise arrays.not_finite(layout.inputs.named("x")[number], samples[number], shape, index)
 
 
 def as_result(logs: dict[str, float], return_dict: bool) -> Result:

@@ -1,0 +1,137 @@
+"""What a model takes and gives: its inputs and outputs, and how the arrays of a call are put together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, TypeAlias, cast
+
+import numpy as np
+
+# Of one sample; None along an axis of any length.
+OpenShape: TypeAlias = tuple[int | None, ...]
+
+
+class Port(NamedTuple):
+    """One input or output. Outside of a model's description its shape has no None."""
+
+    name: str
+    shape: OpenShape
+    below: int = 0  # whole numbers from 0 to below - 1; 0: numbers of the model's type
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The shape, where all of it is known."""
+        return cast("tuple[int, ...]", self.shape)
+
+    @property
+    def columns(self) -> int:
+        """Size of the last axis: what a row of a loss has."""
+        return self.sizes[-1] if self.shape else 1
+
+    @property
+    def rows(self) -> int:
+        """How many rows a sample has: a loss has a value for each."""
+        return math.prod(self.sizes) // self.columns
+
+
+class Ports(NamedTuple):
+    """All inputs, or all outputs.
+
+    Attributes:
+        ports: In the order of the model.
+        form: How a call gives or gets their arrays: one array, a list, or a dict.
+        keys: Of the dict, in the order of `ports`; otherwise the names.
+    """
+
+    ports: tuple[Port, ...]
+    form: Literal["single", "list", "dict"]
+    keys: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(port.name for port in self.ports)
+
+    def named(self, name: str) -> list[str]:
+        """What messages call each array, where the argument is called `name`."""
+        if self.form == "single":
+            return [name]
+        return [f"{name}[{key!r}]" for key in (self.keys if self.form == "dict" else range(len(self.ports)))]
+
+    def arrange(self, values: Sequence[Any]) -> Any:
+        """Values in the form of the model: one value, a list, or a dict."""
+        if self.form == "single":
+            return values[0]
+        return list(values) if self.form == "list" else dict(zip(self.keys, values, strict=True))
+
+    def take_apart(self, values: Any, name: str) -> list[Any]:
+        """The arrays in `values`, one for each port: a list or tuple in their order, or a dict by key or name.
+
+        A single array may come by itself.
+
+        Raises:
+            TypeError, ValueError: another number of arrays, or keys that are missing or left over.
+        """
+        if isinstance(values, Mapping):
+            return self._by_key(values, name)
+        if len(self.ports) == 1:
+            return [values[0] if _holds_an_array(values, self.ports[0]) else values]
+        if not isinstance(values, list | tuple):
+            raise TypeError(
+                f"{name} must be a list of {len(self.ports)} arrays, for {_listed(self.keys)}, or a dict of them, but "
+                f"got {type(values).__name__}."
+            )
+        if len(values) != len(self.ports):
+            raise ValueError(
+                f"{name} must be a list of {len(self.ports)} arrays, for {_listed(self.keys)}, but got {len(values)}."
+            )
+        return list(values)
+
+    def _by_key(self, values: Mapping[Any, Any], name: str) -> list[Any]:
+        keys = self.keys if set(values) == set(self.keys) or set(values) != set(self.names) else self.names
+        missing = [key for key in keys if key not in values]
+        extra = [key for key in values if key not in keys]
+        if missing or extra:
+            wrong = [f"{_listed(missing)} missing"] * bool(missing) + [f"{_listed(extra)} left over"] * bool(extra)
+            raise ValueError(f"{name} must be a dict with the keys {_listed(keys)}, but has {' and '.join(wrong)}.")
+        return [values[key] for key in keys]
+
+
+class Layout(NamedTuple):
+    """What a model takes and gives."""
+
+    dtype: str
+    inputs: Ports
+    outputs: Ports
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an axis of an input has any length."""
+        return any(None in port.shape for port in self.inputs.ports)
+
+    @property
+    def input_shapes(self) -> tuple[OpenShape, ...]:
+        """Of a sample of each input."""
+        return tuple(port.shape for port in self.inputs.ports)
+
+    @property
+    def output(self) -> Port:
+        """The first output."""
+        return self.outputs.ports[0]
+
+
+def single(port: Port) -> Ports:
+    """One input or output, whose array comes by itself."""
+    return Ports((port,), "single", (port.name,))
+
+
+def _holds_an_array(values: Any, port: Port) -> bool:
+    """Whether `values` is a list around the one array of samples that is meant."""
+    if not isinstance(values, list | tuple) or len(values) != 1:
+        return False
+    return isinstance(values[0], np.ndarray) and values[0].ndim == len(port.shape) + 1
+
+
+def _listed(keys: Iterable[Any]) -> str:
+    return ", ".join(repr(key) for key in keys)
