@@ -425,6 +425,45 @@ def test_model_that_is_asked_while_it_is_built_says_so(how):
     assert model(x).shape == (len(x), 4)
 
 
+def test_model_that_is_asked_between_any_two_instructions_of_its_build_does_not_wait():
+    """By a signal handler, which runs on the thread that has the model's lock."""
+    x, _ = make_data()
+    answers = set()
+
+    def ask_at(number):
+        left = number
+
+        def trace(frame, event, _):
+            nonlocal left
+            if frame.f_code.co_name not in {"_wait_until", "_prepare", "_alone"}:
+                return trace if frame.f_code.co_filename.endswith("structure.py") else None
+            frame.f_trace_opcodes = True
+            left -= event == "opcode"
+            if left < 0:
+                sys.settrace(None)
+                frame.f_trace = None
+                try:
+                    answers.add(model(x).shape)
+                except RuntimeError as error:
+                    answers.add(str(error).partition("cannot")[2])
+            return trace
+
+        model = pynn.Sequential([layers.Dense(4)])
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            assert model(x).shape == (len(x), 4)
+        finally:
+            sys.settrace(before)
+        return left < 0
+
+    number = 0
+    while ask_at(number):
+        number += 1
+    assert number > 20
+    assert answers == {(len(x), 4), " be used from within."}
+
+
 def test_signal_handler_that_asks_a_model_during_its_build_says_so():
     x, _ = make_data()
     seen = []

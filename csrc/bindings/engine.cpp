@@ -340,7 +340,10 @@ void bind_engine(py::module_& m) {
   py::class_<Hold>(m, "Hold")
       .def("__enter__", [](const py::object& self) { return self; })
       .def("__exit__", [](Hold& held, const py::args&) { held.taken.release(); });
-  py::class_<UseLock, std::shared_ptr<UseLock>>(m, "UseLock").def(py::init<>()).def("hold", &hold, py::arg("message"));
+  py::class_<UseLock, std::shared_ptr<UseLock>>(m, "UseLock")
+      .def(py::init<>())
+      .def("hold", &hold, py::arg("message"))
+      .def_property_readonly("is_held_here", &UseLock::is_held_here);
 }
 
 }  // namespace pynn

@@ -22,6 +22,13 @@ uint32_t generation_of(uint64_t state) { return static_cast<uint32_t>(state >> 3
 // Where a full counter would run over into the next one.
 bool is_full(uint32_t counts, uint32_t counter) { return (counts & counter) == counter; }
 
+// A number that no other thread has, nor this one in a child of fork(). Not 0.
+uint64_t this_thread() {
+  static std::atomic<uint32_t> threads{0};
+  thread_local const uint32_t number = ++threads;
+  return uint64_t{fork_generation()} << 32 | number;
+}
+
 }  // namespace
 
 // What the state says in this process.
@@ -58,11 +65,18 @@ UseLock::Ticket UseLock::try_take() {
   for (;;) {
     const uint32_t now = counts(state);
     if ((now & (kWriter | kReaders)) != 0) return 0;
-    if (change(state, now | kWriter)) return fork_generation();
+    if (!change(state, now | kWriter)) continue;
+    holder_.store(this_thread(), std::memory_order_relaxed);
+    return fork_generation();
   }
 }
 
-void UseLock::give_back(Ticket ticket) { subtract(ticket, kWriter); }
+void UseLock::give_back(Ticket ticket) {
+  if (ticket == fork_generation()) holder_.store(0, std::memory_order_relaxed);
+  subtract(ticket, kWriter);
+}
+
+bool UseLock::is_held_here() const { return holder_.load(std::memory_order_relaxed) == this_thread(); }
 
 UseLock::Ticket UseLock::announce() {
   uint64_t state = state_.load(std::memory_order_acquire);

@@ -36,6 +36,9 @@ class UseLock {
   // called again and again meanwhile, and may throw to end the wait; it may be empty.
   [[nodiscard]] Ticket take(const std::function<void()>& poll);
 
+  // Whether this thread is the writer that has it.
+  [[nodiscard]] bool is_held_here() const;
+
  private:
   uint32_t counts(uint64_t state) const;
   bool change(uint64_t& state, uint32_t counts);
@@ -43,6 +46,8 @@ class UseLock {
 
   // The generation in the upper half; in the lower one the readers, the waiting writers, and whether it is taken.
   std::atomic<uint64_t> state_{0};
+  // The thread that has it as the writer. A thread writes its own number here only while it has the lock.
+  std::atomic<uint64_t> holder_{0};
 };
 
 // A reader's hold. False where it was refused.

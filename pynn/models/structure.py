@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -30,8 +28,6 @@ if TYPE_CHECKING:
 
 # Seconds between two looks at whether another thread has built the model.
 _PATIENCE = 5e-4
-# Looks after which a thread takes it that it waits for itself: another one that takes the lock says so long before.
-_SURE = 100
 
 
 class Structure(Layer):
@@ -47,7 +43,6 @@ class Structure(Layer):
         # The name comes last: see `Layer`. So a subclass calls Layer.__init__ when its layers are in place.
         self._state = State()
         self._lock = core.UseLock()
-        self._holder = deque[int](maxlen=1)  # the thread that took the lock last
         self._told: Task | None = None  # the task whose heads the trainer has
         self._order_seed = draws.next_key()  # of the orders in which epochs visit the samples
         self._past: tuple[int, History | None] = 0, None  # epochs before the last run, and the last run
@@ -72,9 +67,10 @@ class Structure(Layer):
     # ---- structure ---------------------------------------------------------------------------------------------------
 
     def _alone(self) -> _core.Hold:
-        message = f"Model {self.name!r} is being trained or changed already, by another thread or from within."
         # What is taken has no name here: an interrupt before the return drops it.
-        return (self._lock.hold(message), self._holder.append(threading.get_ident()))[0]  # type: ignore[func-returns-value]
+        return self._lock.hold(
+            f"Model {self.name!r} is being trained or changed already, by another thread or from within."
+        )
 
     def _become(self, state: State, drafts: Sequence[Draft] = (), changes: Sequence[atomic.Change] = ()) -> None:
         """Take another structure, its layers built as drafted; optimizers keep nothing of the old one.
@@ -148,10 +144,12 @@ class Structure(Layer):
         """Call `make` alone unless it is `ready`; where another thread is about it, wait for that.
 
         Raises:
-            RuntimeError: this thread itself is about it, and was led here from within: by an initializer, say.
+            RuntimeError: this thread itself is about it, and was led here from within: by an initializer, say, or by a
+                signal handler.
         """
-        own = 0  # looks in a row that found the lock taken by this thread
         while not ready():
+            if self._lock.is_held_here:
+                raise RuntimeError(f"Model {self.name!r} is being built or changed, and cannot be used from within.")
             entered = False
             try:
                 with self._alone():
@@ -161,11 +159,6 @@ class Structure(Layer):
             except RuntimeError:
                 if entered:
                     raise
-                own = own + 1 if threading.get_ident() in self._holder else 0
-                if own >= _SURE:
-                    raise RuntimeError(
-                        f"Model {self.name!r} is being built or changed, and cannot be used from within."
-                    ) from None
                 time.sleep(_PATIENCE)
 
     def _lowered(self) -> tuple[_core.Plan | None, Layout | None]:

@@ -25,11 +25,14 @@ void check_holds() {
     Taken taken(lock);
     expect(static_cast<bool>(taken), "a lock that readers gave back is taken");
     expect(!Shared(lock) && !Taken(lock) && !Taken(lock, {}), "a lock that is taken is neither shared nor taken again");
+    expect(lock.is_held_here(), "who has taken a lock is told so");
+    std::thread([&] { expect(!lock.is_held_here(), "another thread has not taken it"); }).join();
     Taken moved = std::move(taken);
     taken.release();
     expect(!Shared(lock), "what was moved from gives nothing back");
     moved.release();
     moved.release();
+    expect(!lock.is_held_here(), "who has given a lock back has it no longer");
     expect(static_cast<bool>(Shared(lock)), "a lock that was given back is shared");
   }
   expect(static_cast<bool>(Taken(lock)), "nothing is left of any hold");
@@ -95,14 +98,14 @@ void check_fork() {
   Taken taken(lock);
   const bool free_in_child = in_child([&] {
     Shared shared(lock);
-    if (!shared) return false;
+    if (!shared || lock.is_held_here()) return false;
     taken.release();  // of the parent's time
     const bool still_shared = !Taken(lock);
     shared.release();
     return still_shared && Taken(lock);
   });
   expect(free_in_child, "a lock that was taken before a fork is free in the child");
-  expect(!Shared(lock), "the parent still has it");
+  expect(!Shared(lock) && lock.is_held_here(), "the parent still has it");
 
   UseLock shared_lock;
   Shared reader(shared_lock);
