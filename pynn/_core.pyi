@@ -29,8 +29,8 @@ def raise_in_team(rank: int, threads: int) -> None:
     """Raise RuntimeError in one member of a team: what the tests of error handling call."""
 
 # ---- random numbers --------------------------------------------------------------------------------------------------
-def random_uniform(out: Float64, seed: int, stream: int) -> None:
-    """Fill with uniform numbers of [0, 1): element i depends on (seed, stream, i) only (Philox 4x32-10)."""
+def random_uniform(out: Float64, seed: int, stream: int, first: int = 0) -> None:
+    """Fill with uniform numbers of [0, 1): element i depends on (seed, stream, first + i) only (Philox 4x32-10)."""
 
 def permutation(out: NDArray[np.int64], seed: int, stream: int) -> None:
     """Fill with a permutation of 0..n-1, a function of (seed, stream, n): the order in which `train` visits rows."""

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import config
 from .data import arrays
-from .foundation import checks, draws, identifiers, not_yet
+from .foundation import checks, draws, identifiers, not_yet, pieces
 from .foundation.identifiers import Described
 from .foundation.names import to_snake_case
 
@@ -49,7 +49,7 @@ class Initializer(Described):
             shape: Shape of the array.
             dtype: ``"float32"`` or ``"float64"``. Default: ``config.floatx()``.
         """
-        return self._values(checks.shape(shape, "shape")).astype(config.resolve_dtype(dtype))
+        return pieces.converted(self._values(checks.shape(shape, "shape")), config.resolve_dtype(dtype))
 
     def _values(self, shape: tuple[int, ...]) -> Array:
         raise NotImplementedError
@@ -147,7 +147,8 @@ class RandomUniform(RandomInitializer):
             raise ValueError(f"minval must not exceed maxval, but got minval={minval}, maxval={maxval}.")
 
     def _values(self, shape: tuple[int, ...]) -> Array:
-        return self.minval + (self.maxval - self.minval) * draws.uniform(shape, *self._key())
+        numbers = draws.uniform(shape, *self._key())
+        return pieces.apply(lambda u: self.minval + (self.maxval - self.minval) * u, numbers)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "minval": self.minval, "maxval": self.maxval}
@@ -168,7 +169,7 @@ class RandomNormal(RandomInitializer):
         self.stddev = checks.number(stddev, "stddev", "[0, inf)")
 
     def _values(self, shape: tuple[int, ...]) -> Array:
-        return self.mean + self.stddev * draws.normal(shape, *self._key())
+        return pieces.apply(lambda z: self.mean + self.stddev * z, draws.normal(shape, *self._key()))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "mean": self.mean, "stddev": self.stddev}
@@ -184,7 +185,7 @@ class TruncatedNormal(RandomNormal):
     """
 
     def _values(self, shape: tuple[int, ...]) -> Array:
-        return self.mean + self.stddev * draws.truncated_normal(shape, *self._key())
+        return pieces.apply(lambda z: self.mean + self.stddev * z, draws.truncated_normal(shape, *self._key()))
 
 
 class VarianceScaling(RandomInitializer):
@@ -225,10 +226,12 @@ class VarianceScaling(RandomInitializer):
         n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2.0}[self.mode]
         variance = self.scale / max(1.0, n)
         if self.distribution == "uniform":
-            return math.sqrt(3.0 * variance) * (2.0 * draws.uniform(shape, *self._key()) - 1.0)
+            bound = math.sqrt(3.0 * variance)
+            return pieces.apply(lambda u: bound * (2.0 * u - 1.0), draws.uniform(shape, *self._key()))
         if self.distribution == "untruncated_normal":
-            return math.sqrt(variance) * draws.normal(shape, *self._key())
-        return math.sqrt(variance) / self._TRUNCATED_STDDEV * draws.truncated_normal(shape, *self._key())
+            return pieces.apply(lambda z: math.sqrt(variance) * z, draws.normal(shape, *self._key()))
+        scale = math.sqrt(variance) / self._TRUNCATED_STDDEV
+        return pieces.apply(lambda z: scale * z, draws.truncated_normal(shape, *self._key()))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "scale": self.scale, "mode": self.mode, "distribution": self.distribution}

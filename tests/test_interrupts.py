@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -222,3 +223,59 @@ def test_long_call_of_ops_runs_signal_handlers(name, threads):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, earlier)
+
+
+# ---- work outside of the engine's regions ----------------------------------------------------------------------------
+def made(*stack):
+    """Calls that build a model of these layers and make its plan, without any sample."""
+    model = pynn.Sequential(stack)
+    return lambda: model(np.zeros((0, *model.input_shape[1:]), np.float32))
+
+
+SET_UP = {
+    "resampling": lambda size: made(pynn.Input((size, size, 1)), layers.UpSampling2D(8, interpolation="bilinear")),
+    "permuting": lambda size: made(pynn.Input((size, size, 40)), layers.Permute((3, 2, 1))),
+    "uniform": lambda size: made(pynn.Input((size * 10,)), layers.Dense(size * 10)),
+    "normal": lambda size: made(pynn.Input((size * 10,)), layers.Dense(size * 10, kernel_initializer="random_normal")),
+    "truncated": lambda size: made(pynn.Input((size * 10,)), layers.Dense(size * 10, kernel_initializer="he_normal")),
+}
+
+
+def longest_wait(call):
+    """The most processor time of this thread between two runs of a signal handler, while signals come all the time."""
+    times = [time.thread_time()]
+    earlier = signal.signal(signal.SIGALRM, lambda *_: times.append(time.thread_time()))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.005, 0.005)
+        call()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, earlier)
+    return np.diff([*times, time.thread_time()]).max()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="uses POSIX signals")
+@pytest.mark.parametrize("size", [200, pytest.param(400, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", SET_UP)
+def test_making_a_large_model_runs_signal_handlers(name, size):
+    assert longest_wait(SET_UP[name](size)) < 0.1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="uses POSIX signals")
+def test_interrupted_plan_can_be_made_again():
+    model = pynn.Sequential([pynn.Input((100, 100, 1)), layers.UpSampling2D(8, interpolation="bilinear")])
+    x = np.ones((1, 100, 100, 1), np.float32)
+    earlier = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        for milliseconds in (1, 20, 60, 120):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, milliseconds / 1e3)
+                model(x)
+                while True:  # until it comes
+                    pass
+            except KeyboardInterrupt:
+                pass
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, earlier)
+    np.testing.assert_array_equal(model(x), np.ones((1, 800, 800, 1), np.float32))

@@ -2,6 +2,8 @@
 
 #include <pybind11/stl.h>
 
+#include "../engine/pieces.h"
+
 namespace pynn {
 namespace {
 
@@ -20,8 +22,7 @@ int64_t whole_number(const py::handle& value) {
 
 template <typename T>
 std::vector<T> elements(const py::array& a, const char* name) {
-  const T* begin = input<T>(a, name);
-  return {begin, begin + a.size()};
+  return copied<T>(input<T>(a, name), size(a));
 }
 
 Attributes::Value value_of(const py::handle& value, const std::string& name) {

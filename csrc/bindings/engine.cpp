@@ -58,6 +58,8 @@ int add_input(Graph& graph, int64_t size, const std::string& kind) {
 
 std::vector<int> add_op(Graph& graph, const std::string& kind, const std::vector<int>& inputs,
                         const std::vector<int>& parameters, const py::dict& attributes) {
+  const Interrupt interrupt = signal_check();
+  const Interruptible guard(interrupt);
   return graph.add({kind, inputs, parameters, attributes_of(attributes), {}});
 }
 
@@ -154,8 +156,12 @@ using AnyPlan = Either<Plan>;
 using AnyTrainer = Either<Trainer>;
 
 AnyPlan make_plan(const Graph& graph, const std::string& dtype) {
+  const bool is_double = is_float64(dtype);
   const auto copy = std::make_shared<const Graph>(graph);
-  if (is_float64(dtype)) return {std::make_shared<Plan<double>>(copy)};
+  const Interrupt interrupt = signal_check();
+  const Interruptible guard(interrupt);
+  const WithoutGil released;
+  if (is_double) return {std::make_shared<Plan<double>>(copy)};
   return {std::make_shared<Plan<float>>(copy)};
 }
 

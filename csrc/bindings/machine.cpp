@@ -39,12 +39,12 @@ void bind_machine(py::module_& m) {
 
   m.def(
       "random_uniform",
-      [](Float64 out, uint64_t seed, uint64_t stream) {
+      [](Float64 out, uint64_t seed, uint64_t stream, uint64_t first) {
         double* to = output<double>(out, "out");
         const Philox random{seed, stream};
-        for (int64_t i = 0; i < size(out); ++i) to[i] = random.uniform(static_cast<uint64_t>(i));
+        for (int64_t i = 0; i < size(out); ++i) to[i] = random.uniform(first + static_cast<uint64_t>(i));
       },
-      py::arg("out").noconvert(), py::arg("seed"), py::arg("stream"));
+      py::arg("out").noconvert(), py::arg("seed"), py::arg("stream"), py::arg("first") = 0);
   m.def(
       "permutation",
       [](Int64 out, uint64_t seed, uint64_t stream) {

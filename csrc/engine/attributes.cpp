@@ -1,5 +1,7 @@
 #include "attributes.h"
 
+#include "pieces.h"
+
 namespace pynn {
 
 void refuse(const std::string& kind, const std::string& expected, const std::string& got) {
@@ -36,8 +38,8 @@ const std::vector<int64_t>& Attributes::integers(const std::string& kind, const 
 }
 
 std::vector<double> Attributes::numbers(const std::string& kind, const std::string& name) const {
-  if (const auto* whole = std::get_if<std::vector<int64_t>>(&at(kind, name))) return {whole->begin(), whole->end()};
-  return get<std::vector<double>>(kind, name, "a list of numbers");
+  if (const auto* whole = std::get_if<std::vector<int64_t>>(&at(kind, name))) return copied<double>(*whole);
+  return copied<double>(get<std::vector<double>>(kind, name, "a list of numbers"));
 }
 
 const std::shared_ptr<const Callback>& Attributes::callback(const std::string& kind, const std::string& name) const {

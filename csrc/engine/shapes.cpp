@@ -5,6 +5,7 @@
 #include <string>
 
 #include "attributes.h"
+#include "pieces.h"
 
 namespace pynn {
 namespace {
@@ -72,12 +73,14 @@ void check_shape(const SparseMap<double>& m) {
   if (!is_within_reach({m.inner, std::max(m.inputs, m.outputs)}))
     refuse("resample", "a map of at most 2^57 elements",
            pair(m.inputs, m.outputs) + " groups of " + std::to_string(m.inner));
-  if (m.begin[0] != 0 || !std::is_sorted(m.begin, m.begin + m.outputs + 1))
-    refuse("resample", "begin to ascend from 0", "another order");
-  const auto* end = m.index + m.begin[m.outputs];
-  const auto* outside = std::find_if(m.index, end, [&](int64_t i) { return i < 0 || i >= m.inputs; });
-  if (outside != end)
-    refuse("resample", "indices of " + std::to_string(m.inputs) + " inputs", std::to_string(*outside));
+  bool ascends = m.begin[0] == 0;
+  in_pieces(m.outputs, [&](int64_t from, int64_t to) { ascends &= std::is_sorted(m.begin + from, m.begin + to + 1); });
+  if (!ascends) refuse("resample", "begin to ascend from 0", "another order");
+  in_pieces(m.begin[m.outputs], [&](int64_t from, int64_t to) {
+    const auto* outside = std::find_if(m.index + from, m.index + to, [&](int64_t i) { return i < 0 || i >= m.inputs; });
+    if (outside != m.index + to)
+      refuse("resample", "indices of " + std::to_string(m.inputs) + " inputs", std::to_string(*outside));
+  });
 }
 
 bool can_pool(const ConvShape& s, const PoolShape& p) {

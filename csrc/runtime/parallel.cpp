@@ -1,5 +1,7 @@
 #include "parallel.h"
 
+#include <time.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -23,7 +25,7 @@ using Clock = std::chrono::steady_clock;
 // Looks at the barrier before a wait relaxes the core: most waits are shorter than one such pause.
 constexpr unsigned kEager = 64;
 constexpr auto kSpin = std::chrono::microseconds(50);
-constexpr auto kPollInterval = std::chrono::milliseconds(10);
+constexpr std::chrono::milliseconds kPollInterval{10};
 
 // A member that is thrown out because another one failed. Never leaves run_team.
 struct TeamAborted {};
@@ -57,6 +59,18 @@ class FlushSubnormals {
 #endif
 };
 
+// For polls, which a small step of training would feel: where there is one, a clock that is read in a few nanoseconds
+// and goes in steps of some milliseconds.
+std::chrono::nanoseconds poll_clock() {
+#if defined(CLOCK_MONOTONIC_COARSE)
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+#else
+  return Clock::now().time_since_epoch();
+#endif
+}
+
 std::atomic<int> wanted_threads{0}, had_threads{0};
 
 void note_shortage(const ThreadShortage& shortage) {
@@ -69,6 +83,10 @@ int processors() {
   static const int count = static_cast<int>(std::thread::hardware_concurrency());
   return count;
 }
+
+// Of the Interruptible that lives on this thread, if one does.
+thread_local const Interrupt* outside_interrupt = nullptr;
+thread_local std::chrono::nanoseconds last_outside_poll{};
 
 }  // namespace
 
@@ -84,8 +102,8 @@ struct TeamState {
   std::exception_ptr error;  // the first one; guarded by mutex until the region has ended
   const Interrupt& interrupt;
   const std::thread::id opener = std::this_thread::get_id();
-  Clock::time_point last_poll = Clock::now();  // of the opener
-  int uninterruptible = 0;                     // of the opener
+  std::chrono::nanoseconds last_poll = poll_clock();  // of the opener
+  int uninterruptible = 0;                            // of the opener
   const uint32_t process = fork_generation();
   const bool alone;
   const bool spin;
@@ -150,7 +168,7 @@ double Team::held_up() const { return static_cast<double>(state->held_up_ns) * 1
 void Team::poll() const {
   if (state->failed.load(std::memory_order_relaxed)) throw TeamAborted{};
   if (std::this_thread::get_id() != state->opener || !state->interrupt || state->uninterruptible > 0) return;
-  const auto now = Clock::now();
+  const auto now = poll_clock();
   if (now - state->last_poll < kPollInterval) return;
   state->last_poll = now;
   {
@@ -158,6 +176,21 @@ void Team::poll() const {
     state->interrupt();
   }
   state->check_process();
+}
+
+Interruptible::Interruptible(const Interrupt& interrupt) : before_(outside_interrupt) {
+  outside_interrupt = &interrupt;
+  last_outside_poll = poll_clock();
+}
+
+Interruptible::~Interruptible() { outside_interrupt = before_; }
+
+void poll_outside() {
+  if (outside_interrupt == nullptr || !*outside_interrupt) return;
+  const auto now = poll_clock();
+  if (now - last_outside_poll < kPollInterval) return;
+  last_outside_poll = now;
+  (*outside_interrupt)();
 }
 
 Uninterruptible::Uninterruptible(const Team& team) : team_(team) {
@@ -183,6 +216,7 @@ OrdinaryNumbers::~OrdinaryNumbers() = default;
 #endif
 
 ThreadShortage take_thread_shortage() {
+  if (wanted_threads.load(std::memory_order_relaxed) == 0) return {0, 0};
   const int wanted = wanted_threads.exchange(0);
   return {wanted, wanted == 0 ? 0 : had_threads.load()};
 }
@@ -196,7 +230,7 @@ void run_team(int threads, const std::function<void(const Team&)>& body, const I
   if (size_to_have < threads) note_shortage({threads, size_to_have});
   TeamState state(interrupt, size_to_have);
   const auto run = [&](int size) {
-    return run_threads(size, [&](int rank) {
+    const auto run_member = [&](int rank) {
       const FlushSubnormals flush;
       try {
         body(Team{rank, size, &state});
@@ -205,7 +239,8 @@ void run_team(int threads, const std::function<void(const Team&)>& body, const I
       } catch (...) {
         state.fail(std::current_exception());
       }
-    });
+    };
+    return run_threads(size, std::cref(run_member));  // no copy, which would allocate
   };
   if (!run(size_to_have)) run(1);  // results do not depend on the number of threads
   if (state.error) std::rethrow_exception(state.error);

@@ -15,6 +15,21 @@ using Interrupt = std::function<void()>;
 // Subnormal numbers are flushed to zero inside: they slow the arithmetic a hundredfold, and every member must agree.
 void run_team(int threads, const std::function<void(const Team&)>& body, const Interrupt& interrupt = {});
 
+// While one of these lives, poll_outside() on this thread calls the interrupt.
+class Interruptible {
+ public:
+  explicit Interruptible(const Interrupt& interrupt);
+  ~Interruptible();
+  Interruptible(const Interruptible&) = delete;
+  Interruptible& operator=(const Interruptible&) = delete;
+
+ private:
+  const Interrupt* const before_;
+};
+
+// As Team::poll, for long work outside of regions, such as making a plan.
+void poll_outside();
+
 // How many of `threads` members pay off for so much work: each should have `least` of it.
 int team_size(int threads, double work, double least);
 

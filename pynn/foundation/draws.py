@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import pieces
 from .native import core
+
+Array = NDArray[Any]
 
 # The global seed, and the number of the next stream; streams of the global seed begin at 1, because an initializer
 # with a seed of its own uses stream 0.
@@ -37,31 +40,40 @@ def next_key() -> int:
     return int(uniform((1,), *next_seed())[0] * 2**53)
 
 
-def uniform(shape: tuple[int, ...], seed: int, stream: int) -> NDArray[np.float64]:
-    """Uniform numbers of [0, 1). Element i of the flattened array depends on (seed, stream, i) only."""
+def uniform(shape: tuple[int, ...], seed: int, stream: int, first: int = 0) -> Array:
+    """Uniform numbers of [0, 1). Element i of the flattened array depends on (seed, stream, first + i) only."""
     out = np.empty(math.prod(shape), np.float64)
-    if out.size:
-        core.random_uniform(out, seed, stream)
+    for piece in pieces.ranges(out.size):
+        core.random_uniform(out[piece], seed, stream, first + piece.start)
     return out.reshape(shape)
 
 
-def normal(shape: tuple[int, ...], seed: int, stream: int) -> NDArray[np.float64]:
-    """Standard normal numbers by Box and Muller's transform; a longer draw begins with the shorter one."""
+def normal(shape: tuple[int, ...], seed: int, stream: int, first: int = 0) -> Array:
+    """Standard normal numbers by Box and Muller's transform; a longer draw begins with the shorter one.
+
+    `first`, which must be even, is as for `uniform`.
+    """
     size = math.prod(shape)
-    pairs = uniform(((size + 1) // 2, 2), seed, stream)
+    numbers = uniform((size + size % 2,), seed, stream, first)
+    return pieces.apply(_box_muller, numbers)[:size].reshape(shape)
+
+
+def _box_muller(numbers: Array) -> Array:
+    pairs = numbers.reshape(-1, 2)
     radius = np.sqrt(-2.0 * np.log1p(-pairs[:, 0]))
     angle = 2.0 * np.pi * pairs[:, 1]
-    out = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
-    return out.reshape(-1)[:size].reshape(shape)
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).reshape(-1)
 
 
-def truncated_normal(shape: tuple[int, ...], seed: int, stream: int) -> NDArray[np.float64]:
+def truncated_normal(shape: tuple[int, ...], seed: int, stream: int) -> Array:
     """Standard normal numbers within [-2, 2]: the others are passed over."""
-    size = math.prod(shape)
-    kept: NDArray[Any] = np.empty(0)
-    drawn = size
-    while kept.size < size:
-        drawn = int(drawn * 1.06) + 16  # 95.4 % of the numbers are kept
-        numbers = normal((drawn,), seed, stream)
-        kept = numbers[np.abs(numbers) <= 2.0]
-    return kept[:size].reshape(shape)
+    out = np.empty(math.prod(shape))
+    filled = drawn = 0
+    while filled < out.size:
+        more = min(int((out.size - filled) * 1.06) // 2 * 2 + 16, pieces.PIECE)  # 95.4 % of the numbers are kept
+        numbers = normal((more,), seed, stream, drawn)
+        kept = numbers[np.abs(numbers) <= 2.0][: out.size - filled]
+        out[filled : filled + kept.size] = kept
+        filled += kept.size
+        drawn += more
+    return out.reshape(shape)

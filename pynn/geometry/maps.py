@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..foundation import pieces
+
 Indices = NDArray[np.int64]
 Weights = NDArray[np.float64]
 
@@ -85,14 +87,30 @@ def product(axes: Sequence[Axis], channels: int) -> Map | None:
         inner *= left.pop().n
     if not left:
         return None
-    source, weight = np.zeros((1, 1), np.int64), np.ones((1, 1))
-    for axis in left:
-        out, terms = len(source) * axis.out, source.shape[1] * axis.source.shape[1]
-        source = (source[:, None, :, None] * axis.n + axis.source[None, :, None, :]).reshape(out, terms)
-        weight = (weight[:, None, :, None] * axis.weight[None, :, None, :]).reshape(out, terms)
-    counts = weight != 0  # also because 0 times infinity would be NaN
-    begin = np.concatenate([[0], np.cumsum(counts.sum(1))]).astype(np.int64)
-    return Map(math.prod(axis.n for axis in left), inner, begin, source[counts], weight[counts])
+    counts = [(axis.weight != 0).sum(1) for axis in left]  # without terms of weight 0: times infinity they make NaN
+    rows, terms = math.prod(axis.out for axis in left), math.prod(int(each.sum()) for each in counts)
+    begin = np.zeros(rows + 1, np.int64)
+    source, weight = np.empty(terms, np.int64), np.empty(terms)
+    done = 0
+    for piece in pieces.ranges(rows):
+        sources, weights = _rows(left, piece)
+        used = weights != 0
+        begin[piece.start + 1 : piece.stop + 1] = done + np.cumsum(used.sum(1))
+        end = int(begin[piece.stop])
+        source[done:end], weight[done:end] = sources[used], weights[used]
+        done = end
+    return Map(math.prod(axis.n for axis in left), inner, begin, source, weight)
+
+
+def _rows(axes: Sequence[Axis], rows: slice) -> tuple[Indices, Weights]:
+    """Sources and weights of some positions of the output, each (rows, terms)."""
+    count = rows.stop - rows.start
+    places = np.unravel_index(np.arange(rows.start, rows.stop), [axis.out for axis in axes])
+    source, weight = np.zeros((count, 1), np.int64), np.ones((count, 1))
+    for axis, place in zip(axes, places, strict=True):
+        source = (source[:, :, None] * axis.n + axis.source[place][:, None, :]).reshape(count, -1)
+        weight = (weight[:, :, None] * axis.weight[place][:, None, :]).reshape(count, -1)
+    return source, weight
 
 
 def permuted(shape: Sequence[int], axes: Sequence[int]) -> Map | None:
@@ -100,8 +118,15 @@ def permuted(shape: Sequence[int], axes: Sequence[int]) -> Map | None:
     kept = len(shape)
     while kept and axes[kept - 1] == kept - 1:
         kept -= 1
-    inputs = math.prod(shape[:kept])
-    source = np.arange(inputs, dtype=np.int64).reshape(shape[:kept]).transpose(axes[:kept]).ravel()
-    if (source == np.arange(inputs)).all():
+    if not kept:
+        return None
+    lengths, inputs = shape[:kept], math.prod(shape[:kept])
+    strides = np.array([math.prod(lengths[axis + 1 :]) for axis in range(kept)], np.int64)[list(axes[:kept])]
+    source, moved = np.empty(inputs, np.int64), False
+    for piece in pieces.ranges(inputs):
+        places = np.unravel_index(np.arange(piece.start, piece.stop), [lengths[axis] for axis in axes[:kept]])
+        source[piece] = sum(place * stride for place, stride in zip(places, strides, strict=True))
+        moved = moved or bool((source[piece] != np.arange(piece.start, piece.stop)).any())
+    if not moved:
         return None
     return Map(inputs, math.prod(shape[kept:]), np.arange(inputs + 1, dtype=np.int64), source, np.ones(inputs))

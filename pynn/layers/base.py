@@ -12,13 +12,14 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
+import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from .. import config
 from ..activations import Activation
 from ..engine.lowering import Lowering
 from ..errors import NotBuiltError
-from ..foundation import atomic, checks, names
+from ..foundation import atomic, checks, names, pieces
 from ..foundation.arguments import NamesItsArguments
 from ..foundation.native import core
 from ..regularizers import Regularizer
@@ -323,7 +324,7 @@ def building(drafts: Sequence[Draft]) -> list[atomic.Change]:
             changes.append(atomic.setting(draft.layer, "_built", before._replace(shape=draft.shape, dtype=draft.dtype)))
     for built, specs in new:
         for weight, spec in zip(built.weights, specs, strict=True):
-            weight._array[...] = spec.initializer(spec.shape, built.dtype)
+            pieces.assign(weight._array, np.asarray(spec.initializer(spec.shape, built.dtype)))
     return changes
 
 

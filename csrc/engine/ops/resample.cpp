@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "../op.h"
+#include "../pieces.h"
 #include "../shapes.h"
 
 namespace pynn {
@@ -34,18 +35,25 @@ template <typename T>
 Terms<T> transposed(const Terms<T>& terms, int64_t inputs) {
   Terms<T> to;
   to.begin.resize(static_cast<std::size_t>(inputs) + 1);
-  to.index.resize(terms.index.size());
-  to.weight.resize(terms.weight.size());
-  for (const int64_t input : terms.index) ++to.begin[static_cast<std::size_t>(input) + 1];
+  to.index = copied<int64_t>(terms.index);  // room for as many
+  to.weight = copied<T>(terms.weight);
+  in_pieces(static_cast<int64_t>(terms.index.size()), [&](int64_t from, int64_t end) {
+    for (int64_t k = from; k < end; ++k)
+      ++to.begin[static_cast<std::size_t>(terms.index[static_cast<std::size_t>(k)]) + 1];
+  });
   for (std::size_t i = 0; i < static_cast<std::size_t>(inputs); ++i) to.begin[i + 1] += to.begin[i];
   std::vector<int64_t> next = to.begin;
-  for (std::size_t output = 0; output + 1 < terms.begin.size(); ++output)
-    for (auto k = static_cast<std::size_t>(terms.begin[output]); k < static_cast<std::size_t>(terms.begin[output + 1]);
-         ++k) {
-      const auto at = static_cast<std::size_t>(next[static_cast<std::size_t>(terms.index[k])]++);
-      to.index[at] = static_cast<int64_t>(output);
-      if (!terms.weight.empty()) to.weight[at] = terms.weight[k];
+  in_pieces(static_cast<int64_t>(terms.begin.size()) - 1, [&](int64_t from, int64_t end) {
+    for (int64_t output = from; output < end; ++output) {
+      const auto row = static_cast<std::size_t>(output);
+      for (auto k = static_cast<std::size_t>(terms.begin[row]); k < static_cast<std::size_t>(terms.begin[row + 1]);
+           ++k) {
+        const auto at = static_cast<std::size_t>(next[static_cast<std::size_t>(terms.index[k])]++);
+        to.index[at] = output;
+        if (!terms.weight.empty()) to.weight[at] = terms.weight[k];
+      }
     }
+  });
   return to;
 }
 
@@ -56,11 +64,10 @@ class ResampleOp : public Op<T> {
       : inputs_(a.integer("inputs")),
         outputs_(static_cast<int64_t>(a.integers("begin").size()) - 1),
         inner_(a.integer("inner")) {
-    forward_.begin = a.integers("begin");
-    forward_.index = a.integers("index");
+    forward_.begin = copied<int64_t>(a.integers("begin"));
+    forward_.index = copied<int64_t>(a.integers("index"));
     const std::vector<double> weight = a.numbers("weight");
-    if (std::any_of(weight.begin(), weight.end(), [](double w) { return w != 1; }))
-      forward_.weight.assign(weight.begin(), weight.end());
+    if (std::any_of(weight.begin(), weight.end(), [](double w) { return w != 1; })) forward_.weight = copied<T>(weight);
     backward_ = transposed(forward_, inputs_);
   }
 
