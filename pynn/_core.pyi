@@ -1,7 +1,7 @@
 """The native engine. Private: arrays are checked in Python before they come here."""
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ Real: TypeAlias = NDArray[np.float32] | NDArray[np.float64]  # C-contiguous, of 
 Samples: TypeAlias = Real | NDArray[np.uint8]  # rows of inputs; bytes are converted where they are gathered
 Targets: TypeAlias = Real | NDArray[np.int32]  # values of the network's dtype, or class labels
 Float64: TypeAlias = NDArray[np.float64]
+Shape: TypeAlias = tuple[int | None, ...]  # of a sample; None where an axis may have any length
 
 # Settings of ops; arrays are int64 or float64, of one dimension.
 Attribute: TypeAlias = bool | int | float | str | Sequence[int] | Sequence[float] | NDArray[np.int64] | Float64
@@ -148,6 +149,13 @@ class Plan:
     ) -> tuple[int, int] | None:
         """With `check_finite`: input and index of the first element of the samples that is not finite, or None."""
 
+    def predict_array(
+        self, x: NDArray[Any], x_shape: Shape, y_shape: Shape, check_finite: bool, threads: int
+    ) -> Real | None:
+        """`predict` for one array that may be used as it is, in less time: the output, in a new array. Shapes are those
+        of a sample. None, for `predict` to find the reason, where there is more than one input or output, no sample,
+        where `x` has another type or shape or is not laid out as the engine wants it, or has a bad element."""
+
     def predict_training(
         self, outs: Sequence[Real], xs: Sequence[Samples], check_finite: bool, step: int, threads: int
     ) -> tuple[int, int] | None:
@@ -202,6 +210,10 @@ class UseLock:
     """Who may change something. Given back whatever happens, and free in a forked child."""
 
     def __init__(self) -> None: ...
+    @property
+    def is_held_here(self) -> bool:
+        """Whether this thread has it."""
+
     def hold(self, message: str) -> Hold:
         """Take it, or raise RuntimeError(message). `with lock.hold("..."):` without a name for the object gives it back
         at the end of the block, and also where an interrupt keeps the block from ending."""
@@ -209,10 +221,6 @@ class UseLock:
 class Hold:
     def __enter__(self) -> Hold: ...
     def __exit__(self, *exception: object) -> None: ...
-
-    @property
-    def is_held_here(self) -> bool:
-        """Whether this thread has it."""
 
 def slot_names(optimizer: str, settings: dict[str, float]) -> list[str]: ...
 def loss_names() -> list[str]: ...

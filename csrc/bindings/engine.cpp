@@ -195,6 +195,41 @@ Place predict_training(const AnyPlan& any, std::vector<py::array> outs, const st
   });
 }
 
+// The sizes in a tuple behind `samples`; empty where one of them is no number.
+std::vector<py::ssize_t> batch_shape(py::ssize_t samples, const py::tuple& of_sample) {
+  std::vector<py::ssize_t> shape{samples};
+  for (const py::handle size : of_sample) {
+    if (!py::isinstance<py::int_>(size)) return {};
+    shape.push_back(PyLong_AsSsize_t(size.ptr()));
+  }
+  return shape;
+}
+
+py::object predict_array(const AnyPlan& any, const py::array& x, const py::tuple& x_shape, const py::tuple& y_shape,
+                         bool check_finite, int threads) {
+  require(threads > 0, "threads must be positive");
+  return any.with([&](const auto& plan) -> py::object {
+    using T = typename std::decay_t<decltype(plan)>::Number;
+    if (plan.inputs().size() != 1 || plan.inputs()[0].kind != InputKind::real || plan.graph().outputs().size() != 1 ||
+        x.ndim() < 1 || x.shape(0) < 1 || !(is<T>(x) || is<uint8_t>(x)))
+      return py::none();
+    const auto aligned = reinterpret_cast<std::uintptr_t>(x.data()) % static_cast<std::size_t>(x.itemsize()) == 0;
+    const std::vector<py::ssize_t> wanted = batch_shape(x.shape(0), x_shape), shape = batch_shape(x.shape(0), y_shape);
+    if (!aligned || shape.empty() || !std::equal(wanted.begin(), wanted.end(), x.shape(), x.shape() + x.ndim()))
+      return py::none();
+    Array<T> y(shape);
+    const auto samples = static_cast<int64_t>(x.shape(0));
+    require(size(y) == samples * plan.size(plan.graph().outputs()[0]), "y_shape must be that of the output");
+    require(size(x) == samples * plan.inputs()[0].width, "x_shape must be that of the input");
+    const ColumnKind kind = is<T>(x) ? ColumnKind::real : ColumnKind::bytes;
+    const Dataset data{samples, {{kind, x.data(), plan.inputs()[0].width}}, {}};
+    const std::vector<T*> to{y.mutable_data()};
+    const Interrupt interrupt = signal_check();
+    const auto bad = without_gil([&] { return plan.predict(to, data, check_finite, threads, interrupt); });
+    return bad ? py::object(py::none()) : py::object(std::move(y));
+  });
+}
+
 // ---- trainer
 
 AnyTrainer make_trainer(const AnyPlan& any) {
@@ -320,6 +355,8 @@ void bind_engine(py::module_& m) {
       .def(py::init(&make_plan), py::arg("graph"), py::arg("dtype"))
       .def_property_readonly("dtype", [](const AnyPlan& p) { return p.either.index() == 1 ? "float64" : "float32"; })
       .def("predict", &predict, py::arg("outs"), py::arg("xs"), py::arg("check_finite"), py::arg("threads"))
+      .def("predict_array", &predict_array, py::arg("x"), py::arg("x_shape"), py::arg("y_shape"),
+           py::arg("check_finite"), py::arg("threads"))
       .def("predict_training", &predict_training, py::arg("outs"), py::arg("xs"), py::arg("check_finite"),
            py::arg("step"), py::arg("threads"));
 

@@ -1,6 +1,7 @@
 // How samples pass through a plan forwards, in chunks.
 #include <algorithm>
 #include <atomic>
+#include <functional>
 
 #include "../runtime/blas.h"
 #include "plan.h"
@@ -102,8 +103,8 @@ std::optional<BadElement> Plan<T>::run(const Call& call) const {
   std::atomic<int64_t> first_bad{kNoneBad};
   const std::vector<char> skip_zeros = inputs_to_skip(x);
   blas::keep_serial();
-  run_team(
-      size, [&](const Team& team) { run_member(team, call, alone, spaces, skip_zeros, first_bad); }, call.interrupt);
+  const auto body = [&](const Team& team) { run_member(team, call, alone, spaces, skip_zeros, first_bad); };
+  run_team(size, std::cref(body), call.interrupt);  // no copy, which would allocate
   for (Workspace<T>& space : spaces) give_back(std::move(space));
   if (first_bad == kNoneBad) return std::nullopt;
   return BadElement{static_cast<int>(first_bad >> kIndexBits), first_bad & ((int64_t{1} << kIndexBits) - 1)};
@@ -155,8 +156,8 @@ void Plan<T>::run_member(const Team& whole, const Call& call, bool alone, std::v
         values[static_cast<std::size_t>(output)] = call.outs[i] + begin * size(output);
     }
     team.barrier();
+    whole.poll();  // where it takes long, kernels do so, too
     for (std::size_t i = 0; i < ops_.size(); ++i) {
-      whole.poll();
       const Op<T>& op = *ops_[i];
       if (!call.training && op.passes_on() && !is_output(op.outputs[0])) {
         values[static_cast<std::size_t>(op.outputs[0])] = values[static_cast<std::size_t>(op.inputs[0])];

@@ -70,6 +70,8 @@ using ParameterUses = std::vector<std::vector<ParameterUse<T>>>;
 template <typename T>
 class Plan {
  public:
+  using Number = T;
+
   // Throws std::invalid_argument where the graph has no output, or parameters of the other number type.
   explicit Plan(std::shared_ptr<const Graph> graph);
 

@@ -126,7 +126,8 @@ void Trainer<T>::train_member(const Team& team, Run& run, bool team_waits) {
     team.barrier();
     if (team.rank == 0) {
       ++iterations_;
-      ++steps_done_;
+      // Written here only, which an addition that others could cut in two would not know.
+      steps_done_.store(steps_done_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     }
   }
 }

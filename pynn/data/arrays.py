@@ -164,6 +164,8 @@ def float_dtype_of(x: ArrayLike, default: str) -> str:
 
 def check_plain_array(x: object, name: str) -> None:
     """Raise TypeError unless `x` is a NumPy array without a mask."""
+    if type(x) is np.ndarray:
+        return
     if not isinstance(x, np.ndarray):
         raise TypeError(f"{name} must be a NumPy array, but got {type(x).__name__}.")
     _check_unmasked(x, name)

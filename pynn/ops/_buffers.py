@@ -26,15 +26,17 @@ def check_inputs(**buffers: Array) -> np.dtype[Any]:
         if buffer.dtype not in _FLOATS:
             raise TypeError(f"{name} must be float32 or float64, but is {buffer.dtype}. Convert it with astype.")
         check_layout(buffer, name)
-    if len({buffer.dtype for buffer in buffers.values()}) > 1:
+    dtype = next(iter(buffers.values())).dtype
+    if any(buffer.dtype != dtype for buffer in buffers.values()):
         types = ", ".join(f"{name} is {buffer.dtype}" for name, buffer in buffers.items())
         raise TypeError(f"The arrays must be of one type, but {types}.")
-    return next(iter(buffers.values())).dtype
+    return dtype
 
 
 def check_layout(buffer: Array, name: str) -> None:
     """Raise ValueError unless the buffer is C-contiguous and aligned."""
-    if not (buffer.flags.c_contiguous and buffer.flags.aligned):
+    flags = buffer.flags  # made anew each time it is asked for
+    if not (flags.c_contiguous and flags.aligned):
         raise ValueError(f"{name} must be C-contiguous and aligned. Copy it with numpy.ascontiguousarray or .copy().")
 
 

@@ -87,6 +87,12 @@ def predict(model: Trainable, x: Inputs, batch_size: BatchSize, verbose: Verbose
 def outputs(model: Trainable, x: Inputs, check_finite: bool = True) -> Outputs:
     """The outputs for samples, without a display."""
     plan, layout = model._lowered()
+    if plan is not None and layout is not None and type(x) is np.ndarray:
+        _, (inputs, form, _), (made, made_form, _) = layout
+        if form == made_form == "single":
+            y = plan.predict_array(x, inputs[0].shape, made[0].shape, check_finite, parallel.get_num_threads())
+            if y is not None:
+                return y
     if plan is None or layout is None:
         layout = model._layout_for(x, "x")
         dataset.columns(x, "x", layout, check_finite)  # a model is not built for data that are refused
