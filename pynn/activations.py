@@ -225,6 +225,8 @@ def get(identifier: ActivationLike) -> Activation:
     if isinstance(identifier, Activation):
         return identifier
     if isinstance(identifier, str):
+        if identifier in _FUNCTIONS:
+            return _FUNCTIONS[identifier]
         found = Activation(identifier)
     elif isinstance(identifier, dict):
         name, settings = identifiers.split_config(identifier, "activation")

@@ -155,6 +155,7 @@ void Team::barrier() const {
 }
 
 Range Team::share(int64_t n, int64_t grain) const {
+  if (size == 1) return {0, n};  // divisions take a good part of a small step's time
   const int64_t pieces = (n + grain - 1) / grain;
   const auto cut = [&](int member) {
     const int64_t at = pieces * member / size * grain;
