@@ -6,146 +6,51 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine.lowering import Lowering
 from ..foundation import identifiers, not_yet
-from .activations import ELU, LeakyReLU, ReLU, Softmax
-from .base import Layer
-from .convolutional import Conv1D, Conv2D
-from .core import Activation, Dense, Input, InputLayer
-from .depthwise import DepthwiseConv2D, SeparableConv2D
-from .normalization import BatchNormalization, GroupNormalization, LayerNormalization
-from .pooling import (
-    AveragePooling1D,
-    AveragePooling2D,
-    GlobalAveragePooling1D,
-    GlobalAveragePooling2D,
-    GlobalMaxPooling1D,
-    GlobalMaxPooling2D,
-    MaxPooling1D,
-    MaxPooling2D,
+from . import (
+    activations,
+    convolutional,
+    core,
+    depthwise,
+    normalization,
+    pooling,
+    preprocessing,
+    regularization,
+    reshaping,
+    resizing,
+    transposed,
 )
-from .preprocessing import Normalization, Rescaling
-from .regularization import Dropout, GaussianDropout, GaussianNoise, SpatialDropout1D, SpatialDropout2D
-from .reshaping import Flatten, Permute, Reshape
-from .resizing import Cropping1D, Cropping2D, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D
-from .transposed import Conv2DTranspose
+from .activations import *  # noqa: F403 - a layer is named in its family's file only
+from .base import Layer
+from .convolutional import *  # noqa: F403
+from .core import *  # noqa: F403
+from .depthwise import *  # noqa: F403
+from .normalization import *  # noqa: F403
+from .pooling import *  # noqa: F403
+from .preprocessing import *  # noqa: F403
+from .regularization import *  # noqa: F403
+from .reshaping import *  # noqa: F403
+from .resizing import *  # noqa: F403
+from .transposed import *  # noqa: F403
 from .weight import Weight, WeightSpec
 
-# Keras's second names.
-AvgPool1D = AveragePooling1D
-AvgPool2D = AveragePooling2D
-Convolution1D = Conv1D
-Convolution2D = Conv2D
-Convolution2DTranspose = Conv2DTranspose
-GlobalAvgPool1D = GlobalAveragePooling1D
-GlobalAvgPool2D = GlobalAveragePooling2D
-GlobalMaxPool1D = GlobalMaxPooling1D
-GlobalMaxPool2D = GlobalMaxPooling2D
-MaxPool1D = MaxPooling1D
-MaxPool2D = MaxPooling2D
-SeparableConvolution2D = SeparableConv2D
+__all__ = ["Layer", "Lowering", "Weight", "WeightSpec", "deserialize", "serialize"]
+__all__ += activations.__all__
+__all__ += convolutional.__all__
+__all__ += core.__all__
+__all__ += depthwise.__all__
+__all__ += normalization.__all__
+__all__ += pooling.__all__
+__all__ += preprocessing.__all__
+__all__ += regularization.__all__
+__all__ += reshaping.__all__
+__all__ += resizing.__all__
+__all__ += transposed.__all__
 
-__all__ = [
-    "ELU",
-    "Activation",
-    "AveragePooling1D",
-    "AveragePooling2D",
-    "AvgPool1D",
-    "AvgPool2D",
-    "BatchNormalization",
-    "Conv1D",
-    "Conv2D",
-    "Conv2DTranspose",
-    "Convolution1D",
-    "Convolution2D",
-    "Convolution2DTranspose",
-    "Cropping1D",
-    "Cropping2D",
-    "Dense",
-    "DepthwiseConv2D",
-    "Dropout",
-    "Flatten",
-    "GaussianDropout",
-    "GaussianNoise",
-    "GlobalAveragePooling1D",
-    "GlobalAveragePooling2D",
-    "GlobalAvgPool1D",
-    "GlobalAvgPool2D",
-    "GlobalMaxPool1D",
-    "GlobalMaxPool2D",
-    "GlobalMaxPooling1D",
-    "GlobalMaxPooling2D",
-    "GroupNormalization",
-    "Input",
-    "InputLayer",
-    "Layer",
-    "LayerNormalization",
-    "LeakyReLU",
-    "Lowering",
-    "MaxPool1D",
-    "MaxPool2D",
-    "MaxPooling1D",
-    "MaxPooling2D",
-    "Normalization",
-    "Permute",
-    "ReLU",
-    "Rescaling",
-    "Reshape",
-    "SeparableConv2D",
-    "SeparableConvolution2D",
-    "Softmax",
-    "SpatialDropout1D",
-    "SpatialDropout2D",
-    "UpSampling1D",
-    "UpSampling2D",
-    "Weight",
-    "WeightSpec",
-    "ZeroPadding1D",
-    "ZeroPadding2D",
-    "deserialize",
-    "serialize",
-]
-
-_CLASSES: tuple[type[Layer], ...] = (
-    InputLayer,
-    Dense,
-    Conv1D,
-    Conv2D,
-    DepthwiseConv2D,
-    SeparableConv2D,
-    Conv2DTranspose,
-    MaxPooling1D,
-    MaxPooling2D,
-    AveragePooling1D,
-    AveragePooling2D,
-    GlobalMaxPooling1D,
-    GlobalMaxPooling2D,
-    GlobalAveragePooling1D,
-    GlobalAveragePooling2D,
-    BatchNormalization,
-    LayerNormalization,
-    GroupNormalization,
-    Dropout,
-    SpatialDropout1D,
-    SpatialDropout2D,
-    GaussianNoise,
-    GaussianDropout,
-    Activation,
-    ReLU,
-    LeakyReLU,
-    ELU,
-    Softmax,
-    Flatten,
-    Reshape,
-    Permute,
-    ZeroPadding1D,
-    ZeroPadding2D,
-    Cropping1D,
-    Cropping2D,
-    UpSampling1D,
-    UpSampling2D,
-    Rescaling,
-    Normalization,
-)
-_TABLE = {cls.__name__: cls for cls in _CLASSES}
+_TABLE: dict[str, type[Layer]] = {
+    cls.__name__: cls
+    for cls in list(globals().values())
+    if isinstance(cls, type) and issubclass(cls, Layer) and cls is not Layer
+}
 
 
 def __dir__() -> list[str]:

@@ -10,6 +10,8 @@ from ..activations import Activation
 from ..foundation import checks
 from .core import ActivationLayer
 
+__all__ = ["ELU", "LeakyReLU", "ReLU", "Softmax"]
+
 
 class ReLU(ActivationLayer):
     """Rectified linear unit, ``max(x, 0)`` by default.

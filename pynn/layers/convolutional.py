@@ -21,6 +21,8 @@ from .weight import WeightSpec
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+__all__ = ["Conv1D", "Conv2D", "Convolution1D", "Convolution2D"]
+
 
 class ConvolutionLayer(KernelLayer):
     """What all convolutions have in common: a window, kernels, a bias, an activation."""
@@ -231,3 +233,8 @@ class Conv2D(_Conv):
     """
 
     rank = 2
+
+
+# Keras's second names.
+Convolution1D = Conv1D
+Convolution2D = Conv2D

@@ -24,6 +24,8 @@ from .weight import WeightSpec
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+__all__ = ["Activation", "Dense", "Input", "InputLayer"]
+
 
 class InputLayer(Layer):
     """The shape of a sample, as the first item of a model; see `Input`."""

@@ -19,6 +19,8 @@ from .convolutional import ConvolutionLayer
 from .types import Shape
 from .weight import Weight, WeightSpec
 
+__all__ = ["DepthwiseConv2D", "SeparableConv2D", "SeparableConvolution2D"]
+
 
 class DepthwiseConv2D(ConvolutionLayer):
     """Convolution of each channel of an image by itself: ``y[n, i, j, c * depth_multiplier + m] = activation(sum over
@@ -221,3 +223,7 @@ class SeparableConv2D(ConvolutionLayer):
             "pointwise_regularizer": regularizers.serialize(self.pointwise_regularizer),
             "pointwise_constraint": constraints.serialize(self.pointwise_constraint),
         }
+
+
+# Keras's second names.
+SeparableConvolution2D = SeparableConv2D

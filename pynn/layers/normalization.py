@@ -22,6 +22,8 @@ from .weight import Weight, WeightSpec
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+__all__ = ["BatchNormalization", "GroupNormalization", "LayerNormalization"]
+
 
 class _Normalization(Layer):
     """What normalisations with a learned scale gamma and offset beta have in common.

@@ -14,6 +14,8 @@ from ..foundation import atomic, checks
 from .base import Layer
 from .types import Shape
 
+__all__ = ["Normalization", "Rescaling"]
+
 
 class Rescaling(Layer):
     """``y = x * scale + offset``. The shape stays as it is; bytes stay bytes until a batch is gathered.

@@ -17,6 +17,8 @@ from .types import LayerArguments, Shape
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+__all__ = ["Dropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D", "SpatialDropout2D"]
+
 
 class _Noise(Layer):
     """What layers of noise have in common. The noise is a function of the layer's seed, the step and the element alone,

@@ -14,6 +14,8 @@ from ..geometry import maps
 from .base import Layer
 from .types import Shape
 
+__all__ = ["Flatten", "Permute", "Reshape"]
+
 
 class Flatten(Layer):
     """All axes but the batch as one: ``(N, a, b, ...)`` becomes ``(N, a * b * ...)``.

@@ -14,6 +14,8 @@ from ..geometry import maps, windows
 from .base import Layer
 from .types import Shape
 
+__all__ = ["Cropping1D", "Cropping2D", "UpSampling1D", "UpSampling2D", "ZeroPadding1D", "ZeroPadding2D"]
+
 Edges: TypeAlias = tuple[tuple[int, int], ...]  # what to do (before, after) each axis
 Ends: TypeAlias = int | Sequence[int] | Sequence[Sequence[int]]  # as the user writes them
 

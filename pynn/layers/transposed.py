@@ -17,6 +17,8 @@ from ..regularizers import RegularizerLike
 from .convolutional import ConvolutionLayer
 from .types import Shape
 
+__all__ = ["Conv2DTranspose", "Convolution2DTranspose"]
+
 
 class Conv2DTranspose(ConvolutionLayer):
     """Transposed convolution: what a pixel of a `Conv2D` saw, it gives to: ``y[n, i * stride + ky * dilation - top, j *
@@ -137,3 +139,7 @@ class Conv2DTranspose(ConvolutionLayer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "filters": self.filters, "output_padding": self.output_padding}
+
+
+# Keras's second names.
+Convolution2DTranspose = Conv2DTranspose
