@@ -207,6 +207,31 @@ ACTIVATIONS = {
 
 
 # ---- numbers for the tests -------------------------------------------------------------------------------------------
+def binary_backward(function, dy, a, b):
+    """The gradients of the operands of y = f(a, b), summed up over the axes along which one is repeated.
+
+    Where a = b, maximum and minimum give half of dy to each; d(a^b)/db is 0 where a <= 0.
+    """
+    operands = (a, b)
+    a, b = np.broadcast_arrays(a, b)
+    with np.errstate(all="ignore"):
+        slopes = {
+            "add": lambda: (1, 1),
+            "subtract": lambda: (1, -1),
+            "multiply": lambda: (b, a),
+            "divide": lambda: (1 / b, -a / b**2),
+            "power": lambda: (np.where(b == 0, 0, b * a ** (b - 1)), np.where(a <= 0, 0, a**b * np.log(a))),
+            "maximum": lambda: ((np.sign(a - b) + 1) / 2, (np.sign(b - a) + 1) / 2),
+            "minimum": lambda: ((np.sign(b - a) + 1) / 2, (np.sign(a - b) + 1) / 2),
+        }[function]()
+    return [sum_to(dy * slope, x.shape) for slope, x in zip(slopes, operands, strict=True)]
+
+
+def sum_to(x, shape):
+    """x summed up over the axes that have one element in `shape`."""
+    return x.sum(axis=tuple(i for i, size in enumerate(shape) if size == 1), keepdims=True)
+
+
 def central_difference(f, x, scale=1e-6, places=None):
     """(f(x + h) - f(x - h)) / 2h for one element of x at a time, where f gives a number; h = scale max(1, |x|).
 

@@ -18,6 +18,7 @@ Enum find(const char* const (&names)[N], const std::string& name, const char* wh
 }  // namespace
 
 Activation activation_of(const std::string& name) { return find<Activation>(kActivationNames, name, "activation"); }
+Binary binary_of(const std::string& name) { return find<Binary>(kBinaryNames, name, "function"); }
 Pooling pooling_of(const std::string& name) { return find<Pooling>(kPoolingNames, name, "pooling"); }
 Noise noise_of(const std::string& name) { return find<Noise>(kNoiseNames, name, "noise"); }
 Loss loss_of(const std::string& name) { return find<Loss>(kLossNames, name, "loss"); }

@@ -10,6 +10,7 @@ namespace pynn {
 
 // Each throws std::invalid_argument for a name it does not know.
 Activation activation_of(const std::string& name);
+Binary binary_of(const std::string& name);
 Pooling pooling_of(const std::string& name);
 Noise noise_of(const std::string& name);
 Loss loss_of(const std::string& name);

@@ -9,6 +9,8 @@ namespace pynn {
   X(activation)     \
   X(add)            \
   X(batch_norm)     \
+  X(binary)         \
+  X(concat)         \
   X(conv)           \
   X(custom)         \
   X(dense)          \

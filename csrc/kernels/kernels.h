@@ -16,6 +16,7 @@
 #include "dense.h"
 #include "gemm.h"
 #include "losses.h"
+#include "merge.h"
 #include "noise.h"
 #include "norm.h"
 #include "optimizers.h"
@@ -36,6 +37,7 @@ struct Kernels : GemmKernels<T>,
                  NoiseKernels<T>,
                  NormKernels<T>,
                  ResampleKernels<T>,
+                 MergeKernels<T>,
                  ActivationKernels<T>,
                  SoftmaxKernels<T>,
                  LossKernels<T>,

@@ -11,6 +11,7 @@
   X(noise, NoiseKernels)            \
   X(norm, NormKernels)              \
   X(resample, ResampleKernels)      \
+  X(merge, MergeKernels)            \
   X(activations, ActivationKernels) \
   X(softmax, SoftmaxKernels)        \
   X(losses, LossKernels)            \

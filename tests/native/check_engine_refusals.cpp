@@ -117,6 +117,15 @@ std::vector<Row> rows() {
           {op("add", {24, 24, 24}, {}, {})},
           {op("batch_norm", {24}, {6, 6, 6, 6}, {{"momentum", number(0.9)}, {"epsilon", number(1e-3)}}),
            {true, true, false, false}},
+          {op("binary", {4 * 6, 6}, {},
+              {{"function", name("power")}, {"shape_a", Sizes{4, 6}}, {"shape_b", Sizes{1, 6}}})},
+          {op("binary", {4}, {},
+              {{"function", name("divide")},
+               {"shape_a", Sizes{4, 1}},
+               {"shape_b", Sizes{1, 3}},
+               {"constant", Numbers{1, 2, 3}},
+               {"constant_first", whole(1)}})},
+          {op("concat", {4 * 6, 4, 4 * 3}, {}, {{"outer", whole(4)}})},
           {op("conv", {4 * 6 * 2}, {3 * 3 * 2 * 4, 4},
               {{"transposed", whole(0)}, {"shape", Sizes{4, 6, 2, 4, 6, 4, 3, 3, 1, 1, 1, 1, 1, 1, 1}}}),
            {false, true}},
@@ -152,7 +161,7 @@ void check_counts(const Row& row) {
     expect_refused(kind + ": " + what, [&] { run_op(a); });
   };
   OpArguments wrong = row.right;
-  if (kind != "add" && kind != "custom") {
+  if (kind != "add" && kind != "concat" && kind != "custom") {
     wrong.inputs.push_back(wrong.inputs[0]);
     refused("an input too many", wrong);
     wrong.inputs.clear();
