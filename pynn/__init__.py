@@ -27,13 +27,14 @@ from .errors import NotBuiltError, NotCompiledError
 from .foundation import not_yet as _not_yet
 from .foundation.native import core as _native_core
 from .layers import Input
-from .models import Sequential
+from .models import Model, Sequential
 from .utils import set_random_seed
 
 __version__ = _native_core.__version__
 
 __all__ = [
     "Input",
+    "Model",
     "NotBuiltError",
     "NotCompiledError",
     "Sequential",

@@ -20,6 +20,7 @@ VALUES = [
 ]
 # For arguments without a default
 GIVEN = {"units": 3, "filters": 2, "kernel_size": 2, "rate": 0.5, "stddev": 0.1, "activation": "relu", "loss": "mse"}
+GIVEN |= {"input_dim": 4, "output_dim": 2, "axes": 1}
 GIVEN |= {"target_shape": (2, 3), "dims": (1, 2), "scale": 2.0}
 # What the layers name `base` in their signatures
 BASE = ["name", "trainable", "dtype", "input_shape", "input_dim"]

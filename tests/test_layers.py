@@ -454,9 +454,10 @@ def test_layer_bad_argument_names_it(make, message):
 
 def test_layer_not_built_says_so():
     layer = layers.Dense(3)
-    for ask in (lambda: layer.output_shape, lambda: layer.input_shape, layer.get_weights, layer.count_params):
+    for ask in (lambda: layer.output_shape, lambda: layer.input_shape, layer.count_params):
         with pytest.raises(pynn.NotBuiltError):
             ask()
+    assert layer.get_weights() == layer.weights == []
     assert not layer.built
 
 

@@ -69,11 +69,18 @@ def test_pop_takes_the_last_layer_away():
         pynn.Sequential().pop()
 
 
-def test_layer_of_another_model_is_refused():
+def test_layer_of_two_models_is_shared():
     model = make_model()
-    with pytest.raises(ValueError, match="part of a model"):
-        pynn.Sequential([pynn.Input((5,)), model.layers[0]])
-    assert model.predict(make_data()[0], verbose=0).shape == (50, 3)
+    other = pynn.Sequential([pynn.Input((5,)), model.layers[0]])
+    assert other.weights[0] is model.weights[0]
+    with pytest.raises(ValueError, match="has weights for samples of shape"):
+        pynn.Sequential([pynn.Input((4,)), model.layers[0]])
+    x, y = make_data()
+    before = other.predict(x, verbose=0)
+    model.fit(x, y, verbose=0)
+    after = other.predict(x, verbose=0)
+    assert (before != after).any()
+    np.testing.assert_array_equal(after, model.layers[0](x))
 
 
 def test_trainable_of_a_model_is_that_of_its_layers():

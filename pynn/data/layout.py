@@ -40,18 +40,23 @@ class Ports(NamedTuple):
 
     Attributes:
         ports: In the order of the model.
-        form: How a call gives or gets their arrays: one array, a list, or a dict.
+        form: How a call gives or gets their arrays: one array, a list, a tuple, or a dict.
         keys: Of the dict, in the order of `ports`; otherwise the names.
     """
 
     ports: tuple[Port, ...]
-    form: Literal["single", "list", "dict"]
+    form: Literal["single", "list", "tuple", "dict"]
     keys: tuple[str, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
         """Their names."""
         return tuple(port.name for port in self.ports)
+
+    def of(self, shapes: Sequence[OpenShape]) -> Ports:
+        """The same, with other shapes."""
+        ports = (port._replace(shape=shape) for port, shape in zip(self.ports, shapes, strict=True))
+        return self._replace(ports=tuple(ports))
 
     def named(self, name: str) -> list[str]:
         """What messages call each array, where the argument is called `name`."""
@@ -60,10 +65,12 @@ class Ports(NamedTuple):
         return [f"{name}[{key!r}]" for key in (self.keys if self.form == "dict" else range(len(self.ports)))]
 
     def arrange(self, values: Sequence[Any]) -> Any:
-        """Values in the form of the model: one value, a list, or a dict."""
+        """Values in the form of the model."""
         if self.form == "single":
             return values[0]
-        return list(values) if self.form == "list" else dict(zip(self.keys, values, strict=True))
+        if self.form == "dict":
+            return dict(zip(self.keys, values, strict=True))
+        return tuple(values) if self.form == "tuple" else list(values)
 
     def take_apart(self, values: Any, name: str) -> list[Any]:
         """The arrays in `values`, one for each port: a list or tuple in their order, or a dict by key or name.

@@ -21,9 +21,30 @@ class Lowering:
 
     def __init__(self, graph: _core.Graph) -> None:
         self._graph = graph
+        self._ids: set[int] = set()  # tensors of whole numbers
+        self._draws: dict[int, int] = {}  # by seed: how often it was asked for
+        self.inference = False  # whether what is added works as in prediction, also in training
 
-    def add(self, kind: str, x: int, parameters: Sequence[Parameter | None] = (), /, **attributes: Any) -> int:
-        """Append an op on tensor `x`; returns the number of its output.
+    def input(self, size: int, below: int = 0) -> int:
+        """Append an input of `size` elements a sample: numbers, or ids below `below`; returns its number."""
+        x = self._graph.add_input(size, "ids" if below else "real")
+        if below:
+            self._ids.add(x)
+        return x
+
+    def numbers(self, x: int) -> int:
+        """Tensor `x` as numbers of the network's type, where it holds ids."""
+        return self.add("numbers", x) if x in self._ids else x
+
+    def seed(self, seed: int) -> int:
+        """The seed of noise that a layer of `seed` adds: another one for each use of the layer."""
+        uses = self._draws[seed] = self._draws.get(seed, 0) + 1
+        return (seed + (uses - 1) * 0x9E3779B97F4A7C15) % 2**64
+
+    def add(
+        self, kind: str, x: int | Sequence[int], parameters: Sequence[Parameter | None] = (), /, **attributes: Any
+    ) -> int:
+        """Append an op on tensor `x`, or on several; returns the number of its output.
 
         Args:
             kind: The engine's name of the op.
@@ -31,7 +52,7 @@ class Lowering:
             attributes: The op's settings.
         """
         numbers = [self.parameter(parameter) for parameter in parameters]
-        return self._graph.add(kind, [x], numbers, attributes)[0]
+        return self._graph.add(kind, [x] if isinstance(x, int) else list(x), numbers, attributes)[0]
 
     def parameter(self, parameter: Parameter | None) -> int:
         """The number of a weight in the graph, the same each time; -1 for None."""

@@ -136,8 +136,16 @@ def shape(value: object, name: str) -> tuple[int, ...]:
     return tuple(positive_int(size, f"every size of {name}") for size in value)
 
 
-def batch_shape(value: object, name: str) -> tuple[int, ...]:
-    """`value`, the shape of a batch such as ``(None, 4)``, as the shape of one sample."""
+def open_shape(value: object, name: str) -> tuple[int | None, ...]:
+    """`value` as the shape of one sample, with None along axes of any length. A single int stands for one axis."""
+    value = listed(value)
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes) or None not in value:
+        return shape(value, name)
+    return tuple(None if size is None else positive_int(size, f"every size of {name}") for size in value)
+
+
+def batch_shape(value: object, name: str) -> tuple[int | None, ...]:
+    """`value`, the shape of a batch such as ``(None, 4)``, as the shape of one sample; it may have more None."""
     value = listed(value)
     form = f"{name} must be the shape of a batch, such as (None, 4), but got {shown(value)}"
     if not isinstance(value, Sequence) or isinstance(value, str | bytes):
@@ -146,9 +154,15 @@ def batch_shape(value: object, name: str) -> tuple[int, ...]:
         raise ValueError(f"{form}.")
     if value[0] is not None:
         non_negative_int(value[0], f"the batch axis of {name}")
-    if None in value[1:]:
-        raise ValueError(f"{name} must have a known size on every axis but the first, but got {shown(value)}.")
-    return shape(value[1:], f"{name}, after the batch axis,")
+    return open_shape(value[1:], f"{name}, after the batch axis,")
+
+
+def is_whole(dtype: DTypeLike) -> bool:
+    """Whether `dtype` is a type of whole numbers."""
+    try:
+        return np.dtype(dtype).kind in "iu"
+    except TypeError:
+        return False
 
 
 def axis(value: object) -> int | tuple[int, ...]:

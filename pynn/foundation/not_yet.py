@@ -14,23 +14,23 @@ _NAMES = {
     "data set": "boston_housing california_housing cifar10 cifar100 fashion_mnist imdb reuters",
     "initializer": "STFT",
     "layer": """ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveMaxPooling1D
-        AdaptiveMaxPooling2D Add AdditiveAttention AlphaDropout Attention AugMix AutoContrast Average AveragePooling3D
-        AvgPool3D Bidirectional CategoryEncoding CenterCrop Concatenate Conv1DTranspose Conv3D Conv3DTranspose
-        ConvLSTM1D ConvLSTM2D ConvLSTM3D Convolution1DTranspose Convolution3D Convolution3DTranspose Cropping3D CutMix
-        DepthwiseConv1D Discretization Dot EinsumDense Embedding Equalization FlaxLayer GlobalAveragePooling3D
-        GlobalAvgPool3D GlobalMaxPool3D GlobalMaxPooling3D GroupQueryAttention GRU GRUCell HashedCrossing Hashing
-        Identity IntegerLookup JaxLayer Lambda LSTM LSTMCell Masking Maximum MaxNumBoundingBoxes MaxPool3D MaxPooling3D
-        MelSpectrogram Minimum MixUp MultiHeadAttention Multiply Pipeline PReLU RandAugment RandomBrightness
-        RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop RandomElasticTransform RandomErasing
-        RandomFlip RandomGaussianBlur RandomGrayscale RandomHue RandomInvert RandomPerspective RandomPosterization
-        RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomZoom RepeatVector Resizing
-        RMSNormalization RNN SeparableConv1D SeparableConvolution1D SimpleRNN SimpleRNNCell Solarization
-        SpatialDropout3D SpectralNormalization StackedRNNCells STFTSpectrogram StringLookup Subtract TextVectorization
-        TFSMLayer TimeDistributed TorchModuleWrapper UnitNormalization UpSampling3D Wrapper ZeroPadding3D""",
+        AdaptiveMaxPooling2D AdditiveAttention AlphaDropout Attention AugMix AutoContrast AveragePooling3D AvgPool3D
+        Bidirectional CategoryEncoding CenterCrop Conv1DTranspose Conv3D Conv3DTranspose ConvLSTM1D ConvLSTM2D
+        ConvLSTM3D Convolution1DTranspose Convolution3D Convolution3DTranspose Cropping3D CutMix DepthwiseConv1D
+        Discretization EinsumDense Equalization FlaxLayer GlobalAveragePooling3D GlobalAvgPool3D GlobalMaxPool3D
+        GlobalMaxPooling3D GroupQueryAttention GRU GRUCell HashedCrossing Hashing Identity IntegerLookup JaxLayer
+        Lambda LSTM LSTMCell Masking MaxNumBoundingBoxes MaxPool3D MaxPooling3D MelSpectrogram MixUp
+        MultiHeadAttention Pipeline PReLU RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter
+        RandomContrast RandomCrop RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale
+        RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness
+        RandomShear RandomTranslation RandomZoom RepeatVector Resizing RMSNormalization RNN SeparableConv1D
+        SeparableConvolution1D SimpleRNN SimpleRNNCell Solarization SpatialDropout3D SpectralNormalization
+        StackedRNNCells STFTSpectrogram StringLookup TextVectorization TFSMLayer TimeDistributed TorchModuleWrapper
+        UnitNormalization UpSampling3D Wrapper ZeroPadding3D""",
     "loss": """BinaryFocalCrossentropy CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy Circle CTC Dice
         Tversky""",
     "model or function": "clone_model Functional load_model save_model",
-    "part": """DTypePolicy FloatDTypePolicy Function InputSpec KerasTensor Model Operation Quantizer StatelessScope
+    "part": """DTypePolicy FloatDTypePolicy Function InputSpec KerasTensor Operation Quantizer StatelessScope
         SymbolicScope Variable applications backend distribution dtype_policies export legacy mixed_precision
         preprocessing quantizers random saving tree visualization wrappers""",
     "metric": """Accuracy AUC BinaryFocalCrossentropy BinaryIoU CategoricalFocalCrossentropy ConcordanceCorrelation
@@ -54,7 +54,7 @@ _ARGUMENTS = {
     "train_on_batch": "class_weight sample_weight",
     "test_on_batch": "sample_weight",
     "summary": "expand_nested layer_range line_length positions show_trainable",
-    "Input": "batch_shape batch_size optional ragged sparse tensor",
+    "Input": "optional ragged sparse tensor",
 }
 
 

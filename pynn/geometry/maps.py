@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,3 +130,15 @@ def permuted(shape: Sequence[int], axes: Sequence[int]) -> Map | None:
     if not moved:
         return None
     return Map(inputs, math.prod(shape[kept:]), np.arange(inputs + 1, dtype=np.int64), source, np.ones(inputs))
+
+
+def selected(shape: Sequence[int], key: tuple[Any, ...]) -> Map | None:
+    """The map that takes the part ``x[key]`` of samples of `shape`; None where that is all, in order."""
+    plain = all(isinstance(each, int | slice) for each in key)
+    kept = len(key) if plain else len(shape)  # last axes that the index does not name make the groups longer
+    places = np.arange(math.prod(shape[:kept]), dtype=np.int64).reshape(shape[:kept])
+    source = places[key].ravel()
+    if len(source) == places.size and (source == np.arange(places.size)).all():
+        return None
+    begin = np.arange(len(source) + 1, dtype=np.int64)
+    return Map(places.size, math.prod(shape[kept:]), begin, source, np.ones(len(source)))

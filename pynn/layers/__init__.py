@@ -11,7 +11,10 @@ from . import (
     convolutional,
     core,
     depthwise,
+    embedding,
+    merging,
     normalization,
+    operations,
     pooling,
     preprocessing,
     regularization,
@@ -24,6 +27,8 @@ from .base import Layer
 from .convolutional import *  # noqa: F403
 from .core import *  # noqa: F403
 from .depthwise import *  # noqa: F403
+from .embedding import *  # noqa: F403
+from .merging import *  # noqa: F403
 from .normalization import *  # noqa: F403
 from .pooling import *  # noqa: F403
 from .preprocessing import *  # noqa: F403
@@ -38,6 +43,8 @@ __all__ += activations.__all__
 __all__ += convolutional.__all__
 __all__ += core.__all__
 __all__ += depthwise.__all__
+__all__ += embedding.__all__
+__all__ += merging.__all__
 __all__ += normalization.__all__
 __all__ += pooling.__all__
 __all__ += preprocessing.__all__
@@ -51,6 +58,7 @@ _TABLE: dict[str, type[Layer]] = {
     for cls in list(globals().values())
     if isinstance(cls, type) and issubclass(cls, Layer) and cls is not Layer
 }
+_TABLE.update({cls.__name__: cls for cls in (operations.Arithmetic, operations.MatMul, operations.GetItem)})
 
 
 def __dir__() -> list[str]:

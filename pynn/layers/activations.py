@@ -37,7 +37,7 @@ class ReLU(ActivationLayer):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
         input_dim: int | None = None,
     ) -> None:
         activation = Activation(
@@ -70,7 +70,7 @@ class LeakyReLU(ActivationLayer):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
         input_dim: int | None = None,
         alpha: float | None = None,
     ) -> None:
@@ -103,7 +103,7 @@ class ELU(ActivationLayer):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
         input_dim: int | None = None,
     ) -> None:
         super().__init__(
@@ -134,7 +134,7 @@ class Softmax(ActivationLayer):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
         input_dim: int | None = None,
     ) -> None:
         super().__init__(

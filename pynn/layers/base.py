@@ -6,10 +6,12 @@ computes into the graph of any model that uses it (`lower`).
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
+import re
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 import numpy as np
@@ -17,13 +19,16 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from .. import config
 from ..activations import Activation
+from ..data.layout import Layout, OpenShape
 from ..engine.lowering import Lowering
 from ..errors import NotBuiltError
 from ..foundation import atomic, checks, names, pieces
 from ..foundation.arguments import NamesItsArguments
 from ..foundation.native import core
 from ..regularizers import Regularizer
-from .types import Shape
+from . import calling
+from .symbolic import Made, Node, SymbolicTensor
+from .types import OpenShapes, Shape
 from .weight import Array, Weight, WeightSpec, assign_all
 
 if TYPE_CHECKING:
@@ -33,10 +38,15 @@ if TYPE_CHECKING:
 MOST_ELEMENTS = 2**40
 
 
+# Lengths that stand for one that is not known: what is None in a shape is tried with both. They have many divisors, so
+# that a Reshape or a Cropping does not fail for them.
+_PROBES = (5040, 10080)
+
+
 class Built(NamedTuple):
     """What a layer has once its input is known."""
 
-    shape: Shape  # of a sample of the input
+    shape: OpenShapes  # of a sample of the input
     dtype: str
     parameters: _core.Parameters | None  # None without weights
     weights: tuple[Weight, ...]
@@ -46,11 +56,18 @@ class Draft(NamedTuple):
     """A layer that is to be built: all is checked, and nothing is made."""
 
     layer: Layer
-    shape: Shape
-    output: Shape
+    shape: OpenShapes
+    output: OpenShapes  # a list where the layer is a model of several outputs
     dtype: str
     specs: list[WeightSpec]
     constraints: list[tuple[str, tuple[float, ...], tuple[int, ...]]]
+    inner: tuple[Draft, ...] = ()  # of a model: its layers, unless they are built
+    layout: Layout | None = None  # of a model
+
+    @property
+    def outputs(self) -> list[OpenShape]:
+        """The shape of each output."""
+        return self.output if isinstance(self.output, list) else [self.output]
 
 
 class Layer(NamesItsArguments):
@@ -78,11 +95,16 @@ class Layer(NamesItsArguments):
 
     activation: Activation | None = None
     activity_regularizer: Regularizer | None = None
+    takes_list: bool = False  # whether it takes a list of inputs; then shapes and tensors come as lists
+    keeps_ids: bool = False  # whether it hands on its input as it is, also whole numbers
+    ids_below: int = 0  # a layer that takes ids: they are 0 to ids_below - 1
+    is_operation: bool = False  # made by an operator on symbolic tensors: no entry in `Model.layers`, as in Keras
     _built: Built | None = None
+    _may_have_call = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if "call" in cls.__dict__:
+        if "call" in cls.__dict__ and not cls._may_have_call:
             raise TypeError(cls._why_no_own())
         if "compute_output_shape" in cls.__dict__:
             setattr(cls, "compute_output_shape", _of_a_sample(cls.__dict__["compute_output_shape"]))  # noqa: B010
@@ -99,20 +121,22 @@ class Layer(NamesItsArguments):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
         input_dim: int | None = None,
     ) -> None:
         if input_shape is not None and input_dim is not None:
             raise ValueError(f"Give input_shape or input_dim, not both: {input_shape} and {input_dim}.")
-        self.batch_input_shape: Shape | None = None
+        self.batch_input_shape: OpenShape | None = None
         if input_shape is not None:
-            self.batch_input_shape = checks.shape(input_shape, "input_shape")
+            self.batch_input_shape = checks.open_shape(input_shape, "input_shape")
         elif input_dim is not None:
             self.batch_input_shape = (checks.positive_int(input_dim, "input_dim"),)
         self._trainable = checks.boolean(trainable, "trainable")
         self.dtype_given = dtype is not None
         self._dtype = config.resolve_dtype(dtype)
-        self._owner: weakref.ref[Any] | None = None  # the model that the layer is part of
+        self._users = weakref.WeakSet[Any]()  # the models that the layer is part of
+        self._nodes: list[weakref.ref[Node]] = []
+        self._calls: dict[tuple[Shape, ...], calling.Call] = {}  # by shapes of the inputs
         # Last, so that a layer that could not be made uses up no number.
         self.name = names.auto_name(type(self).__name__) if name is None else names.check_name(name)
 
@@ -127,7 +151,10 @@ class Layer(NamesItsArguments):
         return []
 
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
-        """Add the layer's ops on tensor `x`, whose samples have `shape`; return the number of the output tensor."""
+        """Add the layer's ops on tensor `x`, whose samples have `shape`; return the number of the output tensor.
+
+        Where the layer takes a list (`takes_list`), `x` and `shape` are lists.
+        """
         raise NotImplementedError(self._computes_nothing())
 
     @classmethod
@@ -156,19 +183,53 @@ class Layer(NamesItsArguments):
         Raises:
             TypeError, ValueError: no such shape, one that the layer cannot take, or another than it is built for.
         """
-        shape = checks.batch_shape(input_shape, "input_shape")
-        draft = self.draft(shape, self.dtype)
-        if self._built is None:
-            atomic.apply_together(building([draft]))
+        shape = self._batch_shapes(input_shape)
+        self._build_for(shape)
         if self._require_built().shape != shape:  # also where another thread was first
             raise self._shape_error(
                 f"is built for samples of shape {self._require_built().shape}, but input_shape has {shape}."
             )
 
-    def draft(self, shape: Shape, dtype: str) -> Draft:
-        """What the layer would be for samples of `shape`; ValueError if it cannot take them, or is built for others."""
+    def _batch_shapes(self, input_shape: Any) -> OpenShapes:
+        """The shape of a batch, or a list of them where the layer takes one, without the batch axis."""
+        if not self.takes_list:
+            return checks.batch_shape(input_shape, "input_shape")
+        if not isinstance(input_shape, list | tuple) or not all(isinstance(each, list | tuple) for each in input_shape):
+            raise TypeError(
+                f"Layer {self.name!r} takes a list of inputs: input_shape must be a list of shapes such as "
+                f"[(None, 4), (None, 4)], but got {checks.shown(input_shape)}."
+            )
+        return [checks.batch_shape(each, "input_shape") for each in input_shape]
+
+    def _build_for(self, shape: OpenShapes) -> None:
+        """Be built for samples of `shape`, unless it is built; ValueError if it cannot take them."""
+        draft = self.draft(shape, self.dtype)
+        if not self.built:
+            atomic.apply_together(building([draft]))
+
+    def draft(self, shape: OpenShapes, dtype: str) -> Draft:
+        """What the layer would be for samples of `shape`; ValueError if it cannot take them, or is built for others.
+
+        An axis of any length is tried with two lengths: what differs then has any length, too.
+        """
+        first, second = (_closed(shape, probe) for probe in _PROBES)
+        if first == second:
+            return self._draft(first, dtype, True)
+        try:
+            one, other = self._draft(first, dtype, False), self._draft(second, dtype, False)
+        except ValueError as error:
+            raise ValueError(re.sub(rf"\b({_PROBES[0]}|{_PROBES[1]})\b", "None", str(error))) from None
+        for spec, of_other in zip(one.specs, other.specs, strict=True):
+            if spec.shape != of_other.shape:
+                raise self._shape_error(
+                    f"needs samples of a known size, as the shape of its {spec.name} follows from it, but gets {shape}."
+                )
+        outputs = [_opened(a, b) for a, b in zip(one.outputs, other.outputs, strict=True)]
+        return one._replace(shape=shape, output=outputs if isinstance(one.output, list) else outputs[0])
+
+    def _draft(self, shape: Any, dtype: str, check_size: bool) -> Draft:
         output = self.compute_output_shape(shape)
-        if math.prod(output) > MOST_ELEMENTS:
+        if check_size and math.prod(output) > MOST_ELEMENTS:
             raise ValueError(f"Layer {self.name!r} has outputs of shape {output}: more elements than memory can hold.")
         specs = self.weight_specs(shape)
         for spec in specs:
@@ -188,6 +249,118 @@ class Layer(NamesItsArguments):
                 raise self._shape_error(f"has weights of type {built.dtype}, but the model computes in {dtype}.")
         constraints = [spec.native_constraint(f"{self.name}/{spec.name}") for spec in specs]
         return Draft(self, shape, output, dtype, specs, constraints)
+
+    # ---- calling -----------------------------------------------------------------------------------------------------
+
+    def __call__(self, inputs: Any, training: bool | None = None) -> Any:
+        """What the layer makes of arrays, or of symbolic tensors; it is built for them if it was not.
+
+        Args:
+            inputs: An array (samples, ...), or a list of arrays for layers that take one. Or symbolic tensors, as
+                `Input` gives: then the result is one, too.
+            training: Whether to compute as in training. On symbolic tensors, ``False`` means that the layer works as in
+                prediction there, always. Default ``None``: as the model does, and ``False`` on arrays.
+
+        Raises:
+            TypeError, ValueError: what the layer cannot take; it is as before then.
+        """
+        if training is not None:
+            training = checks.boolean(training, "training")
+        given = self._take_apart(inputs)
+        for x in given:
+            if isinstance(x, SymbolicTensor):
+                return self._record(given, training)
+        return self._compute(given, bool(training))
+
+    def _take_apart(self, inputs: Any) -> list[Any]:
+        """The inputs one by one."""
+        if not self.takes_list:
+            return [inputs]
+        if not isinstance(inputs, list | tuple):
+            raise TypeError(f"Layer {self.name!r} takes a list of inputs, but got {type(inputs).__name__}.")
+        if not inputs:
+            raise ValueError(f"Layer {self.name!r} takes a list of inputs, but got an empty one.")
+        return list(inputs)
+
+    def _arrange(self, outputs: list[Any]) -> Any:
+        """The outputs in the form in which a call returns them."""
+        return outputs[0]
+
+    def _input_name(self, number: int) -> str:
+        return f"inputs[{number}] of layer {self.name!r}" if self.takes_list else f"The input of layer {self.name!r}"
+
+    def _compute(self, inputs: list[Any], training: bool) -> Any:
+        return calling.compute(self, inputs, training)
+
+    def _record(self, inputs: list[Any], training: bool | None) -> Any:
+        """The symbolic outputs for symbolic inputs; the layer is built for them if it was not."""
+        for x in inputs:
+            if not isinstance(x, SymbolicTensor):
+                raise TypeError(
+                    f"Layer {self.name!r} got symbolic tensors together with {type(x).__name__}: use numbers and "
+                    "arrays with operators, such as tensor + array."
+                )
+        if training:
+            raise ValueError(
+                f"Layer {self.name!r}: training=True on a symbolic tensor is not there yet. Call the model with "
+                "training=True."
+            )
+        draft = self.draft(self._sample_shapes(inputs), self._dtype_for(inputs))
+        if not self.built:
+            atomic.apply_together(building([draft]))
+        ids = self.keeps_ids and inputs[0].holds_ids
+        made = tuple(Made(shape, "int32" if ids else draft.dtype) for shape in draft.outputs)
+        node = Node(self, tuple(inputs), made, training)
+        self._nodes.append(weakref.ref(node))
+        return self._arrange([SymbolicTensor(node, index) for index in range(len(made))])
+
+    def _sample_shapes(self, inputs: Sequence[SymbolicTensor]) -> OpenShapes:
+        shapes = [x.sample for x in inputs]
+        return shapes if self.takes_list else shapes[0]
+
+    def _dtype_for(self, inputs: Sequence[SymbolicTensor]) -> str:
+        """The number type for these inputs: that of the numbers among them, else the layer's own."""
+        found = {x.dtype: x.name for x in inputs if not x.holds_ids}
+        if self.dtype_given or (self._built is not None and self._built.weights):
+            found.setdefault(self.dtype, self.name)
+        if len(found) > 1:
+            asked = " and ".join(f"{dtype} ({name!r})" for dtype, name in found.items())
+            raise self._shape_error(f"computes in one dtype, but there are {asked}.")
+        return next(iter(found), self.dtype)
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input, or a list of them, of the first call on symbolic tensors.
+
+        Raises:
+            AttributeError: the layer was not called on symbolic tensors.
+        """
+        node = self._first_node("input")
+        return node.inputs[0] if len(node.inputs) == 1 and not self.takes_list else list(node.inputs)
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output, or a list of them, of the first call on symbolic tensors.
+
+        Raises:
+            AttributeError: the layer was not called on symbolic tensors.
+        """
+        node = self._first_node("output")
+        return self._arrange([SymbolicTensor(node, index) for index in range(len(node.outputs))])
+
+    def _first_node(self, what: str) -> Node:
+        if not self._nodes:
+            for user in list(self._users):
+                user._wire()
+        for reference in self._nodes:
+            node = reference()
+            if node is not None:
+                return node
+        raise AttributeError(
+            f"Layer {self.name!r} has no {what}: it was not called on symbolic tensors, or nothing is left of it."
+        )
+
+    # ---- state -------------------------------------------------------------------------------------------------------
 
     @property
     def built(self) -> bool:
@@ -210,14 +383,18 @@ class Layer(NamesItsArguments):
         atomic.apply_together(freezing(self, checks.boolean(value, "trainable")))
 
     @property
-    def input_shape(self) -> tuple[int | None, ...]:
-        """Shape of the input, None for the batch axis."""
-        return (None, *self._require_built().shape)
+    def input_shape(self) -> Any:
+        """Shape of the input, None for the batch axis and axes of any length; a list for several inputs."""
+        return _of_batches(self._require_built().shape)
 
     @property
-    def output_shape(self) -> tuple[int | None, ...]:
-        """Shape of the output, None for the batch axis."""
-        return (None, *self.compute_output_shape(self._require_built().shape))
+    def output_shape(self) -> Any:
+        """Shape of the output, None for the batch axis and axes of any length."""
+        return _of_batches(self.draft(self._require_built().shape, self.dtype).output)
+
+    def _laid_out(self, draft: Draft) -> atomic.Change:
+        """The change that makes a model one of this layout."""
+        raise NotImplementedError
 
     def _require_built(self) -> Built:
         if self._built is None:
@@ -231,8 +408,9 @@ class Layer(NamesItsArguments):
 
     @property
     def weights(self) -> list[Weight]:
-        """The layer's weights, empty for a layer without; the same objects each time."""
-        return list(self._require_built().weights)
+        """The layer's weights, none before it is built; the same objects each time."""
+        built = self._built
+        return [] if built is None else list(built.weights)
 
     def count_params(self) -> int:
         """Number of weights, single numbers counted."""
@@ -249,6 +427,17 @@ class Layer(NamesItsArguments):
             TypeError, ValueError: another number of arrays, or one of another kind or shape; nothing is changed then.
         """
         assign_all(self.weights, weights, f"Layer {self.name!r}")
+
+    def _restructure(self, changes: list[atomic.Change]) -> None:
+        """Change what the layer computes; the networks of all models that have it are made anew."""
+        users = list(self._users)
+        for user in users:
+            users += [other for other in user._users if other not in users]
+        with contextlib.ExitStack() as held:
+            for user in users:
+                held.enter_context(user._alone())
+            anew = [change for user in users for change in user._anew()]
+            atomic.apply_together([*changes, atomic.setting(self, "_calls", {}), *anew])
 
     def _weight(self, name: str) -> Weight | None:
         return next((weight for weight in self._require_built().weights if weight.name == name), None)
@@ -275,15 +464,38 @@ class Layer(NamesItsArguments):
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         """How copy and pickle take a layer apart: refused where its weights or its model would be shared."""
-        if self._built is not None or self._owner is not None:
+        if self._built is not None or self._users:
             raise TypeError(
                 f"Layer {self.name!r} cannot be copied or pickled, as it has weights or a model of its own. Make a "
                 "new one with type(layer).from_config(layer.get_config()), and set_weights(layer.get_weights())."
             )
         return super().__reduce_ex__(protocol)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The settings: a copy is part of no model, and was not called."""
+        return {name: value for name, value in vars(self).items() if name not in ("_users", "_nodes", "_calls")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _users=weakref.WeakSet(), _nodes=[], _calls={})
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _closed(shapes: OpenShapes, length: int) -> Any:
+    """The shapes with `length` in place of None."""
+    if isinstance(shapes, list):
+        return [_closed(shape, length) for shape in shapes]
+    return tuple(length if size is None else size for size in shapes)
+
+
+def _opened(one: OpenShape, other: OpenShape) -> OpenShape:
+    """A shape that came out as `one` and as `other`."""
+    return tuple(a if a == b else None for a, b in zip(one, other, strict=True))
+
+
+def _of_batches(shapes: OpenShapes) -> Any:
+    return [(None, *shape) for shape in shapes] if isinstance(shapes, list) else (None, *shapes)
 
 
 def _of_a_sample(compute_output_shape: Callable[[Any, Shape], Shape]) -> Callable[[Any, Shape], Shape]:
@@ -308,13 +520,16 @@ def building(drafts: Sequence[Draft]) -> list[atomic.Change]:
     """
     changes: list[atomic.Change] = []
     new: list[tuple[Built, list[WeightSpec]]] = []
-    for draft in drafts:
+    everything = list(_all_of(drafts))
+    for draft in everything:
         before = draft.layer._built
-        if before is None:
+        if draft.layout is not None:
+            changes.append(draft.layer._laid_out(draft))
+        elif before is None:
             try:
                 built = _without_values(draft)
             except MemoryError:
-                total = sum(math.prod(spec.shape) for each in drafts for spec in each.specs)
+                total = sum(math.prod(spec.shape) for each in everything for spec in each.specs)
                 raise MemoryError(
                     f"There is not enough memory for the {total:,} parameters of {draft.dtype} that are to be made."
                 ) from None
@@ -328,8 +543,18 @@ def building(drafts: Sequence[Draft]) -> list[atomic.Change]:
     return changes
 
 
+def _all_of(drafts: Sequence[Draft]) -> Iterator[Draft]:
+    """The drafts, and those within models; each layer once."""
+    seen: set[Layer] = set()
+    for draft in drafts:
+        for each in (draft, *_all_of(draft.inner)):
+            if each.layer not in seen:
+                seen.add(each.layer)
+                yield each
+
+
 def _without_values(draft: Draft) -> Built:
-    layer, shape, _, dtype, specs, constraints = draft
+    layer, shape, _, dtype, specs, constraints, *_ = draft
     if not specs:
         return Built(shape, dtype, None, ())
     parameters, weights = core.Parameters(dtype), []

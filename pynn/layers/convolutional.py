@@ -130,7 +130,7 @@ class _Conv(ConvolutionLayer):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
     ) -> None:
         self.filters = checks.positive_int(filters, "filters")
         self.groups = checks.positive_int(groups, "groups")

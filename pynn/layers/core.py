@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,9 @@ from ..foundation import checks
 from ..foundation.arguments import explained
 from ..initializers import InitializerLike
 from ..regularizers import RegularizerLike
-from .base import Layer
+from .base import Built, Layer
 from .kernel import KernelLayer
+from .symbolic import Made, Node, SymbolicTensor
 from .types import LayerArguments, Shape
 from .weight import WeightSpec
 
@@ -30,17 +32,40 @@ __all__ = ["Activation", "Dense", "Input", "InputLayer"]
 class InputLayer(Layer):
     """The shape of a sample, as the first item of a model; see `Input`."""
 
+    keeps_ids = True
+
     def __init__(
         self,
-        shape: int | Sequence[int] | None = None,
-        *,
+        shape: int | Sequence[int | None] | None = None,
+        batch_size: int | None = None,
         dtype: DTypeLike | None = None,
+        batch_shape: Sequence[int | None] | None = None,
         name: str | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        *,
+        input_shape: int | Sequence[int | None] | None = None,
     ) -> None:
-        if (shape is None) == (input_shape is None):
-            raise ValueError(f"Give one of shape and input_shape, but got {shape} and {input_shape}.")
-        super().__init__(name=name, dtype=dtype, input_shape=input_shape if shape is None else shape)
+        given = [each for each in (shape, batch_shape, input_shape) if each is not None]
+        if len(given) != 1:
+            raise ValueError(f"Give one of shape, batch_shape and input_shape, but got {len(given)} of them.")
+        if batch_size is not None:
+            checks.positive_int(batch_size, "batch_size")
+        sample = (
+            checks.open_shape(given[0], "shape")
+            if batch_shape is None
+            else checks.batch_shape(batch_shape, "batch_shape")
+        )
+        self.holds_ids = dtype is not None and checks.is_whole(dtype)
+        super().__init__(name=name, dtype=None if self.holds_ids else dtype)
+        self.batch_input_shape = sample
+        self._built = Built(sample, self.dtype, None, ())
+
+    def tensor(self) -> SymbolicTensor:
+        """The symbolic tensor that stands for the input."""
+        sample = self.batch_input_shape
+        assert sample is not None
+        node = Node(self, (), (Made(sample, "int32" if self.holds_ids else self.dtype),), None)
+        self._nodes.append(weakref.ref(node))
+        return SymbolicTensor(node, 0)
 
     def compute_output_shape(self, shape: Shape) -> Shape:
         return shape
@@ -49,24 +74,34 @@ class InputLayer(Layer):
         return x
 
     def get_config(self) -> dict[str, Any]:
-        return {"shape": self.batch_input_shape, "dtype": self.dtype, "name": self.name}
+        dtype = "int32" if self.holds_ids else self.dtype
+        return {"shape": self.batch_input_shape, "dtype": dtype, "name": self.name}
 
 
 @explained
 def Input(  # noqa: N802 - Keras's name
-    shape: int | Sequence[int], *, dtype: DTypeLike | None = None, name: str | None = None
-) -> InputLayer:
-    """Tell a model the shape of its samples: ``Sequential([Input((784,)), Dense(10)])`` is built at once.
+    shape: int | Sequence[int | None] | None = None,
+    batch_size: int | None = None,
+    dtype: DTypeLike | None = None,
+    *,
+    batch_shape: Sequence[int | None] | None = None,
+    name: str | None = None,
+) -> SymbolicTensor:
+    """A symbolic tensor that stands for the samples of a model: call layers on it, and make a `Model` of the results.
+
+    It also tells a `Sequential` the shape of its samples: ``Sequential([Input((784,)), Dense(10)])`` is built at once.
 
     Args:
-        shape: Shape of a sample, without the batch axis.
-        dtype: ``"float32"`` or ``"float64"``. Default: ``config.floatx()``.
+        shape: Shape of a sample, without the batch axis; None along an axis of any length.
+        batch_size: Checked, but without effect: batches may have any size.
+        dtype: ``"float32"``, ``"float64"``, or a type of whole numbers, for ids. Default: ``config.floatx()``.
+        batch_shape: In place of `shape`: with the batch axis in front.
         name: Default: ``"input_layer"`` with a number.
 
     Raises:
         TypeError, ValueError: a bad argument.
     """
-    return InputLayer(shape, dtype=dtype, name=name)
+    return InputLayer(shape, batch_size, dtype, batch_shape, name).tensor()
 
 
 class Dense(KernelLayer):
@@ -105,7 +140,7 @@ class Dense(KernelLayer):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
         input_dim: int | None = None,
     ) -> None:
         self.units = checks.positive_int(units, "units")
@@ -185,7 +220,7 @@ class Activation(ActivationLayer):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
         input_dim: int | None = None,
     ) -> None:
         super().__init__(

@@ -63,7 +63,7 @@ class DepthwiseConv2D(ConvolutionLayer):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
     ) -> None:
         self.depth_multiplier = checks.positive_int(depth_multiplier, "depth_multiplier")
         super().__init__(
@@ -150,7 +150,7 @@ class SeparableConv2D(ConvolutionLayer):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
     ) -> None:
         self.filters = checks.positive_int(filters, "filters")
         self.depth_multiplier = checks.positive_int(depth_multiplier, "depth_multiplier")

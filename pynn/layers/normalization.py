@@ -175,7 +175,7 @@ class BatchNormalization(_Normalization):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
         input_dim: int | None = None,
     ) -> None:
         self.momentum = checks.number(momentum, "momentum", "[0, 1]")
@@ -209,7 +209,8 @@ class BatchNormalization(_Normalization):
 
     def _add(self, net: Lowering, x: int, shape: Shape) -> int:
         parameters = [self.gamma, self.beta, self.moving_mean, self.moving_variance]
-        return net.add("batch_norm", x, parameters, momentum=self.momentum, epsilon=self.epsilon)
+        settings = {"momentum": self.momentum, "epsilon": self.epsilon, "inference": net.inference}
+        return net.add("batch_norm", x, parameters, **settings)
 
     @property
     def moving_mean(self) -> Weight | None:
@@ -269,7 +270,7 @@ class LayerNormalization(_Normalization):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
         input_dim: int | None = None,
     ) -> None:
         super().__init__(
@@ -341,7 +342,7 @@ class GroupNormalization(_Normalization):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
         input_dim: int | None = None,
     ) -> None:
         self.groups = -1 if groups == -1 else checks.positive_int(groups, "groups")

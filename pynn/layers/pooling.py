@@ -49,7 +49,7 @@ class _Pooling(Layer):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
     ) -> None:
         self.pool_size = windows.per_axis(pool_size, "pool_size", self.rank)
         self.strides = self.pool_size if strides is None else windows.per_axis(strides, "strides", self.rank)
@@ -154,7 +154,7 @@ class _GlobalPooling(Layer):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
     ) -> None:
         windows.check_data_format(data_format)
         self.keepdims = checks.boolean(keepdims, "keepdims")

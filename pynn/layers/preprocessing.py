@@ -39,7 +39,7 @@ class Rescaling(Layer):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
         input_dim: int | None = None,
     ) -> None:
         self.scale = _numbers(scale, "scale")
@@ -95,7 +95,7 @@ class Normalization(Layer):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
         input_dim: int | None = None,
     ) -> None:
         if (mean is None) != (variance is None):
@@ -129,13 +129,9 @@ class Normalization(Layer):
         axes = None if self.axis is None else tuple(range(x.ndim - 1))
         mean, variance = np.mean(x, axis=axes).tolist(), np.var(x, axis=axes).tolist()
         if self._built is not None:
-            self._check_numbers(self._built.shape, mean, variance)
+            self._check_numbers(self._built.shape, mean, variance)  # type: ignore[arg-type]
         changes = [atomic.setting(self, "mean", mean), atomic.setting(self, "variance", variance)]
-        owner = None if self._owner is None else self._owner()
-        if owner is not None:
-            owner._restructure(changes)
-        else:
-            atomic.apply_together(changes)
+        self._restructure(changes)
         if self._built is None:
             self.build((None, *shape))
 

@@ -40,10 +40,16 @@ class _Noise(Layer):
         return shape
 
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
-        if self._amount == 0:
+        if self._amount == 0 or net.inference:
             return x
         return net.add(
-            "noise", x, kind=self.kind, shape=shape, sharing=self._sharing(shape), amount=self._amount, seed=self._key
+            "noise",
+            x,
+            kind=self.kind,
+            shape=shape,
+            sharing=self._sharing(shape),
+            amount=self._amount,
+            seed=net.seed(self._key),
         )
 
     def get_config(self) -> dict[str, Any]:
@@ -78,7 +84,7 @@ class Dropout(_Noise):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
         input_dim: int | None = None,
     ) -> None:
         self.rate = checks.number(rate, "rate", "[0, 1]")
@@ -161,7 +167,7 @@ class SpatialDropout1D(_SpatialDropout):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
     ) -> None:
         super().__init__(rate, seed, name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
 
@@ -191,7 +197,7 @@ class SpatialDropout2D(_SpatialDropout):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
     ) -> None:
         windows.check_data_format(data_format)
         super().__init__(rate, seed, name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
@@ -219,7 +225,7 @@ class GaussianNoise(_Noise):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
         input_dim: int | None = None,
     ) -> None:
         self.stddev = checks.number(stddev, "stddev", "[0, inf)")
@@ -254,7 +260,7 @@ class GaussianDropout(_Noise):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
         input_dim: int | None = None,
     ) -> None:
         self.rate = checks.number(rate, "rate", "[0, 1)")

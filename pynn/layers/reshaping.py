@@ -24,13 +24,15 @@ class Flatten(Layer):
         name, trainable, dtype, input_shape, input_dim: see `Layer`.
     """
 
+    keeps_ids = True
+
     def __init__(
         self,
         *,
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
         input_dim: int | None = None,
     ) -> None:
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, input_dim=input_dim)
@@ -53,6 +55,8 @@ class Reshape(Layer):
         TypeError, ValueError: a bad argument.
     """
 
+    keeps_ids = True
+
     def __init__(
         self,
         target_shape: Sequence[int],
@@ -60,7 +64,7 @@ class Reshape(Layer):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
         input_dim: int | None = None,
     ) -> None:
         sizes = tuple(checks.listed(target_shape))
@@ -105,7 +109,7 @@ class Permute(Layer):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
         input_dim: int | None = None,
     ) -> None:
         self.dims = checks.shape(dims, "dims")

@@ -89,7 +89,7 @@ class ZeroPadding1D(_ZeroPadding):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
     ) -> None:
         self.padding = _both_ends(padding, "padding")
         self._edges = (self.padding,)
@@ -126,7 +126,7 @@ class ZeroPadding2D(_ZeroPadding):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
     ) -> None:
         self.padding = self._edges = _four_sides(padding, "padding")
         windows.check_data_format(data_format)
@@ -177,7 +177,7 @@ class Cropping1D(_Cropping):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
     ) -> None:
         self.cropping = _both_ends(cropping, "cropping")
         self._edges = (self.cropping,)
@@ -213,7 +213,7 @@ class Cropping2D(_Cropping):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
     ) -> None:
         self.cropping = self._edges = _four_sides(cropping, "cropping")
         windows.check_data_format(data_format)
@@ -245,7 +245,7 @@ class UpSampling1D(_Resizing):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
     ) -> None:
         self.size = checks.positive_int(size, "size", at_most=windows.MOST)
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
@@ -289,7 +289,7 @@ class UpSampling2D(_Resizing):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
     ) -> None:
         self.size = windows.per_axis(size, "size", self.rank)
         windows.check_data_format(data_format)

@@ -68,7 +68,7 @@ class Conv2DTranspose(ConvolutionLayer):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
     ) -> None:
         self.filters = checks.positive_int(filters, "filters")
         self.output_padding: tuple[int, ...] | None = None

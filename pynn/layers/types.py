@@ -9,10 +9,13 @@ from numpy.typing import DTypeLike
 
 from ..activations import ActivationLike
 from ..constraints import ConstraintLike
+from ..data.layout import OpenShape
 from ..initializers import InitializerLike
 from ..regularizers import RegularizerLike
 
 Shape: TypeAlias = tuple[int, ...]  # of one sample
+# Of the samples of one input, or of several where the layer takes a list. Open ones have None along some axes.
+OpenShapes: TypeAlias = OpenShape | list[OpenShape]
 
 
 class LayerArguments(TypedDict, total=False):
@@ -21,7 +24,7 @@ class LayerArguments(TypedDict, total=False):
     name: str | None
     trainable: bool
     dtype: DTypeLike | None
-    input_shape: int | Sequence[int] | None
+    input_shape: int | Sequence[int | None] | None
     input_dim: int | None
 
 

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, SupportsIndex
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import config
 from ..callbacks import History
-from ..foundation import checks, identifiers
+from ..data import dataset
+from ..data.layout import Layout, OpenShape
+from ..foundation import checks, identifiers, names
 from ..foundation.arguments import explained
-from ..layers.base import Layer
+from ..layers.base import Draft, Layer
+from ..layers.core import InputLayer
+from ..layers.symbolic import SymbolicTensor
+from ..layers.types import OpenShapes
 from ..layers.weight import Weight, assign_all
 from ..losses import Loss, LossLike
 from ..metrics import MetricLike
@@ -21,16 +29,163 @@ from ..training.arguments import BatchSize, Verbose
 from ..training.compiling import compiled
 from ..training.steps import Inputs, Outputs
 from . import summary
+from .network import State
 from .structure import Structure
+from .wiring import check_input, limits_of, ports, trace
 
 Array = NDArray[Any]
 
 
 class Model(Structure):
-    """Base of the models; see `Sequential`, the only one there is yet."""
+    """A network of layers: what lies between symbolic inputs and outputs.
 
-    def __init__(self, *args: object, **named: object) -> None:
-        super().__init__()  # refuses all but pynn's own models, which hand on no arguments
+    ``Model(inputs, outputs)`` finds the layers from the tensors that `Input` and calls of layers gave. A subclass may
+    instead have layers as attributes and write ``call(self, x, training=False)``, which puts them together: it is
+    called once, with symbolic tensors, when the model first sees data or shapes.
+
+    A model is a layer, too: it can be called on arrays and on symbolic tensors, and be part of other models. Layers may
+    be part of several models, which then share their weights.
+
+    Args:
+        inputs: A symbolic tensor, or a list, tuple or dict of them; calls then take arrays in that form.
+        outputs: A symbolic tensor, or a list, tuple or dict of them; calls then return arrays in that form.
+        name: Default: ``"functional"`` with a number, as in Keras; of a subclass, its name.
+        trainable: ``False`` makes all these layers untrainable. Default ``True``: they stay as they are.
+
+    Raises:
+        TypeError, ValueError: no symbolic tensors, outputs that need other inputs, two layers of one name.
+
+    Example:
+        >>> x = pynn.Input((32,))
+        >>> y = pynn.layers.Dense(32, activation="relu")(x)
+        >>> model = pynn.Model(x, pynn.layers.Dense(10)(x + y))
+    """
+
+    @explained
+    def __init__(
+        self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True
+    ) -> None:
+        super().__init__()
+        self._ends: tuple[Any, Any] | None = None  # the symbolic inputs and outputs, as they were given
+        self._call_form: Any = None
+        self._own = frozenset((*vars(self), "_own"))
+        if (inputs is None) != (outputs is None):
+            raise TypeError("Model takes inputs and outputs, but got one of them.")
+        if inputs is None and type(self).call is Model.call:
+            raise TypeError(
+                f"{type(self).__name__} needs inputs and outputs, such as Model(x, Dense(10)(x)), or a method "
+                "call(self, x, training=False) that puts its layers together."
+            )
+        trainable = checks.boolean(trainable, "trainable")
+        if inputs is not None:
+            self._connect(inputs, outputs, type(self).__name__ if name is None else name)
+        Layer.__init__(self, name or names.auto_name("Functional" if type(self) is Model else type(self).__name__))
+        if not trainable:
+            self.trainable = False
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        """What a subclass writes in place of inputs and outputs: the symbolic outputs for symbolic inputs."""
+        raise NotImplementedError
+
+    # ---- structure ---------------------------------------------------------------------------------------------------
+
+    def _connect(self, inputs: Any, outputs: Any, name: str) -> None:
+        """Become the network between these symbolic tensors."""
+        starts, ends = _tensors(inputs, "inputs"), _tensors(outputs, "outputs")
+        if len(set(starts)) < len(starts):
+            raise ValueError(f"Model {name!r}: inputs holds the tensor {_twice(starts)!r} twice.")
+        wiring = trace(starts, ends, name)
+        shapes = [x.sample for x in starts]
+        for shape in shapes:
+            check_input(shape)
+        dtypes = {y.dtype: y.name for y in (*starts, *ends) if not y.holds_ids}
+        for step in wiring.steps:
+            if step.layer.built and step.layer.weights:
+                dtypes.setdefault(step.layer.dtype, step.layer.name)
+        if len(dtypes) > 1:
+            asked = " and ".join(f"{dtype} ({layer!r})" for dtype, layer in dtypes.items())
+            raise ValueError(f"All layers of a model compute in one dtype, but there are {asked}.")
+        limits = limits_of(wiring, [x.holds_ids for x in starts])
+        layout = Layout(
+            next(iter(dtypes), config.floatx()),
+            ports([x.name for x in starts], shapes, limits, inputs),
+            ports([y.name for y in ends], [y.sample for y in ends], [0] * len(ends), outputs),
+        )
+        for layer in wiring.layers:
+            layer._users.add(self)
+        self._ends = inputs, outputs
+        self._become(State(wiring=wiring, layout=layout, compiled=self._state.compiled))
+
+    def _drafts(self, shapes: Sequence[OpenShape], dtype: str | None = None) -> tuple[Layout, list[Draft]]:
+        if not self.built:  # a subclass, which finds its layers as it is called
+            form = self._call_form
+            self._trace(shapes[0] if form is None and len(shapes) == 1 else list(shapes), form)
+        return self._layout_at(shapes), []
+
+    def _layout_of_data(self, x: Any, name: str) -> Layout:
+        if isinstance(x, dict):
+            shapes: Any = {key: dataset.sample_shape(each, f"{name}[{key!r}]") for key, each in x.items()}
+        elif isinstance(x, list | tuple) and x and all(hasattr(each, "shape") for each in x):
+            shapes = [dataset.sample_shape(each, f"{name}[{number}]") for number, each in enumerate(x)]
+        else:
+            shapes = dataset.sample_shape(x, name)
+        self._wait_until(lambda: self.built, lambda: self._trace(shapes, None))
+        return self._layout_for(x, name)
+
+    def _trace(self, shapes: Any, form: Any) -> None:
+        """Become what `call` makes of symbolic inputs of these shapes; the lock must be held."""
+        if isinstance(shapes, dict):
+            inputs: Any = {key: InputLayer(shape, name=key).tensor() for key, shape in shapes.items()}
+        elif isinstance(shapes, list):
+            inputs = [InputLayer(shape, name=f"input_{number}").tensor() for number, shape in enumerate(shapes)]
+        else:
+            inputs = InputLayer(shapes, name="input_layer").tensor()
+        self._connect(inputs, self.call(inputs), self.name)
+
+    def _build_for(self, shape: OpenShapes) -> None:
+        if type(self).call is Model.call:
+            super()._build_for(shape)
+        else:
+            self._trace(shape, None)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers: those of a subclass's attributes, otherwise in Keras's order, inputs included."""
+        wiring = self._state.wiring
+        found = [] if wiring is None else [layer for layer in wiring.layers if not layer.is_operation]
+        if type(self).call is Model.call:
+            return found
+        own = [layer for name, value in vars(self).items() if name not in self._own for layer in _layers_in(value)]
+        found = [*own, *(layer for layer in found if not isinstance(layer, InputLayer))]
+        return list(dict.fromkeys(found))
+
+    def _wire(self) -> None:
+        """All layers of a functional model were called on symbolic tensors already."""
+
+    @property
+    def inputs(self) -> list[SymbolicTensor]:
+        """The symbolic inputs."""
+        return _tensors(self._symbols()[0], "inputs")
+
+    @property
+    def outputs(self) -> list[SymbolicTensor]:
+        """The symbolic outputs."""
+        return _tensors(self._symbols()[1], "outputs")
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input, or inputs as they were given."""
+        return self._symbols()[0]
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output, or outputs as they were given."""
+        return self._symbols()[1]
+
+    def _symbols(self) -> tuple[Any, Any]:
+        self._require_layout()
+        assert self._ends is not None
+        return self._ends
 
     # ---- training and evaluation -------------------------------------------------------------------------------------
 
@@ -166,10 +321,10 @@ class Model(Structure):
         return steps.predict(self, x, batch_size, verbose, check_finite)
 
     def __call__(self, x: Inputs, training: bool | None = False) -> Outputs:
-        """The output for samples, as `predict`, without a display.
+        """The output for samples, as `predict`, without a display; the symbolic output for symbolic tensors.
 
         Args:
-            x: As for `fit`; there may be no samples.
+            x: As for `fit`; there may be no samples. Or symbolic tensors.
             training: Whether layers work as in training, with all samples as one batch: noise is added, and batch
                 normalisation uses the statistics of the batch, which its moving ones follow. Default ``False``, which
                 None means, too.
@@ -177,6 +332,8 @@ class Model(Structure):
         Raises:
             TypeError, ValueError: unfit data. RuntimeError: another thread is training the model.
         """
+        if type(x) is not np.ndarray and _is_symbolic(x):
+            return super().__call__(x, training)
         if training is not None and checks.boolean(training, "training"):
             return steps.outputs_in_training(self, x)
         return steps.outputs(self, x)
@@ -231,7 +388,8 @@ class Model(Structure):
     def weights(self) -> list[Weight]:
         """The weights of all layers, in order."""
         self._require_layout()
-        return [weight for layer in self.layers for weight in layer.weights]
+        found = {id(weight): weight for layer in self.layers for weight in layer.weights}
+        return list(found.values())
 
     @property
     def trainable_weights(self) -> list[Weight]:
@@ -257,8 +415,7 @@ class Model(Structure):
 
     def count_params(self) -> int:
         """Number of weights, single numbers counted."""
-        self._require_layout()
-        return sum(layer.count_params() for layer in self.layers)
+        return sum(math.prod(weight.shape) for weight in self.weights)
 
     # ---- description -------------------------------------------------------------------------------------------------
 
@@ -290,3 +447,42 @@ class Model(Structure):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _is_symbolic(x: Any) -> bool:
+    if isinstance(x, SymbolicTensor):
+        return True
+    if isinstance(x, dict):
+        return any(isinstance(each, SymbolicTensor) for each in x.values())
+    return isinstance(x, list | tuple) and any(isinstance(each, SymbolicTensor) for each in x)
+
+
+def _tensors(value: Any, name: str) -> list[SymbolicTensor]:
+    """The symbolic tensors in `value`: one, or a list, tuple or dict of them; TypeError or ValueError if it is not."""
+    found = list(value.values()) if isinstance(value, dict) else value
+    found = list(found) if isinstance(found, list | tuple) else [found]
+    for each in found:
+        if not isinstance(each, SymbolicTensor):
+            raise TypeError(
+                f"{name} must be a symbolic tensor, as Input and calls of layers on it give, or a list, tuple or dict "
+                f"of them, but got {checks.shown(each)} of type {type(each).__name__}."
+            )
+    if not found:
+        raise ValueError(f"{name} must hold at least one symbolic tensor.")
+    return found
+
+
+def _twice(tensors: Sequence[SymbolicTensor]) -> str:
+    return next(x.name for number, x in enumerate(tensors) if x in tensors[:number])
+
+
+def _layers_in(value: Any) -> Iterator[Layer]:
+    """The layers that an attribute holds: one, or a list, tuple or dict of them."""
+    if isinstance(value, Layer):
+        yield value
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _layers_in(each)
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _layers_in(each)

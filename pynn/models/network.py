@@ -1,4 +1,4 @@
-"""From the layers of a model to a network: what a model is at a time, and how it becomes another."""
+"""What a model is at a time, and the networks that are made of it."""
 
 from __future__ import annotations
 
@@ -6,30 +6,55 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..data.layout import Layout
+from ..data.layout import Layout, OpenShape
 from ..engine.lowering import Lowering
 from ..foundation.native import core
-from ..layers.base import MOST_ELEMENTS, Draft, Layer
+from ..layers.base import Layer
+from ..layers.calling import MOST_KEPT
 from ..layers.types import Shape
 from ..training.compiling import Compiled
 from ..training.task import Task
+from .wiring import Wiring, lower_all
 
 if TYPE_CHECKING:
     from .. import _core
 
 
+class Closed:
+    """The layouts and networks of a model with axes of any length, for the last few lengths that it met."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[OpenShape, ...], tuple[Layout, _core.Plan | None]] = {}
+
+    def get(self, shapes: tuple[OpenShape, ...]) -> tuple[Layout | None, _core.Plan | None]:
+        """What there is for inputs of these shapes."""
+        found = self._found.pop(shapes, None)
+        if found is None:
+            return None, None
+        self._found[shapes] = found  # as the newest
+        return found
+
+    def put(self, layout: Layout, plan: _core.Plan | None) -> None:
+        """Keep it, in place of the oldest."""
+        if len(self._found) >= MOST_KEPT:
+            self._found.pop(next(iter(self._found), ()), None)
+        self._found[layout.input_shapes] = layout, plan
+
+
 class State(NamedTuple):
     """What a model is: never changed, only replaced as a whole."""
 
-    stack: tuple[Layer, ...] = ()  # with the InputLayer, if there is one
+    stack: tuple[Layer, ...] = ()  # of a Sequential: its layers, with the InputLayer, if there is one
+    wiring: Wiring | None = None  # None: not known before the model sees data
     layout: Layout | None = None  # None: not built
-    plan: _core.Plan | None = None  # the layers, lowered; None until it is needed
+    plan: _core.Plan | None = None  # the layers, lowered; None until it is needed, and where the layout is open
+    closed: Closed = Closed()  # of an open layout: what there is for lengths
     compiled: Compiled | None = None
     task: Task | None = None  # the plan, configured as compiled; None until it is needed
 
 
-def common_dtype(stack: Sequence[Layer]) -> str:
-    """The number type of a model of these layers: the one that any of them was given, or that of the first.
+def common_dtype(stack: Sequence[Layer], default: str | None = None) -> str:
+    """The number type of a model of these layers: the one that any of them was given, else the default or the first's.
 
     Raises:
         ValueError: two types.
@@ -38,7 +63,7 @@ def common_dtype(stack: Sequence[Layer]) -> str:
     if len(given) > 1:
         asked = " and ".join(f"{dtype} ({name!r})" for dtype, name in given.items())
         raise ValueError(f"All layers of a model compute in one dtype, but there are {asked}.")
-    return next(iter(given), stack[0].dtype)
+    return next(iter(given), default or stack[0].dtype)
 
 
 def check_dtype(new: Sequence[Layer], dtype: str) -> None:
@@ -51,35 +76,11 @@ def check_dtype(new: Sequence[Layer], dtype: str) -> None:
             )
 
 
-def drafts_of(stack: Sequence[Layer], shape: Shape, dtype: str) -> list[Draft]:
-    """The layers, one after the other, for samples of `shape`; ValueError where one of them does not fit."""
-    drafts = []
-    for layer in stack:
-        drafts.append(layer.draft(shape, dtype))
-        shape = drafts[-1].output
-    return drafts
-
-
-def check_input(shape: Shape) -> None:
-    """Raise ValueError where samples of `shape` are larger than any memory."""
-    if math.prod(shape) > MOST_ELEMENTS:
-        raise ValueError(f"The input shape {shape} has more elements than memory can hold.")
-
-
-def lower_all(stack: Sequence[Layer], net: Lowering, x: int, shape: Shape) -> int:
-    """Write the layers, one after the other, on tensor `x`; returns the number of the last output."""
-    for layer in stack:
-        x = layer.lower(net, x, shape)
-        penalty = layer.activity_regularizer
-        if penalty is not None:
-            net.add_activity_penalty(x, penalty.l1, penalty.l2)
-        shape = layer.compute_output_shape(shape)
-    return x
-
-
-def plan_of(model: Layer, layout: Layout) -> _core.Plan:
+def plan_of(wiring: Wiring, layout: Layout) -> _core.Plan:
     """The network of a built model."""
     graph = core.Graph()
-    shape = layout.inputs.ports[0].sizes
-    graph.set_outputs([model.lower(Lowering(graph), graph.add_input(math.prod(shape)), shape)])
+    net = Lowering(graph)
+    xs = [net.input(math.prod(port.sizes), port.below) for port in layout.inputs.ports]
+    shapes: list[Shape] = [port.sizes for port in layout.inputs.ports]
+    graph.set_outputs(lower_all(wiring, net, xs, shapes))
     return core.Plan(graph, layout.dtype)

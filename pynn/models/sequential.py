@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-import weakref
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .. import layers as layer_room
-from ..data.layout import Layout, Port, single
-from ..engine.lowering import Lowering
-from ..foundation import atomic, checks, identifiers
+from ..data import dataset
+from ..data.layout import Layout, OpenShape, Port, single
+from ..foundation import checks, identifiers
 from ..layers.base import Draft, Layer
 from ..layers.core import InputLayer
-from ..layers.types import Shape
+from ..layers.symbolic import SymbolicTensor
 from .model import Model
-from .network import check_dtype, check_input, common_dtype, drafts_of, lower_all
+from .network import check_dtype, common_dtype
+from .structure import Structure
+from .wiring import chain, check_input, drafts_of, limits_of
 
 
 class Sequential(Model):
@@ -39,13 +40,16 @@ class Sequential(Model):
         >>> history = model.fit(x, y, epochs=5)
     """
 
-    def __init__(self, layers: Sequence[Layer] | None = None, trainable: bool = True, name: str | None = None) -> None:
+    def __init__(
+        self, layers: Sequence[Layer | SymbolicTensor] | None = None, trainable: bool = True, name: str | None = None
+    ) -> None:
         if layers is not None and (isinstance(layers, str | Layer) or not isinstance(layers, Iterable)):
             raise TypeError(
                 f"layers must be a list of layers such as [pynn.layers.Dense(10)], but got {layers!r} of type "
                 f"{type(layers).__name__}."
             )
-        super().__init__()
+        Structure.__init__(self)
+        self._wired: tuple[tuple[Layer, ...], SymbolicTensor, SymbolicTensor] | None = None
         self._extend(list(layers or []))
         if not checks.boolean(trainable, "trainable"):
             self.trainable = False
@@ -58,13 +62,14 @@ class Sequential(Model):
         """The layers, without the ``Input``."""
         return _without_input(self._state.stack)
 
-    def add(self, layer: Layer) -> None:
+    def add(self, layer: Layer | SymbolicTensor) -> None:
         """Append a layer. In a built model the other layers keep their weights; the optimizer starts anew.
 
         Raises:
             TypeError, ValueError: no layer, or one that does not fit; the model is as before then.
         """
         with self._alone():
+            self._check_alone()
             self._extend([layer])
 
     def pop(self) -> Layer:
@@ -77,72 +82,98 @@ class Sequential(Model):
             state = self._state
             if not _without_input(state.stack):
                 raise ValueError(f"Model {self.name!r} has no layer to remove.")
+            self._check_alone()
             stack, layer, layout = state.stack[:-1], state.stack[-1], state.layout
+            left = _without_input(stack)
             if layout is not None:
-                shape = layer._require_built().shape
-                layout = layout._replace(outputs=single(Port(stack[-1].name, shape))) if _without_input(stack) else None
-            self._become(state._replace(stack=stack, layout=layout), changes=[atomic.setting(layer, "_owner", None)])
+                shapes = drafts_of(chain(left), layout.input_shapes, layout.dtype)[1]
+                layout = layout._replace(outputs=single(Port(left[-1].name, shapes[0]))) if left else None
+            self._become(state._replace(stack=stack, wiring=chain(left), layout=layout))
+            layer._users.discard(self)
             return layer
 
-    def _extend(self, new: list[Layer]) -> None:
+    def _extend(self, given: Sequence[Layer | SymbolicTensor]) -> None:
         """Append layers, and build them if the input shape is known; on failure all is as before."""
         state = self._state
-        self._check_new(new, state.stack)
+        new = self._check_new(given, state.stack)
         stack, drafts = (*state.stack, *new), list[Draft]()
-        layout = state.layout
+        left, layout = _without_input(stack), state.layout
         if layout is not None:
             check_dtype(new, layout.dtype)
-            drafts = drafts_of(new, layout.output.sizes, layout.dtype)
-            layout = layout._replace(outputs=single(Port(new[-1].name, drafts[-1].output)))
-        elif _without_input(stack) and stack[0].batch_input_shape is not None:
+            drafts, shapes = drafts_of(chain(new), [layout.output.shape], layout.dtype)
+            layout = layout._replace(outputs=single(Port(new[-1].name, shapes[0])))
+        elif left and stack[0].batch_input_shape is not None:
             layout, drafts = _drafts(stack, stack[0].batch_input_shape)
+        elif left and isinstance(left[0], Model) and left[0].built:
+            layout, drafts = _drafts(stack, left[0]._require_layout().input_shapes[0])
         elif stack:
             common_dtype(stack)
-        owner = weakref.ref(self)
-        owners = [atomic.setting(layer, "_owner", owner) for layer in new]
-        self._become(state._replace(stack=stack, layout=layout), drafts, owners)
+        for layer in new:
+            layer._users.add(self)
+        self._become(state._replace(stack=stack, wiring=chain(left), layout=layout), drafts)
+
+    def _check_alone(self) -> None:
+        """Raise ValueError where the model is part of others, which cannot follow its changes."""
+        if self._nodes or self._users:
+            raise ValueError(f"Model {self.name!r} is part of another model: its layers can no longer be changed.")
 
     @staticmethod
-    def _check_new(new: list[Layer], stack: Sequence[Layer]) -> None:
-        """Raise TypeError or ValueError unless these may follow the layers of `stack`."""
-        names = {layer.name for layer in stack}
-        for position, layer in enumerate(new):
+    def _check_new(given: Sequence[Layer | SymbolicTensor], stack: Sequence[Layer]) -> list[Layer]:
+        """The layers that are meant; TypeError or ValueError unless these may follow the layers of `stack`."""
+        names, new = {layer.name for layer in stack}, list[Layer]()
+        for position, item in enumerate(given):
+            layer = item.node.layer if isinstance(item, SymbolicTensor) else item
+            if isinstance(item, SymbolicTensor) and not isinstance(layer, InputLayer):
+                raise TypeError(f"A layer must be a pynn layer such as pynn.layers.Dense(10), but got {item!r}.")
             if not isinstance(layer, Layer):
                 raise TypeError(f"A layer must be a pynn layer such as pynn.layers.Dense(10), but got {layer!r}.")
-            if isinstance(layer, Model):
-                raise TypeError(f"A model inside a model is not there yet, but got {layer!r}. Add its layers instead.")
             kind = type(layer)
             if kind.lower is Layer.lower or kind.compute_output_shape is Layer.compute_output_shape:
                 raise TypeError(kind._computes_nothing())
+            if layer.takes_list:
+                raise ValueError(
+                    f"Layer {layer.name!r} takes a list of inputs, but a layer of a Sequential has one. Use "
+                    "pynn.Model(inputs, outputs)."
+                )
             if isinstance(layer, InputLayer) and (stack or position):
                 raise ValueError("Input must come first, but there are layers before it.")
-            owner = None if layer._owner is None else layer._owner()
-            if owner is not None or any(layer is other for other in new[:position]):
-                raise ValueError(
-                    f"Layer {layer.name!r} is part of a model already. "
-                    "Make a new one with type(layer).from_config(layer.get_config()) under another name."
-                )
             if layer.name in names:
                 raise ValueError(
                     f"There is a layer of the name {layer.name!r} already. Layers need names of their own."
                 )
             names.add(layer.name)
+            new.append(layer)
+        return new
 
     # ---- the network -------------------------------------------------------------------------------------------------
 
-    def compute_output_shape(self, shape: Shape) -> Shape:
-        """Shape of a sample of the output, given that of the input; ValueError if the layers cannot take it."""
-        return self._drafts(shape)[0].output.sizes
-
-    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
-        """Add the layers' ops on tensor `x`, whose samples have `shape`; return the number of the output tensor."""
-        return lower_all(self._state.stack, net, x, shape)
-
-    def _drafts(self, shape: Shape) -> tuple[Layout, list[Draft]]:
+    def _drafts(self, shapes: Sequence[OpenShape], dtype: str | None = None) -> tuple[Layout, list[Draft]]:
         stack = self._state.stack
         if not _without_input(stack):
             raise ValueError(f"Model {self.name!r} has no layer yet: add some.")
-        return _drafts(stack, shape)
+        return _drafts(stack, shapes[0], dtype)
+
+    def _layout_of_data(self, x: Any, name: str) -> Layout:
+        return self._drafts([dataset.sample_shape(x, name)])[0]
+
+    def _wire(self) -> None:
+        """Call the layers of a built model on symbolic tensors, once, so that they have an `input` and an `output`."""
+        state = self._state
+        if state.layout is None or (self._wired is not None and self._wired[0] is state.stack):
+            return
+        first = state.stack[0]
+        port = state.layout.inputs.ports[0]
+        source = first if isinstance(first, InputLayer) else InputLayer(port.shape, name=port.name)
+        start = tensor = source.tensor()
+        for layer in self.layers:
+            tensor = layer._record([tensor], None)
+        self._wired = state.stack, start, tensor
+
+    def _symbols(self) -> tuple[Any, Any]:
+        self._require_layout()
+        self._wire()
+        assert self._wired is not None
+        return self._wired[1:]
 
     # ---- configuration -----------------------------------------------------------------------------------------------
 
@@ -188,9 +219,13 @@ def _without_input(stack: Sequence[Layer]) -> list[Layer]:
     return [layer for layer in stack if not isinstance(layer, InputLayer)]
 
 
-def _drafts(stack: Sequence[Layer], shape: Shape) -> tuple[Layout, list[Draft]]:
-    dtype = common_dtype(stack)
+def _drafts(stack: Sequence[Layer], shape: OpenShape, default: str | None = None) -> tuple[Layout, list[Draft]]:
+    dtype = common_dtype(stack, default)
     check_input(shape)
-    drafts = drafts_of(stack, shape, dtype)
-    first = stack[0].name if isinstance(stack[0], InputLayer) else "input_layer"
-    return Layout(dtype, single(Port(first, shape)), single(Port(stack[-1].name, drafts[-1].output))), drafts
+    layers = _without_input(stack)
+    wiring = chain(layers)
+    drafts, outputs = drafts_of(wiring, [shape], dtype)
+    first = stack[0]
+    name, whole = (first.name, first.holds_ids) if isinstance(first, InputLayer) else ("input_layer", False)
+    below = limits_of(wiring, [whole])[0]
+    return Layout(dtype, single(Port(name, shape, below)), single(Port(layers[-1].name, outputs[0]))), drafts

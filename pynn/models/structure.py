@@ -5,23 +5,25 @@ from __future__ import annotations
 import time
 import weakref
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from numpy.typing import ArrayLike
-
+from .. import config
 from ..callbacks import History
-from ..data import dataset
-from ..data.layout import Layout
+from ..data import arrays
+from ..data.layout import Layout, OpenShape, Port
+from ..engine.lowering import Lowering
 from ..errors import NotBuiltError, NotCompiledError
 from ..foundation import atomic, checks, draws
 from ..foundation.native import core
 from ..layers.base import Draft, Layer, building, freezing
-from ..layers.types import Shape
+from ..layers.symbolic import SymbolicTensor
+from ..layers.types import OpenShapes, Shape
 from ..metrics import Metric
 from ..optimizers import Optimizer
 from ..training.compiling import Compiled
 from ..training.task import Order, Task
-from .network import State, plan_of
+from .network import Closed, State, plan_of
+from .wiring import Wired, Wiring, drafts_of, lower_all
 
 if TYPE_CHECKING:
     from .. import _core
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 _PATIENCE = 5e-4
 
 
-class Structure(Layer):
+class Structure(Wired):
     """Base of `Model`: layers that become a network. A subclass says which, and in which order.
 
     Everything that changes with the structure is one object, `_state`, which is replaced in one assignment: whoever is
@@ -38,8 +40,6 @@ class Structure(Layer):
     """
 
     def __init__(self) -> None:
-        if type(self).layers is Structure.layers:
-            raise TypeError(self._why_no_own())
         # The name comes last: see `Layer`. So a subclass calls Layer.__init__ when its layers are in place.
         self._state = State()
         self._lock = core.UseLock()
@@ -56,13 +56,95 @@ class Structure(Layer):
         """The layers, in order."""
         raise NotImplementedError
 
-    def _drafts(self, shape: Shape) -> tuple[Layout, list[Draft]]:
-        """What the model and its layers would be for samples of `shape`; ValueError if they cannot take them."""
+    def _drafts(self, shapes: Sequence[OpenShape], dtype: str | None = None) -> tuple[Layout, list[Draft]]:
+        """What the model and its layers would be for samples of `shapes`; ValueError if they cannot take them.
+
+        They compute in `dtype` where they were given no type.
+        """
         raise NotImplementedError
 
-    @classmethod
-    def _why_no_own(cls) -> str:
-        return f"{cls.__name__}: pynn has no models of your own yet. Use pynn.Sequential."
+    def _layout_of_data(self, x: Any, name: str) -> Layout:
+        """What a model that is not built would be for the data `x`, or is now."""
+        raise NotImplementedError
+
+    # ---- as a layer --------------------------------------------------------------------------------------------------
+
+    @property
+    def takes_list(self) -> bool:  # type: ignore[override]
+        """Whether the model has several inputs."""
+        layout = self._state.layout
+        return layout is not None and len(layout.inputs.ports) > 1
+
+    def _take_apart(self, inputs: Any) -> list[Any]:
+        layout = self._state.layout
+        return [inputs] if layout is None else layout.inputs.take_apart(inputs, "inputs")
+
+    def _arrange(self, outputs: list[Any]) -> Any:
+        return self._require_layout().outputs.arrange(outputs)
+
+    def _input_limits(self) -> tuple[int, ...]:
+        return tuple(port.below for port in self._require_layout().inputs.ports)
+
+    def draft(self, shape: OpenShapes, dtype: str) -> Draft:
+        """What the model would be for samples of `shape`; ValueError if it cannot take them."""
+        shapes = shape if isinstance(shape, list) else [shape]
+        layout, drafts = (self._layout_at(shapes), list[Draft]()) if self.built else self._drafts(shapes, dtype)
+        if layout.dtype != dtype:
+            raise self._shape_error(f"computes in {layout.dtype}, but is to be part of a model that does in {dtype}.")
+        outputs = [port.shape for port in layout.outputs.ports]
+        output: OpenShapes = outputs if len(outputs) > 1 else outputs[0]
+        return Draft(self, shape, output, dtype, [], [], tuple(drafts), layout)
+
+    def _dtype_for(self, inputs: Sequence[SymbolicTensor]) -> str:
+        if self.built:
+            return self.dtype
+        return next((x.dtype for x in inputs if not x.holds_ids), config.floatx())
+
+    def _laid_out(self, draft: Draft) -> atomic.Change:
+        state = self._state
+        return atomic.setting(self, "_state", state if self.built else state._replace(layout=draft.layout))
+
+    def _build_for(self, shape: OpenShapes) -> None:
+        layout, drafts = self._drafts(shape if isinstance(shape, list) else [shape])
+        self._become(self._state._replace(layout=layout), drafts)
+
+    def compute_output_shape(self, shape: Any) -> Any:
+        """Shape of a sample of the output, or a list of them, given that of the input, or of each input.
+
+        Raises:
+            ValueError: the layers cannot take it.
+        """
+        return self.draft(shape, self.dtype if self.built else self._drafts([shape])[0].dtype).output
+
+    def lower(self, net: Lowering, x: Any, shape: Any) -> Any:
+        """Add the layers' ops on tensor `x`, whose samples have `shape`; return the number of the output tensor.
+
+        Where the model has several inputs or outputs, these are lists.
+        """
+        xs, shapes = (x, shape) if isinstance(shape, list) else ([x], [shape])
+        outputs = lower_all(self._wiring, net, xs, shapes)
+        return outputs if len(outputs) > 1 else outputs[0]
+
+    @property
+    def _wiring(self) -> Wiring:
+        wiring = self._state.wiring
+        assert wiring is not None
+        return wiring
+
+    def _layout_at(self, shapes: Sequence[OpenShape]) -> Layout:
+        """What the model takes and gives where its inputs have these shapes; ValueError if they cannot."""
+        layout = self._require_layout()
+        if tuple(shapes) == layout.input_shapes:
+            return layout
+        for port, shape in zip(layout.inputs.ports, shapes, strict=True):
+            if len(shape) != len(port.shape) or any(
+                a is not None and a != b for a, b in zip(port.shape, shape, strict=True)
+            ):
+                raise self._shape_error(
+                    f"takes samples of shape {port.shape} as its input {port.name!r}, but got {shape}."
+                )
+        found = drafts_of(self._wiring, shapes, layout.dtype)[1]
+        return layout._replace(inputs=layout.inputs.of(shapes), outputs=layout.outputs.of(found))
 
     # ---- structure ---------------------------------------------------------------------------------------------------
 
@@ -80,20 +162,22 @@ class Structure(Layer):
         all_changes = [*changes, *building(drafts)]
         if state.compiled is not None:
             all_changes += state.compiled.optimizer._becoming(weakref.ref(self), None)
-        all_changes.append(atomic.setting(self, "_state", state._replace(plan=None, task=None)))
+        all_changes.append(atomic.setting(self, "_state", state._replace(plan=None, closed=Closed(), task=None)))
         atomic.apply_together([*all_changes, atomic.setting(self, "_told", None)])
 
-    def _restructure(self, changes: Sequence[atomic.Change]) -> None:
-        """Change what a layer computes: the network is made anew; the weights stay, the optimizer does not."""
-        with self._alone():
-            self._become(self._state, changes=changes)
+    def _anew(self) -> list[atomic.Change]:
+        """The changes after which the network is made anew; the weights stay, the optimizer does not."""
+        state = self._state
+        changes = [] if state.compiled is None else state.compiled.optimizer._becoming(weakref.ref(self), None)
+        changes.append(atomic.setting(self, "_state", state._replace(plan=None, closed=Closed(), task=None)))
+        return [*changes, atomic.setting(self, "_told", None)]
 
-    def build(self, input_shape: Sequence[int | None] | None = None) -> None:
+    def build(self, input_shape: Any = None) -> None:
         """Make the weights.
 
         Args:
-            input_shape: Shape of a batch, its first axis any number or None, as in Keras. May be left out where the
-                model knows its input shape.
+            input_shape: Shape of a batch, its first axis any number or None, as in Keras; a list of them where the
+                model has several inputs. May be left out where the model knows its input shape.
 
         Raises:
             NotBuiltError: no shape is known. TypeError, ValueError: a shape that the layers cannot take.
@@ -101,40 +185,56 @@ class Structure(Layer):
         if input_shape is None:
             self._require_layout()
             return
-        shape = checks.batch_shape(input_shape, "input_shape")
+        shape = self._batch_shapes(input_shape)
         self._wait_until(lambda: self.built, lambda: self._build_for(shape))
-        own = self._require_layout().inputs.ports[0].sizes
-        if shape != own:
-            raise ValueError(f"input_shape is {shape} a sample, but the model is built for {own}.")
-
-    def _build_for(self, shape: Shape) -> None:
-        layout, drafts = self._drafts(shape)
-        self._become(self._state._replace(layout=layout), drafts)
+        own = self._require_layout().input_shapes
+        if (tuple(shape) if isinstance(shape, list) else (shape,)) != own:
+            raise ValueError(
+                f"input_shape is {shape} a sample, but the model is built for {own if len(own) > 1 else own[0]}."
+            )
 
     def _prepare(self, layout: Layout, configured: bool) -> None:
         """Build, lower and, if asked for, configure the model; the lock must be held."""
         if self._state.layout is None:
-            self._build_for(layout.inputs.ports[0].sizes)
+            shapes = layout.input_shapes
+            self._build_for(list(shapes) if len(shapes) > 1 else shapes[0])
+        plan = self._known_plan(layout)
+        if plan is None:
+            plan = plan_of(self._wiring, layout)
+            if self._is_open(layout):
+                self._state.closed.put(layout, plan)
+            else:
+                self._state = self._state._replace(plan=plan)
         state = self._state
-        self._check_same(state, layout)
-        if state.plan is None:
-            state = state._replace(plan=plan_of(self, layout))
-            self._state = state
-        if configured and (state.task is None or self._told is not state.task):
-            self._configure(state, self._require_compiled(), state.task and state.task.trainer)
+        if configured and (state.task is None or self._told is not state.task or state.task.layout != layout):
+            self._configure(state, plan, layout, self._require_compiled(), state.task and state.task.trainer)
 
-    def _check_same(self, state: State, layout: Layout) -> None:
-        """Raise RuntimeError where another thread changed the model since data were checked for `layout`."""
-        if state.layout != layout:
+    def _is_open(self, layout: Layout) -> bool:
+        """Whether `layout` is one of several, as the model has axes of any length."""
+        return layout is not self._state.layout and self._require_layout().is_open
+
+    def _known_plan(self, layout: Layout) -> _core.Plan | None:
+        """The network for this layout, if it is there.
+
+        Raises:
+            RuntimeError: another thread changed the model since data were checked for `layout`.
+        """
+        state = self._state
+        if state.layout == layout:
+            return state.plan
+        if state.layout is None or not state.layout.is_open:
             raise RuntimeError(f"Model {self.name!r} was changed by another thread during the call. Call it again.")
+        return state.closed.get(layout.input_shapes)[1]
 
-    def _configure(self, state: State, what: Compiled, trainer: _core.Trainer | None) -> None:
+    def _configure(
+        self, state: State, plan: _core.Plan, layout: Layout, what: Compiled, trainer: _core.Trainer | None
+    ) -> None:
         """Be compiled as told, with a trainer that knows the optimizer already, or a new one; the lock must be held."""
-        assert state.plan is not None
-        assert state.layout is not None
-        task = what.task(state.plan, state.layout, what.resolved(state.layout.output.columns), trainer)
+        task = what.task(plan, layout, what.resolved(layout.output.columns), trainer)
         if trainer is not None:
             self._told = None
+            if state.task is not None and state.task.layout != layout:
+                trainer.set_plan(plan)
             trainer.set_heads(task.heads)
         changes = [*self._let_go(what.optimizer), *what.optimizer._becoming(weakref.ref(self), task.trainer)]
         changes.append(atomic.setting(self, "_state", state._replace(compiled=what, task=task)))
@@ -166,12 +266,13 @@ class Structure(Layer):
         return state.plan, state.layout
 
     def _plan(self, layout: Layout) -> _core.Plan:
-        state = self._state
-        if state.plan is None:
-            self._wait_until(lambda: self._state.plan is not None, lambda: self._prepare(layout, False))
+        plan = self._known_plan(layout) if self.built else None
+        if plan is None:
+            self._wait_until(
+                lambda: self.built and self._known_plan(layout) is not None, lambda: self._prepare(layout, False)
+            )
             return self._plan(layout)
-        self._check_same(state, layout)
-        return state.plan
+        return plan
 
     def _plan_to_train(self, layout: Layout) -> _core.Plan:
         self._prepare(layout, False)
@@ -186,8 +287,11 @@ class Structure(Layer):
                 lambda: self._prepare(layout, True),
             )
             return self._task(layout)
-        self._check_same(state, layout)
-        return task
+        if task.layout == layout:
+            return task
+        # Other lengths than those trained on: what only evaluates needs no optimizer.
+        compiled = self._require_compiled()
+        return compiled.task_to_evaluate(self._plan(layout), layout, compiled.resolved(layout.output.columns))
 
     def _task_to_train(self, layout: Layout) -> Task:
         self._check_gradients(layout)
@@ -198,21 +302,38 @@ class Structure(Layer):
         """Raise ValueError if a function without gradient lies between the loss and weights that are to be trained."""
         if all(layer.activation is None or layer.activation.differentiable for layer in self.layers):
             return
-        loss, last = self._require_compiled().loss, self.layers[-1]
-        below = False  # whether there are weights to train below
-        for draft in self._drafts(layout.inputs.ports[0].sizes)[1]:
+        wiring, loss = self._wiring, self._require_compiled().loss
+        learns: set[int] = set()  # tensors below which there are weights to train
+        for step, draft in zip(wiring.steps, drafts_of(wiring, layout.input_shapes, layout.dtype)[0], strict=True):
             layer = draft.layer
-            below = below or (layer.trainable and any(spec.trainable for spec in draft.specs))
-            if below and layer.activation is not None:
-                fused = (
-                    layer is last and layer.activity_regularizer is None and layer.activation.name == loss.fused_with
-                )
-                if not fused:
+            if any(x in learns for x in step.inputs) or (
+                layer.trainable and any(spec.trainable for spec in draft.specs)
+            ):
+                learns.update(step.outputs)
+                if layer.activation is None:
+                    continue
+                fused = step.outputs[0] in wiring.outputs and layer.activity_regularizer is None
+                if not (fused and layer.activation.name == loss.fused_with):
                     layer.activation.check_differentiable()
 
-    def _layout_for(self, x: ArrayLike, name: str) -> Layout:
+    def _layout_for(self, x: Any, name: str) -> Layout:
         layout = self._state.layout
-        return self._drafts(dataset.sample_shape(x, name))[0] if layout is None else layout
+        if layout is None:
+            return self._layout_of_data(x, name)
+        if not layout.is_open:
+            return layout
+        shapes = [
+            _sample_shape(each, called, port)
+            for each, called, port in zip(
+                layout.inputs.take_apart(x, name), layout.inputs.named(name), layout.inputs.ports, strict=True
+            )
+        ]
+        closed = self._state.closed
+        found = closed.get(tuple(shapes))[0]
+        if found is None:
+            found = self._layout_at(shapes)
+            closed.put(found, None)
+        return found
 
     def _require_layout(self) -> Layout:
         if self._state.layout is None:
@@ -233,14 +354,16 @@ class Structure(Layer):
         return self._require_layout().dtype
 
     @property
-    def input_shape(self) -> tuple[int | None, ...]:
-        """Shape of the input, None for the batch axis."""
-        return (None, *self._require_layout().inputs.ports[0].sizes)
+    def input_shape(self) -> Any:
+        """Shape of the input, None for the batch axis and axes of any length; a list or dict for several inputs."""
+        inputs = self._require_layout().inputs
+        return inputs.arrange([(None, *port.shape) for port in inputs.ports])
 
     @property
-    def output_shape(self) -> tuple[int | None, ...]:
-        """Shape of the output, None for the batch axis."""
-        return (None, *self._require_layout().output.sizes)
+    def output_shape(self) -> Any:
+        """Shape of the output, None for the batch axis and axes of any length; a list or dict for several outputs."""
+        outputs = self._require_layout().outputs
+        return outputs.arrange([(None, *port.shape) for port in outputs.ports])
 
     @property
     def trainable(self) -> bool:
@@ -263,15 +386,20 @@ class Structure(Layer):
         with self._alone():
             state = self._state
             # Which accuracy is meant is known with the shapes; the names are checked in any case.
-            what.resolved(2 if state.layout is None else state.layout.output.columns)
-            if state.layout is None:
+            layout = state.layout
+            what.resolved(2 if layout is None or layout.is_open else layout.output.columns)
+            if layout is None or layout.is_open:
                 changes = [*self._let_go(optimizer), *optimizer._becoming(weakref.ref(self), None)]
-                atomic.apply_together([*changes, atomic.setting(self, "_state", state._replace(compiled=what))])
+                atomic.apply_together(
+                    [*changes, atomic.setting(self, "_state", state._replace(compiled=what, task=None))]
+                )
                 return
             if state.plan is None:
-                state = state._replace(plan=plan_of(self, state.layout))
+                state = state._replace(plan=plan_of(self._wiring, layout))
+            assert state.plan is not None
             again = state.compiled is not None and state.compiled.optimizer is optimizer
-            self._configure(state, what, state.task.trainer if again and state.task is not None else None)
+            trainer = state.task.trainer if again and state.task is not None else None
+            self._configure(state, state.plan, layout, what, trainer)
 
     def _let_go(self, optimizer: Optimizer) -> list[atomic.Change]:
         """The changes that free the optimizer the model has, if it is another than this one."""
@@ -288,7 +416,7 @@ class Structure(Layer):
 
     def _metrics_for(self, layout: Layout) -> list[Metric]:
         state = self._state
-        if state.task is not None and state.layout == layout:
+        if state.task is not None and state.task.layout == layout:
             return state.task.metrics
         return self._require_compiled().resolved(layout.output.columns)
 
@@ -303,3 +431,14 @@ class Structure(Layer):
     def _next_training_call(self) -> int:
         self._training_calls += 1
         return self._training_calls
+
+
+def _sample_shape(x: Any, name: str, port: Port) -> Shape:
+    """The shape of the samples in `x`, for an input with axes of any length; ValueError if it cannot take them."""
+    shape = arrays.as_numbers(x, name).shape
+    fits = len(shape) == len(port.shape) + 1
+    if not fits or any(a is not None and a != b for a, b in zip(port.shape, shape[1:], strict=True)):
+        raise ValueError(f"{name} must have the shape {('samples', *port.shape)}, but has {shape}.".replace("'", ""))
+    if 0 in shape[1:]:
+        raise ValueError(f"{name} has samples of the shape {shape[1:]}, without a single number.")
+    return shape[1:]

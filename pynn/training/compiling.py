@@ -67,15 +67,23 @@ class Compiled(NamedTuple):
 
         The heads of a trainer that is given are still to be set.
         """
+        if trainer is not None:
+            return Task(trainer, self._heads(layout, metrics), self.loss, list(metrics), layout)
+        task = self.task_to_evaluate(plan, layout, metrics)
+        task.trainer.set_optimizer(self.optimizer.native_name, self.optimizer.settings())
+        task.trainer.learning_rate = self.optimizer.learning_rate
+        return task
+
+    def task_to_evaluate(self, plan: _core.Plan, layout: Layout, metrics: Sequence[Metric]) -> Task:
+        """What evaluates `plan`, and knows no optimizer."""
+        heads, trainer = self._heads(layout, metrics), core.Trainer(plan)
+        trainer.set_heads(heads)
+        return Task(trainer, heads, self.loss, list(metrics), layout)
+
+    def _heads(self, layout: Layout, metrics: Sequence[Metric]) -> list[_core.Head]:
         columns, loss = layout.output.columns, self.loss
         values = [(metric.native_name, columns, metric.a) for metric in metrics]
-        heads: list[_core.Head] = [(0, loss.native_name, columns, loss.a, loss.averages, 1.0, values)]
-        if trainer is None:
-            trainer = core.Trainer(plan)
-            trainer.set_heads(heads)
-            trainer.set_optimizer(self.optimizer.native_name, self.optimizer.settings())
-            trainer.learning_rate = self.optimizer.learning_rate
-        return Task(trainer, heads, loss, list(metrics), layout.output.rows)
+        return [(0, loss.native_name, columns, loss.a, loss.averages, 1.0, values)]
 
 
 def compiled(optimizer: OptimizerLike, loss: LossLike | None, metrics: Sequence[MetricLike] | None) -> Compiled:

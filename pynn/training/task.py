@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.dataset import Dataset
+from ..data.layout import Layout
 from ..foundation import parallel
 from ..losses import Loss
 from ..metrics import Metric
@@ -34,7 +35,12 @@ class Task(NamedTuple):
     heads: list[_core.Head]  # what the trainer is to be told of loss and metrics
     loss: Loss
     metrics: list[Metric]
-    rows: int  # of a sample: the loss and the metrics have a value for each
+    layout: Layout
+
+    @property
+    def rows(self) -> int:
+        """Of a sample: the loss and the metrics have a value for each."""
+        return self.layout.output.rows
 
     def logs(self, totals: NDArray[Any], samples: int, measured: int | None = None) -> dict[str, float]:
         """Loss and metrics, by name, from the engine's totals over so many samples.

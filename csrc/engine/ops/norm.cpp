@@ -17,11 +17,11 @@ std::vector<int64_t> check_batch_norm(const OpArguments& a) {
   a.expect_parameter(moving_variance_at, "moving_variance", columns);
   a.expect_parameter(gamma_at, "gamma", columns, true);
   a.expect_parameter(beta_at, "beta", columns, true);
-  a.number("momentum"), a.number("epsilon");
+  a.number("momentum"), a.number("epsilon"), a.flag("inference");
   return {a.inputs[0]};
 }
 
-// In training, unless it is frozen, with the moments of the batch, which the moving ones follow. It keeps these
+// In training, unless it is frozen or for inference only, with the moments of the batch, which the moving ones follow. It keeps these
 // moments: the mean, the variance, and the rest of the mean.
 template <typename T>
 class BatchNormOp : public Op<T> {
@@ -30,7 +30,8 @@ class BatchNormOp : public Op<T> {
       : columns_(a.parameters[moving_mean_at]),
         rows_(a.inputs[0] / columns_),
         momentum_(a.number("momentum")),
-        epsilon_(a.number("epsilon")) {}
+        epsilon_(a.number("epsilon")),
+        inference_(a.flag("inference")) {}
 
   void forward(const Team& team, const Pass<T>& pass) const override {
     const T *mean = pass.parameters[moving_mean_at].value, *variance = pass.parameters[moving_variance_at].value;
@@ -85,11 +86,12 @@ class BatchNormOp : public Op<T> {
   double work() const override { return 8 * static_cast<double>(rows_ * columns_); }
 
  private:
-  bool learns(const Pass<T>& pass) const { return pass.training && !pass.parameters[moving_mean_at].frozen; }
+  bool learns(const Pass<T>& pass) const { return pass.training && !inference_ && !pass.parameters[moving_mean_at].frozen; }
   int64_t stride() const { return (columns_ + 15) / 16 * 16; }
 
   const int64_t columns_, rows_;  // rows of a sample
   const double momentum_, epsilon_;
+  const bool inference_;
 };
 
 // ---- group_norm

@@ -1,0 +1,109 @@
+"""Vectors in place of ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from numpy.typing import DTypeLike
+
+from .. import constraints, initializers, regularizers
+from ..constraints import ConstraintLike
+from ..engine.lowering import Lowering
+from ..foundation import checks
+from ..initializers import InitializerLike
+from ..regularizers import RegularizerLike
+from .base import Layer
+from .core import InputLayer
+from .symbolic import SymbolicTensor
+from .types import Shape
+from .weight import Weight, WeightSpec
+
+__all__ = [
+    "Embedding",
+]
+
+
+class Embedding(Layer):
+    """A vector for each id, looked up in a table that is learned: ``y[n, ...] = embeddings[x[n, ...]]``.
+
+    Shapes: input ``(N, ...)`` of whole numbers from 0 to ``input_dim - 1``, output ``(N, ..., output_dim)``, weight
+    ``embeddings`` ``(input_dim, output_dim)``.
+
+    Args:
+        input_dim: Number of ids.
+        output_dim: Size of a vector.
+        embeddings_initializer: Default ``"uniform"``, from -0.05 to 0.05.
+        embeddings_regularizer: Penalty for the table: a name or `Regularizer`. Default ``None``.
+        embeddings_constraint: What holds after each step: a name or `Constraint`. Default ``None``.
+        name, trainable, dtype: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: a bad argument; when called, ids that are out of range or not whole.
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: InitializerLike = "uniform",
+        embeddings_regularizer: RegularizerLike = None,
+        embeddings_constraint: ConstraintLike = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
+    ) -> None:
+        self.input_dim = self.ids_below = checks.positive_int(input_dim, "input_dim")
+        if self.input_dim >= 2**31:
+            raise ValueError(f"input_dim must be less than 2**31, but got {input_dim}.")
+        self.output_dim = checks.positive_int(output_dim, "output_dim")
+        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_regularizer = regularizers.get(embeddings_regularizer, "embeddings_regularizer")
+        self.embeddings_constraint = constraints.get(embeddings_constraint, "embeddings_constraint")
+        super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
+
+    def compute_output_shape(self, shape: Shape) -> Shape:
+        return (*shape, self.output_dim)
+
+    def weight_specs(self, shape: Shape) -> list[WeightSpec]:
+        table = (self.input_dim, self.output_dim)
+        return [
+            WeightSpec(
+                "embeddings",
+                table,
+                self.embeddings_initializer,
+                self.embeddings_regularizer,
+                self.embeddings_constraint,
+            )
+        ]
+
+    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
+        return net.add("embedding", x, [self.embeddings], rows=self.input_dim, dim=self.output_dim)
+
+    def _record(self, inputs: list[Any], training: bool | None) -> Any:
+        x = inputs[0]
+        if isinstance(x, SymbolicTensor) and not x.holds_ids and not isinstance(x.node.layer, InputLayer):
+            raise self._shape_error(
+                f"takes ids, whole numbers from an Input, but got the numbers that layer {x.name!r} makes."
+            )
+        return super()._record(inputs, training)
+
+    def _dtype_for(self, inputs: Any) -> str:
+        return self.dtype  # ids have no say in it
+
+    @property
+    def embeddings(self) -> Weight | None:
+        """The table, once the layer is built."""
+        return self._weight("embeddings")
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "input_dim": self.input_dim,
+            "output_dim": self.output_dim,
+            "embeddings_initializer": initializers.serialize(self.embeddings_initializer),
+            "embeddings_regularizer": regularizers.serialize(self.embeddings_regularizer),
+            "embeddings_constraint": constraints.serialize(self.embeddings_constraint),
+        }

@@ -1,0 +1,367 @@
+"""Layers that make one tensor of several."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from ..engine.lowering import Lowering
+from ..foundation import checks
+from ..geometry import maps
+from .base import Layer
+from .types import Shape
+
+__all__ = [
+    "Add",
+    "Average",
+    "Concatenate",
+    "Dot",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "Subtract",
+    "add",
+    "average",
+    "concatenate",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
+    "subtract",
+]
+
+
+def broadcast(one: Shape, other: Shape) -> Shape:
+    """The shape of both put together, as NumPy does it; ValueError where they do not fit."""
+    return np.broadcast_shapes(one, other)
+
+
+def combined(net: Lowering, function: str, xs: Sequence[int], shapes: Sequence[Shape], **settings: Any) -> int:
+    """Add ``function(x, y)`` of two tensors, or of one and a constant, that are broadcast as NumPy does it."""
+    rank = max(1, *(len(shape) for shape in shapes))
+    a, b = ((1,) * (rank - len(shape)) + shape for shape in shapes)
+    return net.add("binary", xs, function=function, shape_a=a, shape_b=b, **settings)
+
+
+class Merge(Layer):
+    """Base of the layers that make one tensor of several, element by element.
+
+    Axes of size 1 are repeated; tensors of fewer axes get some of size 1 behind that of the batch.
+    """
+
+    takes_list = True
+    function: str  # of two elements
+    least, most = 1, 2**31  # inputs
+
+    def __init__(self, *, name: str | None = None, trainable: bool = True, dtype: DTypeLike | None = None) -> None:
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+
+    def compute_output_shape(self, shape: Any) -> Shape:
+        shapes: list[Shape] = shape
+        if not self.least <= len(shapes) <= self.most:
+            wanted = f"exactly {self.least}" if self.least == self.most else f"at least {self.least}"
+            raise self._shape_error(f"takes {wanted} inputs, but got {len(shapes)}.")
+        output = shapes[0]
+        for each in shapes[1:]:
+            try:
+                output = broadcast(output, each)
+            except ValueError:
+                raise self._shape_error(f"cannot merge samples of the shapes {_listed(shapes)}.") from None
+        return output
+
+    def lower(self, net: Lowering, x: Any, shape: Any) -> int:
+        y, output = x[0], shape[0]
+        for each, of_each in zip(x[1:], shape[1:], strict=True):
+            y = combined(net, self.function, [y, each], [output, of_each])
+            output = broadcast(output, of_each)
+        return int(y)
+
+
+class Add(Merge):
+    """The sum of the inputs.
+
+    Shapes: a list of ``(N, ...)``, output ``(N, ...)``; axes of size 1 are repeated.
+
+    Args:
+        name, trainable, dtype: see `Layer`.
+
+    Raises:
+        ValueError: when called, shapes that do not fit together.
+    """
+
+    function = "add"
+
+    def lower(self, net: Lowering, x: Any, shape: Any) -> int:
+        if len(x) > 1 and all(each == shape[0] for each in shape):
+            return net.add("add", x)
+        return super().lower(net, x, shape)
+
+
+class Subtract(Merge):
+    """The first input minus the second.
+
+    Shapes: a list of two ``(N, ...)``, output ``(N, ...)``; axes of size 1 are repeated.
+
+    Args:
+        name, trainable, dtype: see `Layer`.
+
+    Raises:
+        ValueError: when called, other than two inputs, or shapes that do not fit together.
+    """
+
+    function = "subtract"
+    least = most = 2
+
+
+class Multiply(Merge):
+    """The product of the inputs, element by element.
+
+    Shapes: a list of ``(N, ...)``, output ``(N, ...)``; axes of size 1 are repeated.
+
+    Args:
+        name, trainable, dtype: see `Layer`.
+
+    Raises:
+        ValueError: when called, shapes that do not fit together.
+    """
+
+    function = "multiply"
+
+
+class Average(Add):
+    """The mean of the inputs, element by element.
+
+    Shapes: a list of ``(N, ...)``, output ``(N, ...)``; axes of size 1 are repeated.
+
+    Args:
+        name, trainable, dtype: see `Layer`.
+
+    Raises:
+        ValueError: when called, shapes that do not fit together.
+    """
+
+    def lower(self, net: Lowering, x: Any, shape: Any) -> int:
+        total, output = super().lower(net, x, shape), self.compute_output_shape(shape)
+        return combined(net, "divide", [total], [output, ()], constant=[float(len(x))], constant_first=False)
+
+
+class Maximum(Merge):
+    """The largest of the inputs, element by element. Where two are equal, each gets half of the gradient.
+
+    Shapes: a list of ``(N, ...)``, output ``(N, ...)``; axes of size 1 are repeated.
+
+    Args:
+        name, trainable, dtype: see `Layer`.
+
+    Raises:
+        ValueError: when called, shapes that do not fit together.
+    """
+
+    function = "maximum"
+
+
+class Minimum(Merge):
+    """The smallest of the inputs, element by element. Where two are equal, each gets half of the gradient.
+
+    Shapes: a list of ``(N, ...)``, output ``(N, ...)``; axes of size 1 are repeated.
+
+    Args:
+        name, trainable, dtype: see `Layer`.
+
+    Raises:
+        ValueError: when called, shapes that do not fit together.
+    """
+
+    function = "minimum"
+
+
+class Concatenate(Layer):
+    """The inputs one after the other along an axis.
+
+    Shapes: a list of ``(N, ...)`` that differ along `axis` only, output ``(N, ...)`` with their sum there.
+
+    Args:
+        axis: Any but 0, that of the batch. Default -1, the last.
+        name, trainable, dtype: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: a bad argument; when called, shapes that do not fit together.
+    """
+
+    takes_list = True
+
+    def __init__(
+        self, axis: int = -1, *, name: str | None = None, trainable: bool = True, dtype: DTypeLike | None = None
+    ) -> None:
+        self.axis = checks.one_axis(axis)
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+
+    def _place(self, shapes: list[Shape]) -> int:
+        """The axis among those of a sample; ValueError where the shapes do not fit."""
+        rank = len(shapes[0])
+        place = self.axis - 1 if self.axis >= 0 else self.axis + rank
+        if not 0 <= place < rank:
+            raise self._shape_error(
+                f"has axis={self.axis}, but for samples of shape {shapes[0]} it must be from 1 to {rank}, or from "
+                f"{-rank} to -1."
+            )
+        rest = [shape[:place] + shape[place + 1 :] for shape in shapes if len(shape) == rank]
+        if len(rest) < len(shapes) or any(each != rest[0] for each in rest):
+            raise self._shape_error(
+                f"takes inputs that differ along axis {self.axis} only, but got samples of the shapes "
+                f"{_listed(shapes)}."
+            )
+        return place
+
+    def compute_output_shape(self, shape: Any) -> Shape:
+        place, first = self._place(shape), shape[0]
+        return (*first[:place], sum(each[place] for each in shape), *first[place + 1 :])
+
+    def lower(self, net: Lowering, x: Any, shape: Any) -> int:
+        if len(x) == 1:
+            return int(x[0])
+        return net.add("concat", x, outer=math.prod(shape[0][: self._place(shape)]))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "axis": self.axis}
+
+
+class Dot(Layer):
+    """The dot products of two inputs along an axis of each: ``y[n, i, j] = sum_k a[n, i, k] * b[n, k, j]`` for
+    ``axes=(2, 1)``.
+
+    Shapes: a list of two; the output has the other axes of the first, then those of the second, or ``(N, 1)`` where
+    there are none.
+
+    Args:
+        axes: The axis of both, or one of each, as a pair; not 0, that of the batch.
+        normalize: Whether both are divided by their length along the axis, so that the product is the cosine of the
+            angle between them. Default ``False``.
+        name, trainable, dtype: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: a bad argument; when called, other than two inputs, or shapes that do not fit together.
+    """
+
+    takes_list = True
+
+    def __init__(
+        self,
+        axes: int | tuple[int, int],
+        normalize: bool = False,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        found = checks.axis(axes)
+        if isinstance(found, tuple) and len(found) != 2:
+            raise ValueError(f"axes must be one axis or a pair of them, but got {checks.shown(axes)}.")
+        self.axes = found
+        self.normalize = checks.boolean(normalize, "normalize")
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+
+    def _places(self, shapes: list[Shape]) -> tuple[int, int]:
+        """The axis of each among those of a sample; ValueError where the shapes do not fit."""
+        if len(shapes) != 2:
+            raise self._shape_error(f"takes exactly 2 inputs, but got {len(shapes)}.")
+        axes = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
+        places = []
+        for axis, shape in zip(axes, shapes, strict=True):
+            place = axis - 1 if axis >= 0 else axis + len(shape)
+            if not 0 <= place < len(shape):
+                raise self._shape_error(
+                    f"has axes={self.axes}, but for samples of shape {shape} an axis must be from 1 to {len(shape)}, "
+                    f"or from {-len(shape)} to -1."
+                )
+            places.append(place)
+        if shapes[0][places[0]] != shapes[1][places[1]]:
+            raise self._shape_error(
+                f"takes inputs of one size along axes={self.axes}, but got samples of the shapes {_listed(shapes)}."
+            )
+        return places[0], places[1]
+
+    def compute_output_shape(self, shape: Any) -> Shape:
+        a, b = self._places(shape)
+        return (*_without(shape[0], a), *_without(shape[1], b)) or (1,)
+
+    def lower(self, net: Lowering, x: Any, shape: Any) -> int:
+        a, b = (
+            self._matrix(net, each, of_each, place)
+            for each, of_each, place in zip(x, shape, self._places(shape), strict=True)
+        )
+        k = shape[0][self._places(shape)[0]]
+        sizes = {"batch": 1, "m": math.prod(shape[0]) // k, "k": k, "n": math.prod(shape[1]) // k}
+        return net.add("matmul", [a, b], **sizes, transpose_a=False, transpose_b=True)
+
+    def _matrix(self, net: Lowering, x: int, shape: Shape, place: int) -> int:
+        """Tensor `x` with the axis at `place` as the last one, of length 1 along it where that is asked for."""
+        order = [*(axis for axis in range(len(shape)) if axis != place), place]
+        moved = net.resample(x, maps.permuted(shape, order))
+        if not self.normalize:
+            return moved
+        return net.add("unit_norm", moved, columns=shape[place])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "axes": self.axes, "normalize": self.normalize}
+
+
+def _without(shape: Shape, place: int) -> Shape:
+    return shape[:place] + shape[place + 1 :]
+
+
+def _listed(shapes: Sequence[Shape]) -> str:
+    return ", ".join(map(str, shapes[:-1])) + f" and {shapes[-1]}" if len(shapes) > 1 else str(shapes[0])
+
+
+# ---- as functions
+
+
+def add(inputs: Sequence[Any], name: str | None = None, dtype: DTypeLike | None = None) -> Any:
+    """The sum of the inputs: ``Add()(inputs)``."""
+    return Add(name=name, dtype=dtype)(inputs)
+
+
+def subtract(inputs: Sequence[Any], name: str | None = None, dtype: DTypeLike | None = None) -> Any:
+    """The first of two inputs minus the second: ``Subtract()(inputs)``."""
+    return Subtract(name=name, dtype=dtype)(inputs)
+
+
+def multiply(inputs: Sequence[Any], name: str | None = None, dtype: DTypeLike | None = None) -> Any:
+    """The product of the inputs: ``Multiply()(inputs)``."""
+    return Multiply(name=name, dtype=dtype)(inputs)
+
+
+def average(inputs: Sequence[Any], name: str | None = None, dtype: DTypeLike | None = None) -> Any:
+    """The mean of the inputs: ``Average()(inputs)``."""
+    return Average(name=name, dtype=dtype)(inputs)
+
+
+def maximum(inputs: Sequence[Any], name: str | None = None, dtype: DTypeLike | None = None) -> Any:
+    """The largest of the inputs: ``Maximum()(inputs)``."""
+    return Maximum(name=name, dtype=dtype)(inputs)
+
+
+def minimum(inputs: Sequence[Any], name: str | None = None, dtype: DTypeLike | None = None) -> Any:
+    """The smallest of the inputs: ``Minimum()(inputs)``."""
+    return Minimum(name=name, dtype=dtype)(inputs)
+
+
+def concatenate(inputs: Sequence[Any], axis: int = -1, name: str | None = None, dtype: DTypeLike | None = None) -> Any:
+    """The inputs one after the other: ``Concatenate(axis)(inputs)``."""
+    return Concatenate(axis, name=name, dtype=dtype)(inputs)
+
+
+def dot(
+    inputs: Sequence[Any],
+    axes: int | tuple[int, int] = -1,
+    normalize: bool = False,
+    name: str | None = None,
+    dtype: DTypeLike | None = None,
+) -> Any:
+    """The dot products of two inputs: ``Dot(axes, normalize)(inputs)``."""
+    return Dot(axes, normalize, name=name, dtype=dtype)(inputs)

@@ -1,0 +1,154 @@
+"""Symbolic tensors: what a layer gives where it is called on an `Input`. They say what is to be computed, and hold no
+numbers; a `Model` is made from them.
+
+A tensor leads to the node that made it, and a node to its layer and to the tensors that went in. A layer knows its
+nodes by weak references only: so there is no cycle, and a model is freed as soon as nobody has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from ..data.layout import OpenShape
+
+
+class Made(NamedTuple):
+    """What a node says of one of its outputs."""
+
+    shape: OpenShape  # of a sample
+    dtype: str  # "float32" or "float64"; "int32" for ids
+
+
+class Node:
+    """One use of a layer."""
+
+    __slots__ = ("__weakref__", "inputs", "layer", "outputs", "training")
+
+    def __init__(
+        self, layer: Any, inputs: tuple[SymbolicTensor, ...], outputs: tuple[Made, ...], training: bool | None
+    ) -> None:
+        self.layer = layer
+        self.inputs = inputs
+        self.outputs = outputs
+        self.training = training  # False: as in prediction, always
+
+
+class SymbolicTensor:
+    """An output of a layer that is to be computed.
+
+    Arithmetic (``+ - * / **``, ``@``, unary minus) with other symbolic tensors, numbers and arrays, and indexing give
+    further symbolic tensors.
+
+    Attributes:
+        shape: Of a batch: ``(None, 4)``.
+        dtype: ``"float32"``, ``"float64"``, or ``"int32"`` for ids.
+        name: That of the layer.
+    """
+
+    __slots__ = ("index", "node")
+    __array_ufunc__ = None  # so that `array + tensor` asks the tensor
+
+    def __init__(self, node: Node, index: int) -> None:
+        self.node = node
+        self.index = index
+
+    @property
+    def sample(self) -> OpenShape:
+        """The shape of a sample, None along an axis of any length."""
+        return self.node.outputs[self.index].shape
+
+    @property
+    def shape(self) -> OpenShape:
+        """The shape of a batch."""
+        return (None, *self.sample)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes, that of the batch included."""
+        return len(self.shape)
+
+    @property
+    def dtype(self) -> str:
+        """The number type."""
+        return self.node.outputs[self.index].dtype
+
+    @property
+    def holds_ids(self) -> bool:
+        """Whether the numbers are whole ones, such as ids."""
+        return self.dtype == "int32"
+
+    @property
+    def name(self) -> str:
+        """The name of the layer that makes it."""
+        return str(self.node.layer.name)
+
+    def __add__(self, other: object) -> SymbolicTensor:
+        return arithmetic("add", self, other)
+
+    def __radd__(self, other: object) -> SymbolicTensor:
+        return arithmetic("add", other, self)
+
+    def __sub__(self, other: object) -> SymbolicTensor:
+        return arithmetic("subtract", self, other)
+
+    def __rsub__(self, other: object) -> SymbolicTensor:
+        return arithmetic("subtract", other, self)
+
+    def __mul__(self, other: object) -> SymbolicTensor:
+        return arithmetic("multiply", self, other)
+
+    def __rmul__(self, other: object) -> SymbolicTensor:
+        return arithmetic("multiply", other, self)
+
+    def __truediv__(self, other: object) -> SymbolicTensor:
+        return arithmetic("divide", self, other)
+
+    def __rtruediv__(self, other: object) -> SymbolicTensor:
+        return arithmetic("divide", other, self)
+
+    def __pow__(self, other: object) -> SymbolicTensor:
+        return arithmetic("power", self, other)
+
+    def __rpow__(self, other: object) -> SymbolicTensor:
+        return arithmetic("power", other, self)
+
+    def __neg__(self) -> SymbolicTensor:
+        return arithmetic("multiply", self, -1.0)
+
+    def __matmul__(self, other: object) -> SymbolicTensor:
+        return arithmetic("matmul", self, other)
+
+    def __getitem__(self, key: object) -> SymbolicTensor:
+        return arithmetic("get_item", self, key)
+
+    def __iter__(self) -> Iterator[Any]:
+        raise TypeError("A symbolic tensor cannot be iterated over: it holds no numbers. Take parts of it by index.")
+
+    def __len__(self) -> int:
+        raise TypeError("A symbolic tensor has no length: the number of samples is not known.")
+
+    def __bool__(self) -> bool:
+        raise TypeError("A symbolic tensor is neither true nor false: it holds no numbers.")
+
+    def __array__(self, *arguments: object, **named: object) -> Any:
+        raise TypeError(
+            f"The symbolic tensor {self.name!r} holds no numbers. Make a Model of it, and call that on arrays."
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SymbolicTensor) and other.node is self.node and other.index == self.index
+
+    def __hash__(self) -> int:
+        return hash((id(self.node), self.index))
+
+    def __repr__(self) -> str:
+        return f"<SymbolicTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
+
+
+def _not_there(function: str, a: object, b: object) -> SymbolicTensor:
+    raise NotImplementedError
+
+
+# How an operator becomes a layer; operations.py sets it, as layers are made of this module.
+arithmetic: Callable[[str, Any, Any], SymbolicTensor] = _not_there

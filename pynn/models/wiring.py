@@ -1,0 +1,238 @@
+"""Which layer reads which tensor: the wiring of a model, and how it is found from symbolic tensors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from ..data.layout import OpenShape, Port, Ports
+from ..engine.lowering import Lowering
+from ..layers.base import MOST_ELEMENTS, Draft, Layer
+from ..layers.core import InputLayer
+from ..layers.symbolic import Node, SymbolicTensor
+from ..layers.types import Shape
+
+
+class Step(NamedTuple):
+    """One use of a layer. Tensors are numbers within the wiring."""
+
+    layer: Layer
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    training: bool | None = None  # False: as in prediction, always
+
+
+class Wiring(NamedTuple):
+    """The steps of a model, in an order in which they can be run."""
+
+    steps: tuple[Step, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    layers: tuple[Layer, ...]  # each once, in Keras's order, those of inputs included
+
+
+def chain(stack: Sequence[Layer]) -> Wiring:
+    """Layers one after the other."""
+    steps = tuple(Step(layer, (number,), (number + 1,)) for number, layer in enumerate(stack))
+    return Wiring(steps, (0,), (len(stack),), tuple(stack))
+
+
+def drafts_of(wiring: Wiring, shapes: Sequence[OpenShape], dtype: str) -> tuple[list[Draft], list[OpenShape]]:
+    """The layers for samples of these shapes, and the shapes of the outputs; ValueError where one does not fit."""
+    drafts, known = [], dict(zip(wiring.inputs, shapes, strict=True))
+    for step in wiring.steps:
+        given = [known[x] for x in step.inputs]
+        draft = step.layer.draft(given if step.layer.takes_list else given[0], dtype)
+        known.update(zip(step.outputs, draft.outputs, strict=True))
+        drafts.append(draft)
+    return drafts, [known[y] for y in wiring.outputs]
+
+
+def lower_all(wiring: Wiring, net: Lowering, xs: Sequence[int], shapes: Sequence[Shape]) -> list[int]:
+    """Write the layers on tensors `xs`; returns the numbers of the outputs."""
+    tensors, known = dict(zip(wiring.inputs, xs, strict=True)), dict(zip(wiring.inputs, shapes, strict=True))
+    for layer, inputs, outputs, training in wiring.steps:
+        given: Any = [tensors[x] for x in inputs]
+        shape: Any = [known[x] for x in inputs]
+        if not (layer.keeps_ids or layer.ids_below or isinstance(layer, Wired)):
+            given = [net.numbers(x) for x in given]
+        if not layer.takes_list:
+            given, shape = given[0], shape[0]
+        before, net.inference = net.inference, net.inference or training is False
+        made: Any = layer.lower(net, given, shape)
+        net.inference = before
+        made = made if isinstance(made, list) else [made]
+        penalty = layer.activity_regularizer
+        if penalty is not None:
+            net.add_activity_penalty(made[0], penalty.l1, penalty.l2)
+        made_shapes: Any = layer.compute_output_shape(shape)
+        tensors.update(zip(outputs, made, strict=True))
+        known.update(zip(outputs, made_shapes if isinstance(made_shapes, list) else [made_shapes], strict=True))
+    return [net.numbers(tensors[y]) for y in wiring.outputs]
+
+
+class Wired(Layer):
+    """Base of the models: a layer of layers."""
+
+    _may_have_call = True
+
+    def _input_limits(self) -> tuple[int, ...]:
+        """For each input: below what its ids must be, 0 where it takes numbers."""
+        raise NotImplementedError
+
+
+# Below what ids are that no embedding reads.
+_ANY_ID = 2**31 - 1
+
+
+def limits_of(wiring: Wiring, integers: Sequence[bool]) -> tuple[int, ...]:
+    """For each input: below what its ids must be, 0 where it takes numbers.
+
+    An input takes ids where it is one of whole numbers (`integers`), or where all that read it are embeddings.
+
+    Raises:
+        ValueError: an input of numbers that is read both as ids and as numbers.
+    """
+    roots = {x: x for x in wiring.inputs}  # tensors that are an input as it is
+    readers: dict[int, list[tuple[int, Layer]]] = {x: [] for x in wiring.inputs}
+    for step in wiring.steps:
+        layer = step.layer
+        if layer.keeps_ids and step.inputs[0] in roots:
+            roots[step.outputs[0]] = roots[step.inputs[0]]
+            continue
+        wanted = layer._input_limits() if isinstance(layer, Wired) else (layer.ids_below,) * len(step.inputs)
+        for x, below in zip(step.inputs, wanted, strict=True):
+            if x in roots:
+                readers[roots[x]].append((below, layer))
+    limits = []
+    for x, whole in zip(wiring.inputs, integers, strict=True):
+        ids = {below: layer for below, layer in readers[x] if below}
+        others = [layer.name for below, layer in readers[x] if not below]
+        if ids and others and not whole:
+            raise ValueError(
+                f"An input is read as ids by layer {next(iter(ids.values())).name!r} and as numbers by {others[0]!r}. "
+                'Make it one of whole numbers: Input(..., dtype="int32").'
+            )
+        limits.append(min(ids, default=_ANY_ID if whole else 0))
+    return tuple(limits)
+
+
+# ---- from symbolic tensors
+
+
+class Found(NamedTuple):
+    """What a walk through symbolic tensors found."""
+
+    nodes: list[Node]  # after all nodes that they need
+    order: dict[Layer, int]  # layers in the order in which they were met
+
+
+def trace(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor], name: str) -> Wiring:
+    """The wiring between symbolic tensors. Layers come in Keras's order: by their distance from the outputs.
+
+    Raises:
+        ValueError: an output that needs another input; two layers of one name.
+    """
+    found = _walk(inputs, outputs, name)
+    nodes, layers = _by_depth(found)
+    numbers: dict[SymbolicTensor, int] = {}
+    for tensor in inputs:
+        numbers[tensor] = len(numbers)
+    for node in nodes:
+        for index in range(len(node.outputs)):
+            numbers.setdefault(SymbolicTensor(node, index), len(numbers))
+    steps = tuple(
+        Step(
+            node.layer,
+            tuple(numbers[x] for x in node.inputs),
+            tuple(numbers[SymbolicTensor(node, index)] for index in range(len(node.outputs))),
+            node.training,
+        )
+        for node in nodes
+    )
+    sources = [tensor.node.layer for tensor in inputs if isinstance(tensor.node.layer, InputLayer)]
+    every = (*(layer for layer in sources if layer not in found.order), *layers)
+    _check_names(every, name)
+    return Wiring(steps, tuple(numbers[x] for x in inputs), tuple(numbers[y] for y in outputs), every)
+
+
+def _walk(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor], name: str) -> Found:
+    """The nodes between inputs and outputs: depth first, without recursion, as networks may be deep."""
+    given, done = set(inputs), dict[Node, None]()
+    order: dict[Layer, int] = {}
+    for output in outputs:
+        waiting: list[tuple[SymbolicTensor, bool]] = [(output, False)]
+        while waiting:
+            tensor, complete = waiting.pop()
+            node = tensor.node
+            if tensor in given:
+                order.setdefault(node.layer, len(order))
+                continue
+            if complete:
+                done.setdefault(node)
+                continue
+            if node in done:
+                continue
+            if not node.inputs:
+                raise ValueError(
+                    f"Model {name!r}: the outputs need the input {tensor.name!r} (shape {tensor.shape}), which is not "
+                    f"among the inputs {', '.join(repr(x.name) for x in inputs)}. Add it to them."
+                )
+            order.setdefault(node.layer, len(order))
+            waiting.append((tensor, True))
+            waiting.extend((x, False) for x in reversed(node.inputs))
+    return Found(list(done), order)
+
+
+def _by_depth(found: Found) -> tuple[list[Node], list[Layer]]:
+    """Nodes and layers by their longest way to an output, the farthest first."""
+    depth_of_layer: dict[Layer, int] = {}
+    depth: dict[Node, int] = {}
+    sources: dict[Layer, int] = {}
+    inside = set(found.nodes)
+    for node in reversed(found.nodes):
+        own = max(depth.get(node, 0), depth_of_layer.get(node.layer, 0))
+        depth[node] = depth_of_layer[node.layer] = own
+        for x in node.inputs:
+            if x.node in inside:
+                depth[x.node] = max(depth.get(x.node, 0), own + 1)
+            else:
+                sources[x.node.layer] = max(sources.get(x.node.layer, 0), own + 1)
+    for layer, own in sources.items():
+        if isinstance(layer, InputLayer):
+            depth_of_layer[layer] = max(depth_of_layer.get(layer, 0), own)
+    for layer in found.order:
+        if isinstance(layer, InputLayer):
+            depth_of_layer.setdefault(layer, 0)
+    layers = sorted(depth_of_layer, key=lambda layer: (-depth_of_layer[layer], found.order[layer]))
+    position = {node: number for number, node in enumerate(found.nodes)}
+    nodes = sorted(found.nodes, key=lambda node: (-depth[node], found.order[node.layer], position[node]))
+    return nodes, layers
+
+
+def _check_names(layers: Iterable[Layer], name: str) -> None:
+    seen: dict[str, Layer] = {}
+    for layer in layers:
+        if layer.name in seen:
+            raise ValueError(
+                f"Model {name!r} has two layers of the name {layer.name!r}: {seen[layer.name]!r} and {layer!r}. Layers "
+                "need names of their own."
+            )
+        seen[layer.name] = layer
+
+
+def ports(names: Sequence[str], shapes: Sequence[OpenShape], limits: Sequence[int], like: Any) -> Ports:
+    """Inputs or outputs, put together as the value `like` is."""
+    found = tuple(Port(*each) for each in zip(names, shapes, limits, strict=True))
+    if isinstance(like, dict):
+        return Ports(found, "dict", tuple(like))
+    if len(found) == 1:  # a list of one is, as in Keras, that one
+        return Ports(found, "single", tuple(names))
+    return Ports(found, "tuple" if isinstance(like, tuple) else "list", tuple(names))
+
+
+def check_input(shape: OpenShape) -> None:
+    """Raise ValueError where samples of `shape` are larger than any memory."""
+    if math.prod(size or 1 for size in shape) > MOST_ELEMENTS:
+        raise ValueError(f"The input shape {shape} has more elements than memory can hold.")
