@@ -255,7 +255,7 @@ def longest_wait(call):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="uses POSIX signals")
-@pytest.mark.parametrize("size", [200, pytest.param(400, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("size", [200, pytest.param(280, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", SET_UP)
 def test_making_a_large_model_runs_signal_handlers(name, size):
     assert longest_wait(SET_UP[name](size)) < 0.1

@@ -32,7 +32,7 @@ constexpr int64_t kNoneBad = INT64_MAX;
 // Workspaces kept for later calls.
 constexpr std::size_t kIdleSpaces = 8;
 
-void lower(std::atomic<int64_t>& lowest, int64_t value) {
+void note_lowest(std::atomic<int64_t>& lowest, int64_t value) {
   int64_t now = lowest;
   while (value < now && !lowest.compare_exchange_weak(now, value)) {
   }
@@ -208,7 +208,7 @@ void Plan<T>::load(const Team& team, const Call& call, int64_t begin, int64_t ba
       const T* from = static_cast<const T*>(row_of(column, begin, sizeof(T)));
       if (call.check_finite) {
         const int64_t at = k_.first_non_finite(from, team.share(batch * column.width));
-        if (at >= 0) lower(first_bad, static_cast<int64_t>(i) << kIndexBits | (begin * column.width + at));
+        if (at >= 0) note_lowest(first_bad, static_cast<int64_t>(i) << kIndexBits | (begin * column.width + at));
       }
       if (!input.scaled()) {
         values[loaded] = const_cast<T*>(from);  // ops do not write to their input

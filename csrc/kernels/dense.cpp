@@ -141,10 +141,10 @@ void forward_blas(const Team& team, T* y, const DenseLayer<T>& d, const Activati
 }
 
 // Whether slice s starts a partial sum of its own: a chain, or a part of one that begins in another member's range.
-void find_heads(const Team& team, bool (&head)[kSlices]) {
+void find_starts(const Team& team, bool (&starts)[kSlices]) {
   for (int member = 0; member < team.size; ++member) {
     const Range own = Team{member, team.size, team.state}.share(kSlices);
-    for (int64_t s = own.begin; s < own.end; ++s) head[s] = s % kChain == 0 || s / kChain * kChain < own.begin;
+    for (int64_t s = own.begin; s < own.end; ++s) starts[s] = s % kChain == 0 || s / kChain * kChain < own.begin;
   }
 }
 
@@ -160,16 +160,16 @@ int64_t columns_together(const DenseLayer<T>& d) {
 template <typename T>
 void forward_by_inputs(const Team& team, T* y, const DenseLayer<T>& d, const ActivationSpec& activation, T* shared) {
   const int64_t size = d.rows * d.units;
-  bool head[kSlices];
-  find_heads(team, head);
+  bool starts[kSlices];
+  find_starts(team, starts);
   const Range mine = team.share(kSlices);
   const int64_t together = columns_together(d);
   Look look(team);
   for (int64_t s = mine.begin, to = s; s < mine.end; ++s) {
-    if (head[s]) to = s;
+    if (starts[s]) to = s;
     for (int64_t j = 0; j < d.units; j += together) {
       const int64_t n = d.units - j < together ? d.units - j : together;
-      multiply_block(slice_product(d, s, d.rows, n, 0, j, !head[s], shared + to * size + j, d.units));
+      multiply_block(slice_product(d, s, d.rows, n, 0, j, !starts[s], shared + to * size + j, d.units));
       look.after_product(d.rows, n, longest_slice(d.inputs));
     }
   }
@@ -180,7 +180,7 @@ void forward_by_inputs(const Team& team, T* y, const DenseLayer<T>& d, const Act
       const T* at = shared + row * d.units + j;
       Vec<T> chain[] = {load(at, count), load(at + kChain * size, count)};
       for (int64_t s = 1; s < kSlices; ++s)
-        if (head[s] && s != kChain) chain[s / kChain] += load(at + s * size, count);
+        if (starts[s] && s != kChain) chain[s / kChain] += load(at + s * size, count);
       store(y + row * d.units + j, chain[0] + chain[1], count);
     });
   finish<T>(y + part.begin * d.units, nullptr, 0, d, 0, part.end - part.begin, d.units, activation);
