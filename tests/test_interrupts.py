@@ -226,18 +226,18 @@ def test_long_call_of_ops_runs_signal_handlers(name, threads):
 
 
 # ---- work outside of the engine's regions ----------------------------------------------------------------------------
-def made(*stack):
-    """Calls that build a model of these layers and make its plan, without any sample."""
+def make(*stack):
+    """Build a model of these layers and make its plan, without any sample."""
     model = pynn.Sequential(stack)
-    return lambda: model(np.zeros((0, *model.input_shape[1:]), np.float32))
+    model(np.zeros((0, *model.input_shape[1:]), np.float32))
 
 
 SET_UP = {
-    "resampling": lambda size: made(pynn.Input((size, size, 1)), layers.UpSampling2D(8, interpolation="bilinear")),
-    "permuting": lambda size: made(pynn.Input((size, size, 40)), layers.Permute((3, 2, 1))),
-    "uniform": lambda size: made(pynn.Input((size * 10,)), layers.Dense(size * 10)),
-    "normal": lambda size: made(pynn.Input((size * 10,)), layers.Dense(size * 10, kernel_initializer="random_normal")),
-    "truncated": lambda size: made(pynn.Input((size * 10,)), layers.Dense(size * 10, kernel_initializer="he_normal")),
+    "resampling": lambda size: make(pynn.Input((size, size, 1)), layers.UpSampling2D(8, interpolation="bilinear")),
+    "permuting": lambda size: make(pynn.Input((size, size, 40)), layers.Permute((3, 2, 1))),
+    "uniform": lambda size: make(pynn.Input((size * 10,)), layers.Dense(size * 10)),
+    "normal": lambda size: make(pynn.Input((size * 10,)), layers.Dense(size * 10, kernel_initializer="random_normal")),
+    "truncated": lambda size: make(pynn.Input((size * 10,)), layers.Dense(size * 10, kernel_initializer="he_normal")),
 }
 
 
@@ -258,7 +258,7 @@ def longest_wait(call):
 @pytest.mark.parametrize("size", [200, pytest.param(280, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", SET_UP)
 def test_making_a_large_model_runs_signal_handlers(name, size):
-    assert longest_wait(SET_UP[name](size)) < 0.1
+    assert longest_wait(lambda: SET_UP[name](size)) < 0.1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="uses POSIX signals")
