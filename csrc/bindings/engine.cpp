@@ -88,6 +88,10 @@ void add_columns(Dataset& data, std::vector<Column>& to, const std::vector<py::a
   }
 }
 
+void check_ids_of(const Column& column, int64_t samples, int64_t below, const char* what) {
+  check_ids(static_cast<const int32_t*>(column.data), samples * column.width, below, what);
+}
+
 template <typename T>
 Dataset samples_of(const Plan<T>& plan, const std::vector<py::array>& xs) {
   require(xs.size() == plan.inputs().size(), "there must be an array of samples for each input");
@@ -98,19 +102,9 @@ Dataset samples_of(const Plan<T>& plan, const std::vector<py::array>& xs) {
     const Column& c = data.inputs[i];
     require(c.width == in.width, "x must have the shape (samples, size of the input)");
     require((in.kind == InputKind::ids) == (c.kind == ColumnKind::ids), "x must be real or ids, as the input is");
+    if (c.kind == ColumnKind::ids) check_ids_of(c, data.samples, in.ids_below, "ids of rows of a table");
   }
   return data;
-}
-
-// Kernels index with labels.
-void check_labels(const Column& labels, int64_t samples, int64_t classes) {
-  const auto* label = static_cast<const int32_t*>(labels.data);
-  int32_t least = 0, most = 0;
-  for (int64_t i = 0; i < samples * labels.width; ++i) {
-    least = std::min(least, label[i]);
-    most = std::max(most, label[i]);
-  }
-  require(least >= 0 && most < classes, "a label lies outside of the classes");
 }
 
 template <typename T>
@@ -124,7 +118,7 @@ Dataset data_of(const Trainer<T>& trainer, const Heads<T>& heads, const std::vec
     require(c.width == heads.target_width(head), "y must have a label for each row, or the size of the output");
     require(heads.takes_labels(head) ? c.kind == ColumnKind::ids : c.kind == ColumnKind::real,
             "y must be labels (int32) or numbers, as the loss takes them");
-    if (c.kind == ColumnKind::ids) check_labels(c, data.samples, heads.classes(head));
+    if (c.kind == ColumnKind::ids) check_ids_of(c, data.samples, heads.classes(head), "labels of classes");
   }
   return data;
 }

@@ -28,6 +28,8 @@ OpArguments arguments_of(const std::string& kind, const py::dict& attributes, co
   return arguments;
 }
 
+bool reads_ids(const OpArguments& arguments) { return op_kind(arguments.kind).reads == Reads::ids; }
+
 int64_t batch_of(const Arrays& xs) {
   require(!xs.empty() && xs[0].ndim() >= 1, "there must be an input, with an axis of samples");
   const auto batch = static_cast<int64_t>(xs[0].shape(0));
@@ -68,7 +70,7 @@ class Single {
       : op_(make_op<T>(arguments)), batch_(batch_of(xs)), copies_(parameters.size()) {
     for (const py::array& x : xs) {
       op_->inputs.push_back(static_cast<int>(values_.size()));
-      values_.push_back(const_cast<T*>(input<T>(x, "x")));  // ops do not write to it
+      values_.push_back(reads_ids(arguments) ? ids_of(x) : const_cast<T*>(input<T>(x, "x")));  // ops do not write to it
     }
     for (std::size_t i = 0; i < parameters.size(); ++i) {
       ParameterUse<T> use;
@@ -118,6 +120,13 @@ class Single {
   }
 
  private:
+  // They lie where numbers would (dataset.h).
+  T* ids_of(const py::array& x) const {
+    const auto* ids = input<int32_t>(x, "x");
+    check_ids(ids, size(x), op_->ids_below(), "ids of rows of a table");
+    return reinterpret_cast<T*>(const_cast<int32_t*>(ids));
+  }
+
   void add_outputs(const std::vector<T*>& ys) {
     for (T* y : ys) {
       op_->outputs.push_back(static_cast<int>(values_.size()));
@@ -169,7 +178,8 @@ void op_forward(const std::string& kind, const py::dict& attributes, Arrays ys, 
   const OpArguments arguments = arguments_of(kind, attributes, xs, parameters);
   const std::vector<int64_t> sizes = op_kind(kind).output_sizes(arguments);
   const int64_t batch = batch_of(xs);
-  with_type(xs[0], [&](auto type) {
+  require(!ys.empty(), "there must be an array for each output");
+  with_type(ys[0], [&](auto type) {
     using T = decltype(type);
     Single<T> single(arguments, xs, parameters);
     single.forward(outputs<T>(ys, sizes, batch, "y"), saved, threads);
@@ -189,8 +199,9 @@ void op_backward(const std::string& kind, const py::dict& attributes, OptionalAr
     require(size(dys[i]) == batch * sizes[i] && size(ys[i]) == batch * sizes[i],
             "an array of outputs has the wrong size");
   for (std::size_t i = 0; i < xs.size(); ++i)
-    require(!dxs[i] || size(*dxs[i]) == size(xs[i]), "dx must have the size of x");
-  with_type(xs[0], [&](auto type) {
+    require(!dxs[i] || (size(*dxs[i]) == size(xs[i]) && !reads_ids(arguments)),
+            "dx must have the size of x, and there is none of ids");
+  with_type(ys[0], [&](auto type) {
     using T = decltype(type);
     Single<T> single(arguments, xs, parameters);
     single.backward(dxs, dparameters, dys, ys, saved, threads);

@@ -14,10 +14,17 @@ std::size_t Graph::check_tensor(int tensor) const {
   return static_cast<std::size_t>(tensor);
 }
 
+bool Graph::is_ids(int tensor) const {
+  return std::any_of(inputs_.begin(), inputs_.end(),
+                     [&](const GraphInput& input) { return input.tensor == tensor && input.kind == InputKind::ids; });
+}
+
 void Graph::expect_numbers(const std::string& kind, int tensor) const {
-  for (const GraphInput& input : inputs_)
-    if (input.tensor == tensor && input.kind == InputKind::ids)
-      refuse(kind, "a tensor of numbers", "tensor " + std::to_string(tensor) + ", an input of ids");
+  if (is_ids(tensor)) refuse(kind, "a tensor of numbers", "tensor " + std::to_string(tensor) + ", an input of ids");
+}
+
+void Graph::expect_ids(const std::string& kind, int tensor) const {
+  if (!is_ids(tensor)) refuse(kind, "an input of ids", "tensor " + std::to_string(tensor) + ", numbers");
 }
 
 int Graph::add_input(int64_t size, InputKind kind) {
@@ -28,10 +35,12 @@ int Graph::add_input(int64_t size, InputKind kind) {
 }
 
 std::vector<int> Graph::add(OpSpec spec) {
+  const OpKind& kind = op_kind(spec.kind);
   OpArguments arguments{spec.kind, {}, {}, spec.attributes};
   for (const int tensor : spec.inputs) {
     arguments.inputs.push_back(size(tensor));
-    if (spec.kind != "custom") expect_numbers(spec.kind, tensor);
+    if (kind.reads == Reads::numbers) expect_numbers(spec.kind, tensor);
+    if (kind.reads == Reads::ids) expect_ids(spec.kind, tensor);
   }
   for (const int number : spec.parameters) {
     if (number >= static_cast<int>(parameters_.size()))
@@ -43,7 +52,7 @@ std::vector<int> Graph::add(OpSpec spec) {
     arguments.parameters.push_back(number < 0 ? -1 : parameters_[static_cast<std::size_t>(number)].parameter().size);
   }
   spec.outputs.clear();
-  for (const int64_t size : op_kind(spec.kind).output_sizes(arguments)) {
+  for (const int64_t size : kind.output_sizes(arguments)) {
     sizes_.push_back(size);
     spec.outputs.push_back(tensors() - 1);
   }

@@ -57,8 +57,11 @@ class Graph {
 
  private:
   std::size_t check_tensor(int tensor) const;
-  // Refuses whole numbers, in the name of `kind`, where numbers are read.
+  // Whether it is an input of ids; only ops that read these may have it.
+  bool is_ids(int tensor) const;
+  // Refuses ids, in the name of `kind`, where numbers are read.
   void expect_numbers(const std::string& kind, int tensor) const;
+  void expect_ids(const std::string& kind, int tensor) const;
 
   std::vector<int64_t> sizes_;  // by tensor
   std::vector<OpSpec> ops_;

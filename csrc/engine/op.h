@@ -19,6 +19,7 @@ struct ParameterUse {
   T* gradient = nullptr;  // null: not asked for
   bool adds = false;      // others use it, too: its gradient begins at 0, and each op adds to it
   bool early = false;     // it may be applied as soon as it is there, and need not be kept
+  char* marks = nullptr;  // by row, or null: its gradient is 0 but for rows that it marks with 1 (Op::marked_rows)
   bool frozen = false;    // no training changes it, as it was when the call began
 };
 
@@ -116,6 +117,11 @@ class Op {
   virtual double work() const = 0;
   // Whether it is faster for knowing which elements of its first input are 0.
   virtual bool passes_over_zeros() const { return false; }
+  // Where its input is ids: they must be at least 0, and below this.
+  virtual int64_t ids_below() const { return INT64_MAX; }
+  // Where the gradient of its parameter is 0 but for some rows, and it can mark these: how many rows there are.
+  // Otherwise 0.
+  virtual int64_t marked_rows() const { return 0; }
   // Whether a gradient can pass.
   virtual bool differentiable() const { return true; }
   // The loss, computed from its input, that equals this loss of its output, or Loss::count; `columns` make a row.

@@ -36,7 +36,11 @@ Plan<T>::Plan(std::shared_ptr<const Graph> graph) : graph_(std::move(graph)), un
     const int input = op->inputs.empty() ? -1 : input_of_[static_cast<std::size_t>(op->inputs[0])];
     input_read_by_.push_back(input);
     if (op->ends_steps()) ops_that_end_steps_.push_back(uses_.size());
-    if (input >= 0 && op->passes_over_zeros()) inputs_[static_cast<std::size_t>(input)].zeros_matter = true;
+    if (input >= 0) {
+      PlanInput<T>& read = inputs_[static_cast<std::size_t>(input)];
+      read.zeros_matter |= op->passes_over_zeros();
+      read.ids_below = std::min(read.ids_below, op->ids_below());
+    }
     std::vector<ParameterUse<T>> uses;
     for (const int number : op->parameters) {
       ParameterUse<T> use;
@@ -154,7 +158,7 @@ bool Plan<T>::runs_outside_code() const {
 template <typename T>
 bool Plan<T>::first_parameters_finite() const {
   for (std::size_t i = 0; i < ops_.size(); ++i) {
-    if (input_read_by_[i] < 0) continue;
+    if (input_read_by_[i] < 0 || !ops_[i]->passes_over_zeros()) continue;
     for (const ParameterUse<T>& use : uses_[i])
       if (use.value != nullptr && k_.first_non_finite(use.value, {0, use.size}) >= 0) return false;
   }

@@ -47,7 +47,8 @@ struct PlanInput {
   InputKind kind;
   int64_t width;
   Rescaling<T> numbers;  // applied as they are loaded, where `loaded` is not `tensor`; for each column, or one for all
-  bool zeros_matter = false;  // an op wants to know which elements are 0
+  bool zeros_matter = false;      // an op wants to know which elements are 0
+  int64_t ids_below = INT64_MAX;  // ids must be at least 0 and below this, where it is not INT64_MAX
 
   bool scaled() const { return loaded != tensor; }
   InputScaling<T> scaling() const {

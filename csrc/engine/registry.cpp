@@ -14,8 +14,11 @@ namespace pynn {
   X(conv)           \
   X(custom)         \
   X(dense)          \
+  X(embedding)      \
   X(group_norm)     \
+  X(matmul)         \
   X(noise)          \
+  X(numbers)        \
   X(pool)           \
   X(resample)       \
   X(rescaling)      \

@@ -40,8 +40,12 @@ struct OpArguments {
   int64_t product(const std::vector<int64_t>& sizes, const char* what) const;
 };
 
+// What the inputs of an op may be: numbers, ids (whole numbers, as they come in), or both.
+enum class Reads { numbers, ids, both };
+
 struct OpKind {
   const char* name;
+  Reads reads;
   // Checks everything that the op will trust; returns the sizes of what it makes.
   std::vector<int64_t> (*output_sizes)(const OpArguments& arguments);
   std::unique_ptr<Op<float>> (*make_float)(const OpArguments& arguments);
@@ -62,10 +66,12 @@ std::unique_ptr<Op<T>> make_op(const OpArguments& arguments) {
 }
 
 // At the end of an op's file: makes its row of the registry from the function that checks and the class of the op.
-#define PYNN_DEFINE_OP(kind, check, OpClass)                                                                  \
+#define PYNN_DEFINE_OP(kind, check, OpClass) PYNN_DEFINE_OP_READING(kind, Reads::numbers, check, OpClass)
+
+#define PYNN_DEFINE_OP_READING(kind, reads, check, OpClass)                                                   \
   extern const OpKind op_##kind;                                                                              \
   const OpKind op_##kind{                                                                                     \
-      #kind, check,                                                                                           \
+      #kind, reads, check,                                                                                    \
       [](const OpArguments& a) -> std::unique_ptr<Op<float>> { return std::make_unique<OpClass<float>>(a); }, \
       [](const OpArguments& a) -> std::unique_ptr<Op<double>> { return std::make_unique<OpClass<double>>(a); }};
 

@@ -99,6 +99,8 @@ class Trainer {
   void plan_run(Run& run, const std::vector<char>& frozen);
   void prepare_memory(const Run& run, int members);
   void train_member(const Team& team, Run& run, bool team_waits);
+  std::vector<int64_t> marked_rows(const Run& run) const;
+  void prepare_marks(const Run& run);
   double step_work(const Run& run) const;
   void begin_step(Run& run, int64_t step);
   void run_step(const Team& team, Run& run, Member& member, int64_t step);
@@ -113,6 +115,7 @@ class Trainer {
   // update.cpp
   void apply(Run& run, std::size_t number, Range part, const Gradient<T>& gradient);
   void update(const Team& team, Run& run);
+  void update_rows(const Team& team, Run& run, std::size_t number);
   void add_penalty_slopes(const Team& team, Run& run);
   void scale_by_norms(const Team& team, Run& run);
   void measure_penalties(const Team& team, Run& run) const;
@@ -139,7 +142,9 @@ class Trainer {
   Workspace<T> space_;
   std::vector<char> trainable_;  // what the routes are for
   std::optional<Routes> routes_;
-  std::vector<Buffer<T>> targets_;  // by head; labels lie there as int32
+  std::vector<Buffer<char>> marks_;  // by parameter: the rows of its gradient that are not 0, if it is updated by rows
+  bool marks_right_ = false;         // between steps: those gradients are 0, and no row is marked
+  std::vector<Buffer<T>> targets_;   // by head; labels lie there as int32
   Buffer<double> rows_;
   std::vector<int64_t> order_;
   struct {

@@ -69,6 +69,7 @@ bool Trainer<T>::train(double* totals, const Dataset& data, const TrainRange& ra
     if (alone) run.seconds_alone = std::min(2 * run.seconds_alone, kAloneAtMost);
     alone = run.pause && !alone;
   }
+  marks_right_ = run.finite;
   return run.finite;
 }
 

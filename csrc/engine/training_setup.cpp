@@ -44,9 +44,46 @@ void Trainer<T>::route(const Heads<T>& heads, const std::vector<char>& frozen) {
   if (routes_ && trainable == trainable_) return;
   Routes fresh = make_routes(*plan_, heads.loss_tensors(), heads.measured_tensors(), trainable);
   space_ = {};
+  marks_right_ = false;
   gradients_ = {};  // of parameters that no longer learn, zeros
   routes_ = std::move(fresh);
   trainable_ = std::move(trainable);
+}
+
+// The parameters that are updated by rows, where most of them have a gradient of 0, which changes nothing: how many
+// rows they have. 0 for the others.
+template <typename T>
+std::vector<int64_t> Trainer<T>::marked_rows(const Run& run) const {
+  constexpr int64_t unknown = -1;
+  std::vector<int64_t> rows(places_.size(), unknown);
+  for (std::size_t i = 0; i < plan_->ops().size(); ++i) {
+    if (!run.routes->backward[i]) continue;
+    for (const int number : plan_->ops()[i]->parameters) {
+      if (number < 0) continue;
+      int64_t& known = rows[static_cast<std::size_t>(number)];
+      const int64_t its = plan_->ops()[i]->marked_rows();
+      known = known == unknown || known == its ? its : 0;
+    }
+  }
+  const bool all = !settings_.ignores_zero_gradients() || settings_.needs_norms() || run.hooks.reduce;
+  for (std::size_t i = 0; i < places_.size(); ++i)
+    if (all || rows[i] == unknown || !run.routes->learns[i] || parameter(i).penalized() || parameter(i).constrained())
+      rows[i] = 0;
+  return rows;
+}
+
+// What the last run has left is right, but where it ended within a step, or updated other parameters by rows.
+template <typename T>
+void Trainer<T>::prepare_marks(const Run& run) {
+  marks_.resize(places_.size());
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    if (marks_right_ && marks_[i].size() == run.rows[i]) continue;
+    marks_[i] = {};
+    if (run.rows[i] == 0) continue;
+    marks_[i].allocate(run.rows[i]);
+    std::fill_n(gradient(i), places_[i].size, T{0});
+  }
+  marks_right_ = false;
 }
 
 // Which parameters are updated when, and how the batches are cut.
@@ -61,17 +98,19 @@ void Trainer<T>::plan_run(Run& run, const std::vector<char>& frozen) {
   // Code from outside may throw between the gradients.
   const bool may_be_early = !settings_.needs_norms() && batch <= run.slice && step_work(run) < kShortStep &&
                             !run.hooks.reduce && !plan_->runs_outside_code();
+  run.rows = marked_rows(run);
+  prepare_marks(run);
   std::vector<char> early;
   int64_t chunks = 0;
   bool penalized = false;
   for (std::size_t i = 0; i < places_.size(); ++i) {
     const Parameter& p = parameter(i);
     const bool learns = run.routes->learns[i], shared = run.routes->shared[i];
-    early.push_back(may_be_early && learns && !shared && !p.penalized() && !p.constrained());
+    early.push_back(may_be_early && learns && !shared && run.rows[i] == 0 && !p.penalized() && !p.constrained());
     run.any_early |= early[i] != 0;
     run.chunks.push_back({chunks, learns && !early[i] ? chunks_of(p.size) : 0});
     chunks += run.chunks.back().count;
-    if (learns && shared) run.shared.push_back(i);
+    if (learns && shared && run.rows[i] == 0) run.shared.push_back(i);
     if (!learns || early[i]) continue;
     run.late.push_back(i);
     penalized |= p.penalized();
@@ -97,7 +136,8 @@ void Trainer<T>::plan_run(Run& run, const std::vector<char>& frozen) {
       if (use.number < 0 || !run.routes->learns[static_cast<std::size_t>(use.number)]) continue;
       const auto number = static_cast<std::size_t>(use.number);
       use.gradient = gradients_.data() + places_[number].offset;
-      adds |= run.routes->shared[number] != 0;
+      use.marks = marks_[number].data();
+      adds |= run.routes->shared[number] != 0 || use.marks != nullptr;
       use.early = early[number];
     }
     // Kernels ask one parameter for all, and it may be one that is missing or does not learn.
@@ -135,12 +175,16 @@ template typename Trainer<float>::Holds Trainer<float>::hold_parameters(const st
                                                                         const Interrupt&) const;
 template void Trainer<float>::route(const Heads<float>&, const std::vector<char>&);
 template void Trainer<float>::plan_run(Run&, const std::vector<char>&);
+template std::vector<int64_t> Trainer<float>::marked_rows(const Run&) const;
+template void Trainer<float>::prepare_marks(const Run&);
 template double Trainer<float>::step_work(const Run&) const;
 template void Trainer<float>::prepare_memory(const Run&, int);
 template typename Trainer<double>::Holds Trainer<double>::hold_parameters(const std::vector<char>&,
                                                                           const Interrupt&) const;
 template void Trainer<double>::route(const Heads<double>&, const std::vector<char>&);
 template void Trainer<double>::plan_run(Run&, const std::vector<char>&);
+template std::vector<int64_t> Trainer<double>::marked_rows(const Run&) const;
+template void Trainer<double>::prepare_marks(const Run&);
 template double Trainer<double>::step_work(const Run&) const;
 template void Trainer<double>::prepare_memory(const Run&, int);
 

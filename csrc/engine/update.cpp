@@ -1,6 +1,7 @@
 // The end of a step: penalties, norms, the optimizer, constraints.
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "training_run.h"
@@ -39,6 +40,10 @@ void Trainer<T>::update(const Team& team, Run& run) {
   if (settings_.needs_norms()) scale_by_norms(team, run);
   const Uninterruptible guard(team);
   for (const std::size_t number : run.late) {
+    if (run.rows[number] > 0) {
+      update_rows(team, run, number);
+      continue;
+    }
     const Range mine = team.share(places_[number].size, kUpdateGrain);
     if (mine.begin < mine.end)
       apply(run, number, mine, {gradients_.data() + places_[number].offset + mine.begin, nullptr, nullptr, 0});
@@ -49,6 +54,28 @@ void Trainer<T>::update(const Team& team, Run& run) {
     const Parameter& p = parameter(number);
     if (p.constrained() && !k_.constrain(team, places_[number].value, p.constraint))
       run.parameters_finite.store(false, std::memory_order_relaxed);
+  }
+}
+
+// The same for the rows that are marked; afterwards none is, and their gradient is 0.
+template <typename T>
+void Trainer<T>::update_rows(const Team& team, Run& run, std::size_t number) {
+  const int64_t columns = places_[number].size / run.rows[number];
+  char* const marks = marks_[number].data();
+  const bool all = !std::isfinite(static_cast<T>(run.step.learning_rate));  // times a gradient of 0: NaN
+  const Range mine = team.share(run.rows[number], kUpdateGrain);
+  const auto next = [&](const char* from) {
+    return all ? from
+               : static_cast<const char*>(std::memchr(from, 1, static_cast<std::size_t>(marks + mine.end - from)));
+  };
+  for (int64_t row = mine.begin; row < mine.end; ++row) {
+    const char* found = next(marks + row);
+    if (found == nullptr) return;
+    row = found - marks;
+    const Range part{row * columns, (row + 1) * columns};
+    apply(run, number, part, {gradient(number) + part.begin, nullptr, nullptr, 0});
+    std::fill(gradient(number) + part.begin, gradient(number) + part.end, T{0});
+    marks[row] = 0;
   }
 }
 

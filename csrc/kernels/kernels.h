@@ -14,6 +14,7 @@
 #include "activations.h"
 #include "conv.h"
 #include "dense.h"
+#include "embedding.h"
 #include "gemm.h"
 #include "losses.h"
 #include "merge.h"
@@ -38,6 +39,7 @@ struct Kernels : GemmKernels<T>,
                  NormKernels<T>,
                  ResampleKernels<T>,
                  MergeKernels<T>,
+                 EmbeddingKernels<T>,
                  ActivationKernels<T>,
                  SoftmaxKernels<T>,
                  LossKernels<T>,

@@ -12,6 +12,7 @@
   X(norm, NormKernels)              \
   X(resample, ResampleKernels)      \
   X(merge, MergeKernels)            \
+  X(embedding, EmbeddingKernels)    \
   X(activations, ActivationKernels) \
   X(softmax, SoftmaxKernels)        \
   X(losses, LossKernels)            \

@@ -29,6 +29,7 @@ int run_families(const std::vector<Family>& families, int count, char** argument
 void check_convolutions();
 void check_functions();   // activations, rescaling, softmax, resampling
 void check_losses();      // and metrics
+void check_merge();       // functions of two tensors, tensors side by side, rows of tables
 void check_optimizers();  // and what else has to do with parameters, and with rows of data
 void check_products();    // gemm, dense
 void check_noise();

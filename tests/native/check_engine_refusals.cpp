@@ -68,7 +68,9 @@ void run_op(const OpArguments& arguments) {
   Pass<double> pass(kernels<double>());
   pass.batch = samples;
   pass.training = true;
-  const std::vector<double*> of_tensors = take(tensors, samples, -1, 1), slopes = take(tensors, samples, -1, 1);
+  // Ids of 0 where they lie in place of numbers.
+  const double most = op_kind(arguments.kind).reads == Reads::ids ? 0 : 1;
+  const std::vector<double*> of_tensors = take(tensors, samples, -most, most), slopes = take(tensors, samples, -1, 1);
   pass.values = of_tensors.data(), pass.gradients = slopes.data();
   pass.dx = slopes.data();  // the inputs come first
   const std::vector<double*> values = take(arguments.parameters, 1, 0.5, 1);
@@ -113,45 +115,54 @@ std::vector<Row> rows() {
   const auto op = [](const char* kind, const Sizes& inputs, const Sizes& parameters, const Values& values) {
     return OpArguments{kind, inputs, parameters, Attributes(values)};
   };
-  return {{op("activation", {24}, {}, {{"name", name("relu")}, {"a", number(0)}, {"b", number(6)}, {"c", number(0)}})},
-          {op("add", {24, 24, 24}, {}, {})},
-          {op("batch_norm", {24}, {6, 6, 6, 6}, {{"momentum", number(0.9)}, {"epsilon", number(1e-3)}}),
-           {true, true, false, false}},
-          {op("binary", {4 * 6, 6}, {},
-              {{"function", name("power")}, {"shape_a", Sizes{4, 6}}, {"shape_b", Sizes{1, 6}}})},
-          {op("binary", {4}, {},
-              {{"function", name("divide")},
-               {"shape_a", Sizes{4, 1}},
-               {"shape_b", Sizes{1, 3}},
-               {"constant", Numbers{1, 2, 3}},
-               {"constant_first", whole(1)}})},
-          {op("concat", {4 * 6, 4, 4 * 3}, {}, {{"outer", whole(4)}})},
-          {op("conv", {4 * 6 * 2}, {3 * 3 * 2 * 4, 4},
-              {{"transposed", whole(0)}, {"shape", Sizes{4, 6, 2, 4, 6, 4, 3, 3, 1, 1, 1, 1, 1, 1, 1}}}),
-           {false, true}},
-          {op("conv", {4 * 6 * 4}, {3 * 3 * 1 * 4, 2},
-              {{"transposed", whole(1)}, {"shape", Sizes{4, 6, 2, 4, 6, 4, 3, 3, 1, 1, 1, 1, 1, 1, 2}}}),
-           {false, true}},
-          {op("custom", {24, 6}, {}, {{"sizes", Sizes{4, 8}}, {"callback", shared}})},
-          {op("dense", {24}, {6 * 4, 4}, {{"units", whole(4)}}), {false, true}},
-          {op("group_norm", {24}, {6, 6},
-              {{"samples", whole(2)}, {"groups", whole(3)}, {"columns", whole(2)}, {"epsilon", number(1e-3)}}),
-           {true, true}},
-          {op("noise", {24}, {},
-              {{"kind", name("dropout")},
-               {"amount", number(0.5)},
-               {"seed", whole(7)},
-               {"shape", Sizes{4, 6}},
-               {"sharing", Sizes{0, 1, 0}}})},
-          {op("pool", {4 * 6 * 2}, {}, {{"kind", name("average")}, {"shape", Sizes{4, 6, 2, 2, 3, 2, 2, 2, 2, 0, 0}}})},
-          {op("resample", {4 * 6}, {},
-              {{"inputs", whole(4)},
-               {"inner", whole(6)},
-               {"begin", Sizes{0, 1, 1, 3}},
-               {"index", Sizes{3, 0, 2}},
-               {"weight", Numbers{1, 0.5, 0.5}}})},
-          {op("rescaling", {24}, {}, {{"scale", Numbers{1, 2, 3}}, {"offset", Numbers{0, 1, 2}}})},
-          {op("softmax", {24}, {}, {{"outer", whole(2)}, {"axis", whole(4)}, {"inner", whole(3)}, {"log", whole(0)}})}};
+  return {
+      {op("activation", {24}, {}, {{"name", name("relu")}, {"a", number(0)}, {"b", number(6)}, {"c", number(0)}})},
+      {op("add", {24, 24, 24}, {}, {})},
+      {op("batch_norm", {24}, {6, 6, 6, 6}, {{"momentum", number(0.9)}, {"epsilon", number(1e-3)}}),
+       {true, true, false, false}},
+      {op("binary", {4 * 6, 6}, {}, {{"function", name("power")}, {"shape_a", Sizes{4, 6}}, {"shape_b", Sizes{1, 6}}})},
+      {op("binary", {4}, {},
+          {{"function", name("divide")},
+           {"shape_a", Sizes{4, 1}},
+           {"shape_b", Sizes{1, 3}},
+           {"constant", Numbers{1, 2, 3}},
+           {"constant_first", whole(1)}})},
+      {op("concat", {4 * 6, 4, 4 * 3}, {}, {{"outer", whole(4)}})},
+      {op("conv", {4 * 6 * 2}, {3 * 3 * 2 * 4, 4},
+          {{"transposed", whole(0)}, {"shape", Sizes{4, 6, 2, 4, 6, 4, 3, 3, 1, 1, 1, 1, 1, 1, 1}}}),
+       {false, true}},
+      {op("conv", {4 * 6 * 4}, {3 * 3 * 1 * 4, 2},
+          {{"transposed", whole(1)}, {"shape", Sizes{4, 6, 2, 4, 6, 4, 3, 3, 1, 1, 1, 1, 1, 1, 2}}}),
+       {false, true}},
+      {op("custom", {24, 6}, {}, {{"sizes", Sizes{4, 8}}, {"callback", shared}})},
+      {op("dense", {24}, {6 * 4, 4}, {{"units", whole(4)}}), {false, true}},
+      {op("embedding", {6}, {5 * 4}, {{"rows", whole(5)}, {"dim", whole(4)}}), {false}},
+      {op("group_norm", {24}, {6, 6},
+          {{"samples", whole(2)}, {"groups", whole(3)}, {"columns", whole(2)}, {"epsilon", number(1e-3)}}),
+       {true, true}},
+      {op("matmul", {2 * 3 * 4, 2 * 4 * 5}, {},
+          {{"batch", whole(2)},
+           {"m", whole(3)},
+           {"k", whole(4)},
+           {"n", whole(5)},
+           {"transpose_a", whole(0)},
+           {"transpose_b", whole(1)}})},
+      {op("noise", {24}, {},
+          {{"kind", name("dropout")},
+           {"amount", number(0.5)},
+           {"seed", whole(7)},
+           {"shape", Sizes{4, 6}},
+           {"sharing", Sizes{0, 1, 0}}})},
+      {op("numbers", {6}, {}, {})},
+      {op("pool", {4 * 6 * 2}, {}, {{"kind", name("average")}, {"shape", Sizes{4, 6, 2, 2, 3, 2, 2, 2, 2, 0, 0}}})},
+      {op("resample", {4 * 6}, {},
+          {{"inputs", whole(4)},
+           {"inner", whole(6)},
+           {"begin", Sizes{0, 1, 1, 3}},
+           {"index", Sizes{3, 0, 2}},
+           {"weight", Numbers{1, 0.5, 0.5}}})},
+      {op("rescaling", {24}, {}, {{"scale", Numbers{1, 2, 3}}, {"offset", Numbers{0, 1, 2}}})},
+      {op("softmax", {24}, {}, {{"outer", whole(2)}, {"axis", whole(4)}, {"inner", whole(3)}, {"log", whole(0)}})}};
 }
 
 void check_counts(const Row& row) {
@@ -183,7 +194,8 @@ void check_counts(const Row& row) {
       refused(text("parameter %zu of %lld elements", i, static_cast<long long>(size)), wrong);
     }
   }
-  if (kind == "activation" || kind == "custom") return;  // they take what comes
+  if (kind == "activation" || kind == "custom" || kind == "embedding" || kind == "numbers")
+    return;  // they take what comes
   for (size_t i = 0; i < row.right.inputs.size(); ++i) {
     wrong = row.right;
     wrong.inputs[i] += 1;
@@ -257,6 +269,18 @@ void check_wrapping() {
                        {"sharing", Sizes{0, 0, 0}}};
     refused({"noise", {size}, {}, Attributes(noise)});
   }
+  const Values binary{
+      {"function", std::string("add")}, {"shape_a", Sizes{large, large}}, {"shape_b", Sizes{large, large}}};
+  refused({"binary", {0, 0}, {}, Attributes(binary)});
+  // Operands that fit, and an output that does not.
+  const Values outer{{"function", std::string("add")}, {"shape_a", Sizes{large, 1}}, {"shape_b", Sizes{1, large}}};
+  refused({"binary", {large, large}, {}, Attributes(outer)});
+  refused({"concat", {int64_t{1} << 56, int64_t{1} << 56, int64_t{1} << 56}, {}, Attributes({{"outer", whole(1)}})});
+  const Values product{{"batch", whole(1)}, {"m", whole(large)},       {"k", whole(1)},
+                       {"n", whole(large)}, {"transpose_a", whole(0)}, {"transpose_b", whole(0)}};
+  refused({"matmul", {large, large}, {}, Attributes(product)});
+  refused({"embedding", {large}, {1 << 30}, Attributes({{"rows", whole(1)}, {"dim", whole(1 << 30)}})});
+  refused({"embedding", {1}, {large}, Attributes({{"rows", whole(large)}, {"dim", whole(1)}})});
   // 2^56 rows of 2^8 units.
   refused({"dense", {int64_t{1} << 56}, {256, -1}, Attributes({{"units", whole(256)}})});
   const Values map{{"inputs", whole(large)},
@@ -288,6 +312,7 @@ void check_graph() {
   for (const int number : {-1, 2})
     expect_refused("a parameter that is not there", [&] { graph.add_parameter({weights.owner, number}); });
   expect_refused("ids where numbers are read", [&] { graph.add({"add", {ids}, {}, {}, {}}); });
+  expect_refused("numbers where ids are read", [&] { graph.add({"numbers", {x}, {}, {}, {}}); });
   expect_refused("a penalty of ids", [&] { graph.add_activity_penalty({ids, 1, 1}); });
   expect_refused("ids as an output", [&] { graph.set_outputs({ids}); });
   check(graph.tensors() == tensors && graph.ops().size() == 1, "a graph", "changed by what was refused");

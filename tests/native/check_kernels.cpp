@@ -7,6 +7,7 @@ int main(int count, char** arguments) {
   return run_families({{"convolutions", check_convolutions},
                        {"functions", check_functions},
                        {"losses", check_losses},
+                       {"merge", check_merge},
                        {"optimizers", check_optimizers},
                        {"products", check_products},
                        {"noise", check_noise},

@@ -254,63 +254,6 @@ std::vector<Numbers> predict(const PlanPtr& plan, const Dataset& data, int threa
   return outputs;
 }
 
-namespace {
-
-double plain_activation(const std::string& name, double x) {
-  if (name == "tanh") return std::tanh(x);
-  if (name == "relu") return std::fmax(0, x);
-  if (name == "sigmoid") return 1 / (1 + std::exp(-x));
-  throw std::logic_error("no plain " + name);
-}
-
-void plain_softmax(Numbers& y, size_t outer, size_t axis, size_t inner) {
-  for (size_t o = 0; o < outer; ++o)
-    for (size_t i = 0; i < inner; ++i) {
-      double sum = 0;
-      const auto at = [&](size_t a) -> double& { return y[(o * axis + a) * inner + i]; };
-      for (size_t a = 0; a < axis; ++a) sum += at(a) = std::exp(at(a));
-      for (size_t a = 0; a < axis; ++a) at(a) /= sum;
-    }
-}
-
-Numbers plain_dense(const Graph& graph, const OpSpec& op, const Numbers& x) {
-  const auto value = [&](int which) {
-    return values_of<double>(graph.parameters()[static_cast<size_t>(op.parameters[static_cast<size_t>(which)])]);
-  };
-  const auto units = static_cast<size_t>(op.attributes.integer("dense", "units"));
-  const size_t inputs =
-      static_cast<size_t>(graph.parameters()[static_cast<size_t>(op.parameters[0])].parameter().size) / units;
-  Numbers y(x.size() / inputs * units);
-  for (size_t i = 0; i < y.size(); ++i) {
-    y[i] = op.parameters[1] < 0 ? 0 : value(1)[i % units];
-    for (size_t k = 0; k < inputs; ++k) y[i] += x[i / units * inputs + k] * value(0)[k * units + i % units];
-  }
-  return y;
-}
-
-Numbers plain_op(const Graph& graph, const OpSpec& op, const std::vector<Numbers>& tensors) {
-  const auto x = [&](size_t input) { return tensors[static_cast<size_t>(op.inputs[input])]; };
-  const auto attribute = [&](const char* name) { return static_cast<size_t>(op.attributes.integer(op.kind, name)); };
-  if (op.kind == "dense") return plain_dense(graph, op, x(0));
-  Numbers y = x(0);
-  if (op.kind == "activation") {
-    for (double& each : y) each = plain_activation(op.attributes.text(op.kind, "name"), each);
-  } else if (op.kind == "softmax") {
-    plain_softmax(y, y.size() / attribute("axis") / attribute("inner"), attribute("axis"), attribute("inner"));
-  } else if (op.kind == "rescaling") {
-    const Numbers scale = op.attributes.numbers(op.kind, "scale"), offset = op.attributes.numbers(op.kind, "offset");
-    for (size_t i = 0; i < y.size(); ++i) y[i] = y[i] * scale[i % scale.size()] + offset[i % scale.size()];
-  } else if (op.kind == "add") {
-    for (size_t input = 1; input < op.inputs.size(); ++input)
-      for (size_t i = 0; i < y.size(); ++i) y[i] += x(input)[i];
-  } else {
-    throw std::logic_error("no plain " + op.kind);
-  }
-  return y;
-}
-
-}  // namespace
-
 std::vector<Numbers> expect_predictions(const std::string& what, const PlanPtr& plan, const Dataset& data) {
   const Graph& graph = plan->graph();
   std::vector<Numbers> tensors(graph.sizes().size());
@@ -318,8 +261,9 @@ std::vector<Numbers> expect_predictions(const std::string& what, const PlanPtr& 
     const Column& c = data.inputs[i];
     Numbers& x = tensors[static_cast<size_t>(graph.inputs()[i].tensor)];
     for (int64_t k = 0; k < data.samples * c.width; ++k)
-      x.push_back(c.kind == ColumnKind::real ? static_cast<const double*>(c.data)[k]
-                                             : static_cast<const uint8_t*>(c.data)[k]);
+      x.push_back(c.kind == ColumnKind::real    ? static_cast<const double*>(c.data)[k]
+                  : c.kind == ColumnKind::bytes ? static_cast<const uint8_t*>(c.data)[k]
+                                                : static_cast<const int32_t*>(c.data)[k]);
   }
   for (const OpSpec& op : graph.ops()) tensors[static_cast<size_t>(op.outputs[0])] = plain_op(graph, op, tensors);
   std::vector<Numbers> first;

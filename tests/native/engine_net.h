@@ -8,6 +8,7 @@ namespace pynn {
 
 // The families of check_engine, all in double.
 void check_branches();
+void check_merges();
 void check_fusion();
 void check_sharing();
 void check_heads();
@@ -130,8 +131,10 @@ std::vector<Numbers> taken_away(const PlanPtr& plan, const Trained& trained);
 std::vector<Numbers> expect_gradients(const std::string& what, const PlanPtr& plan, const Recipe& recipe,
                                       const Dataset& data);
 
+// The output of an op with one, given all tensors before it; ids are given as numbers (engine_plain.cpp).
+Numbers plain_op(const Graph& graph, const OpSpec& op, const std::vector<Numbers>& tensors);
 std::vector<Numbers> predict(const PlanPtr& plan, const Dataset& data, int threads);
-// Checks the outputs against plain loops (ops dense, activation, add, softmax, rescaling) and on teams of all sizes.
+// Checks the outputs against plain loops (those of plain_op) and on teams of all sizes.
 std::vector<Numbers> expect_predictions(const std::string& what, const PlanPtr& plan, const Dataset& data);
 Numbers evaluate(const PlanPtr& plan, const Recipe& recipe, const Dataset& data, int threads);
 

@@ -52,6 +52,6 @@ class CustomOp : public Op<T> {
 
 }  // namespace
 
-PYNN_DEFINE_OP(custom, check_custom, CustomOp)
+PYNN_DEFINE_OP_READING(custom, Reads::both, check_custom, CustomOp)
 
 }  // namespace pynn

@@ -142,14 +142,18 @@ class ConcatOp : public Op<T> {
 
   void forward(const Team& team, const Pass<T>& pass) const override {
     T* y = this->y(pass);
-    for (std::size_t i = 0; i < columns_.size(); y += columns_[i++])
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
       pass.k.copy_columns(team, y, this->x(pass, i), pass.batch * outer_, columns_[i], row_, columns_[i]);
+      y += columns_[i];
+    }
   }
   void backward(const Team& team, const Pass<T>& pass) const override {
     const T* dy = this->dy(pass);
-    for (std::size_t i = 0; i < columns_.size(); dy += columns_[i++])
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
       if (this->dx(pass, i) != nullptr)
         pass.k.copy_columns(team, this->dx(pass, i), dy, pass.batch * outer_, columns_[i], columns_[i], row_);
+      dy += columns_[i];
+    }
   }
   double work() const override { return static_cast<double>(outer_ * row_); }
 
@@ -159,9 +163,84 @@ class ConcatOp : public Op<T> {
   std::vector<int64_t> columns_;
 };
 
+// ---- matmul
+
+std::vector<int64_t> check_matmul(const OpArguments& a) {
+  a.expect_counts(2, 0);
+  a.integer("transpose_a"), a.integer("transpose_b");
+  const int64_t batch = a.integer("batch"), m = a.integer("m"), k = a.integer("k"), n = a.integer("n");
+  const int64_t sizes[] = {a.product({batch, m, k}, "batch, m and k"), a.product({batch, k, n}, "batch, k and n")};
+  for (std::size_t i = 0; i < a.inputs.size(); ++i)
+    a.expect(a.inputs[i] == sizes[i],
+             std::string(i == 0 ? "a" : "b") + " to have " + std::to_string(sizes[i]) + " elements a sample",
+             std::to_string(a.inputs[i]));
+  return {a.product({batch, m, n}, "batch, m and n")};
+}
+
+// y (batch, m, n) = op(a) op(b), a product for each of the batch of a sample; op(a) is (m, k) and op(b) is (k, n).
+template <typename T>
+class MatmulOp : public Op<T> {
+ public:
+  explicit MatmulOp(const OpArguments& a)
+      : batch_(a.integer("batch")),
+        m_(a.integer("m")),
+        k_(a.integer("k")),
+        n_(a.integer("n")),
+        transpose_a_(a.flag("transpose_a")),
+        transpose_b_(a.flag("transpose_b")) {}
+
+  void forward(const Team& team, const Pass<T>& pass) const override {
+    multiply(team, pass, this->y(pass), this->x(pass), this->x(pass, 1), of_y());
+  }
+  void backward(const Team& team, const Pass<T>& pass) const override {
+    const T *a = this->x(pass), *b = this->x(pass, 1), *dy = this->dy(pass);
+    if (T* const da = this->dx(pass)) multiply(team, pass, da, transpose_a_ ? b : dy, transpose_a_ ? dy : b, of_a());
+    if (T* const db = this->dx(pass, 1)) multiply(team, pass, db, transpose_b_ ? dy : a, transpose_b_ ? a : dy, of_b());
+  }
+  ScratchSize scratch(const Kernels<T>& k, int64_t, int, bool backward) const override {
+    const auto of = [&](const Sizes& s) { return k.gemm_scratch(s.m, s.n, s.transpose_b); };
+    return {0, backward ? std::max({of(of_y()), of(of_a()), of(of_b())}) : of(of_y())};
+  }
+  double work() const override {
+    return static_cast<double>(batch_ * m_) * static_cast<double>(k_) * static_cast<double>(n_);
+  }
+
+ private:
+  // Of c (m, n) = op(a) op(b), with k terms.
+  struct Sizes {
+    int64_t m, n, k;
+    bool transpose_a, transpose_b;
+  };
+
+  Sizes of_y() const { return {m_, n_, k_, transpose_a_, transpose_b_}; }
+  // da = dy op(b)^T, or its transpose op(b) dy^T
+  Sizes of_a() const {
+    return transpose_a_ ? Sizes{k_, m_, n_, transpose_b_, true} : Sizes{m_, k_, n_, false, !transpose_b_};
+  }
+  // db = op(a)^T dy, or its transpose dy^T op(a)
+  Sizes of_b() const {
+    return transpose_b_ ? Sizes{n_, k_, m_, true, transpose_a_} : Sizes{k_, n_, m_, !transpose_a_, false};
+  }
+
+  // Where there are products enough, each member makes some of them alone. The bits are the same.
+  void multiply(const Team& team, const Pass<T>& pass, T* c, const T* a, const T* b, const Sizes& s) const {
+    const int64_t products = pass.batch * batch_;
+    const bool alone = products >= team.size;
+    const Team members = alone ? Team{0, 1, team.state} : team;
+    const Range mine = alone ? team.share(products) : Range{0, products};
+    for (int64_t i = mine.begin; i < mine.end; ++i)
+      pass.k.gemm(members, c + i * s.m * s.n, a + i * s.m * s.k, b + i * s.k * s.n, s.m, s.n, s.k, s.transpose_a,
+                  s.transpose_b, false, pass.own);
+  }
+
+  const int64_t batch_, m_, k_, n_;
+  const bool transpose_a_, transpose_b_;
+};
+
 }  // namespace
 
 PYNN_DEFINE_OP(binary, check_binary, BinaryOp)
 PYNN_DEFINE_OP(concat, check_concat, ConcatOp)
+PYNN_DEFINE_OP(matmul, check_matmul, MatmulOp)
 
 }  // namespace pynn

@@ -1,0 +1,78 @@
+// What reads ids: rows of a table, and ids as numbers.
+#include "../op.h"
+
+namespace pynn {
+namespace {
+
+// ids lie where numbers would (dataset.h).
+template <typename T>
+const int32_t* ids_in(const T* tensor) {
+  return reinterpret_cast<const int32_t*>(tensor);
+}
+
+// ---- embedding
+
+std::vector<int64_t> check_embedding(const OpArguments& a) {
+  a.expect_counts(1, 1);
+  const int64_t rows = a.integer("rows"), columns = a.integer("dim");
+  a.expect(rows <= int64_t{1} << 31, "rows of at most 2^31", std::to_string(rows));
+  a.expect_parameter(0, "the table", a.product({rows, columns}, "rows and dim"));
+  return {a.product({a.inputs[0], columns}, "ids and dim")};
+}
+
+// y = the rows of a table that the ids choose.
+template <typename T>
+class EmbeddingOp : public Op<T> {
+ public:
+  explicit EmbeddingOp(const OpArguments& a)
+      : size_(a.inputs[0]), rows_(a.integer("rows")), columns_(a.integer("dim")) {}
+
+  void forward(const Team& team, const Pass<T>& pass) const override {
+    pass.k.embedding_forward(team, this->y(pass), ids_in(this->x(pass)), pass.parameters[0].value, pass.batch * size_,
+                             columns_);
+  }
+  void backward(const Team& team, const Pass<T>& pass) const override {
+    const ParameterUse<T>& table = pass.parameters[0];
+    if (table.gradient == nullptr) return;
+    pass.k.embedding_backward(team, table.gradient, table.marks, this->dy(pass), ids_in(this->x(pass)),
+                              pass.batch * size_, rows_, columns_, pass.adds(0));
+    announce_gradients(team, pass, 1);
+  }
+  double work() const override { return static_cast<double>(size_) * static_cast<double>(columns_); }
+  int64_t ids_below() const override { return rows_; }
+  int64_t marked_rows() const override { return rows_; }
+
+ private:
+  const int64_t size_, rows_, columns_;
+};
+
+// ---- numbers
+
+std::vector<int64_t> check_numbers(const OpArguments& a) {
+  a.expect_counts(1, 0);
+  return {a.inputs[0]};
+}
+
+// y = the ids as numbers, of which float has those up to 2^24 exactly.
+template <typename T>
+class NumbersOp : public Op<T> {
+ public:
+  explicit NumbersOp(const OpArguments& a) : size_(a.inputs[0]) {}
+
+  void forward(const Team& team, const Pass<T>& pass) const override {
+    pass.k.numbers_of_ids(team, this->y(pass), ids_in(this->x(pass)), pass.batch * size_);
+  }
+  void backward(const Team&, const Pass<T>&) const override {}
+  double work() const override { return static_cast<double>(size_); }
+  bool differentiable() const override { return false; }
+
+ private:
+  const int64_t size_;
+};
+
+}  // namespace
+
+PYNN_DEFINE_OP_READING(embedding, Reads::ids, check_embedding, EmbeddingOp)
+PYNN_DEFINE_OP_READING(numbers, Reads::ids, check_numbers, NumbersOp)
+
+}  // namespace pynn
