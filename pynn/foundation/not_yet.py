@@ -29,7 +29,7 @@ _NAMES = {
         UnitNormalization UpSampling3D Wrapper ZeroPadding3D""",
     "loss": """BinaryFocalCrossentropy CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy Circle CTC Dice
         Tversky""",
-    "model or function": "clone_model Functional load_model save_model",
+    "model or function": "Functional load_model save_model",
     "part": """DTypePolicy FloatDTypePolicy Function InputSpec KerasTensor Operation Quantizer StatelessScope
         SymbolicScope Variable applications backend distribution dtype_policies export legacy mixed_precision
         preprocessing quantizers random saving tree visualization wrappers""",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..engine.lowering import Lowering
@@ -65,6 +66,11 @@ def __dir__() -> list[str]:
     """The layers, also by their second names, and no module or helper."""
     helpers = {"Lowering", "Weight", "WeightSpec", "deserialize", "serialize"}
     return [name for name in __all__ if name not in helpers]
+
+
+def know(classes: Mapping[str, type[Layer]]) -> None:
+    """Let `deserialize` make layers of further classes: models."""
+    _TABLE.update(classes)
 
 
 def serialize(layer: Layer) -> dict[str, Any]:

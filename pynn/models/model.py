@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import config
+from .. import layers as layer_room
 from ..callbacks import History
 from ..data import dataset
 from ..data.layout import Layout, OpenShape
@@ -28,10 +29,13 @@ from ..training import fit, steps
 from ..training.arguments import BatchSize, Verbose
 from ..training.compiling import compiled
 from ..training.steps import Inputs, Outputs
-from . import summary
+from . import configuration, summary
 from .network import State
 from .structure import Structure
-from .wiring import check_input, limits_of, ports, trace
+from .wiring import check_input, connections, limits_of, ports, trace
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Array = NDArray[Any]
 
@@ -161,6 +165,13 @@ class Model(Structure):
 
     def _wire(self) -> None:
         """All layers of a functional model were called on symbolic tensors already."""
+
+    @property
+    def _rows(self) -> list[tuple[Layer, str]]:
+        wiring = self._state.wiring
+        if wiring is None or type(self).call is not Model.call:
+            return [(layer, "") for layer in self.layers]
+        return connections(wiring, self._require_layout().inputs.names)
 
     @property
     def inputs(self) -> list[SymbolicTensor]:
@@ -432,6 +443,41 @@ class Model(Structure):
             summary.show(summary.table(self))
         else:
             print_fn(summary.table(self))
+
+    def get_config(self) -> dict[str, Any]:
+        """Name, layers and how they are connected as a dict of plain values (fit for JSON), without weights.
+
+        A tensor is written ``[layer, call, output]``: the layer's name, which call of it, and which output.
+
+        Raises:
+            NotImplementedError: a subclass with a `call` of its own, which writes get_config and from_config itself.
+        """
+        if type(self).call is not Model.call:
+            raise NotImplementedError(
+                f"{type(self).__name__} has a call of its own: it must write get_config and from_config itself."
+            )
+        return {"name": self.name, **configuration.of_wiring(self._wiring, self._require_layout())}
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], make: Callable[[dict[str, Any]], Layer] = layer_room.deserialize
+    ) -> Self:
+        """The model of a configuration that `get_config` made, with new weights.
+
+        Args:
+            config: The configuration.
+            make: Makes a layer of its own configuration. Default: ``layers.deserialize``.
+
+        Raises:
+            TypeError, ValueError: another form of configuration.
+        """
+        if cls.call is not Model.call:
+            return cls(**config)
+        known = {"name", "layers", "input_layers", "output_layers"}
+        if not isinstance(config, dict) or set(config) != known:
+            raise ValueError(f"config must be a dict made by get_config, but got {checks.shown(config)}.")
+        inputs, outputs = configuration.tensors_of(config, make)
+        return cls(inputs=inputs, outputs=outputs, name=config["name"])
 
     def to_json(self, **options: Any) -> str:
         """`get_config` as a JSON text that `model_from_json` reads; `options` go to ``json.dumps``."""

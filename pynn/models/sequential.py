@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from .. import layers as layer_room
 from ..data import dataset
 from ..data.layout import Layout, OpenShape, Port, single
-from ..foundation import checks, identifiers
+from ..foundation import checks
 from ..layers.base import Draft, Layer
 from ..layers.core import InputLayer
 from ..layers.symbolic import SymbolicTensor
@@ -17,6 +16,9 @@ from .model import Model
 from .network import check_dtype, common_dtype
 from .structure import Structure
 from .wiring import chain, check_input, drafts_of, limits_of
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Sequential(Model):
@@ -169,6 +171,10 @@ class Sequential(Model):
             tensor = layer._record([tensor], None)
         self._wired = state.stack, start, tensor
 
+    @property
+    def _rows(self) -> list[tuple[Layer, str]]:
+        return [(layer, "") for layer in self.layers]
+
     def _symbols(self) -> tuple[Any, Any]:
         self._require_layout()
         self._wire()
@@ -184,35 +190,29 @@ class Sequential(Model):
             "layers": [layer_room.serialize(layer) for layer in self._state.stack],
         }
         if self._state.layout is not None:
-            config["build_input_shape"] = self._state.layout.inputs.ports[0].sizes
+            config["build_input_shape"] = self._state.layout.input_shapes[0]
         return config
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Sequential:
+    def from_config(
+        cls, config: dict[str, Any], make: Callable[[dict[str, Any]], Layer] = layer_room.deserialize
+    ) -> Self:
         """The model of a configuration that `get_config` made, with new weights.
+
+        Args:
+            config: The configuration.
+            make: Makes a layer of its own configuration. Default: ``layers.deserialize``.
 
         Raises:
             TypeError, ValueError: another form of configuration.
         """
         if not isinstance(config, dict) or not {"layers"} <= set(config) <= {"name", "layers", "build_input_shape"}:
             raise ValueError(f"config must be a dict made by get_config, but got {config!r}.")
-        model = cls([layer_room.deserialize(layer) for layer in config["layers"]], name=config.get("name"))
+        model = cls([make(layer) for layer in config["layers"]], name=config.get("name"))
         shape = config.get("build_input_shape")
         if shape is not None and not model.built:
             model.build((None, *shape))
         return model
-
-
-def model_from_json(text: str) -> Sequential:
-    """The model that `Sequential.to_json` described, with new weights.
-
-    Raises:
-        ValueError: no such text.
-    """
-    name, config = identifiers.split_config(json.loads(text), "model")
-    if name != "Sequential":
-        raise ValueError(f"The text describes a {name!r}, but must describe a Sequential.")
-    return Sequential.from_config(config)
 
 
 def _without_input(stack: Sequence[Layer]) -> list[Layer]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 from ..layers.base import Layer
 
@@ -16,28 +17,34 @@ class Summarized(Protocol):
 
     @property
     def layers(self) -> list[Layer]: ...
+    @property
+    def _rows(self) -> list[tuple[Layer, str]]: ...
 
 
-class _Row(NamedTuple):
-    layer: str
-    shape: str
-    params: str
+_HEAD = ("Layer (type)", "Output Shape", "Param #", "Connected to")
 
 
 def table(model: Summarized) -> str:
-    """A row for each layer with type, output shape and number of parameters, and the totals with their size."""
-    rows = [_Row("Layer (type)", "Output Shape", "Param #"), *map(_row, model.layers)]
+    """A row for each layer with type, output shape and number of parameters, and the totals with their size.
+
+    A network that is no chain has a column with the tensors that go into each layer, as ``layer[call][output]``.
+    """
+    found = model._rows
+    columns = 4 if any(inputs for _, inputs in found) else 3
+    rows = [_HEAD[:columns], *(_row(layer, inputs)[:columns] for layer, inputs in found)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
 
     def line(left: str, middle: str, right: str, fill: str) -> str:
         return left + middle.join(fill * (width + 2) for width in widths) + right
 
-    def text(row: _Row, edge: str) -> str:
-        cells = (f" {row.layer:<{widths[0]}} ", f" {row.shape:<{widths[1]}} ", f" {row.params:>{widths[2]}} ")
+    def text(row: Sequence[str], edge: str) -> str:
+        cells = [f" {cell:{'>' if at == 2 else '<'}{widths[at]}} " for at, cell in enumerate(row)]
         return edge + edge.join(cells) + edge
 
-    weights = [weight for layer in model.layers if layer.built for weight in layer.weights]
-    sizes = [(math.prod(weight.shape), weight.trainable, 8 if weight.dtype == "float64" else 4) for weight in weights]
+    every = {id(weight): weight for layer in model.layers for weight in layer.weights}
+    sizes = [
+        (math.prod(weight.shape), weight.trainable, 8 if weight.dtype == "float64" else 4) for weight in every.values()
+    ]
     counts = {"Total": (True, False), "Trainable": (True,), "Non-trainable": (False,)}
     return "\n".join(
         [
@@ -56,11 +63,11 @@ def table(model: Summarized) -> str:
     )
 
 
-def _row(layer: Layer) -> _Row:
+def _row(layer: Layer, inputs: str) -> tuple[str, ...]:
     name = f"{layer.name} ({type(layer).__name__})"
     if not layer.built:
-        return _Row(name, "?", "0 (unbuilt)")
-    return _Row(name, str(layer.output_shape), f"{layer.count_params():,}")
+        return name, "?", "0 (unbuilt)", inputs
+    return name, str(layer.output_shape), f"{layer.count_params():,}", inputs
 
 
 def show(text: str) -> None:

@@ -222,6 +222,25 @@ def _check_names(layers: Iterable[Layer], name: str) -> None:
         seen[layer.name] = layer
 
 
+def connections(wiring: Wiring, names: Sequence[str]) -> list[tuple[Layer, str]]:
+    """The layers, each with the tensors that go into it, as ``layer[call][output]``; a chain goes without them.
+
+    `names` are those of the inputs.
+    """
+    places = {x: f"{name}[0][0]" for x, name in zip(wiring.inputs, names, strict=True)}
+    found: dict[Layer, list[str]] = {layer: [] for layer in wiring.layers}
+    last, is_chain = wiring.inputs, len(wiring.inputs) == 1
+    for step in wiring.steps:
+        call = len(found[step.layer])
+        is_chain = is_chain and call == 0 and step.inputs == last
+        last = step.outputs
+        places.update({y: f"{step.layer.name}[{call}][{index}]" for index, y in enumerate(step.outputs)})
+        found[step.layer].append(", ".join(places[x] for x in step.inputs))
+    if is_chain:
+        return [(layer, "") for layer in wiring.layers]
+    return [(layer, ", ".join(inputs) or "-") for layer, inputs in found.items()]
+
+
 def ports(names: Sequence[str], shapes: Sequence[OpenShape], limits: Sequence[int], like: Any) -> Ports:
     """Inputs or outputs, put together as the value `like` is."""
     found = tuple(Port(*each) for each in zip(names, shapes, limits, strict=True))

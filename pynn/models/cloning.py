@@ -1,0 +1,57 @@
+"""Models made from descriptions, and from other models."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from .. import layers as layer_room
+from ..foundation import identifiers
+from ..layers.base import Layer
+from .model import Model
+from .sequential import Sequential
+
+_TABLE: dict[str, type[Model]] = {"Model": Model, "Functional": Model, "Sequential": Sequential}
+
+layer_room.know(_TABLE)
+
+
+def model_from_json(text: str) -> Model:
+    """The model that `Model.to_json` described, with new weights.
+
+    Raises:
+        ValueError: no such text.
+    """
+    name, config = identifiers.split_config(json.loads(text), "model")
+    if name not in _TABLE:
+        raise ValueError(f"The text describes a {name!r}, but must describe a model: {', '.join(_TABLE)}.")
+    return _TABLE[name].from_config(config)
+
+
+def clone_model(
+    model: Model, input_tensors: None = None, clone_function: Callable[[Layer], Layer] | None = None
+) -> Model:
+    """A model of equal layers with new weights, not compiled.
+
+    Args:
+        model: A model of tensors or a Sequential.
+        input_tensors: Not there yet: only None.
+        clone_function: Makes the layer that stands for one of the model's, but for inputs. Default: an equal layer.
+
+    Raises:
+        TypeError: no model. ValueError: `input_tensors` are given. NotImplementedError: a subclass with a `call`.
+    """
+    if not isinstance(model, Model):
+        raise TypeError(f"model must be a pynn model, but got {type(model).__name__}.")
+    if input_tensors is not None:
+        raise ValueError("input_tensors is not there yet: leave it out.")
+    if clone_function is None:
+        return type(model).from_config(model.get_config())
+    replace, own = clone_function, {layer.name: layer for layer in model._wiring.layers}
+
+    def make(config: dict[str, Any]) -> Layer:
+        layer = own.get(config["config"]["name"])
+        return layer_room.deserialize(config) if layer is None or not layer.weights else replace(layer)
+
+    return type(model).from_config(model.get_config(), make)

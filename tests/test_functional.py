@@ -1,0 +1,431 @@
+"""Models made of symbolic tensors: how they are put together, called, trained, described; and what is refused."""
+
+import gc
+import json
+import weakref
+
+import numpy as np
+import pytest
+from helpers import bits
+
+import pynn
+from pynn import layers
+
+RANDOM = np.random.default_rng(5)
+X = RANDOM.standard_normal((12, 4)).astype(np.float32)
+
+
+def residual():
+    """Two branches, an operator, a layer that is used twice."""
+    x = pynn.Input((4,), name="x")
+    twice = layers.Dense(4, activation="tanh", name="twice")
+    a = twice(x)
+    b = twice(a)
+    return pynn.Model(x, layers.Dense(2, name="out")(layers.Concatenate(name="both")([a + b, 2 * x - 1])), name="net")
+
+
+def test_symbolic_tensor_says_its_shape():
+    x = pynn.Input((4, None), dtype="float64", name="x")
+    assert (x.shape, x.dtype, x.name, x.ndim) == ((None, 4, None), "float64", "x", 3)
+    assert pynn.Input(batch_shape=(7, 3)).shape == (None, 3)
+    assert repr(x) == "<SymbolicTensor shape=(None, 4, None), dtype=float64, name=x>"
+    assert x == x.node.layer.output
+    assert x != pynn.Input((4, None))
+    for use in (bool, len, iter, np.asarray, float):
+        with pytest.raises(TypeError):
+            use(x)
+
+
+def test_layer_on_a_symbolic_tensor_is_built():
+    layer = layers.Dense(3)
+    y = layer(pynn.Input((4,)))
+    assert y.shape == (None, 3)
+    assert layer.built
+    assert layer.kernel.shape == (4, 3)
+
+
+def test_functional_model_computes_what_its_layers_do():
+    model = residual()
+    twice, out = model.get_layer("twice"), model.get_layer("out")
+    a = twice(X)
+    expected = out(np.concatenate([a + twice(a), 2 * X - 1], axis=1))
+    np.testing.assert_allclose(model(X), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(model(X), model.predict(X, verbose=0))
+    np.testing.assert_array_equal(model(X)[3:4], model(X[3:4]))
+    assert [layer.name for layer in model.layers] == ["x", "twice", "both", "out"]
+    assert [weight.path for weight in model.weights] == ["twice/kernel", "twice/bias", "out/kernel", "out/bias"]
+    assert (model.input_shape, model.output_shape) == ((None, 4), (None, 2))
+
+
+def test_functional_chain_has_the_bits_of_a_sequential():
+    def layers_of_both():
+        return [layers.Dense(8, activation="relu"), layers.Dropout(0.5, seed=3), layers.Dense(2, activation="softmax")]
+
+    y = RANDOM.integers(0, 2, 12)
+    start, results = [RANDOM.standard_normal(shape) for shape in [(4, 8), (8,), (8, 2), (2,)]], []
+    for functional in (False, True):
+        if functional:
+            tensor = x = pynn.Input((4,))
+            for layer in layers_of_both():
+                tensor = layer(tensor)
+            model = pynn.Model(x, tensor)
+        else:
+            model = pynn.Sequential([pynn.Input((4,)), *layers_of_both()])
+        model.set_weights(start)
+        model.compile("adam", "sparse_categorical_crossentropy")
+        model.fit(X, y, batch_size=5, epochs=3, shuffle=False, verbose=0)
+        results.append(bits(model))
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("form", ["list", "tuple", "dict"])
+def test_forms_of_inputs_and_outputs(form):
+    p, q = pynn.Input((4,), name="p"), pynn.Input((3,), name="q")
+    a, b = layers.Dense(2, name="a")(p), layers.Dense(2, name="b")(q)
+    made = {"list": ([p, q], [a, b]), "tuple": ((p, q), (a, b)), "dict": ({"p": p, "q": q}, {"one": a, "two": b})}
+    model = pynn.Model(*made[form])
+    xs = [X, X[:, :3]]
+    expected = [model.get_layer("a")(xs[0]), model.get_layer("b")(xs[1])]
+    for given in (xs, tuple(xs), {"q": xs[1], "p": xs[0]}):
+        got = model.predict(given, verbose=0)
+        assert type(got).__name__ == form
+        for one, other in zip(got.values() if form == "dict" else got, expected, strict=True):
+            np.testing.assert_array_equal(one, other)
+    if form == "dict":
+        assert list(got) == ["one", "two"]
+
+
+def test_wrong_arrays_are_named():
+    p, q = pynn.Input((4,), name="p"), pynn.Input((3,), name="q")
+    model = pynn.Model([p, q], layers.Dense(2)(layers.concatenate([p, q])))
+    for given, message in (
+        ([X], r"x must be a list of 2 arrays, for 'p', 'q', but got 1"),
+        (X, r"x must be a list of 2 arrays.*but got ndarray"),
+        ({"p": X}, r"x must be a dict with the keys 'p', 'q', but has 'q' missing"),
+        ({"p": X, "q": X, "r": X}, r"'r' left over"),
+        ([X, X], r"x\[1\] must have the shape \(samples, 3\), but has \(12, 4\)"),
+        ([X, X[:5, :3]], r"same number of samples, but x\[0\] has 12, x\[1\] has 5"),
+        ([X, np.full((12, 3), np.nan)], r"x\[1\]\[0, 0\]"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=message):
+            model.predict(given, verbose=0)
+
+
+def test_operators():
+    pynn.config.set_floatx("float64")
+    x = RANDOM.uniform(0.5, 2, (5, 3, 4))
+    y = RANDOM.uniform(0.5, 2, (5, 3, 1))
+    square = RANDOM.uniform(0.5, 2, (5, 4, 2))
+    a, b, c = pynn.Input((3, 4)), pynn.Input((3, 1)), pynn.Input((4, 2))
+    row = np.arange(1.0, 5.0)
+    for expression in (
+        lambda a, b, c: a + b,
+        lambda a, b, c: a - b,
+        lambda a, b, c: b * a,
+        lambda a, b, c: a / b,
+        lambda a, b, c: a**b,
+        lambda a, b, c: -a,
+        lambda a, b, c: a @ c,
+        lambda a, b, c: 1 - a,
+        lambda a, b, c: 2 / a,
+        lambda a, b, c: 2**a,
+        lambda a, b, c: a**2,
+        lambda a, b, c: a**0.5,
+        lambda a, b, c: a + row,
+        lambda a, b, c: row - a,
+        lambda a, b, c: row[None, None] * a,
+        lambda a, b, c: a[:, 0],
+        lambda a, b, c: a[:, 1:, ::2],
+        lambda a, b, c: a[:, -1, None, 3],
+        lambda a, b, c: a[..., -1],
+        lambda a, b, c: a[:, ::-1],
+        lambda a, b, c: a[:],
+    ):
+        model = pynn.Model([a, b, c], expression(a, b, c))
+        np.testing.assert_allclose(model([x, y, square]), expression(x, y, square), rtol=1e-12)
+    assert all(isinstance(layer, layers.InputLayer) for layer in model.layers)  # operators are none, as in Keras
+
+
+def test_operators_refuse_what_does_not_fit():
+    a, b = pynn.Input((3, 4), name="a"), pynn.Input((2,), name="b")
+    for use, message in (
+        (lambda: a + b, r"shapes \(3, 4\) and \(2,\)"),
+        (lambda: a @ b, r"shapes \(3, 4\) and \(2,\)"),
+        (lambda: a + np.ones((5, 3, 4)), "same for all samples"),
+        (lambda: a + "b", "numbers"),
+        (lambda: a[0], "must be ':'"),
+        (lambda: a[:, 7], "out of bounds"),
+        (lambda: a[:, [0, 1]], "got list"),
+        (lambda: a[:, 1:1], "takes nothing"),
+        (lambda: a @ np.ones((4, 2)), "two symbolic tensors"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=message):
+            use()
+
+
+def test_models_share_layers_and_train_them():
+    x = pynn.Input((4,))
+    code = layers.Dense(2, activation="tanh", name="code")(x)
+    back = layers.Dense(4, name="back")(code)
+    encoder, both = pynn.Model(x, code), pynn.Model(x, back)
+    z = pynn.Input((2,))
+    decoder = pynn.Model(z, both.get_layer("back")(z))
+    both.compile("adam", "mse")
+    before = encoder(X)
+    both.fit(X, X, epochs=2, verbose=0)
+    assert (encoder(X) != before).any()
+    np.testing.assert_array_equal(decoder(encoder(X)), both(X))
+    assert encoder.weights[0] is both.weights[0]
+
+
+def test_model_is_a_layer_of_another():
+    inner = pynn.Sequential([layers.Dense(3, activation="relu"), layers.Dense(2)], name="inner")
+    x = pynn.Input((4,))
+    two = pynn.Model(x, [layers.Dense(2, name="left")(x), layers.Dense(3, name="right")(x)], name="two")
+    left, right = two(x)
+    outer = pynn.Model(x, layers.concatenate([inner(x), left, right, inner(x)]))
+    assert inner.built
+    expected = np.concatenate([inner(X), *two(X), inner(X)], axis=1)
+    np.testing.assert_array_equal(outer(X), expected)
+    assert len(outer.weights) == 8
+    assert outer.get_layer("inner") is inner
+    stacked = pynn.Sequential([pynn.Input((4,)), inner, layers.Dense(1)])
+    assert stacked(X).shape == (12, 1)
+    with pytest.raises(ValueError, match="part of another model"):
+        inner.add(layers.Dense(2))
+    with pytest.raises(ValueError, match="part of another model"):
+        inner.pop()
+
+
+def test_model_cut_out_of_another():
+    model = residual()
+    middle = pynn.Model(model.input, model.get_layer("both").output)
+    assert middle(X).shape == (12, 8)
+    chain = pynn.Sequential([pynn.Input((4,)), layers.Dense(5, name="first"), layers.Dense(2)])
+    features = pynn.Model(chain.input, chain.get_layer("first").output)
+    np.testing.assert_array_equal(features(X), chain.layers[0](X))
+    tail = pynn.Model(chain.layers[0].output, chain.output)
+    np.testing.assert_array_equal(tail(features(X)), chain(X))
+
+
+def test_frozen_base_stays_as_it_is():
+    base = pynn.Sequential([pynn.Input((4,)), layers.Dense(5), layers.BatchNormalization()], name="base")
+    base.trainable = False
+    x = pynn.Input((4,))
+    model = pynn.Model(x, layers.Dense(2)(base(x, training=False)))
+    model.compile("adam", "mse")
+    before = base.get_weights()
+    model.fit(X, np.zeros((12, 2)), epochs=2, verbose=0)
+    for one, other in zip(base.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len(model.trainable_weights) == 2
+
+
+def test_training_false_holds_in_training():
+    x = pynn.Input((4,))
+    norm, drop = layers.BatchNormalization(), layers.Dropout(0.5)
+    model = pynn.Model(x, [norm(x, training=False), drop(x, training=False), drop(x)])
+    one, two, three = model(X, training=True)
+    np.testing.assert_allclose(one, X / np.sqrt(1 + 1e-3), rtol=1e-5)
+    np.testing.assert_array_equal(two, X)
+    assert (three != X).any()
+    np.testing.assert_array_equal(norm.get_weights()[2], np.zeros(4))
+
+
+def test_noise_layer_that_is_used_twice_draws_twice():
+    x = pynn.Input((100,))
+    drop = layers.Dropout(0.5, seed=1)
+    model = pynn.Model(x, [drop(x), drop(x)])
+    one, other = model(np.ones((3, 100), np.float32), training=True)
+    assert (one != other).any()
+
+
+def test_subclass_with_a_call():
+    class Net(pynn.Model):
+        def __init__(self, units):
+            super().__init__()
+            self.blocks = [layers.Dense(units, activation="relu") for _ in range(2)]
+            self.head = layers.Dense(2)
+
+        def call(self, x, training=False):
+            for block in self.blocks:
+                x = block(x)
+            return self.head(x)
+
+    net = Net(3)
+    assert net.name == "net"
+    assert len(net.layers) == 3
+    assert not net.built
+    y = net(X)
+    np.testing.assert_array_equal(y, net.head(net.blocks[1](net.blocks[0](X))))
+    assert [weight.shape for weight in net.weights] == [(4, 3), (3,), (3, 3), (3,), (3, 2), (2,)]
+    net.compile("sgd", "mse")
+    net.fit(X, np.zeros((12, 2)), verbose=0)
+    with pytest.raises(NotImplementedError, match="write get_config"):
+        net.get_config()
+    built = Net(3)
+    built.build((None, 4))
+    assert built.output_shape == (None, 2)
+    nested = pynn.Model(x := pynn.Input((4,)), Net(3)(x))
+    assert nested(X).shape == (12, 2)
+
+
+def test_subclass_with_several_inputs_and_outputs():
+    class Net(pynn.Model):
+        def __init__(self):
+            super().__init__()
+            self.one, self.two = layers.Dense(2), layers.Dense(3)
+
+        def call(self, inputs):
+            p, q = inputs["p"], inputs["q"]
+            return {"sum": self.one(p) + self.one(q), "two": self.two(q)}
+
+    net = Net()
+    made = net({"p": X, "q": 2 * X})
+    assert {key: value.shape for key, value in made.items()} == {"sum": (12, 2), "two": (12, 3)}
+
+
+@pytest.mark.parametrize("network", ["chain", "convolution"])
+def test_axes_of_any_length(network):
+    if network == "chain":
+        x = pynn.Input((None, 3))
+        model = pynn.Model(x, layers.Dense(2)(layers.GlobalMaxPooling1D()(layers.Conv1D(4, 3, padding="same")(x))))
+        shapes = [(5, 3), (9, 3), (5, 3), (1, 3)]
+    else:
+        x = pynn.Input((None, None, 3))
+        y = layers.GlobalAveragePooling2D()(layers.MaxPooling2D(2)(layers.Conv2D(4, 3, activation="relu")(x)))
+        model = pynn.Model(x, layers.Dense(2)(y))
+        shapes = [(5, 6, 3), (9, 5, 3), (4, 4, 3)]
+    assert model.input_shape == x.shape
+    assert model.output_shape == (None, 2)
+    model.compile("adam", "mse")
+    for shape in [*shapes, *((number + 7, *shapes[0][1:]) for number in range(10))]:
+        data = RANDOM.standard_normal((6, *shape)).astype(np.float32)
+        fixed = pynn.Sequential([pynn.Input(shape), *model.layers[1:]])
+        np.testing.assert_array_equal(model(data), fixed(data))
+        model.evaluate(data, np.zeros((6, 2)), verbose=0)
+    with pytest.raises(ValueError, match=r"x must have the shape \(samples, None.*3\), but has"):
+        model(np.zeros((2, *shapes[0][:-1], 4)))
+
+
+def test_layer_that_needs_a_known_size_says_so():
+    x = pynn.Input((None, 3))
+    with pytest.raises(ValueError, match=r"'head'.*known size.*kernel"):
+        layers.Dense(2, name="head")(layers.Flatten()(x))
+    with pytest.raises(ValueError, match=r"known size"):
+        pynn.Sequential([pynn.Input((None, 3)), layers.Flatten(), layers.Dense(2)])
+
+
+def test_connections_that_cannot_be_are_refused():
+    a, b = pynn.Input((4,), name="a"), pynn.Input((4,), name="b")
+    y = layers.Dense(2, name="y")(layers.add([a, b]))
+    with pytest.raises(ValueError, match=r"need the input 'b'.*not among the inputs 'a'"):
+        pynn.Model(a, y)
+    with pytest.raises(ValueError, match="twice"):
+        pynn.Model([a, a, b], y)
+    with pytest.raises(ValueError, match="two layers of the name 'y'"):
+        pynn.Model([a, b], [y, layers.Dense(2, name="y")(a)])
+    with pytest.raises(ValueError, match="one dtype"):
+        layers.add([a, pynn.Input((4,), dtype="float64")])
+    with pytest.raises(ValueError, match="training=True"):
+        layers.Dropout(0.5)(a, training=True)
+
+
+def test_config_round_trip():
+    model = residual()
+    for config in (model.get_config(), json.loads(json.dumps(model.get_config()))):
+        twin = pynn.Model.from_config(config)
+        twin.set_weights(model.get_weights())
+        np.testing.assert_array_equal(twin(X), model(X))
+        assert [layer.name for layer in twin.layers] == [layer.name for layer in model.layers]
+        assert twin.get_config() == model.get_config()
+    twin = pynn.models.model_from_json(model.to_json())
+    assert twin.count_params() == model.count_params()
+    with pytest.raises(ValueError, match="get_config"):
+        pynn.Model.from_config({"name": "a"})
+
+
+def test_config_of_models_in_models():
+    inner = pynn.Sequential([pynn.Input((4,)), layers.Dense(3)], name="inner")
+    p, q = pynn.Input((4,), name="p"), pynn.Input((None, 4), name="q")
+    two = pynn.Model(p, {"u": inner(p), "v": layers.Dense(3)(p)}, name="two")
+    made = two(p)
+    pooled = layers.GlobalMaxPooling1D()(q)
+    last = pynn.models.clone_model(inner)(pooled)
+    model = pynn.Model({"p": p, "q": q}, [made["u"] - made["v"], last, layers.Dropout(0.5)(p, training=False)])
+    twin = pynn.Model.from_config(json.loads(json.dumps(model.get_config())))
+    twin.set_weights(model.get_weights())
+    data = {"p": X, "q": RANDOM.standard_normal((12, 5, 4)).astype(np.float32)}
+    for one, other in zip(twin(data), model(data), strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(twin(data, training=True)[2], X)
+
+
+def test_clone_has_weights_of_its_own():
+    model = residual()
+    twin = pynn.models.clone_model(model)
+    assert twin.weights[0] is not model.weights[0]
+    assert [weight.shape for weight in twin.weights] == [weight.shape for weight in model.weights]
+    wide = pynn.models.clone_model(model, clone_function=lambda layer: type(layer).from_config(layer.get_config()))
+    assert len(wide.weights) == 4
+    with pytest.raises(TypeError, match="model must be"):
+        pynn.models.clone_model(3)
+
+
+def test_summary_of_a_graph(capsys):
+    residual().summary()
+    text = capsys.readouterr().out
+    assert "Connected to" in text
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in text.splitlines() if line.startswith("│")]
+    assert rows[0] == ["x (InputLayer)", "(None, 4)", "0", "-"]
+    assert rows[1] == ["twice (Dense)", "(None, 4)", "20", "x[0][0], twice[0][0]"]
+    assert rows[-1][0] == "out (Dense)"
+    assert "Total params: 38" in text
+    x = pynn.Input((4,))
+    pynn.Model(x, layers.Dense(2)(x)).summary()
+    assert "Connected to" not in capsys.readouterr().out
+
+
+def test_model_of_tensors_is_freed_at_once():
+    gc.collect()
+    gc.disable()
+    try:
+        model = residual()
+        model.compile("adam", "mse")
+        model.fit(X, np.zeros((12, 2)), verbose=0)
+        kept = weakref.ref(model), weakref.ref(model.layers[1])
+        del model
+        assert [each() for each in kept] == [None, None]
+    finally:
+        gc.enable()
+
+
+def test_deep_networks():
+    tensor = x = pynn.Input((4,))
+    for _ in range(400):
+        tensor = layers.add([layers.Dense(4, kernel_initializer="zeros")(tensor), tensor])
+    model = pynn.Model(x, tensor)
+    np.testing.assert_array_equal(model(X), X)
+    assert len(model.layers) == 801
+
+
+def test_layers_on_arrays():
+    layer = layers.Dense(3)
+    y = layer([[1.0, 2.0], [3.0, 4.0]])
+    assert layer.built
+    np.testing.assert_allclose(y, np.array([[1, 2], [3, 4]]) @ layer.kernel.numpy(), rtol=1e-6)
+    assert layer(np.zeros((0, 2))).shape == (0, 3)
+    with pytest.raises(ValueError, match="has weights for samples of shape"):
+        layer(np.zeros((2, 3)))
+    with pytest.raises(ValueError, match="batch axis"):
+        layers.ReLU()(3.0)
+    drop = layers.Dropout(0.5)
+    ones = np.ones((4, 50), np.float32)
+    np.testing.assert_array_equal(drop(ones), ones)
+    assert (drop(ones, training=True) != drop(ones, training=True)).any()
+    norm = layers.BatchNormalization(momentum=0.5)
+    norm(X, training=True)
+    np.testing.assert_allclose(norm.moving_mean.numpy(), X.mean(0) / 2, rtol=1e-4, atol=1e-6)
+    conv = layers.Conv1D(2, 3, padding="same")
+    for length in (4, 9, 4, 1):
+        assert conv(np.ones((2, length, 3))).shape == (2, length, 2)
