@@ -412,6 +412,26 @@ class Layer(NamesItsArguments):
         built = self._built
         return [] if built is None else list(built.weights)
 
+    @property
+    def trainable_weights(self) -> list[Weight]:
+        """The weights that training changes."""
+        return [weight for weight in self.weights if weight.trainable]
+
+    @property
+    def non_trainable_weights(self) -> list[Weight]:
+        """The weights that training leaves alone."""
+        return [weight for weight in self.weights if not weight.trainable]
+
+    @property
+    def losses(self) -> list[float]:
+        """The penalties of the weights that training changes and that have a regularizer."""
+        return [weight.penalty() for weight in self.trainable_weights if weight.regularizer is not None]
+
+    # Keras's second names.
+    variables = property(lambda self: self.weights)
+    trainable_variables = property(lambda self: self.trainable_weights)
+    non_trainable_variables = property(lambda self: self.non_trainable_weights)
+
     def count_params(self) -> int:
         """Number of weights, single numbers counted."""
         return sum(math.prod(weight.shape) for weight in self._require_built().weights)

@@ -51,12 +51,14 @@ class Weight:
         name: ``"kernel"``, for instance.
         path: The layer's name and the weight's: ``"dense/kernel"``.
         native: Where the engine finds it: the layer's `Parameters`, and the number there.
+        regularizer: The penalty for large values, or None.
     """
 
     def __init__(self, path: str, spec: WeightSpec, parameters: _core.Parameters, number: int) -> None:
         self.name = spec.name
         self.path = path
         self.native = (parameters, number)
+        self.regularizer = spec.regularizer
         self._learned = spec.trainable
         self._array: Array = parameters.array(number).reshape(spec.shape)
 
@@ -74,6 +76,10 @@ class Weight:
     def trainable(self) -> bool:
         """Whether the optimizer changes the weight."""
         return self._learned and not self.native[0].frozen
+
+    def penalty(self) -> float:
+        """What the regularizer adds to the loss; 0 without one."""
+        return 0.0 if self.regularizer is None else float(self.regularizer(self._array))
 
     def numpy(self) -> Array:
         """A copy of the values."""

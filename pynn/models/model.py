@@ -402,16 +402,6 @@ class Model(Structure):
         found = {id(weight): weight for layer in self.layers for weight in layer.weights}
         return list(found.values())
 
-    @property
-    def trainable_weights(self) -> list[Weight]:
-        """The weights that training changes."""
-        return [weight for weight in self.weights if weight.trainable]
-
-    @property
-    def non_trainable_weights(self) -> list[Weight]:
-        """The weights that training leaves alone."""
-        return [weight for weight in self.weights if not weight.trainable]
-
     def get_weights(self) -> list[Array]:
         """Copies of all weight arrays, in order."""
         return [weight.numpy() for weight in self.weights]
