@@ -287,7 +287,7 @@ class Layer(NamesItsArguments):
         return outputs[0]
 
     def _input_name(self, number: int) -> str:
-        return f"inputs[{number}] of layer {self.name!r}" if self.takes_list else f"The input of layer {self.name!r}"
+        return f"inputs[{number}] of layer {self.name!r}" if self.takes_list else f"inputs of layer {self.name!r}"
 
     def _compute(self, inputs: list[Any], training: bool) -> Any:
         return calling.compute(self, inputs, training)
