@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import gc
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .data import arrays
-from .foundation import checks, draws, not_yet
+from .foundation import checks, draws, names, not_yet
 
 
 def set_random_seed(seed: int) -> None:
@@ -28,6 +29,46 @@ def set_random_seed(seed: int) -> None:
     draws.set_random_seed(seed)
     random.seed(seed)
     np.random.seed(seed)
+
+
+def clear_session(free_memory: bool = True) -> None:
+    """Begin the counting of automatic names anew: the next dense layer is called ``"dense"``.
+
+    pynn has no other state that models leave behind. The global seed stays.
+
+    Args:
+        free_memory: Whether Python looks for objects that nobody needs any more. Default ``True``.
+
+    Raises:
+        TypeError: another value.
+    """
+    names.reset_names()
+    if checks.boolean(free_memory, "free_memory"):
+        gc.collect()
+
+
+def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> NDArray[Any]:
+    """The array divided by its norms along an axis; what has the norm 0 stays as it is.
+
+    Shapes: `x` and the result are the same.
+
+    Args:
+        x: Numbers. Those that are no float32 become float64.
+        axis: Default -1, the last.
+        order: Of the norm: the `order`-th root of ``sum |x|^order``. Default 2.
+
+    Raises:
+        TypeError, ValueError: something else than an array of numbers, an axis that it does not have, or another order.
+    """
+    array = arrays.as_array(x, "x", "float32" if getattr(x, "dtype", None) == np.float32 else "float64")
+    order = checks.positive_int(order, "order")
+    (place,) = checks.axes_of(checks.one_axis(axis), array.ndim)
+    # Brought near 1, powers of large numbers do not overflow.
+    largest = np.abs(array).max(axis=place, keepdims=True, initial=0)
+    near_one = array / np.where(largest == 0, 1, largest)
+    norm = (np.abs(near_one) ** order).sum(axis=place, keepdims=True) ** (1 / order)
+    result: NDArray[Any] = near_one / np.where(norm == 0, 1, norm).astype(array.dtype)
+    return result
 
 
 def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[np.float64]:

@@ -21,7 +21,8 @@ VALUES = [
 # For arguments without a default
 GIVEN = {"units": 3, "filters": 2, "kernel_size": 2, "rate": 0.5, "stddev": 0.1, "activation": "relu", "loss": "mse"}
 GIVEN |= {"input_dim": 4, "output_dim": 2, "axes": 1}
-GIVEN |= {"target_shape": (2, 3), "dims": (1, 2), "scale": 2.0}
+GIVEN |= {"target_shape": (2, 3), "dims": (1, 2), "scale": 2.0, "n": 3, "output_size": 2}
+GIVEN |= {"equation": "ab,bc->ac", "output_shape": 3}
 # What the layers name `base` in their signatures
 BASE = ["name", "trainable", "dtype", "input_shape", "input_dim"]
 ROOMS = ("activations", "layers", "losses", "metrics", "optimizers", "initializers", "regularizers", "constraints")
@@ -108,6 +109,9 @@ def test_unknown_argument_names_the_class(cls):
 FUNCTIONS = [
     *((pynn.config.set_num_threads, "n"), (pynn.config.set_epsilon, ""), (pynn.config.set_floatx, "floatx")),
     *((pynn.show_config, "mode"), (pynn.set_random_seed, "seed"), (pynn.Input, "shape")),
+    *((pynn.utils.normalize, ""), (lambda v: pynn.utils.normalize([1.0], v), "axis")),
+    *((lambda v: pynn.utils.normalize([1.0], -1, v), "order"), (pynn.utils.clear_session, "free_memory")),
+    *((pynn.random.set_seed, "seed"),),
     *((pynn.utils.to_categorical, ""), (lambda v: pynn.utils.to_categorical([0], v), "")),
     (lambda v: pynn.activations.relu([1.0], negative_slope=v), "negative_slope"),
     (lambda v: pynn.activations.relu([1.0], max_value=v), "max_value"),

@@ -23,7 +23,10 @@ LAYERS = [kind for name, kind in vars(layers).items() if name in NAMES and name 
             "MaxPooling2D() has no argument 'poolsize'. Did you mean 'pool_size'?",
         ),
         (lambda: layers.Dense(10, nme="x"), "Dense() has no argument 'nme'. Did you mean 'name'?"),
-        (lambda: layers.Flatten(zzz=1), "Flatten() has no argument 'zzz'. It has: name, trainable, dtype,"),
+        (
+            lambda: layers.Flatten(zzz=1),
+            "Flatten() has no argument 'zzz'. It has: data_format, name, trainable,",
+        ),
         (lambda: layers.Dense(), "Dense() needs the argument 'units'."),
         (lambda: layers.Conv2D(), "Conv2D() needs the arguments 'filters' and 'kernel_size'."),
         (
@@ -133,6 +136,7 @@ def test_second_names_of_layers_are_those_of_keras():
         "AvgPool1D": "AveragePooling1D",
         "AvgPool2D": "AveragePooling2D",
         "Convolution1D": "Conv1D",
+        "Convolution1DTranspose": "Conv1DTranspose",
         "Convolution2D": "Conv2D",
         "Convolution2DTranspose": "Conv2DTranspose",
         "GlobalAvgPool1D": "GlobalAveragePooling1D",
@@ -141,6 +145,7 @@ def test_second_names_of_layers_are_those_of_keras():
         "GlobalMaxPool2D": "GlobalMaxPooling2D",
         "MaxPool1D": "MaxPooling1D",
         "MaxPool2D": "MaxPooling2D",
+        "SeparableConvolution1D": "SeparableConv1D",
         "SeparableConvolution2D": "SeparableConv2D",
     }
     assert layers.serialize(layers.MaxPool2D(name="pool"))["class_name"] == "MaxPooling2D"

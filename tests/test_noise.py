@@ -11,6 +11,7 @@ from pynn.foundation.native import core
 
 NOISES = [
     layers.Dropout(0.3, name="probe"),
+    layers.AlphaDropout(0.3, name="probe"),
     layers.SpatialDropout1D(0.3, name="probe"),
     layers.GaussianNoise(0.3, name="probe"),
     layers.GaussianDropout(0.3, name="probe"),
@@ -149,6 +150,41 @@ def test_dropout_of_all_and_of_infinity():
     assert set(np.unique(y)) == {0.0, np.inf}
 
 
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.99])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_alpha_dropout_values(rate, dtype, random):
+    """Where Dropout of the same seed drops, the least value of selu; then the line. Mean and variance stay."""
+    x = random.normal(size=(400, 500)).astype(dtype)
+    dropped = output(layers.Dropout(rate, seed=3, dtype=dtype), x) == 0
+    y = output(layers.AlphaDropout(rate, seed=3, dtype=dtype), x)
+    least = -1.0507009873554805 * 1.6732632423543772
+    a = ((1 - rate) * (1 + rate * least**2)) ** -0.5
+    expected = a * np.where(dropped, least, x.astype(np.float64)) - a * least * rate
+    np.testing.assert_allclose(y, expected, rtol=0, atol=64 * np.finfo(dtype).eps / (1 - rate))
+    assert y.mean() == pytest.approx(0, abs=0.02)
+    assert y.std() == pytest.approx(1, abs=0.02)
+
+
+def test_alpha_dropout_gradient_passes_what_is_kept(random):
+    """The gradient of sum(y) for a bias in front is the slope for each sample that kept the element."""
+    x, gradients = random.normal(size=(50, 7)), []
+    for kind in (layers.Dropout, layers.AlphaDropout):
+        dense = layers.Dense(7, kernel_initializer="identity", dtype="float64")
+        model = pynn.Sequential([pynn.Input((7,)), dense, kind(0.4, seed=5, dtype="float64")])
+        model.compile(pynn.optimizers.SGD(1.0), pynn.losses.MeanAbsoluteError(reduction="sum"))
+        model.train_on_batch(x, np.full((50, 7), -100.0))
+        gradients.append(-dense.bias.numpy())
+    least = -1.0507009873554805 * 1.6732632423543772
+    slope = (0.6 * (1 + 0.4 * least**2)) ** -0.5
+    np.testing.assert_allclose(gradients[1], gradients[0] * 0.6 * slope, rtol=1e-12)
+
+
+def test_alpha_dropout_of_all_is_zero_and_infinity_can_be_dropped():
+    assert not output(layers.AlphaDropout(1.0), np.ones((4, 50))).any()
+    y = output(layers.AlphaDropout(0.9), np.full((4, 50), np.finfo(np.float32).max))
+    assert len(np.unique(y)) == 2
+
+
 def test_spatial_dropout_drops_channels(random):
     for x, layer in (
         (np.ones((300, 5, 7)), layers.SpatialDropout1D(0.4)),
@@ -203,6 +239,7 @@ def test_noise_threads(batch_size, dtype, random):
             [
                 pynn.Input((12, 20)),
                 layers.GaussianNoise(0.1, dtype=dtype),
+                layers.AlphaDropout(0.1, dtype=dtype),
                 layers.SpatialDropout1D(0.2),
                 layers.Dropout(0.1, noise_shape=(None, None, 1)),
                 layers.Dropout(0.1, noise_shape=(1, 12, 20)),
@@ -251,8 +288,10 @@ def test_dropout_trains(random):
         (lambda: layers.Dropout(1.5), "rate"),
         (lambda: layers.Dropout(-0.1), "rate"),
         (lambda: layers.Dropout("half"), "rate"),
+        (lambda: layers.AlphaDropout(1.5), "rate"),
+        (lambda: layers.AlphaDropout(0.5, noise_shape=3), "noise_shape"),
         (lambda: layers.Dropout(0.5, seed=-1), "seed"),
-        (lambda: layers.SpatialDropout2D(0.5, data_format="channels_first"), "data_format"),
+        (lambda: layers.SpatialDropout2D(0.5, data_format="channels_middle"), "data_format"),
         (lambda: layers.GaussianNoise(-1.0), "stddev"),
         (lambda: layers.GaussianDropout(1.0), "rate"),
         (lambda: layers.Dropout(0.5, noise_shape=3), "noise_shape"),

@@ -9,6 +9,7 @@ namespace pynn {
   X(activation)     \
   X(add)            \
   X(batch_norm)     \
+  X(bias)           \
   X(binary)         \
   X(concat)         \
   X(conv)           \
@@ -20,8 +21,10 @@ namespace pynn {
   X(noise)          \
   X(numbers)        \
   X(pool)           \
+  X(prelu)          \
   X(resample)       \
   X(rescaling)      \
+  X(rms_norm)       \
   X(softmax)
 
 #define PYNN_DECLARE(kind) extern const OpKind op_##kind;

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "activations.h"
+#include "columns.h"
 #include "conv.h"
 #include "dense.h"
 #include "embedding.h"
@@ -24,6 +25,7 @@
 #include "penalties.h"
 #include "pool.h"
 #include "resample.h"
+#include "rms.h"
 #include "rows.h"
 #include "softmax.h"
 
@@ -37,6 +39,8 @@ struct Kernels : GemmKernels<T>,
                  PoolKernels<T>,
                  NoiseKernels<T>,
                  NormKernels<T>,
+                 RmsKernels<T>,
+                 ColumnKernels<T>,
                  ResampleKernels<T>,
                  MergeKernels<T>,
                  EmbeddingKernels<T>,

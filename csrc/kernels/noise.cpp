@@ -90,14 +90,35 @@ PYNN_INLINE Vec<double> normal_quantile(Vec<double> p) {
 float open_unit(uint32_t word, float) { return (static_cast<float>(word >> 9) + 0.5f) * 0x1p-23f; }
 double open_unit(uint32_t word, double) { return (static_cast<double>(word) + 0.5) * 0x1p-32; }
 
+// The least value of selu.
+constexpr double kLeastSelu = -1.0507009873554805 * 1.6732632423543772;
+
+// The slope of alpha dropout's line.
+double kept_scale(double rate) { return 1 / __builtin_sqrt((1 - rate) * (1 + rate * kLeastSelu * kLeastSelu)); }
+
+// What a dropped element becomes, and what is added to the others.
+template <typename T>
+struct Ends {
+  T dropped, offset;
+};
+
+template <typename T>
+Ends<T> ends(const NoiseSpec& spec) {
+  if (spec.kind != Noise::alpha_dropout || spec.backward) return {0, 0};
+  const double rate = spec.amount, offset = -kept_scale(rate) * kLeastSelu * rate;
+  // kept_scale kLeastSelu + offset, also where rate is 1
+  const double dropped = kLeastSelu * __builtin_sqrt((1 - rate) / (1 + rate * kLeastSelu * kLeastSelu));
+  return {static_cast<T>(dropped), static_cast<T>(offset)};
+}
+
 // What a block's elements are multiplied by, or what is added to them.
 template <typename T>
 void draw(T* out, const NoiseSpec& spec, uint64_t block) {
   uint32_t words[kBlock];
   random_words(words, spec.seed, spec.step, block);
-  if (spec.kind == Noise::dropout) {
+  if (spec.kind == Noise::dropout || spec.kind == Noise::alpha_dropout) {
     const auto dropped = static_cast<uint64_t>(spec.amount * 0x1p32);
-    const T scale = static_cast<T>(1 / (1 - spec.amount));
+    const T scale = static_cast<T>(spec.kind == Noise::dropout ? 1 / (1 - spec.amount) : kept_scale(spec.amount));
     for (int64_t i = 0; i < kBlock; ++i) out[i] = words[i] < dropped ? T{0} : scale;
     return;
   }
@@ -107,10 +128,11 @@ void draw(T* out, const NoiseSpec& spec, uint64_t block) {
 }
 
 template <typename T>
-PYNN_INLINE Vec<T> with_noise(Vec<T> v, Vec<T> drawn, Noise kind) {
-  const Vec<T> result = kind == Noise::gaussian_noise ? v + drawn : v * drawn;
-  // What is dropped is 0, also where it was infinite.
-  return kind == Noise::dropout ? (drawn == 0 ? drawn : result) : result;
+PYNN_INLINE Vec<T> with_noise(Vec<T> v, Vec<T> drawn, Noise kind, const Ends<T>& ends) {
+  if (kind == Noise::gaussian_noise) return v + drawn;
+  if (kind == Noise::gaussian_dropout) return v * drawn;
+  // What is dropped is so also where it was infinite.
+  return drawn == 0 ? splat(ends.dropped) : (kind == Noise::dropout ? v * drawn : v * drawn + ends.offset);
 }
 
 template <typename T>
@@ -123,6 +145,7 @@ void noise(const Team& team, T* y, const T* x, int64_t samples, int64_t first, c
   const int64_t columns = shape.columns, inner = shape.inner, numbers = shape.rows * columns;
   const int64_t blocks = (numbers + kBlock - 1) / kBlock;
   const Noise kind = spec.kind;
+  const Ends<T> end_values = ends<T>(spec);
   const Range mine = team.share(samples * blocks);
   Look look(team);
   for (int64_t unit = mine.begin; unit < mine.end; ++unit) {
@@ -138,12 +161,12 @@ void noise(const Team& team, T* y, const T* x, int64_t samples, int64_t first, c
         const int64_t at = sample * shape.size + shape.row_at[i] + shape.repeat_at[r] + j * inner;
         if (inner == 1) {
           for_vectors<T>(0, count, [&](int64_t c, int64_t width) {
-            store(y + at + c, with_noise<T>(load(x + at + c, width), load(m + c, width), kind), width);
+            store(y + at + c, with_noise<T>(load(x + at + c, width), load(m + c, width), kind, end_values), width);
           });
         } else {
           for (int64_t c = 0; c < count; ++c)
             for_vectors<T>(at + c * inner, at + (c + 1) * inner, [&](int64_t e, int64_t width) {
-              store(y + e, with_noise<T>(load(x + e, width), splat(m[c]), kind), width);
+              store(y + e, with_noise<T>(load(x + e, width), splat(m[c]), kind, end_values), width);
             });
         }
         look.after(count * inner);

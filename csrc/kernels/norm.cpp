@@ -1,53 +1,21 @@
 #include "norm.h"
 
 #include "checks.h"
-#include "polling.h"
-#include "reductions.h"
+#include "chunks.h"
 #include "register.h"
 
-// Normalisation. Sums over many rows are made in chunks of rows, which depend on the number of rows alone, and added up
-// in order. A large mean takes no digits away: means are made of the deviations from the first row (or, in a group,
-// from its first element), and variances of those from the chunk's own mean (Chan, Golub, LeVeque 1979). A mean that
-// its type cannot hold is kept in two parts.
+// Normalisation. A large mean takes no digits away: means are made of the deviations from the first row (or, in a
+// group, from its first element), and variances of those from the chunk's own mean (Chan, Golub, LeVeque 1979). A mean
+// that its type cannot hold is kept in two parts.
 
 namespace pynn {
 namespace PYNN_ISA {
 namespace {
 
-constexpr int64_t kChunks = 64, kFewRows = 32;
-
 // Rows that stay in the second-level cache while all their columns are gone through, a vector at a time.
 constexpr int64_t kRowsTogether = 512;
 
-// Columns of a chunk that one member takes at a time.
-constexpr int64_t kColumns = 1024;
-
-int64_t column_blocks(int64_t columns) { return (columns + kColumns - 1) / kColumns; }
-
-int64_t chunk_rows(int64_t rows) {
-  const int64_t each = (rows + kChunks - 1) / kChunks;
-  return each < kFewRows ? kFewRows : each;
-}
-
-int64_t chunks(int64_t rows) { return (rows + chunk_rows(rows) - 1) / chunk_rows(rows); }
-
-Range chunk(int64_t number, int64_t rows) {
-  const int64_t begin = number * chunk_rows(rows), end = begin + chunk_rows(rows);
-  return {begin, end < rows ? end : rows};
-}
-
 int64_t column_sums(int64_t rows, int64_t columns) { return chunks(rows) * 2 * columns; }
-
-// Calls body(chunk, rows, columns) for this member's share of the chunks of a matrix, cut into blocks of columns.
-template <typename Body>
-void for_chunks(const Team& team, int64_t rows, int64_t columns, Body body) {
-  const int64_t blocks = column_blocks(columns);
-  const Range mine = team.share(chunks(rows) * blocks);
-  for (int64_t unit = mine.begin; unit < mine.end; ++unit) {
-    const int64_t k = unit / blocks, begin = unit % blocks * kColumns, end = begin + kColumns;
-    body(k, chunk(k, rows), Range{begin, end < columns ? end : columns});
-  }
-}
 
 // ---- batch normalisation
 

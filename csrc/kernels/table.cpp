@@ -10,6 +10,8 @@
   X(pool, PoolKernels)              \
   X(noise, NoiseKernels)            \
   X(norm, NormKernels)              \
+  X(rms, RmsKernels)                \
+  X(columns, ColumnKernels)         \
   X(resample, ResampleKernels)      \
   X(merge, MergeKernels)            \
   X(embedding, EmbeddingKernels)    \

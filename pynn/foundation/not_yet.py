@@ -13,26 +13,23 @@ _NAMES = {
     "constraint": "",
     "data set": "boston_housing california_housing cifar10 cifar100 fashion_mnist imdb reuters",
     "initializer": "STFT",
-    "layer": """ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveMaxPooling1D
-        AdaptiveMaxPooling2D AdditiveAttention AlphaDropout Attention AugMix AutoContrast AveragePooling3D AvgPool3D
-        Bidirectional CategoryEncoding CenterCrop Conv1DTranspose Conv3D Conv3DTranspose ConvLSTM1D ConvLSTM2D
-        ConvLSTM3D Convolution1DTranspose Convolution3D Convolution3DTranspose Cropping3D CutMix DepthwiseConv1D
-        Discretization EinsumDense Equalization FlaxLayer GlobalAveragePooling3D GlobalAvgPool3D GlobalMaxPool3D
-        GlobalMaxPooling3D GroupQueryAttention GRU GRUCell HashedCrossing Hashing Identity IntegerLookup JaxLayer
-        Lambda LSTM LSTMCell Masking MaxNumBoundingBoxes MaxPool3D MaxPooling3D MelSpectrogram MixUp
-        MultiHeadAttention Pipeline PReLU RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter
+    "layer": """AdditiveAttention Attention AugMix AutoContrast AveragePooling3D AvgPool3D Bidirectional
+        CategoryEncoding CenterCrop Conv3D Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D Convolution3D
+        Convolution3DTranspose Cropping3D CutMix Discretization Equalization FlaxLayer GlobalAveragePooling3D
+        GlobalAvgPool3D GlobalMaxPool3D GlobalMaxPooling3D GroupQueryAttention GRU GRUCell HashedCrossing Hashing
+        IntegerLookup JaxLayer Lambda LSTM LSTMCell Masking MaxNumBoundingBoxes MaxPool3D MaxPooling3D MelSpectrogram
+        MixUp MultiHeadAttention Pipeline RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter
         RandomContrast RandomCrop RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale
         RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness
-        RandomShear RandomTranslation RandomZoom RepeatVector Resizing RMSNormalization RNN SeparableConv1D
-        SeparableConvolution1D SimpleRNN SimpleRNNCell Solarization SpatialDropout3D SpectralNormalization
-        StackedRNNCells STFTSpectrogram StringLookup TextVectorization TFSMLayer TimeDistributed TorchModuleWrapper
-        UnitNormalization UpSampling3D Wrapper ZeroPadding3D""",
+        RandomShear RandomTranslation RandomZoom Resizing RNN SimpleRNN SimpleRNNCell Solarization SpatialDropout3D
+        SpectralNormalization StackedRNNCells STFTSpectrogram StringLookup TextVectorization TFSMLayer TimeDistributed
+        TorchModuleWrapper UpSampling3D Wrapper ZeroPadding3D""",
     "loss": """BinaryFocalCrossentropy CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy Circle CTC Dice
         Tversky""",
     "model or function": "Functional load_model save_model",
     "part": """DTypePolicy FloatDTypePolicy Function InputSpec KerasTensor Operation Quantizer StatelessScope
-        SymbolicScope Variable applications backend distribution dtype_policies export legacy mixed_precision
-        preprocessing quantizers random saving tree visualization wrappers""",
+        SymbolicScope Variable applications distribution dtype_policies export legacy mixed_precision
+        preprocessing quantizers saving tree visualization wrappers""",
     "metric": """Accuracy AUC BinaryFocalCrossentropy BinaryIoU CategoricalFocalCrossentropy ConcordanceCorrelation
         F1Score FalseNegatives FalsePositives FBetaScore IoU Mean MeanIoU MeanMetricWrapper OneHotIoU OneHotMeanIoU
         PearsonCorrelation Precision PrecisionAtRecall R2Score Recall RecallAtPrecision SensitivityAtSpecificity
@@ -40,7 +37,7 @@ _NAMES = {
     "optimizer": "Adafactor Ftrl Lamb Lion LossScaleOptimizer Muon schedules",
     "regularizer": "OrthogonalRegularizer",
     "utility": """array_to_img audio_dataset_from_directory CustomObjectScope custom_object_scope FeatureSpace get_file
-        image_dataset_from_directory img_to_array load_img model_to_dot normalize pack_x_y_sample_weight pad_sequences
+        image_dataset_from_directory img_to_array load_img model_to_dot pack_x_y_sample_weight pad_sequences
         plot_model Progbar PyDataset register_keras_serializable save_img Sequence split_dataset
         text_dataset_from_directory timeseries_dataset_from_array unpack_x_y_sample_weight""",
 }

@@ -17,6 +17,9 @@ from ..foundation import pieces
 Indices = NDArray[np.int64]
 Weights = NDArray[np.float64]
 
+# The most positions of an output: the sources of each are listed, in 24 bytes or more. Beyond, memory would not do.
+MOST_POSITIONS = 2**27
+
 
 class Axis(NamedTuple):
     """How the positions of an axis are made of those of an axis of length n; terms of weight 0 do not count."""
@@ -57,6 +60,27 @@ def cropped(n: int, before: int, after: int) -> Axis:
     """Positions left out in front and behind; at least one must stay."""
     at = np.arange(before, n - after, dtype=np.int64)[:, None]
     return Axis(n, at, np.ones(at.shape))
+
+
+def _windows(n: int, out: int) -> tuple[Indices, Indices]:
+    """Begin and end of each of `out` windows that cover an axis as evenly as can be, neighbours with common ends."""
+    at = np.arange(out, dtype=np.int64)
+    return at * n // out, -(-(at + 1) * n // out)
+
+
+def averaged(n: int, out: int) -> Axis:
+    """The means of `out` windows, from ``i * n // out`` up to the ceiling of ``(i + 1) * n / out``."""
+    begin, end = _windows(n, out)
+    at = begin[:, None] + np.arange((end - begin).max())
+    return Axis(n, at.clip(0, n - 1), (at < end[:, None]) / (end - begin)[:, None])
+
+
+def unfolded(n: int, out: int) -> tuple[Axis, int]:
+    """The windows of `averaged`, one after the other, and how long each is: short ones repeat their last position."""
+    begin, end = _windows(n, out)
+    size = int((end - begin).max())
+    at = np.minimum(begin[:, None] + np.arange(size), end[:, None] - 1).reshape(-1, 1)
+    return Axis(n, at, np.ones(at.shape)), size
 
 
 def repeated(n: int, size: int) -> Axis:

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from ..foundation import checks
 
 PADDINGS = ("valid", "same", "causal")
-DATA_FORMAT = "channels_last"
+CHANNELS_LAST, CHANNELS_FIRST = DATA_FORMATS = ("channels_last", "channels_first")
 
 # The largest number for an axis, and the most elements of a row that a window sees. Within these bounds the engine's
 # arithmetic on 64 bits is exact; nothing beyond them fits into memory.
@@ -185,13 +185,13 @@ def pooling(sample: Sequence[int], pool_size: Sequence[int], strides: Sequence[i
     return Pooling(axes, sample[-1])
 
 
-def check_data_format(value: object) -> None:
-    """Raise ValueError for anything but None and "channels_last"."""
-    if value not in (None, DATA_FORMAT):
-        raise ValueError(
-            f"data_format must be {DATA_FORMAT!r}, the only one there is, but got {value!r}. "
-            "Move the channels to the end with numpy.moveaxis."
-        )
+def check_data_format(value: object) -> str:
+    """`value` as one of the data formats, the first for None; ValueError for another."""
+    if value is None:
+        return CHANNELS_LAST
+    if not isinstance(value, str) or value.lower() not in DATA_FORMATS:
+        raise ValueError(f"data_format must be one of {', '.join(DATA_FORMATS)}, but got {checks.shown(value)}.")
+    return value.lower()
 
 
 def per_axis(value: int | Sequence[int], name: str, rank: int) -> tuple[int, ...]:
@@ -208,9 +208,9 @@ def per_axis(value: int | Sequence[int], name: str, rank: int) -> tuple[int, ...
     return (checks.positive_int(value, name, at_most=MOST),) * rank
 
 
-def check_padding(value: object, rank: int) -> str:
-    """`value` as the name of a padding of so many axes; ValueError for another."""
-    names = PADDINGS if rank == 1 else PADDINGS[:2]
+def check_padding(value: object, causal: bool) -> str:
+    """`value` as the name of a padding, which may be a causal one or not; ValueError for another."""
+    names = PADDINGS if causal else PADDINGS[:2]
     if not isinstance(value, str) or value.lower() not in names:
         raise ValueError(f"padding must be one of {', '.join(names)}, but got {value!r}.")
     return value.lower()

@@ -9,9 +9,11 @@ from ..engine.lowering import Lowering
 from ..foundation import identifiers, not_yet
 from . import (
     activations,
+    adaptive,
     convolutional,
     core,
     depthwise,
+    einsum,
     embedding,
     merging,
     normalization,
@@ -21,13 +23,16 @@ from . import (
     regularization,
     reshaping,
     resizing,
+    rms,
     transposed,
 )
 from .activations import *  # noqa: F403 - a layer is named in its family's file only
+from .adaptive import *  # noqa: F403
 from .base import Layer
 from .convolutional import *  # noqa: F403
 from .core import *  # noqa: F403
 from .depthwise import *  # noqa: F403
+from .einsum import *  # noqa: F403
 from .embedding import *  # noqa: F403
 from .merging import *  # noqa: F403
 from .normalization import *  # noqa: F403
@@ -36,14 +41,17 @@ from .preprocessing import *  # noqa: F403
 from .regularization import *  # noqa: F403
 from .reshaping import *  # noqa: F403
 from .resizing import *  # noqa: F403
+from .rms import *  # noqa: F403
 from .transposed import *  # noqa: F403
 from .weight import Weight, WeightSpec
 
 __all__ = ["Layer", "Lowering", "Weight", "WeightSpec", "deserialize", "serialize"]
 __all__ += activations.__all__
+__all__ += adaptive.__all__
 __all__ += convolutional.__all__
 __all__ += core.__all__
 __all__ += depthwise.__all__
+__all__ += einsum.__all__
 __all__ += embedding.__all__
 __all__ += merging.__all__
 __all__ += normalization.__all__
@@ -52,6 +60,7 @@ __all__ += preprocessing.__all__
 __all__ += regularization.__all__
 __all__ += reshaping.__all__
 __all__ += resizing.__all__
+__all__ += rms.__all__
 __all__ += transposed.__all__
 
 _TABLE: dict[str, type[Layer]] = {

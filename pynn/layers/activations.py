@@ -1,16 +1,26 @@
-"""Activation functions with settings, as layers."""
+"""Activation functions with settings, or with a slope that is learned, as layers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from numpy.typing import DTypeLike
 
+from .. import constraints, initializers, regularizers
 from ..activations import Activation
+from ..constraints import ConstraintLike
+from ..engine.lowering import Lowering
 from ..foundation import checks
+from ..geometry import maps
+from ..initializers import InitializerLike
+from ..regularizers import RegularizerLike
+from .base import Layer
 from .core import ActivationLayer
+from .types import Shape
+from .weight import Weight, WeightSpec
 
-__all__ = ["ELU", "LeakyReLU", "ReLU", "Softmax"]
+__all__ = ["ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
 
 
 class ReLU(ActivationLayer):
@@ -83,6 +93,82 @@ class LeakyReLU(ActivationLayer):
             input_shape=input_shape,
             input_dim=input_dim,
         )
+
+
+class PReLU(Layer):
+    """``x`` where ``x > 0``, else ``alpha * x`` with a slope alpha that is learned (He et al., 2015). The gradient is 0
+    where x is 0.
+
+    Shapes: input and output ``(N, ...)``; weight alpha of the shape of a sample, with 1 for the `shared_axes`.
+
+    Args:
+        alpha_initializer: Default ``"zeros"``.
+        alpha_regularizer: Penalty for the slope: a name or `Regularizer`. Default ``None``.
+        alpha_constraint: What holds after each step: a name or `Constraint`. Default ``None``.
+        shared_axes: An axis or several, along which the slope is the same; ``[1, 2]`` for images: one slope for each
+            channel. Default ``None``: a slope for each element.
+        name, trainable, dtype, input_shape, input_dim: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: a bad argument; when the model is built, samples without such axes.
+    """
+
+    def __init__(
+        self,
+        alpha_initializer: InitializerLike = "zeros",
+        alpha_regularizer: RegularizerLike = None,
+        alpha_constraint: ConstraintLike = None,
+        shared_axes: int | Sequence[int] | None = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
+        input_dim: int | None = None,
+    ) -> None:
+        self.alpha_initializer = initializers.get(alpha_initializer)
+        self.alpha_regularizer = regularizers.get(alpha_regularizer, "alpha_regularizer")
+        self.alpha_constraint = constraints.get(alpha_constraint, "alpha_constraint")
+        self.shared_axes: list[int] | None = None
+        if shared_axes is not None:
+            listed = checks.listed(shared_axes)
+            given = listed if isinstance(listed, Sequence) and not isinstance(listed, str) else [listed]
+            self.shared_axes = [checks.positive_int(axis, "every one of shared_axes") for axis in given]
+        super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, input_dim=input_dim)
+
+    def compute_output_shape(self, shape: Shape) -> Shape:
+        if any(axis > len(shape) for axis in self.shared_axes or ()):
+            raise self._shape_error(
+                f"has shared_axes={self.shared_axes}, but batches of samples of shape {shape} have axes up to "
+                f"{len(shape)}."
+            )
+        return shape
+
+    def weight_specs(self, shape: Shape) -> list[WeightSpec]:
+        slopes = tuple(1 if number in (self.shared_axes or ()) else n for number, n in enumerate(shape, 1))
+        return [WeightSpec("alpha", slopes, self.alpha_initializer, self.alpha_regularizer, self.alpha_constraint)]
+
+    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
+        # The engine has the slopes along last axes.
+        shared = [number - 1 for number in sorted(set(self.shared_axes or ()))]
+        order = [*shared, *(number for number in range(len(shape)) if number not in shared)]
+        y = net.add("prelu", net.resample(x, maps.permuted(shape, order)), [self.alpha])
+        moved = tuple(shape[number] for number in order)
+        return net.resample(y, maps.permuted(moved, [order.index(number) for number in range(len(shape))]))
+
+    @property
+    def alpha(self) -> Weight | None:
+        """The slope, once the layer is built."""
+        return self._weight("alpha")
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "alpha_initializer": initializers.serialize(self.alpha_initializer),
+            "alpha_regularizer": regularizers.serialize(self.alpha_regularizer),
+            "alpha_constraint": constraints.serialize(self.alpha_constraint),
+            "shared_axes": self.shared_axes,
+        }
 
 
 class ELU(ActivationLayer):

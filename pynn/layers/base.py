@@ -467,13 +467,6 @@ class Layer(NamesItsArguments):
     def _shape_error(self, message: str) -> ValueError:
         return ValueError(f"Layer {self.name!r} ({type(self).__name__}) {message}")
 
-    def _check_rank(self, shape: Shape, rank: int) -> None:
-        """Raise ValueError unless samples of `shape` are images (rank 2) or sequences (rank 1), with channels."""
-        if len(shape) != rank + 1 or math.prod(shape) < 1:
-            axes = "(height, width, channels)" if rank == 2 else "(length, channels)"
-            hint = " A layers.Reshape in front can add the axis of the channels." if len(shape) == rank else ""
-            raise self._shape_error(f"takes samples of shape {axes}, but got {shape}.{hint}")
-
     def _check_activation(self, shape: Shape) -> None:
         """Raise ValueError unless the layer's activation can be applied to samples of `shape`."""
         try:

@@ -14,6 +14,7 @@ from ..foundation import checks
 from ..geometry import windows
 from ..initializers import InitializerLike
 from ..regularizers import RegularizerLike
+from .channels import ChannelsLayer
 from .kernel import KernelLayer
 from .types import KernelArguments, Shape
 from .weight import WeightSpec
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["Conv1D", "Conv2D", "Convolution1D", "Convolution2D"]
 
 
-class ConvolutionLayer(KernelLayer):
+class ConvolutionLayer(ChannelsLayer, KernelLayer):
     """What all convolutions have in common: a window, kernels, a bias, an activation."""
 
-    rank: int
+    _may_be_causal = False
 
     def __init__(
         self,
@@ -40,8 +41,8 @@ class ConvolutionLayer(KernelLayer):
     ) -> None:
         self.kernel_size = windows.per_axis(kernel_size, "kernel_size", self.rank)
         self.strides = windows.per_axis(strides, "strides", self.rank)
-        self.padding = windows.check_padding(padding, self.rank)
-        windows.check_data_format(data_format)
+        self.padding = windows.check_padding(padding, causal=self._may_be_causal)
+        self.data_format = windows.check_data_format(data_format)
         self.dilation_rate = windows.per_axis(dilation_rate, "dilation_rate", self.rank)
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ValueError(
@@ -60,7 +61,6 @@ class ConvolutionLayer(KernelLayer):
         raise NotImplementedError
 
     def _add(self, net: Lowering, x: int, shape: Shape) -> int:
-        """Add the ops without the activation."""
         numbers = self._convolution(shape).numbers()
         return net.add("conv", x, [self.kernel, self.bias], shape=numbers, transposed=False)
 
@@ -68,7 +68,6 @@ class ConvolutionLayer(KernelLayer):
 
     def _window(self, shape: Shape, filters: int, groups: int) -> windows.Convolution:
         """The convolution of this window; groups -1: one for each channel."""
-        self._check_rank(shape, self.rank)
         try:
             return windows.convolution(
                 shape,
@@ -82,16 +81,19 @@ class ConvolutionLayer(KernelLayer):
         except ValueError as error:
             raise self._shape_error(f"cannot take samples of shape {shape}: {error}") from None
 
+    def _output_shape(self, shape: Shape) -> Shape:
+        return self._convolution(shape).output_shape()
+
+    def _weight_specs(self, shape: Shape) -> list[WeightSpec]:
+        return self._specs(self._kernel_shape(shape), self._output_shape(shape)[-1:])
+
     def compute_output_shape(self, shape: Shape) -> Shape:
-        output = self._convolution(shape).output_shape()
+        output = super().compute_output_shape(shape)
         self._check_activation(output)
         return output
 
-    def weight_specs(self, shape: Shape) -> list[WeightSpec]:
-        return self._specs(self._kernel_shape(shape), self.compute_output_shape(shape)[-1:])
-
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
-        y = self._add(net, x, shape)
+        y = super().lower(net, x, shape)
         return self.activation.lower(net, y, self.compute_output_shape(shape))
 
     def get_config(self) -> dict[str, Any]:
@@ -100,7 +102,7 @@ class ConvolutionLayer(KernelLayer):
             "kernel_size": self.kernel_size,
             "strides": self.strides,
             "padding": self.padding,
-            "data_format": windows.DATA_FORMAT,
+            "data_format": self.data_format,
             "dilation_rate": self.dilation_rate,
         }
 
@@ -181,7 +183,8 @@ class Conv1D(_Conv):
         padding: ``"valid"``: none (default). ``"same"``: zeros at both ends so that the output has
             ``ceil(length / strides)`` elements. ``"causal"``: as many, with all zeros in front, so that an output
             depends on no later input.
-        data_format: None or ``"channels_last"``, the only one there is.
+        data_format: ``"channels_last"`` (default, also ``None``) or ``"channels_first"``: the axis of the channels is
+            the first of a sample, in the output, too. Weights are the same.
         dilation_rate: Distance of the kernel's elements. Default 1.
         groups: Parts of the channels, each of which makes its own part of the filters. Default 1.
         activation: Name or `Activation`. Default ``None``: linear.
@@ -198,7 +201,7 @@ class Conv1D(_Conv):
             that groups do not divide.
     """
 
-    rank = 1
+    rank, _may_be_causal = 1, True
 
 
 class Conv2D(_Conv):
@@ -215,7 +218,8 @@ class Conv2D(_Conv):
         strides: Steps from one output to the next, down and to the right, or a number for both. Default 1.
         padding: ``"valid"``: none (default). ``"same"``: zeros around the image so that the output has
             ``ceil(size / strides)`` elements along each axis; the odd one at the end.
-        data_format: None or ``"channels_last"``, the only one there is.
+        data_format: ``"channels_last"`` (default, also ``None``) or ``"channels_first"``: the axis of the channels is
+            the first of a sample, in the output, too. Weights are the same.
         dilation_rate: Distance of the kernel's elements, down and to the right, or a number for both. Default 1.
         groups: Parts of the channels, each of which makes its own part of the filters. Default 1.
         activation: Name or `Activation`. Default ``None``: linear.

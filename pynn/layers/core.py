@@ -26,7 +26,7 @@ from .weight import WeightSpec
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["Activation", "Dense", "Input", "InputLayer"]
+__all__ = ["Activation", "Dense", "Identity", "Input", "InputLayer"]
 
 
 class InputLayer(Layer):
@@ -180,6 +180,22 @@ class Dense(KernelLayer):
             **super().get_config(),
             "units": self.units,
         }
+
+
+class Identity(Layer):
+    """Nothing: the output is the input. It holds the place of a layer that may come or go.
+
+    Args:
+        name, trainable, dtype, input_shape, input_dim: see `Layer`.
+    """
+
+    keeps_ids = True
+
+    def compute_output_shape(self, shape: Shape) -> Shape:
+        return shape
+
+    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
+        return x
 
 
 class ActivationLayer(Layer):

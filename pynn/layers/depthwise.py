@@ -19,28 +19,18 @@ from .convolutional import ConvolutionLayer
 from .types import Shape
 from .weight import Weight, WeightSpec
 
-__all__ = ["DepthwiseConv2D", "SeparableConv2D", "SeparableConvolution2D"]
+__all__ = [
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
+]
 
 
-class DepthwiseConv2D(ConvolutionLayer):
-    """Convolution of each channel of an image by itself: ``y[n, i, j, c * depth_multiplier + m] = activation(sum over
-    (ky, kx) of x[n, i * stride + ky * dilation, j * stride + kx * dilation, c] * kernel[ky, kx, c, m] + bias[...])``.
-
-    Shapes: input ``(N, height, width, channels)``, output ``(N, out height, out width, channels * depth_multiplier)``,
-    kernel ``(kernel height, kernel width, channels, depth_multiplier)``, bias ``(channels * depth_multiplier,)``.
-
-    Args:
-        kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer: see `Conv2D`.
-        depth_multiplier: Channels that are made of each. Default 1.
-        depthwise_initializer: Of the kernel. Default ``"glorot_uniform"``.
-        *_regularizer, *_constraint: see `Conv2D`.
-        name, trainable, dtype, input_shape: see `Layer`.
-
-    Raises:
-        TypeError, ValueError: as for `Conv2D`.
-    """
-
-    rank = 2
+class _DepthwiseConv(ConvolutionLayer):
+    """What the convolutions that keep the channels apart have in common."""
 
     def __init__(
         self,
@@ -88,7 +78,7 @@ class DepthwiseConv2D(ConvolutionLayer):
         )
 
     def _convolution(self, shape: Shape) -> windows.Convolution:
-        return self._window(shape, shape[-1] * self.depth_multiplier if shape else 1, groups=-1)
+        return self._window(shape, shape[-1] * self.depth_multiplier, groups=-1)
 
     def _kernel_shape(self, shape: Shape) -> Shape:
         return (*self.kernel_size, shape[-1], self.depth_multiplier)
@@ -97,25 +87,39 @@ class DepthwiseConv2D(ConvolutionLayer):
         return {**_depthwise_names(super().get_config()), "depth_multiplier": self.depth_multiplier}
 
 
-def _depthwise_names(config: dict[str, Any]) -> dict[str, Any]:
-    """What a configuration says of the kernel, under the names that it has where the kernel is a depthwise one."""
-    names = {f"kernel_{what}": f"depthwise_{what}" for what in ("initializer", "regularizer", "constraint")}
-    return {names.get(key, key): value for key, value in config.items()}
+class DepthwiseConv1D(_DepthwiseConv):
+    """Convolution of each channel of a sequence by itself: ``y[n, i, c * depth_multiplier + m] = activation(sum over k
+    of x[n, i * stride + k * dilation, c] * kernel[k, c, m] + bias[...])``.
 
-
-class SeparableConv2D(ConvolutionLayer):
-    """A `DepthwiseConv2D` without bias, and then a `Conv2D` with a kernel of one pixel: ``depth_multiplier`` channels
-    are made of each, and the filters of all of these.
-
-    Shapes: input ``(N, height, width, channels)``, output ``(N, out height, out width, filters)``, depthwise_kernel
-    ``(kernel height, kernel width, channels, depth_multiplier)``, pointwise_kernel ``(1, 1, channels *
-    depth_multiplier, filters)``, bias ``(filters,)``.
+    Shapes: input ``(N, length, channels)``, output ``(N, out length, channels * depth_multiplier)``, kernel
+    ``(kernel_size, channels, depth_multiplier)``, bias ``(channels * depth_multiplier,)``.
 
     Args:
-        filters, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer: see
-            `Conv2D`.
-        depth_multiplier: Default 1.
-        depthwise_initializer, pointwise_initializer: Of the two kernels. Default ``"glorot_uniform"``.
+        kernel_size, strides, data_format, dilation_rate, activation, use_bias, bias_initializer: see `Conv1D`.
+        padding: ``"valid"`` (default) or ``"same"``.
+        depth_multiplier: Channels that are made of each. Default 1.
+        depthwise_initializer: Of the kernel. Default ``"glorot_uniform"``.
+        *_regularizer, *_constraint: see `Conv1D`.
+        name, trainable, dtype, input_shape: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: as for `Conv1D`.
+    """
+
+    rank = 1
+
+
+class DepthwiseConv2D(_DepthwiseConv):
+    """Convolution of each channel of an image by itself: ``y[n, i, j, c * depth_multiplier + m] = activation(sum over
+    (ky, kx) of x[n, i * stride + ky * dilation, j * stride + kx * dilation, c] * kernel[ky, kx, c, m] + bias[...])``.
+
+    Shapes: input ``(N, height, width, channels)``, output ``(N, out height, out width, channels * depth_multiplier)``,
+    kernel ``(kernel height, kernel width, channels, depth_multiplier)``, bias ``(channels * depth_multiplier,)``.
+
+    Args:
+        kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer: see `Conv2D`.
+        depth_multiplier: Channels that are made of each. Default 1.
+        depthwise_initializer: Of the kernel. Default ``"glorot_uniform"``.
         *_regularizer, *_constraint: see `Conv2D`.
         name, trainable, dtype, input_shape: see `Layer`.
 
@@ -124,6 +128,16 @@ class SeparableConv2D(ConvolutionLayer):
     """
 
     rank = 2
+
+
+def _depthwise_names(config: dict[str, Any]) -> dict[str, Any]:
+    """What a configuration says of the kernel, under the names that it has where the kernel is a depthwise one."""
+    names = {f"kernel_{what}": f"depthwise_{what}" for what in ("initializer", "regularizer", "constraint")}
+    return {names.get(key, key): value for key, value in config.items()}
+
+
+class _SeparableConv(ConvolutionLayer):
+    """What the convolutions in two steps have in common."""
 
     def __init__(
         self,
@@ -179,20 +193,20 @@ class SeparableConv2D(ConvolutionLayer):
         )
 
     def _depthwise(self, shape: Shape) -> windows.Convolution:
-        return self._window(shape, shape[-1] * self.depth_multiplier if shape else 1, groups=-1)
+        return self._window(shape, shape[-1] * self.depth_multiplier, groups=-1)
 
     def _convolution(self, shape: Shape) -> windows.Convolution:
-        between = self._depthwise(shape).output_shape()
-        return windows.convolution(between, (1, 1), self.filters, (1, 1), "valid", (1, 1), 1)
+        between, ones = self._depthwise(shape).output_shape(), (1,) * self.rank
+        return windows.convolution(between, ones, self.filters, ones, "valid", ones, 1)
 
     def _kernel_shape(self, shape: Shape) -> Shape:
         return (*self.kernel_size, shape[-1], self.depth_multiplier)
 
-    def weight_specs(self, shape: Shape) -> list[WeightSpec]:
-        depthwise, *bias = super().weight_specs(shape)
+    def _weight_specs(self, shape: Shape) -> list[WeightSpec]:
+        depthwise, *bias = super()._weight_specs(shape)
         pointwise = WeightSpec(
             "pointwise_kernel",
-            (1, 1, shape[-1] * self.depth_multiplier, self.filters),
+            (*(1,) * self.rank, shape[-1] * self.depth_multiplier, self.filters),
             self.pointwise_initializer,
             self.pointwise_regularizer,
             self.pointwise_constraint,
@@ -225,5 +239,51 @@ class SeparableConv2D(ConvolutionLayer):
         }
 
 
+class SeparableConv1D(_SeparableConv):
+    """A `DepthwiseConv1D` without bias, and then a `Conv1D` with a kernel of length 1: ``depth_multiplier`` channels
+    are made of each, and the filters of all of these.
+
+    Shapes: input ``(N, length, channels)``, output ``(N, out length, filters)``, depthwise_kernel ``(kernel_size,
+    channels, depth_multiplier)``, pointwise_kernel ``(1, channels * depth_multiplier, filters)``, bias ``(filters,)``.
+
+    Args:
+        filters, kernel_size, strides, data_format, dilation_rate, activation, use_bias, bias_initializer: see `Conv1D`.
+        padding: ``"valid"`` (default) or ``"same"``.
+        depth_multiplier: Default 1.
+        depthwise_initializer, pointwise_initializer: Of the two kernels. Default ``"glorot_uniform"``.
+        *_regularizer, *_constraint: see `Conv1D`.
+        name, trainable, dtype, input_shape: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: as for `Conv1D`.
+    """
+
+    rank = 1
+
+
+class SeparableConv2D(_SeparableConv):
+    """A `DepthwiseConv2D` without bias, and then a `Conv2D` with a kernel of one pixel: ``depth_multiplier`` channels
+    are made of each, and the filters of all of these.
+
+    Shapes: input ``(N, height, width, channels)``, output ``(N, out height, out width, filters)``, depthwise_kernel
+    ``(kernel height, kernel width, channels, depth_multiplier)``, pointwise_kernel ``(1, 1, channels *
+    depth_multiplier, filters)``, bias ``(filters,)``.
+
+    Args:
+        filters, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer: see
+            `Conv2D`.
+        depth_multiplier: Default 1.
+        depthwise_initializer, pointwise_initializer: Of the two kernels. Default ``"glorot_uniform"``.
+        *_regularizer, *_constraint: see `Conv2D`.
+        name, trainable, dtype, input_shape: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: as for `Conv2D`.
+    """
+
+    rank = 2
+
+
 # Keras's second names.
+SeparableConvolution1D = SeparableConv1D
 SeparableConvolution2D = SeparableConv2D

@@ -12,10 +12,9 @@ from .. import constraints, initializers, regularizers
 from ..constraints import ConstraintLike
 from ..engine.lowering import Lowering
 from ..foundation import checks
-from ..geometry import maps
 from ..initializers import InitializerLike
 from ..regularizers import RegularizerLike
-from .base import Layer
+from .axes import AxesLayer
 from .types import LayerArguments, Shape
 from .weight import Weight, WeightSpec
 
@@ -25,11 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["BatchNormalization", "GroupNormalization", "LayerNormalization"]
 
 
-class _Normalization(Layer):
-    """What normalisations with a learned scale gamma and offset beta have in common.
-
-    The engine normalises last axes; others are moved to the end and back.
-    """
+class _Normalization(AxesLayer):
+    """What normalisations with a learned scale gamma and offset beta have in common."""
 
     def __init__(
         self,
@@ -56,42 +52,6 @@ class _Normalization(Layer):
         self.beta_constraint = constraints.get(beta_constraint, "beta_constraint")
         self.gamma_constraint = constraints.get(gamma_constraint, "gamma_constraint")
         super().__init__(**base)
-
-    # ---- what a subclass writes
-
-    def _add(self, net: Lowering, x: int, shape: Shape) -> int:
-        """Add the op on tensor `x`, whose samples have `shape`, with the layer's axes as the last ones."""
-        raise NotImplementedError
-
-    # ---- what the base does with it
-
-    def _axes(self, shape: Shape) -> list[int]:
-        """The layer's axes of a sample, from 0 on, in order; ValueError if samples of `shape` do not have them."""
-        try:
-            axes = checks.axes_of(self.axis, len(shape) + 1)
-        except ValueError as error:
-            raise self._shape_error(f"cannot take batches of samples of shape {shape}: {error}") from None
-        if axes[0] == 0:
-            raise self._shape_error(
-                f"has axis={self.axis}, but axis 0 of a batch of samples of shape {shape} is that of the samples: axis "
-                f"must name others, from 1 to {len(shape)}."
-            )
-        return [number - 1 for number in axes]
-
-    def _sizes(self, shape: Shape) -> Shape:
-        """The sizes of the layer's axes, which gamma and beta have."""
-        return tuple(shape[number] for number in self._axes(shape))
-
-    def compute_output_shape(self, shape: Shape) -> Shape:
-        self._axes(shape)
-        return shape
-
-    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
-        axes = self._axes(shape)
-        order = [*(number for number in range(len(shape)) if number not in axes), *axes]
-        moved = tuple(shape[number] for number in order)
-        y = self._add(net, net.resample(x, maps.permuted(shape, order)), moved)
-        return net.resample(y, maps.permuted(moved, [order.index(number) for number in range(len(shape))]))
 
     def _scale_and_offset(self, shape: Shape) -> list[WeightSpec]:
         gamma = WeightSpec("gamma", shape, self.gamma_initializer, self.gamma_regularizer, self.gamma_constraint)
@@ -295,7 +255,7 @@ class LayerNormalization(_Normalization):
         return self._scale_and_offset(self._sizes(shape))
 
     def _add(self, net: Lowering, x: int, shape: Shape) -> int:
-        columns = math.prod(shape[-1:] if isinstance(self.axis, int) else shape[-len(self.axis) :])
+        columns = self._columns(shape)
         return self._add_groups(net, x, math.prod(shape) // columns, 1, columns)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike
 from ..engine.lowering import Lowering
 from ..foundation import checks
 from ..geometry import windows
-from .base import Layer
+from .channels import ChannelsLayer
 from .types import Shape
 
 __all__ = [
@@ -33,10 +33,9 @@ __all__ = [
 ]
 
 
-class _Pooling(Layer):
+class _Pooling(ChannelsLayer):
     """What poolings with a moving window have in common."""
 
-    rank: int
     kind: str
 
     def __init__(
@@ -53,21 +52,20 @@ class _Pooling(Layer):
     ) -> None:
         self.pool_size = windows.per_axis(pool_size, "pool_size", self.rank)
         self.strides = self.pool_size if strides is None else windows.per_axis(strides, "strides", self.rank)
-        self.padding = windows.check_padding(padding, 2)
-        windows.check_data_format(data_format)
+        self.padding = windows.check_padding(padding, causal=False)
+        self.data_format = windows.check_data_format(data_format)
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
 
     def _pooling(self, shape: Shape) -> windows.Pooling:
-        self._check_rank(shape, self.rank)
         try:
             return windows.pooling(shape, self.pool_size, self.strides, self.padding)
         except ValueError as error:
             raise self._shape_error(f"cannot take samples of shape {shape}: {error}") from None
 
-    def compute_output_shape(self, shape: Shape) -> Shape:
+    def _output_shape(self, shape: Shape) -> Shape:
         return self._pooling(shape).output_shape()
 
-    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
+    def _add(self, net: Lowering, x: int, shape: Shape) -> int:
         return net.add("pool", x, kind=self.kind, shape=self._pooling(shape).numbers())
 
     def get_config(self) -> dict[str, Any]:
@@ -76,7 +74,7 @@ class _Pooling(Layer):
             "pool_size": self.pool_size,
             "strides": self.strides,
             "padding": self.padding,
-            "data_format": windows.DATA_FORMAT,
+            "data_format": self.data_format,
         }
 
 
@@ -91,7 +89,8 @@ class MaxPooling1D(_Pooling):
         strides: Steps from one window to the next. Default: `pool_size`.
         padding: ``"valid"``: windows lie inside (default). ``"same"``: there are ``ceil(length / strides)`` of them,
             and what lies outside does not count.
-        data_format: None or ``"channels_last"``, the only one there is.
+        data_format: ``"channels_last"`` (default, also ``None``) or ``"channels_first"``: the axis of the channels is
+            the first of a sample, in the output, too.
         name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
@@ -112,7 +111,8 @@ class MaxPooling2D(_Pooling):
         strides: Steps from one window to the next, down and to the right, or a number for both. Default: `pool_size`.
         padding: ``"valid"``: windows lie inside (default). ``"same"``: there are ``ceil(size / strides)`` of them along
             each axis, and what lies outside does not count.
-        data_format: None or ``"channels_last"``, the only one there is.
+        data_format: ``"channels_last"`` (default, also ``None``) or ``"channels_first"``: the axis of the channels is
+            the first of a sample, in the output, too.
         name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
@@ -140,10 +140,9 @@ class AveragePooling2D(_Pooling):
     rank, kind = 2, "average"
 
 
-class _GlobalPooling(Layer):
+class _GlobalPooling(ChannelsLayer):
     """One window for all of the image or sequence."""
 
-    rank: int
     kind: str
 
     def __init__(
@@ -156,21 +155,20 @@ class _GlobalPooling(Layer):
         dtype: DTypeLike | None = None,
         input_shape: int | Sequence[int | None] | None = None,
     ) -> None:
-        windows.check_data_format(data_format)
+        self.data_format = windows.check_data_format(data_format)
         self.keepdims = checks.boolean(keepdims, "keepdims")
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
 
-    def compute_output_shape(self, shape: Shape) -> Shape:
-        self._check_rank(shape, self.rank)
+    def _output_shape(self, shape: Shape) -> Shape:
         return ((1,) * self.rank if self.keepdims else ()) + shape[-1:]
 
-    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
+    def _add(self, net: Lowering, x: int, shape: Shape) -> int:
         return net.add(
             "pool", x, kind=self.kind, shape=windows.pooling(shape, shape[:-1], shape[:-1], "valid").numbers()
         )
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "data_format": windows.DATA_FORMAT, "keepdims": self.keepdims}
+        return {**super().get_config(), "data_format": self.data_format, "keepdims": self.keepdims}
 
 
 class GlobalMaxPooling1D(_GlobalPooling):
@@ -179,7 +177,8 @@ class GlobalMaxPooling1D(_GlobalPooling):
     Shapes: input ``(N, length, channels)``, output ``(N, channels)``, or ``(N, 1, channels)`` with `keepdims`.
 
     Args:
-        data_format: None or ``"channels_last"``, the only one there is.
+        data_format: ``"channels_last"`` (default, also ``None``) or ``"channels_first"``: the axis of the channels is
+            the first of a sample, in the output, too.
         keepdims: Whether the axes stay, of length 1. Default ``False``.
         name, trainable, dtype, input_shape: see `Layer`.
     """
@@ -194,7 +193,8 @@ class GlobalMaxPooling2D(_GlobalPooling):
     `keepdims`.
 
     Args:
-        data_format: None or ``"channels_last"``, the only one there is.
+        data_format: ``"channels_last"`` (default, also ``None``) or ``"channels_first"``: the axis of the channels is
+            the first of a sample, in the output, too.
         keepdims: Whether the axes stay, of length 1. Default ``False``.
         name, trainable, dtype, input_shape: see `Layer`.
     """

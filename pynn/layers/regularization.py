@@ -11,13 +11,23 @@ from numpy.typing import DTypeLike
 from ..engine.lowering import Lowering
 from ..foundation import checks, draws
 from ..geometry import windows
+from ..regularizers import L1L2
 from .base import Layer
+from .channels import ChannelsLayer
 from .types import LayerArguments, Shape
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["Dropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D", "SpatialDropout2D"]
+__all__ = [
+    "ActivityRegularization",
+    "AlphaDropout",
+    "Dropout",
+    "GaussianDropout",
+    "GaussianNoise",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+]
 
 
 class _Noise(Layer):
@@ -56,7 +66,38 @@ class _Noise(Layer):
         return {**super().get_config(), "seed": self.seed}
 
 
-class Dropout(_Noise):
+class _MaskedNoise(_Noise):
+    """What dropouts have in common whose elements may share their fate."""
+
+    def __init__(
+        self, rate: float, noise_shape: Sequence[int | None] | None, seed: int | None, **base: Unpack[LayerArguments]
+    ) -> None:
+        self.rate = checks.number(rate, "rate", "[0, 1]")
+        self.noise_shape = None if noise_shape is None else _noise_shape(noise_shape)
+        super().__init__(self.rate, seed, **base)
+
+    def compute_output_shape(self, shape: Shape) -> Shape:
+        self._sharing(shape)
+        return shape
+
+    def _sharing(self, shape: Shape) -> tuple[bool, ...]:
+        if self.noise_shape is None:
+            return super()._sharing(shape)
+        allowed = [(None, 1), *((None, 1, size) for size in shape)]
+        if len(self.noise_shape) != len(allowed) or any(
+            n not in sizes for n, sizes in zip(self.noise_shape, allowed, strict=True)
+        ):
+            raise self._shape_error(
+                f"has noise_shape={self.noise_shape}, but for samples of shape {shape} it must be None, or have an "
+                f"entry None or 1 for the axis of the samples and, for each other axis, None, 1 or its size."
+            )
+        return tuple(n == 1 for n in self.noise_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rate": self.rate, "noise_shape": self.noise_shape}
+
+
+class Dropout(_MaskedNoise):
     """In training, elements become 0 with probability `rate`, and the others are multiplied by ``1 / (1 - rate)``
     (Srivastava et al., 2014). The shape stays as it is.
 
@@ -87,31 +128,60 @@ class Dropout(_Noise):
         input_shape: int | Sequence[int | None] | None = None,
         input_dim: int | None = None,
     ) -> None:
-        self.rate = checks.number(rate, "rate", "[0, 1]")
-        self.noise_shape = None if noise_shape is None else _noise_shape(noise_shape)
         super().__init__(
-            self.rate, seed, name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, input_dim=input_dim
+            rate,
+            noise_shape,
+            seed,
+            name=name,
+            trainable=trainable,
+            dtype=dtype,
+            input_shape=input_shape,
+            input_dim=input_dim,
         )
 
-    def compute_output_shape(self, shape: Shape) -> Shape:
-        self._sharing(shape)
-        return shape
 
-    def _sharing(self, shape: Shape) -> tuple[bool, ...]:
-        if self.noise_shape is None:
-            return super()._sharing(shape)
-        allowed = [(None, 1), *((None, 1, size) for size in shape)]
-        if len(self.noise_shape) != len(allowed) or any(
-            n not in sizes for n, sizes in zip(self.noise_shape, allowed, strict=True)
-        ):
-            raise self._shape_error(
-                f"has noise_shape={self.noise_shape}, but for samples of shape {shape} it must be None, or have an "
-                f"entry None or 1 for the axis of the samples and, for each other axis, None, 1 or its size."
-            )
-        return tuple(n == 1 for n in self.noise_shape)
+class AlphaDropout(_MaskedNoise):
+    """Dropout for networks of `selu`: in training, elements become the least value of selu, ``alpha' = -1.7581``, with
+    probability `rate`, and then all go through ``a x + b`` with ``a = ((1 - rate) (1 + rate alpha'^2))^(-1/2)`` and
+    ``b = -a alpha' rate``, so that mean 0 and variance 1 stay (Klambauer et al., 2017). The shape stays as it is.
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "rate": self.rate, "noise_shape": self.noise_shape}
+    Args:
+        rate: Share of the elements that are dropped, in [0, 1].
+        noise_shape: Shape of what is drawn for a batch, the axis of the samples included: 1 for an axis along which all
+            elements share their fate, otherwise None or the size that the input has there, which is not known of the
+            axis of the samples. ``(None, 1, ..., 1, None)``: all positions of a sample drop the same channels. Default
+            ``None``: each element is dropped for itself.
+        seed: Of the noise. Default ``None``: one of its own for each layer, from `pynn.set_random_seed`.
+        name, trainable, dtype, input_shape, input_dim: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: a bad argument; when the model is built, a noise_shape that does not fit the samples.
+    """
+
+    kind = "alpha_dropout"
+
+    def __init__(
+        self,
+        rate: float,
+        noise_shape: Sequence[int | None] | None = None,
+        seed: int | None = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
+        input_dim: int | None = None,
+    ) -> None:
+        super().__init__(
+            rate,
+            noise_shape,
+            seed,
+            name=name,
+            trainable=trainable,
+            dtype=dtype,
+            input_shape=input_shape,
+            input_dim=input_dim,
+        )
 
 
 def _noise_shape(value: object) -> tuple[int | None, ...]:
@@ -123,22 +193,25 @@ def _noise_shape(value: object) -> tuple[int | None, ...]:
     return tuple(None if n is None else checks.positive_int(n, "every size of noise_shape") for n in value)
 
 
-class _SpatialDropout(_Noise):
+class _SpatialDropout(ChannelsLayer, _Noise):
     """What spatial dropouts have in common."""
 
     kind = "dropout"
-    rank: int
+    data_format = windows.CHANNELS_LAST
 
     def __init__(self, rate: float, seed: int | None, **base: Unpack[LayerArguments]) -> None:
         self.rate = checks.number(rate, "rate", "[0, 1]")
         super().__init__(self.rate, seed, **base)
 
-    def compute_output_shape(self, shape: Shape) -> Shape:
-        self._check_rank(shape, self.rank)
+    def _output_shape(self, shape: Shape) -> Shape:
         return shape
 
     def _sharing(self, shape: Shape) -> tuple[bool, ...]:
-        return (False, *(True,) * self.rank, False)
+        positions = (True,) * self.rank
+        return (False, False, *positions) if self._channels_first else (False, *positions, False)
+
+    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
+        return _Noise.lower(self, net, x, shape)  # it knows both formats
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rate": self.rate}
@@ -178,7 +251,8 @@ class SpatialDropout2D(_SpatialDropout):
 
     Args:
         rate: Share of the channels that are dropped, in [0, 1].
-        data_format: None or ``"channels_last"``, the only one there is.
+        data_format: ``"channels_last"`` (default, also ``None``) or ``"channels_first"``: samples have the shape
+            ``(channels, height, width)``.
         seed: Of the noise. Default ``None``: one of its own for each layer, from `pynn.set_random_seed`.
         name, trainable, dtype, input_shape: see `Layer`.
 
@@ -199,8 +273,11 @@ class SpatialDropout2D(_SpatialDropout):
         dtype: DTypeLike | None = None,
         input_shape: int | Sequence[int | None] | None = None,
     ) -> None:
-        windows.check_data_format(data_format)
+        self.data_format = windows.check_data_format(data_format)
         super().__init__(rate, seed, name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "data_format": self.data_format}
 
 
 class GaussianNoise(_Noise):
@@ -276,3 +353,39 @@ class GaussianDropout(_Noise):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rate": self.rate}
+
+
+class ActivityRegularization(Layer):
+    """A penalty for what goes through: the loss grows by ``(l1 * sum |x| + l2 * sum x^2) / N``. Nothing else changes.
+
+    Args:
+        l1, l2: At least 0. Default 0.
+        name, trainable, dtype, input_shape, input_dim: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: a bad argument.
+    """
+
+    def __init__(
+        self,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
+        input_dim: int | None = None,
+    ) -> None:
+        self.activity_regularizer = L1L2(l1, l2)
+        self.l1, self.l2 = self.activity_regularizer.l1, self.activity_regularizer.l2
+        super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, input_dim=input_dim)
+
+    def compute_output_shape(self, shape: Shape) -> Shape:
+        return shape
+
+    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
+        return x
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "l1": self.l1, "l2": self.l2}

@@ -1,4 +1,4 @@
-"""Layers that give the same numbers in another shape, which costs nothing, or with their axes in another order."""
+"""Layers that give the same numbers in another shape, which costs nothing, in another order, or several times."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from numpy.typing import DTypeLike
 
 from ..engine.lowering import Lowering
 from ..foundation import checks
-from ..geometry import maps
+from ..geometry import maps, windows
 from .base import Layer
 from .types import Shape
 
-__all__ = ["Flatten", "Permute", "Reshape"]
+__all__ = ["Flatten", "Permute", "RepeatVector", "Reshape"]
 
 
 class Flatten(Layer):
     """All axes but the batch as one: ``(N, a, b, ...)`` becomes ``(N, a * b * ...)``.
 
     Args:
+        data_format: ``"channels_last"`` (default, also ``None``) or ``"channels_first"``: the first axis of a sample is
+            that of the channels, and is made the last before, so that the order is the same for both.
         name, trainable, dtype, input_shape, input_dim: see `Layer`.
     """
 
@@ -28,6 +30,7 @@ class Flatten(Layer):
 
     def __init__(
         self,
+        data_format: str | None = None,
         *,
         name: str | None = None,
         trainable: bool = True,
@@ -35,13 +38,19 @@ class Flatten(Layer):
         input_shape: int | Sequence[int | None] | None = None,
         input_dim: int | None = None,
     ) -> None:
+        self.data_format = windows.check_data_format(data_format)
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, input_dim=input_dim)
 
     def compute_output_shape(self, shape: Shape) -> Shape:
         return (math.prod(shape),)
 
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
-        return x
+        if self.data_format == windows.CHANNELS_LAST or not shape:
+            return x
+        return net.resample(x, maps.permuted(shape, (*range(1, len(shape)), 0)))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "data_format": self.data_format}
 
 
 class Reshape(Layer):
@@ -129,3 +138,39 @@ class Permute(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "dims": self.dims}
+
+
+class RepeatVector(Layer):
+    """A vector `n` times: ``(N, features)`` becomes ``(N, n, features)``.
+
+    Args:
+        n: How many times, at least 1.
+        name, trainable, dtype, input_shape, input_dim: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: a bad argument; when the model is built, samples that are no vectors.
+    """
+
+    def __init__(
+        self,
+        n: int,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
+        input_dim: int | None = None,
+    ) -> None:
+        self.n = checks.positive_int(n, "n", at_most=maps.MOST_POSITIONS)
+        super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, input_dim=input_dim)
+
+    def compute_output_shape(self, shape: Shape) -> Shape:
+        if len(shape) != 1 or shape[0] < 1:
+            raise self._shape_error(f"takes samples of shape (features,), but got {shape}.")
+        return (self.n, *shape)
+
+    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
+        return net.resample(x, maps.product([maps.repeated(1, self.n)], shape[0]))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "n": self.n}

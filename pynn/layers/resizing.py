@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 from ..engine.lowering import Lowering
 from ..foundation import checks
 from ..geometry import maps, windows
-from .base import Layer
+from .channels import ChannelsLayer
 from .types import Shape
 
 __all__ = ["Cropping1D", "Cropping2D", "UpSampling1D", "UpSampling2D", "ZeroPadding1D", "ZeroPadding2D"]
@@ -22,14 +22,10 @@ Ends: TypeAlias = int | Sequence[int] | Sequence[Sequence[int]]  # as the user w
 INTERPOLATIONS = ("nearest", "bilinear")
 
 
-# The most positions of an output: the sources of each are listed, in 24 bytes or more. Beyond, memory would not do.
-_MOST_POSITIONS = 2**27
-
-
-class _Resizing(Layer):
+class _Resizing(ChannelsLayer):
     """What layers have in common that treat each axis but the channels for itself."""
 
-    rank: int
+    data_format = windows.CHANNELS_LAST
 
     def _length(self, n: int, number: int) -> int:
         """What becomes of an axis of length `n`, the axis being that of this number."""
@@ -39,18 +35,20 @@ class _Resizing(Layer):
         """How the positions of the axis are made."""
         raise NotImplementedError
 
-    def compute_output_shape(self, shape: Shape) -> Shape:
-        self._check_rank(shape, self.rank)
+    def _output_shape(self, shape: Shape) -> Shape:
         lengths = tuple(self._length(n, number) for number, n in enumerate(shape[:-1]))
-        if math.prod(lengths) > _MOST_POSITIONS:
+        if math.prod(lengths) > maps.MOST_POSITIONS:
             raise self._shape_error(
                 f"would make samples of shape {(*lengths, shape[-1])} of {shape}: more positions than memory can hold."
             )
         return (*lengths, shape[-1])
 
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
-        axes = [self._axis(n, number) for number, n in enumerate(shape[:-1])]
-        return net.resample(x, maps.product(axes, shape[-1]))
+        *lengths, channels = self._channels_last(shape)
+        axes = [self._axis(n, number) for number, n in enumerate(lengths)]
+        if self._channels_first:
+            return net.resample(x, maps.product([maps.cropped(channels, 0, 0), *axes], 1))
+        return net.resample(x, maps.product(axes, channels))
 
 
 class _ZeroPadding(_Resizing):
@@ -72,7 +70,8 @@ class ZeroPadding1D(_ZeroPadding):
 
     Args:
         padding: How many zeros at each end, or ``(left, right)``. Default 1.
-        data_format: None or ``"channels_last"``, the only one there is.
+        data_format: ``"channels_last"`` (default, also ``None``) or ``"channels_first"``: the axis of the channels is
+            the first of a sample, in the output, too.
         name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
@@ -93,11 +92,11 @@ class ZeroPadding1D(_ZeroPadding):
     ) -> None:
         self.padding = _both_ends(padding, "padding")
         self._edges = (self.padding,)
-        windows.check_data_format(data_format)
+        self.data_format = windows.check_data_format(data_format)
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "padding": self.padding, "data_format": windows.DATA_FORMAT}
+        return {**super().get_config(), "padding": self.padding, "data_format": self.data_format}
 
 
 class ZeroPadding2D(_ZeroPadding):
@@ -109,7 +108,8 @@ class ZeroPadding2D(_ZeroPadding):
     Args:
         padding: How many rows and columns of zeros: a number for all four sides, ``(rows, columns)`` at each end, or
             ``((top, bottom), (left, right))``. Default ``(1, 1)``.
-        data_format: None or ``"channels_last"``, the only one there is.
+        data_format: ``"channels_last"`` (default, also ``None``) or ``"channels_first"``: the axis of the channels is
+            the first of a sample, in the output, too.
         name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
@@ -129,11 +129,11 @@ class ZeroPadding2D(_ZeroPadding):
         input_shape: int | Sequence[int | None] | None = None,
     ) -> None:
         self.padding = self._edges = _four_sides(padding, "padding")
-        windows.check_data_format(data_format)
+        self.data_format = windows.check_data_format(data_format)
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "padding": self.padding, "data_format": windows.DATA_FORMAT}
+        return {**super().get_config(), "padding": self.padding, "data_format": self.data_format}
 
 
 class _Cropping(_Resizing):
@@ -141,12 +141,11 @@ class _Cropping(_Resizing):
 
     _edges: Edges
 
-    def compute_output_shape(self, shape: Shape) -> Shape:
-        self._check_rank(shape, self.rank)
+    def _output_shape(self, shape: Shape) -> Shape:
         if any(sum(ends) >= n for n, ends in zip(shape[:-1], self._edges, strict=True)):
             edges = self._edges if self.rank == 2 else self._edges[0]
             raise self._shape_error(f"with cropping={edges} leaves nothing of samples of shape {shape}.")
-        return super().compute_output_shape(shape)
+        return super()._output_shape(shape)
 
     def _length(self, n: int, number: int) -> int:
         return n - sum(self._edges[number])
@@ -196,7 +195,8 @@ class Cropping2D(_Cropping):
     Args:
         cropping: How many rows and columns to leave out: a number for all four sides, ``(rows, columns)`` at each end,
             or ``((top, bottom), (left, right))``. Default ``((0, 0), (0, 0))``.
-        data_format: None or ``"channels_last"``, the only one there is.
+        data_format: ``"channels_last"`` (default, also ``None``) or ``"channels_first"``: the axis of the channels is
+            the first of a sample, in the output, too.
         name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
@@ -216,11 +216,11 @@ class Cropping2D(_Cropping):
         input_shape: int | Sequence[int | None] | None = None,
     ) -> None:
         self.cropping = self._edges = _four_sides(cropping, "cropping")
-        windows.check_data_format(data_format)
+        self.data_format = windows.check_data_format(data_format)
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "cropping": self.cropping, "data_format": windows.DATA_FORMAT}
+        return {**super().get_config(), "cropping": self.cropping, "data_format": self.data_format}
 
 
 class UpSampling1D(_Resizing):
@@ -270,7 +270,8 @@ class UpSampling2D(_Resizing):
 
     Args:
         size: How many times as many rows and columns, or a number for both. Default ``(2, 2)``.
-        data_format: None or ``"channels_last"``, the only one there is.
+        data_format: ``"channels_last"`` (default, also ``None``) or ``"channels_first"``: the axis of the channels is
+            the first of a sample, in the output, too.
         interpolation: ``"nearest"`` (default) or ``"bilinear"``.
         name, trainable, dtype, input_shape: see `Layer`.
 
@@ -292,7 +293,7 @@ class UpSampling2D(_Resizing):
         input_shape: int | Sequence[int | None] | None = None,
     ) -> None:
         self.size = windows.per_axis(size, "size", self.rank)
-        windows.check_data_format(data_format)
+        self.data_format = windows.check_data_format(data_format)
         if not isinstance(interpolation, str) or interpolation.lower() not in INTERPOLATIONS:
             raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, but got {interpolation!r}.")
         self.interpolation = interpolation.lower()
@@ -309,7 +310,7 @@ class UpSampling2D(_Resizing):
         return {
             **super().get_config(),
             "size": self.size,
-            "data_format": windows.DATA_FORMAT,
+            "data_format": self.data_format,
             "interpolation": self.interpolation,
         }
 

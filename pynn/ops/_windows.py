@@ -110,7 +110,7 @@ def _conv_shape(
         kernel.shape[:-2],
         kernel.shape[-1],
         windows.per_axis(strides, "strides", rank),
-        windows.check_padding(padding, rank),
+        windows.check_padding(padding, causal=rank == 1),
         windows.per_axis(dilation_rate, "dilation_rate", rank),
         checks.positive_int(groups, "groups"),
         kernel.shape[-2],

@@ -25,6 +25,7 @@ STEPS, ROWS, OUTPUTS = 3, 5, 2
 IMAGE, SEQUENCE = (7, 6, 3), (9, 4)
 SAME = {"padding": "same"}
 L2 = {"class_name": "L2", "config": {"l2": 0.03}}
+FIRST = {"data_format": "channels_first"}
 MAX_NORM = {"class_name": "MaxNorm", "config": {"max_value": 0.9, "axis": [0, 1, 2]}}
 
 # (shape of a sample, layers before the last two, which are Flatten and Dense)
@@ -56,6 +57,49 @@ NETWORKS = [
     (IMAGE, [("GroupNormalization", {"groups": -1, "epsilon": 0.1})]),
     (IMAGE, [("Conv2D", {"filters": 4, "kernel_size": 3, "kernel_regularizer": L2, "activity_regularizer": L2})]),
     (IMAGE, [("Conv2D", {"filters": 4, "kernel_size": 3, "kernel_constraint": MAX_NORM, "bias_regularizer": L2})]),
+    (SEQUENCE, [("Conv1DTranspose", {"filters": 3, "kernel_size": 4, "strides": 2, "activation": "tanh", **SAME})]),
+    (SEQUENCE, [("Conv1DTranspose", {"filters": 3, "kernel_size": 2, "strides": 3, "output_padding": 1})]),
+    (SEQUENCE, [("DepthwiseConv1D", {"kernel_size": 3, "depth_multiplier": 2, "strides": 2, **SAME})]),
+    (SEQUENCE, [("SeparableConv1D", {"filters": 5, "kernel_size": 3, "depth_multiplier": 2, "activation": "relu"})]),
+    (SEQUENCE, [("Conv1D", {"filters": 5, "kernel_size": 2}), ("AdaptiveAveragePooling1D", {"output_size": 3})]),
+    (SEQUENCE, [("Conv1D", {"filters": 5, "kernel_size": 2}), ("AdaptiveMaxPooling1D", {"output_size": 3})]),
+    (IMAGE, [("Conv2D", {"filters": 4, "kernel_size": 2}), ("AdaptiveAveragePooling2D", {"output_size": (4, 3)})]),
+    (IMAGE, [("Conv2D", {"filters": 4, "kernel_size": 2}), ("AdaptiveMaxPooling2D", {"output_size": (4, 3)})]),
+    (SEQUENCE, [("EinsumDense", {"equation": "abc,cd->abd", "output_shape": (9, 5), "bias_axes": "d"})]),
+    (SEQUENCE, [("EinsumDense", {"equation": "abc,cde->adbe", "output_shape": (2, 9, 5), "bias_axes": "be"})]),
+    (
+        IMAGE,
+        [("EinsumDense", {"equation": "...x,yx->...y", "output_shape": 5, "bias_axes": "y", "activation": "tanh"})],
+    ),
+    (IMAGE, [("EinsumDense", {"equation": "abcd,bcde->ae", "output_shape": 4, "kernel_regularizer": L2})]),
+    (SEQUENCE, [("PReLU", {})]),
+    (IMAGE, [("Conv2D", {"filters": 4, "kernel_size": 3}), ("PReLU", {"shared_axes": [1, 2]})]),
+    (IMAGE, [("PReLU", {"shared_axes": [3], "alpha_regularizer": L2})]),
+    (SEQUENCE, [("Dense", {"units": 6}), ("RMSNormalization", {"epsilon": 0.01})]),
+    (SEQUENCE, [("RMSNormalization", {"axis": [1, 2]})]),
+    (SEQUENCE, [("Dense", {"units": 6}), ("UnitNormalization", {})]),
+    (IMAGE, [("Conv2D", {"filters": 4, "kernel_size": 3}), ("UnitNormalization", {"axis": [1, 3]})]),
+    ((6,), [("Dense", {"units": 4}), ("RepeatVector", {"n": 3}), ("Conv1D", {"filters": 2, "kernel_size": 2})]),
+    (SEQUENCE, [("Dense", {"units": 4}), ("ActivityRegularization", {"l1": 0.02, "l2": 0.03}), ("Identity", {})]),
+    (IMAGE, [("Conv2D", {"filters": 4, "kernel_size": 3, "strides": 2, "activation": "softmax", **SAME, **FIRST})]),
+    (IMAGE, [("DepthwiseConv2D", {"kernel_size": 2, **FIRST}), ("MaxPooling2D", {"pool_size": 2, **FIRST})]),
+    (IMAGE, [("SeparableConv2D", {"filters": 5, "kernel_size": 2, **FIRST}), ("GlobalMaxPooling2D", FIRST)]),
+    (IMAGE, [("Conv2DTranspose", {"filters": 2, "kernel_size": 3, "strides": 2, **FIRST}), ("Flatten", FIRST)]),
+    (
+        SEQUENCE,
+        [
+            ("Conv1D", {"filters": 5, "kernel_size": 3, "padding": "causal", **FIRST}),
+            ("AveragePooling1D", {"pool_size": 2, **FIRST}),
+        ],
+    ),
+    (IMAGE, [("UpSampling2D", {"size": (2, 3), "interpolation": "bilinear", **FIRST}), ("ZeroPadding2D", FIRST)]),
+    (
+        IMAGE,
+        [
+            ("Cropping2D", {"cropping": [[1, 2], [0, 1]], **FIRST}),
+            ("AdaptiveMaxPooling2D", {"output_size": 2, **FIRST}),
+        ],
+    ),
 ]
 
 

@@ -118,8 +118,10 @@ std::vector<Row> rows() {
   return {
       {op("activation", {24}, {}, {{"name", name("relu")}, {"a", number(0)}, {"b", number(6)}, {"c", number(0)}})},
       {op("add", {24, 24, 24}, {}, {})},
-      {op("batch_norm", {24}, {6, 6, 6, 6}, {{"momentum", number(0.9)}, {"epsilon", number(1e-3)}}),
+      {op("batch_norm", {24}, {6, 6, 6, 6},
+          {{"momentum", number(0.9)}, {"epsilon", number(1e-3)}, {"inference", whole(0)}}),
        {true, true, false, false}},
+      {op("bias", {24}, {6}, {})},
       {op("binary", {4 * 6, 6}, {}, {{"function", name("power")}, {"shape_a", Sizes{4, 6}}, {"shape_b", Sizes{1, 6}}})},
       {op("binary", {4}, {},
           {{"function", name("divide")},
@@ -155,6 +157,7 @@ std::vector<Row> rows() {
            {"sharing", Sizes{0, 1, 0}}})},
       {op("numbers", {6}, {}, {})},
       {op("pool", {4 * 6 * 2}, {}, {{"kind", name("average")}, {"shape", Sizes{4, 6, 2, 2, 3, 2, 2, 2, 2, 0, 0}}})},
+      {op("prelu", {24}, {6}, {})},
       {op("resample", {4 * 6}, {},
           {{"inputs", whole(4)},
            {"inner", whole(6)},
@@ -162,6 +165,7 @@ std::vector<Row> rows() {
            {"index", Sizes{3, 0, 2}},
            {"weight", Numbers{1, 0.5, 0.5}}})},
       {op("rescaling", {24}, {}, {{"scale", Numbers{1, 2, 3}}, {"offset", Numbers{0, 1, 2}}})},
+      {op("rms_norm", {24}, {6}, {{"columns", whole(6)}, {"epsilon", number(1e-6)}, {"unit", whole(0)}}), {true}},
       {op("softmax", {24}, {}, {{"outer", whole(2)}, {"axis", whole(4)}, {"inner", whole(3)}, {"log", whole(0)}})}};
 }
 

@@ -22,6 +22,13 @@ double normal_quantile(double p) {
 template <typename T>
 double with_noise(double x, uint32_t word, const NoiseSpec& spec) {
   if (spec.kind == Noise::dropout) return word < spec.amount * 0x1p32 ? 0 : x / (1 - spec.amount);
+  if (spec.kind == Noise::alpha_dropout) {
+    const double least = -1.0507009873554805 * 1.6732632423543772, rate = spec.amount;
+    const double a = 1 / std::sqrt((1 - rate) * (1 + rate * least * least));
+    const bool dropped = word < rate * 0x1p32;
+    if (spec.backward) return dropped ? 0 : a * x;
+    return rate == 1 ? 0 : a * (dropped ? least : x) - a * least * rate;
+  }
   const double p = sizeof(T) == sizeof(float) ? ((word >> 9) + 0.5) * 0x1p-23 : (word + 0.5) * 0x1p-32;
   const double z = spec.amount * normal_quantile(p);
   return spec.kind == Noise::gaussian_noise ? x + z : x * (1 + z);
@@ -42,6 +49,9 @@ const struct {
     {"dropout", {Noise::dropout, 0.3, 5, 0}},
     {"dropout of nothing", {Noise::dropout, 0, 5, 7}},
     {"dropout of all", {Noise::dropout, 1, 5, 7}},
+    {"alpha dropout", {Noise::alpha_dropout, 0.3, 5, 0}},
+    {"alpha dropout of all", {Noise::alpha_dropout, 1, 5, 7}},
+    {"alpha dropout, backward", {Noise::alpha_dropout, 0.3, 5, 0, true}},
     {"gaussian dropout", {Noise::gaussian_dropout, 0.5, 0x123456789abcdef0, 3}},
     {"gaussian noise", {Noise::gaussian_noise, 0.7, 6, 0xfedcba9876543210}},
 };
@@ -49,6 +59,7 @@ const struct {
 // In double, the kernel takes the quantile from an approximation within 1.2e-9.
 template <typename T>
 double noise_tolerance(const NoiseSpec& spec) {
+  if (spec.kind == Noise::alpha_dropout) return 4;
   return spec.kind == Noise::dropout ? 2 : (sizeof(T) == sizeof(float) ? 8 : 1e7);
 }
 

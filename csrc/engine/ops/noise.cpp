@@ -53,19 +53,19 @@ class NoiseOp : public Op<T> {
   }
 
   void forward(const Team& team, const Pass<T>& pass) const override {
-    apply(team, pass, this->y(pass), this->x(pass), pass.training);
+    apply(team, pass, this->y(pass), this->x(pass), pass.training, false);
   }
   void backward(const Team& team, const Pass<T>& pass) const override {
-    apply(team, pass, this->dx(pass), this->dy(pass), spec_.kind != Noise::gaussian_noise);
+    apply(team, pass, this->dx(pass), this->dy(pass), spec_.kind != Noise::gaussian_noise, true);
   }
   double work() const override { return 16 * static_cast<double>(size_); }
   bool passes_on() const override { return true; }
 
  private:
-  void apply(const Team& team, const Pass<T>& pass, T* y, const T* x, bool noisy) const {
+  void apply(const Team& team, const Pass<T>& pass, T* y, const T* x, bool noisy, bool backward) const {
     if (noisy) {
       NoiseSpec spec = spec_;
-      spec.step = pass.step;
+      spec.step = pass.step, spec.backward = backward;
       pass.k.noise(team, y, x, pass.batch, pass.first_sample, shape(), spec);
     } else {
       const Range mine = team.share(pass.batch * size_);

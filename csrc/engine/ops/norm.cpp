@@ -151,9 +151,62 @@ class GroupNormOp : public Op<T> {
   const double epsilon_;
 };
 
+// ---- rms_norm
+
+enum { scale_at, rms_norm_parameters };
+
+std::vector<int64_t> check_rms_norm(const OpArguments& a) {
+  a.expect_counts(1, rms_norm_parameters);
+  const int64_t columns = a.product({a.integer("columns")}, "columns");
+  a.expect(a.inputs[0] % columns == 0, "columns that divide the size of x",
+           std::to_string(columns) + " for " + std::to_string(a.inputs[0]) + " elements a sample");
+  a.expect_parameter(scale_at, "scale", columns, true);
+  a.number("epsilon"), a.integer("unit");
+  return {a.inputs[0]};
+}
+
+// Of the rows of x (rows, columns), by their root mean square or, with `unit`, by their norm. It keeps what they are
+// multiplied by.
+template <typename T>
+class RmsNormOp : public Op<T> {
+ public:
+  explicit RmsNormOp(const OpArguments& a)
+      : columns_(a.integer("columns")),
+        rows_(a.inputs[0] / columns_),
+        epsilon_(a.number("epsilon")),
+        unit_(a.flag("unit")) {}
+
+  void forward(const Team& team, const Pass<T>& pass) const override {
+    pass.k.rms_norm_forward(team, this->y(pass), factors(pass), this->x(pass), pass.parameters[scale_at].value,
+                            pass.batch * rows_, columns_, epsilon_, unit_);
+  }
+  void backward(const Team& team, const Pass<T>& pass) const override {
+    const ParameterUse<T>& scale = pass.parameters[scale_at];
+    pass.k.rms_norm_backward(team, this->dx(pass), scale.gradient, this->dy(pass), this->x(pass), factors(pass),
+                             scale.value, pass.batch * rows_, columns_, pass.adds(scale_at), pass.shared);
+    announce_gradients(team, pass, rms_norm_parameters);
+  }
+
+  ScratchSize scratch(const Kernels<T>& k, int64_t batch, int, bool backward) const override {
+    return {backward ? k.rms_norm_sums(batch * rows_, columns_) : 0, 0};
+  }
+  int64_t saved(int64_t batch) const override {
+    return batch * rows_ * static_cast<int64_t>(sizeof(RowFactors<T>) / sizeof(T));
+  }
+  double work() const override { return 8 * static_cast<double>(rows_ * columns_); }
+
+ private:
+  static RowFactors<T>* factors(const Pass<T>& pass) { return reinterpret_cast<RowFactors<T>*>(pass.saved); }
+
+  const int64_t columns_, rows_;  // rows of a sample
+  const double epsilon_;
+  const bool unit_;
+};
+
 }  // namespace
 
 PYNN_DEFINE_OP(batch_norm, check_batch_norm, BatchNormOp)
 PYNN_DEFINE_OP(group_norm, check_group_norm, GroupNormOp)
+PYNN_DEFINE_OP(rms_norm, check_rms_norm, RmsNormOp)
 
 }  // namespace pynn
