@@ -304,7 +304,7 @@ class Dot(Layer):
         moved = net.resample(x, maps.permuted(shape, order))
         if not self.normalize:
             return moved
-        return net.add("unit_norm", moved, columns=shape[place])
+        return net.add("rms_norm", moved, [None], columns=shape[place], epsilon=1e-12, unit=True)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "axes": self.axes, "normalize": self.normalize}
