@@ -107,9 +107,28 @@ Dataset samples_of(const Plan<T>& plan, const std::vector<py::array>& xs) {
   return data;
 }
 
+// Weights of rows beside the targets of each head; all missing, where none has any.
+template <typename T>
+void add_weights(Dataset& data, const Heads<T>& heads, const std::vector<Optional>& weights) {
+  if (std::none_of(weights.begin(), weights.end(), [](const Optional& each) { return each.has_value(); })) return;
+  require(weights.size() == static_cast<std::size_t>(heads.count()), "there must be weights, or None, for each head");
+  for (std::size_t head = 0; head < weights.size(); ++head) {
+    if (!weights[head]) {
+      data.weights.push_back({ColumnKind::real, nullptr, 1});
+      continue;
+    }
+    const Column c = column<T>(*weights[head], "weights");
+    require(c.kind == ColumnKind::real, "weights must be of the network's number type");
+    require(static_cast<int64_t>(weights[head]->shape(0)) == data.samples, "there must be weights for each sample");
+    require(c.width == 1 || c.width == heads.rows(static_cast<int>(head)),
+            "weights must be one for each sample, or for each row of the loss");
+    data.weights.push_back(c);
+  }
+}
+
 template <typename T>
 Dataset data_of(const Trainer<T>& trainer, const Heads<T>& heads, const std::vector<py::array>& xs,
-                const std::vector<py::array>& ys) {
+                const std::vector<py::array>& ys, const std::vector<Optional>& weights) {
   Dataset data = samples_of(trainer.plan(), xs);
   require(ys.size() == static_cast<std::size_t>(heads.count()), "there must be an array of targets for each head");
   add_columns<T>(data, data.targets, ys, "y");
@@ -120,6 +139,7 @@ Dataset data_of(const Trainer<T>& trainer, const Heads<T>& heads, const std::vec
             "y must be labels (int32) or numbers, as the loss takes them");
     if (c.kind == ColumnKind::ids) check_ids_of(c, data.samples, heads.classes(head), "labels of classes");
   }
+  add_weights(data, heads, weights);
   return data;
 }
 
@@ -238,15 +258,14 @@ AnyTrainer make_trainer(const AnyPlan& any) {
       any.either);
 }
 
-using MetricOf = std::tuple<std::string, int64_t, double>;
-using HeadOf = std::tuple<int, std::string, int64_t, double, bool, double, std::vector<MetricOf>>;
+using MetricOf = std::tuple<std::string, double, bool>;
+using HeadOf = std::tuple<int, std::string, int64_t, double, std::string, double, std::vector<MetricOf>>;
 
 void set_heads(const AnyTrainer& any, const std::vector<HeadOf>& heads) {
   std::vector<HeadSetting> settings;
-  for (const auto& [output, loss, columns, a, mean, weight, metrics] : heads) {
-    settings.push_back({output, loss, columns, a, mean, weight, {}});
-    for (const auto& [name, metric_columns, setting] : metrics)
-      settings.back().metrics.push_back({name, metric_columns, setting});
+  for (const auto& [output, loss, columns, a, reduction, weight, metrics] : heads) {
+    settings.push_back({output, loss, columns, a, reduction, weight, {}});
+    for (const auto& [name, setting, weighted] : metrics) settings.back().metrics.push_back({name, setting, weighted});
   }
   const Interrupt interrupt = signal_check();
   any.with([&](auto& trainer) {
@@ -264,11 +283,11 @@ void set_optimizer(const AnyTrainer& any, const std::string& name, const Setting
 }
 
 bool train(const AnyTrainer& any, Float64 totals, const std::vector<py::array>& xs, const std::vector<py::array>& ys,
-           int64_t batch_size, bool shuffle, uint64_t seed, int64_t epoch, int64_t first_step, int64_t steps,
-           int threads) {
+           const std::vector<Optional>& weights, int64_t batch_size, bool shuffle, uint64_t seed, int64_t epoch,
+           int64_t first_step, int64_t steps, int threads) {
   return any.with([&](auto& trainer) {
     const auto heads = trainer.heads();
-    const Dataset data = data_of(trainer, *heads, xs, ys);
+    const Dataset data = data_of(trainer, *heads, xs, ys, weights);
     require(data.samples > 0 && batch_size > 0 && epoch >= 0 && first_step >= 0 && steps >= 0 && threads > 0,
             "train wants samples, a batch size, and no negative number");
     require(steps <= INT64_MAX - first_step, "first_step + steps must fit into 64 bits");
@@ -276,7 +295,7 @@ bool train(const AnyTrainer& any, Float64 totals, const std::vector<py::array>& 
     const int64_t batches = (data.samples - 1) / range.batch_size + 1;
     require(totals.ndim() == 2 && totals.shape(1) == heads->columns() &&
                 (steps == 0 || totals.shape(0) > (first_step + steps - 1) / batches),
-            "totals must have a row for each epoch, and a column for each loss and metric");
+            "totals must have a row for each epoch, and the columns of losses and metrics");
     double* to = output<double>(totals, "totals");
     const Interrupt interrupt = signal_check();
     return without_gil([&] { return trainer.train(to, data, range, threads, {interrupt}, heads); });
@@ -284,13 +303,12 @@ bool train(const AnyTrainer& any, Float64 totals, const std::vector<py::array>& 
 }
 
 void evaluate(const AnyTrainer& any, Float64 totals, const std::vector<py::array>& xs, const std::vector<py::array>& ys,
-              int threads) {
+              const std::vector<Optional>& weights, int threads) {
   any.with([&](const auto& trainer) {
     const auto heads = trainer.heads();
-    const Dataset data = data_of(trainer, *heads, xs, ys);
+    const Dataset data = data_of(trainer, *heads, xs, ys, weights);
     require(threads > 0, "threads must be positive");
-    require(size(totals) == heads->columns() + 1,
-            "totals must have a column for each loss and metric, and one for the penalties");
+    require(size(totals) == heads->columns(), "totals must have the columns of losses and metrics");
     double* to = output<double>(totals, "totals");
     const Interrupt interrupt = signal_check();
     without_gil([&] { trainer.evaluate(to, data, threads, interrupt, heads); });
@@ -369,10 +387,11 @@ void bind_engine(py::module_& m) {
           "iterations", get([](auto& t) { return t.iterations(); }),
           [](const AnyTrainer& any, int64_t value) { any.with([&](auto& trainer) { trainer.set_iterations(value); }); })
       .def_property_readonly("steps_done", get([](auto& t) { return t.steps_done(); }))
-      .def("train", &train, py::arg("totals").noconvert(), py::arg("xs"), py::arg("ys"), py::arg("batch_size"),
-           py::arg("shuffle"), py::arg("seed"), py::arg("epoch"), py::arg("first_step"), py::arg("steps"),
-           py::arg("threads"))
-      .def("evaluate", &evaluate, py::arg("totals").noconvert(), py::arg("xs"), py::arg("ys"), py::arg("threads"));
+      .def("train", &train, py::arg("totals").noconvert(), py::arg("xs"), py::arg("ys"), py::arg("weights"),
+           py::arg("batch_size"), py::arg("shuffle"), py::arg("seed"), py::arg("epoch"), py::arg("first_step"),
+           py::arg("steps"), py::arg("threads"))
+      .def("evaluate", &evaluate, py::arg("totals").noconvert(), py::arg("xs"), py::arg("ys"), py::arg("weights"),
+           py::arg("threads"));
 
   py::class_<Hold>(m, "Hold")
       .def("__enter__", [](const py::object& self) { return self; })

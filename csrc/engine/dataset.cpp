@@ -5,6 +5,7 @@
 namespace pynn {
 
 const void* row_of(const Column& column, int64_t row, std::size_t element) {
+  if (column.data == nullptr) return nullptr;
   const std::size_t bytes = column.kind == ColumnKind::real    ? element
                             : column.kind == ColumnKind::bytes ? sizeof(uint8_t)
                                                                : sizeof(int32_t);

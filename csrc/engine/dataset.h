@@ -1,4 +1,4 @@
-// The samples that a call works on: columns side by side, one for each input and for each target.
+// The samples that a call works on: columns side by side, one for each input and for each target, and weights.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,9 @@ struct Column {
 struct Dataset {
   int64_t samples = 0;
   std::vector<Column> inputs, targets;
+  // Beside each of the targets what their rows count for: a number for each row, or one for all rows of a sample; no
+  // data, where all count alike. Empty: none has weights. A row of a negative weight is masked.
+  std::vector<Column> weights = {};
 };
 
 // Rows of a column on their way into a batch.
@@ -30,7 +33,7 @@ struct Selection {
   int64_t next;  // rows that follow in `order`, to be asked for in passing
 };
 
-// The row of a column from which on its rows are.
+// The row of a column from which on its rows are; null where it has no data.
 const void* row_of(const Column& column, int64_t row, std::size_t element);
 
 // to (count, width) = the selected rows, scaled. `nonzero`, where not null, becomes that of them. ids stay int32.

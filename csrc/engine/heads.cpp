@@ -22,12 +22,8 @@ void Heads<T>::add_head(const HeadSetting& setting) {
   if (setting.columns < 1 || size % setting.columns != 0)
     refuse("heads", "columns that divide the size " + std::to_string(size) + " of the output",
            std::to_string(setting.columns));
-  Head head{{loss_of(setting.loss), setting.a},
-            output,
-            size / setting.columns,
-            setting.columns,
-            setting.mean,
-            setting.weight};
+  Head head{{loss_of(setting.loss), setting.a}, output,        size / setting.columns, setting.columns,
+            reduction_of(setting.reduction),    setting.weight};
   // The loss of the logits is exact where the activation saturates, and faster. A penalty of the output needs a
   // gradient that passes the activation.
   const bool penalized = std::any_of(penalties_.begin(), penalties_.end(),
@@ -45,11 +41,7 @@ void Heads<T>::add_head(const HeadSetting& setting) {
 
 template <typename T>
 void Heads<T>::add_metric(const MetricSetting& setting, std::size_t head, int output) {
-  const int64_t size = plan_.size(output);
-  if (setting.columns < 1 || size % setting.columns != 0)
-    refuse("metrics", "columns that divide the size " + std::to_string(size) + " of the output",
-           std::to_string(setting.columns));
-  Metric metric{!is_metric(setting.name), {}, {}, head, output, size / setting.columns, setting.columns};
+  Metric metric{!is_metric(setting.name), {}, {}, head, output, setting.weighted};
   if (metric.is_loss)
     metric.loss = {loss_of(setting.name), setting.a};
   else
@@ -57,9 +49,6 @@ void Heads<T>::add_metric(const MetricSetting& setting, std::size_t head, int ou
   const bool labels = metric.is_loss ? pynn::takes_labels(metric.loss.kind) : pynn::takes_labels(metric.metric.kind);
   if (labels != takes_labels(static_cast<int>(head)))
     refuse("metrics", "metrics that take targets as the loss does", "'" + setting.name + "'");
-  if (labels && setting.columns != heads_[head].columns)  // there is a label for each row of the loss
-    refuse("metrics", std::to_string(heads_[head].columns) + " columns, as the loss has",
-           std::to_string(setting.columns));
   metrics_.push_back(metric);
 }
 
@@ -88,33 +77,68 @@ template <typename T>
 int64_t Heads<T>::row_count(int64_t samples) const {
   int64_t rows = static_cast<int64_t>(penalties_.size());
   for (const Head& head : heads_) rows += head.rows;
-  for (const Metric& metric : metrics_) rows += metric.rows;
+  for (const Metric& metric : metrics_) rows += heads_[metric.head].rows;
   return rows * samples;
 }
 
-// That of a row in the loss of a batch.
 template <typename T>
-double Heads<T>::scale(const Head& head, int64_t of_batch) const {
-  return head.mean ? 1 / static_cast<double>(of_batch * head.rows) : 1;
+void Heads<T>::weigh(std::vector<RowSums>& batch, const Dataset& data, const Selection& selection) const {
+  batch.clear();
+  for (std::size_t h = 0; h < heads_.size(); ++h) {
+    const auto rows = static_cast<double>(selection.count * heads_[h].rows);
+    batch.push_back({rows, rows});
+    if (data.weights.empty() || data.weights[h].data == nullptr) continue;
+    const Column& column = data.weights[h];
+    int64_t kept = 0;
+    double sum = 0;
+    for (int64_t i = 0; i < selection.count; ++i) {
+      const int64_t row = selection.order == nullptr ? selection.first + i : selection.order[i];
+      const T* weights = static_cast<const T*>(row_of(column, row, sizeof(T)));
+      for (int64_t j = 0; j < column.width; ++j) {
+        if (weights[j] < 0) continue;
+        ++kept;
+        sum += static_cast<double>(weights[j]);
+      }
+    }
+    const auto each = static_cast<double>(heads_[h].rows / column.width);
+    batch.back() = {each * static_cast<double>(kept), each * sum};
+  }
+}
+
+// What the loss of a row is multiplied by in that of its batch, and so many times that.
+template <typename T>
+double Heads<T>::scale(std::size_t head, const std::vector<RowSums>& batch, double times) const {
+  const Reduction reduction = heads_[head].reduction;
+  if (reduction == Reduction::sum) return times;
+  const double divisor = reduction == Reduction::mean ? batch[head].rows : batch[head].weights;
+  return divisor == 0 ? 0 : times / divisor;
 }
 
 template <typename T>
 void Heads<T>::measure(const Team& team, double* rows, const std::vector<T*>& values, const std::vector<T*>& slopes,
-                       const std::vector<TargetRows<T>>& targets, int64_t samples, int64_t of_batch) const {
+                       const std::vector<TargetRows<T>>& targets, const std::vector<RowWeights<T>>& weights,
+                       int64_t samples, const std::vector<RowSums>& batch) const {
   const Kernels<T>& k = plan_.kernels();
   const auto value = [&](int tensor) { return values[static_cast<std::size_t>(tensor)]; };
+  const auto weigh = [&](std::size_t h, T* slope, bool masks_only) {
+    if (weights.empty() || weights[h].values == nullptr) return;
+    k.weigh(team, rows, slope, weights[h], samples * heads_[h].rows, heads_[h].columns, masks_only);
+  };
   for (std::size_t h = 0; h < heads_.size(); ++h) {
     const Head& head = heads_[h];
-    k.loss(team, rows, slopes.empty() ? nullptr : slopes[h], value(head.tensor), targets[h], samples * head.rows,
-           head.columns, head.loss, head.weight * scale(head, of_batch));
+    T* slope = slopes.empty() ? nullptr : slopes[h];
+    k.loss(team, rows, slope, value(head.tensor), targets[h], samples * head.rows, head.columns, head.loss,
+           head.weight * scale(h, batch));
+    weigh(h, slope, false);
     rows += samples * head.rows;
   }
   for (const Metric& metric : metrics_) {
-    const int64_t count = samples * metric.rows;
+    const int64_t count = samples * heads_[metric.head].rows, columns = heads_[metric.head].columns;
     if (metric.is_loss)
-      k.loss(team, rows, nullptr, value(metric.tensor), targets[metric.head], count, metric.columns, metric.loss, 1);
+      k.loss(team, rows, nullptr, value(metric.tensor), targets[metric.head], count, columns, metric.loss, 1);
     else
-      k.metric(team, rows, value(metric.tensor), targets[metric.head], count, metric.columns, metric.metric);
+      k.metric(team, rows, value(metric.tensor), targets[metric.head], count, columns, metric.metric);
+    weigh(metric.head, nullptr, !metric.weighted);
     rows += count;
   }
   for (const ActivityPenalty& penalty : penalties_) {
@@ -136,37 +160,49 @@ void Heads<T>::add_up(double* sums, const double* rows, int64_t samples) const {
     *sums++ = sum;
   };
   for (const Head& head : heads_) add(samples * head.rows);
-  for (const Metric& metric : metrics_) add(samples * metric.rows);
+  for (const Metric& metric : metrics_) add(samples * heads_[metric.head].rows);
   for (std::size_t i = 0; i < penalties_.size(); ++i) add(samples);
 }
 
 template <typename T>
-double Heads<T>::head_loss(std::size_t head, const double* sums, int64_t of_batch) const {
-  return sums[head] * scale(heads_[head], of_batch);
+double Heads<T>::head_loss(std::size_t head, const double* sums, const std::vector<RowSums>& batch) const {
+  return sums[head] * scale(head, batch);
 }
 
 template <typename T>
-double Heads<T>::loss(const double* sums, int64_t of_batch) const {
+double Heads<T>::loss(const double* sums, const std::vector<RowSums>& batch, int64_t samples) const {
   double loss = 0, penalty = 0;
-  for (std::size_t h = 0; h < heads_.size(); ++h) loss += heads_[h].weight * head_loss(h, sums, of_batch);
+  for (std::size_t h = 0; h < heads_.size(); ++h) loss += heads_[h].weight * head_loss(h, sums, batch);
   for (std::size_t p = 0; p < penalties_.size(); ++p) penalty += penalty_sums(sums)[p];
-  return loss + penalty / static_cast<double>(of_batch);
+  return loss + penalty / static_cast<double>(samples);
 }
 
 template <typename T>
-void Heads<T>::add_totals(double* totals, const double* sums) const {
-  double* to = totals;
-  if (count() == 1) {
-    *to++ += sums[0];
-  } else {
-    double loss = 0;
-    for (std::size_t h = 0; h < heads_.size(); ++h)
-      loss += heads_[h].weight * sums[h] / (heads_[h].mean ? static_cast<double>(heads_[h].rows) : 1);
-    *to++ += loss;
-    for (std::size_t h = 0; h < heads_.size(); ++h) *to++ += sums[h];
+void Heads<T>::add_metrics(double* totals, const double* sums) const {
+  for (std::size_t m = 0; m < metrics_.size(); ++m)
+    totals[loss_columns() + 2 * static_cast<int64_t>(m)] += sums[heads_.size() + m];
+}
+
+template <typename T>
+void Heads<T>::add_metric_weights(double* totals, const std::vector<RowSums>& batch) const {
+  for (std::size_t m = 0; m < metrics_.size(); ++m) {
+    const RowSums& rows = batch[metrics_[m].head];
+    totals[loss_columns() + 2 * static_cast<int64_t>(m) + 1] += metrics_[m].weighted ? rows.weights : rows.rows;
   }
-  for (std::size_t m = 0; m < metrics_.size(); ++m) *to++ += metric_sums(sums)[m];
-  for (std::size_t p = 0; p < penalties_.size(); ++p) *to += penalty_sums(sums)[p];
+}
+
+template <typename T>
+void Heads<T>::add_totals(double* totals, const double* sums, const std::vector<RowSums>& batch,
+                          int64_t samples) const {
+  const auto times = static_cast<double>(samples);
+  for (std::size_t h = 0; h < heads_.size(); ++h) {
+    const double loss = sums[h] * scale(h, batch, times);
+    totals[0] += heads_[h].weight * loss;
+    if (count() > 1) totals[1 + h] += loss;
+  }
+  for (std::size_t p = 0; p < penalties_.size(); ++p) totals[0] += penalty_sums(sums)[p];
+  add_metrics(totals, sums);
+  add_metric_weights(totals, batch);
 }
 
 template class Heads<float>;

@@ -4,16 +4,17 @@
 #include <string>
 #include <vector>
 
+#include "dataset.h"
 #include "names.h"
 #include "plan.h"
 
 namespace pynn {
 
-// Any loss may serve as a metric.
+// Any loss may serve as a metric. It has the rows of the loss beside it.
 struct MetricSetting {
   std::string name;
-  int64_t columns;  // of a row
   double a;
+  bool weighted = false;  // whether the weights of rows count; those that are masked never do
 };
 
 // One loss of a network.
@@ -22,9 +23,15 @@ struct HeadSetting {
   std::string loss;
   int64_t columns;
   double a;
-  bool mean;      // over the rows of a batch; otherwise their sum
+  std::string reduction;
   double weight;  // of this loss in that of the network
   std::vector<MetricSetting> metrics;
+};
+
+// What the rows of a batch count for together.
+struct RowSums {
+  double rows;  // how many are not masked
+  double weights;
 };
 
 // What is measured of a batch, in rows of doubles: a sum of them for each part, in the order losses, metrics,
@@ -36,11 +43,18 @@ class Heads {
   Heads(const Plan<T>& plan, const std::vector<HeadSetting>& settings);
 
   int count() const { return static_cast<int>(heads_.size()); }
-  // Columns of totals: the loss, that of each head where there are several, the metrics.
-  int64_t columns() const { return 1 + (count() > 1 ? count() : 0) + static_cast<int64_t>(metrics_.size()); }
+  // Columns of totals: the loss, that of each head where there are several, and for each metric the sum of the rows'
+  // values and what to divide it by. A loss is that of a batch times its samples.
+  int64_t columns() const { return loss_columns() + 2 * static_cast<int64_t>(metrics_.size()); }
+  int64_t loss_columns() const { return 1 + (count() > 1 ? count() : 0); }
   // Of a sample's targets for a head: labels, or numbers.
   bool takes_labels(int head) const { return pynn::takes_labels(heads_[static_cast<std::size_t>(head)].loss.kind); }
   int64_t target_width(int head) const;
+  int64_t rows(int head) const { return heads_[static_cast<std::size_t>(head)].rows; }  // of a sample
+  // Rows of a column of weights that lie at `from`; none where the column has no data.
+  RowWeights<T> weights(std::size_t head, const Column& column, const void* from) const {
+    return {column.data == nullptr ? nullptr : static_cast<const T*>(from), heads_[head].rows / column.width};
+  }
   // Labels are 0..classes-1.
   int64_t classes(int head) const { return heads_[static_cast<std::size_t>(head)].columns; }
 
@@ -52,21 +66,25 @@ class Heads {
   int64_t row_count(int64_t samples) const;
   std::size_t parts() const { return heads_.size() + metrics_.size() + penalties_.size(); }
 
+  // Adds up what the rows of a batch count for, by head.
+  void weigh(std::vector<RowSums>& batch, const Dataset& data, const Selection& selection) const;
+
   // Measures this member's share of the rows of all parts. slopes, for training: where the gradient of each head's
-  // tensor goes, null for none. These samples are some of a batch of `of_batch`, whose loss the gradient is of. A
-  // barrier must follow before add_up.
+  // tensor goes, null for none. weights: by head, values null for none; empty: none at all. These samples are some of
+  // a batch, whose loss the gradient is of. A barrier must follow before add_up.
   void measure(const Team& team, double* rows, const std::vector<T*>& values, const std::vector<T*>& slopes,
-               const std::vector<TargetRows<T>>& targets, int64_t samples, int64_t of_batch) const;
+               const std::vector<TargetRows<T>>& targets, const std::vector<RowWeights<T>>& weights, int64_t samples,
+               const std::vector<RowSums>& batch) const;
   void add_up(double* sums, const double* rows, int64_t samples) const;
 
-  // What these sums add to the loss of a batch, and the loss of one head alone.
-  double loss(const double* sums, int64_t of_batch) const;
-  double head_loss(std::size_t head, const double* sums, int64_t of_batch) const;
-  const double* metric_sums(const double* sums) const { return sums + heads_.size(); }
-  const double* penalty_sums(const double* sums) const { return metric_sums(sums) + metrics_.size(); }
-  std::size_t metric_count() const { return metrics_.size(); }
-  // For evaluation: sums over samples, from which the caller makes means. Adds a row of totals and the penalties.
-  void add_totals(double* totals, const double* sums) const;
+  // What these sums add to the loss of a batch of so many samples, and the loss of one head alone.
+  double loss(const double* sums, const std::vector<RowSums>& batch, int64_t samples) const;
+  double head_loss(std::size_t head, const double* sums, const std::vector<RowSums>& batch) const;
+  // Adds to the columns of the metrics: what these sums add, and what all rows of the batch count for.
+  void add_metrics(double* totals, const double* sums) const;
+  void add_metric_weights(double* totals, const std::vector<RowSums>& batch) const;
+  // For evaluation: adds a row of totals for one batch.
+  void add_totals(double* totals, const double* sums, const std::vector<RowSums>& batch, int64_t samples) const;
 
  private:
   struct Head {
@@ -74,7 +92,7 @@ class Heads {
     int tensor;    // what the loss is computed from: the output, or what goes into its activation
     int64_t rows;  // of a sample
     int64_t columns;
-    bool mean;
+    Reduction reduction;
     double weight;
   };
   struct Metric {
@@ -83,12 +101,13 @@ class Heads {
     MetricSpec metric;
     std::size_t head;
     int tensor;
-    int64_t rows, columns;
+    bool weighted;
   };
 
   void add_head(const HeadSetting& setting);
   void add_metric(const MetricSetting& setting, std::size_t head, int output);
-  double scale(const Head& head, int64_t of_batch) const;
+  double scale(std::size_t head, const std::vector<RowSums>& batch, double times = 1) const;
+  const double* penalty_sums(const double* sums) const { return sums + heads_.size() + metrics_.size(); }
 
   const Plan<T>& plan_;
   std::vector<Head> heads_;

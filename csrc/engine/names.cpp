@@ -23,6 +23,7 @@ Pooling pooling_of(const std::string& name) { return find<Pooling>(kPoolingNames
 Noise noise_of(const std::string& name) { return find<Noise>(kNoiseNames, name, "noise"); }
 Loss loss_of(const std::string& name) { return find<Loss>(kLossNames, name, "loss"); }
 Metric metric_of(const std::string& name) { return find<Metric>(kMetricNames, name, "metric"); }
+Reduction reduction_of(const std::string& name) { return find<Reduction>(kReductionNames, name, "reduction"); }
 Constraint constraint_of(const std::string& name) { return find<Constraint>(kConstraintNames, name, "constraint"); }
 Optimizer optimizer_of(const std::string& name) { return find<Optimizer>(kOptimizerNames, name, "optimizer"); }
 

@@ -8,6 +8,11 @@
 
 namespace pynn {
 
+// What becomes of the losses of the rows of a batch, l with the weights w: mean = sum(w l) / rows that are not masked,
+// weighted_mean = sum(w l) / sum(w), sum = sum(w l). Of no rows, and of no weights, it is 0.
+#define PYNN_REDUCTIONS(X) X(mean) X(weighted_mean) X(sum)
+PYNN_ENUMERATION(Reduction, PYNN_REDUCTIONS)
+
 // Each throws std::invalid_argument for a name it does not know.
 Activation activation_of(const std::string& name);
 Binary binary_of(const std::string& name);
@@ -15,6 +20,7 @@ Pooling pooling_of(const std::string& name);
 Noise noise_of(const std::string& name);
 Loss loss_of(const std::string& name);
 Metric metric_of(const std::string& name);
+Reduction reduction_of(const std::string& name);
 Constraint constraint_of(const std::string& name);
 Optimizer optimizer_of(const std::string& name);
 

@@ -100,6 +100,8 @@ void Trainer<T>::evaluate(double* totals, const Dataset& data, int threads, cons
   const std::size_t parts = heads.parts();
   std::vector<double> sums(static_cast<std::size_t>(chunks) * parts);  // of each chunk, to be added in order
   std::vector<Buffer<double>> values;                                  // by workspace
+  std::vector<RowSums> batch;
+  heads.weigh(batch, data, {nullptr, 0, data.samples, 0});
   plan_->for_chunks(
       data, threads, interrupt,
       [&](std::size_t spaces) {
@@ -115,16 +117,19 @@ void Trainer<T>::evaluate(double* totals, const Dataset& data, int threads, cons
           else
             targets.push_back({static_cast<const T*>(from), nullptr});
         }
+        std::vector<RowWeights<T>> weights;
+        for (std::size_t h = 0; h < data.weights.size(); ++h)
+          weights.push_back(heads.weights(h, data.weights[h], row_of(data.weights[h], chunk.begin, sizeof(T))));
         double* to = values[chunk.space].data();
-        heads.measure(team, to, chunk.values, {}, targets, chunk.batch, chunk.batch);
+        heads.measure(team, to, chunk.values, {}, targets, weights, chunk.batch, batch);
         team.barrier();
         if (team.rank == 0) heads.add_up(sums.data() + static_cast<std::size_t>(chunk.number) * parts, to, chunk.batch);
         team.barrier();
       });
   std::vector<double> all(parts);
   for (std::size_t i = 0; i < sums.size(); ++i) all[i % parts] += sums[i];
-  heads.add_totals(totals, all.data());
-  totals[heads.columns()] += parameter_penalties() * static_cast<double>(data.samples);
+  heads.add_totals(totals, all.data(), batch, data.samples);
+  totals[0] += parameter_penalties() * static_cast<double>(data.samples);
 }
 
 template class Trainer<float>;

@@ -69,8 +69,8 @@ class Trainer {
   // where given, are the heads that the data were checked for: Busy, where others have taken their place.
   bool train(double* totals, const Dataset& data, const TrainRange& range, int threads, const Hooks<T>& hooks,
              const Heads<T>* checked = nullptr);
-  // totals: heads()->columns(), and one more for the penalties: those of the parameters for every sample, and those of
-  // activities.
+  // Takes the samples as one batch. Where no loss is a sum and no rows have weights, the totals of several batches are
+  // the same. totals: a row of heads()->columns(), with the penalties in the loss.
   void evaluate(double* totals, const Dataset& data, int threads, const Interrupt& interrupt,
                 const Heads<T>* checked = nullptr) const;
 
@@ -109,7 +109,8 @@ class Trainer {
   void backward(const Team& team, Run& run, Member& member, int64_t batch);
   void complete_gradients(const Team& team, const Run& run, Member& member, std::size_t op, int64_t batch);
   void add_spare(const Team& team, Member& member, int tensor, int spare);
-  void gather_batch(const Team& team, Run& run, int64_t begin, int64_t count);
+  Selection samples_of(const Run& run, int64_t step) const;
+  void gather_batch(const Team& team, Run& run, const Selection& batch, int64_t from, int64_t count);
   void put_in_order(uint64_t seed, int64_t epoch, int64_t count);
 
   // update.cpp
@@ -145,6 +146,7 @@ class Trainer {
   std::vector<Buffer<char>> marks_;  // by parameter: the rows of its gradient that are not 0, if it is updated by rows
   bool marks_right_ = false;         // between steps: those gradients are 0, and no row is marked
   std::vector<Buffer<T>> targets_;   // by head; labels lie there as int32
+  std::vector<Buffer<T>> weights_;   // by head, beside them
   Buffer<double> rows_;
   std::vector<int64_t> order_;
   struct {

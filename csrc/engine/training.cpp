@@ -37,6 +37,7 @@ struct Trainer<T>::Member {
   std::vector<TargetRows<T>> targets;  // by head
   std::vector<Nonzero> nonzero;        // by input
   std::vector<double> sums, of_heads;  // what was measured; the loss of each head
+  std::vector<RowWeights<T>> weights;  // by head; empty: none
   std::vector<double> metrics;         // of rank 0: the totals of the metrics before the step
   double loss = 0;                     // of the batch, so far
   bool finite = true;
@@ -145,6 +146,16 @@ void Trainer<T>::begin_step(Run& run, int64_t step) {
   } else if (run.range.shuffle) {
     put_in_order(run.range.seed, run.range.epoch + step / run.batches, run.data.samples);
   }
+  if (!run.pause && !run.ended) run.heads->weigh(run.batch, run.data, samples_of(run, step));
+}
+
+// The samples of a step.
+template <typename T>
+Selection Trainer<T>::samples_of(const Run& run, int64_t step) const {
+  const bool shuffled = run.range.shuffle && !run.hooks.next_batch;
+  const int64_t begin = run.hooks.next_batch ? 0 : step % run.batches * run.range.batch_size;
+  const int64_t count = std::min(run.range.batch_size, run.data.samples - begin);
+  return {shuffled ? order_.data() + begin : nullptr, begin, count, 0};
 }
 
 // The order in which an epoch visits the samples.
@@ -158,8 +169,8 @@ void Trainer<T>::put_in_order(uint64_t seed, int64_t epoch, int64_t count) {
 // One step, but for the count. Leaves everything as it was where the loss is not finite, or where the run pauses.
 template <typename T>
 void Trainer<T>::run_step(const Team& team, Run& run, Member& member, int64_t step) {
-  const int64_t begin = run.hooks.next_batch ? 0 : step % run.batches * run.range.batch_size;
-  const int64_t batch = std::min(run.range.batch_size, run.data.samples - begin);
+  const Selection samples = samples_of(run, step);
+  const int64_t batch = samples.count;
   measure_penalties(team, run);
   for (const std::size_t number : run.shared) {
     T* gradient = gradients_.data() + places_[number].offset;
@@ -172,13 +183,13 @@ void Trainer<T>::run_step(const Team& team, Run& run, Member& member, int64_t st
   if (run.heads->count() > 1) member.of_heads.assign(static_cast<std::size_t>(run.heads->count()), 0);
   pass.step = static_cast<uint64_t>(run.first_iteration + step - run.range.first_step);
   double* const totals = run.totals + step / run.batches * run.heads->columns();
-  double* const metrics = totals + run.heads->columns() - static_cast<int64_t>(run.heads->metric_count());
-  if (team.rank == 0) member.metrics.assign(metrics, metrics + run.heads->metric_count());
+  double* const metrics = totals + run.heads->loss_columns();
+  if (team.rank == 0) member.metrics.assign(metrics, totals + run.heads->columns());
   for (int64_t from = 0; from < batch && member.finite; from += run.slice) {
     pass.batch = std::min(run.slice, batch - from);
     pass.accumulate = from > 0;
     pass.first_sample = from;
-    gather_batch(team, run, begin + from, pass.batch);
+    gather_batch(team, run, samples, from, pass.batch);
     const bool finite = run.parameters_finite.load(std::memory_order_relaxed);
     for (std::size_t i = 0; i < member.nonzero.size(); ++i) member.nonzero[i] = finite ? space_.nonzero[i] : Nonzero{};
     team.barrier();
@@ -189,14 +200,15 @@ void Trainer<T>::run_step(const Team& team, Run& run, Member& member, int64_t st
     pass.skip_zero_gradients =
         settings_.ignores_zero_gradients() && std::isfinite(static_cast<T>(run.step.learning_rate));
     member.finite = run_slice(team, run, member, batch);
-    if (team.rank != 0) continue;
-    for (std::size_t m = 0; m < run.heads->metric_count(); ++m)
-      metrics[m] += run.heads->metric_sums(member.sums.data())[m];
+    if (team.rank == 0) run.heads->add_metrics(totals, member.sums.data());
   }
   if (run.hooks.reduce) reduce(team, run, member);
   if (team.rank == 0) {
     // A step that is not made counts with its loss, which says so, and not with the metrics of a part of its samples.
-    if (!member.finite) std::copy(member.metrics.begin(), member.metrics.end(), metrics);
+    if (member.finite)
+      run.heads->add_metric_weights(totals, run.batch);
+    else
+      std::copy(member.metrics.begin(), member.metrics.end(), metrics);
     *totals += member.loss * static_cast<double>(batch);
     for (std::size_t h = 0; h < member.of_heads.size(); ++h)
       totals[1 + h] += member.of_heads[h] * static_cast<double>(batch);
@@ -236,12 +248,16 @@ bool Trainer<T>::run_slice(const Team& team, Run& run, Member& member, int64_t b
     plan_->ops()[i]->forward(team, pass);
     team.barrier();
   }
-  run.heads->measure(team, rows_.data(), space_.values, member.slopes, member.targets, pass.batch, batch);
+  member.weights.clear();
+  for (std::size_t h = 0; h < run.data.weights.size(); ++h)
+    member.weights.push_back(run.heads->weights(h, run.data.weights[h], weights_[h].data()));
+  run.heads->measure(team, rows_.data(), space_.values, member.slopes, member.targets, member.weights, pass.batch,
+                     run.batch);
   team.barrier();
   run.heads->add_up(member.sums.data(), rows_.data(), pass.batch);
-  member.loss += run.heads->loss(member.sums.data(), batch);
+  member.loss += run.heads->loss(member.sums.data(), run.batch, batch);
   for (std::size_t h = 0; h < member.of_heads.size(); ++h)
-    member.of_heads[h] += run.heads->head_loss(h, member.sums.data(), batch);
+    member.of_heads[h] += run.heads->head_loss(h, member.sums.data(), run.batch);
   if (!std::isfinite(member.loss)) return false;
   std::optional<Uninterruptible> guard;
   if (run.any_early) guard.emplace(team);
@@ -299,10 +315,9 @@ void Trainer<T>::add_spare(const Team& team, Member& member, int tensor, int spa
 }
 
 template <typename T>
-void Trainer<T>::gather_batch(const Team& team, Run& run, int64_t begin, int64_t count) {
-  const bool shuffled = run.range.shuffle && !run.hooks.next_batch;
-  const int64_t next = std::min(count, run.data.samples - begin - count);
-  const Selection rows{shuffled ? order_.data() + begin : nullptr, begin, count, next};
+void Trainer<T>::gather_batch(const Team& team, Run& run, const Selection& batch, int64_t from, int64_t count) {
+  const int64_t begin = batch.first + from, next = std::min(count, run.data.samples - begin - count);
+  const Selection rows{batch.order == nullptr ? nullptr : batch.order + from, begin, count, next};
   for (std::size_t i = 0; i < plan_->inputs().size(); ++i) {
     const PlanInput<T>& input = plan_->inputs()[i];
     gather(team, k_, space_.values[static_cast<std::size_t>(input.loaded)], space_.nonzero[i], run.data.inputs[i], rows,
@@ -310,6 +325,9 @@ void Trainer<T>::gather_batch(const Team& team, Run& run, int64_t begin, int64_t
   }
   for (std::size_t h = 0; h < targets_.size(); ++h)
     gather<T>(team, k_, targets_[h].data(), {}, run.data.targets[h], {rows.order, begin, count, 0}, {});
+  for (std::size_t h = 0; h < run.data.weights.size(); ++h)
+    if (run.data.weights[h].data != nullptr)
+      gather<T>(team, k_, weights_[h].data(), {}, run.data.weights[h], {rows.order, begin, count, 0}, {});
 }
 
 template bool Trainer<float>::train(double*, const Dataset&, const TrainRange&, int, const Hooks<float>&,

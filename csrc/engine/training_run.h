@@ -27,6 +27,7 @@ struct Trainer<T>::Run {
   std::vector<std::size_t> late{};            // the parameters that are updated at the end of a step
   std::vector<std::size_t> shared{};          // whose gradients several ops add to
   std::vector<int64_t> rows{};                // by parameter: how many, if it is updated by rows, otherwise 0
+  std::vector<RowSums> batch{};               // by head
   std::vector<SumChunks> chunks{};            // by parameter
   std::vector<double> norms{};                // by chunk
   std::vector<double> penalties{};            // by chunk; empty where no parameter has one

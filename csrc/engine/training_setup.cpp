@@ -164,6 +164,14 @@ void Trainer<T>::prepare_memory(const Run& run, int members) {
     space_ = std::move(space);
     rows_ = std::move(rows);
     targets_ = std::move(targets);
+    weights_.clear();
+  }
+  const bool weighted = !run.data.weights.empty() || run.hooks.next_batch;  // whose data may have weights
+  if (weighted && weights_.empty()) {
+    std::vector<Buffer<T>> weights(static_cast<std::size_t>(run.heads->count()));
+    for (int head = 0; head < run.heads->count(); ++head)
+      weights[static_cast<std::size_t>(head)].allocate(run.slice * run.heads->rows(head));
+    weights_ = std::move(weights);
   }
   if (run.range.shuffle && order_of_.count != run.data.samples) {
     order_of_ = {};

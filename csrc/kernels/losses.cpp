@@ -407,9 +407,30 @@ void metric(const Team& team, double* values, const T* pred, const TargetRows<T>
 }
 
 template <typename T>
+void weigh(const Team& team, double* values, T* dpred, const RowWeights<T>& weights, int64_t rows, int64_t columns,
+           bool masks_only) {
+  assert(is_member(team) && rows >= 0 && columns > 0 && weights.each > 0 && has(values, rows));
+  assert(may_have(dpred, rows * columns) && has(weights.values, (rows + weights.each - 1) / weights.each));
+  Look look(team);
+  const Range mine = team.share(rows);
+  for (int64_t row = mine.begin; row < mine.end; ++row) {
+    const T weight = weights.values[row / weights.each];
+    if (masks_only && weight >= 0) continue;
+    T* slope = dpred == nullptr ? nullptr : dpred + row * columns;
+    values[row] = weight < 0 ? 0 : values[row] * static_cast<double>(weight);
+    if (slope == nullptr) continue;
+    for_vectors<T>(0, columns, [&](int64_t j, int64_t count) {
+      store(slope + j, weight < 0 ? Vec<T>{} : load(slope + j, count) * weight, count);
+    });
+    look.after(columns);
+  }
+}
+
+template <typename T>
 void fill(LossKernels<T>& k) {
   k.loss = loss<T>;
   k.metric = metric<T>;
+  k.weigh = weigh<T>;
 }
 
 }  // namespace

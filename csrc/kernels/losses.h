@@ -58,6 +58,14 @@ struct TargetRows {
   const int32_t* labels;  // (rows), or null
 };
 
+// What rows count for: `each` rows in a row have one weight. A row of a negative weight is masked: it counts for
+// nothing.
+template <typename T>
+struct RowWeights {
+  const T* values;
+  int64_t each;
+};
+
 template <typename T>
 struct LossKernels {
   // values[row] = loss of the row (pynn/losses/ has the formulas), dpred = scale * d(values[row]) / d(pred).
@@ -68,6 +76,12 @@ struct LossKernels {
   // values[row] = the metric of the row.
   void (*metric)(const Team& team, double* values, const T* pred, const TargetRows<T>& target, int64_t rows,
                  int64_t columns, const MetricSpec& spec);
+
+  // Multiplies the values of rows, and their gradients (rows, columns), which may be null, by the rows' weights. What
+  // is masked becomes 0, also where it is not finite. masks_only: other weights count as 1. A member has the rows that
+  // it has in `loss` and `metric`, so that no barrier need lie between.
+  void (*weigh)(const Team& team, double* values, T* dpred, const RowWeights<T>& weights, int64_t rows, int64_t columns,
+                bool masks_only);
 };
 
 }  // namespace pynn

@@ -64,7 +64,7 @@ void check_output_in_between(const std::string& loss, const std::string& activat
   const Samples samples = Samples(kSamples).real(kInputs).target(kHidden, 0, 1).target(kUnits).target(kHidden, 0, 1);
   Recipe recipe;
   recipe.heads = {
-      {0, loss, kHidden, 0, true, 0.5, {}}, mean_squared_error(1, kUnits, 2), mean_squared_error(2, kHidden)};
+      {0, loss, kHidden, 0, "mean", 0.5, {}}, mean_squared_error(1, kUnits, 2), mean_squared_error(2, kHidden)};
   const std::string what = "an output that others read, " + activation;
   const std::vector<Numbers> outputs = expect_predictions(what, plan, samples.data());
   expect_equal(what + ", given twice", outputs[2], outputs[0]);

@@ -364,17 +364,12 @@ void check_trainer() {
   expect_refused("no heads", [&] { trainer.set_heads({}); });
   for (const int output : {-1, 1})
     refused("a head of a wrong output", [=](HeadSetting& head) { head.output = output; });
-  for (const int64_t columns : {int64_t{0}, int64_t{-6}, int64_t{4}, int64_t{12}, INT64_MIN}) {
+  for (const int64_t columns : {int64_t{0}, int64_t{-6}, int64_t{4}, int64_t{12}, INT64_MIN})
     refused("columns of a head", [=](HeadSetting& head) { head.columns = columns; });
-    refused("columns of a metric", [=](HeadSetting& head) { head.metrics = {{"binary_accuracy", columns, 0}}; });
-  }
   refused("an unknown loss", [](HeadSetting& head) { head.loss = "none"; });
-  refused("an unknown metric", [](HeadSetting& head) { head.metrics = {{"none", 6, 0}}; });
-  refused("a metric of labels", [](HeadSetting& head) { head.metrics = {{"sparse_categorical_accuracy", 6, 0}}; });
-  refused("a metric with other rows than there are labels", [](HeadSetting& head) {
-    head.loss = "sparse_categorical_crossentropy";
-    head.metrics = {{"sparse_categorical_accuracy", 3, 0}};
-  });
+  refused("an unknown reduction", [](HeadSetting& head) { head.reduction = "none"; });
+  refused("an unknown metric", [](HeadSetting& head) { head.metrics = {{"none", 0}}; });
+  refused("a metric of labels", [](HeadSetting& head) { head.metrics = {{"sparse_categorical_accuracy", 0}}; });
   trainer.set_heads({right});
   expect_refused("an unknown optimizer", [&] { trainer.set_optimizer("none", {}); });
   expect_refused("an unknown setting", [&] { trainer.set_optimizer("adam", {{"none", 1}}); });
@@ -396,7 +391,7 @@ void check_trainer() {
   of_step.set_heads({right});
   const auto train = [&] { of_step.train(totals.data(), samples.data(), range, 1, {}); };
   expect_refused("a gradient through a step", train);
-  of_step.set_heads({{0, "perceptron", 6, 0, true, 1, {}}});
+  of_step.set_heads({{0, "perceptron", 6, 0, "mean", 1, {}}});
   check(outcome_of("perceptron", train) == Outcome::accepted, "perceptron", "was refused");
 }
 

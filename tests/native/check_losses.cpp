@@ -342,6 +342,45 @@ void check_metrics_of() {
   }
 }
 
+// Weights of each row, and of several rows in a row, some of them 0 and some masks.
+template <typename T>
+void check_weights_of() {
+  const Kernels<T>& k = kernels<T>();
+  for (const int64_t columns : kSizes)
+    for (const int64_t each : {int64_t{1}, int64_t{7}})
+      for (const bool masks_only : {false, true}) {
+        const std::string what = text("weights in %s, %d columns, %d rows each", type_name<T>(),
+                                      static_cast<int>(columns), static_cast<int>(each));
+        std::vector<T> weights = random_values<T>(kRows / each, 0.1, 2);
+        weights[1] = 0;
+        weights[2] = -1;
+        std::vector<double> values = random_values<double>(kRows, -1, 1);
+        std::vector<T> slopes = random_values<T>(kRows * columns, -1, 1);
+        values[static_cast<size_t>(2 * each)] = NAN;
+        slopes[static_cast<size_t>(2 * each * columns)] = static_cast<T>(INFINITY);
+        std::vector<double> expected;
+        std::vector<T> expected_slopes;
+        for (size_t row = 0; row < static_cast<size_t>(kRows); ++row) {
+          const T given = weights[row / static_cast<size_t>(each)], weight = masks_only ? T{1} : given;
+          expected.push_back(given < 0 ? 0 : values[row] * static_cast<double>(weight));
+          for (size_t j = row * static_cast<size_t>(columns); j < (row + 1) * static_cast<size_t>(columns); ++j)
+            expected_slopes.push_back(given < 0 ? T{0} : slopes[j] * weight);
+        }
+        std::vector<double> got;
+        const std::vector<T> got_slopes = on_teams(what, slopes, [&](const Team& team, T* out) {
+          if (team.rank == 0) got = values;
+          team.barrier();
+          k.weigh(team, got.data(), out, {weights.data(), each}, kRows, columns, masks_only);
+        });
+        expect_equal(what, got, expected);
+        expect_equal(what + ", gradient", got_slopes, expected_slopes);
+        const auto without = [&](const Team& team, double* out) {
+          k.weigh(team, out, nullptr, {weights.data(), each}, kRows, columns, masks_only);
+        };
+        expect_equal(what + ", no gradient", on_teams(what, values, without), expected);
+      }
+}
+
 }  // namespace
 
 void check_losses() {
@@ -349,6 +388,8 @@ void check_losses() {
   check_losses_of<double>();
   check_metrics_of<float>();
   check_metrics_of<double>();
+  check_weights_of<float>();
+  check_weights_of<double>();
 }
 
 }  // namespace pynn

@@ -117,6 +117,21 @@ Samples& Samples::labels(int64_t rows, int columns) {
   return *this;
 }
 
+Samples& Samples::weights(int64_t width) {
+  Numbers numbers = random_values<double>(samples_ * width, 0.1, 2);
+  for (double& w : numbers)
+    if (const double share = random_value(0, 1); share < 0.3) w = share < 0.15 ? 0 : -1;
+  weights_.push_back({ColumnKind::real, reals_.size(), width});
+  reals_.push_back(numbers);
+  return *this;
+}
+
+Samples& Samples::no_weights() {
+  weights_.push_back({ColumnKind::real, reals_.size(), 0});
+  reals_.emplace_back();
+  return *this;
+}
+
 Column Samples::column(const Place& place) const {
   const void* data = place.kind == ColumnKind::real    ? static_cast<const void*>(reals_[place.number].data())
                      : place.kind == ColumnKind::bytes ? static_cast<const void*>(bytes_[place.number].data())
@@ -134,12 +149,14 @@ Dataset Samples::rows(int64_t begin, int64_t count) const {
   };
   for (const Place& place : inputs_) data.inputs.push_back(from(place));
   for (const Place& place : targets_) data.targets.push_back(from(place));
+  for (const Place& place : weights_)
+    data.weights.push_back(place.width > 0 ? from(place) : Column{ColumnKind::real, nullptr, 1});
   return data;
 }
 
 Samples Samples::reordered(const std::vector<int64_t>& order) const {
   Samples to = *this;
-  for (const std::vector<Place>* places : {&inputs_, &targets_})
+  for (const std::vector<Place>* places : {&inputs_, &targets_, &weights_})
     for (const Place& place : *places) {
       const std::size_t n = place.number;
       if (place.kind == ColumnKind::real) to.reals_[n] = reordered_rows(reals_[n], place.width, order);
@@ -153,7 +170,7 @@ Samples Samples::reordered(const std::vector<int64_t>& order) const {
 // --------------------------------------------------------------------------------------------------------
 
 HeadSetting mean_squared_error(int output, int64_t columns, double weight) {
-  return {output, "mean_squared_error", columns, 0, true, weight, {}};
+  return {output, "mean_squared_error", columns, 0, "mean", weight, {}};
 }
 
 std::vector<Numbers> weights_of(const Graph& graph) {
@@ -280,7 +297,7 @@ std::vector<Numbers> expect_predictions(const std::string& what, const PlanPtr& 
 Numbers evaluate(const PlanPtr& plan, const Recipe& recipe, const Dataset& data, int threads) {
   Trainer<double> trainer(plan);
   trainer.set_heads(recipe.heads);
-  Numbers totals(static_cast<size_t>(trainer.heads()->columns()) + 1);
+  Numbers totals(static_cast<size_t>(trainer.heads()->columns()));
   trainer.evaluate(totals.data(), data, threads, {});
   return totals;
 }

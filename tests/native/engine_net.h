@@ -56,7 +56,7 @@ class Net {
   Graph graph_;
 };
 
-// Samples and targets.
+// Samples, targets and weights.
 class Samples {
  public:
   explicit Samples(int64_t samples) : samples_(samples) {}
@@ -69,9 +69,13 @@ class Samples {
   Samples& target(int64_t width, double low = -1, double high = 1);
   Samples& one_hot(int64_t rows, int64_t columns);
   Samples& labels(int64_t rows, int columns);
+  // Beside the targets, in their order: numbers up to 2, of which some are 0, and some -1, which masks.
+  Samples& weights(int64_t width);
+  Samples& no_weights();
 
   int64_t samples() const { return samples_; }
   const Numbers& numbers(std::size_t i) const { return reals_[i]; }
+  Numbers& numbers(std::size_t i) { return reals_[i]; }
   const std::vector<uint8_t>& byte_values(std::size_t i) const { return bytes_[i]; }
   const std::vector<int32_t>& whole(std::size_t i) const { return ids_[i]; }
 
@@ -93,7 +97,7 @@ class Samples {
   std::vector<Numbers> reals_;
   std::vector<std::vector<uint8_t>> bytes_;
   std::vector<std::vector<int32_t>> ids_;
-  std::vector<Place> inputs_, targets_;
+  std::vector<Place> inputs_, targets_, weights_;
 };
 
 // How to train: by one step of plain gradient descent with learning rate 1, which takes away the gradient, and
