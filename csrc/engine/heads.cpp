@@ -3,12 +3,26 @@
 #include <algorithm>
 
 namespace pynn {
+namespace {
+
+// Whether the targets of a loss or metric are class labels, or of a head.
+bool wants_labels(const std::string& name) {
+  return is_metric(name) ? takes_labels(metric_of(name)) : takes_labels(loss_of(name));
+}
+
+bool wants_labels(const HeadSetting& setting) {
+  if (!setting.loss.empty()) return wants_labels(setting.loss);
+  if (setting.metrics.empty()) refuse("heads", "a loss or metrics", "neither");
+  return wants_labels(setting.metrics[0].name);
+}
+
+}  // namespace
 
 template <typename T>
 Heads<T>::Heads(const Plan<T>& plan, const std::vector<HeadSetting>& settings)
     : plan_(plan), penalties_(plan.graph().penalties()) {
-  if (settings.empty()) refuse("heads", "at least one head", "none");
   for (const HeadSetting& setting : settings) add_head(setting);
+  if (losses_ == 0) refuse("heads", "at least one loss", "none");
 }
 
 template <typename T>
@@ -22,21 +36,32 @@ void Heads<T>::add_head(const HeadSetting& setting) {
   if (setting.columns < 1 || size % setting.columns != 0)
     refuse("heads", "columns that divide the size " + std::to_string(size) + " of the output",
            std::to_string(setting.columns));
-  Head head{{loss_of(setting.loss), setting.a}, output,        size / setting.columns, setting.columns,
-            reduction_of(setting.reduction),    setting.weight};
-  // The loss of the logits is exact where the activation saturates, and faster. A penalty of the output needs a
-  // gradient that passes the activation.
-  const bool penalized = std::any_of(penalties_.begin(), penalties_.end(),
-                                     [&](const ActivityPenalty& penalty) { return penalty.tensor == output; });
+  Head head{{Loss::count, setting.a},        output,         size / setting.columns, setting.columns,
+            reduction_of(setting.reduction), setting.weight, wants_labels(setting)};
+  if (!setting.loss.empty()) {
+    if (losses_ < heads_.size()) refuse("heads", "those that have a loss first", "one that has none before");
+    head.loss.kind = loss_of(setting.loss);
+    find_logits(head);
+    ++losses_;
+  }
+  heads_.push_back(head);
+  for (const MetricSetting& metric : setting.metrics) add_metric(metric, heads_.size() - 1, output);
+}
+
+// The loss of the logits is exact where the activation saturates, and faster. A penalty of the output needs a gradient
+// that passes the activation.
+template <typename T>
+void Heads<T>::find_logits(Head& head) const {
+  const int output = head.tensor;
+  const auto is_of_output = [&](const ActivityPenalty& penalty) { return penalty.tensor == output; };
+  if (std::any_of(penalties_.begin(), penalties_.end(), is_of_output)) return;
   for (const auto& op : plan_.ops()) {
-    if (penalized || op->outputs[0] != output) continue;
-    const Loss of_input = op->loss_of_input(head.loss.kind, setting.columns);
+    if (op->outputs[0] != output) continue;
+    const Loss of_input = op->loss_of_input(head.loss.kind, head.columns);
     if (of_input == Loss::count) continue;
     head.loss.kind = of_input;
     head.tensor = op->inputs[0];
   }
-  heads_.push_back(head);
-  for (const MetricSetting& metric : setting.metrics) add_metric(metric, heads_.size() - 1, output);
 }
 
 template <typename T>
@@ -46,8 +71,7 @@ void Heads<T>::add_metric(const MetricSetting& setting, std::size_t head, int ou
     metric.loss = {loss_of(setting.name), setting.a};
   else
     metric.metric = {metric_of(setting.name), setting.a};
-  const bool labels = metric.is_loss ? pynn::takes_labels(metric.loss.kind) : pynn::takes_labels(metric.metric.kind);
-  if (labels != takes_labels(static_cast<int>(head)))
+  if (wants_labels(setting.name) != heads_[head].labels)
     refuse("metrics", "metrics that take targets as the loss does", "'" + setting.name + "'");
   metrics_.push_back(metric);
 }
@@ -69,14 +93,14 @@ std::vector<int> Heads<T>::measured_tensors() const {
 template <typename T>
 std::vector<int> Heads<T>::loss_tensors() const {
   std::vector<int> tensors;
-  for (const Head& head : heads_) tensors.push_back(head.tensor);
+  for (std::size_t h = 0; h < losses_; ++h) tensors.push_back(heads_[h].tensor);
   return tensors;
 }
 
 template <typename T>
 int64_t Heads<T>::row_count(int64_t samples) const {
   int64_t rows = static_cast<int64_t>(penalties_.size());
-  for (const Head& head : heads_) rows += head.rows;
+  for (std::size_t h = 0; h < losses_; ++h) rows += heads_[h].rows;
   for (const Metric& metric : metrics_) rows += heads_[metric.head].rows;
   return rows * samples;
 }
@@ -124,7 +148,7 @@ void Heads<T>::measure(const Team& team, double* rows, const std::vector<T*>& va
     if (weights.empty() || weights[h].values == nullptr) return;
     k.weigh(team, rows, slope, weights[h], samples * heads_[h].rows, heads_[h].columns, masks_only);
   };
-  for (std::size_t h = 0; h < heads_.size(); ++h) {
+  for (std::size_t h = 0; h < losses_; ++h) {
     const Head& head = heads_[h];
     T* slope = slopes.empty() ? nullptr : slopes[h];
     k.loss(team, rows, slope, value(head.tensor), targets[h], samples * head.rows, head.columns, head.loss,
@@ -159,20 +183,20 @@ void Heads<T>::add_up(double* sums, const double* rows, int64_t samples) const {
     rows += count;
     *sums++ = sum;
   };
-  for (const Head& head : heads_) add(samples * head.rows);
+  for (std::size_t h = 0; h < losses_; ++h) add(samples * heads_[h].rows);
   for (const Metric& metric : metrics_) add(samples * heads_[metric.head].rows);
   for (std::size_t i = 0; i < penalties_.size(); ++i) add(samples);
 }
 
 template <typename T>
-double Heads<T>::head_loss(std::size_t head, const double* sums, const std::vector<RowSums>& batch) const {
+double Heads<T>::part_of_loss(std::size_t head, const double* sums, const std::vector<RowSums>& batch) const {
   return sums[head] * scale(head, batch);
 }
 
 template <typename T>
 double Heads<T>::loss(const double* sums, const std::vector<RowSums>& batch, int64_t samples) const {
   double loss = 0, penalty = 0;
-  for (std::size_t h = 0; h < heads_.size(); ++h) loss += heads_[h].weight * head_loss(h, sums, batch);
+  for (std::size_t h = 0; h < losses_; ++h) loss += heads_[h].weight * part_of_loss(h, sums, batch);
   for (std::size_t p = 0; p < penalties_.size(); ++p) penalty += penalty_sums(sums)[p];
   return loss + penalty / static_cast<double>(samples);
 }
@@ -180,7 +204,7 @@ double Heads<T>::loss(const double* sums, const std::vector<RowSums>& batch, int
 template <typename T>
 void Heads<T>::add_metrics(double* totals, const double* sums) const {
   for (std::size_t m = 0; m < metrics_.size(); ++m)
-    totals[loss_columns() + 2 * static_cast<int64_t>(m)] += sums[heads_.size() + m];
+    totals[loss_columns() + 2 * static_cast<int64_t>(m)] += metric_sums(sums)[m];
 }
 
 template <typename T>
@@ -195,10 +219,10 @@ template <typename T>
 void Heads<T>::add_totals(double* totals, const double* sums, const std::vector<RowSums>& batch,
                           int64_t samples) const {
   const auto times = static_cast<double>(samples);
-  for (std::size_t h = 0; h < heads_.size(); ++h) {
+  for (std::size_t h = 0; h < losses_; ++h) {
     const double loss = sums[h] * scale(h, batch, times);
     totals[0] += heads_[h].weight * loss;
-    if (count() > 1) totals[1 + h] += loss;
+    if (losses_ > 1) totals[1 + h] += loss;
   }
   for (std::size_t p = 0; p < penalties_.size(); ++p) totals[0] += penalty_sums(sums)[p];
   add_metrics(totals, sums);

@@ -17,10 +17,10 @@ struct MetricSetting {
   bool weighted = false;  // whether the weights of rows count; those that are masked never do
 };
 
-// One loss of a network.
+// One loss of a network, and what is measured beside it.
 struct HeadSetting {
-  int output;  // number of the output of the graph
-  std::string loss;
+  int output;        // number of the output of the graph
+  std::string loss;  // empty: none, there are metrics only. Such heads come behind those that have one
   int64_t columns;
   double a;
   std::string reduction;
@@ -43,12 +43,13 @@ class Heads {
   Heads(const Plan<T>& plan, const std::vector<HeadSetting>& settings);
 
   int count() const { return static_cast<int>(heads_.size()); }
-  // Columns of totals: the loss, that of each head where there are several, and for each metric the sum of the rows'
+  std::size_t losses() const { return losses_; }
+  // Columns of totals: the loss, the parts of it where there are several, and for each metric the sum of the rows'
   // values and what to divide it by. A loss is that of a batch times its samples.
   int64_t columns() const { return loss_columns() + 2 * static_cast<int64_t>(metrics_.size()); }
-  int64_t loss_columns() const { return 1 + (count() > 1 ? count() : 0); }
+  int64_t loss_columns() const { return 1 + (losses_ > 1 ? static_cast<int64_t>(losses_) : 0); }
   // Of a sample's targets for a head: labels, or numbers.
-  bool takes_labels(int head) const { return pynn::takes_labels(heads_[static_cast<std::size_t>(head)].loss.kind); }
+  bool takes_labels(int head) const { return heads_[static_cast<std::size_t>(head)].labels; }
   int64_t target_width(int head) const;
   int64_t rows(int head) const { return heads_[static_cast<std::size_t>(head)].rows; }  // of a sample
   // Rows of a column of weights that lie at `from`; none where the column has no data.
@@ -58,18 +59,18 @@ class Heads {
   // Labels are 0..classes-1.
   int64_t classes(int head) const { return heads_[static_cast<std::size_t>(head)].columns; }
 
-  // Tensors that must be made, and those of them whose gradient measure() writes: one for each head.
+  // Tensors that must be made, and those of them whose gradient measure() writes: one for each loss.
   std::vector<int> measured_tensors() const;
   std::vector<int> loss_tensors() const;
 
   // Doubles that measure() writes for so many samples, and numbers that add_up() gives.
   int64_t row_count(int64_t samples) const;
-  std::size_t parts() const { return heads_.size() + metrics_.size() + penalties_.size(); }
+  std::size_t parts() const { return losses_ + metrics_.size() + penalties_.size(); }
 
   // Adds up what the rows of a batch count for, by head.
   void weigh(std::vector<RowSums>& batch, const Dataset& data, const Selection& selection) const;
 
-  // Measures this member's share of the rows of all parts. slopes, for training: where the gradient of each head's
+  // Measures this member's share of the rows of all parts. slopes, for training: where the gradient of each loss's
   // tensor goes, null for none. weights: by head, values null for none; empty: none at all. These samples are some of
   // a batch, whose loss the gradient is of. A barrier must follow before add_up.
   void measure(const Team& team, double* rows, const std::vector<T*>& values, const std::vector<T*>& slopes,
@@ -77,9 +78,9 @@ class Heads {
                const std::vector<RowSums>& batch) const;
   void add_up(double* sums, const double* rows, int64_t samples) const;
 
-  // What these sums add to the loss of a batch of so many samples, and the loss of one head alone.
+  // What these sums add to the loss of a batch of so many samples, and one part of it alone, without its weight.
   double loss(const double* sums, const std::vector<RowSums>& batch, int64_t samples) const;
-  double head_loss(std::size_t head, const double* sums, const std::vector<RowSums>& batch) const;
+  double part_of_loss(std::size_t head, const double* sums, const std::vector<RowSums>& batch) const;
   // Adds to the columns of the metrics: what these sums add, and what all rows of the batch count for.
   void add_metrics(double* totals, const double* sums) const;
   void add_metric_weights(double* totals, const std::vector<RowSums>& batch) const;
@@ -94,6 +95,7 @@ class Heads {
     int64_t columns;
     Reduction reduction;
     double weight;
+    bool labels;
   };
   struct Metric {
     bool is_loss;
@@ -105,12 +107,15 @@ class Heads {
   };
 
   void add_head(const HeadSetting& setting);
+  void find_logits(Head& head) const;
   void add_metric(const MetricSetting& setting, std::size_t head, int output);
   double scale(std::size_t head, const std::vector<RowSums>& batch, double times = 1) const;
-  const double* penalty_sums(const double* sums) const { return sums + heads_.size() + metrics_.size(); }
+  const double* metric_sums(const double* sums) const { return sums + losses_; }
+  const double* penalty_sums(const double* sums) const { return metric_sums(sums) + metrics_.size(); }
 
   const Plan<T>& plan_;
   std::vector<Head> heads_;
+  std::size_t losses_ = 0;  // of the first heads
   std::vector<Metric> metrics_;
   std::vector<ActivityPenalty> penalties_;
 };

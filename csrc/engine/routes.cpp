@@ -75,7 +75,7 @@ Routes make_routes(const Plan<T>& plan, const std::vector<int>& loss_tensors, co
     routes.needs.spare[spares] = std::max(routes.needs.spare[spares], plan.size(tensor));
     return static_cast<int>(spares++);
   };
-  for (const int tensor : loss_tensors) routes.heads.push_back(next_route(tensor));
+  for (const int tensor : loss_tensors) routes.losses.push_back(next_route(tensor));
 
   routes.backward.assign(ops.size(), 0);
   routes.inputs.resize(ops.size());

@@ -17,12 +17,12 @@ struct Routes {
   std::vector<char> backward;               // by op: whether it has a gradient to make
   std::vector<std::vector<int>> inputs;     // by op and input: where its gradient goes
   std::vector<std::vector<int>> unwritten;  // by op: outputs whose gradient no one writes; it is 0
-  std::vector<int> heads;                   // by head: where the gradient of its tensor goes
+  std::vector<int> losses;                  // by loss: where the gradient of its tensor goes
   std::vector<char> learns;                 // by parameter of the graph: whether training makes a gradient of it
   std::vector<char> shared;                 // by parameter: its gradient begins at 0, and what uses it adds to that
 };
 
-// loss_tensors: by head. measured: what must be made in any case. trainable: by parameter of the graph. Throws
+// loss_tensors: by loss. measured: what must be made in any case. trainable: by parameter of the graph. Throws
 // std::invalid_argument where a gradient would have to pass an op that has none.
 template <typename T>
 Routes make_routes(const Plan<T>& plan, const std::vector<int>& loss_tensors, const std::vector<int>& measured,

@@ -32,11 +32,11 @@ struct Trainer<T>::Member {
   explicit Member(const Kernels<T>& k) : pass(k) {}
 
   Pass<T> pass;
-  std::vector<T*> slopes;              // by head: where the gradient of its tensor goes
+  std::vector<T*> slopes;              // by loss: where the gradient of its tensor goes
   std::vector<std::vector<T*>> dx;     // by op and input: where the gradient of it goes
   std::vector<TargetRows<T>> targets;  // by head
   std::vector<Nonzero> nonzero;        // by input
-  std::vector<double> sums, of_heads;  // what was measured; the loss of each head
+  std::vector<double> sums, of_parts;  // what was measured; the parts of the loss, where there are several
   std::vector<RowWeights<T>> weights;  // by head; empty: none
   std::vector<double> metrics;         // of rank 0: the totals of the metrics before the step
   double loss = 0;                     // of the batch, so far
@@ -90,8 +90,9 @@ void Trainer<T>::train_member(const Team& team, Run& run, bool team_waits) {
       member.dx[i].push_back(gradient_at(run.routes->inputs[i][j], plan_->ops()[i]->inputs[j]));
   }
   const std::vector<int> loss_tensors = run.heads->loss_tensors();
-  for (std::size_t h = 0; h < loss_tensors.size(); ++h) {
-    member.slopes.push_back(gradient_at(run.routes->heads[h], loss_tensors[h]));
+  for (std::size_t h = 0; h < loss_tensors.size(); ++h)
+    member.slopes.push_back(gradient_at(run.routes->losses[h], loss_tensors[h]));
+  for (std::size_t h = 0; h < targets_.size(); ++h) {
     if (run.heads->takes_labels(static_cast<int>(h)))
       member.targets.push_back({nullptr, reinterpret_cast<const int32_t*>(targets_[h].data())});
     else
@@ -180,7 +181,7 @@ void Trainer<T>::run_step(const Team& team, Run& run, Member& member, int64_t st
   Pass<T>& pass = member.pass;
   member.loss = 0;
   member.finite = true;
-  if (run.heads->count() > 1) member.of_heads.assign(static_cast<std::size_t>(run.heads->count()), 0);
+  if (run.heads->losses() > 1) member.of_parts.assign(run.heads->losses(), 0);
   pass.step = static_cast<uint64_t>(run.first_iteration + step - run.range.first_step);
   double* const totals = run.totals + step / run.batches * run.heads->columns();
   double* const metrics = totals + run.heads->loss_columns();
@@ -210,8 +211,8 @@ void Trainer<T>::run_step(const Team& team, Run& run, Member& member, int64_t st
     else
       std::copy(member.metrics.begin(), member.metrics.end(), metrics);
     *totals += member.loss * static_cast<double>(batch);
-    for (std::size_t h = 0; h < member.of_heads.size(); ++h)
-      totals[1 + h] += member.of_heads[h] * static_cast<double>(batch);
+    for (std::size_t h = 0; h < member.of_parts.size(); ++h)
+      totals[1 + h] += member.of_parts[h] * static_cast<double>(batch);
   }
   if (!member.finite) return;
   if (!run.late.empty()) update(team, run);
@@ -256,8 +257,8 @@ bool Trainer<T>::run_slice(const Team& team, Run& run, Member& member, int64_t b
   team.barrier();
   run.heads->add_up(member.sums.data(), rows_.data(), pass.batch);
   member.loss += run.heads->loss(member.sums.data(), run.batch, batch);
-  for (std::size_t h = 0; h < member.of_heads.size(); ++h)
-    member.of_heads[h] += run.heads->head_loss(h, member.sums.data(), run.batch);
+  for (std::size_t h = 0; h < member.of_parts.size(); ++h)
+    member.of_parts[h] += run.heads->part_of_loss(h, member.sums.data(), run.batch);
   if (!std::isfinite(member.loss)) return false;
   std::optional<Uninterruptible> guard;
   if (run.any_early) guard.emplace(team);
@@ -268,8 +269,8 @@ bool Trainer<T>::run_slice(const Team& team, Run& run, Member& member, int64_t b
 template <typename T>
 void Trainer<T>::backward(const Team& team, Run& run, Member& member, int64_t batch) {
   const Routes& routes = *run.routes;
-  for (std::size_t h = 0; h < routes.heads.size(); ++h)
-    if (routes.heads[h] >= 0) add_spare(team, member, run.heads->loss_tensors()[h], routes.heads[h]);
+  for (std::size_t h = 0; h < routes.losses.size(); ++h)
+    if (routes.losses[h] >= 0) add_spare(team, member, run.heads->loss_tensors()[h], routes.losses[h]);
   for (std::size_t i = plan_->ops().size(); i-- > 0;) {
     if (!routes.backward[i]) continue;
     const Op<T>& op = *plan_->ops()[i];

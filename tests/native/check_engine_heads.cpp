@@ -181,6 +181,22 @@ void check_sums() {
               5000);
 }
 
+// A head that has metrics only: what is measured, but nothing is learned of it.
+void check_metrics_alone() {
+  ThreeHeads heads;
+  const Dataset data = heads.samples.data();
+  Recipe without = heads.recipe, with = heads.recipe;
+  without.heads[2].weight = 0;
+  with.heads[2].loss = "";
+  const Trained expected = train_on_teams("a loss of weight 0", heads.plan, without, data);
+  const Trained got = train_on_teams("metrics alone", heads.plan, with, data);
+  expect_same("metrics alone", got.weights, expected.weights);
+  Numbers totals = expected.totals;
+  totals.erase(totals.begin() + 3);  // its loss
+  expect_equal("metrics alone: totals", got.totals, totals);
+  expect_near("metrics alone: evaluated", evaluate(heads.plan, with, data, 3), totals, 5000);
+}
+
 // Samples whose weight is a whole number are so many samples; those that are masked are none, whatever they hold.
 void check_what_weights_mean() {
   Net net;
@@ -316,6 +332,7 @@ void check_heads() {
   check_totals();
   check_sums();
   check_weights();
+  check_metrics_alone();
   check_what_weights_mean();
   check_nothing_left();
   check_logits("categorical_crossentropy", "softmax", Samples(kSamples).real(kInputs).one_hot(1, 6));

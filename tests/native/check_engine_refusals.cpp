@@ -367,6 +367,15 @@ void check_trainer() {
   for (const int64_t columns : {int64_t{0}, int64_t{-6}, int64_t{4}, int64_t{12}, INT64_MIN})
     refused("columns of a head", [=](HeadSetting& head) { head.columns = columns; });
   refused("an unknown loss", [](HeadSetting& head) { head.loss = "none"; });
+  refused("neither a loss nor metrics", [](HeadSetting& head) { head.loss = ""; });
+  refused("metrics alone", [](HeadSetting& head) {
+    head.loss = "";
+    head.metrics = {{"mean_squared_error", 0}};
+  });
+  HeadSetting metrics_only = right;
+  metrics_only.loss = "";
+  metrics_only.metrics = {{"mean_squared_error", 0}};
+  expect_refused("metrics alone before a loss", [&] { trainer.set_heads({metrics_only, right}); });
   refused("an unknown reduction", [](HeadSetting& head) { head.reduction = "none"; });
   refused("an unknown metric", [](HeadSetting& head) { head.metrics = {{"none", 0}}; });
   refused("a metric of labels", [](HeadSetting& head) { head.metrics = {{"sparse_categorical_accuracy", 0}}; });
