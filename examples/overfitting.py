@@ -32,7 +32,7 @@ for name, hidden in networks.items():
     model = pynn.Sequential(
         [Rescaling(1 / 255, input_shape=(28, 28)), Flatten(), *hidden(), Dense(10, activation="softmax")]
     )
-    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     fit = model.fit(x_train, y_train, epochs=40, validation_data=(x_test, y_test), verbose=0)
     histories[name] = fit.history
     _, seen = model.evaluate(x_train, y_train, verbose=0)

@@ -16,9 +16,11 @@ Shape: TypeAlias = tuple[int | None, ...]  # of a sample; None where an axis may
 
 # Settings of ops; arrays are int64 or float64, of one dimension.
 Attribute: TypeAlias = bool | int | float | str | Sequence[int] | Sequence[float] | NDArray[np.int64] | Float64
-# (output, loss, columns, a, mean, weight, metrics): the number of the output, its loss, the size of a row, the loss's
-# setting, whether rows are averaged, the weight of the loss in that of the network, and (name, columns, a) of metrics.
-Head: TypeAlias = tuple[int, str, int, float, bool, float, Sequence[tuple[str, int, float]]]
+# (output, loss, columns, a, reduction, weight, metrics): the number of the output, its loss, the size of a row, the
+# loss's setting, what becomes of the rows ("mean", "weighted_mean" or "sum"), the weight of the loss in that of the
+# network, and (name, a, weighted) of metrics. The loss may be empty, behind those that are not.
+Head: TypeAlias = tuple[int, str, int, float, str, float, Sequence[tuple[str, float, bool]]]
+Weights: TypeAlias = Sequence[Real | None]  # by head, (samples, 1) or (samples, rows); negative: masked. May be empty
 
 __version__: str
 
@@ -185,6 +187,7 @@ class Trainer:
         totals: Float64,
         xs: Sequence[Samples],
         ys: Sequence[Targets],
+        weights: Weights,
         batch_size: int,
         shuffle: bool,
         seed: int,
@@ -195,16 +198,18 @@ class Trainer:
     ) -> bool:
         """Run `steps` steps from step `first_step` of epoch `epoch` on; False if the loss stopped being finite.
 
-        totals: a row for each epoch touched: the sum over its steps of batch loss * batch size, with several heads the
-        same for each of them, and the sums of each metric's row values; added to what is there. A step whose loss is
+        totals: a row for each epoch touched: the sum over its steps of batch loss * batch size, with several losses the
+        same for each of them, and for each metric the sum of the rows' values and what to divide it by, the rows or
+        their weights; added to what is there. A step whose loss is
         not finite counts with its loss, not with its metrics; it changes no parameter, and ends the run. Epoch e visits
         the rows in the order permutation(seed, e).
         """
 
-    def evaluate(self, totals: Float64, xs: Sequence[Samples], ys: Sequence[Targets], threads: int) -> None:
-        """totals: the sum of the rows' losses (with several heads: of the weighted losses of the samples, and then of
-        the rows' losses of each), of each metric's row values, and of the penalties over the samples: that of the
-        parameters counts for each sample."""
+    def evaluate(
+        self, totals: Float64, xs: Sequence[Samples], ys: Sequence[Targets], weights: Weights, threads: int
+    ) -> None:
+        """Add to totals what `train` would for these samples as one batch. Where no loss is a sum and there are no
+        weights, several batches come to the same."""
 
 class UseLock:
     """Who may change something. Given back whatever happens, and free in a forked child."""

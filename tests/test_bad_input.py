@@ -139,7 +139,7 @@ def test_column_and_vector_targets_are_the_same():
     for targets in (y, y[:, None], y.tolist()):
         pynn.set_random_seed(1)
         model = pynn.Sequential([pynn.Input((5,)), pynn.layers.Dense(1)])
-        model.compile("sgd", "mse", ["mae"])
+        model.compile("sgd", "mse", metrics=["mae"])
         seen.add((str(model.fit(X, targets, epochs=2, verbose=0).history), bits(model)))
     assert len(seen) == 1
 
@@ -245,7 +245,7 @@ def test_layout_gives_the_same_bits(layout):
     plain, other = make_model(), make_model()
     y = LAYOUTS[layout](np.eye(3, dtype=np.float32)[Y])
     for model in (plain, other):
-        model.compile("sgd", "categorical_crossentropy", ["accuracy"])
+        model.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
     one = plain.fit(X, np.eye(3)[Y], epochs=2, validation_split=0.25, verbose=0).history
     two = other.fit(LAYOUTS[layout](X), y, epochs=2, validation_split=0.25, verbose=0).history
     assert one == two

@@ -106,24 +106,24 @@ def make_trainer(loss="sparse_categorical_crossentropy_from_logits", metrics=())
     weights.array(0)[:] = np.eye(3).ravel()
     graph.set_outputs(graph.add("dense", [graph.add_input(3)], [kernel, -1], {"units": 3}))
     trainer = core.Trainer(core.Plan(graph, "float64"))
-    trainer.set_heads([(0, loss, 3, 0.0, True, 1.0, metrics)])
+    trainer.set_heads([(0, loss, 3, 0.0, "mean", 1.0, metrics)])
     trainer.set_optimizer("sgd", {"learning_rate": 0.1})
     return trainer, weights
 
 
 def train(trainer, labels, totals, first_step=0, steps=1):
-    return trainer.train(totals, [np.ones((2, 3))], [labels], 1, False, 1, 0, first_step, steps, 1)
+    return trainer.train(totals, [np.ones((2, 3))], [labels], [], 1, False, 1, 0, first_step, steps, 1)
 
 
 @pytest.mark.parametrize("labels", [[0, 3], [-1, 2], [2**31 - 1, 0], [0, -(2**31)]])
 def test_label_outside(labels):
     """No kernel indexes with it, and nothing is trained."""
     labels, values = np.array(labels, np.int32), np.zeros(2)
-    trainer, weights = make_trainer(metrics=[("sparse_categorical_accuracy", 3, 0.0)])
+    trainer, weights = make_trainer(metrics=[("sparse_categorical_accuracy", 0.0, False)])
     with pytest.raises(ValueError, match="label"):
-        train(trainer, labels, np.zeros((1, 2)))
+        train(trainer, labels, np.zeros((1, 3)))
     with pytest.raises(ValueError, match="label"):
-        trainer.evaluate(np.zeros(3), [np.ones((2, 3))], [labels], 1)
+        trainer.evaluate(np.zeros(3), [np.ones((2, 3))], [labels], [], 1)
     np.testing.assert_array_equal(weights.array(0), np.eye(3).ravel())
     loss, pred = ("sparse_categorical_crossentropy", 0.0), np.ones((2, 3))
     with pytest.raises(ValueError, match="label"):
@@ -152,6 +152,36 @@ def test_steps_beyond_the_totals(first_step, steps):
         train(trainer, np.zeros(2, np.int32), np.zeros((1, 1)), first_step, steps)
 
 
+@pytest.mark.parametrize(
+    "weights",
+    [
+        [],
+        [None, None],
+        [np.ones((2, 1)), None],
+        [np.ones((3, 1))],
+        [np.ones((2, 3))],
+        [np.ones((2, 1), np.int32)],
+        [np.ones((2, 1), np.uint8)],
+        [np.ones((2, 1), np.float32)],
+        [np.ones((4, 1))[::2]],
+    ],
+)
+def test_weights_of_another_form(weights):
+    """No kernel reads beside them; none at all are fine."""
+    trainer, of_network = make_trainer(metrics=[("sparse_categorical_accuracy", 0.0, True)])
+    data = [np.ones((2, 3))], [np.zeros(2, np.int32)]
+    for call in (
+        lambda: trainer.evaluate(np.zeros(3), *data, weights, 1),
+        lambda: trainer.train(np.zeros((1, 3)), *data, weights, 1, False, 1, 0, 0, 1, 1),
+    ):
+        if not any(each is not None for each in weights):
+            call()
+            continue
+        with pytest.raises((ValueError, TypeError)):
+            call()
+        np.testing.assert_array_equal(of_network.array(0), np.eye(3).ravel())
+
+
 @pytest.mark.parametrize("threads", [0, -1])
 def test_threads_of_no_number(threads):
     """libgomp would end the process."""
@@ -170,8 +200,8 @@ def test_threads_of_no_number(threads):
         lambda: core.loss_forward(np.zeros(1), x, y, "mean_squared_error", 0.0, threads),
         lambda: core.raise_in_team(0, threads),
         lambda: plan.predict([y], [x], False, threads),
-        lambda: trainer.evaluate(np.zeros(2), [np.ones((1, 3))], [labels], threads),
-        lambda: trainer.train(np.zeros((1, 1)), [np.ones((1, 3))], [labels], 1, False, 1, 0, 0, 1, threads),
+        lambda: trainer.evaluate(np.zeros(1), [np.ones((1, 3))], [labels], [], threads),
+        lambda: trainer.train(np.zeros((1, 1)), [np.ones((1, 3))], [labels], [], 1, False, 1, 0, 0, 1, threads),
     ):
         with pytest.raises(ValueError, match=r"threads|number"):
             call()

@@ -48,7 +48,7 @@ class Interrupt:
 def unbuilt():
     pynn.set_random_seed(3)
     model = pynn.Sequential([layers.Dense(4, activation="tanh", name="first"), layers.Dense(3, name="second")])
-    model.compile("adam", "mse", ["mae"])
+    model.compile("adam", "mse", metrics=["mae"])
     return model
 
 
@@ -74,8 +74,8 @@ CALLS = {
     "predict-lines": (built, lambda model: model.predict(X, verbose=2)),
     "call": (unbuilt, lambda model: model(X)),
     "call-in-training": (built, lambda model: model(X, training=True)),
-    "compile": (trained, lambda model: model.compile("sgd", "mae", ["mse"])),
-    "compile-again": (trained, lambda model: model.compile(model.optimizer, "mae", ["mse"])),
+    "compile": (trained, lambda model: model.compile("sgd", "mae", metrics=["mse"])),
+    "compile-again": (trained, lambda model: model.compile(model.optimizer, "mae", metrics=["mse"])),
     "add": (trained, lambda model: model.add(layers.Dense(2, name="third"))),
     "add-unbuilt": (unbuilt, lambda model: model.add(layers.Dense(2, name="third"))),
     "pop": (trained, lambda model: model.pop()),

@@ -173,7 +173,7 @@ def test_loss_of_a_single_class_warns():
         (lambda: type("Own", (losses.Loss,), {}), "Own.*losses of your own"),
         (lambda: type("Own", (losses.MeanSquaredError,), {}), "Own.*losses of your own"),
         (lambda: losses.Huber(detla=1.0), r"Huber\(\) has no argument 'detla'. Did you mean 'delta'"),
-        (lambda: losses.SparseCategoricalCrossentropy(ignore_class=0), "ignore_class"),
+        (lambda: losses.SparseCategoricalCrossentropy(ignore_class=0.5), "ignore_class"),
     ],
 )
 def test_loss_bad_argument_names_it(make, message):

@@ -277,7 +277,7 @@ def test_dropout_trains(random):
     model = pynn.Sequential(
         [layers.Dense(32, activation="relu", input_dim=10), layers.Dropout(0.5), layers.Dense(1, activation="sigmoid")]
     )
-    model.compile("adam", "binary_crossentropy", ["accuracy"])
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
     model.fit(x, y, epochs=30, verbose=0)
     assert model.evaluate(x, y, verbose=0)[1] > 0.95
 

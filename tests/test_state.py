@@ -29,7 +29,7 @@ def test_new_metrics_or_loss_keep_the_optimizer_that_is_given_again():
     model, twin = make_model(optimizer="adam"), make_model(optimizer="adam")
     for m in (model, twin):
         m.fit(x, y, verbose=0)
-    model.compile(model.optimizer, "sparse_categorical_crossentropy", ["sparse_top_k_categorical_accuracy"])
+    model.compile(model.optimizer, "sparse_categorical_crossentropy", metrics=["sparse_top_k_categorical_accuracy"])
     assert model.optimizer.iterations == twin.optimizer.iterations == 2
     model.fit(x, y, verbose=0)
     twin.fit(x, y, verbose=0)
@@ -249,7 +249,7 @@ def test_training_of_more_axes(kind, random):
     )
     model = pynn.Sequential([pynn.Input((4, 5)), layers.Dense(3, use_bias=False, dtype="float64")])
     model.set_weights([kernel])
-    model.compile(pynn.optimizers.SGD(1.0), name, ["mae"] if kind == "real" else ["accuracy"])
+    model.compile(pynn.optimizers.SGD(1.0), name, metrics=["mae"] if kind == "real" else ["accuracy"])
     z = (x @ kernel).reshape(-1, 3)
     values, slopes = loss_rows(native, y.reshape(28, *y.shape[2:]), z)
     logs = model.evaluate(x, y, verbose=0)
@@ -264,7 +264,7 @@ def test_perceptron_ends_in_its_threshold():
     """A unit with the step activation is trained on its sum, and answers 0 or 1."""
     x, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 1])
     model = pynn.Sequential([pynn.Input((2,)), layers.Dense(1, activation="step", kernel_initializer="zeros")])
-    model.compile(pynn.optimizers.SGD(learning_rate=1.0), "perceptron", ["accuracy"])
+    model.compile(pynn.optimizers.SGD(learning_rate=1.0), "perceptron", metrics=["accuracy"])
     history = model.fit(x, y, batch_size=1, epochs=20, verbose=0).history
     np.testing.assert_array_equal(model.predict(x, verbose=0).ravel(), y)
     assert history["accuracy"][-1] == 1.0

@@ -36,7 +36,7 @@ def make_wide_model(dtype="float32", optimizer="sgd", loss="sparse_categorical_c
             layers.Dense(10, activation=last),
         ]
     )
-    model.compile(optimizer, loss, ["accuracy"] if last == "softmax" else ["mse"])
+    model.compile(optimizer, loss, metrics=["accuracy"] if last == "softmax" else ["mse"])
     return model
 
 
@@ -111,7 +111,7 @@ def test_threads_shapes(inputs, units, rows, dtype, random):
         pynn.set_random_seed(8)
         stack = [layers.Dense(units, activation="relu", dtype=dtype), layers.Dense(10, activation="softmax")]
         model = pynn.Sequential([pynn.Input((inputs,)), *stack])
-        model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
         return model
 
     assert len(results(make, x, y, rows)) == 1

@@ -74,8 +74,10 @@ def as_targets(y: ArrayLike, name: str, dtype: DTypeLike, shape: tuple[int, ...]
     return out
 
 
-def as_class_labels(y: ArrayLike, name: str, rows_shape: tuple[int, ...], classes: int) -> NDArray[np.int32]:
-    """Return `y` as contiguous int32 labels (samples, *rows_shape), each in [0, classes).
+def as_class_labels(
+    y: ArrayLike, name: str, rows_shape: tuple[int, ...], classes: int, ignored: int | None = None
+) -> NDArray[np.int32]:
+    """Return `y` as contiguous int32 labels (samples, *rows_shape), each in [0, classes), or -1 where it is `ignored`.
 
     Takes bools, integers and floats with whole values, also with a last axis of size 1 more.
 
@@ -91,7 +93,12 @@ def as_class_labels(y: ArrayLike, name: str, rows_shape: tuple[int, ...], classe
         raise ValueError(
             f"{name} must be class labels of the shape {_batch_of(rows_shape)}, but has {given.shape}.{hint}"
         )
-    return class_labels(given, name, classes)
+    if ignored is None:
+        return class_labels(given, name, classes)
+    leave = given == ignored
+    labels = class_labels(np.where(leave, 0, given), name, classes)
+    labels[leave] = -1
+    return labels
 
 
 def as_ids(x: ArrayLike, name: str, shape: tuple[int, ...], below: int, of: str) -> NDArray[np.int32]:
@@ -119,6 +126,29 @@ def as_ids(x: ArrayLike, name: str, shape: tuple[int, ...], below: int, of: str)
         row, value = _first(ids != given, given)
         raise ValueError(f"An id of input {of!r} must be a whole number, but found {value} at row {row} of {name}.")
     return ids.reshape(len(ids), -1) if ids.size else ids.reshape(len(ids), math.prod(shape))
+
+
+def as_weights(weights: ArrayLike, name: str, dtype: DTypeLike, samples: int, rows_shape: tuple[int, ...]) -> Array:
+    """Return `weights` as an array of `dtype`, (samples, 1), or (samples, rows) where there is one for each row.
+
+    Takes also a last axis of size 1 more.
+
+    Raises:
+        TypeError, ValueError: as `as_array`; another shape; a weight that is negative or not finite, with its row.
+    """
+    given = as_numbers(weights, name)
+    shapes = [(samples,), (samples, *rows_shape)]
+    if given.shape not in shapes and not (given.shape[-1:] == (1,) and given.shape[:-1] in shapes):
+        for_rows = f", or {_batch_of(rows_shape)}, for each row of the output" if rows_shape else ""
+        raise ValueError(
+            f"{name} must have the shape (samples,), for each of {samples} samples{for_rows}, but has {given.shape}."
+        )
+    out = _convert(given, name, np.dtype(dtype))
+    _check_finite(out, name)
+    if (out < 0).any():
+        row, value = _first(out < 0, given)
+        raise ValueError(f"{name} must not be negative, but is {value} at row {row}.")
+    return out.reshape(samples, -1)
 
 
 def class_labels(y: ArrayLike, name: str, classes: int) -> NDArray[np.int32]:

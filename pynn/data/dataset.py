@@ -15,10 +15,15 @@ Array = NDArray[Any]
 
 
 class Dataset(NamedTuple):
-    """Columns of inputs and of targets: two-dimensional samples, and a row of targets or labels for each."""
+    """Columns of inputs and of targets: two-dimensional samples, and a row of targets or labels for each.
+
+    Beside the targets are what their rows count for: (samples, 1) or (samples, rows), negative for those that are
+    masked; None where all count alike. There are none where nothing has weights.
+    """
 
     xs: tuple[Array, ...]
     ys: tuple[Array, ...]
+    weights: tuple[Array | None, ...] = ()
 
     @property
     def samples(self) -> int:
@@ -27,7 +32,11 @@ class Dataset(NamedTuple):
 
     def part(self, part: slice) -> Dataset:
         """Some of the samples."""
-        return Dataset(tuple(x[part] for x in self.xs), tuple(y[part] for y in self.ys))
+        return Dataset(
+            tuple(x[part] for x in self.xs),
+            tuple(y[part] for y in self.ys),
+            tuple(None if weights is None else weights[part] for weights in self.weights),
+        )
 
     def split(self, share: float) -> tuple[Dataset, Dataset]:
         """The data without the last `share` of the samples, and these; ValueError if nothing is left of one of them."""

@@ -43,13 +43,9 @@ _NAMES = {
 }
 
 _ARGUMENTS = {
-    "fit": """callbacks class_weight sample_weight steps_per_epoch validation_batch_size validation_freq
-        validation_steps""",
-    "compile": """auto_scale_loss jit_compile loss_weights run_eagerly steps_per_execution weighted_metrics""",
-    "evaluate": "callbacks sample_weight steps",
+    "fit": "callbacks steps_per_epoch validation_batch_size validation_freq validation_steps",
+    "evaluate": "callbacks steps",
     "predict": "callbacks steps",
-    "train_on_batch": "class_weight sample_weight",
-    "test_on_batch": "sample_weight",
     "summary": "expand_nested layer_range line_length positions show_trainable",
     "Input": "optional ragged sparse tensor",
 }

@@ -17,22 +17,33 @@ from ..foundation.native import core
 Array = NDArray[Any]
 F = TypeVar("F", bound="Callable[..., Array]")
 
-_REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "none", None)
+# What the engine calls them.
+_REDUCTIONS: dict[str | None, str] = {
+    "sum_over_batch_size": "mean",
+    "mean": "mean",
+    "mean_with_sample_weight": "weighted_mean",
+    "sum": "sum",
+    "none": "",
+    None: "",
+}
 
 
 class Loss(Described):
-    """Base of the losses; called as ``loss(y_true, y_pred)``.
+    """Base of the losses; called as ``loss(y_true, y_pred, sample_weight=None)``.
 
     Args:
-        reduction: ``"sum_over_batch_size"`` (the default) or ``"mean"``: the mean of the rows' values; ``"sum"``:
-            their sum, so that steps grow with the batch, and what is reported is the sum of a batch, on average;
-            ``None`` or ``"none"``: the values themselves, for direct calls only.
+        reduction: What becomes of the rows' values, each multiplied by its weight. ``"sum_over_batch_size"`` (the
+            default) or ``"mean"``: their sum divided by the number of rows; ``"mean_with_sample_weight"``: divided by
+            the sum of the weights; ``"sum"``: their sum, so that steps grow with the batch, and what is reported is the
+            sum of a batch, on average; ``None`` or ``"none"``: the values themselves, for direct calls only. Rows that
+            `ignore_class` leaves out count for nothing. Of no rows, or no weights, the loss is 0.
         name: Default: the loss's own name.
         dtype: Number type of direct calls. Default ``None``: that of the prediction. A model computes in its own.
 
     Attributes:
         native_name, a: What the engine calls the loss, and its setting there.
         sparse: Whether the targets are class labels, one a row.
+        ignore_class: The label of rows that count for nothing; None for none.
         fused_with: The last activation whose input the engine computes the loss from: faster, and exact where the
             activation saturates. Empty for none.
     """
@@ -42,6 +53,7 @@ class Loss(Described):
     default_name: ClassVar[str] = ""  # where it is not native_name
     a: float = 0.0
     sparse: bool = False
+    ignore_class: int | None = None
     fused_with: str = ""
     labels_hint: ClassVar[str] = ""  # what to do with class labels, where one-hot rows are asked for
 
@@ -50,7 +62,7 @@ class Loss(Described):
     ) -> None:
         if type(self) is Loss:
             self._refuse()
-        self.reduction = checks.choice(reduction, "reduction", _REDUCTIONS)
+        self.reduction = checks.choice(reduction, "reduction", list(_REDUCTIONS))
         self.name = checks.text(name, "name") if name else self.automatic_name()
         self.dtype = None if dtype is None else config.resolve_dtype(dtype)
 
@@ -60,14 +72,16 @@ class Loss(Described):
         return cls.default_name or cls.native_name
 
     @property
-    def averages(self) -> bool:
-        """Whether the rows' values are averaged rather than added."""
-        return self.reduction in ("sum_over_batch_size", "mean")
+    def native_reduction(self) -> str:
+        """What the engine calls the reduction; empty for none."""
+        return _REDUCTIONS[self.reduction]
 
     def prepare_targets(
         self, y: ArrayLike, *, dtype: DTypeLike, output_shape: tuple[int, ...], name: str = "y"
     ) -> Array:
         """Return the targets as the engine takes them: checked, (samples, *output_shape), of `dtype`.
+
+        What is ignored is still to be taken out: see `take_ignored`.
 
         Args:
             y: The targets as the user gave them.
@@ -85,6 +99,10 @@ class Loss(Described):
     def check_values(self, targets: Array, name: str) -> None:
         """Raise ValueError where a target has a value that this loss has no meaning for."""
 
+    def take_ignored(self, targets: Array) -> Array | None:
+        """Give rows of prepared targets that are to be ignored another target; return where they are, None for none."""
+        return None
+
     def forward(self, values: Array, y_pred: Array, y_true: Array) -> None:
         """Write the loss of every row of `y_pred` to `values` (float64); `y_true` is prepared."""
         core.loss_forward(values, y_pred, y_true, self.native_name, self.a, parallel.get_num_threads())
@@ -95,16 +113,36 @@ class Loss(Described):
         core.loss_backward(dy_pred, y_pred, y_true, self.native_name, self.a, scale, threads)
 
     def row_values(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
-        """The loss of every row, in float64: shape ``y_pred.shape[:-1]``."""
-        return row_values(self, y_true, y_pred)
+        """The loss of every row, in float64: shape ``y_pred.shape[:-1]``; 0 where a row is ignored."""
+        return row_values(self, y_true, y_pred)[0]
 
-    def __call__(self, y_true: ArrayLike, y_pred: ArrayLike) -> float | Array:
-        """The reduced loss as a float, or the rows' values where there is no reduction."""
-        values = self.row_values(y_true, y_pred)
-        if self.reduction in (None, "none"):
-            return values
-        total = float(values.sum())
-        return total / max(values.size, 1) if self.averages else total
+    def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float | Array:
+        """The reduced loss as a float, or the rows' values where there is no reduction.
+
+        Args:
+            y_true, y_pred: Targets and predictions.
+            sample_weight: What each row counts for: of the shape of the rows' values, with a last axis of size 1 more
+                or less, or one that NumPy broadcasts to it. Default: all count alike.
+
+        Raises:
+            TypeError, ValueError: arrays that do not fit; weights that are negative or not finite.
+        """
+        values, kept = row_values(self, y_true, y_pred)
+        weights = np.ones_like(values)
+        if sample_weight is not None:
+            values, weights = with_weights(values, sample_weight)
+        if kept is not None:
+            kept = np.broadcast_to(kept.reshape(kept.shape + (1,) * (values.ndim - kept.ndim)), values.shape)
+            weights = weights * kept
+        weighted = values * weights
+        if not self.native_reduction:
+            return weighted
+        total = float(weighted.sum())
+        if self.native_reduction == "sum":
+            return total
+        rows = values.size if kept is None else int(kept.sum())
+        divisor = float(weights.sum()) if self.native_reduction == "weighted_mean" else rows
+        return total / divisor if divisor else 0.0
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal loss, but for `dtype`, as in Keras."""
@@ -123,11 +161,17 @@ class RowFunction(Protocol):
         self, y: ArrayLike, *, dtype: DTypeLike, output_shape: tuple[int, ...], name: str = "y"
     ) -> Array: ...
 
+    def take_ignored(self, targets: Array) -> Array | None: ...
+
     def forward(self, values: Array, y_pred: Array, y_true: Array) -> None: ...
 
 
-def row_values(function: RowFunction, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
-    """Check the arguments of a direct call of a loss or metric, and compute the value of every row."""
+def row_values(function: RowFunction, y_true: ArrayLike, y_pred: ArrayLike) -> tuple[Array, Array | None]:
+    """Check the arguments of a direct call of a loss or metric, and compute the value of every row.
+
+    Returns:
+        The values, and where they count: None for everywhere. They are 0 elsewhere.
+    """
     dtype = function.dtype or arrays.float_dtype_of(y_pred, config.floatx())
     predictions = arrays.as_array(y_pred, "y_pred", dtype)
     rows_shape = predictions.shape[:-1]
@@ -138,10 +182,38 @@ def row_values(function: RowFunction, y_true: ArrayLike, y_pred: ArrayLike) -> A
         y_true = arrays.as_numbers(y_true, "y_true")[None]
     targets = function.prepare_targets(y_true, dtype=dtype, output_shape=predictions.shape[1:], name="y_true")
     arrays.same_length(y_true=targets, y_pred=predictions)
-    values = np.empty(predictions.shape[:-1])
+    values, ignored = np.empty(predictions.shape[:-1]), function.take_ignored(targets)
     if values.size:
         function.forward(values, predictions, targets)
-    return values.reshape(rows_shape)
+    if ignored is None:
+        return values.reshape(rows_shape), None
+    values[ignored] = 0
+    return values.reshape(rows_shape), ~ignored.reshape(rows_shape)
+
+
+def with_weights(values: Array, sample_weight: ArrayLike) -> tuple[Array, Array]:
+    """The values of rows and their weights, of one shape: they may differ by a last axis of size 1, as in Keras.
+
+    Raises:
+        TypeError, ValueError: weights of another kind or shape, negative ones, or such as are not finite.
+    """
+    weights = arrays.as_array(sample_weight, "sample_weight", np.float64)
+    given = weights.shape
+    if not np.isfinite(weights).all() or (weights < 0).any():
+        raise ValueError("sample_weight must be finite and not negative.")
+    if weights.ndim == values.ndim + 1 and weights.shape[-1] == 1 and values.ndim > 1:
+        weights = weights[..., 0]
+    elif weights.ndim == values.ndim + 1 and weights.shape[-1] == 1:
+        values = values[..., None]
+    elif values.ndim == weights.ndim + 1 and values.shape[-1] == 1:
+        weights = weights[..., None]
+    try:
+        values, weights = np.broadcast_arrays(values, weights)
+    except ValueError:
+        raise ValueError(
+            f"sample_weight must have the shape {values.shape} of the rows' values, but has {given}."
+        ) from None
+    return values, weights
 
 
 def check_last_axis(axis: int) -> None:

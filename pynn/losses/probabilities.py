@@ -109,7 +109,8 @@ class SparseCategoricalCrossentropy(Crossentropy):
         from_logits: Whether the prediction is x rather than ``p = softmax(x)``; nothing is clipped then. Default
             ``False``; a model whose last activation is softmax computes from the logits anyway.
         label_smoothing: As in `CategoricalCrossentropy` with the labels one-hot. Default ``0.0``.
-        ignore_class: Not supported; None only.
+        ignore_class: A label, also one that is no class, such as -1: rows of it count for nothing, neither in the loss
+            nor in metrics beside it. Default ``None``.
         axis: Only the last axis, ``-1``.
         reduction, name, dtype: see `Loss`.
     """
@@ -121,7 +122,7 @@ class SparseCategoricalCrossentropy(Crossentropy):
     def __init__(
         self,
         from_logits: bool = False,
-        ignore_class: None = None,
+        ignore_class: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         axis: int = -1,
         name: str | None = None,
@@ -129,18 +130,26 @@ class SparseCategoricalCrossentropy(Crossentropy):
         *,
         label_smoothing: float = 0.0,
     ) -> None:
-        if ignore_class is not None:
-            given = checks.shown(ignore_class)
-            raise ValueError(f"ignore_class is not supported yet, but got {given}. Leave these samples out.")
         super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
+        self.ignore_class = None if ignore_class is None else checks.index(ignore_class, "ignore_class")
 
     def prepare_targets(
         self, y: ArrayLike, *, dtype: DTypeLike, output_shape: tuple[int, ...], name: str = "y"
     ) -> Array:
-        """Return int32 labels (samples, *output_shape[:-1]), each checked to be a class."""
+        """Return int32 labels (samples, *output_shape[:-1]), each checked to be a class; -1 for the ignored one."""
         if not output_shape:
             raise ValueError(f"{self.name} takes predictions with an axis of classes, but a sample is one number.")
-        return arrays.as_class_labels(y, name, output_shape[:-1], output_shape[-1])
+        return arrays.as_class_labels(y, name, output_shape[:-1], output_shape[-1], self.ignore_class)
+
+    def take_ignored(self, targets: Array) -> Array | None:
+        ignored = targets < 0
+        if self.ignore_class is None or not ignored.any():
+            return None
+        targets[ignored] = 0
+        return ignored
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "ignore_class": self.ignore_class}
 
 
 # ---- the functions -------------------------------------------------------------------------------------------------
@@ -167,9 +176,14 @@ def categorical_crossentropy(
 
 @function_of(SparseCategoricalCrossentropy)
 def sparse_categorical_crossentropy(
-    y_true: ArrayLike, y_pred: ArrayLike, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    from_logits: bool = False,
+    ignore_class: int | None = None,
+    axis: int = -1,
+    *,
+    label_smoothing: float = 0.0,
 ) -> Array:
-    """`SparseCategoricalCrossentropy`'s value of each row."""
-    return SparseCategoricalCrossentropy(from_logits, axis=axis, label_smoothing=label_smoothing).row_values(
-        y_true, y_pred
-    )
+    """`SparseCategoricalCrossentropy`'s value of each row; 0 where the label is `ignore_class`."""
+    loss = SparseCategoricalCrossentropy(from_logits, ignore_class, axis=axis, label_smoothing=label_smoothing)
+    return loss.row_values(y_true, y_pred)

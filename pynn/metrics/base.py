@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import config
@@ -11,13 +12,13 @@ from ..data import arrays
 from ..foundation import checks, parallel
 from ..foundation.identifiers import Described
 from ..foundation.native import core
-from ..losses.base import row_values
+from ..losses.base import Loss, row_values, with_weights
 
 Array = NDArray[Any]
 
 
 class Metric(Described):
-    """Base of the metrics; ``metric(y_true, y_pred)`` updates the running mean and returns it.
+    """Base of the metrics; ``metric(y_true, y_pred, sample_weight=None)`` updates the running mean and returns it.
 
     Args:
         name: Default: the metric's own name.
@@ -59,6 +60,9 @@ class Metric(Described):
                 f"Use {like} instead."
             )
 
+    def check_beside(self, loss: Loss | None) -> None:
+        """Raise ValueError unless the metric can be measured beside a model's `loss`, or None."""
+
     def check_targets(self, targets: Array) -> None:
         """Raise ValueError unless the metric has a meaning for `targets`, which the model's loss has prepared."""
 
@@ -70,6 +74,10 @@ class Metric(Described):
             return arrays.as_class_labels(y, name, output_shape[:-1], output_shape[-1])
         return arrays.as_targets(y, name, dtype, output_shape)
 
+    def take_ignored(self, targets: Array) -> Array | None:
+        """As for a loss: see `Loss.take_ignored`."""
+        return None
+
     def finish(self, mean: float) -> float:
         """The metric, from the mean of the rows' values."""
         return mean
@@ -78,11 +86,24 @@ class Metric(Described):
         """Write the engine's value of every row of `y_pred` to `values` (float64); `y_true` is prepared."""
         core.metric_forward(values, y_pred, y_true, self.native_name, self.a, parallel.get_num_threads())
 
-    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike) -> None:
-        """Take the rows of one more batch into the mean."""
-        values = row_values(self, y_true, y_pred)
-        self._total += float(values.sum())
-        self._count += values.size
+    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
+        """Take the rows of one more batch into the mean.
+
+        Args:
+            y_true, y_pred: Targets and predictions.
+            sample_weight: What each sample, or each row of a sample, counts for. Default: all count alike.
+        """
+        values, kept = row_values(self, y_true, y_pred)
+        weights = np.ones_like(values) if kept is None else kept.astype(values.dtype)
+        if sample_weight is not None:
+            given = np.asarray(sample_weight)
+            missing = max(values.ndim - given.ndim, 0) if given.ndim else 0  # axes of a sample's rows
+            of_rows = values.reshape(values.shape + (1,) * max(given.ndim - values.ndim, 0))
+            _, given = with_weights(of_rows, given.reshape(given.shape + (1,) * missing) if missing else sample_weight)
+            weights = weights * given.reshape(values.shape)
+        rows = max(values.size // max(len(values), 1), 1) if values.ndim else 1  # of a sample
+        self._total += float((values * weights).sum()) / rows
+        self._count += float(weights.sum()) / rows
 
     def result(self) -> float:
         """The metric over all batches since the last `reset_state`; 0 before the first."""
@@ -91,10 +112,10 @@ class Metric(Described):
     def reset_state(self) -> None:
         """Begin anew."""
         self._total = 0.0
-        self._count = 0
+        self._count = 0.0
 
-    def __call__(self, y_true: ArrayLike, y_pred: ArrayLike) -> float:
-        self.update_state(y_true, y_pred)
+    def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        self.update_state(y_true, y_pred, sample_weight)
         return self.result()
 
     def get_config(self) -> dict[str, Any]:

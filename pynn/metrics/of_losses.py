@@ -52,6 +52,17 @@ class MeanLoss(Metric):
     ) -> Array:
         return self.loss.prepare_targets(y, dtype=dtype, output_shape=output_shape, name=name)
 
+    def check_beside(self, loss: losses.Loss | None) -> None:
+        ignored = self.loss.ignore_class
+        if ignored is not None and (loss is None or loss.ignore_class != ignored):
+            raise ValueError(
+                f"The metric {self.name} has ignore_class={ignored}, but the loss ignores other rows. Give it "
+                "the same ignore_class: metrics leave out what the loss ignores."
+            )
+
+    def take_ignored(self, targets: Array) -> Array | None:
+        return self.loss.take_ignored(targets)
+
     def check_targets(self, targets: Array) -> None:
         self.loss.check_values(targets, "y")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,11 +22,10 @@ from ..layers.core import InputLayer
 from ..layers.symbolic import SymbolicTensor
 from ..layers.types import OpenShapes
 from ..layers.weight import Weight, assign_all
-from ..losses import Loss, LossLike
-from ..metrics import MetricLike
 from ..optimizers import Optimizer, OptimizerLike
 from ..training import fit, steps
 from ..training.arguments import BatchSize, Verbose
+from ..training.by_output import Losses, LossWeights, Metrics
 from ..training.compiling import compiled
 from ..training.steps import Inputs, Outputs
 from . import configuration, summary
@@ -204,20 +203,45 @@ class Model(Structure):
     def compile(
         self,
         optimizer: OptimizerLike = "rmsprop",
-        loss: LossLike | None = None,
-        metrics: Sequence[MetricLike] | None = None,
+        loss: Losses = None,
+        loss_weights: LossWeights = None,
+        metrics: Metrics = None,
+        weighted_metrics: Metrics = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | Literal["auto"] | None = "auto",
+        auto_scale_loss: bool = True,
     ) -> None:
         """Say how to train.
 
         Args:
             optimizer: Name or `Optimizer`. Default ``"rmsprop"``. One that this model has already keeps its state.
-            loss: Name or `Loss`.
-            metrics: Names or `Metric` objects; ``"accuracy"`` is resolved from the shapes. Default: none.
+            loss: Name or `Loss`. Of several outputs: one for all, a list, or a dict by output; an output may have None,
+                but not all of them. The loss of the model is the sum of them, each times its weight.
+            loss_weights: Numbers, as a list or dict by output. Default: 1 for each.
+            metrics: List of names or `Metric` objects; ``"accuracy"`` is resolved from the shapes. Of several outputs:
+                a list or dict of what each has: a metric, a list of them or None. Weights of samples do not count in
+                them. Default: none.
+            weighted_metrics: As `metrics`, but weights of samples count.
+            run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: Without effect: Keras has them, for engines
+                of other kinds.
 
         Raises:
             TypeError, ValueError: an unknown name, or a combination that does not fit; the earlier compile stays.
         """
-        self._compile(compiled(optimizer, loss, metrics))
+        self._compile(
+            compiled(
+                optimizer,
+                loss,
+                loss_weights,
+                metrics,
+                weighted_metrics,
+                run_eagerly,
+                steps_per_execution,
+                jit_compile,
+                auto_scale_loss,
+            )
+        )
 
     @property
     def optimizer(self) -> Optimizer:
@@ -225,9 +249,14 @@ class Model(Structure):
         return self._require_compiled().optimizer
 
     @property
-    def loss(self) -> Loss:
-        """The loss that `compile` was given."""
+    def loss(self) -> Any:
+        """The loss that `compile` was given: a `Loss`, or a list or dict of them."""
         return self._require_compiled().loss
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of what `evaluate` returns, in order."""
+        return self._heads_for(self._require_layout()).names
 
     @explained
     def fit(
@@ -239,8 +268,10 @@ class Model(Structure):
         verbose: Verbose = "auto",
         *,
         validation_split: float = 0.0,
-        validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        validation_data: tuple[Any, ...] | None = None,
         shuffle: bool = True,
+        class_weight: Mapping[int, float] | Literal["balanced"] | None = None,
+        sample_weight: Any = None,
         initial_epoch: int = 0,
         check_finite: bool = True,
     ) -> History:
@@ -252,15 +283,23 @@ class Model(Structure):
         Args:
             x: Samples, of shape (samples, ...). Arrays of bytes (uint8) are used as they are; others are converted to
                 the model's number type once.
-            y: Targets: like the output, or class labels for the sparse losses.
+            y: Targets: like the output, or class labels for the sparse losses. Of several outputs: a list or dict.
             batch_size: Samples a step: 32 (mini-batch, the default), 1 (online), or ``"full"`` (one step an epoch).
             epochs: Number of the last epoch; the number of epochs, unless `initial_epoch` is given. Default ``1``.
             verbose: 0 nothing, 1 a progress bar, 2 a line an epoch, ``"auto"`` (default) a bar in a terminal or
                 notebook and lines elsewhere.
             validation_split: Share of the samples, the last ones, to evaluate on after each epoch instead of training
                 on them; in [0, 1). Default ``0``.
-            validation_data: ``(x, y)`` to evaluate on after each epoch; wins over `validation_split`.
+            validation_data: ``(x, y)`` or ``(x, y, sample_weight)`` to evaluate on after each epoch; wins over
+                `validation_split`.
             shuffle: Whether to visit the samples in a new random order each epoch. Default ``True``.
+            class_weight: What samples of each class count for, ``{label: weight}``, for models of one output whose
+                targets are classes: labels, one-hot rows or 0 and 1. It multiplies `sample_weight`, and does not count
+                in validation. ``"balanced"``: ``samples / (classes * samples of the class)``. Default: none.
+            sample_weight: What each sample counts for, of shape (samples,), or what each row (time step, pixel) does,
+                (samples, ...). Of several outputs: one of shape (samples,) for all, or a list or dict; None where all
+                count alike. A loss is ``sum(weight * loss of the row) / rows``, unless its `reduction` is another.
+                Default: none.
             initial_epoch: Epochs that are done already. Default ``0``.
             check_finite: Whether to refuse NaN and infinity in `x`. Default ``True``.
 
@@ -281,6 +320,8 @@ class Model(Structure):
             validation_split,
             validation_data,
             shuffle,
+            class_weight,
+            sample_weight,
             initial_epoch,
             check_finite,
         )
@@ -292,6 +333,7 @@ class Model(Structure):
         y: ArrayLike,
         batch_size: BatchSize = None,
         verbose: Verbose = "auto",
+        sample_weight: Any = None,
         *,
         return_dict: bool = False,
         check_finite: bool = True,
@@ -299,19 +341,20 @@ class Model(Structure):
         """Loss and metrics on data.
 
         Args:
-            x, y, check_finite: As for `fit`.
-            batch_size: Samples a batch, ``"full"`` for all. Default ``32``. It only matters for a loss with
-                ``reduction="sum"``, whose value is that of a batch.
+            x, y, sample_weight, check_finite: As for `fit`.
+            batch_size: Samples a batch, ``"full"`` for all. Default ``32``. It only matters where the loss is that of a
+                batch: with ``reduction="sum"``, or with weights. What is returned is its mean, by samples.
             verbose: As for `fit`.
             return_dict: Whether to return a dict by name. Default ``False``.
 
         Returns:
-            The loss, or a list of the loss and the metrics if there are any.
+            The loss, or a list if there are several values: the loss, the losses of the outputs where there are
+            several, the metrics. `metrics_names` says which.
 
         Raises:
             TypeError, ValueError, NotCompiledError, RuntimeError: as for `fit`.
         """
-        return steps.evaluate(self, x, y, batch_size, verbose, return_dict, check_finite)
+        return steps.evaluate(self, x, y, batch_size, verbose, sample_weight, return_dict, check_finite)
 
     @explained
     def predict(
@@ -351,24 +394,33 @@ class Model(Structure):
 
     @explained
     def train_on_batch(
-        self, x: ArrayLike, y: ArrayLike, *, return_dict: bool = False
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | Literal["balanced"] | None = None,
+        return_dict: bool = False,
     ) -> float | list[float] | dict[str, float]:
         """One step, on all samples as one batch.
 
+        Args:
+            x, y, sample_weight, class_weight: As for `fit`.
+            return_dict: Whether to return a dict by name. Default ``False``.
+
         Returns:
-            The batch's loss before the step, or a list of it and the metrics, or a dict of them.
+            The batch's loss before the step, or a list of it and the metrics, as of `evaluate`, or a dict of them.
 
         Raises:
             TypeError, ValueError, NotCompiledError, RuntimeError: as for `fit`.
         """
-        return steps.train_on_batch(self, x, y, return_dict)
+        return steps.train_on_batch(self, x, y, sample_weight, class_weight, return_dict)
 
     @explained
     def test_on_batch(
-        self, x: ArrayLike, y: ArrayLike, *, return_dict: bool = False
+        self, x: ArrayLike, y: ArrayLike, sample_weight: Any = None, return_dict: bool = False
     ) -> float | list[float] | dict[str, float]:
-        """Loss and metrics of all samples as one batch; results and errors as for `evaluate`."""
-        return self.evaluate(x, y, batch_size="full", verbose=0, return_dict=return_dict)
+        """Loss and metrics of all samples as one batch; arguments, results and errors as for `evaluate`."""
+        return self.evaluate(x, y, "full", 0, sample_weight, return_dict=return_dict)
 
     def predict_on_batch(self, x: Inputs) -> Outputs:
         """The output for samples, as `predict`."""

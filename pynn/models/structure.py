@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .. import config
 from ..callbacks import History
 from ..data import arrays
-from ..data.layout import Layout, OpenShape, Port
+from ..data.layout import Layout, OpenShape, Port, single
 from ..engine.lowering import Lowering
 from ..errors import NotBuiltError, NotCompiledError
 from ..foundation import atomic, checks, draws
@@ -18,9 +18,9 @@ from ..foundation.native import core
 from ..layers.base import Draft, Layer, building, freezing
 from ..layers.symbolic import SymbolicTensor
 from ..layers.types import OpenShapes, Shape
-from ..metrics import Metric
 from ..optimizers import Optimizer
 from ..training.compiling import Compiled
+from ..training.heads import Heads
 from ..training.task import Order, Task
 from .network import Closed, State, plan_of
 from .wiring import Wired, Wiring, drafts_of, lower_all
@@ -230,12 +230,12 @@ class Structure(Wired):
         self, state: State, plan: _core.Plan, layout: Layout, what: Compiled, trainer: _core.Trainer | None
     ) -> None:
         """Be compiled as told, with a trainer that knows the optimizer already, or a new one; the lock must be held."""
-        task = what.task(plan, layout, what.resolved(layout.output.columns), trainer)
+        task = what.task(plan, layout, what.resolved(layout.outputs), trainer)
         if trainer is not None:
             self._told = None
             if state.task is not None and state.task.layout != layout:
                 trainer.set_plan(plan)
-            trainer.set_heads(task.heads)
+            trainer.set_heads(task.heads.native())
         changes = [*self._let_go(what.optimizer), *what.optimizer._becoming(weakref.ref(self), task.trainer)]
         changes.append(atomic.setting(self, "_state", state._replace(compiled=what, task=task)))
         atomic.apply_together([*changes, atomic.setting(self, "_told", task)])
@@ -291,7 +291,7 @@ class Structure(Wired):
             return task
         # Other lengths than those trained on: what only evaluates needs no optimizer.
         compiled = self._require_compiled()
-        return compiled.task_to_evaluate(self._plan(layout), layout, compiled.resolved(layout.output.columns))
+        return compiled.task_to_evaluate(self._plan(layout), layout, compiled.resolved(layout.outputs))
 
     def _task_to_train(self, layout: Layout) -> Task:
         self._check_gradients(layout)
@@ -302,7 +302,9 @@ class Structure(Wired):
         """Raise ValueError if a function without gradient lies between the loss and weights that are to be trained."""
         if all(layer.activation is None or layer.activation.differentiable for layer in self.layers):
             return
-        wiring, loss = self._wiring, self._require_compiled().loss
+        wiring, heads = self._wiring, self._heads_for(layout).heads
+        # The activations that losses take along, by tensor
+        fused = {wiring.outputs[head.number]: head.loss.fused_with for head in heads if head.loss is not None}
         learns: set[int] = set()  # tensors below which there are weights to train
         for step, draft in zip(wiring.steps, drafts_of(wiring, layout.input_shapes, layout.dtype)[0], strict=True):
             layer = draft.layer
@@ -312,8 +314,8 @@ class Structure(Wired):
                 learns.update(step.outputs)
                 if layer.activation is None:
                     continue
-                fused = step.outputs[0] in wiring.outputs and layer.activity_regularizer is None
-                if not (fused and layer.activation.name == loss.fused_with):
+                taken_along = fused.get(step.outputs[0]) if layer.activity_regularizer is None else None
+                if layer.activation.name != taken_along:
                     layer.activation.check_differentiable()
 
     def _layout_for(self, x: Any, name: str) -> Layout:
@@ -386,8 +388,8 @@ class Structure(Wired):
         with self._alone():
             state = self._state
             # Which accuracy is meant is known with the shapes; the names are checked in any case.
-            layout = state.layout
-            what.resolved(2 if layout is None or layout.is_open else layout.output.columns)
+            layout, last = state.layout, self.layers[-1].name if self.layers else "output"
+            what.resolved(single(Port(last, (2,))) if layout is None else layout.outputs)
             if layout is None or layout.is_open:
                 changes = [*self._let_go(optimizer), *optimizer._becoming(weakref.ref(self), None)]
                 atomic.apply_together(
@@ -414,11 +416,11 @@ class Structure(Wired):
             )
         return compiled
 
-    def _metrics_for(self, layout: Layout) -> list[Metric]:
+    def _heads_for(self, layout: Layout) -> Heads:
         state = self._state
         if state.task is not None and state.task.layout == layout:
-            return state.task.metrics
-        return self._require_compiled().resolved(layout.output.columns)
+            return state.task.heads
+        return self._require_compiled().resolved(layout.outputs)
 
     def _begin(self, history: History, batch_size: int, shuffle: bool) -> Order:
         before, last = self._past

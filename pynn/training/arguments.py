@@ -21,8 +21,9 @@ def batch_size_of(batch_size: BatchSize, samples: int) -> int:
     return min(checks.positive_int(batch_size, "batch_size"), max(samples, 1))
 
 
-def pair(validation_data: object) -> tuple[Any, Any]:
-    """``validation_data`` as x and y; ValueError if it is something else."""
-    if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
-        raise ValueError("validation_data must be a tuple (x, y).")
-    return validation_data[0], validation_data[1]
+def x_y_weights(validation_data: object) -> tuple[Any, Any, Any]:
+    """``validation_data`` as x, y and weights, which may be None; ValueError if it is something else."""
+    if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
+        raise ValueError("validation_data must be a tuple (x, y) or (x, y, sample_weight).")
+    x, y, *weights = validation_data
+    return x, y, weights[0] if weights else None

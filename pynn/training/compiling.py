@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from numpy.typing import ArrayLike
-
-from .. import losses, metrics, optimizers
-from ..data import arrays, dataset
-from ..data.dataset import Dataset
-from ..data.layout import Layout
+from .. import metrics as metric_room
+from .. import optimizers
+from ..data.layout import Layout, Port, Ports
+from ..foundation import checks
 from ..foundation.native import core
-from ..losses import Loss, LossLike
-from ..metrics import Metric, MetricLike
+from ..losses import Loss
+from ..metrics import Metric
 from ..optimizers import Optimizer, OptimizerLike
+from . import by_output
+from .heads import Head, Heads, Measured
 from .task import Task
 
 if TYPE_CHECKING:
@@ -22,81 +21,110 @@ if TYPE_CHECKING:
 
 
 class Compiled(NamedTuple):
-    """What ``compile`` was told."""
+    """What ``compile`` was told; losses are found already, metrics when the shapes are known."""
 
     optimizer: Optimizer
-    loss: Loss
-    metrics: list[MetricLike]
+    loss: Any
+    loss_weights: Any
+    metrics: Any
+    weighted_metrics: Any
 
-    def resolved(self, columns: int) -> list[Metric]:
-        """The metrics that are meant where the output has so many columns; ValueError for those that do not fit."""
-        found = [metrics.resolve(each, sparse=self.loss.sparse, output_columns=columns) for each in self.metrics]
-        names = {"loss"}
-        for metric in found:
-            metric.check_kind(self.loss.sparse)
-            if metric.name in names:
-                raise ValueError(f"metrics has two values of the name {metric.name!r}. Give one of them another name.")
-            names.add(metric.name)
-        return found
+    def resolved(self, outputs: Ports) -> Heads:
+        """Losses and metrics of a model that has these outputs; ValueError for those that do not fit."""
+        found = by_output.losses_of(self.loss, outputs)
+        weights = by_output.loss_weights_of(self.loss_weights, found, outputs)
+        plain = by_output.metrics_of(self.metrics, "metrics", outputs)
+        weighted = by_output.metrics_of(self.weighted_metrics, "weighted_metrics", outputs)
+        names = _Names(outputs, found)
+        heads = []
+        measured: list[list[Measured]] = [[] for _ in outputs.ports]
+        for by_number, is_weighted in ((plain, False), (weighted, True)):
+            for number, (loss, port) in enumerate(zip(found, outputs.ports, strict=True)):
+                for given in by_number[number]:
+                    metric = _resolved(given, loss, port, measured[number])
+                    name = names.name(metric.name, number, is_weighted)
+                    measured[number].append(Measured(name, metric, is_weighted))
+        for number, (loss, port) in enumerate(zip(found, outputs.ports, strict=True)):
+            if loss is not None or measured[number]:
+                heads.append(Head(number, port, loss, weights[number], tuple(measured[number])))
+        if all(head.loss is None for head in heads):
+            raise ValueError("loss must be given for at least one output.")
+        return Heads(tuple(sorted(heads, key=lambda head: head.loss is None)), len(outputs.ports) > 1)
 
-    def dataset(
-        self,
-        layout: Layout,
-        metrics: Sequence[Metric],
-        x: ArrayLike,
-        y: ArrayLike,
-        check_finite: bool = True,
-        prefix: str = "",
-    ) -> Dataset:
-        """Inputs and targets as the engine takes them; messages call them `prefix` x and y.
-
-        Raises:
-            TypeError, ValueError: data that do not fit the model, the loss or the metrics; no samples.
-        """
-        name_x, name_y = f"{prefix}x", f"{prefix}y"
-        samples = dataset.columns(x, name_x, layout, check_finite)
-        targets = self.loss.prepare_targets(y, dtype=layout.dtype, output_shape=layout.output.sizes, name=name_y)
-        if arrays.same_length(**{name_x: samples[0], name_y: targets}) == 0:
-            raise ValueError(f"{name_x} and y have no samples.")
-        for metric in metrics:
-            metric.check_targets(targets)
-        return Dataset(samples, (targets if targets.ndim == 2 else targets.reshape(len(targets), -1),))
-
-    def task(self, plan: _core.Plan, layout: Layout, metrics: Sequence[Metric], trainer: _core.Trainer | None) -> Task:
+    def task(self, plan: _core.Plan, layout: Layout, heads: Heads, trainer: _core.Trainer | None) -> Task:
         """What trains and evaluates `plan`: with `trainer` as it is, or with a new one that knows the optimizer.
 
         The heads of a trainer that is given are still to be set.
         """
         if trainer is not None:
-            return Task(trainer, self._heads(layout, metrics), self.loss, list(metrics), layout)
-        task = self.task_to_evaluate(plan, layout, metrics)
+            return Task(trainer, heads, layout)
+        task = self.task_to_evaluate(plan, layout, heads)
         task.trainer.set_optimizer(self.optimizer.native_name, self.optimizer.settings())
         task.trainer.learning_rate = self.optimizer.learning_rate
         return task
 
-    def task_to_evaluate(self, plan: _core.Plan, layout: Layout, metrics: Sequence[Metric]) -> Task:
+    def task_to_evaluate(self, plan: _core.Plan, layout: Layout, heads: Heads) -> Task:
         """What evaluates `plan`, and knows no optimizer."""
-        heads, trainer = self._heads(layout, metrics), core.Trainer(plan)
-        trainer.set_heads(heads)
-        return Task(trainer, heads, self.loss, list(metrics), layout)
-
-    def _heads(self, layout: Layout, metrics: Sequence[Metric]) -> list[_core.Head]:
-        columns, loss = layout.output.columns, self.loss
-        values = [(metric.native_name, columns, metric.a) for metric in metrics]
-        return [(0, loss.native_name, columns, loss.a, loss.averages, 1.0, values)]
+        trainer = core.Trainer(plan)
+        trainer.set_heads(heads.native())
+        return Task(trainer, heads, layout)
 
 
-def compiled(optimizer: OptimizerLike, loss: LossLike | None, metrics: Sequence[MetricLike] | None) -> Compiled:
+def _resolved(given: Any, loss: Loss | None, port: Port, before: list[Measured]) -> Metric:
+    """The metric that is meant beside `loss`, or beside the metrics `before` it where there is none."""
+    sparse = loss.sparse if loss is not None else bool(before) and before[0].metric.sparse
+    metric = metric_room.resolve(given, sparse=sparse, output_columns=port.columns)
+    if loss is not None or before:
+        metric.check_kind(sparse)
+    metric.check_beside(loss)
+    return metric
+
+
+class _Names:
+    """Names of metrics in logs, each once, as Keras makes them."""
+
+    def __init__(self, outputs: Ports, found: list[Loss | None]) -> None:
+        several = len(outputs.ports) > 1
+        self._prefixes = [f"{port.name}_" if several else "" for port in outputs.ports]
+        with_loss = [port.name for port, loss in zip(outputs.ports, found, strict=True) if loss is not None]
+        self._taken = {"loss", *(f"{name}_loss" for name in with_loss if len(with_loss) > 1)}
+        self._uses: dict[str, int] = {}
+
+    def name(self, own: str, number: int, weighted: bool) -> str:
+        """That of a metric of output `number` which calls itself `own`."""
+        name = self._prefixes[number] + own
+        if name in self._taken:
+            raise ValueError(f"metrics has a value of the name {own!r}, which is that of a loss. Give it another name.")
+        if weighted and name in self._uses:
+            name = f"{self._prefixes[number]}weighted_{own}"
+        uses = self._uses.get(name, 0)
+        self._uses[name] = uses + 1
+        return name if uses == 0 else f"{name}_{uses}"
+
+
+def compiled(
+    optimizer: OptimizerLike,
+    loss: Any,
+    loss_weights: Any,
+    metrics: Any,
+    weighted_metrics: Any,
+    run_eagerly: bool,
+    steps_per_execution: int,
+    jit_compile: bool | str | None,
+    auto_scale_loss: bool,
+) -> Compiled:
     """The arguments of ``compile``, checked as far as they can be without a model.
 
     Raises:
         TypeError, ValueError: an unknown name, or something else.
     """
-    if loss is None:
-        raise ValueError('loss must be given, such as "mse" or "sparse_categorical_crossentropy".')
-    if metrics is not None and (isinstance(metrics, str) or not isinstance(metrics, Sequence)):
-        raise TypeError(f'metrics must be a list such as ["accuracy"], but got {metrics!r}.')
-    chosen, function = optimizers.get(optimizer), losses.get(loss)
-    if function.reduction in (None, "none"):
-        raise ValueError("A loss without reduction cannot be trained: it must be one number.")
-    return Compiled(chosen, function, list(metrics or []))
+    by_output.check_loss_weights(loss_weights)
+    by_output.check_metrics(metrics, "metrics")
+    by_output.check_metrics(weighted_metrics, "weighted_metrics")
+    checks.boolean(run_eagerly, "run_eagerly")
+    checks.positive_int(steps_per_execution, "steps_per_execution")
+    if jit_compile not in ("auto", None):
+        checks.boolean(jit_compile, 'jit_compile, unless it is "auto",')
+    checks.boolean(auto_scale_loss, "auto_scale_loss")
+    chosen = by_output.chosen_losses(loss)
+    return Compiled(optimizers.get(optimizer), chosen, loss_weights, metrics, weighted_metrics)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from numpy.typing import ArrayLike
+from typing import Any
 
 from ..callbacks import History
 from ..foundation import checks
-from . import arguments, progress
+from . import arguments, progress, samples
 from .arguments import BatchSize, Verbose
 from .model import Trainable
 from .progress import Display
@@ -18,19 +18,21 @@ _MOST_EPOCHS = 10_000
 
 def fit(
     model: Trainable,
-    x: ArrayLike,
-    y: ArrayLike,
+    x: Any,
+    y: Any,
     batch_size: BatchSize,
     epochs: int,
     verbose: Verbose,
     validation_split: float,
-    validation_data: tuple[ArrayLike, ArrayLike] | None,
+    validation_data: Any,
     shuffle: bool,
+    class_weight: Any,
+    sample_weight: Any,
     initial_epoch: int,
     check_finite: bool,
 ) -> History:
     """Train; see ``Model.fit``. Nothing is changed before all arguments are checked."""
-    compiled = model._require_compiled()
+    model._require_compiled()
     level = progress.resolve_verbose(verbose)
     shuffle = checks.boolean(shuffle, "shuffle")
     last = checks.non_negative_int(epochs, "epochs")
@@ -40,13 +42,15 @@ def fit(
 
     with model._alone():
         layout = model._layout_for(x, "x")
-        metrics = model._metrics_for(layout)
-        data, validation = compiled.dataset(layout, metrics, x, y, check_finite), None
+        heads = model._heads_for(layout)
+        samples.check_class_weight(class_weight, layout.outputs)
+        data, validation = samples.dataset_of(layout, heads, x, y, sample_weight, check_finite), None
         if validation_data is not None:
-            pair = arguments.pair(validation_data)
-            validation = compiled.dataset(layout, metrics, *pair, check_finite, "validation_data: ")
+            given = arguments.x_y_weights(validation_data)
+            validation = samples.dataset_of(layout, heads, *given, check_finite, "validation_data: ")
         elif share > 0:
             data, validation = data.split(share)
+        data = samples.with_class_weights(data, heads, class_weight, layout.dtype)
         size = arguments.batch_size_of(batch_size, data.samples)
         task = model._task_to_train(layout)
         history = History(model, {"epochs": last, "steps": -(-data.samples // size), "verbose": level})

@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike
 
 from ..callbacks import History
 from ..data.layout import Layout
-from ..metrics import Metric
 from .compiling import Compiled
+from .heads import Heads
 from .task import Order, Task
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ class Trainable(Protocol):
     def _layout_for(self, x: ArrayLike, name: str) -> Layout:
         """What the model takes and gives, or would if it were built for `x`; ValueError if it cannot take that."""
 
-    def _metrics_for(self, layout: Layout) -> list[Metric]:
-        """The metrics that `compile` was told."""
+    def _heads_for(self, layout: Layout) -> Heads:
+        """The losses and metrics that `compile` was told."""
 
     def _plan(self, layout: Layout) -> _core.Plan:
         """The network, built and lowered; waits where another thread is about it."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..data import arrays, dataset
 from ..data.layout import Layout
 from ..foundation import checks, parallel
-from . import arguments, progress
+from . import arguments, progress, samples
 from .arguments import BatchSize, Verbose
 from .model import Trainable
 from .progress import Display
@@ -34,29 +34,36 @@ _PREDICT_ROWS = 8192
 def evaluate(
     model: Trainable,
     x: Inputs,
-    y: ArrayLike,
+    y: Any,
     batch_size: BatchSize,
     verbose: Verbose,
+    sample_weight: Any,
     return_dict: bool,
     check_finite: bool,
 ) -> Result:
     """Loss and metrics on data; see ``Model.evaluate``."""
-    compiled = model._require_compiled()
     level = progress.resolve_verbose(verbose)
+    check_finite = checks.boolean(check_finite, "check_finite")
+    model._require_compiled()
     layout = model._layout_for(x, "x")
-    data = compiled.dataset(layout, model._metrics_for(layout), x, y, checks.boolean(check_finite, "check_finite"))
+    data = samples.dataset_of(layout, model._heads_for(layout), x, y, sample_weight, check_finite)
     size = arguments.batch_size_of(batch_size, data.samples)
     task = model._task(layout)
     with progress.display(level) as display:
         return as_result(task.evaluate(data, size, display), return_dict)
 
 
-def train_on_batch(model: Trainable, x: Inputs, y: ArrayLike, return_dict: bool) -> Result:
+def train_on_batch(
+    model: Trainable, x: Inputs, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool
+) -> Result:
     """One step; see ``Model.train_on_batch``."""
-    compiled = model._require_compiled()
+    model._require_compiled()
     with model._alone():
         layout = model._layout_for(x, "x")
-        data = compiled.dataset(layout, model._metrics_for(layout), x, y)
+        heads = model._heads_for(layout)
+        samples.check_class_weight(class_weight, layout.outputs)
+        data = samples.dataset_of(layout, heads, x, y, sample_weight, check_finite=True)
+        data = samples.with_class_weights(data, heads, class_weight, layout.dtype)
         step = Stretch(model._task_to_train(layout), data, Order(data.samples), 1)
         if not step.run(Display()):
             warn_not_finite("of this batch")
@@ -70,15 +77,15 @@ def predict(model: Trainable, x: Inputs, batch_size: BatchSize, verbose: Verbose
     if level == 0:
         return outputs(model, x, checks.boolean(check_finite, "check_finite"))
     layout = model._layout_for(x, "x")
-    samples = dataset.columns(x, "x", layout, checks.boolean(check_finite, "check_finite"))
+    columns = dataset.columns(x, "x", layout, checks.boolean(check_finite, "check_finite"))
     plan = model._plan(layout)
-    out = _outputs_for(layout, len(samples[0]))
+    out = _outputs_for(layout, len(columns[0]))
     with progress.display(level) as display:
-        steps = -(-len(samples[0]) // _PREDICT_ROWS)
+        steps = -(-len(columns[0]) // _PREDICT_ROWS)
         display.begin("", steps)
         for step in range(steps):
             part = slice(step * _PREDICT_ROWS, (step + 1) * _PREDICT_ROWS)
-            _run(plan, layout, tuple(y[part] for y in out), tuple(x[part] for x in samples), False)
+            _run(plan, layout, tuple(y[part] for y in out), tuple(x[part] for x in columns), False)
             display.update(step + 1, {})
         display.end({})
     return layout.outputs.arrange(out)
@@ -98,9 +105,9 @@ def outputs(model: Trainable, x: Inputs, check_finite: bool = True) -> Outputs:
         dataset.columns(x, "x", layout, check_finite)  # a model is not built for data that are refused
         plan = model._plan(layout)
     # The engine looks for NaN and infinity as it goes.
-    samples = dataset.columns(x, "x", layout, False)
-    out = _outputs_for(layout, len(samples[0]))
-    _run(plan, layout, out, samples, check_finite)
+    columns = dataset.columns(x, "x", layout, False)
+    out = _outputs_for(layout, len(columns[0]))
+    _run(plan, layout, out, columns, check_finite)
     return layout.outputs.arrange(out)
 
 
@@ -108,38 +115,38 @@ def outputs_in_training(model: Trainable, x: Inputs) -> Outputs:
     """The outputs for samples, as layers work in training."""
     with model._alone():
         layout = model._layout_for(x, "x")
-        samples = dataset.columns(x, "x", layout, True)
+        columns = dataset.columns(x, "x", layout, True)
         plan = model._plan_to_train(layout)
-        out = _outputs_for(layout, len(samples[0]))
-        _run(plan, layout, out, samples, True, _FIRST_TRAINING_CALL + model._next_training_call())
+        out = _outputs_for(layout, len(columns[0]))
+        _run(plan, layout, out, columns, True, _FIRST_TRAINING_CALL + model._next_training_call())
         return layout.outputs.arrange(out)
 
 
-def _outputs_for(layout: Layout, samples: int) -> tuple[Array, ...]:
-    return tuple([np.empty((samples, *port.sizes), layout.dtype) for port in layout.outputs.ports])
+def _outputs_for(layout: Layout, columns: int) -> tuple[Array, ...]:
+    return tuple([np.empty((columns, *port.sizes), layout.dtype) for port in layout.outputs.ports])
 
 
 def _run(
     plan: _core.Plan,
     layout: Layout,
     out: tuple[Array, ...],
-    samples: tuple[Array, ...],
+    columns: tuple[Array, ...],
     check_finite: bool,
     training_step: int | None = None,
 ) -> None:
     """Write what a network makes of columns of samples."""
-    rows = len(samples[0])
+    rows = len(columns[0])
     if not rows:
         return
     threads = parallel.get_num_threads()
     if training_step is None:
-        bad = plan.predict(out, samples, check_finite, threads)
+        bad = plan.predict(out, columns, check_finite, threads)
     else:
-        bad = plan.predict_training(out, samples, check_finite, training_step, threads)
+        bad = plan.predict_training(out, columns, check_finite, training_step, threads)
     if bad is not None:
         number, index = bad
         shape = (rows, *layout.inputs.ports[number].sizes)
-        raise arrays.not_finite(layout.inputs.named("x")[number], samples[number], shape, index)
+        raise arrays.not_finite(layout.inputs.named("x")[number], columns[number], shape, index)
 
 
 def as_result(logs: dict[str, float], return_dict: bool) -> Result:

@@ -6,19 +6,16 @@ epoch where a line is printed or validation data are evaluated after it, a tenth
 
 from __future__ import annotations
 
-import math
 import time
 import warnings
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..data.dataset import Dataset
 from ..data.layout import Layout
 from ..foundation import parallel
-from ..losses import Loss
-from ..metrics import Metric
+from .heads import Heads
 from .progress import Display
 
 if TYPE_CHECKING:
@@ -32,53 +29,23 @@ class Task(NamedTuple):
     """A network that is ready to train or evaluate, and how its totals are turned into logs."""
 
     trainer: _core.Trainer
-    heads: list[_core.Head]  # what the trainer is to be told of loss and metrics
-    loss: Loss
-    metrics: list[Metric]
+    heads: Heads
     layout: Layout
 
-    @property
-    def rows(self) -> int:
-        """Of a sample: the loss and the metrics have a value for each."""
-        return self.layout.output.rows
-
-    def logs(self, totals: NDArray[Any], samples: int, measured: int | None = None) -> dict[str, float]:
-        """Loss and metrics, by name, from the engine's totals over so many samples.
-
-        Args:
-            measured: Those that the metrics have seen, if they are fewer; metrics of none are NaN.
-        """
-        logs, measured = {"loss": float(totals[0]) / samples}, samples if measured is None else measured
-        for column, metric in enumerate(self.metrics, start=1):
-            mean = float(totals[column]) / (measured * self.rows) if measured else math.nan
-            logs[metric.name] = metric.finish(mean)
-        return logs
-
-    def logs_of(self, totals: NDArray[Any], samples: int) -> dict[str, list[float]]:
-        """As `logs`, for a row of totals an epoch."""
-        logs: dict[str, list[float]] = {"loss": (totals[:, 0] / samples).tolist()}
-        for column, metric in enumerate(self.metrics, start=1):
-            means = (totals[:, column] / (samples * self.rows)).tolist()
-            logs[metric.name] = [metric.finish(mean) for mean in means]
-        return logs
-
     def evaluate(self, data: Dataset, batch_size: int, display: Display) -> dict[str, float]:
-        """Loss and metrics over all samples. With ``reduction="sum"`` the loss is that of a batch, on average."""
-        totals = np.zeros(1 + len(self.metrics))
+        """Losses and metrics over all samples. A loss of batches is their mean, by their samples."""
+        totals = np.zeros(self.heads.columns)
         steps = -(-data.samples // batch_size)
-        at_once = 1 if not self.loss.averages else max(1, (steps if not display.wants_batches else steps // 50))
+        at_once = max(1, (steps if not display.wants_batches else steps // 50))
+        if self.heads.depends_on_batches(bool(data.weights)):
+            at_once = 1
         display.begin("", steps)
         for step in range(0, steps, at_once):
             part = data.part(slice(step * batch_size, (step + at_once) * batch_size))
-            sums = np.zeros(len(totals) + 1)
-            self.trainer.evaluate(sums, part.xs, part.ys, parallel.get_num_threads())
-            sums[0] *= part.samples if not self.loss.averages else 1 / self.rows
-            sums[0] += sums[-1]  # the penalties
-            totals += sums[:-1]
-            display.update(
-                min(step + at_once, steps), self.logs(totals, min((step + at_once) * batch_size, data.samples))
-            )
-        logs = self.logs(totals, data.samples)
+            self.trainer.evaluate(totals, part.xs, part.ys, part.weights, parallel.get_num_threads())
+            done = min((step + at_once) * batch_size, data.samples)
+            display.update(min(step + at_once, steps), self.heads.logs(totals, done))
+        logs = self.heads.logs(totals, data.samples)
         display.end(logs)
         return logs
 
@@ -99,7 +66,7 @@ class Stretch:
         self.task, self.data, self.order = task, data, order
         self.batches = -(-data.samples // order.batch_size)  # of an epoch
         self.steps = epochs * self.batches
-        self.totals = np.zeros((epochs, 1 + len(task.metrics)))
+        self.totals = np.zeros((epochs, task.heads.columns))
         self.done = 0
 
     @property
@@ -118,6 +85,7 @@ class Stretch:
                     self.totals,
                     self.data.xs,
                     self.data.ys,
+                    self.data.weights,
                     self.order.batch_size,
                     self.order.shuffle,
                     self.order.seed,
@@ -138,7 +106,7 @@ class Stretch:
 
     def finished_logs(self) -> dict[str, list[float]]:
         """Logs of the epochs that are over."""
-        return self.task.logs_of(self.totals[: self.finished], self.data.samples)
+        return self.task.heads.logs_of(self.totals[: self.finished], self.data.samples)
 
     def logs(self, row: int, steps: int) -> dict[str, float]:
         """Logs of the epoch in row `row` of the totals, after `steps` of its batches, the last perhaps failed.
@@ -146,8 +114,8 @@ class Stretch:
         A step whose loss is not finite counts with its loss, and not with its metrics.
         """
         made = min(steps, self.done - row * self.batches)
-        samples, measured = (min(n * self.order.batch_size, self.data.samples) for n in (steps, made))
-        return self.task.logs(self.totals[row], samples, measured)
+        samples = min(steps * self.order.batch_size, self.data.samples)
+        return self.task.heads.logs(self.totals[row], samples, measured=made > 0)
 
 
 def warn_not_finite(where: str) -> None:

@@ -1,0 +1,105 @@
+"""What is made of a model's outputs: a loss, metrics or both of each; what the engine is told of them; their logs."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from numpy.typing import NDArray
+
+from ..data.layout import Port
+from ..losses import Loss
+from ..metrics import Metric
+
+if TYPE_CHECKING:
+    from .. import _core
+
+
+class Measured(NamedTuple):
+    """A metric of an output."""
+
+    name: str  # in logs
+    metric: Metric
+    weighted: bool  # whether the weights of samples count
+
+
+class Head(NamedTuple):
+    """An output that has a loss, metrics or both."""
+
+    number: int  # of the output
+    port: Port
+    loss: Loss | None
+    weight: float  # of the loss in that of the model
+    measured: tuple[Measured, ...]
+
+    @property
+    def sparse(self) -> bool:
+        """Whether the targets are class labels."""
+        return self.loss.sparse if self.loss is not None else self.measured[0].metric.sparse
+
+    def native(self) -> _core.Head:
+        """What the engine is told."""
+        loss, metrics = self.loss, [(each.metric.native_name, each.metric.a, each.weighted) for each in self.measured]
+        if loss is None:
+            return (self.number, "", self.port.columns, 0.0, "mean", 0.0, metrics)
+        reduction = loss.native_reduction
+        return (self.number, loss.native_name, self.port.columns, loss.a, reduction, self.weight, metrics)
+
+
+class Heads(NamedTuple):
+    """The heads of a model.
+
+    The engine's totals have a column for the loss, one for each of its parts where there are several, and two for each
+    metric, in the order of the heads: the sum of the rows' values, and what to divide it by.
+    """
+
+    heads: tuple[Head, ...]  # those with a loss first
+    several: bool  # whether the model has several outputs
+
+    @property
+    def parts(self) -> list[str]:
+        """The names of the losses of which that of the model is made, if they are several."""
+        named = [f"{head.port.name}_loss" for head in self.heads if head.loss is not None]
+        return named if len(named) > 1 else []
+
+    @property
+    def columns(self) -> int:
+        """Of the engine's totals."""
+        return 1 + len(self.parts) + 2 * sum(len(head.measured) for head in self.heads)
+
+    @property
+    def names(self) -> list[str]:
+        """The names in logs, in order."""
+        return ["loss", *self.parts, *[measured.name for _, measured in self._metrics()]]
+
+    def native(self) -> list[_core.Head]:
+        """What the engine is told."""
+        return [head.native() for head in self.heads]
+
+    def _metrics(self) -> list[tuple[int, Measured]]:
+        """The metrics in the order of logs, that of Keras's lists, each with its column."""
+        every = [measured for head in self.heads for measured in head.measured]
+        placed = [(1 + len(self.parts) + 2 * i, measured) for i, measured in enumerate(every)]
+        return sorted(placed, key=lambda each: each[1].name) if self.several else placed
+
+    def depends_on_batches(self, weighted: bool) -> bool:
+        """Whether the loss of samples is another where they are cut into other batches."""
+        return weighted or any(head.loss is not None and head.loss.reduction == "sum" for head in self.heads)
+
+    def logs(self, totals: NDArray[Any], samples: int, measured: bool = True) -> dict[str, float]:
+        """Losses and metrics, by name, from totals over so many samples.
+
+        Args:
+            measured: Whether the metrics have seen any; they are NaN otherwise.
+        """
+        logs = {name: float(totals[column]) / samples for column, name in enumerate(["loss", *self.parts])}
+        for column, (name, metric, _) in self._metrics():
+            value, weight = float(totals[column]), float(totals[column + 1])
+            mean = 0.0 if weight == 0 else value / weight
+            logs[name] = metric.finish(mean if measured else math.nan)
+        return logs
+
+    def logs_of(self, totals: NDArray[Any], samples: int) -> dict[str, list[float]]:
+        """As `logs`, for a row of totals an epoch."""
+        rows = [self.logs(row, samples) for row in totals]
+        return {name: [row[name] for row in rows] for name in self.names}
