@@ -1,0 +1,71 @@
+"""What Keras computed in float64 with the programs of graph_programs.py must come out of the same text here."""
+
+import json
+import pathlib
+
+import graph_programs  # noqa: F401, fills PROGRAMS
+import graph_programs_models  # noqa: F401, goes on filling it
+import numpy as np
+import pytest
+from graph_runs import PROGRAMS, map_structure
+
+import pynn
+
+GOLDEN = np.load(pathlib.Path(__file__).with_name("golden") / "keras_graphs.npz")  # golden/make_keras_graphs.py
+TABLE = json.loads(str(GOLDEN["table"]))["programs"]
+RUNS = [(name, kind) for name in TABLE for kind in ("plain", "weighted") if kind == "plain" or PROGRAMS[name].weights]
+
+
+def parts_of(name):
+    """The parts of a program's vector, by name."""
+    shapes = [(key, tuple(shape)) for key, shape in TABLE[name]["parts"]]
+    ends = np.cumsum([int(np.prod(shape)) for _, shape in shapes])
+    pieces = np.split(GOLDEN[name], ends[:-1])
+    return {key: piece.reshape(shape) for (key, shape), piece in zip(shapes, pieces, strict=True)}
+
+
+def below(parts, prefix):
+    """The parts whose name begins with prefix, in order, by the rest of their name."""
+    return {key.removeprefix(prefix): part for key, part in parts.items() if key.startswith(prefix)}
+
+
+def models_of(name):
+    """The models of a program, with the start weights that Keras had, and its data."""
+    pynn.config.set_floatx("float64")
+    pynn.backend.clear_session()
+    program, parts = PROGRAMS[name], parts_of(name)
+
+    def column(path, leaf):
+        return parts[path].astype(np.int64 if leaf.kind in ("ids", "binary") else np.float64)
+
+    models = program.build(pynn)
+    models = models if isinstance(models, list) else [models]
+    models[0].set_weights(list(below(parts, "start/").values()))
+    x, y = map_structure(column, "x", program.x), map_structure(column, "y", program.y)
+    return models, x, y, map_structure(column, "w", program.weights) if program.weights else None
+
+
+def test_every_program_is_in_the_file():
+    assert list(TABLE) == list(PROGRAMS)
+
+
+@pytest.mark.parametrize(("name", "kind"), RUNS)
+def test_keras_graph(name, kind):
+    """Predictions, logs, evaluations and weights: the same names and the same numbers."""
+    models, x, y, weights = models_of(name)
+    seen = PROGRAMS[name].run(models, x, y, weights if kind == "weighted" else None)
+    expected = below(parts_of(name), f"{kind}/")
+    assert sorted(seen) == sorted(expected)
+    for key, value in expected.items():
+        np.testing.assert_allclose(seen[key], value, rtol=1e-9, atol=1e-11, err_msg=key)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_keras_graph_is_made_of(name):
+    """Layers and weights in Keras's order, with Keras's names."""
+    (model, *_), *_ = models_of(name)
+    row = TABLE[name]
+    assert [layer.name for layer in model.layers] == row["layers"]
+    assert [weight.name for weight in model.weights] == row["weights"]
+    assert [any(weight is other for other in model.trainable_weights) for weight in model.weights] == row["trainable"]
+    assert getattr(model, "output_names", None) == row["outputs"]
