@@ -157,11 +157,12 @@ def new_head_on_frozen_base(keras):
 
 
 @program(x=real(5), y=real(1))
-def base_called_as_in_inference(keras):
+def transfer_learning(keras):
     layers = keras.layers
     base = keras.Sequential(
         [keras.Input((5,)), layers.Dense(4), layers.BatchNormalization(), layers.ReLU()], name="base"
     )
+    base.trainable = False
     inputs = keras.Input((5,))
     model = keras.Model(inputs, layers.Dense(1)(base(inputs, training=False)))
     model.compile(keras.optimizers.SGD(0.05), "mse")
@@ -197,8 +198,7 @@ def cut_out_of_another(keras):
 @program(x=[real(4), real(4)], y=real(2))
 def penalties_of_shared_layer(keras):
     layers = keras.layers
-    kernel, activity = keras.regularizers.L1L2(0.01, 0.02), keras.regularizers.L2(0.03)
-    shared = layers.Dense(3, kernel_regularizer=kernel, bias_regularizer="l1", activity_regularizer=activity)
+    shared = layers.Dense(3, kernel_regularizer=keras.regularizers.L1L2(0.01, 0.02), bias_regularizer="l1")
     first, second = keras.Input((4,)), keras.Input((4,))
     x = layers.Maximum()([shared(first), shared(second)])
     model = keras.Model([first, second], layers.Dense(2, activity_regularizer=keras.regularizers.L1(0.01))(x))

@@ -32,7 +32,6 @@ def below(parts, prefix):
 def models_of(name):
     """The models of a program, with the start weights that Keras had, and its data."""
     pynn.config.set_floatx("float64")
-    pynn.backend.clear_session()
     program, parts = PROGRAMS[name], parts_of(name)
 
     def column(path, leaf):
@@ -63,6 +62,7 @@ def test_keras_graph(name, kind):
 @pytest.mark.parametrize("name", TABLE)
 def test_keras_graph_is_made_of(name):
     """Layers and weights in Keras's order, with Keras's names."""
+    pynn.backend.clear_session()
     (model, *_), *_ = models_of(name)
     row = TABLE[name]
     assert [layer.name for layer in model.layers] == row["layers"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -143,7 +144,9 @@ class Model(Structure):
             inputs = [InputLayer(shape, name=f"input_{number}").tensor() for number, shape in enumerate(shapes)]
         else:
             inputs = InputLayer(shapes, name="input_layer").tensor()
-        self._connect(inputs, self.call(inputs), self.name)
+        # Its layers are to work as the model does, not always as in the default of an argument `training`.
+        mode = {"training": None} if "training" in inspect.signature(self.call).parameters else {}
+        self._connect(inputs, self.call(inputs, **mode), self.name)
 
     def _build_for(self, shape: OpenShapes) -> None:
         if type(self).call is Model.call:
@@ -374,14 +377,14 @@ class Model(Structure):
         """
         return steps.predict(self, x, batch_size, verbose, check_finite)
 
-    def __call__(self, x: Inputs, training: bool | None = False) -> Outputs:
+    def __call__(self, x: Inputs, training: bool | None = None) -> Outputs:
         """The output for samples, as `predict`, without a display; the symbolic output for symbolic tensors.
 
         Args:
             x: As for `fit`; there may be no samples. Or symbolic tensors.
             training: Whether layers work as in training, with all samples as one batch: noise is added, and batch
-                normalisation uses the statistics of the batch, which its moving ones follow. Default ``False``, which
-                None means, too.
+                normalisation uses the statistics of the batch, which its moving ones follow. Default ``None``: on arrays
+                not; on symbolic tensors as the model works that they become part of.
 
         Raises:
             TypeError, ValueError: unfit data. RuntimeError: another thread is training the model.
