@@ -383,8 +383,8 @@ class Model(Structure):
         Args:
             x: As for `fit`; there may be no samples. Or symbolic tensors.
             training: Whether layers work as in training, with all samples as one batch: noise is added, and batch
-                normalisation uses the statistics of the batch, which its moving ones follow. Default ``None``: on arrays
-                not; on symbolic tensors as the model works that they become part of.
+                normalisation uses the statistics of the batch, which its moving ones follow. Default ``None``: not on
+                arrays; on symbolic tensors as the model works that they become part of.
 
         Raises:
             TypeError, ValueError: unfit data. RuntimeError: another thread is training the model.
