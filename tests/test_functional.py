@@ -232,6 +232,26 @@ def test_training_false_holds_in_training():
     np.testing.assert_array_equal(norm.get_weights()[2], np.zeros(4))
 
 
+def test_models_in_a_model_work_as_it_does():
+    class Net(pynn.Model):
+        def __init__(self):
+            super().__init__()
+            self.norm = layers.BatchNormalization()
+
+        def call(self, x, training=False):
+            return self.norm(x, training=training)
+
+    x = pynn.Input((4,))
+    chain = pynn.Sequential([pynn.Input((4,)), layers.BatchNormalization()])
+    graph = pynn.Model(x, layers.BatchNormalization()(x))
+    expected = pynn.Model(x, layers.BatchNormalization()(x))(X, training=True)
+    for inner in (chain, graph, Net()):
+        model = pynn.Model(x, inner(x))
+        np.testing.assert_array_equal(model(X, training=True), expected)
+        assert model.layers[1].get_weights()[2].any()
+        np.testing.assert_array_equal(inner(X), model(X))
+
+
 def test_noise_layer_that_is_used_twice_draws_twice():
     x = pynn.Input((100,))
     drop = layers.Dropout(0.5, seed=1)
@@ -261,6 +281,12 @@ def test_subclass_with_a_call():
     assert [weight.shape for weight in net.weights] == [(4, 3), (3,), (3, 3), (3,), (3, 2), (2,)]
     net.compile("sgd", "mse")
     net.fit(X, np.zeros((12, 2)), verbose=0)
+    for begin in ("fit", "train_on_batch", "evaluate"):  # built by what it is given first
+        fresh = Net(3)
+        fresh.compile("sgd", "mse")
+        getattr(fresh, begin)(X, np.zeros((12, 2)))
+        assert fresh.built
+    assert Net(3)(X, training=True).shape == (12, 2)
     with pytest.raises(NotImplementedError, match="write get_config"):
         net.get_config()
     built = Net(3)

@@ -127,14 +127,14 @@ class Model(Structure):
         return self._layout_at(shapes), []
 
     def _layout_of_data(self, x: Any, name: str) -> Layout:
-        if isinstance(x, dict):
-            shapes: Any = {key: dataset.sample_shape(each, f"{name}[{key!r}]") for key, each in x.items()}
-        elif isinstance(x, list | tuple) and x and all(hasattr(each, "shape") for each in x):
-            shapes = [dataset.sample_shape(each, f"{name}[{number}]") for number, each in enumerate(x)]
-        else:
-            shapes = dataset.sample_shape(x, name)
+        shapes = _sample_shapes(x, name)
         self._wait_until(lambda: self.built, lambda: self._trace(shapes, None))
         return self._layout_for(x, name)
+
+    def _layout_to_train(self, x: Any) -> Layout:
+        if not self.built and type(self).call is not Model.call:
+            self._trace(_sample_shapes(x, "x"), None)
+        return super()._layout_to_train(x)
 
     def _trace(self, shapes: Any, form: Any) -> None:
         """Become what `call` makes of symbolic inputs of these shapes; the lock must be held."""
@@ -546,6 +546,15 @@ def _is_symbolic(x: Any) -> bool:
     if isinstance(x, dict):
         return any(isinstance(each, SymbolicTensor) for each in x.values())
     return isinstance(x, list | tuple) and any(isinstance(each, SymbolicTensor) for each in x)
+
+
+def _sample_shapes(x: Any, name: str) -> Any:
+    """The shape of a sample of each input in the data `x`, in the form of `x`."""
+    if isinstance(x, dict):
+        return {key: dataset.sample_shape(each, f"{name}[{key!r}]") for key, each in x.items()}
+    if isinstance(x, list | tuple) and x and all(hasattr(each, "shape") for each in x):
+        return [dataset.sample_shape(each, f"{name}[{number}]") for number, each in enumerate(x)]
+    return dataset.sample_shape(x, name)
 
 
 def _tensors(value: Any, name: str) -> list[SymbolicTensor]:

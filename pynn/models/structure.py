@@ -337,6 +337,10 @@ class Structure(Wired):
             closed.put(found, None)
         return found
 
+    def _layout_to_train(self, x: Any) -> Layout:
+        """As `_layout_for`, for who has the lock."""
+        return self._layout_for(x, "x")
+
     def _require_layout(self) -> Layout:
         if self._state.layout is None:
             raise NotBuiltError(

@@ -41,7 +41,7 @@ def fit(
     check_finite = checks.boolean(check_finite, "check_finite")
 
     with model._alone():
-        layout = model._layout_for(x, "x")
+        layout = model._layout_to_train(x)
         heads = model._heads_for(layout)
         samples.check_class_weight(class_weight, layout.outputs)
         data, validation = samples.dataset_of(layout, heads, x, y, sample_weight, check_finite), None

@@ -31,6 +31,9 @@ class Trainable(Protocol):
     def _layout_for(self, x: ArrayLike, name: str) -> Layout:
         """What the model takes and gives, or would if it were built for `x`; ValueError if it cannot take that."""
 
+    def _layout_to_train(self, x: ArrayLike) -> Layout:
+        """As `_layout_for`, for who has the lock."""
+
     def _heads_for(self, layout: Layout) -> Heads:
         """The losses and metrics that `compile` was told."""
 

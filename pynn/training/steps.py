@@ -59,7 +59,7 @@ def train_on_batch(
     """One step; see ``Model.train_on_batch``."""
     model._require_compiled()
     with model._alone():
-        layout = model._layout_for(x, "x")
+        layout = model._layout_to_train(x)
         heads = model._heads_for(layout)
         samples.check_class_weight(class_weight, layout.outputs)
         data = samples.dataset_of(layout, heads, x, y, sample_weight, check_finite=True)
@@ -114,7 +114,7 @@ def outputs(model: Trainable, x: Inputs, check_finite: bool = True) -> Outputs:
 def outputs_in_training(model: Trainable, x: Inputs) -> Outputs:
     """The outputs for samples, as layers work in training."""
     with model._alone():
-        layout = model._layout_for(x, "x")
+        layout = model._layout_to_train(x)
         columns = dataset.columns(x, "x", layout, True)
         plan = model._plan_to_train(layout)
         out = _outputs_for(layout, len(columns[0]))
