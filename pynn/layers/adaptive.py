@@ -34,11 +34,12 @@ class _AdaptivePooling(ChannelsLayer):
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
 
     def _output_shape(self, shape: Shape) -> Shape:
-        # Of each axis the windows hold every position, and at most one more for each of them.
-        listed = math.prod(n + 2 * out for n, out in zip(shape[:-1], self.output_size, strict=True))
-        if listed > maps.MOST_POSITIONS:
-            raise self._shape_error(f"would make {self.output_size} windows of samples of shape {shape}: too many.")
         return (*self.output_size, shape[-1])
+
+    def _check_size(self, output: Shape) -> None:
+        super()._check_size(output)
+        if math.prod(self.output_size) > maps.MOST_POSITIONS:
+            raise self._shape_error(f"would make {self.output_size} windows: more positions than memory can hold.")
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "output_size": self.output_size, "data_format": self.data_format}

@@ -229,8 +229,8 @@ class Layer(NamesItsArguments):
 
     def _draft(self, shape: Any, dtype: str, check_size: bool) -> Draft:
         output = self.compute_output_shape(shape)
-        if check_size and math.prod(output) > MOST_ELEMENTS:
-            raise ValueError(f"Layer {self.name!r} has outputs of shape {output}: more elements than memory can hold.")
+        if check_size:
+            self._check_size(output)
         specs = self.weight_specs(shape)
         for spec in specs:
             if math.prod(spec.shape) > MOST_ELEMENTS:
@@ -249,6 +249,11 @@ class Layer(NamesItsArguments):
                 raise self._shape_error(f"has weights of type {built.dtype}, but the model computes in {dtype}.")
         constraints = [spec.native_constraint(f"{self.name}/{spec.name}") for spec in specs]
         return Draft(self, shape, output, dtype, specs, constraints)
+
+    def _check_size(self, output: Shape) -> None:
+        """Raise ValueError where samples of the shape `output`, or what makes them, are too large for memory."""
+        if math.prod(output) > MOST_ELEMENTS:
+            raise ValueError(f"Layer {self.name!r} has outputs of shape {output}: more elements than memory can hold.")
 
     # ---- calling -----------------------------------------------------------------------------------------------------
 

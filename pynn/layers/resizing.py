@@ -36,12 +36,12 @@ class _Resizing(ChannelsLayer):
         raise NotImplementedError
 
     def _output_shape(self, shape: Shape) -> Shape:
-        lengths = tuple(self._length(n, number) for number, n in enumerate(shape[:-1]))
-        if math.prod(lengths) > maps.MOST_POSITIONS:
-            raise self._shape_error(
-                f"would make samples of shape {(*lengths, shape[-1])} of {shape}: more positions than memory can hold."
-            )
-        return (*lengths, shape[-1])
+        return (*(self._length(n, number) for number, n in enumerate(shape[:-1])), shape[-1])
+
+    def _check_size(self, output: Shape) -> None:
+        super()._check_size(output)
+        if math.prod(output if self._channels_first else output[:-1]) > maps.MOST_POSITIONS:
+            raise self._shape_error(f"would make samples of shape {output}: more positions than memory can hold.")
 
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
         *lengths, channels = self._channels_last(shape)
