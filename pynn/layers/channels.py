@@ -47,11 +47,10 @@ class ChannelsLayer(Layer):
 
     def _channels_last(self, shape: Shape) -> Shape:
         """`shape` with the channels last; ValueError unless it is that of an image, or a sequence, with channels."""
-        rank = self.rank
-        if len(shape) != rank + 1 or math.prod(shape) < 1:
-            axes = ["height, width", "length"][rank == 1]
-            axes = f"(channels, {axes})" if self._channels_first else f"({axes}, channels)"
-            hint = " A layers.Reshape in front can add the axis of the channels." if len(shape) == rank else ""
+        if len(shape) != self.rank + 1 or math.prod(shape) < 1:
+            positions = "height, width" if self.rank == 2 else "length"
+            axes = f"(channels, {positions})" if self._channels_first else f"({positions}, channels)"
+            hint = " A layers.Reshape in front can add the axis of the channels." if len(shape) == self.rank else ""
             raise self._shape_error(f"takes samples of shape {axes}, but got {shape}.{hint}")
         return (*shape[1:], shape[0]) if self._channels_first else shape
 
