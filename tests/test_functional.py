@@ -2,6 +2,7 @@
 
 import gc
 import json
+import threading
 import weakref
 
 import numpy as np
@@ -455,3 +456,37 @@ def test_layers_on_arrays():
     conv = layers.Conv1D(2, 3, padding="same")
     for length in (4, 9, 4, 1):
         assert conv(np.ones((2, length, 3))).shape == (2, length, 2)
+
+
+def test_one_of_two_models_trains_while_the_other_predicts():
+    """They share weights: a prediction sees those of a finished step, or is refused."""
+    x = pynn.Input((4,))
+    code = layers.Dense(64, activation="tanh")(x)
+    encoder, both = pynn.Model(x, code), pynn.Model(x, layers.Dense(4)(code))
+    both.compile("adam", "mse")
+    data = np.repeat(X, 200, axis=0)
+    both.fit(data, data, verbose=0)
+    encoder(X)
+    refused, errors, ended = [], [], threading.Event()
+
+    def predict():
+        while not ended.is_set():
+            try:
+                assert np.isfinite(encoder(X)).all()
+            except RuntimeError as error:
+                refused.append(str(error))
+            except Exception as error:
+                errors.append(error)
+
+    threads = [threading.Thread(target=predict) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        both.fit(data, data, epochs=3, verbose=0)
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+    assert not errors
+    assert all("trained" in message for message in refused)
+    np.testing.assert_array_equal(encoder(X), both.layers[1](X))
