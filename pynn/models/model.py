@@ -113,7 +113,12 @@ class Model(Structure):
         layout = Layout(
             next(iter(dtypes), config.floatx()),
             ports([x.name for x in starts], shapes, limits, inputs),
-            ports([y.name for y in ends], [y.sample for y in ends], [0] * len(ends), outputs),
+            ports(
+                list(outputs) if isinstance(outputs, dict) else [y.name for y in ends],
+                [y.sample for y in ends],
+                [0] * len(ends),
+                outputs,
+            ),
         )
         for layer in wiring.layers:
             layer._users.add(self)
@@ -184,6 +189,17 @@ class Model(Structure):
     def outputs(self) -> list[SymbolicTensor]:
         """The symbolic outputs."""
         return _tensors(self._symbols()[1], "outputs")
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the layers that make the outputs.
+
+        Raises:
+            AttributeError: a subclass with a `call`, whose outputs have no names, as in Keras.
+        """
+        if type(self).call is not Model.call:
+            raise AttributeError(f"{type(self).__name__} has a call of its own, and no output_names.")
+        return [y.name for y in self.outputs]
 
     @property
     def input(self) -> Any:
