@@ -23,6 +23,8 @@ P = ParamSpec("P")
 
 _ALIASES = {"swish": "silu", "hard_swish": "hard_silu"}
 
+_NEEDED: Any = object()  # stands for the default of a setting that has none
+
 # The settings of every function of this module with their defaults, and the functions: `_Function` fills in both.
 _SETTINGS: dict[str, dict[str, Any]] = {}
 _FUNCTIONS: dict[str, Activation] = {}
@@ -43,7 +45,8 @@ class Activation(NamesItsArguments):
         differentiable: Whether a gradient can pass; False for ``step`` only.
 
     Raises:
-        ValueError: an unknown name, or a setting out of range. TypeError: a setting the function does not have.
+        ValueError: an unknown name, or a setting out of range.
+        TypeError: a setting the function does not have, or one that is missing: `threshold` needs its two.
     """
 
     def __init__(self, name: str, **settings: Any) -> None:
@@ -56,6 +59,12 @@ class Activation(NamesItsArguments):
                 known = f"It has: {', '.join(defaults) or 'none'}."
                 meant = did_you_mean(setting, defaults)
                 raise TypeError(f"The activation {name} has no setting {setting!r}.{meant} {known}")
+        missing = [setting for setting, default in defaults.items() if default is _NEEDED and setting not in settings]
+        if missing:
+            needed = ", ".join(f"{setting}=..." for setting in missing)
+            raise TypeError(
+                f"The activation {name} has settings without a default: use Activation({name!r}, {needed})."
+            )
         self.name = name
         self.config = {
             setting: _check_setting(name, setting, settings.get(setting, default))
@@ -76,47 +85,67 @@ class Activation(NamesItsArguments):
     def __call__(self, x: ArrayLike) -> Array:
         """The function of an array, in float64 for a float64 array and else in ``config.floatx()``."""
         x = arrays.as_array(x, "x", arrays.float_dtype_of(x, config.floatx()))
-        y = np.empty_like(x)
+        y = np.empty(self.output_shape(x.shape), x.dtype)
         if x.size:
             self.forward(y, x)
         return y
 
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of f(x) for an array x of `shape`: the same, but for `glu`, which halves its axis."""
+        if self.name != "glu":
+            return shape
+        at = checks.axes_of(self.config["axis"], len(shape))[0]
+        if shape[at] % 2:
+            raise ValueError(f"glu takes an axis of an even size, but axis {at} of the shape {shape} has {shape[at]}.")
+        return (*shape[:at], shape[at] // 2, *shape[at + 1 :])
+
     def forward(self, y: Array, x: Array) -> None:
-        """Write f(`x`) to `y`; both are C-contiguous, of one shape and type."""
-        kind, attributes, shape = self._op(x.shape)
-        single.forward(kind, y.reshape(shape), x.reshape(shape), **attributes)
+        """Write f(`x`) to `y`; both are C-contiguous, of one type and of the shapes of `output_shape`."""
+        kind, attributes = self._op(x.shape)
+        single.forward(kind, self._as_sample(y), self._as_sample(x), **attributes)
 
     def backward(self, dx: Array, dy: Array, x: Array, y: Array) -> None:
-        """Write the gradient for `x` to `dx`, given that for `y` = f(`x`); all C-contiguous, of one shape and type."""
+        """Write the gradient for `x` to `dx`, given that for `y` = f(`x`); all C-contiguous and of one type."""
         self.check_differentiable()
-        kind, attributes, shape = self._op(x.shape)
-        dx, dy, x, y = (array.reshape(shape) for array in (dx, dy, x, y))
+        kind, attributes = self._op(x.shape)
+        dx, dy, x, y = (self._as_sample(array) for array in (dx, dy, x, y))
         single.backward(kind, dx, (), dy, x, y, **attributes)
 
-    def _op(self, shape: tuple[int, ...]) -> tuple[str, dict[str, Any], tuple[int, ...]]:
-        """The engine's op for an array of `shape`, its settings, and the shape in which it takes the array."""
-        if not self.elementwise:
-            outer, axis, inner = self._split(shape)
-            return "softmax", self._softmax(outer, axis, inner), (1, outer * axis * inner)
-        name, a, b, c = self._native()
-        return "activation", {"name": name, "a": a, "b": b, "c": c}, (-1,)
+    def _as_sample(self, array: Array) -> Array:
+        """An array as the engine's op takes it: of numbers, or as the one sample of a function along an axis."""
+        return array.reshape(-1) if self.elementwise else array.reshape(1, -1)
 
-    def _softmax(self, outer: int, axis: int, inner: int) -> dict[str, Any]:
-        return {"outer": outer, "axis": axis, "inner": inner, "log": self.name == "log_softmax"}
+    def _op(self, shape: tuple[int, ...]) -> tuple[str, dict[str, Any]]:
+        """The engine's op for an array of `shape`, and its settings."""
+        if not self.elementwise:
+            return self._along_axis(*self._split(shape))
+        name, a, b, c = self._native()
+        return "activation", {"name": name, "a": a, "b": b, "c": c}
+
+    def _along_axis(self, outer: int, axis: int, inner: int) -> tuple[str, dict[str, Any]]:
+        """The engine's op of a function along an axis, and its settings."""
+        if self.name == "glu":
+            return "glu", {"rows": outer, "half": axis // 2 * inner}
+        sizes = {"outer": outer, "axis": axis, "inner": inner}
+        if self.name == "sparsemax":
+            return "sparsemax", sizes
+        return "softmax", {**sizes, "log": self.name == "log_softmax"}
 
     def lower(self, net: Lowering, x: int, shape: tuple[int, ...]) -> int:
         """Append the function of tensor `x`, whose samples have `shape`; return the number of f(x)."""
         if self.name == "linear":
             return x
         if self.elementwise:
-            name, a, b, c = self._native()
-            return net.add("activation", x, name=name, a=a, b=b, c=c)
-        return net.add("softmax", x, **self._softmax(*self.split_sample(shape)))
+            kind, attributes = self._op(shape)
+        else:
+            kind, attributes = self._along_axis(*self.split_sample(shape))
+        return net.add(kind, x, **attributes)
 
-    def check_sample(self, shape: tuple[int, ...]) -> None:
-        """Raise ValueError unless the function can be applied to samples of `shape`."""
+    def check_sample(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of the function of samples of `shape`; ValueError unless it can be applied to them."""
         if not self.elementwise:
             self.split_sample(shape)
+        return self.output_shape((1, *shape))[1:]
 
     def check_differentiable(self) -> None:
         """Raise ValueError if the function has no gradient."""
@@ -127,7 +156,7 @@ class Activation(NamesItsArguments):
             )
 
     def split_sample(self, shape: tuple[int, ...]) -> tuple[int, int, int]:
-        """Sizes (outer, axis, inner) of a softmax over samples of `shape`. Axis 0 is the batch, as in Keras."""
+        """Sizes (outer, axis, inner) of a function along an axis of samples of `shape`; 0 is the batch, as in Keras."""
         batch = (1, *shape)
         if 0 in _axes(self.config["axis"], len(batch)):
             raise ValueError(f"axis={self.config['axis']} of {self.name} is or contains the batch axis.")
@@ -165,11 +194,13 @@ class Activation(NamesItsArguments):
 
 def _check_setting(name: str, setting: str, value: Any) -> Any:
     if setting == "axis":
-        return checks.axis(value)
+        return checks.one_axis(value) if name in ("glu", "sparsemax") else checks.axis(value)
     if setting == "approximate":
         return checks.boolean(value, setting)
     if setting == "max_value":
         return checks.optional_number(value, setting, "[0, inf)")
+    if name in ("squareplus", "hard_shrink", "soft_shrink"):
+        return checks.number(value, setting, "[0, inf)")
     if name == "celu":  # divides by alpha
         return checks.number(value, setting, "(0, inf)")
     return checks.finite(value, setting)
@@ -231,14 +262,16 @@ def get(identifier: ActivationLike) -> Activation:
     elif isinstance(identifier, dict):
         name, settings = identifiers.split_config(identifier, "activation")
         found = Activation(name, **settings)
+    elif identifier is threshold:
+        return Activation("threshold")  # says which settings it needs
     else:
         own = f" {identifiers.no_own('activation')}" if callable(identifier) else ""
         raise TypeError(
             "activation must be a name, a function of pynn.activations or an Activation, "
             f"but got {checks.shown(identifier)} of type {type(identifier).__name__}.{own}"
         )
-    function = _FUNCTIONS[found.name]
-    return function if found == function else found
+    function = _FUNCTIONS.get(found.name)
+    return function if function is not None and found == function else found
 
 
 def serialize(activation: Activation) -> str | dict[str, Any]:
@@ -247,7 +280,8 @@ def serialize(activation: Activation) -> str | dict[str, Any]:
 
 
 # ---- the functions ---------------------------------------------------------------------------------------------------
-# Each takes an array of any shape (softmax and log_softmax: of at least one axis) and returns a new one of that shape.
+# Each takes an array of any shape (those with an axis: of at least one axis) and returns a new one, of that shape but
+# for `glu`.
 
 
 @_Function
@@ -380,6 +414,59 @@ def softmax(x: ArrayLike, axis: int | tuple[int, ...] = -1) -> Array:
 def log_softmax(x: ArrayLike, axis: int | tuple[int, ...] = -1) -> Array:
     """Logarithm of the softmax over `axis`."""
     return Activation("log_softmax", axis=axis)(x)
+
+
+@_Function
+def sparsemax(x: ArrayLike, axis: int = -1) -> Array:
+    """``max(x - t, 0)``, with the t for which the sum over `axis` is 1 (Martins and Astudillo, 2016).
+
+    Of all distributions it is the nearest to x; many of its probabilities are exactly 0.
+    """
+    return Activation("sparsemax", axis=axis)(x)
+
+
+@_Function
+def glu(x: ArrayLike, axis: int = -1) -> Array:
+    """Gated linear unit: ``a * sigmoid(b)``, a and b being the halves of `axis` (Dauphin et al., 2017).
+
+    The result has half the size along `axis`, which must be even.
+    """
+    return Activation("glu", axis=axis)(x)
+
+
+@_Function
+def squareplus(x: ArrayLike, b: float = 4) -> Array:
+    """``(x + sqrt(x**2 + b)) / 2``, ``b >= 0`` (Barron, 2021)."""
+    return Activation("squareplus", b=b)(x)
+
+
+@_Function
+def hard_shrink(x: ArrayLike, threshold: float = 0.5) -> Array:
+    """``x`` where ``abs(x) > threshold``, else 0; ``threshold >= 0``."""
+    return Activation("hard_shrink", threshold=threshold)(x)
+
+
+@_Function
+def soft_shrink(x: ArrayLike, threshold: float = 0.5) -> Array:
+    """``sign(x) * (abs(x) - threshold)`` where ``abs(x) > threshold``, else 0; ``threshold >= 0``."""
+    return Activation("soft_shrink", threshold=threshold)(x)
+
+
+@_Function
+def tanh_shrink(x: ArrayLike) -> Array:
+    """``x - tanh(x)``."""
+    return Activation("tanh_shrink")(x)
+
+
+def threshold(x: ArrayLike, threshold: float, default_value: float) -> Array:
+    """``x`` where ``x > threshold``, else `default_value`.
+
+    Its settings have no defaults: as the activation of a layer, give them with ``Activation("threshold", ...)``.
+    """
+    return Activation("threshold", threshold=threshold, default_value=default_value)(x)
+
+
+_SETTINGS["threshold"] = {"threshold": _NEEDED, "default_value": _NEEDED}
 
 
 @_Function

@@ -60,6 +60,38 @@ def log_softmax_backward(dy, y, axis=-1):
     return dy - np.exp(y) * dy.sum(axis=axis, keepdims=True)
 
 
+def sparsemax(x, axis=-1):
+    """max(x - t, 0): of the k largest, t = (their sum - 1) / k, with the largest k for which the k-th is above its t.
+
+    Martins and Astudillo (2016), From softmax to sparsemax, algorithm 1."""
+    x = np.moveaxis(x - x.max(axis=axis, keepdims=True), axis, -1)  # a shift changes nothing
+    ranked = -np.sort(-x, axis=-1)
+    total, k = np.cumsum(ranked, axis=-1), np.arange(1, x.shape[-1] + 1)
+    number = np.sum(1 + k * ranked > total, axis=-1, keepdims=True)
+    t = (np.take_along_axis(total, np.maximum(number, 1) - 1, -1) - 1) / number
+    return np.moveaxis(np.maximum(x - t, 0), -1, axis)
+
+
+def sparsemax_backward(dy, y, axis=-1):
+    """dx = dy - the mean of dy over the support, where y > 0; else 0"""
+    kept = y > 0
+    mean = (dy * kept).sum(axis=axis, keepdims=True) / kept.sum(axis=axis, keepdims=True)
+    return np.where(kept, dy - mean, 0)
+
+
+def glu(x, axis=-1):
+    """a s, s = sigmoid(b), a and b the halves of the axis"""
+    a, b = np.split(x, 2, axis=axis)
+    return a * sigmoid(b)[0]
+
+
+def glu_backward(dy, x, axis=-1):
+    """da = dy s, db = dy a s'"""
+    a, b = np.split(x, 2, axis=axis)
+    gate, slope = sigmoid(b)
+    return np.concatenate([dy * gate, dy * a * slope], axis=axis)
+
+
 # ---- activations -----------------------------------------------------------------------------------------------------
 def linear(x):
     """f = x, f' = 1"""
@@ -195,6 +227,36 @@ def exponential(x):
 def step(x):
     """f = 1 if x > 0 else 0 (NaN stays); it has no useful derivative"""
     return np.heaviside(x, 0).astype(x.dtype), np.zeros_like(x)
+
+
+def squareplus(x, b=4):
+    """f = (x + r) / 2, r = sqrt(x^2 + b), f' = f / r;  for x < 0 f = b / 2 / (r - x)"""
+    r = np.hypot(x, np.sqrt(b))
+    y = np.where(x < 0, b / 2 / (r - x), x / 2 + r / 2)
+    return y, np.where(r == 0, 0.5, y / r)
+
+
+def hard_shrink(x, threshold=0.5):
+    """f = x if |x| > threshold else 0"""
+    out = np.abs(x) > threshold
+    return np.where(out | np.isnan(x), x, 0), out.astype(x.dtype)
+
+
+def soft_shrink(x, threshold=0.5):
+    """f = x - threshold if x > threshold, x + threshold if x < -threshold, else 0"""
+    out = np.abs(x) > threshold
+    return np.where(out | np.isnan(x), x - np.sign(x) * threshold, 0), out.astype(x.dtype)
+
+
+def tanh_shrink(x):
+    """f = x - tanh(x), f' = tanh(x)^2"""
+    return x - np.tanh(x), np.tanh(x) ** 2
+
+
+def threshold(x, threshold, default_value):
+    """f = x if x > threshold else default_value"""
+    out = x > threshold
+    return np.where(out | np.isnan(x), x, default_value), out.astype(x.dtype)
 
 
 ACTIVATIONS = {

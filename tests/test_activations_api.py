@@ -12,7 +12,7 @@ import pytest
 import pynn
 from pynn import activations, layers
 
-NAMES = sorted(activations._SETTINGS)
+NAMES = sorted(set(activations._SETTINGS) - {"threshold"})  # which has no defaults
 SETTINGS = [("relu", "negative_slope", 0.5), ("leaky_relu", "negative_slope", 0.5), ("elu", "alpha", 2.0)]
 SETTINGS += [("celu", "alpha", 2.0), ("gelu", "approximate", True), ("softmax", "axis", 0)]
 
@@ -24,7 +24,8 @@ def test_activation_get_gives_the_function(name):
     for identifier in (name, function, {"class_name": name, "config": {}}, {"class_name": name}):
         assert activations.get(identifier) is function
     assert activations.get(activations.serialize(function)) is function
-    assert layers.Dense(3, activation=name).activation is function
+    if name != "glu":  # which halves an axis
+        assert layers.Dense(3, activation=name).activation is function
     assert layers.Activation(function).activation is function
     assert copy.deepcopy(function) is function
     assert pickle.loads(pickle.dumps(function)) is function
@@ -69,7 +70,7 @@ def test_activation_signatures_are_shown():
     ("make", "message"),
     [
         (lambda: activations.get("rleu"), "'rleu'.*'relu'"),
-        (lambda: activations.get("sparsemax"), "does not have the activation 'sparsemax' of Keras yet"),
+        (lambda: activations.get("sparse_plus"), "does not have the activation 'sparse_plus' of Keras yet"),
         (lambda: activations.get(abs), "activations of your own"),
         (lambda: activations.get(np.array([1.0])), "activation"),
         (lambda: activations.Activation("elu", alhpa=2.0), "'alhpa'.*'alpha'"),
@@ -83,8 +84,8 @@ def test_activation_says_what_is_wrong(make, message):
 
 
 def test_activation_of_keras_that_is_not_there_yet():
-    with pytest.raises(AttributeError, match="does not have the activation 'glu' of Keras yet"):
-        _ = activations.glu
-    with pytest.raises(AttributeError, match=r"module .pynn\.activations. has no attribute 'gluten'"):
-        _ = activations.gluten
-    assert not hasattr(pynn.activations, "glu")
+    with pytest.raises(AttributeError, match="does not have the activation 'sparse_plus' of Keras yet"):
+        _ = activations.sparse_plus
+    with pytest.raises(AttributeError, match=r"module .pynn\.activations. has no attribute 'sparse'"):
+        _ = activations.sparse
+    assert not hasattr(pynn.activations, "sparse_plus")

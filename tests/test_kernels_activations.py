@@ -25,6 +25,11 @@ CASES = [
     ("leaky_relu", {"negative_slope": 0.05}, "leaky_relu"),
     ("elu", {"alpha": 0.7}, "elu"),
     ("celu", {"alpha": 0.7}, "celu"),
+    *((name, {}, name) for name in ("squareplus", "hard_shrink", "soft_shrink", "tanh_shrink")),
+    ("squareplus", {"b": 0.3}, "squareplus"),
+    ("hard_shrink", {"threshold": 1.5}, "hard_shrink"),
+    ("soft_shrink", {"threshold": 1.5}, "soft_shrink"),
+    ("threshold", {"threshold": 0.7, "default_value": -2.0}, "threshold"),
     ("step", {}, "step"),
 ]
 DIFFERENTIABLE = [case for case in CASES if case[0] != "step"]
@@ -140,6 +145,10 @@ LIMITS = {  # at minus and plus infinity
     "softsign": (-1, 1),
     "exponential": (0, np.inf),
     "step": (0, 1),
+    "squareplus": (0, np.inf),
+    "hard_shrink": (-np.inf, np.inf),
+    "soft_shrink": (-np.inf, np.inf),
+    "tanh_shrink": (-np.inf, np.inf),
 }
 
 
@@ -176,6 +185,25 @@ def test_activation_kinks():
     for name, x in at.items():
         x = np.full(5, x)
         np.testing.assert_array_equal(ops.activation_backward(np.ones(5), x, x, name), np.zeros(5))
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "x", "y", "slope"),
+    [
+        ("hard_shrink", {}, [-1, -0.5, 0, 0.5, 1], [-1, 0, 0, 0, 1], [1, 0, 0, 0, 1]),
+        ("soft_shrink", {}, [-1, -0.5, 0, 0.5, 1], [-0.5, 0, 0, 0, 0.5], [1, 0, 0, 0, 1]),
+        ("threshold", {"threshold": 1, "default_value": 7}, [0, 1, 2], [7, 7, 2], [0, 0, 1]),
+        ("squareplus", {"b": 0}, [-2, 0, 2], [0, 0, 2], [0, 0.5, 1]),
+    ],
+)
+@every_dtype
+def test_activation_at_its_kinks(name, config, x, y, slope, dtype):
+    """Keras's values; squareplus without b has its slope from the formula's limit, where Keras gives NaN."""
+    x = np.repeat(np.array(x, dtype), 5)
+    got = ops.activation_forward(x, Activation(name, **config))
+    np.testing.assert_array_equal(got, np.repeat(y, 5))
+    dx = ops.activation_backward(np.ones_like(x), x, got, Activation(name, **config))
+    np.testing.assert_array_equal(dx, np.repeat(slope, 5))
 
 
 # Keras 3: x at the threshold is not above it, and max_value bounds what is above it alone
@@ -263,8 +291,9 @@ def test_activation_get():
     for name, config, _ in CASES:
         activation = function(name, config)
         assert pynn.activations.get(activation) is activation
-        assert pynn.activations.get(name).name == name
-        assert pynn.activations.get(getattr(pynn.activations, name)).name == name
+        if name != "threshold":  # which has no defaults
+            assert pynn.activations.get(name).name == name
+            assert pynn.activations.get(getattr(pynn.activations, name)).name == name
         twin = pynn.activations.get(activation.serialize())
         assert (twin.name, twin.config) == (activation.name, activation.config)
     assert pynn.activations.get(None).name == "linear"
@@ -298,6 +327,73 @@ READ_ONLY.flags.writeable = False
     ],
 )
 def test_activation_bad_argument_names_it(call, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        call()
+
+
+# ---- glu -------------------------------------------------------------------------------------------------------------
+GLU_CASES = [*(((3, 2 * n), -1) for n in SIZES), ((6, 4), 0), ((2, 4, 7), 1), ((2,), 0), ((1, 2, 1), -2)]
+every_glu = pytest.mark.parametrize(("shape", "axis"), GLU_CASES)
+
+
+@every_glu
+@every_dtype
+def test_glu_value_and_gradient(shape, axis, dtype, random):
+    x = random.normal(0, 3, shape).astype(dtype)
+    glu = Activation("glu", axis=axis)
+    y = ops.activation_forward(x, glu)
+    assert_near(y, reference.glu(x.astype(np.float64), axis))
+    dy = random.normal(size=y.shape).astype(dtype)
+    assert_near(ops.activation_backward(dy, x, y, glu), reference.glu_backward(dy, x.astype(np.float64), axis))
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((3, 4), -1), ((4, 3), 0), ((2, 6, 3), 1)])
+def test_glu_gradient_is_the_derivative(shape, axis, random):
+    glu, x = Activation("glu", axis=axis), random.normal(size=shape)
+    y = ops.activation_forward(x, glu)
+    dy = random.normal(size=y.shape)
+    numeric = reference.central_difference(lambda x: np.sum(dy * ops.activation_forward(x, glu)), x)
+    assert close_gradient(numeric, ops.activation_backward(dy, x, y, glu)).all()
+
+
+@every_glu
+def test_glu_threads(shape, axis, random):
+    glu, x = Activation("glu", axis=axis), random.normal(size=shape).astype(np.float32)
+    seen = set()
+    for threads in THREADS:
+        pynn.config.set_num_threads(threads)
+        y = ops.activation_forward(x, glu)
+        seen.add(y.tobytes() + ops.activation_backward(y, x, y, glu).tobytes())
+    assert len(seen) == 1
+
+
+def test_glu_function_halves_its_axis(random):
+    x = random.normal(size=(3, 4, 6)).astype(np.float32)
+    assert pynn.activations.glu(x).shape == (3, 4, 3)
+    assert pynn.activations.glu(x, axis=1).shape == (3, 2, 6)
+    np.testing.assert_array_equal(pynn.activations.get("glu")(x), pynn.activations.glu(x))
+    np.testing.assert_array_equal(pynn.Sequential([pynn.layers.Activation("glu")])(x), pynn.activations.glu(x))
+    assert pynn.activations.glu(np.zeros((0, 4))).shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: pynn.activations.glu(np.ones((2, 3))), r"glu.*even.*\(2, 3\) has 3"),
+        (lambda: pynn.activations.glu(np.ones((2, 4)), axis=2), "axis=2"),
+        (lambda: Activation("glu", axis=(0, 1)), "axis"),
+        (lambda: ops.activation_forward(np.ones(4), "glu", out=np.ones(4)), "out"),
+        (lambda: ops.activation_backward(np.ones(4), np.ones(4), np.ones(2), "glu"), "dy"),
+        (lambda: pynn.layers.Dense(4, activation="glu"), r"layers\.Activation\('glu'\)"),
+        (lambda: pynn.Sequential([pynn.Input((3,)), pynn.layers.Activation("glu")]), "glu.*even"),
+        (lambda: pynn.layers.Dense(4, activation="threshold"), r"Activation\('threshold', threshold=\.\.\."),
+        (lambda: pynn.activations.get(pynn.activations.threshold), "threshold.*without a default"),
+        (lambda: Activation("threshold", threshold=0.5), "default_value"),
+        (lambda: Activation("squareplus", b=-1), r"\bb\b"),
+        (lambda: Activation("hard_shrink", threshold=-1), "threshold"),
+    ],
+)
+def test_glu_and_threshold_bad_argument_names_it(call, message):
     with pytest.raises((ValueError, TypeError), match=message):
         call()
 

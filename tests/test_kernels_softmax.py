@@ -1,4 +1,4 @@
-"""Softmax and its logarithm over any axis against the reference."""
+"""Softmax, its logarithm and sparsemax over any axis against the reference."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ CASES = [
     ((2, 3, 4, 5), -1),
 ]
 every_case = pytest.mark.parametrize(("shape", "axis"), CASES)
-every_name = pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+every_name = pytest.mark.parametrize("name", ["softmax", "log_softmax", "sparsemax"])
 every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
@@ -37,8 +37,10 @@ def test_softmax_value(shape, axis, name, dtype, random):
     eps = np.finfo(dtype).eps
     if name == "softmax":
         np.testing.assert_allclose(y, expected, rtol=32 * eps, atol=0)
-    else:
+    elif name == "log_softmax":
         np.testing.assert_allclose(y, expected, rtol=8 * eps, atol=8 * eps)
+    else:
+        np.testing.assert_allclose(y, expected, rtol=8 * eps, atol=32 * eps)
 
 
 @every_case
@@ -117,6 +119,20 @@ def test_softmax_in_place(shape, axis, name, random):
     dx = ops.activation_backward(dy, x, y, activation)
     np.testing.assert_array_equal(ops.activation_forward(x, activation, out=x), y)
     np.testing.assert_array_equal(ops.activation_backward(dy, x, y, activation, out=dy), dx)
+
+
+@every_dtype
+def test_sparsemax_sums_to_one_and_has_zeros(dtype, random):
+    x = random.normal(0, 3, (50, 33)).astype(dtype)
+    y = pynn.activations.sparsemax(x)
+    np.testing.assert_allclose(y.sum(axis=1, dtype=np.float64), 1, rtol=32 * np.finfo(dtype).eps)
+    assert (y == 0).sum() > 1000
+    np.testing.assert_array_equal(
+        pynn.activations.sparsemax([[1.0, 1.0], [3.0, 1.0], [0.0, 0.5]]), [[0.5, 0.5], [1, 0], [0.25, 0.75]]
+    )
+    np.testing.assert_array_equal(
+        pynn.activations.sparsemax(x.T, axis=0), pynn.activations.sparsemax(x.T.copy(), axis=0)
+    )
 
 
 @pytest.mark.parametrize("axis", [2, -3, 0.5, None, "last"])

@@ -15,7 +15,7 @@ from pynn import layers
 ACTIVATIONS = (
     *("linear", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "sigmoid", "log_sigmoid"),
     *("hard_sigmoid", "hard_silu", "tanh", "hard_tanh", "softplus", "softsign", "exponential", "softmax"),
-    "log_softmax",
+    *("log_softmax", "sparsemax", "squareplus", "hard_shrink", "soft_shrink", "tanh_shrink"),
 )
 
 
@@ -46,6 +46,7 @@ CASES = [
     Case("Dense", {"units": 4, "activation": "softmax", "activity_regularizer": "l1"}, (3,), (4,)),
     Case("Dense", {"units": 17, "activity_regularizer": "l1"}, (33,), (17,)),
     *(Case("Activation", {"activation": name}, (2, 3), (2, 3)) for name in ACTIVATIONS),
+    Case("Activation", {"activation": "glu"}, (2, 6), (2, 3)),
     Case("ReLU", {}, (5,), (5,)),
     Case("ReLU", {"max_value": 0.7, "negative_slope": 0.1, "threshold": 0.2}, (5,), (5,)),
     Case("LeakyReLU", {}, (5,), (5,)),

@@ -274,11 +274,30 @@ void set_heads(const AnyTrainer& any, const std::vector<HeadOf>& heads) {
   });
 }
 
-void set_optimizer(const AnyTrainer& any, const std::string& name, const Settings& settings) {
+using WeightsOf = std::vector<std::pair<std::shared_ptr<Parameters>, int>>;
+
+std::vector<ParameterRef> references(const WeightsOf& weights) {
+  std::vector<ParameterRef> found;
+  for (const auto& [parameters, number] : weights) found.push_back({parameters, number});
+  return found;
+}
+
+void set_optimizer(const AnyTrainer& any, const std::string& name, const Settings& settings,
+                   const WeightsOf& undecayed) {
   const Interrupt interrupt = signal_check();
+  const std::vector<ParameterRef> found = references(undecayed);
   any.with([&](auto& trainer) {
     const WithoutGil released;
-    trainer.set_optimizer(name, settings, interrupt);
+    trainer.set_optimizer(name, settings, found, interrupt);
+  });
+}
+
+void take_averages(const AnyTrainer& any, const WeightsOf& weights) {
+  const Interrupt interrupt = signal_check();
+  const std::vector<ParameterRef> found = references(weights);
+  any.with([&](auto& trainer) {
+    const WithoutGil released;
+    trainer.take_averages(found, interrupt);
   });
 }
 
@@ -378,7 +397,8 @@ void bind_engine(py::module_& m) {
   py::class_<AnyTrainer>(m, "Trainer")
       .def(py::init(&make_trainer), py::arg("plan"))
       .def("set_heads", &set_heads, py::arg("heads"))
-      .def("set_optimizer", &set_optimizer, py::arg("name"), py::arg("settings"))
+      .def("set_optimizer", &set_optimizer, py::arg("name"), py::arg("settings"), py::arg("undecayed") = WeightsOf{})
+      .def("take_averages", &take_averages, py::arg("weights"))
       .def_property("learning_rate", get([](auto& t) { return t.learning_rate(); }),
                     [](const AnyTrainer& any, double value) {
                       any.with([&](auto& trainer) { trainer.set_learning_rate(value); });

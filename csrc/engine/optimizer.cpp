@@ -19,8 +19,12 @@ OptimizerSettings::OptimizerSettings(const std::string& name, const std::map<std
                                                   {"weight_decay", &weight_decay},
                                                   {"clipvalue", &clipvalue},
                                                   {"clipnorm", &clipnorm},
-                                                  {"global_clipnorm", &global_clipnorm}};
-  const std::map<std::string, bool*> flags = {{"nesterov", &nesterov}, {"centered", &centered}, {"amsgrad", &amsgrad}};
+                                                  {"global_clipnorm", &global_clipnorm},
+                                                  {"ema_momentum", &ema_momentum},
+                                                  {"ema_overwrite_frequency", &ema_overwrite_frequency},
+                                                  {"gradient_accumulation_steps", &gradient_accumulation_steps}};
+  const std::map<std::string, bool*> flags = {
+      {"nesterov", &nesterov}, {"centered", &centered}, {"amsgrad", &amsgrad}, {"use_ema", &use_ema}};
   for (const auto& [key, value] : settings) {
     if (const auto number = numbers.find(key); number != numbers.end())
       *number->second = value;
@@ -50,6 +54,7 @@ std::vector<std::string> OptimizerSettings::slot_names() const {
       break;
     case Optimizer::adamax: names = {"m", "u"}; break;
     case Optimizer::nadam: names = {"momentum", "velocity"}; break;
+    case Optimizer::lion: names = {"momentum"}; break;
     case Optimizer::count: break;
   }
   return names;

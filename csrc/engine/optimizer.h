@@ -14,7 +14,10 @@ struct OptimizerSettings {
   double learning_rate = 0.01, momentum = 0, rho = 0.9, beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-7;
   double initial_accumulator_value = 0.1;
   double weight_decay = 0, clipvalue = 0, clipnorm = 0, global_clipnorm = 0;  // 0: none
-  bool nesterov = false, centered = false, amsgrad = false;
+  // Of the average of the weights, and after how many updates they become it, 0 for never.
+  double ema_momentum = 0.99, ema_overwrite_frequency = 0;
+  double gradient_accumulation_steps = 0;  // 0: an update in each step
+  bool nesterov = false, centered = false, amsgrad = false, use_ema = false;
 
   // From the names of the Python face; throws std::invalid_argument for one that is not known.
   OptimizerSettings(const std::string& name, const std::map<std::string, double>& settings);
@@ -28,13 +31,24 @@ struct OptimizerSettings {
   bool ignores_zero_gradients() const { return kind == Optimizer::sgd && momentum == 0 && weight_decay == 0; }
 
   // Whether all gradients must be there before the first is applied.
+  bool needs_all_gradients() const { return needs_norms() || use_ema || accumulates(); }
   bool needs_norms() const { return clipnorm > 0 || global_clipnorm > 0; }
+  bool accumulates() const { return gradient_accumulation_steps > 1; }
+
+  // How many updates lie before step `iteration` (from 0), and whether it ends in one.
+  int64_t updates_before(int64_t iteration) const { return iteration / steps_of_update(); }
+  bool ends_in_update(int64_t iteration) const { return (iteration + 1) % steps_of_update() == 0; }
+  bool overwrites(int64_t iteration) const {
+    const auto every = static_cast<int64_t>(ema_overwrite_frequency);
+    return every > 0 && (updates_before(iteration) + 1) % every == 0;
+  }
+  int64_t steps_of_update() const { return accumulates() ? static_cast<int64_t>(gradient_accumulation_steps) : 1; }
 };
 
 // The schedule of the bias corrections, step by step.
 class OptimizerSchedule {
  public:
-  // What step number `iteration` (from 1) does, at this learning rate.
+  // What update number `iteration` (from 1) does, at this learning rate.
   OptimizerStep step(const OptimizerSettings& settings, double learning_rate, int64_t iteration);
 
  private:

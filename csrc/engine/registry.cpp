@@ -16,6 +16,7 @@ namespace pynn {
   X(custom)         \
   X(dense)          \
   X(embedding)      \
+  X(glu)            \
   X(group_norm)     \
   X(matmul)         \
   X(noise)          \
@@ -25,7 +26,8 @@ namespace pynn {
   X(resample)       \
   X(rescaling)      \
   X(rms_norm)       \
-  X(softmax)
+  X(softmax)        \
+  X(sparsemax)
 
 #define PYNN_DECLARE(kind) extern const OpKind op_##kind;
 PYNN_OPS(PYNN_DECLARE)

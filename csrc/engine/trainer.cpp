@@ -11,6 +11,8 @@ Trainer<T>::Trainer(std::shared_ptr<const Plan<T>> plan) : plan_(std::move(plan)
     places_.push_back({elements_, size, values_of<T>(p)});
     elements_ += padded<T>(size);
   }
+  undecayed_.resize(places_.size());
+  averaged_.resize(places_.size());
 }
 
 template <typename T>
@@ -32,8 +34,12 @@ void Trainer<T>::set_heads(const std::vector<HeadSetting>& settings, const Inter
 
 template <typename T>
 void Trainer<T>::set_optimizer(const std::string& name, const std::map<std::string, double>& settings,
-                               const Interrupt& interrupt) {
+                               const std::vector<ParameterRef>& undecayed, const Interrupt& interrupt) {
   const OptimizerSettings fresh(name, settings);
+  std::vector<char> marks = marked(undecayed), averaged(places_.size(), 0);
+  Buffer<T> accumulated, averages;
+  if (fresh.accumulates()) accumulated.allocate(elements_);
+  if (fresh.use_ema) averages.allocate(elements_);
   const int used = static_cast<int>(fresh.slot_names().size());
   std::array<Buffer<T>, max_slots> slots;
   for (int i = 0; i < used; ++i) {
@@ -46,10 +52,36 @@ void Trainer<T>::set_optimizer(const std::string& name, const std::map<std::stri
   if (!held) throw Busy(kBusy);
   slots_ = std::move(slots);
   slots_used_ = used;
+  accumulated_ = std::move(accumulated);
+  averages_ = std::move(averages);
+  undecayed_ = std::move(marks);
+  averaged_ = std::move(averaged);
   settings_ = fresh;
   schedule_ = {};
   learning_rate_ = fresh.learning_rate;
   iterations_ = 0;
+}
+
+// By parameter of the graph; others are left out.
+template <typename T>
+std::vector<char> Trainer<T>::marked(const std::vector<ParameterRef>& parameters) const {
+  std::vector<char> marks;
+  for (const ParameterRef& of_graph : plan_->graph().parameters())
+    marks.push_back(std::any_of(parameters.begin(), parameters.end(), [&](const ParameterRef& p) {
+      return p.owner == of_graph.owner && p.number == of_graph.number;
+    }));
+  return marks;
+}
+
+template <typename T>
+void Trainer<T>::take_averages(const std::vector<ParameterRef>& parameters, const Interrupt& interrupt) {
+  const Taken own(use_, interrupt);
+  if (!own) throw Busy(kBusy);
+  std::vector<char> kept = marked(parameters);
+  for (std::size_t i = 0; i < kept.size(); ++i) kept[i] = !(kept[i] && averaged_[i]);
+  const Holds held = hold_parameters(kept, interrupt);
+  for (std::size_t i = 0; i < kept.size(); ++i)
+    if (!kept[i]) std::copy_n(averages_.data() + places_[i].offset, places_[i].size, places_[i].value);
 }
 
 template <typename T>

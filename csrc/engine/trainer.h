@@ -51,9 +51,11 @@ class Trainer {
 
   // Waits for those who evaluate; `interrupt` may end the wait.
   void set_heads(const std::vector<HeadSetting>& settings, const Interrupt& interrupt = {});
-  // Slots and the count of iterations begin anew.
+  // Slots, averages, and the count of iterations begin anew. The weights of `undecayed` have no decay.
   void set_optimizer(const std::string& name, const std::map<std::string, double>& settings,
-                     const Interrupt& interrupt = {});
+                     const std::vector<ParameterRef>& undecayed = {}, const Interrupt& interrupt = {});
+  // Those of these parameters that have an average become it. Waits for those who evaluate.
+  void take_averages(const std::vector<ParameterRef>& parameters, const Interrupt& interrupt = {});
   double learning_rate() const { return learning_rate_; }
   void set_learning_rate(double value) { learning_rate_ = value; }
   int64_t iterations() const { return iterations_; }
@@ -113,7 +115,11 @@ class Trainer {
   void gather_batch(const Team& team, Run& run, const Selection& batch, int64_t from, int64_t count);
   void put_in_order(uint64_t seed, int64_t epoch, int64_t count);
 
+  std::vector<char> marked(const std::vector<ParameterRef>& parameters) const;
+
   // update.cpp
+  void take_mean_gradients(const Team& team, Run& run);
+  void average(Run& run, std::size_t number, Range part);
   void apply(Run& run, std::size_t number, Range part, const Gradient<T>& gradient);
   void update(const Team& team, Run& run);
   void update_rows(const Team& team, Run& run, std::size_t number);
@@ -130,12 +136,15 @@ class Trainer {
   Buffer<T> gradients_;        // from the first training on
   std::array<Buffer<T>, max_slots> slots_;
   int slots_used_ = 0;
+  Buffer<T> accumulated_;  // gradients of the steps since the last update; empty where each step is one
+  Buffer<T> averages_;     // of the parameters; empty where none are kept
+  std::vector<char> undecayed_, averaged_;  // by parameter; has an average
   std::atomic<const Heads<T>*> heads_{nullptr};
   std::vector<std::unique_ptr<const Heads<T>>> all_heads_;  // also earlier ones, which others may look at still
   OptimizerSettings settings_;
   OptimizerSchedule schedule_;
-  std::atomic<double> learning_rate_{0};  // written by other threads while training runs
-  std::atomic<int64_t> iterations_{0}, steps_done_{0};
+  std::atomic<double> learning_rate_{0};                // written by other threads while training runs
+  std::atomic<int64_t> iterations_{0}, steps_done_{0};  // iterations: steps, also those without an update
   mutable UseLock use_;  // of what is set here: taken by training and changes, shared by evaluation
 
   // ---- of training

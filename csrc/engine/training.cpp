@@ -137,7 +137,8 @@ void Trainer<T>::train_member(const Team& team, Run& run, bool team_waits) {
 
 template <typename T>
 void Trainer<T>::begin_step(Run& run, int64_t step) {
-  run.step = schedule_.step(settings_, learning_rate_, iterations_ + 1);
+  run.step = run.undecayed_step = schedule_.step(settings_, learning_rate_, settings_.updates_before(iterations_) + 1);
+  run.undecayed_step.decay = 0;
   if (run.hooks.next_batch) {
     const OrdinaryNumbers guard;
     run.ended = !run.pause && !run.hooks.next_batch(run.data);

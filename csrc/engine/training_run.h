@@ -34,7 +34,7 @@ struct Trainer<T>::Run {
   bool constrained = false;
   std::vector<char> completed{};  // by op: complete_gradients has something to do
   std::size_t last = 0;           // the op that ends the way back
-  OptimizerStep step{};
+  OptimizerStep step{}, undecayed_step{};
   bool finite = true;
   bool ended = false;        // there are no more batches
   bool pause = false;        // end the region before the next step

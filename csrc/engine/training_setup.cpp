@@ -65,7 +65,7 @@ std::vector<int64_t> Trainer<T>::marked_rows(const Run& run) const {
       known = known == unknown || known == its ? its : 0;
     }
   }
-  const bool all = !settings_.ignores_zero_gradients() || settings_.needs_norms() || run.hooks.reduce;
+  const bool all = !settings_.ignores_zero_gradients() || settings_.needs_all_gradients() || run.hooks.reduce;
   for (std::size_t i = 0; i < places_.size(); ++i)
     if (all || rows[i] == unknown || !run.routes->learns[i] || parameter(i).penalized() || parameter(i).constrained())
       rows[i] = 0;
@@ -96,7 +96,7 @@ void Trainer<T>::plan_run(Run& run, const std::vector<char>& frozen) {
   run.slice = plan_->couples_samples() ? batch : std::min(batch, kSlice);
   run.first_iteration = iterations_;
   // Code from outside may throw between the gradients.
-  const bool may_be_early = !settings_.needs_norms() && batch <= run.slice && step_work(run) < kShortStep &&
+  const bool may_be_early = !settings_.needs_all_gradients() && batch <= run.slice && step_work(run) < kShortStep &&
                             !run.hooks.reduce && !plan_->runs_outside_code();
   run.rows = marked_rows(run);
   prepare_marks(run);

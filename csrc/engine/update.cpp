@@ -20,7 +20,8 @@ void Trainer<T>::apply(Run& run, std::size_t number, Range part, const Gradient<
   T* slots[max_slots];
   for (int i = 0; i < slots_used_; ++i)
     slots[i] = slots_[static_cast<std::size_t>(i)].data() + place.offset + part.begin;
-  if (!k_.optimizer_update(place.value + part.begin, gradient, slots, part.end - part.begin, run.step))
+  const OptimizerStep& step = undecayed_[number] ? run.undecayed_step : run.step;
+  if (!k_.optimizer_update(place.value + part.begin, gradient, slots, part.end - part.begin, step))
     run.parameters_finite.store(false, std::memory_order_relaxed);
 }
 
@@ -37,7 +38,9 @@ void Trainer<T>::measure_penalties(const Team& team, Run& run) const {
 template <typename T>
 void Trainer<T>::update(const Team& team, Run& run) {
   if (!run.penalties.empty()) add_penalty_slopes(team, run);
-  if (settings_.needs_norms()) scale_by_norms(team, run);
+  const bool updates = settings_.ends_in_update(iterations_);
+  if (updates && settings_.accumulates()) take_mean_gradients(team, run);
+  if (updates && settings_.needs_norms()) scale_by_norms(team, run);
   const Uninterruptible guard(team);
   for (const std::size_t number : run.late) {
     if (run.rows[number] > 0) {
@@ -45,8 +48,22 @@ void Trainer<T>::update(const Team& team, Run& run) {
       continue;
     }
     const Range mine = team.share(places_[number].size, kUpdateGrain);
-    if (mine.begin < mine.end)
-      apply(run, number, mine, {gradients_.data() + places_[number].offset + mine.begin, nullptr, nullptr, 0});
+    if (mine.begin == mine.end) continue;
+    T* gradient = gradients_.data() + places_[number].offset + mine.begin;
+    if (updates) apply(run, number, mine, {gradient, nullptr, nullptr, 0});
+    if (settings_.accumulates()) {
+      T* sum = accumulated_.data() + places_[number].offset + mine.begin;
+      if (updates)
+        std::fill_n(sum, mine.end - mine.begin, T{0});
+      else
+        k_.add_to(sum, gradient, mine.end - mine.begin);
+    }
+    if (settings_.use_ema) average(run, number, mine);
+  }
+  if (settings_.use_ema) {
+    team.barrier();
+    if (team.rank == 0)
+      for (const std::size_t number : run.late) averaged_[number] = 1;
   }
   if (!run.constrained) return;
   team.barrier();
@@ -77,6 +94,30 @@ void Trainer<T>::update_rows(const Team& team, Run& run, std::size_t number) {
     std::fill(gradient(number) + part.begin, gradient(number) + part.end, T{0});
     marks[row] = 0;
   }
+}
+
+// Of this step and those since the last update. What was added up stays until the update cannot be interrupted.
+template <typename T>
+void Trainer<T>::take_mean_gradients(const Team& team, Run& run) {
+  const double factor = 1 / static_cast<double>(settings_.steps_of_update());
+  for (const std::size_t number : run.late) {
+    const Range mine = team.share(places_[number].size, kUpdateGrain);
+    const int64_t at = places_[number].offset + mine.begin, count = mine.end - mine.begin;
+    if (count == 0) continue;
+    k_.add_to(gradients_.data() + at, accumulated_.data() + at, count);
+    k_.scale(gradients_.data() + at, count, factor, 0);
+  }
+  team.barrier();
+}
+
+// The first average of a parameter is the parameter, and so is that of each step before the first update has passed.
+template <typename T>
+void Trainer<T>::average(Run& run, std::size_t number, Range part) {
+  const Place& place = places_[number];
+  const bool first = !averaged_[number] || settings_.updates_before(iterations_) == 0;
+  if (!k_.average(averages_.data() + place.offset + part.begin, place.value + part.begin, part.end - part.begin,
+                  first ? 0 : settings_.ema_momentum, settings_.overwrites(iterations_)))
+    run.parameters_finite.store(false, std::memory_order_relaxed);
 }
 
 template <typename T>

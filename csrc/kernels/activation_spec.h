@@ -26,10 +26,16 @@ namespace pynn {
   X(softplus)               \
   X(softsign)               \
   X(exponential)            \
-  X(step)
+  X(step)                   \
+  X(squareplus)             \
+  X(hard_shrink)            \
+  X(soft_shrink)            \
+  X(tanh_shrink)            \
+  X(threshold)
 PYNN_ENUMERATION(Activation, PYNN_ACTIVATIONS)
 
 // relu: a = negative_slope, b = max_value, c = threshold. leaky_relu: a = negative_slope. elu, celu: a = alpha.
+// squareplus: a = b. hard_shrink, soft_shrink: a = threshold. threshold: a = threshold, b = default_value.
 struct ActivationSpec {
   Activation kind;
   double a, b, c;

@@ -1,4 +1,4 @@
-// Activations, (x - mean) * scale + offset, and sums.
+// Activations, gated linear units, (x - mean) * scale + offset, and sums.
 #pragma once
 
 #include <stdint.h>
@@ -25,6 +25,11 @@ struct ActivationKernels {
   void (*rescaling_forward)(const Team& team, T* y, const T* x, int64_t n, const T* mean, const T* scale,
                             const T* offset, int64_t period);
   void (*rescaling_backward)(const Team& team, T* dx, const T* dy, int64_t n, const T* scale, int64_t period);
+
+  // y = a sigmoid(b), a and b being the halves of the rows of x (rows, 2 half); y (rows, half).
+  void (*glu_forward)(const Team& team, T* y, const T* x, int64_t rows, int64_t half);
+  // da = dy sigmoid(b), db = dy a sigmoid(b) (1 - sigmoid(b)), which are the halves of the rows of dx.
+  void (*glu_backward)(const Team& team, T* dx, const T* dy, const T* x, int64_t rows, int64_t half);
 
   // y += x. No team.
   void (*add_to)(T* y, const T* x, int64_t n);

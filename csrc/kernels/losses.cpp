@@ -1,6 +1,7 @@
 #include "losses.h"
 
 #include "checks.h"
+#include "focal.h"
 #include "math.h"
 #include "polling.h"
 #include "reductions.h"
@@ -9,8 +10,6 @@
 namespace pynn {
 namespace PYNN_ISA {
 namespace {
-
-constexpr double kEpsilon = 1e-7;  // Keras's backend epsilon: keeps logarithms and quotients finite
 
 // ---- losses that add up element by element
 // ---------------------------------------------------------------------------
@@ -32,11 +31,6 @@ struct SumSquaredError {
   Vec<T> value(Vec<T> t, Vec<T> p) const { return (p - t) * (p - t) * static_cast<T>(0.5); }
   Vec<T> derivative(Vec<T> t, Vec<T> p) const { return p - t; }
 };
-
-template <typename T>
-PYNN_INLINE Vec<T> sign(Vec<T> x) {
-  return x > 0 ? splat<T>(1) : (x < 0 ? splat<T>(-1) : x);  // 0 and NaN are their own sign
-}
 
 template <typename T>
 struct AbsoluteError {
@@ -356,6 +350,17 @@ void loss(const Team& team, double* values, T* dpred, const T* pred, const Targe
     case Loss::sparse_categorical_crossentropy: return classes(crossentropy_row<T>);
     case Loss::categorical_crossentropy_from_logits:
     case Loss::sparse_categorical_crossentropy_from_logits: return classes(crossentropy_from_logits_row<T>);
+    case Loss::binary_focal_crossentropy: return elementwise(BinaryFocalCrossentropy<T>{Focus<T>(spec), a});
+    case Loss::binary_focal_crossentropy_from_logits:
+      return elementwise(BinaryFocalCrossentropyFromLogits<T>{Focus<T>(spec), a});
+    case Loss::categorical_focal_crossentropy:
+      return classes([&](double* v, T* dp, const T* p, const Classes<T>& t, int64_t n, T by) {
+        focal_crossentropy_row(v, dp, p, t, n, by, Focus<T>(spec));
+      });
+    case Loss::categorical_focal_crossentropy_from_logits:
+      return classes([&](double* v, T* dz, const T* z, const Classes<T>& t, int64_t n, T by) {
+        focal_crossentropy_from_logits_row(v, dz, z, t, n, by, Focus<T>(spec));
+      });
     case Loss::hinge: return elementwise(Hinge<T>{});
     case Loss::squared_hinge: return elementwise(SquaredHinge<T>{});
     case Loss::categorical_hinge: return whole(categorical_hinge_row<T>);

@@ -20,8 +20,12 @@ namespace pynn {
   X(kl_divergence)                               \
   X(binary_crossentropy)                         \
   X(binary_crossentropy_from_logits)             \
+  X(binary_focal_crossentropy)                   \
+  X(binary_focal_crossentropy_from_logits)       \
   X(categorical_crossentropy)                    \
   X(categorical_crossentropy_from_logits)        \
+  X(categorical_focal_crossentropy)              \
+  X(categorical_focal_crossentropy_from_logits)  \
   X(sparse_categorical_crossentropy)             \
   X(sparse_categorical_crossentropy_from_logits) \
   X(hinge)                                       \
@@ -31,10 +35,11 @@ namespace pynn {
   X(perceptron)
 PYNN_ENUMERATION(Loss, PYNN_LOSSES)
 
-// huber: a = delta. The cross-entropies: a = label_smoothing.
+// huber: a = delta. The cross-entropies: a = label_smoothing; the focal ones also b = gamma, c = alpha, which is
+// negative where binary classes are not balanced.
 struct LossSpec {
   Loss kind;
-  double a;
+  double a, b = 0, c = 0;
 };
 
 #define PYNN_METRICS(X)          \

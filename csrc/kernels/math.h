@@ -10,6 +10,11 @@ namespace pynn {
 namespace PYNN_ISA {
 namespace {
 
+template <typename T>
+PYNN_INLINE Vec<T> sign(Vec<T> x) {
+  return x > 0 ? splat<T>(1) : (x < 0 ? splat<T>(-1) : x);  // 0 and NaN are their own sign
+}
+
 // The value of c[0] + c[1] x + c[2] x^2 + ... (Horner).
 template <typename T, int N>
 PYNN_INLINE Vec<T> polynomial(Vec<T> x, const T (&c)[N]) {

@@ -142,6 +142,23 @@ struct Nadam {
   }
 };
 
+// w -= lr sign(beta_1 m + (1 - beta_1) g); m = beta_2 m + (1 - beta_2) g
+template <typename T>
+struct Lion {
+  static constexpr int slots = 1;
+  T learning_rate, beta_1, rest_1, beta_2, rest_2;
+  explicit Lion(const OptimizerStep& o)
+      : learning_rate(static_cast<T>(o.learning_rate)),
+        beta_1(static_cast<T>(o.beta_1)),
+        rest_1(static_cast<T>(1 - o.beta_1)),
+        beta_2(static_cast<T>(o.beta_2)),
+        rest_2(static_cast<T>(1 - o.beta_2)) {}
+  void update(Vec<T>& w, Vec<T> g, Vec<T>* s) const {
+    w -= learning_rate * sign<T>(s[0] * beta_1 + rounded<T>(g * rest_1));
+    s[0] = s[0] * beta_2 + rounded<T>(g * rest_2);
+  }
+};
+
 // `Plain`: neither decay nor clipping.
 template <typename T, bool Plain, typename Rule>
 bool update_all(T* w, const Gradient<T>& g, T* const* slot, int64_t n, const OptimizerStep& step, const Rule& rule) {
@@ -189,9 +206,22 @@ bool optimizer_update(T* w, const Gradient<T>& g, T* const* slot, int64_t n, con
     case Optimizer::adam: return step.amsgrad ? update(Adam<T, true>(step)) : update(Adam<T, false>(step));
     case Optimizer::adamax: return update(Adamax<T>(step));
     case Optimizer::nadam: return update(Nadam<T>(step));
+    case Optimizer::lion: return update(Lion<T>(step));
     case Optimizer::count: break;
   }
   return true;
+}
+
+template <typename T>
+bool average(T* a, T* w, int64_t n, double momentum, bool overwrite) {
+  assert(has(a, n) && has(w, n) && apart(a, n, w, n));
+  const T kept = static_cast<T>(momentum), rest = static_cast<T>(1 - momentum);
+  for_vectors<T>(0, n, [&](int64_t i, int64_t count) {
+    const Vec<T> mean = load(a + i, count) * kept + rounded<T>(load(w + i, count) * rest);
+    store(a + i, mean, count);
+    if (overwrite) store(w + i, mean, count);
+  });
+  return !overwrite || all_finite(w, n);
 }
 
 // Two powers of two whose product is 2^exponent, which itself may lie beyond the range of numbers.
@@ -234,6 +264,7 @@ double largest(const T* x, int64_t n) {
 template <typename T>
 void fill(OptimizerKernels<T>& k) {
   k.optimizer_update = optimizer_update<T>;
+  k.average = average<T>;
   k.scale = scale<T>;
   k.sum_of_squares = sum_of_squares<T>;
   k.largest = largest<T>;

@@ -8,7 +8,7 @@
 
 namespace pynn {
 
-#define PYNN_OPTIMIZERS(X) X(sgd) X(rmsprop) X(adagrad) X(adadelta) X(adam) X(adamax) X(nadam)
+#define PYNN_OPTIMIZERS(X) X(sgd) X(rmsprop) X(adagrad) X(adadelta) X(adam) X(adamax) X(nadam) X(lion)
 PYNN_ENUMERATION(Optimizer, PYNN_OPTIMIZERS)
 
 // One step of an optimizer, its schedule already worked out (engine/optimizer.h). An epsilon or a clip above 0 that is
@@ -18,7 +18,7 @@ struct OptimizerStep {
   bool nesterov, centered, amsgrad;
   double learning_rate;            // of this step, bias corrections included where the formula allows it
   double momentum, rho;            // sgd, rmsprop; rmsprop, adadelta
-  double beta_1, beta_2, epsilon;  // adam and its kin
+  double beta_1, beta_2, epsilon;  // adam and its kin; lion, but for epsilon
   double m_scale, g_scale;         // nadam: the weights of m and g in the corrected momentum
   double v_scale;                  // nadam: 1 / (1 - beta_2^t)
   double decay;                    // w is multiplied by 1 - decay first; 0 for none
@@ -33,6 +33,9 @@ struct OptimizerKernels {
   // (engine/optimizer.h). No team: whoever has just made the gradients calls it while they are in the cache. False if
   // some w is not finite.
   bool (*optimizer_update)(T* w, const Gradient<T>& g, T* const* slot, int64_t n, const OptimizerStep& step);
+
+  // a = momentum a + (1 - momentum) w; then w = a, where `overwrite` is set. False if that makes some w not finite.
+  bool (*average)(T* a, T* w, int64_t n, double momentum, bool overwrite);
 
   // g *= factor 2^exponent.
   void (*scale)(T* g, int64_t n, double factor, int exponent);

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 _NAMES = {
-    "activation": "glu hard_shrink soft_shrink sparse_plus sparse_sigmoid sparsemax squareplus tanh_shrink threshold",
+    "activation": "sparse_plus sparse_sigmoid",
     "callback": """BackupAndRestore Callback CallbackList CSVLogger EarlyStopping LambdaCallback LearningRateScheduler
         ModelCheckpoint OrbaxCheckpoint ProgbarLogger ReduceLROnPlateau RemoteMonitor SwapEMAWeights TensorBoard
         TerminateOnNaN""",

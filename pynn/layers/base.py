@@ -472,11 +472,10 @@ class Layer(NamesItsArguments):
     def _shape_error(self, message: str) -> ValueError:
         return ValueError(f"Layer {self.name!r} ({type(self).__name__}) {message}")
 
-    def _check_activation(self, shape: Shape) -> None:
-        """Raise ValueError unless the layer's activation can be applied to samples of `shape`."""
+    def _check_activation(self, shape: Shape) -> Shape:
+        """The shape that the layer's activation makes of samples of `shape`; ValueError if it does not take them."""
         try:
-            if self.activation is not None:
-                self.activation.check_sample(shape)
+            return shape if self.activation is None else self.activation.check_sample(shape)
         except ValueError as error:
             raise self._shape_error(f"got samples of shape {shape}: {error}") from None
 

@@ -199,7 +199,7 @@ class Identity(Layer):
 
 
 class ActivationLayer(Layer):
-    """Base of the layers that apply an activation function and nothing else. The shape stays as it is."""
+    """Base of the layers that apply an activation function and nothing else."""
 
     activation: ActivationFunction
 
@@ -208,8 +208,7 @@ class ActivationLayer(Layer):
         super().__init__(**base)
 
     def compute_output_shape(self, shape: Shape) -> Shape:
-        self._check_activation(shape)
-        return shape
+        return self._check_activation(shape)
 
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
         return self.activation.lower(net, x, shape)
@@ -219,7 +218,7 @@ class ActivationLayer(Layer):
 
 
 class Activation(ActivationLayer):
-    """Any activation function as a layer. The shape stays as it is.
+    """Any activation function as a layer. The shape stays as it is, but for ``glu``, which halves its axis.
 
     Args:
         activation: Name or `Activation` of ``pynn.activations``.

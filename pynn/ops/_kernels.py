@@ -110,18 +110,20 @@ def dense_backward(
 
 
 def activation_forward(x: Array, activation: ActivationLike = "relu", *, out: Array | None = None) -> Array:
-    """``y = f(x)``; softmax and log_softmax go over their axis of `x`, the last one by default.
+    """``y = f(x)``; functions with an axis go over that of `x`, the last one by default.
 
     Args:
         activation: Name or `Activation`. Default ``"relu"``.
-        out: Where to put the result; may be `x` itself.
+        out: Where to put the result; may be `x` itself, but for ``glu``, whose result has another shape.
 
     Raises:
         TypeError, ValueError: unfit arrays, or no such activation.
     """
     dtype = _buffers.check_inputs(x=x)
     function = activations.get(activation)
-    out = _buffers.output(out, "out", x.shape, dtype, (), in_place=x)
+    shape = function.output_shape(x.shape)
+    apart, in_place = ((), x) if shape == x.shape else ((x,), None)
+    out = _buffers.output(out, "out", shape, dtype, apart, in_place=in_place)
     if x.size:
         function.forward(out, x)
     return out
@@ -134,7 +136,7 @@ def activation_backward(
 
     Args:
         activation: Name or `Activation`.
-        out: Where to put the result; may be `dy` itself.
+        out: Where to put the result; may be `dy` itself, but for ``glu``.
 
     Raises:
         TypeError, ValueError: unfit arrays, no such activation, or ``step``, which has no gradient.
@@ -142,9 +144,11 @@ def activation_backward(
     dtype = _buffers.check_inputs(dy=dy, x=x, y=y)
     function = activations.get(activation)
     function.check_differentiable()
-    _buffers.check_shape(dy, "dy", x.shape)
-    _buffers.check_shape(y, "y", x.shape)
-    out = _buffers.output(out, "out", x.shape, dtype, (x, y), in_place=dy)
+    shape = function.output_shape(x.shape)
+    _buffers.check_shape(dy, "dy", shape)
+    _buffers.check_shape(y, "y", shape)
+    apart, in_place = ((x, y), dy) if shape == x.shape else ((x, y, dy), None)
+    out = _buffers.output(out, "out", x.shape, dtype, apart, in_place=in_place)
     if x.size:
         function.backward(out, dy, x, y)
     return out

@@ -139,6 +139,7 @@ std::vector<Row> rows() {
       {op("custom", {24, 6}, {}, {{"sizes", Sizes{4, 8}}, {"callback", shared}})},
       {op("dense", {24}, {6 * 4, 4}, {{"units", whole(4)}}), {false, true}},
       {op("embedding", {6}, {5 * 4}, {{"rows", whole(5)}, {"dim", whole(4)}}), {false}},
+      {op("glu", {24}, {}, {{"rows", whole(3)}, {"half", whole(4)}})},
       {op("group_norm", {24}, {6, 6},
           {{"samples", whole(2)}, {"groups", whole(3)}, {"columns", whole(2)}, {"epsilon", number(1e-3)}}),
        {true, true}},
@@ -166,7 +167,8 @@ std::vector<Row> rows() {
            {"weight", Numbers{1, 0.5, 0.5}}})},
       {op("rescaling", {24}, {}, {{"scale", Numbers{1, 2, 3}}, {"offset", Numbers{0, 1, 2}}})},
       {op("rms_norm", {24}, {6}, {{"columns", whole(6)}, {"epsilon", number(1e-6)}, {"unit", whole(0)}}), {true}},
-      {op("softmax", {24}, {}, {{"outer", whole(2)}, {"axis", whole(4)}, {"inner", whole(3)}, {"log", whole(0)}})}};
+      {op("softmax", {24}, {}, {{"outer", whole(2)}, {"axis", whole(4)}, {"inner", whole(3)}, {"log", whole(0)}})},
+      {op("sparsemax", {24}, {}, {{"outer", whole(2)}, {"axis", whole(4)}, {"inner", whole(3)}})}};
 }
 
 void check_counts(const Row& row) {

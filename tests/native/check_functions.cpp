@@ -64,6 +64,23 @@ const struct {
      {Activation::softsign, 0, 0, 0},
      [](double x, const ActivationSpec&) { return x / (1 + std::abs(x)); }},
     {"exponential", {Activation::exponential, 0, 0, 0}, [](double x, const ActivationSpec&) { return std::exp(x); }},
+    {"squareplus",
+     {Activation::squareplus, 0.3, 0, 0},
+     [](double x, const ActivationSpec& s) { return (x + std::sqrt(x * x + s.a)) / 2; }},
+    {"hard_shrink",
+     {Activation::hard_shrink, 0.5, 0, 0},
+     [](double x, const ActivationSpec& s) { return std::abs(x) > s.a ? x : 0; }},
+    {"soft_shrink",
+     {Activation::soft_shrink, 0.5, 0, 0},
+     [](double x, const ActivationSpec& s) { return x > s.a    ? x - s.a
+                                                    : x < -s.a ? x + s.a
+                                                               : 0; }},
+    {"tanh_shrink",
+     {Activation::tanh_shrink, 0, 0, 0},
+     [](double x, const ActivationSpec&) { return x - std::tanh(x); }},
+    {"threshold",
+     {Activation::threshold, 0.5, -2, 0},
+     [](double x, const ActivationSpec& s) { return x > s.a ? x : s.b; }},
     {"step", {Activation::step, 0, 0, 0}, [](double x, const ActivationSpec&) { return x > 0 ? 1.0 : 0.0; }},
 };
 constexpr size_t kActivationRows = sizeof(kActivations) / sizeof(kActivations[0]);
@@ -207,6 +224,82 @@ void check_softmax() {
   }
 }
 
+// The t of sparsemax by halving an interval: the sum of max(x - t, 0) falls with t.
+template <typename T>
+void check_sparsemax() {
+  const Kernels<T>& k = kernels<T>();
+  const struct {
+    int64_t outer, axis, inner;
+  } shapes[] = {{1, 1, 1}, {3, 2, 1}, {70, 7, 1}, {5, 33, 1}, {2, 3, 17}, {9, 5, 7}, {1, 17, 33}};
+  for (const auto& s : shapes) {
+    const std::string what = text("sparsemax in %s, (%d, %d, %d)", type_name<T>(), static_cast<int>(s.outer),
+                                  static_cast<int>(s.axis), static_cast<int>(s.inner));
+    const int64_t n = s.outer * s.axis * s.inner;
+    const std::vector<T> x = random_values<T>(n, -2, 2), dy = random_values<T>(n);
+    const std::vector<T> y = on_teams(what, unwritten<T>(n), [&](const Team& team, T* out) {
+      k.sparsemax_forward(team, out, x.data(), s.outer, s.axis, s.inner);
+    });
+    const std::vector<T> dx = on_teams(what + ", backward", unwritten<T>(n), [&](const Team& team, T* out) {
+      k.sparsemax_backward(team, out, dy.data(), y.data(), s.outer, s.axis, s.inner);
+    });
+    std::vector<double> values(x.size()), slopes(x.size());
+    for (int64_t o = 0; o < s.outer; ++o) {
+      for (int64_t j = 0; j < s.inner; ++j) {
+        const auto at = [&](int64_t i) { return static_cast<size_t>((o * s.axis + i) * s.inner + j); };
+        double low = -4, high = 4;
+        for (int step = 0; step < 100; ++step) {
+          const double t = (low + high) / 2;
+          double sum = 0;
+          for (int64_t i = 0; i < s.axis; ++i) sum += std::fmax(static_cast<double>(x[at(i)]) - t, 0);
+          (sum > 1 ? low : high) = t;
+        }
+        double total = 0, number = 0;
+        for (int64_t i = 0; i < s.axis; ++i) {
+          values[at(i)] = std::fmax(static_cast<double>(x[at(i)]) - low, 0);
+          if (y[at(i)] > 0) total += static_cast<double>(dy[at(i)]), ++number;
+        }
+        for (int64_t i = 0; i < s.axis; ++i)
+          slopes[at(i)] = y[at(i)] > 0 ? static_cast<double>(dy[at(i)]) - total / number : 0;
+      }
+    }
+    expect_near(what, y, values, 64);
+    expect_near(what + ", backward", dx, slopes, 128);
+    expect_equal(
+        what + ", in place",
+        on_teams(what, x,
+                 [&](const Team& team, T* out) { k.sparsemax_forward(team, out, out, s.outer, s.axis, s.inner); }),
+        y);
+  }
+}
+
+template <typename T>
+void check_glu() {
+  const Kernels<T>& k = kernels<T>();
+  for (const int64_t half : kSizes) {
+    const int64_t rows = 5, n = rows * half;
+    const std::string what = text("glu in %s, %d elements", type_name<T>(), static_cast<int>(half));
+    const std::vector<T> x = random_values<T>(2 * n, -8, 8), dy = random_values<T>(n);
+    std::vector<double> values(dy.size()), slopes(x.size());
+    for (int64_t i = 0; i < n; ++i) {
+      const auto first = static_cast<size_t>(i / half * 2 * half + i % half),
+                 second = first + static_cast<size_t>(half);
+      const double a = static_cast<double>(x[first]), gate = sigmoid(static_cast<double>(x[second]));
+      const double g = static_cast<double>(dy[static_cast<size_t>(i)]);
+      values[static_cast<size_t>(i)] = a * gate;
+      slopes[first] = g * gate;
+      slopes[second] = g * a * gate * (1 - gate);
+    }
+    expect_near(what,
+                on_teams(what, unwritten<T>(n),
+                         [&](const Team& team, T* out) { k.glu_forward(team, out, x.data(), rows, half); }),
+                values, 64);
+    expect_near(what + ", backward",
+                on_teams(what, unwritten<T>(2 * n),
+                         [&](const Team& team, T* out) { k.glu_backward(team, out, dy.data(), x.data(), rows, half); }),
+                slopes, 64);
+  }
+}
+
 // Maps of 23 groups to 37, where each has 0 to 3 terms, also the same twice.
 template <typename T>
 void check_resample() {
@@ -247,6 +340,8 @@ void check_all() {
   check_activations<T>();
   check_rescaling<T>();
   check_softmax<T>();
+  check_sparsemax<T>();
+  check_glu<T>();
   check_resample<T>();
 }
 

@@ -181,8 +181,13 @@ void check_functions_look() {
   });
   for (const int64_t inner : {int64_t{1}, int64_t{2000}, n / 4}) {
     const int64_t axis = inner == 1 ? 1000 : inner == 2000 ? 2000 : 4, outer = n / (axis * inner);
+    const std::string what = text(", inner %d", static_cast<int>(inner));
+    expect_looks("sparsemax_forward" + what, 1,
+                 [&](const Team& team) { k().sparsemax_forward(team, y.data(), x.data(), outer, axis, inner); });
+    expect_looks("sparsemax_backward" + what, 1, [&](const Team& team) {
+      k().sparsemax_backward(team, y.data(), x.data(), x.data(), outer, axis, inner);
+    });
     for (const bool log : {false, true}) {
-      const std::string what = text(", inner %d", static_cast<int>(inner));
       expect_looks("softmax_forward" + what, 1,
                    [&](const Team& team) { k().softmax_forward(team, y.data(), x.data(), outer, axis, inner, log); });
       expect_looks("softmax_backward" + what, 1, [&](const Team& team) {

@@ -1,4 +1,4 @@
-// Functions of each element, softmax, and sums of tensors.
+// Functions of each element, of an axis, and sums of tensors.
 #include <algorithm>
 
 #include "../names.h"
@@ -37,6 +37,8 @@ class ActivationOp : public Op<T> {
   Loss loss_of_input(Loss loss, int64_t) const override {
     if (spec_.kind == Activation::sigmoid && loss == Loss::binary_crossentropy)
       return Loss::binary_crossentropy_from_logits;
+    if (spec_.kind == Activation::sigmoid && loss == Loss::binary_focal_crossentropy)
+      return Loss::binary_focal_crossentropy_from_logits;
     if (spec_.kind == Activation::step && loss == Loss::perceptron) return Loss::perceptron;
     return Loss::count;
   }
@@ -74,6 +76,7 @@ class SoftmaxOp : public Op<T> {
   Loss loss_of_input(Loss loss, int64_t columns) const override {
     if (log_ || inner_ != 1 || axis_ != columns) return Loss::count;
     if (loss == Loss::categorical_crossentropy) return Loss::categorical_crossentropy_from_logits;
+    if (loss == Loss::categorical_focal_crossentropy) return Loss::categorical_focal_crossentropy_from_logits;
     if (loss == Loss::sparse_categorical_crossentropy) return Loss::sparse_categorical_crossentropy_from_logits;
     return Loss::count;
   }
@@ -81,6 +84,61 @@ class SoftmaxOp : public Op<T> {
  private:
   const int64_t outer_, axis_, inner_;
   const bool log_;
+};
+
+// ---- sparsemax
+
+std::vector<int64_t> check_sparsemax(const OpArguments& a) {
+  a.expect_counts(1, 0);
+  const int64_t size = a.product({a.integer("outer"), a.integer("axis"), a.integer("inner")}, "outer, axis and inner");
+  a.expect_input(size);
+  return {size};
+}
+
+// Over the middle axis of x (outer, axis, inner).
+template <typename T>
+class SparsemaxOp : public Op<T> {
+ public:
+  explicit SparsemaxOp(const OpArguments& a)
+      : outer_(a.integer("outer")), axis_(a.integer("axis")), inner_(a.integer("inner")) {}
+
+  void forward(const Team& team, const Pass<T>& pass) const override {
+    pass.k.sparsemax_forward(team, this->y(pass), this->x(pass), pass.batch * outer_, axis_, inner_);
+  }
+  void backward(const Team& team, const Pass<T>& pass) const override {
+    pass.k.sparsemax_backward(team, this->dx(pass), this->dy(pass), this->y(pass), pass.batch * outer_, axis_, inner_);
+  }
+  double work() const override { return 16 * static_cast<double>(outer_ * axis_ * inner_); }
+
+ private:
+  const int64_t outer_, axis_, inner_;
+};
+
+// ---- glu
+
+std::vector<int64_t> check_glu(const OpArguments& a) {
+  a.expect_counts(1, 0);
+  const int64_t size = a.product({a.integer("rows"), a.integer("half")}, "rows and half");
+  a.expect_input(2 * size);
+  return {size};
+}
+
+// Over the halves of the rows of x (rows, 2 half).
+template <typename T>
+class GluOp : public Op<T> {
+ public:
+  explicit GluOp(const OpArguments& a) : rows_(a.integer("rows")), half_(a.integer("half")) {}
+
+  void forward(const Team& team, const Pass<T>& pass) const override {
+    pass.k.glu_forward(team, this->y(pass), this->x(pass), pass.batch * rows_, half_);
+  }
+  void backward(const Team& team, const Pass<T>& pass) const override {
+    pass.k.glu_backward(team, this->dx(pass), this->dy(pass), this->x(pass), pass.batch * rows_, half_);
+  }
+  double work() const override { return 16 * static_cast<double>(rows_ * half_); }
+
+ private:
+  const int64_t rows_, half_;
 };
 
 // ---- rescaling
@@ -174,6 +232,8 @@ class AddOp : public Op<T> {
 
 PYNN_DEFINE_OP(activation, check_activation, ActivationOp)
 PYNN_DEFINE_OP(softmax, check_softmax, SoftmaxOp)
+PYNN_DEFINE_OP(sparsemax, check_sparsemax, SparsemaxOp)
+PYNN_DEFINE_OP(glu, check_glu, GluOp)
 PYNN_DEFINE_OP(rescaling, check_rescaling, RescalingOp)
 PYNN_DEFINE_OP(add, check_add, AddOp)
 
