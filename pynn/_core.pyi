@@ -175,10 +175,11 @@ class Trainer:
     def set_heads(self, heads: Sequence[Head]) -> None:
         """The losses. Each is computed from what goes into a softmax or a sigmoid where that gives the same loss."""
 
-    def set_optimizer(
-        self, name: str, settings: dict[str, float], undecayed: Sequence[tuple[Parameters, int]] = ...
-    ) -> None:
-        """Zero the slots (or fill them as the optimizer says) and the iteration count. Some weights have no decay."""
+    def set_optimizer(self, name: str, settings: dict[str, float]) -> None:
+        """Zero the slots (or fill them as the optimizer says) and the iteration count; all weights decay."""
+
+    def set_undecayed(self, weights: Sequence[tuple[Parameters, int]]) -> None:
+        """Let these weights have no decay, and the others have it."""
 
     def take_averages(self, weights: Sequence[tuple[Parameters, int]]) -> None:
         """Make those of the weights that have an average (``use_ema``) that average."""

@@ -81,7 +81,14 @@ def nadam(g, slots, t, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e
     return -learning_rate * m_hat / (np.sqrt(slots["velocity"] / (1 - beta_2**t)) + epsilon)
 
 
-RULES = {f.__name__: f for f in (sgd, rmsprop, adagrad, adadelta, adam, adamax, nadam)}
+def lion(g, slots, t, learning_rate=0.001, beta_1=0.9, beta_2=0.99):
+    """w -= lr sign(b1 m + (1 - b1) g);  m = b2 m + (1 - b2) g"""
+    direction = np.sign(beta_1 * slots["momentum"] + (1 - beta_1) * g)
+    slots["momentum"] = beta_2 * slots["momentum"] + (1 - beta_2) * g
+    return -learning_rate * direction
+
+
+RULES = {f.__name__: f for f in (sgd, rmsprop, adagrad, adadelta, adam, adamax, nadam, lion)}
 
 
 def slot_names(name, settings):
@@ -98,6 +105,7 @@ def slot_names(name, settings):
         "adadelta": ["accumulated_grad", "accumulated_delta_var"],
         "adamax": ["m", "u"],
         "nadam": ["momentum", "velocity"],
+        "lion": ["momentum"],
     }[name]
 
 
@@ -119,11 +127,46 @@ def clip(gradients, clipnorm=None, clipvalue=None, global_clipnorm=None):
     return gradients
 
 
-def update(name, weights, gradients, slots, t, weight_decay=None, **settings):
-    """One step of a whole model: clip, decay (w -= lr wd w), apply the rule. Lists of arrays in, new weights out."""
+def update(name, weights, gradients, slots, t, weight_decay=None, undecayed=(), **settings):
+    """One step of a whole model: clip, decay (w -= lr wd w), apply the rule. Lists of arrays in, new weights out.
+
+    undecayed: the numbers of the weights without decay."""
     clips = {key: settings.pop(key) for key in ("clipnorm", "clipvalue", "global_clipnorm") if key in settings}
     decay = (weight_decay or 0.0) * settings["learning_rate"]
     result = []
-    for w, g, slot in zip(weights, clip(gradients, **clips), slots, strict=True):
-        result.append(w - decay * w + RULES[name](g, slot, t, **settings))
+    for i, (w, g, slot) in enumerate(zip(weights, clip(gradients, **clips), slots, strict=True)):
+        result.append(w - (0 if i in undecayed else decay) * w + RULES[name](g, slot, t, **settings))
     return result
+
+
+class Trajectory:
+    """A model that is trained step by step, with accumulation of gradients and averages of weights.
+
+    Attributes: weights, averages (lists of arrays), steps (how many were made)."""
+
+    def __init__(self, name, weights, **settings):
+        self.name, self.settings, self.weights, self.steps = name, settings, weights, 0
+        self.every = settings.pop("gradient_accumulation_steps", 1)
+        self.use_ema = settings.pop("use_ema", False)
+        self.ema_momentum = settings.pop("ema_momentum", 0.99)
+        self.overwrite = settings.pop("ema_overwrite_frequency", None)
+        self.slots = [start_slots(name, settings, w) for w in weights]
+        self.sums = [np.zeros_like(w) for w in weights]
+        self.averages = [np.zeros_like(w) for w in weights]
+
+    def step(self, gradients):
+        """Add up; in every so many-th step update with the mean. a = momentum a + (1 - momentum) w, at first a = w."""
+        updates = self.steps // self.every
+        self.sums = [s + g for s, g in zip(self.sums, gradients, strict=True)]
+        if (self.steps + 1) % self.every == 0:
+            means = [s / self.every for s in self.sums]
+            self.weights = update(self.name, self.weights, means, self.slots, updates + 1, **self.settings)
+            self.sums = [np.zeros_like(s) for s in self.sums]
+        if self.use_ema:
+            momentum = self.ema_momentum if updates else 0
+            self.averages = [
+                momentum * a + (1 - momentum) * w for a, w in zip(self.averages, self.weights, strict=True)
+            ]
+            if self.overwrite and (updates + 1) % self.overwrite == 0:
+                self.weights = [a.copy() for a in self.averages]
+        self.steps += 1

@@ -29,6 +29,8 @@ CASES = [
     ("adamax", {"beta_1": 0.7, "beta_2": 0.8, "epsilon": 1e-2}),
     ("nadam", {}),
     ("nadam", {"beta_1": 0.7, "beta_2": 0.8, "epsilon": 1e-2}),
+    ("lion", {}),
+    ("lion", {"beta_1": 0.7, "beta_2": 0.8}),
 ]
 OPTIONS = [{}, {"weight_decay": 0.1}, {"clipvalue": 0.5}, {"weight_decay": 0.1, "clipvalue": 0.5}]
 COUNTED = ("adam", "adamax", "nadam")
@@ -86,6 +88,7 @@ def test_optimizer_slot_names(name, config):
     own = {"sgd": ("momentum", "nesterov"), "rmsprop": ("rho", "momentum", "epsilon", "centered")}
     own |= {"adagrad": ("epsilon", "initial_accumulator_value"), "adadelta": ("rho", "epsilon")}
     own |= {"adam": ("beta_1", "beta_2", "epsilon", "amsgrad")}
+    own |= {"lion": ("beta_1", "beta_2")}
     own |= dict.fromkeys(("adamax", "nadam"), ("beta_1", "beta_2", "epsilon"))
     settings |= {key: every[key] for key in own[name]} | {key: float(value) for key, value in config.items()}
     assert core.slot_names(name, settings) == slot_names(name, config)

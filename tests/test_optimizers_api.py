@@ -35,6 +35,8 @@ CASES = [
     ("Adamax", {"learning_rate": 0.05, "beta_1": 0.7, "beta_2": 0.8, "epsilon": 1e-2}),
     ("Nadam", {}),
     ("Nadam", {"learning_rate": 0.05, "beta_1": 0.7, "beta_2": 0.8, "epsilon": 1e-2}),
+    ("Lion", {}),
+    ("Lion", {"learning_rate": 0.05, "beta_1": 0.7, "beta_2": 0.8}),
 ]
 COMMON = [{"weight_decay": 0.1}, {"clipvalue": 0.01}, {"clipnorm": 0.05}, {"global_clipnorm": 0.05}]
 COMMON += [{"weight_decay": 0.1, "clipvalue": 0.01}, {"weight_decay": 0.1, "global_clipnorm": 0.05}]
@@ -243,6 +245,8 @@ def test_optimizer_bad_common_argument_names_it(name, argument, value):
             )
         ),
         ("Adam", "amsgrad", 2.5),
+        ("Lion", "beta_1", 0.0),
+        ("Lion", "beta_2", 1.0),
     ],
 )
 def test_optimizer_bad_argument_names_it(name, argument, value):
@@ -307,12 +311,12 @@ def test_optimizer_is_shown_by_what_it_was_made_of():
         (lambda: type("Own", (optimizers.Adam,), {}), "Own.*optimizers of your own"),
         (lambda: optimizers.Adam(learing_rate=1.0), r"Adam\(\) has no argument 'learing_rate'. .*'learning_rate'"),
         (lambda: optimizers.Adam(lr=1.0), r"Adam\(\) has no argument 'lr'. Did you mean 'learning_rate'"),
-        (lambda: optimizers.get("lion"), "does not have the optimizer 'lion' of Keras yet"),
-        (lambda: optimizers.get({"class_name": "Lion", "config": {}}), "of Keras yet"),
+        (lambda: optimizers.get("ftrl"), "does not have the optimizer 'ftrl' of Keras yet"),
+        (lambda: optimizers.get({"class_name": "Ftrl", "config": {}}), "of Keras yet"),
         *(
             (lambda name=name: optimizers.get(name).__class__(epsilon=0.0), "epsilon must be above 0.*divide 0 by 0")
             for name in NAMES
-            if name != "SGD"
+            if name not in ("SGD", "Lion")
         ),
     ],
 )
@@ -322,7 +326,7 @@ def test_optimizer_says_what_is_wrong(make, message):
 
 
 def test_optimizer_of_keras_that_is_not_there_yet():
-    for name in ("Lion", "Ftrl", "schedules"):
+    for name in ("Lamb", "Ftrl", "schedules"):
         with pytest.raises(AttributeError, match=f"does not have the optimizer '{name}' of Keras yet"):
             getattr(optimizers, name)
 

@@ -282,13 +282,20 @@ std::vector<ParameterRef> references(const WeightsOf& weights) {
   return found;
 }
 
-void set_optimizer(const AnyTrainer& any, const std::string& name, const Settings& settings,
-                   const WeightsOf& undecayed) {
+void set_optimizer(const AnyTrainer& any, const std::string& name, const Settings& settings) {
   const Interrupt interrupt = signal_check();
-  const std::vector<ParameterRef> found = references(undecayed);
   any.with([&](auto& trainer) {
     const WithoutGil released;
-    trainer.set_optimizer(name, settings, found, interrupt);
+    trainer.set_optimizer(name, settings, interrupt);
+  });
+}
+
+void set_undecayed(const AnyTrainer& any, const WeightsOf& weights) {
+  const Interrupt interrupt = signal_check();
+  const std::vector<ParameterRef> found = references(weights);
+  any.with([&](auto& trainer) {
+    const WithoutGil released;
+    trainer.set_undecayed(found, interrupt);
   });
 }
 
@@ -397,7 +404,8 @@ void bind_engine(py::module_& m) {
   py::class_<AnyTrainer>(m, "Trainer")
       .def(py::init(&make_trainer), py::arg("plan"))
       .def("set_heads", &set_heads, py::arg("heads"))
-      .def("set_optimizer", &set_optimizer, py::arg("name"), py::arg("settings"), py::arg("undecayed") = WeightsOf{})
+      .def("set_optimizer", &set_optimizer, py::arg("name"), py::arg("settings"))
+      .def("set_undecayed", &set_undecayed, py::arg("weights"))
       .def("take_averages", &take_averages, py::arg("weights"))
       .def_property("learning_rate", get([](auto& t) { return t.learning_rate(); }),
                     [](const AnyTrainer& any, double value) {

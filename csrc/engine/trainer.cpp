@@ -34,9 +34,9 @@ void Trainer<T>::set_heads(const std::vector<HeadSetting>& settings, const Inter
 
 template <typename T>
 void Trainer<T>::set_optimizer(const std::string& name, const std::map<std::string, double>& settings,
-                               const std::vector<ParameterRef>& undecayed, const Interrupt& interrupt) {
+                               const Interrupt& interrupt) {
   const OptimizerSettings fresh(name, settings);
-  std::vector<char> marks = marked(undecayed), averaged(places_.size(), 0);
+  std::vector<char> undecayed(places_.size()), averaged(places_.size());
   Buffer<T> accumulated, averages;
   if (fresh.accumulates()) accumulated.allocate(elements_);
   if (fresh.use_ema) averages.allocate(elements_);
@@ -54,7 +54,7 @@ void Trainer<T>::set_optimizer(const std::string& name, const std::map<std::stri
   slots_used_ = used;
   accumulated_ = std::move(accumulated);
   averages_ = std::move(averages);
-  undecayed_ = std::move(marks);
+  undecayed_ = std::move(undecayed);
   averaged_ = std::move(averaged);
   settings_ = fresh;
   schedule_ = {};
@@ -62,7 +62,7 @@ void Trainer<T>::set_optimizer(const std::string& name, const std::map<std::stri
   iterations_ = 0;
 }
 
-// By parameter of the graph; others are left out.
+// By parameter of the graph.
 template <typename T>
 std::vector<char> Trainer<T>::marked(const std::vector<ParameterRef>& parameters) const {
   std::vector<char> marks;
@@ -71,6 +71,14 @@ std::vector<char> Trainer<T>::marked(const std::vector<ParameterRef>& parameters
       return p.owner == of_graph.owner && p.number == of_graph.number;
     }));
   return marks;
+}
+
+template <typename T>
+void Trainer<T>::set_undecayed(const std::vector<ParameterRef>& parameters, const Interrupt& interrupt) {
+  std::vector<char> marks = marked(parameters);
+  const Taken held(use_, interrupt);
+  if (!held) throw Busy(kBusy);
+  undecayed_ = std::move(marks);
 }
 
 template <typename T>

@@ -51,9 +51,11 @@ class Trainer {
 
   // Waits for those who evaluate; `interrupt` may end the wait.
   void set_heads(const std::vector<HeadSetting>& settings, const Interrupt& interrupt = {});
-  // Slots, averages, and the count of iterations begin anew. The weights of `undecayed` have no decay.
+  // Slots, averages, and the count of iterations begin anew; all parameters decay.
   void set_optimizer(const std::string& name, const std::map<std::string, double>& settings,
-                     const std::vector<ParameterRef>& undecayed = {}, const Interrupt& interrupt = {});
+                     const Interrupt& interrupt = {});
+  // These have no decay, the others have. Parameters that are not of the graph are left out, here and below.
+  void set_undecayed(const std::vector<ParameterRef>& parameters, const Interrupt& interrupt = {});
   // Those of these parameters that have an average become it. Waits for those who evaluate.
   void take_averages(const std::vector<ParameterRef>& parameters, const Interrupt& interrupt = {});
   double learning_rate() const { return learning_rate_; }

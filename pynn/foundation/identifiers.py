@@ -54,6 +54,10 @@ class Described(NamesItsArguments):
         """The object of these arguments."""
         return cls(**config)
 
+    def _arguments(self) -> dict[str, Any]:
+        """What `repr` shows: the configuration, unless a subclass has arguments that a configuration cannot hold."""
+        return self.get_config()
+
     def _shows(self, setting: str, value: Any, default: Any) -> bool:
         """Whether `repr` has the setting: where it is not the default."""
         try:
@@ -65,7 +69,7 @@ class Described(NamesItsArguments):
         defaults = {name: each.default for name, each in inspect.signature(type(self)).parameters.items()}
         settings = ", ".join(
             f"{setting}={checks.shown(value)}"
-            for setting, value in self.get_config().items()
+            for setting, value in self._arguments().items()
             if self._shows(setting, value, defaults.get(setting))
         )
         return f"{type(self).__name__}({settings})"

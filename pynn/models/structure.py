@@ -230,7 +230,7 @@ class Structure(Wired):
         self, state: State, plan: _core.Plan, layout: Layout, what: Compiled, trainer: _core.Trainer | None
     ) -> None:
         """Be compiled as told, with a trainer that knows the optimizer already, or a new one; the lock must be held."""
-        task = what.task(plan, layout, what.resolved(layout.outputs), trainer)
+        task = what.task(plan, layout, what.resolved(layout.outputs), self.weights, trainer)
         if trainer is not None:
             self._told = None
             if state.task is not None and state.task.layout != layout:

@@ -160,6 +160,22 @@ def nadam_update(
     _update(optimizer, w, g, iteration, momentum=momentum, velocity=velocity)
 
 
+def lion_update(
+    w: Array,
+    g: Array,
+    momentum: Array,
+    *,
+    learning_rate: float = 0.001,
+    beta_1: float = 0.9,
+    beta_2: float = 0.99,
+    weight_decay: float | None = None,
+    clipvalue: float | None = None,
+) -> None:
+    """A step of `optimizers.Lion`. `momentum` is the slot ``m``."""
+    optimizer = optimizers.Lion(learning_rate, beta_1, beta_2, weight_decay, clipvalue=clipvalue, name="update")
+    _update(optimizer, w, g, 1, momentum=momentum)
+
+
 def _update(optimizer: optimizers.Optimizer, w: Array, g: Array, iteration: int, **slots: Array | None) -> None:
     """One step; `slots` are by the engine's names, None for those that the caller left out."""
     iteration = checks.positive_int(iteration, "iteration")

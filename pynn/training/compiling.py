@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import metrics as metric_room
@@ -12,6 +13,7 @@ from ..foundation.native import core
 from ..losses import Loss
 from ..metrics import Metric
 from ..optimizers import Optimizer, OptimizerLike
+from ..optimizers.base import NamedParameter
 from . import by_output
 from .heads import Head, Heads, Measured
 from .task import Task
@@ -51,23 +53,30 @@ class Compiled(NamedTuple):
             raise ValueError("loss must be given for at least one output.")
         return Heads(tuple(sorted(heads, key=lambda head: head.loss is None)), len(outputs.ports) > 1)
 
-    def task(self, plan: _core.Plan, layout: Layout, heads: Heads, trainer: _core.Trainer | None) -> Task:
+    def task(
+        self,
+        plan: _core.Plan,
+        layout: Layout,
+        heads: Heads,
+        weights: Iterable[NamedParameter],
+        trainer: _core.Trainer | None,
+    ) -> Task:
         """What trains and evaluates `plan`: with `trainer` as it is, or with a new one that knows the optimizer.
 
         The heads of a trainer that is given are still to be set.
         """
         if trainer is not None:
-            return Task(trainer, heads, layout)
+            return Task(trainer, heads, layout, self.optimizer)
         task = self.task_to_evaluate(plan, layout, heads)
         task.trainer.set_optimizer(self.optimizer.native_name, self.optimizer.settings())
-        task.trainer.learning_rate = self.optimizer.learning_rate
+        task.trainer.set_undecayed(self.optimizer._undecayed(weights))
         return task
 
     def task_to_evaluate(self, plan: _core.Plan, layout: Layout, heads: Heads) -> Task:
         """What evaluates `plan`, and knows no optimizer."""
         trainer = core.Trainer(plan)
         trainer.set_heads(heads.native())
-        return Task(trainer, heads, layout)
+        return Task(trainer, heads, layout, self.optimizer)
 
 
 def _resolved(given: Any, loss: Loss | None, port: Port, before: list[Measured]) -> Metric:

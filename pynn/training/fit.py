@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from ..callbacks import History
@@ -10,10 +12,19 @@ from . import arguments, progress, samples
 from .arguments import BatchSize, Verbose
 from .model import Trainable
 from .progress import Display
-from .task import Stretch, warn_not_finite
+from .task import Stretch, Task, warn_not_finite
 
 # Epochs of one stretch: bounds the memory of the totals, two numbers or more an epoch.
 _MOST_EPOCHS = 10_000
+
+
+@contextlib.contextmanager
+def averages(model: Trainable, task: Task) -> Iterator[None]:
+    """At the end the weights become their averages, where the optimizer keeps some, as in Keras also after an error."""
+    try:
+        yield
+    finally:
+        task.optimizer.finalize_variable_values(model.trainable_weights)
 
 
 def fit(
@@ -56,7 +67,7 @@ def fit(
         history = History(model, {"epochs": last, "steps": -(-data.samples // size), "verbose": level})
         order = model._begin(history, size, shuffle)
 
-        with progress.display(level) as display:
+        with averages(model, task), progress.display(level) as display:
             watched = validation is not None or display.wants_epochs
             while epoch < last:
                 stretch = Stretch(task, data, order, 1 if watched else min(last - epoch, _MOST_EPOCHS))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from numpy.typing import ArrayLike
 
 from ..callbacks import History
 from ..data.layout import Layout
+from ..optimizers.base import NamedParameter
 from .compiling import Compiled
 from .heads import Heads
 from .task import Order, Task
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 
 class Trainable(Protocol):
     """A model, as training sees it."""
+
+    @property
+    def trainable_weights(self) -> Sequence[NamedParameter]:
+        """What training changes."""
 
     def _alone(self) -> _core.Hold:
         """Take the model's lock, in a ``with`` statement; RuntimeError if another has it."""

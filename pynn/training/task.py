@@ -15,6 +15,7 @@ import numpy as np
 from ..data.dataset import Dataset
 from ..data.layout import Layout
 from ..foundation import parallel
+from ..optimizers import Optimizer
 from .heads import Heads
 from .progress import Display
 
@@ -31,6 +32,7 @@ class Task(NamedTuple):
     trainer: _core.Trainer
     heads: Heads
     layout: Layout
+    optimizer: Optimizer
 
     def evaluate(self, data: Dataset, batch_size: int, display: Display) -> dict[str, float]:
         """Losses and metrics over all samples. A loss of batches is their mean, by their samples."""
@@ -76,8 +78,11 @@ class Stretch:
 
     def run(self, display: Display) -> bool:
         """Train; False if the loss stopped being finite. `done` is right even if this raises."""
-        at_once, trainer = 1 if display.wants_batches else self.steps, self.task.trainer
+        trainer, optimizer = self.task.trainer, self.task.optimizer
+        at_once = 1 if display.wants_batches else self.steps
         while self.done < self.steps:
+            if optimizer._tell_rate():
+                at_once = 1
             before, start = self.done, time.perf_counter()
             iterations, finite = trainer.iterations, False
             try:

@@ -1,0 +1,270 @@
+"""What all optimizers have in common."""
+
+from __future__ import annotations
+
+import inspect
+import numbers
+import re
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
+
+from ..engine.lowering import Parameter
+from ..foundation import atomic, checks, names
+from ..foundation.arguments import did_you_mean
+from ..foundation.identifiers import Described
+
+if TYPE_CHECKING:
+    from .. import _core
+
+Rate: TypeAlias = float | Callable[[], float]
+
+# The settings that all have, beside the learning rate: those that the engine takes, and the one that it has no use for.
+_COMMON = (
+    *("weight_decay", "clipnorm", "clipvalue", "global_clipnorm"),
+    *("use_ema", "ema_momentum", "ema_overwrite_frequency", "gradient_accumulation_steps"),
+)
+_UNUSED = "loss_scale_factor"
+
+_MOST_STEPS = 2**31 - 1  # of an accumulation, or between two overwrites
+
+
+class NamedParameter(Parameter, Protocol):
+    """A weight, as optimizers see it."""
+
+    name: str
+
+
+class Optimizer(Described):
+    """Base of the optimizers: the settings that all have, and the learning rate, which may change while training.
+
+    The other settings stay what they were when the optimizer was made. A clip or an epsilon that is smaller than the
+    normal numbers of a weight's type counts as the smallest of these.
+
+    Args:
+        learning_rate: At least 0; or a function without arguments that is asked for it before each step.
+        weight_decay: At least 0. If given, ``w -= lr * weight_decay * w`` before each step, but for the weights of
+            `exclude_from_weight_decay`. Default ``None``.
+        clipnorm: Above 0. If given, the gradient of each weight array is scaled to at most this norm. Default ``None``.
+        clipvalue: Above 0. If given, each element of a gradient is limited to +- this. Default ``None``.
+        global_clipnorm: Above 0. If given, all gradients together are scaled to at most this norm. Default ``None``.
+        use_ema: Whether to keep an average of each weight, ``a = ema_momentum * a + (1 - ema_momentum) * w`` after each
+            step, beginning with ``a = w``. At the end of `fit` the weights become it. Default ``False``.
+        ema_momentum: In [0, 1]. Default ``0.99``.
+        ema_overwrite_frequency: After how many updates the weights become the average, each time. Default ``None``: at
+            the end of `fit` only.
+        loss_scale_factor: Above 0. Taken, and without effect: numbers of 32 bits and more need no scaling of the loss.
+            Default ``None``.
+        gradient_accumulation_steps: At least 2. If given, the weights are updated in every so many-th step only, with
+            the mean of the gradients since the last update. `iterations` counts the updates. Default ``None``.
+        name: Default: the class's name in lower case, with a number from the second one on: ``adam``, ``adam_1``.
+
+    Raises:
+        ValueError: a setting out of range, or more than one of the three clips.
+        TypeError: a setting that is no number.
+    """
+
+    kind = "optimizer"
+    native_name: ClassVar[str]
+    own_settings: ClassVar[tuple[str, ...]] = ()  # attributes that are both arguments and settings of the engine
+
+    def __init__(
+        self,
+        learning_rate: Rate,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        if type(self) is Optimizer:
+            self._refuse()
+        clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
+        if sum(clip is not None for clip in clips.values()) > 1:
+            given = ", ".join(f"{clip}={checks.shown(value)}" for clip, value in clips.items())
+            raise ValueError(f"Only one of clipnorm, clipvalue and global_clipnorm may be given, but got {given}.")
+        self._trainer: _core.Trainer | None = None
+        self._owner: weakref.ref[Any] | None = None  # the model that was compiled with it
+        self._learning_rate = _rate(learning_rate)
+        self._excluded: tuple[list[NamedParameter], re.Pattern[str] | None] = [], None  # from weight decay
+        self.weight_decay = checks.optional_number(weight_decay, "weight_decay", "[0, inf)")
+        self.clipnorm = checks.optional_number(clipnorm, "clipnorm", "(0, inf)")
+        self.clipvalue = checks.optional_number(clipvalue, "clipvalue", "(0, inf)")
+        self.global_clipnorm = checks.optional_number(global_clipnorm, "global_clipnorm", "(0, inf)")
+        self.use_ema = checks.boolean(use_ema, "use_ema")
+        self.ema_momentum = checks.number(ema_momentum, "ema_momentum", "[0, 1]")
+        self.ema_overwrite_frequency = _optional_steps(ema_overwrite_frequency, "ema_overwrite_frequency", 1)
+        self.loss_scale_factor = checks.optional_number(loss_scale_factor, "loss_scale_factor", "(0, inf)")
+        self.gradient_accumulation_steps = _optional_steps(
+            gradient_accumulation_steps, "gradient_accumulation_steps", 2
+        )
+        # Last, so that an optimizer that could not be made uses up no number.
+        self.name = checks.text(name, "name") if name else names.auto_name(type(self).__name__.lower())
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Refuse what would do nothing: unknown attributes, and settings that were given to the engine already."""
+        settings, owner = (*_COMMON, _UNUSED, *self.own_settings), type(self).__name__
+        first = name in settings and name not in vars(self)
+        if not (first or name in ("learning_rate", "name") or name.startswith("_")):
+            if name in settings or hasattr(type(self), name):
+                raise AttributeError(
+                    f"{name} of {owner} cannot be changed, only learning_rate can. "
+                    "Make another optimizer, and compile the model with it."
+                )
+            raise AttributeError(
+                f"{owner} has no attribute {name!r}.{did_you_mean(name, ['learning_rate', *settings])}"
+            )
+        super().__setattr__(name, value)
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate; may be written at any time, also while another thread trains, and to 0.
+
+        Where it is a function, reading it asks the function.
+        """
+        if callable(self._learning_rate):
+            return checks.number(self._learning_rate(), "learning_rate", "[0, inf)")
+        return self._learning_rate if self._trainer is None else self._trainer.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: Rate) -> None:
+        self._learning_rate = _rate(value)
+        if self._trainer is not None and not callable(self._learning_rate):
+            self._trainer.learning_rate = self._learning_rate
+
+    @property
+    def iterations(self) -> int:
+        """How many updates were made."""
+        return 0 if self._trainer is None else self._trainer.iterations // (self.gradient_accumulation_steps or 1)
+
+    def exclude_from_weight_decay(
+        self, var_list: Sequence[NamedParameter] | None = None, var_names: Sequence[str] | None = None
+    ) -> None:
+        """Let weights go without weight decay: biases, for instance, and the scales of normalisations.
+
+        It takes the place of an earlier call. Configurations and copies of the optimizer do not have it.
+
+        Args:
+            var_list: Weights, such as ``[layer.bias]``. Default ``None``: none.
+            var_names: Regular expressions; each weight in whose name one is found is left out, ``["bias", "gamma"]``
+                for instance. Default ``None``: none.
+
+        Raises:
+            ValueError: training has begun, or something that is no regular expression. TypeError: no list.
+        """
+        if self._trainer is not None and self._trainer.iterations > 0:
+            raise ValueError("exclude_from_weight_decay must be called before training begins. Compile the model anew.")
+        texts = [] if var_names is None else var_names
+        if isinstance(texts, str) or not isinstance(texts, Sequence) or not all(isinstance(t, str) for t in texts):
+            raise TypeError(f'var_names must be a list of names such as ["bias"], but got {checks.shown(var_names)}.')
+        try:
+            pattern = re.compile("|".join(texts)) if texts else None
+        except re.error as error:
+            raise ValueError(
+                f"var_names must be regular expressions, but got {checks.shown(var_names)}: {error}"
+            ) from None
+        self._excluded = _weights(var_list), pattern
+        model = None if self._owner is None else self._owner()
+        if self._trainer is not None and model is not None:
+            self._trainer.set_undecayed(self._undecayed(model.weights))
+
+    def finalize_variable_values(self, var_list: Sequence[NamedParameter]) -> None:
+        """Make the weights of a list their averages, with ``use_ema``; those without one stay. `fit` ends with it.
+
+        Raises:
+            TypeError: something else than weights.
+        """
+        weights = _weights(var_list)
+        if self.use_ema and self._trainer is not None:
+            self._trainer.take_averages([weight.native for weight in weights])
+
+    def settings(self) -> dict[str, float]:
+        """The settings in the form the engine takes: 0 stands for none, and for a rate that is a function."""
+        rate = 0.0 if callable(self._learning_rate) else self.learning_rate
+        return {"learning_rate": rate} | {
+            setting: float(getattr(self, setting) or 0.0) for setting in (*_COMMON, *self.own_settings)
+        }
+
+    def _undecayed(self, weights: Iterable[NamedParameter]) -> list[tuple[_core.Parameters, int]]:
+        """Which of a model's weights have no decay."""
+        listed, pattern = self._excluded
+        return [
+            weight.native
+            for weight in weights
+            if any(weight is each for each in listed) or (pattern is not None and pattern.search(weight.name))
+        ]
+
+    def _tell_rate(self) -> bool:
+        """Tell the engine the rate of the next step; whether to do so before each step, as a function gives it."""
+        if not callable(self._learning_rate):
+            return False
+        if self._trainer is not None:
+            self._trainer.learning_rate = self.learning_rate
+        return True
+
+    def _becoming(self, owner: weakref.ref[Any] | None, trainer: _core.Trainer | None) -> list[atomic.Change]:
+        """The changes by which it belongs to a model, or none, and has rate and iterations in a trainer, or itself."""
+        now = self._learning_rate if callable(self._learning_rate) else self.learning_rate
+        rate = atomic.setting(self, "_learning_rate", now)
+        return [rate, atomic.setting(self, "_trainer", trainer), atomic.setting(self, "_owner", owner)]
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal optimizer; of a rate that is a function, what it says now."""
+        return {**self._arguments(), "learning_rate": self.learning_rate}
+
+    def _arguments(self) -> dict[str, Any]:
+        rate = self._learning_rate if callable(self._learning_rate) else self.learning_rate
+        known = (*_COMMON, _UNUSED, *self.own_settings)
+        return {"name": self.name, "learning_rate": rate} | {setting: getattr(self, setting) for setting in known}
+
+    def __reduce__(self) -> Any:
+        """How copy and pickle take an optimizer apart: the copy has its settings, and no model or state."""
+        return type(self).from_config, (self._arguments(),)
+
+    def _shows(self, setting: str, value: Any, default: Any) -> bool:
+        return setting == "learning_rate" or (setting != "name" and super()._shows(setting, value, default))
+
+
+def _rate(value: object) -> Rate:
+    """`value` as a learning rate: a number, or a function without arguments."""
+    if not callable(value):
+        return checks.number(value, "learning_rate", "[0, inf)")
+    try:
+        inspect.signature(value).bind()
+    except TypeError:
+        raise TypeError(
+            f"learning_rate must be a number, or a function without arguments, but got {checks.shown(value)}."
+        ) from None
+    except ValueError:  # the signature of some built-in functions is not known
+        pass
+    return value
+
+
+def _optional_steps(value: object, name: str, least: int) -> int | None:
+    """`value` as a number of steps, at least `least`; None stays None."""
+    if value is None:
+        return None
+    steps = checks.positive_int(value, name, _MOST_STEPS)
+    if steps < least:
+        raise ValueError(f"{name} must be at least {least} or None, but got {checks.shown(value)}.")
+    return steps
+
+
+def _weights(var_list: Sequence[NamedParameter] | None) -> list[NamedParameter]:
+    """A list of weights, else TypeError."""
+    weights = [] if var_list is None else var_list
+    if not isinstance(weights, Sequence) or not all(hasattr(weight, "native") for weight in weights):
+        raise TypeError(f"var_list must be a list of weights such as [layer.bias], but got {checks.shown(var_list)}.")
+    return list(weights)
+
+
+def above_zero(value: float) -> float:
+    """`value` as a number above 0."""
+    if isinstance(value, numbers.Real) and value == 0:
+        raise ValueError("epsilon must be above 0, but got 0: where a gradient is 0, a step would divide 0 by 0.")
+    return checks.number(value, "epsilon", "(0, inf)")
