@@ -17,9 +17,10 @@ Shape: TypeAlias = tuple[int | None, ...]  # of a sample; None where an axis may
 # Settings of ops; arrays are int64 or float64, of one dimension.
 Attribute: TypeAlias = bool | int | float | str | Sequence[int] | Sequence[float] | NDArray[np.int64] | Float64
 # (output, loss, columns, a, reduction, weight, metrics): the number of the output, its loss, the size of a row, the
-# loss's setting, what becomes of the rows ("mean", "weighted_mean" or "sum"), the weight of the loss in that of the
+# loss's settings, what becomes of the rows ("mean", "weighted_mean" or "sum"), the weight of the loss in that of the
 # network, and (name, a, weighted) of metrics. The loss may be empty, behind those that are not.
-Head: TypeAlias = tuple[int, str, int, float, str, float, Sequence[tuple[str, float, bool]]]
+Numbers: TypeAlias = float | tuple[float, float, float]
+Head: TypeAlias = tuple[int, str, int, Numbers, str, float, Sequence[tuple[str, Numbers, bool]]]
 Weights: TypeAlias = Sequence[Real | None]  # by head, (samples, 1) or (samples, rows); negative: masked. May be empty
 
 __version__: str
@@ -68,15 +69,15 @@ def op_backward(
 ) -> None:
     """The gradients of `op_forward`; those given as None are not made."""
 
-def loss_forward(values: Float64, y_pred: Real, y_true: Targets, name: str, a: float, threads: int) -> None:
-    """One loss value a row; a row has y_pred.size / values.size elements. a: the loss's setting (losses.py)."""
+def loss_forward(values: Float64, y_pred: Real, y_true: Targets, name: str, a: Numbers, threads: int) -> None:
+    """One loss value a row; a row has y_pred.size / values.size elements. a: the loss's settings (losses/)."""
 
 def loss_backward(
-    dy_pred: Real, y_pred: Real, y_true: Targets, name: str, a: float, scale: float, threads: int
+    dy_pred: Real, y_pred: Real, y_true: Targets, name: str, a: Numbers, scale: float, threads: int
 ) -> None:
     """d(scale * sum of the rows' losses) / d y_pred."""
 
-def metric_forward(values: Float64, y_pred: Real, y_true: Targets, name: str, a: float, threads: int) -> None: ...
+def metric_forward(values: Float64, y_pred: Real, y_true: Targets, name: str, a: Numbers, threads: int) -> None: ...
 def optimizer_update(
     name: str, settings: dict[str, float], w: Real, g: Real, slots: Sequence[Real], iteration: int, threads: int
 ) -> None:

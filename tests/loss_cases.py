@@ -12,7 +12,7 @@ class LossCase:
     name: str
     target: str
     prediction: str
-    settings: tuple = ()  # what the native kernel calls a, b
+    settings: tuple = ()  # what the native kernel calls a, b, c
 
     def __str__(self):
         return "-".join([self.name, *map(str, self.settings)])
@@ -38,6 +38,15 @@ LOSS_CASES = [
     LossCase("binary_crossentropy", "fractions", "fractions", (0.1,)),
     LossCase("binary_crossentropy_from_logits", "binary", "real", (0.0,)),
     LossCase("binary_crossentropy_from_logits", "fractions", "real", (0.1,)),
+    LossCase("binary_focal_crossentropy", "binary", "fractions", (0.0, 2.0, -1.0)),
+    LossCase("binary_focal_crossentropy", "fractions", "fractions", (0.1, 1.5, 0.3)),
+    LossCase("binary_focal_crossentropy", "binary", "fractions", (0.0, 0.0, -1.0)),
+    LossCase("binary_focal_crossentropy_from_logits", "binary", "real", (0.0, 2.0, -1.0)),
+    LossCase("binary_focal_crossentropy_from_logits", "fractions", "real", (0.1, 1.5, 0.3)),
+    LossCase("categorical_focal_crossentropy", "one_hot", "fractions", (0.0, 2.0, 0.25)),
+    LossCase("categorical_focal_crossentropy", "fractions", "fractions", (0.1, 1.5, 2.0)),
+    LossCase("categorical_focal_crossentropy_from_logits", "one_hot", "real", (0.0, 2.0, 0.25)),
+    LossCase("categorical_focal_crossentropy_from_logits", "fractions", "real", (0.1, 1.5, 2.0)),
     LossCase("categorical_crossentropy", "one_hot", "fractions", (0.0,)),
     LossCase("categorical_crossentropy", "fractions", "fractions", (0.1,)),
     LossCase("categorical_crossentropy_from_logits", "one_hot", "real", (0.0,)),
@@ -81,7 +90,13 @@ def as_loss(case):
     """The pynn loss of a case."""
     kind = type(losses.get(case.name.removesuffix("_from_logits")))
     settings = {"from_logits": True} if case.name.endswith("_from_logits") else {}
-    if case.settings:
+    if "focal" in case.name:
+        smoothing, gamma, alpha = case.settings
+        settings |= {"label_smoothing": smoothing, "gamma": gamma}
+        if alpha >= 0:
+            settings |= {"alpha": alpha}
+            settings |= {"apply_class_balancing": True} if case.name.startswith("binary") else {}
+    elif case.settings:
         settings["delta" if case.name == "huber" else "label_smoothing"] = case.settings[0]
     return kind(**settings)
 
@@ -102,6 +117,27 @@ CLASSES = [
     ("BinaryCrossentropy", {"label_smoothing": 0.0}, "binary_crossentropy"),
     ("BinaryCrossentropy", {"label_smoothing": 0.1}, "binary_crossentropy"),
     ("BinaryCrossentropy", {"from_logits": True, "label_smoothing": 0.0}, "binary_crossentropy_from_logits"),
+    ("BinaryFocalCrossentropy", {"label_smoothing": 0.0, "gamma": 2.0}, "binary_focal_crossentropy"),
+    (
+        "BinaryFocalCrossentropy",
+        {"label_smoothing": 0.1, "gamma": 1.5, "alpha": 0.3, "apply_class_balancing": True},
+        "binary_focal_crossentropy",
+    ),
+    (
+        "BinaryFocalCrossentropy",
+        {"from_logits": True, "label_smoothing": 0.0, "gamma": 2.0},
+        "binary_focal_crossentropy_from_logits",
+    ),
+    (
+        "CategoricalFocalCrossentropy",
+        {"label_smoothing": 0.1, "gamma": 1.5, "alpha": 2.0},
+        "categorical_focal_crossentropy",
+    ),
+    (
+        "CategoricalFocalCrossentropy",
+        {"from_logits": True, "label_smoothing": 0.0, "gamma": 2.0, "alpha": 0.25},
+        "categorical_focal_crossentropy_from_logits",
+    ),
     ("CategoricalCrossentropy", {"label_smoothing": 0.1}, "categorical_crossentropy"),
     ("CategoricalCrossentropy", {"from_logits": True, "label_smoothing": 0.0}, "categorical_crossentropy_from_logits"),
     ("SparseCategoricalCrossentropy", {"label_smoothing": 0.0}, "sparse_categorical_crossentropy"),

@@ -89,6 +89,54 @@ def binary_crossentropy_from_logits(y, z, label_smoothing=0.0):
     return np.mean(y * softplus(-z)[0] + (1 - y) * softplus(z)[0]), (sigmoid(z)[0] - y) / z.size
 
 
+def binary_focal_crossentropy(y, p, label_smoothing=0.0, gamma=2.0, alpha=-1.0):
+    """mean of -w m^gamma (y log q + (1 - y) log(1 - q)), q = p clipped to [epsilon, 1 - epsilon]; y smoothed
+
+    m = y (1 - p) + (1 - y) p;  w = y alpha + (1 - y) (1 - alpha), or 1 for an alpha below 0."""
+    y = y * (1 - label_smoothing) + 0.5 * label_smoothing
+    q = np.clip(p, EPSILON, 1 - EPSILON)
+    m = y * (1 - p) + (1 - y) * p
+    w = y * alpha + (1 - y) * (1 - alpha) if alpha >= 0 else 1
+    crossentropy = -(y * np.log(q) + (1 - y) * np.log(1 - q))
+    slope = np.where(q == p, (q - y) / (q * (1 - q)), 0)
+    gradient = w * (_power_slope(m, gamma) * (1 - 2 * y) * crossentropy + m**gamma * slope)
+    return np.mean(w * m**gamma * crossentropy), gradient / p.size
+
+
+def binary_focal_crossentropy_from_logits(y, z, label_smoothing=0.0, gamma=2.0, alpha=-1.0):
+    """the same with p = sigmoid(z), and the cross-entropy softplus(z) - y z"""
+    y = y * (1 - label_smoothing) + 0.5 * label_smoothing
+    (p, slope), (rest, _) = sigmoid(z), sigmoid(-z)
+    m = y * rest + (1 - y) * p
+    w = y * alpha + (1 - y) * (1 - alpha) if alpha >= 0 else 1
+    crossentropy = y * softplus(-z)[0] + (1 - y) * softplus(z)[0]
+    gradient = w * (_power_slope(m, gamma) * (1 - 2 * y) * slope * crossentropy + m**gamma * (p - y))
+    return np.mean(w * m**gamma * crossentropy), gradient / z.size
+
+
+def _power_slope(m, gamma):
+    """gamma m^(gamma - 1)"""
+    return gamma * m ** (gamma - 1) if gamma else 0
+
+
+def categorical_focal_crossentropy(y, p, label_smoothing=0.0, gamma=2.0, alpha=0.25):
+    """-alpha sum y (1 - q)^gamma log q, q = p / sum p clipped to [epsilon, 1 - epsilon]; y smoothed"""
+    y = y * (1 - label_smoothing) + label_smoothing / p.size
+    total = np.sum(p)
+    q = np.clip(p / total, EPSILON, 1 - EPSILON)
+    dq = alpha * y * (_power_slope(1 - q, gamma) * np.log(q) - (1 - q) ** gamma / q)
+    dq = np.where(q == p / total, dq, 0)
+    return -alpha * np.sum(y * (1 - q) ** gamma * np.log(q)), (dq - np.sum(dq * p / total)) / total
+
+
+def categorical_focal_crossentropy_from_logits(y, z, label_smoothing=0.0, gamma=2.0, alpha=0.25):
+    """the same with q = softmax(z), not clipped"""
+    y = y * (1 - label_smoothing) + label_smoothing / z.size
+    q, log_q = softmax(z), log_softmax(z)
+    dlog = alpha * y * (_power_slope(1 - q, gamma) * q * log_q - (1 - q) ** gamma)
+    return -alpha * np.sum(y * (1 - q) ** gamma * log_q), dlog - q * np.sum(dlog)
+
+
 def categorical_crossentropy(y, p, label_smoothing=0.0):
     """-sum y log q, q = p / sum p clipped to [epsilon, 1 - epsilon]; y smoothed: y (1 - s) + s / C"""
     y = y * (1 - label_smoothing) + label_smoothing / p.size
@@ -150,6 +198,8 @@ LOSSES = {
         *(mean_squared_error, sum_squared_error, mean_absolute_error, mean_absolute_percentage_error),
         *(mean_squared_logarithmic_error, huber, log_cosh, cosine_similarity, poisson, kl_divergence),
         *(binary_crossentropy, binary_crossentropy_from_logits),
+        *(binary_focal_crossentropy, binary_focal_crossentropy_from_logits),
+        *(categorical_focal_crossentropy, categorical_focal_crossentropy_from_logits),
         *(categorical_crossentropy, categorical_crossentropy_from_logits),
         *(sparse_categorical_crossentropy, sparse_categorical_crossentropy_from_logits),
         *(hinge, squared_hinge, categorical_hinge, perceptron),

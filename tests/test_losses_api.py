@@ -16,7 +16,9 @@ every_class = pytest.mark.parametrize(("name", "config", "native"), CLASSES)
 
 def case_of(native, config):
     """Data for a class: the targets and predictions of the kernel's case."""
-    settings = tuple(v for k, v in config.items() if k != "from_logits")
+    settings = tuple(v for k, v in config.items() if k not in ("from_logits", "apply_class_balancing"))
+    if native.startswith("binary_focal") and len(settings) == 2:
+        settings = (*settings, -1.0)  # not balanced
     case = next(c for c in LOSS_CASES if c.name == native and c.settings in (settings, ()))
     return settings, make_case(case, rows=6, columns=4)
 
@@ -136,11 +138,11 @@ def test_loss_is_shown_by_what_it_was_made_of():
 
 
 def test_loss_of_keras_that_is_not_there_yet():
-    with pytest.raises(AttributeError, match="does not have the loss 'Tversky' of Keras yet"):
-        _ = losses.Tversky
-    with pytest.raises(AttributeError, match="has no attribute 'Twerski'"):
-        _ = losses.Twerski
-    assert not hasattr(losses, "Tversky")
+    with pytest.raises(AttributeError, match="does not have the loss 'Circle' of Keras yet"):
+        _ = losses.Circle
+    with pytest.raises(AttributeError, match="has no attribute 'Circus'"):
+        _ = losses.Circus
+    assert not hasattr(losses, "Circle")
     assert "MeanSquaredError" in dir(losses)
 
 
@@ -166,8 +168,12 @@ def test_loss_of_a_single_class_warns():
         (lambda: losses.BinaryCrossentropy()([[2.0]], [[0.5]]), r"y_true.*\[0, 1\]"),
         (lambda: losses.CategoricalCrossentropy(axis=0), "axis"),
         (lambda: losses.MeanSquaredError()(1.0, 2.0), "y_pred"),
-        (lambda: losses.get("Dice"), "does not have the loss 'Dice' of Keras yet"),
-        (lambda: losses.get("binary_focal_crossentropy"), "of Keras yet"),
+        (lambda: losses.get("CTC"), "does not have the loss 'CTC' of Keras yet"),
+        (lambda: losses.get("circle"), "of Keras yet"),
+        (lambda: losses.BinaryFocalCrossentropy(alpha=1.5), "alpha"),
+        (lambda: losses.BinaryFocalCrossentropy(gamma=-1), "gamma"),
+        (lambda: losses.CategoricalFocalCrossentropy(alpha=[0.5, 0.5]), r"alpha must be one number.*\[0.5, 0.5\]"),
+        (lambda: losses.CategoricalFocalCrossentropy()([[2.0, 0.0]], [[0.5, 0.5]]), r"y_true.*\[0, 1\]"),
         (lambda: losses.get(lambda y, p: 0.0), "losses of your own"),
         (lambda: losses.Loss(), "losses of your own"),
         (lambda: type("Own", (losses.Loss,), {}), "Own.*losses of your own"),
@@ -206,7 +212,10 @@ def fusion_data(kind, random):
     return x, labels if kind is losses.SparseCategoricalCrossentropy else one_hot, random.normal(size=(5, 3))
 
 
-@pytest.mark.parametrize(("activation", "kind"), FUSED)
+FOCAL = [("sigmoid", losses.BinaryFocalCrossentropy), ("softmax", losses.CategoricalFocalCrossentropy)]
+
+
+@pytest.mark.parametrize(("activation", "kind"), [*FUSED, *FOCAL])
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_fused_loss_equals_loss_from_logits(activation, kind, smoothing, random):
     x, y, kernel = fusion_data(kind, random)
@@ -216,7 +225,7 @@ def test_fused_loss_equals_loss_from_logits(activation, kind, smoothing, random)
     np.testing.assert_array_equal(fused[1], logits[1])
 
 
-@pytest.mark.parametrize(("activation", "kind"), FUSED)
+@pytest.mark.parametrize(("activation", "kind"), [*FUSED, *FOCAL])
 def test_fused_loss_equals_unfused(activation, kind, random):
     x, y, kernel = fusion_data(kind, random)
     value, gradient = train_on_logits(x, y, kernel, activation, kind())
@@ -252,3 +261,48 @@ def test_softmax_over_another_axis_is_not_fused(random):
     p = pynn.activations.softmax(x, axis=1)
     rows, _ = loss_rows("categorical_crossentropy", y.reshape(-1, 4), p.reshape(-1, 4), 0.0)
     assert model.evaluate(x, y, verbose=0) == pytest.approx(rows.mean(), rel=1e-12)
+
+
+# ---- overlaps --------------------------------------------------------------------------------------------------------
+def overlap(y, p, alpha, beta, axis):
+    """Tversky's loss."""
+    both, missed, wrong = (np.sum(part, axis=axis) for part in (y * p, y * (1 - p), (1 - y) * p))
+    return 1 - both / (both + alpha * missed + beta * wrong + 1e-7)
+
+
+@pytest.mark.parametrize("axis", [None, -1, (1, 2), (0, 1, 2), [1, -1]])
+def test_loss_of_overlaps(axis, random):
+    y, p = random.integers(0, 2, (3, 4, 5)).astype(float), random.uniform(size=(3, 4, 5))
+    at = tuple(axis) if isinstance(axis, list) else axis
+    # sum(y) + sum(p) = 2 both + missed + wrong
+    np.testing.assert_allclose(losses.dice(y, p, axis=axis), overlap(y, p, 0.5, 0.5, at), rtol=1e-6)
+    np.testing.assert_allclose(losses.tversky(y, p, 0.3, 0.7, axis=axis), overlap(y, p, 0.3, 0.7, at), rtol=1e-12)
+    loss = losses.Tversky(0.3, 0.7, axis=axis)
+    assert loss(y, p) == pytest.approx(np.mean(overlap(y, p, 0.3, 0.7, at)), rel=1e-12)
+    assert losses.Tversky(0.3, 0.7, "sum", axis=axis)(y, p) == pytest.approx(np.sum(overlap(y, p, 0.3, 0.7, at)))
+    twin = losses.get(json.loads(json.dumps(losses.serialize(loss))))
+    assert twin.get_config() == loss.get_config()
+
+
+def test_loss_of_overlaps_has_the_values_of_keras():
+    y = [[[[1.0], [1.0]], [[0.0], [0.0]]], [[[1.0], [1.0]], [[0.0], [0.0]]]]
+    p = [[[[0.0], [1.0]], [[0.0], [1.0]]], [[[0.4], [0.0]], [[0.0], [0.9]]]]
+    np.testing.assert_allclose(losses.dice(y, p, axis=(1, 2, 3)), [0.5, 0.75757575], rtol=1e-6)
+    assert losses.Dice()(y, p) == pytest.approx(0.6164384, rel=1e-6)
+    assert losses.Dice()([[0.0, 0.0]], [[0.0, 0.0]]) == 1
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: losses.Dice()(np.ones((2, 3)), np.ones((2, 4))), r"y_true.*\(2, 3\)"),
+        (lambda: losses.Dice(axis=3)(np.ones((2, 3)), np.ones((2, 3))), "axis=3"),
+        (lambda: losses.Tversky(alpha=-1), "alpha"),
+        (lambda: pynn.metrics.MeanLoss("dice"), "Dice.*not yet be trained"),
+        (lambda: pynn.ops.loss_backward(np.ones((2, 3)), np.ones((2, 3)), "dice"), "Dice.*not yet be trained"),
+        (lambda: pynn.Sequential([pynn.layers.Dense(1)]).compile(loss="tversky"), "Tversky.*not yet be trained"),
+    ],
+)
+def test_loss_of_overlaps_bad_argument_names_it(make, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        make()

@@ -3,9 +3,11 @@
 
 #include <pybind11/stl.h>
 
+#include <array>
 #include <map>
 #include <optional>
 #include <type_traits>
+#include <variant>
 
 #include "../kernels/dispatch.h"
 #include "../runtime/blas.h"
@@ -16,6 +18,13 @@ namespace pynn {
 
 using Optional = std::optional<py::array>;
 using Settings = std::map<std::string, double>;
+
+// The settings of a loss or a metric: one number, or three.
+using NumbersOf = std::variant<double, std::array<double, 3>>;
+inline std::array<double, 3> three_numbers(const NumbersOf& numbers) {
+  if (const double* one = std::get_if<double>(&numbers)) return {*one, 0, 0};
+  return std::get<1>(numbers);
+}
 
 // Calls f with a number of the type of `a`, which says for which type the kernel is wanted.
 template <typename F>

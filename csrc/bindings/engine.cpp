@@ -258,14 +258,18 @@ AnyTrainer make_trainer(const AnyPlan& any) {
       any.either);
 }
 
-using MetricOf = std::tuple<std::string, double, bool>;
-using HeadOf = std::tuple<int, std::string, int64_t, double, std::string, double, std::vector<MetricOf>>;
+using MetricOf = std::tuple<std::string, NumbersOf, bool>;
+using HeadOf = std::tuple<int, std::string, int64_t, NumbersOf, std::string, double, std::vector<MetricOf>>;
 
 void set_heads(const AnyTrainer& any, const std::vector<HeadOf>& heads) {
   std::vector<HeadSetting> settings;
-  for (const auto& [output, loss, columns, a, reduction, weight, metrics] : heads) {
-    settings.push_back({output, loss, columns, a, reduction, weight, {}});
-    for (const auto& [name, setting, weighted] : metrics) settings.back().metrics.push_back({name, setting, weighted});
+  for (const auto& [output, loss, columns, numbers, reduction, weight, metrics] : heads) {
+    const auto [a, b, c] = three_numbers(numbers);
+    settings.push_back({output, loss, columns, a, reduction, weight, {}, b, c});
+    for (const auto& [name, of_metric, weighted] : metrics) {
+      const auto [d, e, f] = three_numbers(of_metric);
+      settings.back().metrics.push_back({name, d, weighted, e, f});
+    }
   }
   const Interrupt interrupt = signal_check();
   any.with([&](auto& trainer) {

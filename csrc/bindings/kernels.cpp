@@ -44,9 +44,14 @@ int64_t columns_of(const py::array& y_pred, int64_t rows) {
   return size(y_pred) / rows;
 }
 
-void loss_forward(Float64 values, const py::array& y_pred, const py::array& y_true, const std::string& name, double a,
-                  int threads) {
-  const LossSpec spec{loss_of(name), a};
+LossSpec loss_spec(const std::string& name, const NumbersOf& numbers) {
+  const auto [a, b, c] = three_numbers(numbers);
+  return {loss_of(name), a, b, c};
+}
+
+void loss_forward(Float64 values, const py::array& y_pred, const py::array& y_true, const std::string& name,
+                  const NumbersOf& numbers, int threads) {
+  const LossSpec spec = loss_spec(name, numbers);
   const int64_t rows = size(values), columns = columns_of(y_pred, rows);
   with_type(y_pred, [&](auto type) {
     using T = decltype(type);
@@ -59,8 +64,8 @@ void loss_forward(Float64 values, const py::array& y_pred, const py::array& y_tr
 }
 
 void loss_backward(py::array dy_pred, const py::array& y_pred, const py::array& y_true, const std::string& name,
-                   double a, double scale, int threads) {
-  const LossSpec spec{loss_of(name), a};
+                   const NumbersOf& numbers, double scale, int threads) {
+  const LossSpec spec = loss_spec(name, numbers);
   require(y_pred.ndim() > 0 && size(dy_pred) == size(y_pred), "dy_pred must have the size of y_pred, which has rows");
   const auto columns = static_cast<int64_t>(y_pred.shape(y_pred.ndim() - 1));
   require(columns > 0, "y_pred must have columns");
@@ -75,13 +80,13 @@ void loss_backward(py::array dy_pred, const py::array& y_pred, const py::array& 
   });
 }
 
-void metric_forward(Float64 values, const py::array& y_pred, const py::array& y_true, const std::string& name, double a,
-                    int threads) {
+void metric_forward(Float64 values, const py::array& y_pred, const py::array& y_true, const std::string& name,
+                    const NumbersOf& numbers, int threads) {
   if (!is_metric(name)) {
-    loss_forward(values, y_pred, y_true, name, a, threads);
+    loss_forward(values, y_pred, y_true, name, numbers, threads);
     return;
   }
-  const MetricSpec spec{metric_of(name), a};
+  const MetricSpec spec{metric_of(name), three_numbers(numbers)[0]};
   const int64_t rows = size(values), columns = columns_of(y_pred, rows);
   with_type(y_pred, [&](auto type) {
     using T = decltype(type);

@@ -36,8 +36,13 @@ void Heads<T>::add_head(const HeadSetting& setting) {
   if (setting.columns < 1 || size % setting.columns != 0)
     refuse("heads", "columns that divide the size " + std::to_string(size) + " of the output",
            std::to_string(setting.columns));
-  Head head{{Loss::count, setting.a},        output,         size / setting.columns, setting.columns,
-            reduction_of(setting.reduction), setting.weight, wants_labels(setting)};
+  Head head{{Loss::count, setting.a, setting.b, setting.c},
+            output,
+            size / setting.columns,
+            setting.columns,
+            reduction_of(setting.reduction),
+            setting.weight,
+            wants_labels(setting)};
   if (!setting.loss.empty()) {
     if (losses_ < heads_.size()) refuse("heads", "those that have a loss first", "one that has none before");
     head.loss.kind = loss_of(setting.loss);
@@ -68,7 +73,7 @@ template <typename T>
 void Heads<T>::add_metric(const MetricSetting& setting, std::size_t head, int output) {
   Metric metric{!is_metric(setting.name), {}, {}, head, output, setting.weighted};
   if (metric.is_loss)
-    metric.loss = {loss_of(setting.name), setting.a};
+    metric.loss = {loss_of(setting.name), setting.a, setting.b, setting.c};
   else
     metric.metric = {metric_of(setting.name), setting.a};
   if (wants_labels(setting.name) != heads_[head].labels)

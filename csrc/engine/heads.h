@@ -15,6 +15,7 @@ struct MetricSetting {
   std::string name;
   double a;
   bool weighted = false;  // whether the weights of rows count; those that are masked never do
+  double b = 0, c = 0;    // of a loss: see LossSpec
 };
 
 // One loss of a network, and what is measured beside it.
@@ -26,6 +27,7 @@ struct HeadSetting {
   std::string reduction;
   double weight;  // of this loss in that of the network
   std::vector<MetricSetting> metrics;
+  double b = 0, c = 0;  // with a, the settings of the loss: see LossSpec
 };
 
 // What the rows of a batch count for together.

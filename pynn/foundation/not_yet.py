@@ -24,8 +24,7 @@ _NAMES = {
         RandomShear RandomTranslation RandomZoom Resizing RNN SimpleRNN SimpleRNNCell Solarization SpatialDropout3D
         SpectralNormalization StackedRNNCells STFTSpectrogram StringLookup TextVectorization TFSMLayer TimeDistributed
         TorchModuleWrapper UpSampling3D Wrapper ZeroPadding3D""",
-    "loss": """BinaryFocalCrossentropy CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy Circle CTC Dice
-        Tversky""",
+    "loss": "CategoricalGeneralizedCrossEntropy Circle CTC",
     "model or function": "Functional load_model save_model",
     "part": """DTypePolicy FloatDTypePolicy Function InputSpec KerasTensor Operation Quantizer StatelessScope
         SymbolicScope Variable applications distribution dtype_policies export legacy mixed_precision

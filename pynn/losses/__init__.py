@@ -10,14 +10,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 from ..foundation import identifiers, not_yet
-from . import margins, probabilities, regression
+from . import focal, margins, overlaps, probabilities, regression
 from .base import FUNCTIONS, Array, Loss
-from .margins import *  # noqa: F403 - a loss is named in its family's file only
+from .focal import *  # noqa: F403 - a loss is named in its family's file only
+from .margins import *  # noqa: F403
+from .overlaps import *  # noqa: F403
 from .probabilities import *  # noqa: F403
 from .regression import *  # noqa: F403
 
 __all__ = ["Loss", "LossLike", "get", "serialize"]
+__all__ += focal.__all__
 __all__ += margins.__all__
+__all__ += overlaps.__all__
 __all__ += probabilities.__all__
 __all__ += regression.__all__
 

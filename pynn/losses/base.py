@@ -41,9 +41,10 @@ class Loss(Described):
         dtype: Number type of direct calls. Default ``None``: that of the prediction. A model computes in its own.
 
     Attributes:
-        native_name, a: What the engine calls the loss, and its setting there.
+        native_name, a: What the engine calls the loss, and its settings there: one number, or three.
         sparse: Whether the targets are class labels, one a row.
         ignore_class: The label of rows that count for nothing; None for none.
+        of_rows: Whether it has a value for each row. Others are for direct calls only.
         fused_with: The last activation whose input the engine computes the loss from: faster, and exact where the
             activation saturates. Empty for none.
     """
@@ -51,9 +52,10 @@ class Loss(Described):
     kind = "loss"
     native_name: str = ""
     default_name: ClassVar[str] = ""  # where it is not native_name
-    a: float = 0.0
+    a: float | tuple[float, float, float] = 0.0
     sparse: bool = False
     ignore_class: int | None = None
+    of_rows: bool = True
     fused_with: str = ""
     labels_hint: ClassVar[str] = ""  # what to do with class labels, where one-hot rows are asked for
 
@@ -114,7 +116,11 @@ class Loss(Described):
 
     def row_values(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
         """The loss of every row, in float64: shape ``y_pred.shape[:-1]``; 0 where a row is ignored."""
-        return row_values(self, y_true, y_pred)[0]
+        return self._values(y_true, y_pred)[0]
+
+    def _values(self, y_true: ArrayLike, y_pred: ArrayLike) -> tuple[Array, Array | None]:
+        """The values of a direct call, and where they count: see `row_values`."""
+        return row_values(self, y_true, y_pred)
 
     def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float | Array:
         """The reduced loss as a float, or the rows' values where there is no reduction.
@@ -127,7 +133,7 @@ class Loss(Described):
         Raises:
             TypeError, ValueError: arrays that do not fit; weights that are negative or not finite.
         """
-        values, kept = row_values(self, y_true, y_pred)
+        values, kept = self._values(y_true, y_pred)
         weights = np.ones_like(values)
         if sample_weight is not None:
             values, weights = with_weights(values, sample_weight)
@@ -143,6 +149,12 @@ class Loss(Described):
         rows = values.size if kept is None else int(kept.sum())
         divisor = float(weights.sum()) if self.native_reduction == "weighted_mean" else rows
         return total / divisor if divisor else 0.0
+
+    def only_direct(self) -> str:
+        """What to say where a loss is asked for the values of rows, which it does not have."""
+        return (
+            f"{type(self).__name__} has no value for each row: it can be called, and not yet be trained or evaluated."
+        )
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal loss, but for `dtype`, as in Keras."""

@@ -79,6 +79,12 @@ class BinaryCrossentropy(Crossentropy):
     fused_with = "sigmoid"
 
 
+def check_classes(loss: Loss, targets: Array) -> None:
+    """Warn of a loss over classes, where there is only one."""
+    if targets.shape[-1] == 1:
+        warnings.warn(f"{loss.name} of a single class is always 0: use binary_crossentropy.", stacklevel=3)
+
+
 class CategoricalCrossentropy(Crossentropy):
     """``-sum(y * log(p))``, p divided by its sum and clipped to [1e-7, 1 - 1e-7]; y one-hot or probabilities.
 
@@ -96,8 +102,7 @@ class CategoricalCrossentropy(Crossentropy):
 
     def check_values(self, targets: Array, name: str) -> None:
         super().check_values(targets, name)
-        if targets.shape[-1] == 1:
-            warnings.warn(f"{self.name} of a single class is always 0: use binary_crossentropy.", stacklevel=2)
+        check_classes(self, targets)
 
 
 class SparseCategoricalCrossentropy(Crossentropy):
