@@ -8,6 +8,7 @@
 #include <optional>
 #include <type_traits>
 #include <variant>
+#include <vector>
 
 #include "../kernels/dispatch.h"
 #include "../runtime/blas.h"
@@ -20,10 +21,12 @@ using Optional = std::optional<py::array>;
 using Settings = std::map<std::string, double>;
 
 // The settings of a loss or a metric: one number, or three.
-using NumbersOf = std::variant<double, std::array<double, 3>>;
+using NumbersOf = std::variant<double, std::vector<double>>;
 inline std::array<double, 3> three_numbers(const NumbersOf& numbers) {
   if (const double* one = std::get_if<double>(&numbers)) return {*one, 0, 0};
-  return std::get<1>(numbers);
+  const auto& three = std::get<1>(numbers);
+  require(three.size() == 3, "a loss has one number or three");
+  return {three[0], three[1], three[2]};
 }
 
 // Calls f with a number of the type of `a`, which says for which type the kernel is wanted.

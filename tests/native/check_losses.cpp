@@ -30,16 +30,31 @@ double smoothed(double t, double smoothing, size_t classes) {
   return t * (1 - smoothing) + smoothing / static_cast<double>(classes);
 }
 
-double categorical_crossentropy(const Row& t, const Row& p, double smoothing) {
+double categorical_crossentropy(const Row& t, const Row& p, const LossSpec& spec) {
   const double total = sum(t, p, [](double, double v) { return v; });
   return sum(t, p, [&](double y, double v) {
-    return -smoothed(y, smoothing, p.size()) * std::log(clip(v / total, kEpsilon, 1 - kEpsilon));
+    return -smoothed(y, spec.a, p.size()) * std::log(clip(v / total, kEpsilon, 1 - kEpsilon));
   });
 }
 
-double categorical_crossentropy_from_logits(const Row& t, const Row& z, double smoothing) {
+double categorical_crossentropy_from_logits(const Row& t, const Row& z, const LossSpec& spec) {
   const double total = sum(t, z, [](double, double v) { return std::exp(v); });
-  return sum(t, z, [&](double y, double v) { return smoothed(y, smoothing, z.size()) * (std::log(total) - v); });
+  return sum(t, z, [&](double y, double v) { return smoothed(y, spec.a, z.size()) * (std::log(total) - v); });
+}
+
+// Of a target, its probability and the logarithms of that and its rest.
+double binary_focal(double t, double p, double log_p, double log_rest, const LossSpec& spec) {
+  const double s = smoothed(t, spec.a, 2), missing = s * (1 - p) + (1 - s) * p;
+  const double weight = spec.c < 0 ? 1 : s * spec.c + (1 - s) * (1 - spec.c);
+  return -weight * std::pow(missing, spec.b) * (s * log_p + (1 - s) * log_rest);
+}
+
+double categorical_focal(const Row& t, const Row& p, const LossSpec& spec) {
+  const double total = sum(t, p, [](double, double v) { return v; });
+  return sum(t, p, [&](double y, double v) {
+    const double q = clip(v / total, kEpsilon, 1 - kEpsilon);
+    return -spec.c * smoothed(y, spec.a, p.size()) * std::pow(1 - q, spec.b) * std::log(q);
+  });
 }
 
 enum class Numbers { real, positive, fractions, binary, signs, one_hot, labels };
@@ -48,47 +63,49 @@ const struct {
   const char* name;
   LossSpec spec;
   Numbers target, prediction;
-  double (*f)(const Row& t, const Row& p, double a);
+  double (*f)(const Row& t, const Row& p, const LossSpec& spec);
 } kLosses[] = {
     {"mean_squared_error",
      {Loss::mean_squared_error, 0},
      Numbers::real,
      Numbers::real,
-     [](const Row& t, const Row& p, double) {
+     [](const Row& t, const Row& p, const LossSpec&) {
        return mean(t, p, [](double y, double v) { return (v - y) * (v - y); });
      }},
     {"sum_squared_error",
      {Loss::sum_squared_error, 0},
      Numbers::real,
      Numbers::real,
-     [](const Row& t, const Row& p, double) {
+     [](const Row& t, const Row& p, const LossSpec&) {
        return sum(t, p, [](double y, double v) { return (v - y) * (v - y) / 2; });
      }},
     {"mean_absolute_error",
      {Loss::mean_absolute_error, 0},
      Numbers::real,
      Numbers::real,
-     [](const Row& t, const Row& p, double) { return mean(t, p, [](double y, double v) { return std::abs(v - y); }); }},
+     [](const Row& t, const Row& p, const LossSpec&) {
+       return mean(t, p, [](double y, double v) { return std::abs(v - y); });
+     }},
     {"mean_absolute_percentage_error",
      {Loss::mean_absolute_percentage_error, 0},
      Numbers::positive,
      Numbers::real,
-     [](const Row& t, const Row& p, double) {
+     [](const Row& t, const Row& p, const LossSpec&) {
        return mean(t, p, [](double y, double v) { return 100 * std::abs(v - y) / y; });
      }},
     {"mean_squared_logarithmic_error",
      {Loss::mean_squared_logarithmic_error, 0},
      Numbers::positive,
      Numbers::positive,
-     [](const Row& t, const Row& p, double) {
+     [](const Row& t, const Row& p, const LossSpec&) {
        return mean(t, p, [](double y, double v) { return std::pow(std::log1p(v) - std::log1p(y), 2); });
      }},
     {"huber",
      {Loss::huber, 0.7},
      Numbers::real,
      Numbers::real,
-     [](const Row& t, const Row& p, double delta) {
-       return mean(t, p, [delta](double y, double v) {
+     [](const Row& t, const Row& p, const LossSpec& spec) {
+       return mean(t, p, [delta = spec.a](double y, double v) {
          const double e = std::abs(v - y);
          return e <= delta ? e * e / 2 : delta * e - delta * delta / 2;
        });
@@ -97,14 +114,14 @@ const struct {
      {Loss::log_cosh, 0},
      Numbers::real,
      Numbers::real,
-     [](const Row& t, const Row& p, double) {
+     [](const Row& t, const Row& p, const LossSpec&) {
        return mean(t, p, [](double y, double v) { return std::log(std::cosh(v - y)); });
      }},
     {"cosine_similarity",
      {Loss::cosine_similarity, 0},
      Numbers::real,
      Numbers::positive,
-     [](const Row& t, const Row& p, double) {
+     [](const Row& t, const Row& p, const LossSpec&) {
        const auto product = [](double y, double v) { return y * v; };
        return -sum(t, p, product) / std::sqrt(sum(t, t, product) * sum(p, p, product));
      }},
@@ -112,22 +129,22 @@ const struct {
      {Loss::poisson, 0},
      Numbers::positive,
      Numbers::positive,
-     [](const Row& t, const Row& p, double) {
+     [](const Row& t, const Row& p, const LossSpec&) {
        return mean(t, p, [](double y, double v) { return v - y * std::log(v + kEpsilon); });
      }},
     {"kl_divergence",
      {Loss::kl_divergence, 0},
      Numbers::fractions,
      Numbers::fractions,
-     [](const Row& t, const Row& p, double) {
+     [](const Row& t, const Row& p, const LossSpec&) {
        return sum(t, p, [](double y, double v) { return y * std::log(y / v); });
      }},
     {"binary_crossentropy",
      {Loss::binary_crossentropy, 0.1},
      Numbers::binary,
      Numbers::fractions,
-     [](const Row& t, const Row& p, double a) {
-       return mean(t, p, [a](double y, double v) {
+     [](const Row& t, const Row& p, const LossSpec& spec) {
+       return mean(t, p, [a = spec.a](double y, double v) {
          const double s = smoothed(y, a, 2);
          return -(s * std::log(v) + (1 - s) * std::log(1 - v));
        });
@@ -136,8 +153,38 @@ const struct {
      {Loss::binary_crossentropy_from_logits, 0.1},
      Numbers::binary,
      Numbers::real,
-     [](const Row& t, const Row& p, double a) {
-       return mean(t, p, [a](double y, double v) { return softplus(v) - v * smoothed(y, a, 2); });
+     [](const Row& t, const Row& p, const LossSpec& spec) {
+       return mean(t, p, [a = spec.a](double y, double v) { return softplus(v) - v * smoothed(y, a, 2); });
+     }},
+    {"binary_focal_crossentropy",
+     {Loss::binary_focal_crossentropy, 0.1, 1.5, 0.3},
+     Numbers::binary,
+     Numbers::fractions,
+     [](const Row& t, const Row& p, const LossSpec& spec) {
+       return mean(t, p, [&](double y, double v) { return binary_focal(y, v, std::log(v), std::log(1 - v), spec); });
+     }},
+    {"binary_focal_crossentropy_from_logits",
+     {Loss::binary_focal_crossentropy_from_logits, 0.1, 2, -1},
+     Numbers::binary,
+     Numbers::real,
+     [](const Row& t, const Row& p, const LossSpec& spec) {
+       return mean(t, p, [&](double y, double z) {
+         return binary_focal(y, 1 / (1 + std::exp(-z)), -softplus(-z), -softplus(z), spec);
+       });
+     }},
+    {"categorical_focal_crossentropy",
+     {Loss::categorical_focal_crossentropy, 0.1, 1.5, 0.3},
+     Numbers::one_hot,
+     Numbers::fractions,
+     categorical_focal},
+    {"categorical_focal_crossentropy_from_logits",
+     {Loss::categorical_focal_crossentropy_from_logits, 0, 2, 0.25},
+     Numbers::one_hot,
+     Numbers::real,
+     [](const Row& t, const Row& z, const LossSpec& spec) {
+       Row p;
+       for (const double v : z) p.push_back(std::exp(v));
+       return categorical_focal(t, p, spec);
      }},
     {"categorical_crossentropy",
      {Loss::categorical_crossentropy, 0.1},
@@ -163,21 +210,21 @@ const struct {
      {Loss::hinge, 0},
      Numbers::signs,
      Numbers::real,
-     [](const Row& t, const Row& p, double) {
+     [](const Row& t, const Row& p, const LossSpec&) {
        return mean(t, p, [](double y, double v) { return std::max(1 - y * v, 0.0); });
      }},
     {"squared_hinge",
      {Loss::squared_hinge, 0},
      Numbers::signs,
      Numbers::real,
-     [](const Row& t, const Row& p, double) {
+     [](const Row& t, const Row& p, const LossSpec&) {
        return mean(t, p, [](double y, double v) { return std::pow(std::max(1 - y * v, 0.0), 2); });
      }},
     {"categorical_hinge",
      {Loss::categorical_hinge, 0},
      Numbers::one_hot,
      Numbers::real,
-     [](const Row& t, const Row& p, double) {
+     [](const Row& t, const Row& p, const LossSpec&) {
        double other = -1e300;
        for (size_t j = 0; j < p.size(); ++j) other = std::max(other, (1 - t[j]) * p[j]);
        return std::max(1 + other - sum(t, p, [](double y, double v) { return y * v; }), 0.0);
@@ -186,7 +233,7 @@ const struct {
      {Loss::perceptron, 0},
      Numbers::signs,
      Numbers::real,
-     [](const Row& t, const Row& p, double) {
+     [](const Row& t, const Row& p, const LossSpec&) {
        return mean(t, p, [](double y, double v) { return std::max(-y * v, 0.0); });
      }},
 };
@@ -293,13 +340,12 @@ void check_losses_of() {
       std::vector<double> expected, expected_slopes;
       for (size_t i = 0; i < static_cast<size_t>(kRows); ++i) {
         const Row &t = batch.target_rows[i], &p = batch.pred_rows[i];
-        expected.push_back(row.f(t, p, row.spec.a));
+        expected.push_back(row.f(t, p, row.spec));
         for (size_t j = 0; j < p.size(); ++j) {
           Row up = p, down = p;
           up[j] += 1e-6;
           down[j] -= 1e-6;
-          expected_slopes.push_back(scale * (row.f(t, up, row.spec.a) - row.f(t, down, row.spec.a)) /
-                                    (up[j] - down[j]));
+          expected_slopes.push_back(scale * (row.f(t, up, row.spec) - row.f(t, down, row.spec)) / (up[j] - down[j]));
         }
       }
       // The values are handed out in double, but they are as exact as T.

@@ -90,6 +90,12 @@ void nadam(double& w, double g, double* s, const OptimizerStep& o) {
   w -= o.learning_rate * (o.m_scale * s[0] + o.g_scale * g) / (std::sqrt(s[1] * o.v_scale) + o.epsilon);
 }
 
+void lion(double& w, double g, double* s, const OptimizerStep& o) {
+  const double mixed = o.beta_1 * s[0] + (1 - o.beta_1) * g;
+  w -= o.learning_rate * (mixed > 0 ? 1 : mixed < 0 ? -1 : 0);
+  s[0] = o.beta_2 * s[0] + (1 - o.beta_2) * g;
+}
+
 const struct {
   const char* name;
   OptimizerStep step;
@@ -114,6 +120,7 @@ const struct {
     {"adam, clip", changed(Optimizer::adam, [](OptimizerStep& o) { o.clip = 0.4; }), 2, 0, adam},
     {"adamax", make_step(Optimizer::adamax), 2, 0, adamax},
     {"nadam", make_step(Optimizer::nadam), 2, 0, nadam},
+    {"lion", make_step(Optimizer::lion), 1, 0, lion},
 };
 
 template <typename T>
@@ -203,6 +210,26 @@ void check_factors() {
         check(!step(by_factors, {nullptr, of_row.data(), of_column.data(), columns}), what,
               "takes the last parameter for finite");
       }
+    }
+  }
+}
+
+template <typename T>
+void check_average() {
+  for (const int64_t n : kSizes) {
+    for (const bool overwrite : {false, true}) {
+      const std::string what = text("average of %d elements of %s", static_cast<int>(n), type_name<T>());
+      std::vector<T> a = random_values<T>(n), w = random_values<T>(n);
+      std::vector<double> mean;
+      for (size_t i = 0; i < w.size(); ++i)
+        mean.push_back(0.75 * static_cast<double>(a[i]) + 0.25 * static_cast<double>(w[i]));
+      const std::vector<T> before = w;
+      check(kernels<T>().average(a.data(), w.data(), n, 0.75, overwrite), what, "is not finite");
+      expect_near(what, a, mean, 2);
+      expect_equal(what + ", the parameters", w, overwrite ? a : before);
+      a.back() = std::numeric_limits<T>::infinity();
+      check(kernels<T>().average(a.data(), w.data(), n, 0.75, overwrite) != overwrite, what,
+            "takes an average for finite that is not");
     }
   }
 }
@@ -410,6 +437,7 @@ template <typename T>
 void check_all() {
   check_optimizers_of<T>();
   check_factors<T>();
+  check_average<T>();
   check_sums<T>();
   check_gather<T>();
   check_find_nonzero<T>();
