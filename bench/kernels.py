@@ -289,6 +289,7 @@ def optimizer_kernels(dtype: str) -> Iterator[Kernel]:
         "adamw": optimizers.AdamW(),
         "adamax": optimizers.Adamax(),
         "nadam": optimizers.Nadam(),
+        "lion": optimizers.Lion(),
     }
     for name, optimizer in kinds.items():
         settings = optimizer.settings()

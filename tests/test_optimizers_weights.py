@@ -61,6 +61,29 @@ def test_optimizer_clips_the_mean_gradient(clips, random):
     compare(model, twin.weights, start)
 
 
+@pytest.mark.parametrize("settings", [{}, *ACCUMULATING, AVERAGING[1], OVERWRITING[1]], ids=str)
+@pytest.mark.parametrize("rule", [{}, {"momentum": 0.5}, {"weight_decay": 0.1}], ids=str)
+def test_optimizer_of_a_table_has_the_numbers_of_a_matrix(settings, rule, random):
+    """Rows that no id of a batch names are not passed over, where sums of gradients or averages go on for them."""
+    ids, y = random.integers(0, 6, (12, 2)), random.normal(size=(12, 1))
+    table, kernel = random.normal(size=(6, 3)), random.normal(size=(6, 1))
+    results = []
+    for first, x in (
+        (layers.Embedding(6, 3, dtype="float64"), ids),
+        (layers.Dense(3, use_bias=False, dtype="float64"), np.eye(6)[ids]),
+    ):
+        start = pynn.Input((2,), dtype="int32") if x is ids else pynn.Input((2, 6), dtype="float64")
+        last = layers.Dense(1, use_bias=False, dtype="float64")
+        model = pynn.Sequential([start, first, layers.Flatten(), last])
+        model.set_weights([table, kernel])
+        model.compile(optimizers.SGD(0.1, **rule, **settings), "mse")
+        model.fit(x, y, batch_size=2, epochs=1, shuffle=False, verbose=0)
+        model.train_on_batch(x[:3], y[:3])
+        results.append(model.get_weights())
+    for by_ids, by_products in zip(*results, strict=True):
+        np.testing.assert_allclose(by_ids, by_products, rtol=1e-12, atol=1e-14)
+
+
 @pytest.mark.parametrize("settings", [ACCUMULATING[1], OVERWRITING[1], BOTH[1]], ids=str)
 def test_optimizer_accumulates_and_averages_in_the_same_bits_on_any_threads(settings):
     x, y = make_data(200)

@@ -121,6 +121,7 @@ class Trainer {
 
   // update.cpp
   void take_mean_gradients(const Team& team, Run& run);
+  void accumulate(std::size_t number, Range part, bool updated);
   void average(Run& run, std::size_t number, Range part);
   void apply(Run& run, std::size_t number, Range part, const Gradient<T>& gradient);
   void update(const Team& team, Run& run);

@@ -49,15 +49,8 @@ void Trainer<T>::update(const Team& team, Run& run) {
     }
     const Range mine = team.share(places_[number].size, kUpdateGrain);
     if (mine.begin == mine.end) continue;
-    T* gradient = gradients_.data() + places_[number].offset + mine.begin;
-    if (updates) apply(run, number, mine, {gradient, nullptr, nullptr, 0});
-    if (settings_.accumulates()) {
-      T* sum = accumulated_.data() + places_[number].offset + mine.begin;
-      if (updates)
-        std::fill_n(sum, mine.end - mine.begin, T{0});
-      else
-        k_.add_to(sum, gradient, mine.end - mine.begin);
-    }
+    if (updates) apply(run, number, mine, {gradient(number) + mine.begin, nullptr, nullptr, 0});
+    if (settings_.accumulates()) accumulate(number, mine, updates);
     if (settings_.use_ema) average(run, number, mine);
   }
   if (settings_.use_ema) {
@@ -108,6 +101,16 @@ void Trainer<T>::take_mean_gradients(const Team& team, Run& run) {
     k_.scale(gradients_.data() + at, count, factor, 0);
   }
   team.barrier();
+}
+
+// Begins anew after an update.
+template <typename T>
+void Trainer<T>::accumulate(std::size_t number, Range part, bool updated) {
+  T* sum = accumulated_.data() + places_[number].offset + part.begin;
+  if (updated)
+    std::fill_n(sum, part.end - part.begin, T{0});
+  else
+    k_.add_to(sum, gradient(number) + part.begin, part.end - part.begin);
 }
 
 // The first average of a parameter is the parameter, and so is that of each step before the first update has passed.

@@ -9,27 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..foundation import identifiers, not_yet
+from . import descent, moments
 from .base import Optimizer
-from .descent import SGD, Adadelta, Adagrad, RMSprop
-from .moments import Adam, Adamax, AdamW, Lion, Nadam
+from .descent import *  # noqa: F403 - an optimizer is named in its family's file only
+from .moments import *  # noqa: F403
 
-__all__ = [
-    "SGD",
-    "Adadelta",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Adamax",
-    "Lion",
-    "Nadam",
-    "Optimizer",
-    "OptimizerLike",
-    "RMSprop",
-    "get",
-    "serialize",
-]
+__all__ = ["Optimizer", "OptimizerLike", "get", "serialize"]
+__all__ += descent.__all__
+__all__ += moments.__all__
 
-_CLASSES: tuple[type[Optimizer], ...] = (SGD, Adagrad, Adadelta, RMSprop, Adam, AdamW, Adamax, Nadam, Lion)
+_FAMILIES = {**vars(descent), **vars(moments)}
+_CLASSES: tuple[type[Optimizer], ...] = tuple(_FAMILIES[name] for name in [*descent.__all__, *moments.__all__])
 _TABLE = {cls.__name__.lower(): cls for cls in _CLASSES}
 
 
@@ -48,6 +38,10 @@ def get(identifier: OptimizerLike) -> Optimizer:
 def serialize(optimizer: Optimizer) -> dict[str, Any]:
     """The configuration that `get` reads."""
     return identifiers.serialize(optimizer)
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 if not TYPE_CHECKING:  # a checker would take every name for one that is there
