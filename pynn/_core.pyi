@@ -185,6 +185,9 @@ class Trainer:
     def take_averages(self, weights: Sequence[tuple[Parameters, int]]) -> None:
         """Make those of the weights that have an average (``use_ema``) that average."""
 
+    def take_optimizer(self, other: Trainer) -> None:
+        """Take the optimizer with its state from a trainer of the same parameters, which then has none."""
+
     @property
     def steps_done(self) -> int:
         """How many steps the last `train` finished, also where it ended in an exception."""

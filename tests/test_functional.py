@@ -211,9 +211,11 @@ def test_model_cut_out_of_another():
 
 def test_frozen_base_stays_as_it_is():
     base = pynn.Sequential([pynn.Input((4,)), layers.Dense(5), layers.BatchNormalization()], name="base")
-    base.trainable = False
+    around = pynn.Sequential([base])
+    around.trainable = False
+    assert not base.trainable_weights
     x = pynn.Input((4,))
-    model = pynn.Model(x, layers.Dense(2)(base(x, training=False)))
+    model = pynn.Model(x, layers.Dense(2)(around(x, training=False)))
     model.compile("adam", "mse")
     before = base.get_weights()
     model.fit(X, np.zeros((12, 2)), epochs=2, verbose=0)

@@ -312,6 +312,20 @@ void take_averages(const AnyTrainer& any, const WeightsOf& weights) {
   });
 }
 
+void take_optimizer(const AnyTrainer& any, const AnyTrainer& other) {
+  const Interrupt interrupt = signal_check();
+  std::visit(
+      [&](const auto& mine, const auto& theirs) {
+        if constexpr (std::is_same_v<decltype(mine), decltype(theirs)>) {
+          const WithoutGil released;  // it may wait for other threads
+          mine->take_optimizer(*theirs, interrupt);
+        } else {
+          require(false, "trainers must be of one number type");
+        }
+      },
+      any.either, other.either);
+}
+
 bool train(const AnyTrainer& any, Float64 totals, const std::vector<py::array>& xs, const std::vector<py::array>& ys,
            const std::vector<Optional>& weights, int64_t batch_size, bool shuffle, uint64_t seed, int64_t epoch,
            int64_t first_step, int64_t steps, int threads) {
@@ -408,6 +422,7 @@ void bind_engine(py::module_& m) {
   py::class_<AnyTrainer>(m, "Trainer")
       .def(py::init(&make_trainer), py::arg("plan"))
       .def("set_heads", &set_heads, py::arg("heads"))
+      .def("take_optimizer", &take_optimizer, py::arg("other"))
       .def("set_optimizer", &set_optimizer, py::arg("name"), py::arg("settings"))
       .def("set_undecayed", &set_undecayed, py::arg("weights"))
       .def("take_averages", &take_averages, py::arg("weights"))

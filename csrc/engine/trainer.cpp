@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 namespace pynn {
 template <typename T>
@@ -60,6 +61,29 @@ void Trainer<T>::set_optimizer(const std::string& name, const std::map<std::stri
   schedule_ = {};
   learning_rate_ = fresh.learning_rate;
   iterations_ = 0;
+}
+
+template <typename T>
+void Trainer<T>::take_optimizer(Trainer& other, const Interrupt& interrupt) {
+  const auto &mine = plan_->graph().parameters(), &theirs = other.plan_->graph().parameters();
+  const auto same = [](const ParameterRef& a, const ParameterRef& b) {
+    return a.owner == b.owner && a.number == b.number;
+  };
+  if (!std::equal(mine.begin(), mine.end(), theirs.begin(), theirs.end(), same))
+    refuse("trainer", "a trainer of the same parameters", "one of others");
+  if (this == &other) return;
+  const Taken held(use_, interrupt), held_other(other.use_, interrupt);
+  if (!held || !held_other) throw Busy(kBusy);
+  slots_ = std::exchange(other.slots_, {});
+  slots_used_ = std::exchange(other.slots_used_, 0);
+  accumulated_ = std::exchange(other.accumulated_, {});
+  averages_ = std::exchange(other.averages_, {});
+  undecayed_ = other.undecayed_;
+  averaged_ = other.averaged_;
+  settings_ = std::exchange(other.settings_, {});
+  schedule_ = std::exchange(other.schedule_, {});
+  learning_rate_ = other.learning_rate_.load();
+  iterations_ = other.iterations_.load();
 }
 
 // By parameter of the graph.

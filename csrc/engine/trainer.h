@@ -54,6 +54,9 @@ class Trainer {
   // Slots, averages, and the count of iterations begin anew; all parameters decay.
   void set_optimizer(const std::string& name, const std::map<std::string, double>& settings,
                      const Interrupt& interrupt = {});
+  // The optimizer and its state become those of a trainer of the same parameters, which then has none. Waits for those
+  // who evaluate; std::invalid_argument for other parameters.
+  void take_optimizer(Trainer& other, const Interrupt& interrupt = {});
   // These have no decay, the others have. Parameters that are not of the graph are left out, here and below.
   void set_undecayed(const std::vector<ParameterRef>& parameters, const Interrupt& interrupt = {});
   // Those of these parameters that have an average become it. Waits for those who evaluate.

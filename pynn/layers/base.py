@@ -385,7 +385,14 @@ class Layer(NamesItsArguments):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        atomic.apply_together(freezing(self, checks.boolean(value, "trainable")))
+        atomic.apply_together(self._freezing(checks.boolean(value, "trainable")))
+
+    def _freezing(self, trainable: bool) -> list[atomic.Change]:
+        """The changes that set `trainable`."""
+        changes, built = [atomic.setting(self, "_trainable", trainable)], self._built
+        if built is not None and built.parameters is not None:
+            changes.append(atomic.setting(built.parameters, "frozen", not trainable))
+        return changes
 
     @property
     def input_shape(self) -> Any:
@@ -581,11 +588,3 @@ def _without_values(draft: Draft) -> Built:
         weights.append(Weight(f"{layer.name}/{spec.name}", spec, parameters, number))
     parameters.frozen = not layer.trainable
     return Built(shape, dtype, parameters, tuple(weights))
-
-
-def freezing(layer: Layer, trainable: bool) -> list[atomic.Change]:
-    """The changes that set ``layer.trainable``."""
-    changes = [atomic.setting(layer, "_trainable", trainable)]
-    if layer._built is not None and layer._built.parameters is not None:
-        changes.append(atomic.setting(layer._built.parameters, "frozen", not trainable))
-    return changes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 import weakref
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from ..engine.lowering import Lowering
 from ..errors import NotBuiltError, NotCompiledError
 from ..foundation import atomic, checks, draws
 from ..foundation.native import core
-from ..layers.base import Draft, Layer, building, freezing
+from ..layers.base import Draft, Layer, building
 from ..layers.symbolic import SymbolicTensor
 from ..layers.types import OpenShapes, Shape
 from ..optimizers import Optimizer
@@ -207,7 +208,7 @@ class Structure(Wired):
                 self._state = self._state._replace(plan=plan)
         state = self._state
         if configured and (state.task is None or self._told is not state.task or state.task.layout != layout):
-            self._configure(state, plan, layout, self._require_compiled(), state.task and state.task.trainer)
+            self._configure(plan, layout, self._require_compiled(), state.task)
 
     def _is_open(self, layout: Layout) -> bool:
         """Whether `layout` is one of several, as the model has axes of any length."""
@@ -226,17 +227,23 @@ class Structure(Wired):
             raise RuntimeError(f"Model {self.name!r} was changed by another thread during the call. Call it again.")
         return state.closed.get(layout.input_shapes)[1]
 
-    def _configure(
-        self, state: State, plan: _core.Plan, layout: Layout, what: Compiled, trainer: _core.Trainer | None
-    ) -> None:
-        """Be compiled as told, with a trainer that knows the optimizer already, or a new one; the lock must be held."""
-        task = what.task(plan, layout, what.resolved(layout.outputs), self.weights, trainer)
-        if trainer is not None:
+    def _configure(self, plan: _core.Plan, layout: Layout, what: Compiled, before: Task | None) -> None:
+        """Be compiled as told; the lock must be held.
+
+        The optimizer's state is that of the task `before`, which may be one for other lengths, or new.
+        """
+        heads, state, changes = what.resolved(layout.outputs), self._state, list[atomic.Change]()
+        if before is not None and before.layout == layout:
+            task = Task(before.trainer, heads, layout, what.optimizer)
             self._told = None
-            if state.task is not None and state.task.layout != layout:
-                trainer.set_plan(plan)
-            trainer.set_heads(task.heads.native())
-        changes = [*self._let_go(what.optimizer), *what.optimizer._becoming(weakref.ref(self), task.trainer)]
+            task.trainer.set_heads(heads.native())
+        else:
+            task = what.task_to_evaluate(plan, layout, heads)
+            if before is None:
+                what.tell(task.trainer, self.weights)
+            else:
+                changes.append(functools.partial(task.trainer.take_optimizer, before.trainer))
+        changes += [*self._let_go(what.optimizer), *what.optimizer._becoming(weakref.ref(self), task.trainer)]
         changes.append(atomic.setting(self, "_state", state._replace(compiled=what, task=task)))
         atomic.apply_together([*changes, atomic.setting(self, "_told", task)])
 
@@ -378,8 +385,10 @@ class Structure(Wired):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        value = checks.boolean(value, "trainable")
-        atomic.apply_together([change for layer in self.layers for change in freezing(layer, value)])
+        atomic.apply_together(self._freezing(checks.boolean(value, "trainable")))
+
+    def _freezing(self, trainable: bool) -> list[atomic.Change]:
+        return [change for layer in self.layers for change in layer._freezing(trainable)]
 
     # ---- training ----------------------------------------------------------------------------------------------------
 
@@ -401,11 +410,10 @@ class Structure(Wired):
                 )
                 return
             if state.plan is None:
-                state = state._replace(plan=plan_of(self._wiring, layout))
+                self._state = state = state._replace(plan=plan_of(self._wiring, layout))
             assert state.plan is not None
             again = state.compiled is not None and state.compiled.optimizer is optimizer
-            trainer = state.task.trainer if again and state.task is not None else None
-            self._configure(state, state.plan, layout, what, trainer)
+            self._configure(state.plan, layout, what, state.task if again else None)
 
     def _let_go(self, optimizer: Optimizer) -> list[atomic.Change]:
         """The changes that free the optimizer the model has, if it is another than this one."""

@@ -53,24 +53,10 @@ class Compiled(NamedTuple):
             raise ValueError("loss must be given for at least one output.")
         return Heads(tuple(sorted(heads, key=lambda head: head.loss is None)), len(outputs.ports) > 1)
 
-    def task(
-        self,
-        plan: _core.Plan,
-        layout: Layout,
-        heads: Heads,
-        weights: Iterable[NamedParameter],
-        trainer: _core.Trainer | None,
-    ) -> Task:
-        """What trains and evaluates `plan`: with `trainer` as it is, or with a new one that knows the optimizer.
-
-        The heads of a trainer that is given are still to be set.
-        """
-        if trainer is not None:
-            return Task(trainer, heads, layout, self.optimizer)
-        task = self.task_to_evaluate(plan, layout, heads)
-        task.trainer.set_optimizer(self.optimizer.native_name, self.optimizer.settings())
-        task.trainer.set_undecayed(self.optimizer._undecayed(weights))
-        return task
+    def tell(self, trainer: _core.Trainer, weights: Iterable[NamedParameter]) -> None:
+        """Give a new trainer of these weights the optimizer."""
+        trainer.set_optimizer(self.optimizer.native_name, self.optimizer.settings())
+        trainer.set_undecayed(self.optimizer._undecayed(weights))
 
     def task_to_evaluate(self, plan: _core.Plan, layout: Layout, heads: Heads) -> Task:
         """What evaluates `plan`, and knows no optimizer."""
