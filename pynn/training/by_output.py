@@ -49,7 +49,7 @@ def chosen_losses(loss: Any) -> Any:
     """What ``compile`` was given as `loss`, with the losses that are meant in place of names.
 
     Raises:
-        TypeError, ValueError: an unknown name, or something else; no loss at all; a loss without reduction or without rows.
+        TypeError, ValueError: an unknown name, or something else; no loss at all; a loss without reduction or rows.
     """
     if isinstance(loss, list | tuple):
         chosen: Any = [None if each is None else losses.get(each) for each in loss]
