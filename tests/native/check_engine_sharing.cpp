@@ -183,7 +183,14 @@ void check_early_and_late() {
       {"sgd", {{"learning_rate", 0.5}}},
       {"sgd", {{"learning_rate", 0.1}, {"momentum", 0.9}, {"weight_decay", 0.01}}},
       {"adam", {{"learning_rate", 0.01}, {"amsgrad", 1}}},
-      {"nadam", {{"learning_rate", 0.01}, {"clipvalue", 0.001}}}};
+      {"nadam", {{"learning_rate", 0.01}, {"clipvalue", 0.001}}},
+      {"lion", {{"learning_rate", 0.01}, {"gradient_accumulation_steps", 2}, {"global_clipnorm", 0.1}}},
+      {"adam",
+       {{"learning_rate", 0.01},
+        {"gradient_accumulation_steps", 2},
+        {"use_ema", 1},
+        {"ema_momentum", 0.5},
+        {"ema_overwrite_frequency", 2}}}};
   Parameter both = penalized(0.01, 0.1);
   both.constraint = with_most_norm(0.9, kWide, kWide).constraint;
   for (const Parameter& extra : {Parameter{}, penalized(0, 0.1), with_most_norm(0.9, kWide, kWide), both}) {
