@@ -166,6 +166,21 @@ void check_normalizations_look() {
       k().group_norm_backward(team, y.data(), mean.data(), variance.data(), dy.data(), x.data(), means.data(),
                               inverse.data(), nullptr, rows, {1, 1, columns}, false, sums.data());
     });
+    std::vector<RowFactors<T>> factors(rows);
+    expect_looks("rms_norm_forward" + what, 1, [&](const Team& team) {
+      k().rms_norm_forward(team, y.data(), factors.data(), x.data(), nullptr, rows, columns, 1e-3, false);
+    });
+    expect_looks("rms_norm_backward" + what, 1, [&](const Team& team) {
+      k().rms_norm_backward(team, y.data(), mean.data(), dy.data(), x.data(), factors.data(), nullptr, rows, columns,
+                            false, sums.data());
+    });
+    expect_looks("bias and prelu" + what, 1, [&](const Team& team) {
+      k().bias_forward(team, y.data(), x.data(), mean.data(), rows, columns);
+      k().prelu_forward(team, y.data(), x.data(), mean.data(), rows, columns);
+      k().bias_backward(team, variance.data(), dy.data(), rows, columns, false, sums.data());
+      k().prelu_backward(team, y.data(), variance.data(), dy.data(), x.data(), mean.data(), rows, columns, false,
+                         sums.data());
+    });
   }
 }
 
