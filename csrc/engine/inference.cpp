@@ -58,9 +58,8 @@ struct Plan<T>::Call {
 // A wide layer's kernel is packed anew for each chunk, so chunks are long then.
 template <typename T>
 int64_t Plan<T>::choose_chunk_rows() const {
-  int64_t largest = 0, sample = 0;
-  for (const ParameterRef& p : graph_->parameters()) largest = std::max(largest, p.parameter().size);
-  if (largest >= 512 * 512) return kWideChunk;
+  int64_t sample = 0;
+  if (largest_parameter_ >= 512 * 512) return kWideChunk;
   for (int t = 0; t < graph_->tensors(); ++t) sample += unused_[static_cast<std::size_t>(t)] ? 0 : size(t);
   const int64_t room = std::max(kChunkBytes / static_cast<int64_t>(sizeof(T)), parameter_elements_);
   return std::clamp(room / sample, kLeastChunk, kChunk);

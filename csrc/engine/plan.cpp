@@ -31,6 +31,7 @@ Plan<T>::Plan(std::shared_ptr<const Graph> graph) : graph_(std::move(graph)), un
   input_of_.assign(graph_->sizes().size(), -1);
   for (std::size_t i = 0; i < inputs_.size(); ++i)
     input_of_[static_cast<std::size_t>(inputs_[i].loaded)] = static_cast<int>(i);
+  std::vector<char> read_whole(graph_->parameters().size(), 0);
   for (const auto& op : ops_) {
     work_ += op->work();
     const int input = op->inputs.empty() ? -1 : input_of_[static_cast<std::size_t>(op->inputs[0])];
@@ -49,12 +50,17 @@ Plan<T>::Plan(std::shared_ptr<const Graph> graph) : graph_(std::move(graph)), un
         use.number = number;
         use.size = p.parameter().size;
         use.value = values_of<T>(p);
+        read_whole[static_cast<std::size_t>(number)] |= op->marked_rows() == 0;
       }
       uses.push_back(use);
     }
     uses_.push_back(std::move(uses));
   }
-  for (const ParameterRef& p : graph_->parameters()) parameter_elements_ += padded<T>(p.parameter().size);
+  for (std::size_t i = 0; i < read_whole.size(); ++i) {
+    const int64_t size = read_whole[i] ? graph_->parameters()[i].parameter().size : 0;
+    parameter_elements_ += padded<T>(size);
+    largest_parameter_ = std::max(largest_parameter_, size);
+  }
   chunk_rows_ = choose_chunk_rows();
   all_unknown_.resize(inputs_.size());
 }

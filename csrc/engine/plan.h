@@ -169,7 +169,8 @@ class Plan {
   std::vector<std::size_t> owner_of_;  // by parameter
   ParameterUses<T> uses_;
   double work_ = 0;
-  int64_t parameter_elements_ = 0, chunk_rows_ = 0;
+  int64_t parameter_elements_ = 0, largest_parameter_ = 0;  // of those that are read whole
+  int64_t chunk_rows_ = 0;
 
   mutable std::vector<Workspace<T>> idle_;  // of inference
   mutable std::mutex idle_mutex_;           // of idle_

@@ -54,8 +54,9 @@ bool Trainer<T>::train(double* totals, const Dataset& data, const TrainRange& ra
   const std::vector<char> frozen = plan_->frozen_parameters();
   const Holds held = hold_parameters(frozen, hooks.interrupt);
   route(*heads, frozen);
-  if (gradients_.size() != elements_) gradients_.allocate(elements_);
-  Run run{totals, data, heads, &*routes_, range, hooks};
+  const bool fresh = gradients_.size() != elements_;
+  if (fresh) gradients_.allocate(elements_);
+  Run run{totals, data, heads, &*routes_, range, hooks, fresh};
   plan_run(run, frozen);
   run.parameters_finite = plan_->first_parameters_finite();
   const int size = team_size(threads, step_work(run), kWorkPerMember);

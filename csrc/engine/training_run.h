@@ -18,6 +18,7 @@ struct Trainer<T>::Run {
   const Routes* routes;
   TrainRange range;
   const Hooks<T>& hooks;
+  bool fresh;  // the gradients are zeros, in memory that no one has touched
   ParameterUses<T> uses{};
   int64_t batches = 1;                        // of an epoch
   int64_t slice = 1;                          // samples that go through together

@@ -1,6 +1,7 @@
 // What a training settles before its first step: who is held, which gradients are made, what is updated when, memory.
 #include <algorithm>
 
+#include "pieces.h"
 #include "training_run.h"
 
 namespace pynn {
@@ -75,15 +76,17 @@ std::vector<int64_t> Trainer<T>::marked_rows(const Run& run) const {
 // What the last run has left is right, but where it ended within a step, or updated other parameters by rows.
 template <typename T>
 void Trainer<T>::prepare_marks(const Run& run) {
+  const bool right = std::exchange(marks_right_, false);
   marks_.resize(places_.size());
   for (std::size_t i = 0; i < places_.size(); ++i) {
-    if (marks_right_ && marks_[i].size() == run.rows[i]) continue;
+    if (right && marks_[i].size() == run.rows[i]) continue;
     marks_[i] = {};
     if (run.rows[i] == 0) continue;
     marks_[i].allocate(run.rows[i]);
-    std::fill_n(gradient(i), places_[i].size, T{0});
+    if (run.fresh) continue;
+    in_pieces(places_[i].size,
+              [&](int64_t begin, int64_t end) { std::fill(gradient(i) + begin, gradient(i) + end, T{0}); });
   }
-  marks_right_ = false;
 }
 
 // Which parameters are updated when, and how the batches are cut.
@@ -95,11 +98,11 @@ void Trainer<T>::plan_run(Run& run, const std::vector<char>& frozen) {
                                      : (samples + run.range.batch_size - 1) / run.range.batch_size;
   run.slice = plan_->couples_samples() ? batch : std::min(batch, kSlice);
   run.first_iteration = iterations_;
+  run.rows = marked_rows(run);
+  prepare_marks(run);
   // Code from outside may throw between the gradients.
   const bool may_be_early = !settings_.needs_all_gradients() && batch <= run.slice && step_work(run) < kShortStep &&
                             !run.hooks.reduce && !plan_->runs_outside_code();
-  run.rows = marked_rows(run);
-  prepare_marks(run);
   std::vector<char> early;
   int64_t chunks = 0;
   bool penalized = false;
@@ -148,7 +151,10 @@ void Trainer<T>::plan_run(Run& run, const std::vector<char>& frozen) {
 // In multiply-adds.
 template <typename T>
 double Trainer<T>::step_work(const Run& run) const {
-  return 3 * plan_->work() * static_cast<double>(run.slice) + 4 * static_cast<double>(elements_);
+  int64_t updated = 0;
+  for (std::size_t i = 0; i < places_.size(); ++i)
+    if (run.rows[i] == 0) updated += places_[i].size;
+  return 3 * plan_->work() * static_cast<double>(run.slice) + 4 * static_cast<double>(updated);
 }
 
 template <typename T>

@@ -1,7 +1,7 @@
 #include "merge.h"
 
+#include "binary_functions.h"
 #include "checks.h"
-#include "math.h"
 #include "polling.h"
 #include "reductions.h"
 #include "register.h"
@@ -17,94 +17,7 @@ constexpr int64_t kGrain = 16;
 // nearest cache.
 constexpr int64_t kPiece = 8192, kBlock = 256;
 
-// ---- the functions: y = f(a, b), and dy times its derivatives
-
-template <typename T>
-PYNN_INLINE Vec<T> to_the_power(Vec<T> a, Vec<T> b) {
-#pragma GCC unroll 16
-  for (int64_t i = 0; i < kWidth<T>; ++i)
-    a[i] = sizeof(T) == 4 ? __builtin_powf(static_cast<float>(a[i]), static_cast<float>(b[i]))
-                          : static_cast<T>(__builtin_pow(a[i], b[i]));
-  return a;
-}
-
-template <typename T>
-struct Add {
-  PYNN_INLINE Vec<T> y(Vec<T> a, Vec<T> b) { return a + b; }
-  PYNN_INLINE Vec<T> da(Vec<T> dy, Vec<T>, Vec<T>, Vec<T>) { return dy; }
-  PYNN_INLINE Vec<T> db(Vec<T> dy, Vec<T>, Vec<T>, Vec<T>) { return dy; }
-};
-
-template <typename T>
-struct Subtract {
-  PYNN_INLINE Vec<T> y(Vec<T> a, Vec<T> b) { return a - b; }
-  PYNN_INLINE Vec<T> da(Vec<T> dy, Vec<T>, Vec<T>, Vec<T>) { return dy; }
-  PYNN_INLINE Vec<T> db(Vec<T> dy, Vec<T>, Vec<T>, Vec<T>) { return -dy; }
-};
-
-template <typename T>
-struct Multiply {
-  PYNN_INLINE Vec<T> y(Vec<T> a, Vec<T> b) { return a * b; }
-  PYNN_INLINE Vec<T> da(Vec<T> dy, Vec<T>, Vec<T> b, Vec<T>) { return dy * b; }
-  PYNN_INLINE Vec<T> db(Vec<T> dy, Vec<T> a, Vec<T>, Vec<T>) { return dy * a; }
-};
-
-template <typename T>
-struct Divide {
-  PYNN_INLINE Vec<T> y(Vec<T> a, Vec<T> b) { return a / b; }
-  PYNN_INLINE Vec<T> da(Vec<T> dy, Vec<T>, Vec<T> b, Vec<T>) { return dy / b; }
-  PYNN_INLINE Vec<T> db(Vec<T> dy, Vec<T>, Vec<T> b, Vec<T> y) { return -(dy / b) * y; }
-};
-
-template <typename T>
-struct Power {
-  PYNN_INLINE Vec<T> y(Vec<T> a, Vec<T> b) { return to_the_power<T>(a, b); }
-  // a^(b - 1) is infinite for a = b = 0.
-  PYNN_INLINE Vec<T> da(Vec<T> dy, Vec<T> a, Vec<T> b, Vec<T>) {
-    return b == 0 ? Vec<T>{} : dy * (b * to_the_power<T>(a, b - 1));
-  }
-  PYNN_INLINE Vec<T> db(Vec<T> dy, Vec<T> a, Vec<T>, Vec<T> y) { return a <= 0 ? Vec<T>{} : dy * (y * log<T>(a)); }
-};
-
-// Powers whose exponent is one number for all: the same formulas for b = 2, 1/2 and -1.
-template <typename T>
-struct Square {
-  PYNN_INLINE Vec<T> y(Vec<T> a, Vec<T>) { return a * a; }
-  PYNN_INLINE Vec<T> da(Vec<T> dy, Vec<T> a, Vec<T>, Vec<T>) { return dy * (a + a); }
-};
-
-template <typename T>
-struct SquareRoot {
-  PYNN_INLINE Vec<T> y(Vec<T> a, Vec<T>) { return square_root<T>(a); }
-  PYNN_INLINE Vec<T> da(Vec<T> dy, Vec<T>, Vec<T>, Vec<T> y) { return dy * (static_cast<T>(0.5) / y); }
-};
-
-template <typename T>
-struct Reciprocal {
-  PYNN_INLINE Vec<T> y(Vec<T> a, Vec<T>) { return 1 / a; }
-  PYNN_INLINE Vec<T> da(Vec<T> dy, Vec<T>, Vec<T>, Vec<T> y) { return -dy * (y * y); }
-};
-
-// dy where an operand is the one that counts, half of it where both do.
-template <typename T>
-PYNN_INLINE Vec<T> part_of(Vec<T> dy, IVec<T> counts, IVec<T> equal) {
-  return equal ? dy * static_cast<T>(0.5) : (counts ? dy : Vec<T>{});
-}
-
-// NaN in either operand stays.
-template <typename T>
-struct Maximum {
-  PYNN_INLINE Vec<T> y(Vec<T> a, Vec<T> b) { return (a > b) | (a != a) ? a : b; }
-  PYNN_INLINE Vec<T> da(Vec<T> dy, Vec<T> a, Vec<T> b, Vec<T>) { return part_of<T>(dy, a > b, a == b); }
-  PYNN_INLINE Vec<T> db(Vec<T> dy, Vec<T> a, Vec<T> b, Vec<T>) { return part_of<T>(dy, b > a, a == b); }
-};
-
-template <typename T>
-struct Minimum {
-  PYNN_INLINE Vec<T> y(Vec<T> a, Vec<T> b) { return (a < b) | (a != a) ? a : b; }
-  PYNN_INLINE Vec<T> da(Vec<T> dy, Vec<T> a, Vec<T> b, Vec<T>) { return part_of<T>(dy, a < b, a == b); }
-  PYNN_INLINE Vec<T> db(Vec<T> dy, Vec<T> a, Vec<T> b, Vec<T>) { return part_of<T>(dy, b < a, a == b); }
-};
+// ---- pieces of rows
 
 // What is made from a piece of a row of the last axis: y, or dy times the derivative by an operand. The pointers are at
 // its first element.
@@ -390,10 +303,15 @@ void copy_columns(const Team& team, T* y, const T* x, int64_t rows, int64_t colu
   int64_t row = mine.begin / columns, first = mine.begin - row * columns;
   for (int64_t i = mine.begin; i < mine.end; ++row, first = 0) {
     const int64_t end = mine.end - i < columns - first ? first + mine.end - i : columns;
-    for_vectors<T>(first, end,
-                   [&](int64_t j, int64_t count) { store(y + row * ldy + j, load(x + row * ldx + j, count), count); });
-    look.after(end - first);
     i += end - first;
+    while (first < end) {
+      const int64_t piece = end - first < kPiece ? end : first + kPiece;
+      for_vectors<T>(first, piece, [&](int64_t j, int64_t count) {
+        store(y + row * ldy + j, load(x + row * ldx + j, count), count);
+      });
+      look.after(piece - first);
+      first = piece;
+    }
   }
 }
 

@@ -43,6 +43,20 @@ int positive(Net& net, int x, int64_t units) {
   return with_constant(net, "add", net.activation(net.dense(x, units), "sigmoid"), {units}, {1}, {0.5}, false);
 }
 
+// Numbers of which each other is above all of positive(), and the rest below, where a function has a kink between.
+Numbers far_apart(int64_t n, double below, double above) {
+  Numbers numbers;
+  for (int64_t i = 0; i < n; ++i) numbers.push_back(i % 2 == 0 ? below : above);
+  return numbers;
+}
+
+bool has_kink(const std::string& function) { return function == "maximum" || function == "minimum"; }
+
+int spread(Net& net, const std::string& function, int x) {
+  const int64_t size = net.graph().size(x);
+  return has_kink(function) ? with_constant(net, "add", x, {size}, {size}, far_apart(size, -2, 2), false) : x;
+}
+
 void check_net(const std::string& what, Net& net, int end, const Samples& samples) {
   const PlanPtr plan = net.plan({net.dense(net.tanh_dense(end, kWide), kUnits)});
   expect_predictions(what, plan, samples.data());
@@ -65,7 +79,7 @@ void check_binaries() {
     for (const auto& [shape_a, shape_b] : shapes) {
       Net net;
       const int x = net.tanh_dense(net.input(kInputs), kWide);
-      const int a = positive(net, x, size(shape_a)), b = positive(net, x, size(shape_b));
+      const int a = positive(net, x, size(shape_a)), b = spread(net, function, positive(net, x, size(shape_b)));
       check_net(text("%s of %d axes", function, static_cast<int>(shape_a.size())), net,
                 binary(net, function, a, shape_a, b, shape_b), some_samples());
     }
@@ -87,12 +101,12 @@ void check_same_tensor() {
 }
 
 void check_constants() {
-  Numbers row = random_values<double>(24, 0.5, 2);
+  const Numbers smooth = random_values<double>(24, 0.5, 2), kinks = far_apart(24, 0.25, 2);
   for (const char* function : {"add", "subtract", "multiply", "divide", "power", "maximum", "minimum"})
     for (const bool first : {false, true}) {
       Net net;
       const int x = positive(net, net.tanh_dense(net.input(kInputs), kWide), kWide);
-      const int y = with_constant(net, function, x, {4, 24}, {1, 24}, row, first);
+      const int y = with_constant(net, function, x, {4, 24}, {1, 24}, has_kink(function) ? kinks : smooth, first);
       check_net(std::string("a constant, ") + function, net, net.dense(y, kWide), some_samples());
     }
   for (const double exponent : {2.0, 0.5, -1.0, 3.0, 0.0}) {

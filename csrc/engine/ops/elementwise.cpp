@@ -1,4 +1,4 @@
-// Functions of each element, of an axis, and sums of tensors.
+// Functions of each element, and of an axis.
 #include <algorithm>
 
 #include "../names.h"
@@ -191,43 +191,6 @@ class RescalingOp : public Op<T> {
   Rescaling<T> numbers_;
 };
 
-// ---- add
-
-std::vector<int64_t> check_add(const OpArguments& a) {
-  a.expect(!a.inputs.empty(), "at least 1 input", "none");
-  a.expect_counts(a.inputs.size(), 0);
-  for (const int64_t size : a.inputs)
-    a.expect(size == a.inputs[0], "inputs of one size, " + std::to_string(a.inputs[0]), std::to_string(size));
-  return {a.inputs[0]};
-}
-
-// The sum of the inputs, in their order.
-template <typename T>
-class AddOp : public Op<T> {
- public:
-  explicit AddOp(const OpArguments& a) : size_(a.inputs[0]) {}
-
-  void forward(const Team& team, const Pass<T>& pass) const override {
-    const Range mine = team.share(pass.batch * size_, 64);
-    copy(this->y(pass), this->x(pass), mine);
-    for (std::size_t i = 1; i < this->inputs.size(); ++i) add_to(pass.k, this->y(pass), this->x(pass, i), mine);
-  }
-  void backward(const Team& team, const Pass<T>& pass) const override {
-    const Range mine = team.share(pass.batch * size_, 64);
-    for (std::size_t i = 0; i < this->inputs.size(); ++i)
-      if (this->dx(pass, i) != nullptr) copy(this->dx(pass, i), this->dy(pass), mine);
-  }
-  double work() const override { return static_cast<double>(size_) * static_cast<double>(this->inputs.size()); }
-
- private:
-  static void copy(T* to, const T* from, Range part) { std::copy(from + part.begin, from + part.end, to + part.begin); }
-  static void add_to(const Kernels<T>& k, T* to, const T* x, Range part) {
-    k.add_to(to + part.begin, x + part.begin, part.end - part.begin);
-  }
-
-  const int64_t size_;
-};
-
 }  // namespace
 
 PYNN_DEFINE_OP(activation, check_activation, ActivationOp)
@@ -235,6 +198,5 @@ PYNN_DEFINE_OP(softmax, check_softmax, SoftmaxOp)
 PYNN_DEFINE_OP(sparsemax, check_sparsemax, SparsemaxOp)
 PYNN_DEFINE_OP(glu, check_glu, GluOp)
 PYNN_DEFINE_OP(rescaling, check_rescaling, RescalingOp)
-PYNN_DEFINE_OP(add, check_add, AddOp)
 
 }  // namespace pynn

@@ -114,6 +114,43 @@ class BinaryOp : public Op<T> {
   bool constant_first_;
 };
 
+// ---- add
+
+std::vector<int64_t> check_add(const OpArguments& a) {
+  a.expect(!a.inputs.empty(), "at least 1 input", "none");
+  a.expect_counts(a.inputs.size(), 0);
+  for (const int64_t size : a.inputs)
+    a.expect(size == a.inputs[0], "inputs of one size, " + std::to_string(a.inputs[0]), std::to_string(size));
+  return {a.inputs[0]};
+}
+
+// The sum of the inputs, in their order.
+template <typename T>
+class AddOp : public Op<T> {
+ public:
+  explicit AddOp(const OpArguments& a) : axis_{a.inputs[0], 1, 1} {}
+
+  void forward(const Team& team, const Pass<T>& pass) const override {
+    const std::size_t count = this->inputs.size();
+    if (count == 1) copy(team, pass, this->y(pass), this->x(pass));
+    for (std::size_t i = 1; i < count; ++i)
+      pass.k.binary_forward(team, this->y(pass), i == 1 ? this->x(pass) : this->y(pass), this->x(pass, i), Binary::add,
+                            pass.batch, {1, &axis_});
+  }
+  void backward(const Team& team, const Pass<T>& pass) const override {
+    for (std::size_t i = 0; i < this->inputs.size(); ++i)
+      if (this->dx(pass, i) != nullptr) copy(team, pass, this->dx(pass, i), this->dy(pass));
+  }
+  double work() const override { return static_cast<double>(axis_.size) * static_cast<double>(this->inputs.size()); }
+
+ private:
+  void copy(const Team& team, const Pass<T>& pass, T* to, const T* from) const {
+    pass.k.copy_columns(team, to, from, 1, pass.batch * axis_.size, pass.batch * axis_.size, pass.batch * axis_.size);
+  }
+
+  const BroadcastAxis axis_;
+};
+
 // ---- concat
 
 std::vector<int64_t> check_concat(const OpArguments& a) {
@@ -240,6 +277,7 @@ class MatmulOp : public Op<T> {
 }  // namespace
 
 PYNN_DEFINE_OP(binary, check_binary, BinaryOp)
+PYNN_DEFINE_OP(add, check_add, AddOp)
 PYNN_DEFINE_OP(concat, check_concat, ConcatOp)
 PYNN_DEFINE_OP(matmul, check_matmul, MatmulOp)
 
