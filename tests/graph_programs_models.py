@@ -90,7 +90,7 @@ def outputs_in_a_dict(keras):
     layers = keras.layers
     inputs = keras.Input((4,))
     parts = layers.Dense(3)(inputs)
-    model = keras.Model(inputs, {"parts": parts, "sum": layers.Dense(1)(parts)})
+    model = keras.Model(inputs, {"sum": layers.Dense(1)(parts), "parts": layers.Dense(3)(parts)})
     model.compile(keras.optimizers.SGD(0.05), loss={"parts": "mse", "sum": "mae"}, metrics={"sum": ["mse"]})
     return model
 
@@ -212,7 +212,7 @@ def nested_models(keras):
     inner = keras.Sequential([layers.Dense(5, activation="relu"), layers.Dense(4)], name="inner")
     middle_input = keras.Input((4,))
     middle = keras.Model(middle_input, layers.LayerNormalization()(middle_input + inner(middle_input)), name="middle")
-    inputs = keras.Input((4,))
+    inputs = keras.Input((4,), name="outer")
     model = keras.Model(inputs, keras.Sequential([layers.Dense(3)], name="head")(middle(middle(inputs))))
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse")
     return model

@@ -114,7 +114,7 @@ class Model(Structure):
             next(iter(dtypes), config.floatx()),
             ports([x.name for x in starts], shapes, limits, inputs),
             ports(
-                list(outputs) if isinstance(outputs, dict) else [y.name for y in ends],
+                sorted(outputs) if isinstance(outputs, dict) else [y.name for y in ends],
                 [y.sample for y in ends],
                 [0] * len(ends),
                 outputs,
@@ -574,9 +574,16 @@ def _sample_shapes(x: Any, name: str) -> Any:
 
 
 def _tensors(value: Any, name: str) -> list[SymbolicTensor]:
-    """The symbolic tensors in `value`: one, or a list, tuple or dict of them; TypeError or ValueError if it is not."""
-    found = list(value.values()) if isinstance(value, dict) else value
-    found = list(found) if isinstance(found, list | tuple) else [found]
+    """The symbolic tensors in `value`: one, or a list, tuple or dict of them; TypeError or ValueError if it is not.
+
+    Those of a dict come in the order of its keys, as in Keras.
+    """
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                raise TypeError(f"{name} must have names as keys, but has {key!r} of type {type(key).__name__}.")
+        value = [value[key] for key in sorted(value)]
+    found: list[Any] = list(value) if isinstance(value, list | tuple) else [value]
     for each in found:
         if not isinstance(each, SymbolicTensor):
             raise TypeError(

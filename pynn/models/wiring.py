@@ -135,7 +135,8 @@ def trace(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor], n
         ValueError: an output that needs another input; two layers of one name.
     """
     found = _walk(inputs, outputs, name)
-    nodes, layers = _by_depth(found)
+    unused = [x.node.layer for x in inputs if isinstance(x.node.layer, InputLayer) and x.node.layer not in found.order]
+    nodes, layers = _by_depth(found, unused)
     numbers: dict[SymbolicTensor, int] = {}
     for tensor in inputs:
         numbers[tensor] = len(numbers)
@@ -151,10 +152,8 @@ def trace(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor], n
         )
         for node in nodes
     )
-    sources = [tensor.node.layer for tensor in inputs if isinstance(tensor.node.layer, InputLayer)]
-    every = (*(layer for layer in sources if layer not in found.order), *layers)
-    _check_names(every, name)
-    return Wiring(steps, tuple(numbers[x] for x in inputs), tuple(numbers[y] for y in outputs), every)
+    _check_names(layers, name)
+    return Wiring(steps, tuple(numbers[x] for x in inputs), tuple(numbers[y] for y in outputs), tuple(layers))
 
 
 def _walk(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor], name: str) -> Found:
@@ -185,8 +184,11 @@ def _walk(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor], n
     return Found(list(done), order)
 
 
-def _by_depth(found: Found) -> tuple[list[Node], list[Layer]]:
-    """Nodes and layers by their longest way to an output, the farthest first."""
+def _by_depth(found: Found, unused: Sequence[Layer]) -> tuple[list[Node], list[Layer]]:
+    """Nodes and layers by their longest way to an output, the farthest first.
+
+    Inputs that are not used come before the last layers, as in Keras.
+    """
     depth_of_layer: dict[Layer, int] = {}
     depth: dict[Node, int] = {}
     sources: dict[Layer, int] = {}
@@ -202,10 +204,10 @@ def _by_depth(found: Found) -> tuple[list[Node], list[Layer]]:
     for layer, own in sources.items():
         if isinstance(layer, InputLayer):
             depth_of_layer[layer] = max(depth_of_layer.get(layer, 0), own)
-    for layer in found.order:
+    for layer in (*found.order, *unused):
         if isinstance(layer, InputLayer):
             depth_of_layer.setdefault(layer, 0)
-    layers = sorted(depth_of_layer, key=lambda layer: (-depth_of_layer[layer], found.order[layer]))
+    layers = sorted(depth_of_layer, key=lambda layer: (-depth_of_layer[layer], found.order.get(layer, -1)))
     position = {node: number for number, node in enumerate(found.nodes)}
     nodes = sorted(found.nodes, key=lambda node: (-depth[node], found.order[node.layer], position[node]))
     return nodes, layers
@@ -245,7 +247,7 @@ def ports(names: Sequence[str], shapes: Sequence[OpenShape], limits: Sequence[in
     """Inputs or outputs, put together as the value `like` is."""
     found = tuple(Port(*each) for each in zip(names, shapes, limits, strict=True))
     if isinstance(like, dict):
-        return Ports(found, "dict", tuple(like))
+        return Ports(found, "dict", tuple(sorted(like)))
     if len(found) == 1:  # a list of one is, as in Keras, that one
         return Ports(found, "single", tuple(names))
     return Ports(found, "tuple" if isinstance(like, tuple) else "list", tuple(names))
