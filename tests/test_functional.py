@@ -313,6 +313,32 @@ def test_subclass_with_several_inputs_and_outputs():
     made = net({"p": X, "q": 2 * X})
     assert {key: value.shape for key, value in made.items()} == {"sum": (12, 2), "two": (12, 3)}
 
+    net = Net()  # compiled before it knows its outputs
+    with pytest.raises(ValueError, match="Unknown metric 'nonsense'"):
+        net.compile("sgd", {"two": "mse", "sum": "mae"}, metrics={"two": ["nonsense"]})
+    net.compile("sgd", {"two": "mse", "sum": "mae"}, metrics={"two": ["mae"]})
+    history = net.fit({"p": X, "q": X}, {"sum": np.ones((12, 2)), "two": np.ones((12, 3))}, verbose=0).history
+    assert list(history) == ["loss", "two_loss", "sum_loss", "two_mae"]
+
+
+def test_dicts_are_in_the_order_of_their_keys():
+    """As in Keras, whatever the order in which they were written: layers, weights, lists of arrays and losses."""
+    p, q = pynn.Input((4,), name="p"), pynn.Input((3,), name="q")
+    late, early = layers.Dense(2, name="late")(q), layers.Dense(1, name="early")(p)
+    unused = pynn.Input((1,), name="r")
+    model = pynn.Model({"q": q, "p": p, "r": unused}, {"z": late, "a": early})
+    assert [layer.name for layer in model.layers] == ["p", "q", "r", "early", "late"]
+    assert [x.name for x in model.inputs] == ["p", "q", "r"]
+    assert list(model([X, np.ones((12, 3)), np.ones((12, 1))])) == ["a", "z"]
+    model.compile("sgd", ["mae", "mse"])
+    y = {"z": np.zeros((12, 2)), "a": np.zeros((12, 1))}
+    x = {"p": X, "q": np.ones((12, 3)), "r": np.ones((12, 1))}
+    assert model.evaluate(x, y, verbose=0)[1] == pytest.approx(np.abs(model(x)["a"]).mean(), rel=1e-5)
+    model.compile("sgd", {"z": "mse", "a": "mae"})
+    assert list(model.evaluate(x, y, verbose=0, return_dict=True)) == ["loss", "z_loss", "a_loss"]
+    with pytest.raises(TypeError, match="outputs must have names as keys, but has 1"):
+        pynn.Model(p, {1: early})
+
 
 @pytest.mark.parametrize("network", ["chain", "convolution"])
 def test_axes_of_any_length(network):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import layers as layer_room
 from ..data import dataset
-from ..data.layout import Layout, OpenShape, Port, single
+from ..data.layout import Layout, OpenShape, Port, Ports, single
 from ..foundation import checks
 from ..layers.base import Draft, Layer
 from ..layers.core import InputLayer
@@ -154,6 +154,10 @@ class Sequential(Model):
         if not _without_input(stack):
             raise ValueError(f"Model {self.name!r} has no layer yet: add some.")
         return _drafts(stack, shapes[0], dtype)
+
+    def _outputs_to_be(self) -> Ports | None:
+        # Which accuracy is meant is known with the shapes; the names are checked in any case.
+        return single(Port(self.layers[-1].name if self.layers else "output", (2,)))
 
     def _layout_of_data(self, x: Any, name: str) -> Layout:
         return self._drafts([dataset.sample_shape(x, name)])[0]

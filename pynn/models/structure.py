@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .. import config
 from ..callbacks import History
 from ..data import arrays
-from ..data.layout import Layout, OpenShape, Port, single
+from ..data.layout import Layout, OpenShape, Port, Ports
 from ..engine.lowering import Lowering
 from ..errors import NotBuiltError, NotCompiledError
 from ..foundation import atomic, checks, draws
@@ -400,9 +400,10 @@ class Structure(Wired):
             raise ValueError("The optimizer belongs to another model. Make one of its own for each model.")
         with self._alone():
             state = self._state
-            # Which accuracy is meant is known with the shapes; the names are checked in any case.
-            layout, last = state.layout, self.layers[-1].name if self.layers else "output"
-            what.resolved(single(Port(last, (2,))) if layout is None else layout.outputs)
+            layout = state.layout
+            outputs = self._outputs_to_be() if layout is None else layout.outputs
+            if outputs is not None:
+                what.resolved(outputs)
             if layout is None or layout.is_open:
                 changes = [*self._let_go(optimizer), *optimizer._becoming(weakref.ref(self), None)]
                 atomic.apply_together(
@@ -414,6 +415,10 @@ class Structure(Wired):
             assert state.plan is not None
             again = state.compiled is not None and state.compiled.optimizer is optimizer
             self._configure(state.plan, layout, what, state.task if again else None)
+
+    def _outputs_to_be(self) -> Ports | None:
+        """What a model that is not built will have as outputs, as far as losses depend on it; None: it is not known."""
+        return None
 
     def _let_go(self, optimizer: Optimizer) -> list[atomic.Change]:
         """The changes that free the optimizer the model has, if it is another than this one."""

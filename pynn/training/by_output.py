@@ -9,7 +9,7 @@ from .. import losses
 from ..data.layout import Ports
 from ..foundation import checks
 from ..losses import Loss, LossLike
-from ..metrics import Metric, MetricLike
+from ..metrics import Metric, MetricLike, resolve
 
 Losses: TypeAlias = LossLike | Sequence[LossLike | None] | Mapping[str, LossLike | None] | None
 LossWeights: TypeAlias = float | Sequence[float | None] | Mapping[str, float | None] | None
@@ -70,6 +70,15 @@ def chosen_losses(loss: Any) -> Any:
     return chosen
 
 
+def order_of_losses(chosen: Any, outputs: Ports) -> list[int]:
+    """The place of each output in lists of losses: for outputs in a dict, Keras keeps the order of a dict of losses."""
+    if outputs.form != "dict" or not isinstance(chosen, dict):
+        return list(range(len(outputs.ports)))
+    given = list(chosen)
+    keys = outputs.keys if set(given) <= set(outputs.keys) else outputs.names
+    return [given.index(key) if key in given else len(given) for key in keys]
+
+
 def losses_of(chosen: Any, outputs: Ports) -> list[Loss | None]:
     """The loss of each output, from what `chosen_losses` gave."""
     if isinstance(chosen, list):
@@ -118,9 +127,15 @@ def loss_weights_of(weights: Any, found: Sequence[Loss | None], outputs: Ports) 
 
 
 def check_metrics(metrics: Any, argument: str) -> None:
-    """Raise TypeError unless `metrics` is None, a list or a dict."""
-    if metrics is not None and (not isinstance(metrics, list | tuple | Mapping) or _is_config(metrics)):
+    """Raise TypeError unless `metrics` is None, a list or a dict, and TypeError or ValueError for an unknown metric."""
+    if metrics is None:
+        return
+    if not isinstance(metrics, list | tuple | Mapping) or _is_config(metrics):
         raise TypeError(f'{argument} must be a list such as ["accuracy"], but got {checks.shown(metrics)}.')
+    for of_output in metrics.values() if isinstance(metrics, Mapping) else metrics:
+        for each in of_output if isinstance(of_output, list | tuple) else [of_output]:
+            if each is not None:
+                resolve(each, sparse=False, output_columns=2)
 
 
 def metrics_of(metrics: Any, argument: str, outputs: Ports) -> list[list[Any]]:

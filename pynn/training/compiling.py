@@ -51,7 +51,9 @@ class Compiled(NamedTuple):
                 heads.append(Head(number, port, loss, weights[number], tuple(measured[number])))
         if all(head.loss is None for head in heads):
             raise ValueError("loss must be given for at least one output.")
-        return Heads(tuple(sorted(heads, key=lambda head: head.loss is None)), len(outputs.ports) > 1)
+        order = by_output.order_of_losses(self.loss, outputs)
+        heads.sort(key=lambda head: (head.loss is None, order[head.number]))
+        return Heads(tuple(heads), len(outputs.ports) > 1)
 
     def tell(self, trainer: _core.Trainer, weights: Iterable[NamedParameter]) -> None:
         """Give a new trainer of these weights the optimizer."""
