@@ -224,6 +224,27 @@ def test_frozen_base_stays_as_it_is():
     assert len(model.trainable_weights) == 2
 
 
+def test_freezing_reaches_models_in_models():
+    x = pynn.Input((4,))
+    innermost = pynn.Sequential([pynn.Input((4,)), layers.Dense(3)])
+    inner = pynn.Model(x, layers.BatchNormalization()(innermost(x)))
+    outer = pynn.Model(x, layers.Dense(2)(inner(x)))
+    outer.compile("sgd", "mse")
+    outer.trainable = False
+    assert [model.trainable for model in (outer, inner, innermost)] == [False] * 3
+    before = outer.get_weights()
+    outer.fit(X, np.zeros((12, 2)), verbose=0)
+    for one, other in zip(outer.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(one, other)
+    outer.trainable = True
+    assert len(outer.trainable_weights) == 6
+    inner.trainable = False
+    innermost.layers[0].trainable = True
+    assert [weight.path for weight in outer.trainable_weights] == [
+        weight.path for layer in (innermost.layers[0], outer.layers[-1]) for weight in layer.weights
+    ]
+
+
 def test_training_false_holds_in_training():
     x = pynn.Input((4,))
     norm, drop = layers.BatchNormalization(), layers.Dropout(0.5)
