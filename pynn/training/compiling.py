@@ -48,7 +48,7 @@ class Compiled(NamedTuple):
                     measured[number].append(Measured(name, metric, is_weighted))
         for number, (loss, port) in enumerate(zip(found, outputs.ports, strict=True)):
             if loss is not None or measured[number]:
-                heads.append(Head(number, port, loss, weights[number], tuple(measured[number])))
+                heads.append(Head(number, outputs.keys[number], port, loss, weights[number], tuple(measured[number])))
         if all(head.loss is None for head in heads):
             raise ValueError("loss must be given for at least one output.")
         order = by_output.order_of_losses(self.loss, outputs)
@@ -82,8 +82,8 @@ class _Names:
 
     def __init__(self, outputs: Ports, found: list[Loss | None]) -> None:
         several = len(outputs.ports) > 1
-        self._prefixes = [f"{port.name}_" if several else "" for port in outputs.ports]
-        with_loss = [port.name for port, loss in zip(outputs.ports, found, strict=True) if loss is not None]
+        self._prefixes = [f"{key}_" if several else "" for key in outputs.keys]
+        with_loss = [key for key, loss in zip(outputs.keys, found, strict=True) if loss is not None]
         self._taken = {"loss", *(f"{name}_loss" for name in with_loss if len(with_loss) > 1)}
         self._uses: dict[str, int] = {}
 

@@ -27,6 +27,7 @@ class Head(NamedTuple):
     """An output that has a loss, metrics or both."""
 
     number: int  # of the output
+    name: str  # of the output in logs
     port: Port
     loss: Loss | None
     weight: float  # of the loss in that of the model
@@ -59,7 +60,7 @@ class Heads(NamedTuple):
     @property
     def parts(self) -> list[str]:
         """The names of the losses of which that of the model is made, if they are several."""
-        named = [f"{head.port.name}_loss" for head in self.heads if head.loss is not None]
+        named = [f"{head.name}_loss" for head in self.heads if head.loss is not None]
         return named if len(named) > 1 else []
 
     @property
