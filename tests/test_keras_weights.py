@@ -1,4 +1,4 @@
-"""What Keras computed in float64 of several outputs and of weights (golden/make_keras_weights.py) must come out here."""
+"""What Keras computed in float64 of several outputs and weights (golden/make_keras_weights.py) must come out here."""
 
 import json
 import pathlib
@@ -73,6 +73,34 @@ def test_keras_weights(number):
         close(model.train_on_batch(x, y, w), saved(number, "trained"))
         for ours, theirs in zip(model.get_weights(), several(number, "end").values(), strict=True):
             close(ours, theirs)
+
+
+@pytest.mark.parametrize("number", range(len(TABLE["calls"])), ids=[str(call) for call in TABLE["calls"]])
+def test_keras_calls_with_weights(number):
+    kind = TABLE["calls"][number][0]
+    p, y, w = (saved("direct", f"{number}/{name}") for name in "pyw")
+    if kind == "metric":
+        metric = pynn.metrics.MeanSquaredError()
+        metric.update_state(y, p, sample_weight=w)
+        metric.update_state(y[:1] + 1, p[:1])
+        close(metric.result(), saved("direct", f"{number}/metric"))
+        return
+    for reduction in ("mean", "sum", "none", "mean_with_sample_weight"):
+        if f"direct/{number}/{reduction}" in GOLDEN.files:
+            found = pynn.losses.MeanSquaredError(reduction)(y, p, sample_weight=w)
+            expected = saved("direct", f"{number}/{reduction}")
+            assert np.shape(found) == expected.shape
+            close(found, expected)
+
+
+@pytest.mark.parametrize("number", range(len(TABLE["ignored"])), ids=[str(each) for each in TABLE["ignored"]])
+def test_keras_ignored_labels(number):
+    reduction, weighted = TABLE["ignored"][number]
+    labels, p, w = (saved("direct", f"ignored/{name}") for name in ("labels", "p", "w"))
+    loss = pynn.losses.SparseCategoricalCrossentropy(ignore_class=-1, reduction=reduction)
+    for name, given in (("some", labels), ("all", np.full(5, -1))):
+        close(loss(given, p, w if weighted else None), saved("direct", f"ignored/{number}/{name}"))
+    close(pynn.losses.sparse_categorical_crossentropy(labels, p, ignore_class=-1), saved("direct", "ignored/rows"))
 
 
 def test_keras_weights_are_from_keras_3():

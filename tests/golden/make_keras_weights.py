@@ -1,5 +1,6 @@
-"""Make keras_weights.npz: what Keras computes, in float64, with several outputs and with weights of samples, classes and
-rows: logs of training, validation and evaluation, lists of values, and the weights of the model after some epochs.
+"""Make keras_weights.npz: what Keras computes, in float64, with several outputs and with weights of samples, classes
+and rows: logs of training, validation and evaluation, lists of values, and the weights of the model after some epochs;
+and values of losses and metrics that are called with weights.
 
 Needs Keras 3 with JAX, which the tests do not. In an environment that has them:
 
@@ -25,9 +26,8 @@ SPARSE, MSE = "SparseCategoricalCrossentropy", "MeanSquaredError"
 BY_SUM = {"reduction": "sum"}
 BY_WEIGHTS = {"reduction": "mean_with_sample_weight"}
 
-# What a program has beside its defaults. model: "one" output of classes, "steps" of them, "logits" of the steps,
-# "numbers", or a "pair" of classes and numbers; losses: (class, settings), by output; weights: "samples", "rows", "zeros",
-# by output a list of them or None.
+# model: "one" output of classes, "steps" of them, "logits" of the steps, "numbers", or a "pair" of classes and numbers;
+# losses: (class, settings), by output; weights: "samples", "rows", "zeros", or a list of these and None, by output.
 PROGRAMS = [
     {"model": "one", "losses": [(SPARSE, {})], "weights": "samples"},
     {"model": "one", "losses": [(SPARSE, BY_SUM)], "weights": "samples", "metrics": ["accuracy"]},
@@ -57,6 +57,22 @@ PROGRAMS = [
     },
     {"model": "pair", "losses": [(SPARSE, {}), None], "metrics": [["accuracy"], ["mae"]], "weights": "samples"},
     {"model": "pair", "losses": [None, (MSE, {})], "metrics": [None, ["mae"]]},
+]
+
+
+# Shapes of predictions, and of weights for their rows that losses take, and metrics
+SHAPES = [
+    ((6, 3), [(), (6,), (6, 1), (1,)], [(6,), (6, 1)]),
+    ((6, 1), [(6,), (6, 1)], [(6,), (6, 1)]),
+    ((4, 5, 3), [(), (4, 5), (4, 5, 1), (4, 1), (5,), (1, 5)], [(4,), (4, 1), (4, 5), (4, 5, 1)]),
+    ((4, 1, 3), [(4,), (4, 1), (4, 1, 1)], [(4,), (4, 1), (4, 1, 1)]),
+    ((2, 3, 4, 5), [(2, 3, 4), (2, 3, 4, 1), (3, 4), (2, 1, 1)], [(2,), (2, 3), (2, 3, 4), (2, 1, 4)]),
+    ((3,), [()], []),
+]
+CALLS = [("loss", each, weights) for each, of_loss, _ in SHAPES for weights in of_loss]
+CALLS += [("metric", each, weights) for each, _, of_metric in SHAPES for weights in of_metric]
+IGNORED = [
+    (reduction, weighted) for reduction in ("mean", "sum", None, "mean_with_sample_weight") for weighted in (0, 1)
 ]
 
 
@@ -109,6 +125,34 @@ def run(program, random):
     return found | {f"end/{i}": each for i, each in enumerate(model.get_weights())}
 
 
+def direct(random):
+    """Values of losses and metrics, by name."""
+    found = {}
+    for number, (kind, shape, weights) in enumerate(CALLS):
+        p, y, w = random.uniform(size=shape), random.normal(size=shape), random.uniform(0.1, 2, weights)
+        if kind == "loss":
+            for reduction in ("mean", "sum", "none"):
+                found[f"{number}/{reduction}"] = keras.losses.MeanSquaredError(reduction)(y, p, w)
+            # Keras divides by the sum of the weights as they are given, and a single row by nothing
+            if w.shape == shape[:-1] != ():
+                weighted = keras.losses.MeanSquaredError("mean_with_sample_weight")
+                found[f"{number}/mean_with_sample_weight"] = weighted(y, p, w)
+        else:
+            metric = keras.metrics.MeanSquaredError()
+            metric.update_state(y, p, w)
+            metric.update_state(y[:1] + 1, p[:1])
+            found[f"{number}/metric"] = metric.result()
+        found |= {f"{number}/p": p, f"{number}/y": y, f"{number}/w": w}
+    labels, p, w = np.array([0, -1, 2, -1, 1]), random.uniform(size=(5, 3)), random.uniform(size=5)
+    for number, (reduction, weighted) in enumerate(IGNORED):
+        loss = keras.losses.SparseCategoricalCrossentropy(ignore_class=-1, reduction=reduction)
+        for name, given in (("some", labels), ("all", np.full(5, -1))):
+            found[f"ignored/{number}/{name}"] = loss(given, p, w if weighted else None)
+    found |= {"ignored/labels": labels, "ignored/p": p, "ignored/w": w}
+    found["ignored/rows"] = keras.losses.sparse_categorical_crossentropy(labels, p, ignore_class=-1)
+    return found
+
+
 def main():
     keras.config.set_floatx("float64")
     jax.config.update("jax_enable_x64", True)
@@ -118,8 +162,10 @@ def main():
     arrays = {}
     for number, program in enumerate(PROGRAMS):
         arrays |= {f"{number}/{name}": value for name, value in run(program, random).items()}
+    arrays |= {f"direct/{name}": value for name, value in direct(random).items()}
+    table = {"programs": PROGRAMS, "calls": CALLS, "ignored": IGNORED, "keras": keras.__version__}
     file = pathlib.Path(__file__).with_name("keras_weights.npz")
-    np.savez_compressed(file, table=json.dumps({"programs": PROGRAMS, "keras": keras.__version__}), **arrays)
+    np.savez_compressed(file, table=json.dumps(table), **arrays)
     print(f"{file.name}: {file.stat().st_size} bytes, {len(PROGRAMS)} programs")
 
 
