@@ -422,7 +422,8 @@ void weigh(const Team& team, double* values, T* dpred, const RowWeights<T>& weig
     const T weight = weights.values[row / weights.each];
     if (masks_only && weight >= 0) continue;
     T* slope = dpred == nullptr ? nullptr : dpred + row * columns;
-    values[row] = weight < 0 ? 0 : values[row] * static_cast<double>(weight);
+    // As a T, so that a loss that is too large for one is told
+    values[row] = weight < 0 ? 0 : static_cast<double>(static_cast<T>(values[row]) * weight);
     if (slope == nullptr) continue;
     for_vectors<T>(0, columns, [&](int64_t j, int64_t count) {
       store(slope + j, weight < 0 ? Vec<T>{} : load(slope + j, count) * weight, count);

@@ -146,6 +146,9 @@ class SparseCategoricalCrossentropy(Crossentropy):
             raise ValueError(f"{self.name} takes predictions with an axis of classes, but a sample is one number.")
         return arrays.as_class_labels(y, name, output_shape[:-1], output_shape[-1], self.ignore_class)
 
+    def check_values(self, targets: Array, name: str) -> None:
+        """Nothing is left to check: labels are classes."""
+
     def take_ignored(self, targets: Array) -> Array | None:
         ignored = targets < 0
         if self.ignore_class is None or not ignored.any():

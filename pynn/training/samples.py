@@ -91,6 +91,8 @@ def _weights(sample_weight: Any, name: str, layout: Layout, heads: Heads, sample
     if sample_weight is None:
         return [None] * len(heads.heads)
     outputs = layout.outputs
+    if len(outputs.ports) == 1 and _is_around_an_array(sample_weight):
+        sample_weight = sample_weight[0]
     if len(outputs.ports) > 1 and not _is_by_output(sample_weight):
         one = arrays.as_weights(sample_weight, name, layout.dtype, samples, ())
         return [one] * len(heads.heads)
@@ -111,6 +113,13 @@ def _is_by_output(sample_weight: Any) -> bool:
     if isinstance(sample_weight, Mapping):
         return True
     return isinstance(sample_weight, list | tuple) and not all(np.isscalar(each) for each in sample_weight)
+
+
+def _is_around_an_array(sample_weight: Any) -> bool:
+    """Whether it is a list that has the weights of the only output."""
+    if not isinstance(sample_weight, list | tuple) or len(sample_weight) != 1:
+        return False
+    return isinstance(sample_weight[0], np.ndarray) and sample_weight[0].ndim > 0
 
 
 # ---- weights of classes ----------------------------------------------------------------------------------------------

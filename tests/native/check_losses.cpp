@@ -408,7 +408,7 @@ void check_weights_of() {
         std::vector<T> expected_slopes;
         for (size_t row = 0; row < static_cast<size_t>(kRows); ++row) {
           const T given = weights[row / static_cast<size_t>(each)], weight = masks_only ? T{1} : given;
-          expected.push_back(given < 0 ? 0 : values[row] * static_cast<double>(weight));
+          expected.push_back(given < 0 ? 0 : static_cast<double>(static_cast<T>(values[row]) * weight));
           for (size_t j = row * static_cast<size_t>(columns); j < (row + 1) * static_cast<size_t>(columns); ++j)
             expected_slopes.push_back(given < 0 ? T{0} : slopes[j] * weight);
         }
