@@ -63,18 +63,30 @@ def _by_head(values: Any, name: str, outputs: Ports, heads: Heads) -> tuple[list
     Those of outputs without a head may be left out.
     """
     numbers = sorted(head.number for head in heads.heads)
-    if isinstance(values, Mapping):
-        values = _without_unused(values, outputs, numbers)
-    elif isinstance(values, list | tuple) and len(values) == len(outputs.ports) > 1:
-        values = [values[number] for number in numbers]
     asked = Ports(
         tuple(outputs.ports[number] for number in numbers),
-        outputs.form,
+        "dict" if isinstance(values, Mapping) and len(outputs.ports) > 1 else outputs.form,
         tuple(outputs.keys[number] for number in numbers),
     )
-    names, found = asked.named(name), asked.take_apart(values, name)
-    places = [numbers.index(head.number) for head in heads.heads]
+    if isinstance(values, Mapping):
+        found = asked.take_apart(_without_unused(values, outputs, numbers), name)
+    elif isinstance(values, list | tuple) and len(outputs.ports) > 1 and len(values) == len(outputs.ports):
+        found = [values[number] for number in numbers]
+    elif isinstance(values, list | tuple) and len(outputs.ports) > 1 and len(values) == len(numbers):
+        found = list(values)
+    elif len(outputs.ports) == 1 and _is_around(values, heads.heads[0]):
+        found = [values[0]]
+    else:
+        found = asked.take_apart(values, name)
+    names, places = asked.named(name), [numbers.index(head.number) for head in heads.heads]
     return [names[place] for place in places], [found[place] for place in places]
+
+
+def _is_around(values: Any, head: Head) -> bool:
+    """Whether `values` is a list that has the one array of targets, which may lack its last axis."""
+    if not isinstance(values, list | tuple) or len(values) != 1 or not isinstance(values[0], np.ndarray):
+        return False
+    return values[0].ndim == len(head.port.shape) and (head.sparse or head.port.columns == 1)
 
 
 def _without_unused(values: Mapping[Any, Any], outputs: Ports, numbers: list[int]) -> Mapping[Any, Any]:
