@@ -113,9 +113,6 @@ class Trainer {
   void run_step(const Team& team, Run& run, Member& member, int64_t step);
   void reduce(const Team& team, Run& run, Member& member);
   bool run_slice(const Team& team, Run& run, Member& member, int64_t batch);
-  void backward(const Team& team, Run& run, Member& member, int64_t batch);
-  void complete_gradients(const Team& team, const Run& run, Member& member, std::size_t op, int64_t batch);
-  void add_spare(const Team& team, Member& member, int tensor, int spare);
   Selection samples_of(const Run& run, int64_t step) const;
   void gather_batch(const Team& team, Run& run, const Selection& batch, int64_t from, int64_t count);
   void put_in_order(uint64_t seed, int64_t epoch, int64_t count);

@@ -32,8 +32,6 @@ struct Trainer<T>::Member {
   explicit Member(const Kernels<T>& k) : pass(k) {}
 
   Pass<T> pass;
-  std::vector<T*> slopes;              // by loss: where the gradient of its tensor goes
-  std::vector<std::vector<T*>> dx;     // by op and input: where the gradient of it goes
   std::vector<TargetRows<T>> targets;  // by head
   std::vector<Nonzero> nonzero;        // by input
   std::vector<double> sums, of_parts;  // what was measured; the parts of the loss, where there are several
@@ -61,6 +59,7 @@ bool Trainer<T>::train(double* totals, const Dataset& data, const TrainRange& ra
   run.parameters_finite = plan_->first_parameters_finite();
   const int size = team_size(threads, step_work(run), kWorkPerMember);
   prepare_memory(run, size);
+  run.way_back.emplace(*plan_, *routes_, space_, heads->loss_tensors(), true);
 
   blas::keep_serial();
   bool alone = false;
@@ -80,19 +79,6 @@ void Trainer<T>::train_member(const Team& team, Run& run, bool team_waits) {
   Member member(k_);
   member.nonzero = space_.nonzero;
   member.sums.resize(run.heads->parts());
-  const auto gradient_at = [&](int route, int tensor) -> T* {
-    if (route == Routes::none) return nullptr;
-    return route == Routes::direct ? space_.gradients[static_cast<std::size_t>(tensor)]
-                                   : space_.spare[static_cast<std::size_t>(route)];
-  };
-  for (std::size_t i = 0; i < plan_->ops().size(); ++i) {
-    member.dx.emplace_back();
-    for (std::size_t j = 0; j < run.routes->inputs[i].size(); ++j)
-      member.dx[i].push_back(gradient_at(run.routes->inputs[i][j], plan_->ops()[i]->inputs[j]));
-  }
-  const std::vector<int> loss_tensors = run.heads->loss_tensors();
-  for (std::size_t h = 0; h < loss_tensors.size(); ++h)
-    member.slopes.push_back(gradient_at(run.routes->losses[h], loss_tensors[h]));
   for (std::size_t h = 0; h < targets_.size(); ++h) {
     if (run.heads->takes_labels(static_cast<int>(h)))
       member.targets.push_back({nullptr, reinterpret_cast<const int32_t*>(targets_[h].data())});
@@ -254,8 +240,8 @@ bool Trainer<T>::run_slice(const Team& team, Run& run, Member& member, int64_t b
   member.weights.clear();
   for (std::size_t h = 0; h < run.data.weights.size(); ++h)
     member.weights.push_back(run.heads->weights(h, run.data.weights[h], weights_[h].data()));
-  run.heads->measure(team, rows_.data(), space_.values, member.slopes, member.targets, member.weights, pass.batch,
-                     run.batch);
+  run.heads->measure(team, rows_.data(), space_.values, run.way_back->slopes(), member.targets, member.weights,
+                     pass.batch, run.batch);
   team.barrier();
   run.heads->add_up(member.sums.data(), rows_.data(), pass.batch);
   member.loss += run.heads->loss(member.sums.data(), run.batch, batch);
@@ -264,57 +250,8 @@ bool Trainer<T>::run_slice(const Team& team, Run& run, Member& member, int64_t b
   if (!std::isfinite(member.loss)) return false;
   std::optional<Uninterruptible> guard;
   if (run.any_early) guard.emplace(team);
-  backward(team, run, member, batch);
+  run.way_back->run(team, pass, run.uses, member.nonzero, batch, !run.late.empty());
   return true;
-}
-
-template <typename T>
-void Trainer<T>::backward(const Team& team, Run& run, Member& member, int64_t batch) {
-  const Routes& routes = *run.routes;
-  for (std::size_t h = 0; h < routes.losses.size(); ++h)
-    if (routes.losses[h] >= 0) add_spare(team, member, run.heads->loss_tensors()[h], routes.losses[h]);
-  for (std::size_t i = plan_->ops().size(); i-- > 0;) {
-    if (!routes.backward[i]) continue;
-    const Op<T>& op = *plan_->ops()[i];
-    if (run.completed[i]) complete_gradients(team, run, member, i, batch);
-    plan_->aim(member.pass, i, space_, run.uses, member.nonzero);
-    member.pass.dx = member.dx[i].data();
-    op.backward(team, member.pass);
-    if (i != run.last || !run.late.empty()) team.barrier();
-    for (std::size_t j = 0; j < op.inputs.size(); ++j)
-      if (routes.inputs[i][j] >= 0) add_spare(team, member, op.inputs[j], routes.inputs[i][j]);
-  }
-}
-
-// Completes the gradients of the op's outputs: they are zeros where no one has written them, and penalties are added.
-template <typename T>
-void Trainer<T>::complete_gradients(const Team& team, const Run& run, Member& member, std::size_t op, int64_t batch) {
-  const auto part = [&](int tensor) { return team.share(member.pass.batch * plan_->size(tensor), 64); };
-  for (const int tensor : run.routes->unwritten[op]) {
-    T* gradient = space_.gradients[static_cast<std::size_t>(tensor)];
-    const Range mine = part(tensor);
-    std::fill(gradient + mine.begin, gradient + mine.end, T{0});
-    team.barrier();
-  }
-  const std::vector<int>& outputs = plan_->ops()[op]->outputs;
-  for (const ActivityPenalty& penalty : plan_->graph().penalties()) {
-    if (std::find(outputs.begin(), outputs.end(), penalty.tensor) == outputs.end()) continue;
-    const auto number = static_cast<std::size_t>(penalty.tensor);
-    const Range mine = part(penalty.tensor);
-    k_.add_penalty_slope(space_.gradients[number] + mine.begin, space_.values[number] + mine.begin,
-                         mine.end - mine.begin, penalty.l1 / static_cast<double>(batch),
-                         penalty.l2 / static_cast<double>(batch));
-    team.barrier();
-  }
-}
-
-// Adds a spare gradient to that of a tensor; the team has made both.
-template <typename T>
-void Trainer<T>::add_spare(const Team& team, Member& member, int tensor, int spare) {
-  const Range mine = team.share(member.pass.batch * plan_->size(tensor), 64);
-  k_.add_to(space_.gradients[static_cast<std::size_t>(tensor)] + mine.begin,
-            space_.spare[static_cast<std::size_t>(spare)] + mine.begin, mine.end - mine.begin);
-  team.barrier();
 }
 
 template <typename T>

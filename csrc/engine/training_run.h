@@ -2,6 +2,7 @@
 #pragma once
 
 #include "trainer.h"
+#include "way_back.h"
 
 namespace pynn {
 
@@ -20,6 +21,7 @@ struct Trainer<T>::Run {
   const Hooks<T>& hooks;
   bool fresh;  // the gradients are zeros, in memory that no one has touched
   ParameterUses<T> uses{};
+  std::optional<WayBack<T>> way_back{};
   int64_t batches = 1;                        // of an epoch
   int64_t slice = 1;                          // samples that go through together
   int64_t first_iteration = 0;                // of the optimizer
@@ -33,8 +35,6 @@ struct Trainer<T>::Run {
   std::vector<double> norms{};                // by chunk
   std::vector<double> penalties{};            // by chunk; empty where no parameter has one
   bool constrained = false;
-  std::vector<char> completed{};  // by op: complete_gradients has something to do
-  std::size_t last = 0;           // the op that ends the way back
   OptimizerStep step{}, undecayed_step{};
   bool finite = true;
   bool ended = false;        // there are no more batches

@@ -121,17 +121,6 @@ void Trainer<T>::plan_run(Run& run, const std::vector<char>& frozen) {
   }
   run.norms.resize(static_cast<std::size_t>(chunks));
   if (penalized) run.penalties.resize(static_cast<std::size_t>(chunks));
-  for (std::size_t i = plan_->ops().size(); i-- > 0;)
-    if (run.routes->backward[i]) run.last = i;
-  for (std::size_t i = 0; i < plan_->ops().size(); ++i) {
-    const std::vector<int>& outputs = plan_->ops()[i]->outputs;
-    const auto is_output = [&](const ActivityPenalty& penalty) {
-      return std::find(outputs.begin(), outputs.end(), penalty.tensor) != outputs.end();
-    };
-    const auto& penalties = plan_->graph().penalties();
-    run.completed.push_back(!run.routes->unwritten[i].empty() ||
-                            std::any_of(penalties.begin(), penalties.end(), is_output));
-  }
   run.uses = plan_->uses(frozen);
   for (auto& of_op : run.uses) {
     bool adds = false;
