@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <variant>
 
+#include "../engine/gradients.h"
 #include "../engine/names.h"
 #include "../engine/trainer.h"
 #include "attributes.h"
@@ -359,6 +360,72 @@ void evaluate(const AnyTrainer& any, Float64 totals, const std::vector<py::array
   });
 }
 
+// ---- gradients on demand
+
+using WeightOf = std::pair<std::shared_ptr<Parameters>, int>;
+
+// Arrays for the gradients of weights, and where they are by parameter of the graph; 0 for one that the graph has not.
+template <typename T>
+std::pair<std::vector<Array<T>>, std::vector<T*>> gradients_for(const Graph& graph,
+                                                                const std::vector<WeightOf>& weights) {
+  std::vector<Array<T>> arrays;
+  std::vector<T*> by_parameter(graph.parameters().size(), nullptr);
+  for (const auto& [owner, number] : weights) {
+    require(owner->is_double() == (sizeof(T) == sizeof(double)), "weights must be of the network's number type");
+    Array<T> gradient(owner->at(number).size);
+    T* to = gradient.mutable_data();
+    std::fill_n(to, gradient.size(), T{0});
+    for (std::size_t i = 0; i < by_parameter.size(); ++i)
+      if (graph.parameters()[i].owner == owner && graph.parameters()[i].number == number) by_parameter[i] = to;
+    arrays.push_back(std::move(gradient));
+  }
+  return {std::move(arrays), std::move(by_parameter)};
+}
+
+py::tuple gradients(const AnyTrainer& any, const std::vector<py::array>& xs, const std::vector<py::array>& ys,
+                    const std::vector<Optional>& weights, const std::vector<WeightOf>& wanted, bool training,
+                    uint64_t step, int threads) {
+  require(threads > 0, "threads must be positive");
+  return any.with([&](const auto& trainer) -> py::tuple {
+    using T = typename std::decay_t<decltype(trainer)>::Number;
+    const auto heads = trainer.heads();
+    const Dataset data = data_of(trainer, *heads, xs, ys, weights);
+    require(data.samples > 0, "gradients wants samples");
+    const auto [arrays, to] = gradients_for<T>(trainer.plan().graph(), wanted);
+    const Interrupt interrupt = signal_check();
+    const GradientCall<T> call{data, training, step, to, {}, threads, interrupt};
+    const double loss = without_gil([&] { return loss_gradients(trainer.plan(), *heads, call); });
+    return py::make_tuple(loss, arrays);
+  });
+}
+
+py::tuple vjp(const AnyPlan& any, const std::vector<py::array>& dys, const std::vector<py::array>& xs,
+              const std::vector<WeightOf>& wanted, bool training, uint64_t step, int threads) {
+  require(threads > 0, "threads must be positive");
+  return any.with([&](const auto& plan) -> py::tuple {
+    using T = typename std::decay_t<decltype(plan)>::Number;
+    const Dataset data = samples_of(plan, xs);
+    const std::vector<int>& outputs = plan.graph().outputs();
+    require(dys.size() == outputs.size(), "there must be an array for each output");
+    std::vector<const T*> from;
+    for (std::size_t i = 0; i < dys.size(); ++i) {
+      require(size(dys[i]) == data.samples * plan.size(outputs[i]), "dy must have the size of the output");
+      from.push_back(input<T>(dys[i], "dy"));
+    }
+    const auto [arrays, to] = gradients_for<T>(plan.graph(), wanted);
+    std::vector<Array<T>> dxs;
+    std::vector<T*> dx;
+    for (const PlanInput<T>& in : plan.inputs()) {
+      dxs.emplace_back(in.kind == InputKind::real ? data.samples * in.width : 0);
+      dx.push_back(in.kind == InputKind::real ? dxs.back().mutable_data() : nullptr);
+    }
+    const Interrupt interrupt = signal_check();
+    const GradientCall<T> call{data, training, step, to, dx, threads, interrupt};
+    without_gil([&] { vector_jacobian_product(plan, from, call); });
+    return py::make_tuple(arrays, dxs);
+  });
+}
+
 // ---- use lock
 
 // Given back when it is dropped, or at the end of a `with` block.
@@ -413,6 +480,8 @@ void bind_engine(py::module_& m) {
       .def("predict", &predict, py::arg("outs"), py::arg("xs"), py::arg("check_finite"), py::arg("threads"))
       .def("predict_array", &predict_array, py::arg("x"), py::arg("x_shape"), py::arg("y_shape"),
            py::arg("check_finite"), py::arg("threads"))
+      .def("vjp", &vjp, py::arg("dys"), py::arg("xs"), py::arg("wanted"), py::arg("training"), py::arg("step"),
+           py::arg("threads"))
       .def("predict_training", &predict_training, py::arg("outs"), py::arg("xs"), py::arg("check_finite"),
            py::arg("step"), py::arg("threads"));
 
@@ -434,6 +503,8 @@ void bind_engine(py::module_& m) {
           "iterations", get([](auto& t) { return t.iterations(); }),
           [](const AnyTrainer& any, int64_t value) { any.with([&](auto& trainer) { trainer.set_iterations(value); }); })
       .def_property_readonly("steps_done", get([](auto& t) { return t.steps_done(); }))
+      .def("gradients", &gradients, py::arg("xs"), py::arg("ys"), py::arg("weights"), py::arg("wanted"),
+           py::arg("training"), py::arg("step"), py::arg("threads"))
       .def("train", &train, py::arg("totals").noconvert(), py::arg("xs"), py::arg("ys"), py::arg("weights"),
            py::arg("batch_size"), py::arg("shuffle"), py::arg("seed"), py::arg("epoch"), py::arg("first_step"),
            py::arg("steps"), py::arg("threads"))

@@ -82,6 +82,7 @@ class Single {
     }
     pass_.batch = batch_;
     pass_.training = true;
+    pass_.keeps = true;
     pass_.parameters = uses_.data();
   }
 

@@ -32,6 +32,7 @@ struct Pass {
   const Kernels<T>& k;
   int64_t batch = 0;
   bool training = false;
+  bool keeps = false;        // a way back follows: ops keep what it needs
   int64_t first_sample = 0;  // number in its batch of the first sample here
   uint64_t step = 0;         // of training: with it changes what is random
   bool accumulate = false;   // add to the parameters' gradients

@@ -25,10 +25,12 @@ std::vector<char> ops_for(const Plan<T>& plan, const std::vector<int>& measured)
   return ops;
 }
 
-// The tensors whose gradient leads to a trainable parameter.
+// The tensors whose gradient leads to a trainable parameter, or to an input that is asked for.
 template <typename T>
-std::vector<char> leading_to_parameters(const Plan<T>& plan, const std::vector<char>& trainable) {
+std::vector<char> leading_somewhere(const Plan<T>& plan, const std::vector<char>& trainable,
+                                    const std::vector<char>& inputs) {
   std::vector<char> leads(plan.graph().sizes().size(), 0);
+  for (std::size_t i = 0; i < inputs.size(); ++i) leads[static_cast<std::size_t>(plan.inputs()[i].loaded)] = inputs[i];
   for (const auto& op : plan.ops())
     if (any_of(leads, op->inputs) || any_of(trainable, op->parameters))
       for (const int tensor : op->outputs) leads[static_cast<std::size_t>(tensor)] = 1;
@@ -52,10 +54,11 @@ std::vector<char> reached_from(const Plan<T>& plan, const std::vector<int>& loss
 
 template <typename T>
 Routes make_routes(const Plan<T>& plan, const std::vector<int>& loss_tensors, const std::vector<int>& measured,
-                   const std::vector<char>& trainable) {
+                   const std::vector<char>& trainable, const std::vector<char>& inputs) {
   const auto& ops = plan.ops();
   const std::size_t tensors = plan.graph().sizes().size();
-  const std::vector<char> leads = leading_to_parameters(plan, trainable), reached = reached_from(plan, loss_tensors);
+  const std::vector<char> leads = leading_somewhere(plan, trainable, inputs),
+                          reached = reached_from(plan, loss_tensors);
   Routes routes;
   routes.forward = ops_for(plan, measured);
   routes.needs.gradients.resize(tensors);
@@ -114,8 +117,8 @@ Routes make_routes(const Plan<T>& plan, const std::vector<int>& loss_tensors, co
 }
 
 template Routes make_routes(const Plan<float>&, const std::vector<int>&, const std::vector<int>&,
-                            const std::vector<char>&);
+                            const std::vector<char>&, const std::vector<char>&);
 template Routes make_routes(const Plan<double>&, const std::vector<int>&, const std::vector<int>&,
-                            const std::vector<char>&);
+                            const std::vector<char>&, const std::vector<char>&);
 
 }  // namespace pynn

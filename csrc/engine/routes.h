@@ -22,10 +22,11 @@ struct Routes {
   std::vector<char> shared;                 // by parameter: its gradient begins at 0, and what uses it adds to that
 };
 
-// loss_tensors: by loss. measured: what must be made in any case. trainable: by parameter of the graph. Throws
-// std::invalid_argument where a gradient would have to pass an op that has none.
+// loss_tensors: by loss. measured: what must be made in any case. trainable: by parameter of the graph. inputs: by
+// input of the plan, whether its gradient is asked for; empty: none. Throws std::invalid_argument where a gradient
+// would have to pass an op that has none.
 template <typename T>
 Routes make_routes(const Plan<T>& plan, const std::vector<int>& loss_tensors, const std::vector<int>& measured,
-                   const std::vector<char>& trainable);
+                   const std::vector<char>& trainable, const std::vector<char>& inputs = {});
 
 }  // namespace pynn

@@ -43,6 +43,8 @@ constexpr int64_t kSumChunk = 8192;
 template <typename T>
 class Trainer {
  public:
+  using Number = T;
+
   explicit Trainer(std::shared_ptr<const Plan<T>> plan);
 
   const Plan<T>& plan() const { return *plan_; }

@@ -56,7 +56,7 @@ class NoiseOp : public Op<T> {
     apply(team, pass, this->y(pass), this->x(pass), pass.training, false);
   }
   void backward(const Team& team, const Pass<T>& pass) const override {
-    apply(team, pass, this->dx(pass), this->dy(pass), spec_.kind != Noise::gaussian_noise, true);
+    apply(team, pass, this->dx(pass), this->dy(pass), pass.training && spec_.kind != Noise::gaussian_noise, true);
   }
   double work() const override { return 16 * static_cast<double>(size_); }
   bool passes_on() const override { return true; }

@@ -21,8 +21,8 @@ std::vector<int64_t> check_batch_norm(const OpArguments& a) {
   return {a.inputs[0]};
 }
 
-// In training, unless it is frozen or for inference only, with the moments of the batch, which the moving ones follow. It keeps these
-// moments: the mean, the variance, and the rest of the mean.
+// In training, unless it is frozen or for inference only, with the moments of the batch, which the moving ones follow.
+// It keeps these moments: the mean, the variance, and the rest of the mean.
 template <typename T>
 class BatchNormOp : public Op<T> {
  public:
@@ -51,12 +51,18 @@ class BatchNormOp : public Op<T> {
 
   void backward(const Team& team, const Pass<T>& pass) const override {
     const ParameterUse<T>&gamma = pass.parameters[gamma_at], &beta = pass.parameters[beta_at];
-    if (!learns(pass)) {
+    if (!learns(pass)) {  // the moments are constants
+      if (gamma.gradient != nullptr || beta.gradient != nullptr)
+        pass.k.batch_norm_backward(team, nullptr, gamma.gradient, beta.gradient, this->dy(pass), this->x(pass),
+                                   pass.parameters[moving_mean_at].value, pass.parameters[moving_variance_at].value,
+                                   gamma.value, pass.batch * rows_, columns_, epsilon_, pass.adds(gamma_at),
+                                   pass.shared);
       T* scale = pass.own;
       pass.k.normalization_factors(scale, nullptr, nullptr, pass.parameters[moving_variance_at].value, gamma.value,
                                    nullptr, columns_, epsilon_);
       if (this->dx(pass) != nullptr)
         pass.k.rescaling_backward(team, this->dx(pass), this->dy(pass), pass.batch * rows_ * columns_, scale, columns_);
+      announce_gradients(team, pass, batch_norm_parameters);
       return;
     }
     pass.k.batch_norm_backward(team, this->dx(pass), gamma.gradient, beta.gradient, this->dy(pass), this->x(pass),
@@ -86,7 +92,9 @@ class BatchNormOp : public Op<T> {
   double work() const override { return 8 * static_cast<double>(rows_ * columns_); }
 
  private:
-  bool learns(const Pass<T>& pass) const { return pass.training && !inference_ && !pass.parameters[moving_mean_at].frozen; }
+  bool learns(const Pass<T>& pass) const {
+    return pass.training && !inference_ && !pass.parameters[moving_mean_at].frozen;
+  }
   int64_t stride() const { return (columns_ + 15) / 16 * 16; }
 
   const int64_t columns_, rows_;  // rows of a sample

@@ -51,7 +51,7 @@ class ConvOp : public Op<T> {
     if (transposed_)
       pass.k.conv_transpose(team, y, x, pass.batch, layer, pass.shared, pass.own);
     else
-      pass.k.conv_forward(team, y, pass.training ? which(pass) : nullptr, x, pass.batch, layer, pass.shared, pass.own);
+      pass.k.conv_forward(team, y, pass.keeps ? which(pass) : nullptr, x, pass.batch, layer, pass.shared, pass.own);
   }
 
   void backward(const Team& team, const Pass<T>& pass) const override {
