@@ -159,6 +159,18 @@ class Plan:
         of a sample. None, for `predict` to find the reason, where there is more than one input or output, no sample,
         where `x` has another type or shape or is not laid out as the engine wants it, or has a bad element."""
 
+    def vjp(
+        self,
+        dys: Sequence[Real],
+        xs: Sequence[Samples],
+        wanted: Sequence[tuple[Parameters, int]],
+        training: bool,
+        step: int,
+        threads: int,
+    ) -> tuple[list[Real], list[Real]]:
+        """Gradients of the sum of outputs times dys: of the weights, zeros for one that has no part in it, and of the
+        inputs, nothing for ids; all flat."""
+
     def predict_training(
         self, outs: Sequence[Real], xs: Sequence[Samples], check_finite: bool, step: int, threads: int
     ) -> tuple[int, int] | None:
@@ -191,6 +203,18 @@ class Trainer:
     @property
     def steps_done(self) -> int:
         """How many steps the last `train` finished, also where it ended in an exception."""
+
+    def gradients(
+        self,
+        xs: Sequence[Samples],
+        ys: Sequence[Targets],
+        weights: Weights,
+        wanted: Sequence[tuple[Parameters, int]],
+        training: bool,
+        step: int,
+        threads: int,
+    ) -> tuple[float, list[Real]]:
+        """The loss of all samples as one batch, and its gradients, flat; zeros for a weight that has no part in it."""
 
     def train(
         self,

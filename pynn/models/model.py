@@ -24,7 +24,7 @@ from ..layers.symbolic import SymbolicTensor
 from ..layers.types import OpenShapes
 from ..layers.weight import Weight, assign_all
 from ..optimizers import Optimizer, OptimizerLike
-from ..training import fit, steps
+from ..training import fit, gradients, steps
 from ..training.arguments import BatchSize, Verbose
 from ..training.by_output import Losses, LossWeights, Metrics
 from ..training.compiling import compiled
@@ -444,6 +444,48 @@ class Model(Structure):
     def predict_on_batch(self, x: Inputs) -> Outputs:
         """The output for samples, as `predict`."""
         return self(x)
+
+    # ---- gradients ---------------------------------------------------------------------------------------------------
+
+    @explained
+    def gradients(
+        self, x: Inputs, y: Any, sample_weight: Any = None, *, training: bool = False
+    ) -> tuple[float, list[Array]]:
+        """The loss of a batch, penalties included, and its gradients. Nothing is changed, moving statistics included.
+
+        Args:
+            x, y, sample_weight: As for `fit`; all samples are one batch.
+            training: Whether layers work as in training: noise is added, and batch normalisation uses the statistics
+                of the batch. Default ``False``.
+
+        Returns:
+            The loss, and an array for each of `trainable_weights`, in their order.
+
+        Raises:
+            TypeError, ValueError, NotCompiledError, RuntimeError: as for `fit`.
+        """
+        return gradients.of_loss(self, x, y, sample_weight, training)
+
+    @explained
+    def vjp(self, x: Inputs, dy: Outputs, *, training: bool = False) -> tuple[list[Array], Outputs]:
+        """The vector-Jacobian product: the gradients of ``sum(model(x) * dy)``, dy being constant. Changes nothing.
+
+        With ``dy = dL/dy`` these are the gradients of any scalar L that is computed from the outputs y. Penalties have
+        no part in them.
+
+        Args:
+            x: As for `predict`.
+            dy: As the outputs: arrays of their shapes.
+            training: As for `gradients`; the noise is not that of another call. Default ``False``.
+
+        Returns:
+            An array for each of `trainable_weights`, in their order; and the gradient of the input, or of several
+            inputs in the form of `x`, None for whole numbers.
+
+        Raises:
+            TypeError, ValueError: unfit data, or a function without gradient. RuntimeError: as for `predict`.
+        """
+        return gradients.of_outputs(self, x, dy, training)
 
     # ---- layers and weights ------------------------------------------------------------------------------------------
 

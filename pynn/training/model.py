@@ -18,6 +18,16 @@ if TYPE_CHECKING:
     from .. import _core
 
 
+class TrainedWeight(Protocol):
+    """A weight, as training sees it."""
+
+    native: tuple[_core.Parameters, int]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the array."""
+
+
 class Trainable(Protocol):
     """A model, as training sees it."""
 
@@ -57,6 +67,10 @@ class Trainable(Protocol):
 
     def _begin(self, history: History, batch_size: int, shuffle: bool) -> Order:
         """Begin a run, whose record is `history`; returns the order of its samples."""
+
+    @property
+    def trainable_weights(self) -> Sequence[TrainedWeight]:
+        """The weights that training changes."""
 
     def _next_training_call(self) -> int:
         """The number of a call in training mode: each has noise of its own."""

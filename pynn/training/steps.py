@@ -25,7 +25,7 @@ Inputs = Any  # an array, or a list, tuple or dict of them
 Outputs = Any  # an array, or a list or dict of them
 
 # Calls in training mode are numbered from here on, far from the steps of training: each draws noise of its own.
-_FIRST_TRAINING_CALL = 2**63
+FIRST_TRAINING_CALL = 2**63
 
 # Rows between two looks at the display of `predict`.
 _PREDICT_ROWS = 8192
@@ -118,7 +118,7 @@ def outputs_in_training(model: Trainable, x: Inputs) -> Outputs:
         columns = dataset.columns(x, "x", layout, True)
         plan = model._plan_to_train(layout)
         out = _outputs_for(layout, len(columns[0]))
-        _run(plan, layout, out, columns, True, _FIRST_TRAINING_CALL + model._next_training_call())
+        _run(plan, layout, out, columns, True, FIRST_TRAINING_CALL + model._next_training_call())
         return layout.outputs.arrange(out)
 
 
