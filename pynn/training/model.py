@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     from .. import _core
 
 
-class TrainedWeight(Protocol):
+class TrainedWeight(NamedParameter, Protocol):
     """A weight, as training sees it."""
-
-    native: tuple[_core.Parameters, int]
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -30,10 +28,6 @@ class TrainedWeight(Protocol):
 
 class Trainable(Protocol):
     """A model, as training sees it."""
-
-    @property
-    def trainable_weights(self) -> Sequence[NamedParameter]:
-        """What training changes."""
 
     def _alone(self) -> _core.Hold:
         """Take the model's lock, in a ``with`` statement; RuntimeError if another has it."""

@@ -1,6 +1,4 @@
 // Functions of each element, and of an axis.
-#include <algorithm>
-
 #include "../names.h"
 #include "../op.h"
 
