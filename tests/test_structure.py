@@ -149,9 +149,8 @@ def test_model_is_a_layer():
     model = make_model()
     assert isinstance(model, pynn.models.Model)
     assert isinstance(model, layers.Layer)
-    assert model.compute_output_shape((5,)) == (3,)
     with pytest.raises(ValueError, match=r"takes samples of shape \(5,\).*got \(4,\)"):
-        model.compute_output_shape((4,))
+        model.compute_output_shape((None, 4))
 
 
 def test_add_looks_at_the_new_layer_only(monkeypatch):
@@ -264,14 +263,14 @@ def test_layer_that_computes_nothing_is_refused():
 
     model = pynn.Sequential()
     for layer in (layers.Layer(), Half()):
-        with pytest.raises(TypeError, match="compute_output_shape"):
+        with pytest.raises(TypeError, match="sample_output_shape"):
             model.add(layer)
     assert not model.layers
 
 
 def test_layer_of_ones_own_of_ops_that_exist():
     class Doubled(layers.Layer):
-        def compute_output_shape(self, shape):
+        def sample_output_shape(self, shape):
             return shape
 
         def lower(self, net, x, shape):
@@ -517,12 +516,19 @@ def test_bare_layer_computes_nothing():
         layers.Layer().build((None, 4))
 
 
-@pytest.mark.parametrize("layer", [layers.Dense(3), layers.Flatten(), layers.Dropout(0.5)])
-def test_shape_of_a_batch_is_no_shape_of_a_sample(layer):
-    with pytest.raises(ValueError, match="one sample, without the batch axis"):
-        layer.compute_output_shape((None, 4))
-    with pytest.raises(TypeError, match=r"such as \(4,\), but got 4 of type int"):
-        layer.compute_output_shape(4)
+def test_shape_of_the_output():
+    layer = layers.Dense(3)
+    assert layer.compute_output_shape((None, 4)) == (None, 3)
+    assert layer.compute_output_shape((7, 2, 4)) == (7, 2, 3)
+    assert not layer.built
+    assert layers.Conv1D(2, 3).compute_output_shape((None, None, 4)) == (None, None, 2)
+    assert layers.Concatenate().compute_output_shape([(None, 4), (None, 2)]) == (None, 6)
+    assert make_model().compute_output_shape((2, 5)) == (2, 3)
+    for shape, message in ((4, "shape of a batch"), ((), "shape of a batch"), ((None,), "at least one feature")):
+        with pytest.raises((TypeError, ValueError), match=message):
+            layer.compute_output_shape(shape)
+    with pytest.raises(TypeError, match="list of shapes"):
+        layers.Add().compute_output_shape((None, 4))
 
 
 @pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, lambda thing: pickle.loads(pickle.dumps(thing))])

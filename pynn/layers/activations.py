@@ -136,7 +136,7 @@ class PReLU(Layer):
             self.shared_axes = [checks.positive_int(axis, "every one of shared_axes") for axis in given]
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, input_dim=input_dim)
 
-    def compute_output_shape(self, shape: Shape) -> Shape:
+    def sample_output_shape(self, shape: Shape) -> Shape:
         if any(axis > len(shape) for axis in self.shared_axes or ()):
             raise self._shape_error(
                 f"has shared_axes={self.shared_axes}, but batches of samples of shape {shape} have axes up to "

@@ -48,7 +48,7 @@ class AxesLayer(Layer):
         """The sizes of the layer's axes, which weights for them have."""
         return tuple(shape[number] for number in self._axes(shape))
 
-    def compute_output_shape(self, shape: Shape) -> Shape:
+    def sample_output_shape(self, shape: Shape) -> Shape:
         self._axes(shape)
         return shape
 

@@ -7,11 +7,10 @@ computes into the graph of any model that uses it (`lower`).
 from __future__ import annotations
 
 import contextlib
-import functools
 import math
 import re
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 import numpy as np
@@ -73,7 +72,7 @@ class Draft(NamedTuple):
 class Layer(NamesItsArguments):
     """Base of all layers.
 
-    A subclass writes `compute_output_shape`, `lower` and `get_config`, and `weight_specs` if it has weights. Shapes
+    A subclass writes `sample_output_shape`, `lower` and `get_config`, and `weight_specs` if it has weights. Shapes
     are those of one sample, without the batch axis; those of `build`, `input_shape` and `output_shape` lead with None.
 
     Args:
@@ -106,14 +105,12 @@ class Layer(NamesItsArguments):
         super().__init_subclass__(**options)
         if "call" in cls.__dict__ and not cls._may_have_call:
             raise TypeError(cls._why_no_own())
-        if "compute_output_shape" in cls.__dict__:
-            setattr(cls, "compute_output_shape", _of_a_sample(cls.__dict__["compute_output_shape"]))  # noqa: B010
 
     @classmethod
     def _why_no_own(cls) -> str:
         return (
             f"{cls.__name__}: pynn cannot run layers with a call in Python yet. A layer of one's own writes "
-            "compute_output_shape and lower, which puts it together from the engine's operations."
+            "sample_output_shape and lower, which puts it together from the engine's operations."
         )
 
     def __init__(
@@ -142,7 +139,7 @@ class Layer(NamesItsArguments):
 
     # ---- what a subclass writes --------------------------------------------------------------------------------------
 
-    def compute_output_shape(self, shape: Shape) -> Shape:
+    def sample_output_shape(self, shape: Shape) -> Shape:
         """Shape of a sample of the output, given that of the input; ValueError if the layer cannot take it."""
         raise NotImplementedError(self._computes_nothing())
 
@@ -159,7 +156,7 @@ class Layer(NamesItsArguments):
 
     @classmethod
     def _computes_nothing(cls) -> str:
-        return f"{cls.__name__} computes nothing: a layer of one's own must write compute_output_shape and lower."
+        return f"{cls.__name__} computes nothing: a layer of one's own must write sample_output_shape and lower."
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer, without its weights."""
@@ -228,7 +225,7 @@ class Layer(NamesItsArguments):
         return one._replace(shape=shape, output=outputs if isinstance(one.output, list) else outputs[0])
 
     def _draft(self, shape: Any, dtype: str, check_size: bool) -> Draft:
-        output = self.compute_output_shape(shape)
+        output = self.sample_output_shape(shape)
         if check_size:
             self._check_size(output)
         specs = self.weight_specs(shape)
@@ -366,6 +363,19 @@ class Layer(NamesItsArguments):
         )
 
     # ---- state -------------------------------------------------------------------------------------------------------
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Shape of a batch of the output, given that of the input.
+
+        Args:
+            input_shape: As for `build`.
+
+        Raises:
+            TypeError, ValueError: no such shape, or one that the layer cannot take.
+        """
+        outputs = self.draft(self._batch_shapes(input_shape), self._dtype_for([])).outputs
+        batch = input_shape[0][0] if self.takes_list else input_shape[0]
+        return self._arrange([(batch, *shape) for shape in outputs])
 
     @property
     def built(self) -> bool:
@@ -520,21 +530,6 @@ def _opened(one: OpenShape, other: OpenShape) -> OpenShape:
 
 def _of_batches(shapes: OpenShapes) -> Any:
     return [(None, *shape) for shape in shapes] if isinstance(shapes, list) else (None, *shapes)
-
-
-def _of_a_sample(compute_output_shape: Callable[[Any, Shape], Shape]) -> Callable[[Any, Shape], Shape]:
-    """The method, with words for who hands it the shape of a batch."""
-
-    @functools.wraps(compute_output_shape)
-    def checked(self: Any, shape: Shape) -> Shape:
-        words = "compute_output_shape takes the shape of one sample, without the batch axis, such as (4,)"
-        if not isinstance(shape, tuple | list):
-            raise TypeError(f"{words}, but got {checks.shown(shape)} of type {type(shape).__name__}.")
-        if None in shape:
-            raise ValueError(f"{words}, but got {shape}.")
-        return compute_output_shape(self, shape)
-
-    return checked
 
 
 def building(drafts: Sequence[Draft]) -> list[atomic.Change]:

@@ -54,7 +54,7 @@ class ChannelsLayer(Layer):
             raise self._shape_error(f"takes samples of shape {axes}, but got {shape}.{hint}")
         return (*shape[1:], shape[0]) if self._channels_first else shape
 
-    def compute_output_shape(self, shape: Shape) -> Shape:
+    def sample_output_shape(self, shape: Shape) -> Shape:
         output = self._output_shape(self._channels_last(shape))
         return (output[-1], *output[:-1]) if self._channels_first else output
 

@@ -87,14 +87,14 @@ class ConvolutionLayer(ChannelsLayer, KernelLayer):
     def _weight_specs(self, shape: Shape) -> list[WeightSpec]:
         return self._specs(self._kernel_shape(shape), self._output_shape(shape)[-1:])
 
-    def compute_output_shape(self, shape: Shape) -> Shape:
-        output = super().compute_output_shape(shape)
+    def sample_output_shape(self, shape: Shape) -> Shape:
+        output = super().sample_output_shape(shape)
         self._check_activation(output)
         return output
 
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
         y = super().lower(net, x, shape)
-        return self.activation.lower(net, y, self.compute_output_shape(shape))
+        return self.activation.lower(net, y, self.sample_output_shape(shape))
 
     def get_config(self) -> dict[str, Any]:
         return {

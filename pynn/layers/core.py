@@ -67,7 +67,7 @@ class InputLayer(Layer):
         self._nodes.append(weakref.ref(node))
         return SymbolicTensor(node, 0)
 
-    def compute_output_shape(self, shape: Shape) -> Shape:
+    def sample_output_shape(self, shape: Shape) -> Shape:
         return shape
 
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
@@ -161,7 +161,7 @@ class Dense(KernelLayer):
             input_dim=input_dim,
         )
 
-    def compute_output_shape(self, shape: Shape) -> Shape:
+    def sample_output_shape(self, shape: Shape) -> Shape:
         if not shape or shape[-1] < 1:
             raise self._shape_error(f"needs samples with at least one feature, but got the shape {shape}.")
         output = (*shape[:-1], self.units)
@@ -173,7 +173,7 @@ class Dense(KernelLayer):
 
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
         y = net.add("dense", x, [self.kernel, self.bias], units=self.units)
-        return self.activation.lower(net, y, self.compute_output_shape(shape))
+        return self.activation.lower(net, y, self.sample_output_shape(shape))
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -191,7 +191,7 @@ class Identity(Layer):
 
     keeps_ids = True
 
-    def compute_output_shape(self, shape: Shape) -> Shape:
+    def sample_output_shape(self, shape: Shape) -> Shape:
         return shape
 
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
@@ -207,7 +207,7 @@ class ActivationLayer(Layer):
         self.activation = activation
         super().__init__(**base)
 
-    def compute_output_shape(self, shape: Shape) -> Shape:
+    def sample_output_shape(self, shape: Shape) -> Shape:
         return self._check_activation(shape)
 
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:

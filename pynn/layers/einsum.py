@@ -106,7 +106,7 @@ class EinsumDense(KernelLayer):
         except ValueError as error:
             raise self._shape_error(f"cannot take samples of shape {shape}: {error}") from None
 
-    def compute_output_shape(self, shape: Shape) -> Shape:
+    def sample_output_shape(self, shape: Shape) -> Shape:
         output = self._product(shape).output
         self._check_activation(output)
         return output

@@ -64,7 +64,7 @@ class Embedding(Layer):
         self.embeddings_constraint = constraints.get(embeddings_constraint, "embeddings_constraint")
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
 
-    def compute_output_shape(self, shape: Shape) -> Shape:
+    def sample_output_shape(self, shape: Shape) -> Shape:
         return (*shape, self.output_dim)
 
     def weight_specs(self, shape: Shape) -> list[WeightSpec]:

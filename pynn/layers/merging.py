@@ -60,7 +60,7 @@ class Merge(Layer):
     def __init__(self, *, name: str | None = None, trainable: bool = True, dtype: DTypeLike | None = None) -> None:
         super().__init__(name=name, trainable=trainable, dtype=dtype)
 
-    def compute_output_shape(self, shape: Any) -> Shape:
+    def sample_output_shape(self, shape: Any) -> Shape:
         shapes: list[Shape] = shape
         if not self.least <= len(shapes) <= self.most:
             wanted = f"exactly {self.least}" if self.least == self.most else f"at least {self.least}"
@@ -145,7 +145,7 @@ class Average(Add):
     """
 
     def lower(self, net: Lowering, x: Any, shape: Any) -> int:
-        total, output = super().lower(net, x, shape), self.compute_output_shape(shape)
+        total, output = super().lower(net, x, shape), self.sample_output_shape(shape)
         return combined(net, "divide", [total], [output, ()], constant=[float(len(x))], constant_first=False)
 
 
@@ -217,7 +217,7 @@ class Concatenate(Layer):
             )
         return place
 
-    def compute_output_shape(self, shape: Any) -> Shape:
+    def sample_output_shape(self, shape: Any) -> Shape:
         place, first = self._place(shape), shape[0]
         return (*first[:place], sum(each[place] for each in shape), *first[place + 1 :])
 
@@ -285,7 +285,7 @@ class Dot(Layer):
             )
         return places[0], places[1]
 
-    def compute_output_shape(self, shape: Any) -> Shape:
+    def sample_output_shape(self, shape: Any) -> Shape:
         a, b = self._places(shape)
         return (*_without(shape[0], a), *_without(shape[1], b)) or (1,)
 

@@ -324,7 +324,7 @@ class GroupNormalization(_Normalization):
             input_dim=input_dim,
         )
 
-    def compute_output_shape(self, shape: Shape) -> Shape:
+    def sample_output_shape(self, shape: Shape) -> Shape:
         (channels,) = self._sizes(shape)
         if channels % self.groups:
             raise self._shape_error(

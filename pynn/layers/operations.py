@@ -48,7 +48,7 @@ class Arithmetic(Layer):
     def _shapes(self, shape: Any) -> list[Shape]:
         return shape if self.constant is None else [shape, self.constant.shape]
 
-    def compute_output_shape(self, shape: Any) -> Shape:
+    def sample_output_shape(self, shape: Any) -> Shape:
         shapes = self._shapes(shape)
         try:
             output = broadcast(*shapes)
@@ -89,7 +89,7 @@ class MatMul(Layer):
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name=names.auto_name("matmul") if name is None else name)
 
-    def compute_output_shape(self, shape: Any) -> Shape:
+    def sample_output_shape(self, shape: Any) -> Shape:
         a, b = shape
         if min(len(a), len(b)) < 2 or a[:-2] != b[:-2] or a[-1] != b[-2]:
             raise self._shape_error(f"cannot multiply matrices of samples of the shapes {a} and {b}.")
@@ -118,7 +118,7 @@ class GetItem(Layer):
         self.key = tuple(slice(*each["slice"]) if isinstance(each, dict) else each for each in key)
         super().__init__(name=names.auto_name("get_item") if name is None else name)
 
-    def compute_output_shape(self, shape: Shape) -> Shape:
+    def sample_output_shape(self, shape: Shape) -> Shape:
         try:
             output = np.broadcast_to(np.int8(0), shape)[self.key].shape
         except IndexError as error:

@@ -46,7 +46,7 @@ class Rescaling(Layer):
         self.offset = _numbers(offset, "offset")
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, input_dim=input_dim)
 
-    def compute_output_shape(self, shape: Shape) -> Shape:
+    def sample_output_shape(self, shape: Shape) -> Shape:
         columns = shape[-1] if shape else 1
         for name, values in (("scale", self.scale), ("offset", self.offset)):
             if isinstance(values, list) and len(values) != columns:
@@ -139,7 +139,7 @@ class Normalization(Layer):
         if self.axis is not None and (not shape or self.axis not in (-1, len(shape))):
             raise self._shape_error(f"has axis={self.axis}, but it must be the last one of samples of shape {shape}.")
 
-    def compute_output_shape(self, shape: Shape) -> Shape:
+    def sample_output_shape(self, shape: Shape) -> Shape:
         self._check_axis(shape)
         if self.mean is None:
             raise self._shape_error("has no mean and variance: call adapt(data) before the model is built.")
@@ -154,7 +154,7 @@ class Normalization(Layer):
                 raise self._shape_error(f"has {len(values)} numbers as {name}, but got samples of shape {shape}.")
 
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
-        self.compute_output_shape(shape)
+        self.sample_output_shape(shape)
         deviation = np.maximum(np.sqrt(np.atleast_1d(np.array(self.variance))), 1e-7)
         mean = np.atleast_1d(np.array(self.mean))
         columns = max(deviation.size, mean.size)

@@ -46,7 +46,7 @@ class _Noise(Layer):
         """Along which axes of a batch of samples of `shape` the noise is the same, the axis of the samples included."""
         return (False,) * (len(shape) + 1)
 
-    def compute_output_shape(self, shape: Shape) -> Shape:
+    def sample_output_shape(self, shape: Shape) -> Shape:
         return shape
 
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
@@ -76,7 +76,7 @@ class _MaskedNoise(_Noise):
         self.noise_shape = None if noise_shape is None else _noise_shape(noise_shape)
         super().__init__(self.rate, seed, **base)
 
-    def compute_output_shape(self, shape: Shape) -> Shape:
+    def sample_output_shape(self, shape: Shape) -> Shape:
         self._sharing(shape)
         return shape
 
@@ -381,7 +381,7 @@ class ActivityRegularization(Layer):
         self.l1, self.l2 = self.activity_regularizer.l1, self.activity_regularizer.l2
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, input_dim=input_dim)
 
-    def compute_output_shape(self, shape: Shape) -> Shape:
+    def sample_output_shape(self, shape: Shape) -> Shape:
         return shape
 
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:

@@ -41,7 +41,7 @@ class Flatten(Layer):
         self.data_format = windows.check_data_format(data_format)
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, input_dim=input_dim)
 
-    def compute_output_shape(self, shape: Shape) -> Shape:
+    def sample_output_shape(self, shape: Shape) -> Shape:
         return (math.prod(shape),)
 
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
@@ -83,7 +83,7 @@ class Reshape(Layer):
         self.target_shape = tuple(int(size) for size in sizes)
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, input_dim=input_dim)
 
-    def compute_output_shape(self, shape: Shape) -> Shape:
+    def sample_output_shape(self, shape: Shape) -> Shape:
         size = math.prod(shape)
         known = math.prod(size for size in self.target_shape if size != -1)
         fits = size % known == 0 if -1 in self.target_shape else size == known
@@ -126,7 +126,7 @@ class Permute(Layer):
             raise ValueError(f"dims must hold each of the numbers from 1 to {len(self.dims)} once, but got {dims}.")
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, input_dim=input_dim)
 
-    def compute_output_shape(self, shape: Shape) -> Shape:
+    def sample_output_shape(self, shape: Shape) -> Shape:
         if len(shape) != len(self.dims):
             raise self._shape_error(
                 f"takes samples of {len(self.dims)} axes, as dims={self.dims} has, but got the shape {shape}."
@@ -164,7 +164,7 @@ class RepeatVector(Layer):
         self.n = checks.positive_int(n, "n", at_most=maps.MOST_POSITIONS)
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, input_dim=input_dim)
 
-    def compute_output_shape(self, shape: Shape) -> Shape:
+    def sample_output_shape(self, shape: Shape) -> Shape:
         if len(shape) != 1 or shape[0] < 1:
             raise self._shape_error(f"takes samples of shape (features,), but got {shape}.")
         return (self.n, *shape)

@@ -130,7 +130,7 @@ class Sequential(Model):
             if not isinstance(layer, Layer):
                 raise TypeError(f"A layer must be a pynn layer such as pynn.layers.Dense(10), but got {layer!r}.")
             kind = type(layer)
-            if kind.lower is Layer.lower or kind.compute_output_shape is Layer.compute_output_shape:
+            if kind.lower is Layer.lower or kind.sample_output_shape is Layer.sample_output_shape:
                 raise TypeError(kind._computes_nothing())
             if layer.takes_list:
                 raise ValueError(

@@ -81,7 +81,8 @@ class Structure(Wired):
         return [inputs] if layout is None else layout.inputs.take_apart(inputs, "inputs")
 
     def _arrange(self, outputs: list[Any]) -> Any:
-        return self._require_layout().outputs.arrange(outputs)
+        layout = self._state.layout
+        return outputs[0] if layout is None else layout.outputs.arrange(outputs)
 
     def _input_limits(self) -> tuple[int, ...]:
         return tuple(port.below for port in self._require_layout().inputs.ports)
@@ -109,7 +110,7 @@ class Structure(Wired):
         layout, drafts = self._drafts(shape if isinstance(shape, list) else [shape])
         self._become(self._state._replace(layout=layout), drafts)
 
-    def compute_output_shape(self, shape: Any) -> Any:
+    def sample_output_shape(self, shape: Any) -> Any:
         """Shape of a sample of the output, or a list of them, given that of the input, or of each input.
 
         Raises:

@@ -66,7 +66,7 @@ def lower_all(wiring: Wiring, net: Lowering, xs: Sequence[int], shapes: Sequence
         penalty = layer.activity_regularizer
         if penalty is not None:
             net.add_activity_penalty(made[0], penalty.l1, penalty.l2)
-        made_shapes: Any = layer.compute_output_shape(shape)
+        made_shapes: Any = layer.sample_output_shape(shape)
         tensors.update(zip(outputs, made, strict=True))
         known.update(zip(outputs, made_shapes if isinstance(made_shapes, list) else [made_shapes], strict=True))
     return [net.numbers(tensors[y]) for y in wiring.outputs]
