@@ -358,7 +358,7 @@ def training_kernels(dtype: str) -> Iterator[Kernel]:
     noise = {"shape": [SIDE, SIDE, CHANNELS], "sharing": [False] * 4, "amount": 0.5, "seed": 1}
     for kind in ("dropout", "gaussian_dropout", "gaussian_noise"):
         yield kind, 2 * each, partial(make_training, "noise", {"kind": kind, **noise}, 0, dtype)
-    settings: dict[str, Any] = {"momentum": 0.99, "epsilon": 1e-3}
+    settings: dict[str, Any] = {"momentum": 0.99, "epsilon": 1e-3, "inference": False}
     yield "batch normalisation", 3 * each, partial(make_training, "batch_norm", settings, 4, dtype)
     settings = {"samples": 1, "groups": 8, "columns": CHANNELS // 8, "epsilon": 1e-3}
     yield "group normalisation", 3 * each, partial(make_training, "group_norm", settings, 2, dtype)

@@ -51,14 +51,15 @@ class Dense:
 
 @dataclass(frozen=True)
 class Conv2D:
-    """``activation(patch @ kernel + bias)`` at each place of an image (height, width, channels): stride 1, no padding.
+    """``activation(patch @ kernel + bias)`` at each place of an image (height, width, channels), with stride 1.
 
-    The kernel has the shape (height, width, channels, filters).
+    The kernel has the shape (height, width, channels, filters). With padding ``"same"`` the image keeps its size.
     """
 
     filters: int
     size: tuple[int, int]
     activation: str
+    padding: Literal["valid", "same"] = "valid"
 
     @property
     def label(self) -> str:
@@ -68,6 +69,8 @@ class Conv2D:
     def output_shape(self, shape: Shape) -> Shape:
         """The shape of a row after the layer, from that before it."""
         height, width, _ = shape
+        if self.padding == "same":
+            return (height, width, self.filters)
         return (height - self.size[0] + 1, width - self.size[1] + 1, self.filters)
 
     def multiply_adds(self, shape: Shape) -> int:
@@ -96,7 +99,64 @@ class MaxPooling2D:
         return 0
 
 
-Layer = Flatten | Dense | Conv2D | MaxPooling2D
+@dataclass(frozen=True)
+class Residual:
+    """``x + layers(x)``: layers one after the other, and a way around them."""
+
+    layers: tuple[Layer, ...]
+
+    @property
+    def label(self) -> str:
+        """In a line for people."""
+        return f"(x + {'-'.join(layer.label for layer in self.layers)})"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape of a row after the layer, from that before it."""
+        return shape
+
+    def multiply_adds(self, shape: Shape) -> int:
+        """Multiply-adds of a row of this shape in the forward pass."""
+        return chain_multiply_adds(self.layers, shape)
+
+
+@dataclass(frozen=True)
+class Branches:
+    """Several chains of layers on one input, whose outputs are put side by side along the last axis."""
+
+    chains: tuple[tuple[Layer, ...], ...]
+
+    @property
+    def label(self) -> str:
+        """In a line for people."""
+        return f"({' | '.join('-'.join(layer.label for layer in chain) for chain in self.chains)})"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape of a row after the layer, from that before it."""
+        ends = [chain_shape(chain, shape) for chain in self.chains]
+        return (*ends[0][:-1], sum(end[-1] for end in ends))
+
+    def multiply_adds(self, shape: Shape) -> int:
+        """Multiply-adds of a row of this shape in the forward pass."""
+        return sum(chain_multiply_adds(chain, shape) for chain in self.chains)
+
+
+Layer = Flatten | Dense | Conv2D | MaxPooling2D | Residual | Branches
+
+
+def chain_shape(layers: tuple[Layer, ...], shape: Shape) -> Shape:
+    """The shape of a row after all the layers."""
+    for layer in layers:
+        shape = layer.output_shape(shape)
+    return shape
+
+
+def chain_multiply_adds(layers: tuple[Layer, ...], shape: Shape) -> int:
+    """Multiply-adds of a row of this shape in the layers, one after the other."""
+    total = 0
+    for layer in layers:
+        total += layer.multiply_adds(shape)
+        shape = layer.output_shape(shape)
+    return total
 
 
 @dataclass(frozen=True)
@@ -197,6 +257,35 @@ NETWORKS = {
         32,
         12_000,
         input_shape=(28, 28, 1),
+    ),
+    "residual": Network(
+        (Flatten(), Dense(64, "relu"), *(Residual((Dense(64, "relu"),)),) * 9, Dense(10, "softmax")),
+        "adam",
+        0.001,
+        32,
+        12_000,
+        sides=("pynn", "torch", "jax", "keras"),
+    ),
+    "inception": Network(
+        (
+            Conv2D(16, (3, 3), "relu"),
+            MaxPooling2D((2, 2)),
+            Branches(
+                (
+                    (Conv2D(8, (1, 1), "relu"),),
+                    (Conv2D(8, (1, 1), "relu"), Conv2D(16, (3, 3), "relu", "same")),
+                    (Conv2D(4, (1, 1), "relu"), Conv2D(8, (5, 5), "relu", "same")),
+                )
+            ),
+            MaxPooling2D((2, 2)),
+            *classifier(64),
+        ),
+        "adam",
+        0.001,
+        32,
+        6_000,
+        input_shape=(28, 28, 1),
+        sides=("pynn", "torch", "jax", "keras"),
     ),
     "xor": Network(
         (Dense(4, "sigmoid"), Dense(1, "sigmoid")),

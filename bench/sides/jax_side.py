@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from networks import Conv2D, Dense, Flatten, Layer, MaxPooling2D, Network, Shape
+from networks import Branches, Conv2D, Dense, Flatten, Layer, MaxPooling2D, Network, Residual, Shape
 from training_data import TEST_ROWS, Array, Data
 
 from .base import Side, in_parts, rows_at_a_time
@@ -33,16 +33,51 @@ def make_layer(layer: Layer, shape: Shape, key: jax.Array) -> tuple[Any, Apply]:
     if isinstance(layer, Conv2D):
         kernel = jax.nn.initializers.glorot_uniform()(key, (*layer.size, shape[-1], layer.filters), jnp.float32)
         after = ACTIVATIONS[layer.activation]
-        return (kernel, jnp.zeros(layer.filters)), lambda weights, x: after(convolve(x, weights[0]) + weights[1])
+        return (kernel, jnp.zeros(layer.filters)), partial(convolved, after, layer.padding.upper())
     if isinstance(layer, MaxPooling2D):
         window = (1, *layer.size, 1)
         return (), lambda weights, x: jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, window, window, "VALID")
+    if isinstance(layer, Residual):
+        own, function = make_chain(layer.layers, shape, key)
+        return own, lambda weights, x: x + function(weights, x)
+    if isinstance(layer, Branches):
+        chains = [
+            make_chain(chain, shape, each)
+            for chain, each in zip(layer.chains, keys_for(key, layer.chains), strict=True)
+        ]
+        functions = [function for _, function in chains]
+        return [own for own, _ in chains], lambda weights, x: jnp.concatenate(
+            [function(own, x) for own, function in zip(weights, functions, strict=True)], -1
+        )
     raise TypeError(f"The JAX side has no {layer!r}.")
 
 
-def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Channels last, stride 1, no padding."""
-    return jax.lax.conv_general_dilated(x, kernel, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+def keys_for(key: jax.Array, things: tuple[Any, ...]) -> jax.Array:
+    """A key for each of them."""
+    return jax.random.split(key, len(things))
+
+
+def make_chain(layers: tuple[Layer, ...], shape: Shape, key: jax.Array) -> tuple[Any, Apply]:
+    """The first weights of layers that follow each other, and their function."""
+    made = []
+    for layer, each in zip(layers, keys_for(key, layers), strict=True):
+        made.append(make_layer(layer, shape, each))
+        shape = layer.output_shape(shape)
+
+    def function(weights: Any, x: jax.Array) -> jax.Array:
+        for own, (_, apply) in zip(weights, made, strict=True):
+            x = apply(own, x)
+        return x
+
+    return [own for own, _ in made], function
+
+
+def convolved(
+    after: Callable[[jax.Array], jax.Array], padding: str, weights: tuple[jax.Array, jax.Array], x: jax.Array
+) -> jax.Array:
+    """Channels last, stride 1."""
+    sums = jax.lax.conv_general_dilated(x, weights[0], (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    return after(sums + weights[1])
 
 
 def sgd(rate: float) -> Callable[..., Any]:
@@ -72,17 +107,10 @@ class Library(Side):
         self.batch, self.random = network.batch, np.random.default_rng(1)
         self.part = rows_at_a_time(network, TEST_ROWS)
         self.x, self.y = jnp.asarray(data.x), jnp.asarray(data.y.astype(np.int32))
-        keys = jax.random.split(jax.random.key(1), len(network.layers))
-        layers = [make_layer(*pair, key) for pair, key in zip(network.shaped_layers(), keys, strict=True)]
-        weights, functions = map(list, zip(*layers, strict=True))
+        weights, forward = make_chain(network.layers, network.input_shape, jax.random.key(1))
         update = {"sgd": sgd, "adam": adam}[network.optimizer](network.learning_rate)
         # Weights, m and v are buffers of their own: they are given away to be written over.
         self.state = (weights, (*(jax.tree.map(jnp.zeros_like, weights) for _ in range(2)), jnp.float32(0)))
-
-        def forward(weights: Any, x: jax.Array) -> jax.Array:
-            for own, function in zip(weights, functions, strict=True):
-                x = function(own, x)
-            return x
 
         def loss(weights: Any, x: jax.Array, y: jax.Array) -> jax.Array:
             return -jnp.take_along_axis(jax.nn.log_softmax(forward(weights, x)), y[:, None], 1).mean()

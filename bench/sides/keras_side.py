@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
-from networks import Conv2D, Dense, Flatten, Layer, MaxPooling2D, Network
+from networks import Branches, Conv2D, Dense, Flatten, Layer, MaxPooling2D, Network, Residual
 from training_data import TEST_ROWS, Array, Data
 
 from .base import Side, in_parts, rows_at_a_time
@@ -14,17 +15,28 @@ from .base import Side, in_parts, rows_at_a_time
 STEPS = 32  # run in one call, which is quicker than one by one
 
 
-def make_layer(layer: Layer) -> keras.Layer:
-    """The layer of Keras."""
+def apply(layer: Layer, x: Any) -> Any:
+    """The layer, called on a symbolic tensor."""
     if isinstance(layer, Flatten):
-        return keras.layers.Flatten()
+        return keras.layers.Flatten()(x)
     if isinstance(layer, Dense):
-        return keras.layers.Dense(layer.units, layer.activation)
+        return keras.layers.Dense(layer.units, layer.activation)(x)
     if isinstance(layer, Conv2D):
-        return keras.layers.Conv2D(layer.filters, layer.size, activation=layer.activation)
+        return keras.layers.Conv2D(layer.filters, layer.size, padding=layer.padding, activation=layer.activation)(x)
     if isinstance(layer, MaxPooling2D):
-        return keras.layers.MaxPooling2D(layer.size)
+        return keras.layers.MaxPooling2D(layer.size)(x)
+    if isinstance(layer, Residual):
+        return keras.layers.add([x, apply_all(layer.layers, x)])
+    if isinstance(layer, Branches):
+        return keras.layers.concatenate([apply_all(chain, x) for chain in layer.chains])
     raise TypeError(f"The Keras side has no {layer!r}.")
+
+
+def apply_all(layers: tuple[Layer, ...], x: Any) -> Any:
+    """The layers, one after the other."""
+    for layer in layers:
+        x = apply(layer, x)
+    return x
 
 
 class Library(Side):
@@ -34,7 +46,8 @@ class Library(Side):
         keras.utils.set_random_seed(1)
         self.batch, self.x, self.y = network.batch, data.x, data.y.astype(np.int32)
         self.part = rows_at_a_time(network, TEST_ROWS)
-        self.model = keras.Sequential([keras.Input(network.input_shape), *map(make_layer, network.layers)])
+        inputs = keras.Input(network.input_shape)
+        self.model = keras.Model(inputs, apply_all(network.layers, inputs))
         kind = {"sgd": keras.optimizers.SGD, "adam": keras.optimizers.Adam}[network.optimizer]
         self.model.compile(
             kind(network.learning_rate),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from networks import Conv2D, Dense, Flatten, Layer, MaxPooling2D, Network
+from networks import Branches, Conv2D, Dense, Flatten, Layer, MaxPooling2D, Network, Residual
 from training_data import Array, Data
 
 import pynn
@@ -12,24 +13,36 @@ import pynn
 from .base import Side
 
 
-def make_layer(layer: Layer) -> pynn.layers.Layer:
-    """The layer of pynn."""
+def apply(layer: Layer, x: Any) -> Any:
+    """The layer, called on a symbolic tensor."""
     if isinstance(layer, Flatten):
-        return pynn.layers.Flatten()
+        return pynn.layers.Flatten()(x)
     if isinstance(layer, Dense):
-        return pynn.layers.Dense(layer.units, layer.activation)
+        return pynn.layers.Dense(layer.units, layer.activation)(x)
     if isinstance(layer, Conv2D):
-        return pynn.layers.Conv2D(layer.filters, layer.size, activation=layer.activation)
+        return pynn.layers.Conv2D(layer.filters, layer.size, padding=layer.padding, activation=layer.activation)(x)
     if isinstance(layer, MaxPooling2D):
-        return pynn.layers.MaxPooling2D(layer.size)
+        return pynn.layers.MaxPooling2D(layer.size)(x)
+    if isinstance(layer, Residual):
+        return pynn.layers.add([x, apply_all(layer.layers, x)])
+    if isinstance(layer, Branches):
+        return pynn.layers.concatenate([apply_all(chain, x) for chain in layer.chains])
     raise TypeError(f"The pynn side has no {layer!r}.")
 
 
-def make_model(network: Network) -> pynn.Sequential:
+def apply_all(layers: tuple[Layer, ...], x: Any) -> Any:
+    """The layers, one after the other."""
+    for layer in layers:
+        x = apply(layer, x)
+    return x
+
+
+def make_model(network: Network) -> pynn.Model:
     """The compiled model."""
     pynn.set_random_seed(1)
-    scaling = [pynn.layers.Rescaling(1 / 255)] if network.data == "mnist" else []
-    model = pynn.Sequential([pynn.Input(network.input_shape), *scaling, *map(make_layer, network.layers)])
+    x = pynn.Input(network.input_shape)
+    scaled = pynn.layers.Rescaling(1 / 255)(x) if network.data == "mnist" else x
+    model = pynn.Model(x, apply_all(network.layers, scaled))
     optimizer = {"sgd": pynn.optimizers.SGD, "adam": pynn.optimizers.Adam}[network.optimizer](network.learning_rate)
     model.compile(optimizer, {"softmax": "sparse_categorical_crossentropy", "sigmoid": "mse"}[network.output])
     return model

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from networks import Conv2D, Dense, Flatten, Layer, MaxPooling2D, Network, Shape
+from networks import Branches, Conv2D, Dense, Flatten, Layer, MaxPooling2D, Network, Residual, Shape
 from training_data import Array, Data
 
 from .base import Side, in_parts, rows_at_a_time
@@ -21,10 +21,47 @@ def make_modules(layer: Layer, shape: Shape) -> list[torch.nn.Module]:
     if isinstance(layer, Dense):
         return with_activation(torch.nn.Linear(shape[-1], layer.units), layer.activation)
     if isinstance(layer, Conv2D):
-        return with_activation(torch.nn.Conv2d(shape[-1], layer.filters, layer.size), layer.activation)
+        return with_activation(
+            torch.nn.Conv2d(shape[-1], layer.filters, layer.size, padding=layer.padding), layer.activation
+        )
     if isinstance(layer, MaxPooling2D):
         return [torch.nn.MaxPool2d(layer.size)]
+    if isinstance(layer, Residual):
+        return [Around(make_chain(layer.layers, shape))]
+    if isinstance(layer, Branches):
+        return [SideBySide([make_chain(chain, shape) for chain in layer.chains])]
     raise TypeError(f"The torch side has no {layer!r}.")
+
+
+def make_chain(layers: tuple[Layer, ...], shape: Shape) -> torch.nn.Sequential:
+    """The modules of layers that follow each other."""
+    modules = []
+    for layer in layers:
+        modules += make_modules(layer, shape)
+        shape = layer.output_shape(shape)
+    return torch.nn.Sequential(*modules)
+
+
+class Around(torch.nn.Module):
+    """``x + inner(x)``."""
+
+    def __init__(self, inner: torch.nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.inner(x)
+
+
+class SideBySide(torch.nn.Module):
+    """What several modules make of one input, along the axis of the channels."""
+
+    def __init__(self, inner: list[torch.nn.Sequential]) -> None:
+        super().__init__()
+        self.inner = torch.nn.ModuleList(inner)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([each(x) for each in self.inner], 1)
 
 
 def with_activation(module: torch.nn.Linear | torch.nn.Conv2d, activation: str) -> list[torch.nn.Module]:
@@ -42,7 +79,7 @@ class Library(Side):
         torch.manual_seed(1)
         self.batch, self.part = network.batch, rows_at_a_time(network, DENSE_ROWS)
         self.x, self.y = self.take(data.x), torch.from_numpy(data.y.astype(np.int64))
-        self.model = torch.nn.Sequential(*(m for pair in network.shaped_layers() for m in make_modules(*pair)))
+        self.model = make_chain(network.layers, network.input_shape)
         # Images with the channels last are quicker here, in training and in predictions; dense layers do not mind.
         self.model = self.model.to(memory_format=torch.channels_last)
         weights, rate = self.model.parameters(), network.learning_rate
