@@ -240,6 +240,34 @@ void check_functions_look() {
   });
 }
 
+void check_merge_look() {
+  constexpr int64_t rows = 20000, columns = 500, n = rows * columns;
+  const std::vector<T> a = numbers(n), b = numbers(n);
+  std::vector<T> y(n);
+  const BroadcastAxis equal[] = {{n, 1, 1}};
+  const BroadcastAxis of_row[] = {{rows, columns, 1}, {columns, 1, 0}};
+  const BroadcastAxis of_all[] = {{1, n, columns}, {rows, columns, 0}, {columns, 1, 1}};
+  for (const Broadcast& shape : {Broadcast{1, equal}, Broadcast{2, of_row}, Broadcast{3, of_all}}) {
+    const std::string what = text(", %d axes", static_cast<int>(shape.count));
+    expect_looks("binary_forward" + what, 1, [&](const Team& team) {
+      k().binary_forward(team, y.data(), a.data(), b.data(), Binary::power, 1, shape);
+    });
+    expect_looks("binary_backward" + what, 1, [&](const Team& team) {
+      k().binary_backward(team, nullptr, y.data(), a.data(), a.data(), b.data(), b.data(), Binary::power, 1, shape);
+    });
+  }
+  for (const int64_t width : {columns, int64_t{1}})
+    expect_looks(text("copy_columns, %d", static_cast<int>(width)), 1,
+                 [&](const Team& team) { k().copy_columns(team, y.data(), a.data(), n / width, width, width, width); });
+  const std::vector<int32_t> ids(rows, 7), many(n, 7);
+  expect_looks("embedding_forward", 1,
+               [&](const Team& team) { k().embedding_forward(team, y.data(), ids.data(), a.data(), rows, columns); });
+  expect_looks("embedding_backward", 1, [&](const Team& team) {
+    k().embedding_backward(team, y.data(), nullptr, a.data(), many.data(), n, rows, 1, false);
+  });
+  expect_looks("numbers_of_ids", 1, [&](const Team& team) { k().numbers_of_ids(team, y.data(), many.data(), n); });
+}
+
 }  // namespace
 
 void check_polling() {
@@ -248,6 +276,7 @@ void check_polling() {
   check_windows_look();
   check_normalizations_look();
   check_functions_look();
+  check_merge_look();
 }
 
 }  // namespace pynn
