@@ -131,11 +131,11 @@ def test_graph_refuses_ids_outside_of_the_smallest_table(wrong):
     with pytest.raises(ValueError, match=f"from 0 to 2, got {wrong}"):
         plan.predict_training(outs, [ids], True, 0, 1)
     trainer = core.Trainer(plan)
-    trainer.set_heads([(0, "mean_squared_error", 12, 0.0, True, 1.0, [])])
+    trainer.set_heads([(0, "mean_squared_error", 12, 0.0, "mean", 1.0, [])])
     trainer.set_optimizer("sgd", {"learning_rate": 1.0})
     for call in (
-        lambda: trainer.train(np.zeros((1, 1)), [ids], [outs[0]], 3, False, 0, 0, 0, 1, 1),
-        lambda: trainer.evaluate(np.zeros(2), [ids], [outs[0]], 1),
+        lambda: trainer.train(np.zeros((1, 1)), [ids], [outs[0]], [], 3, False, 0, 0, 0, 1, 1),
+        lambda: trainer.evaluate(np.zeros(1), [ids], [outs[0]], [], 1),
     ):
         with pytest.raises(ValueError, match=f"from 0 to 2, got {wrong}"):
             call()
@@ -167,14 +167,14 @@ def train(optimizer, settings, *, shared=False, batch=6, samples=20, steps=8, ca
     table[:] = random.normal(size=table.size)
     plan = core.Plan(graph, "float64")
     trainer = core.Trainer(plan)
-    trainer.set_heads([(i, "mean_squared_error", 12, 0.0, True, 1.0, []) for i in range(len(outputs))])
+    trainer.set_heads([(i, "mean_squared_error", 12, 0.0, "mean", 1.0, []) for i in range(len(outputs))])
     trainer.set_optimizer(optimizer, settings)
     ids = random.integers(0, 9, (samples, 4)).astype(np.int32)  # most rows stay untouched
     targets = [random.normal(size=(samples, 12)) for _ in outputs]
     epoch_steps = -(-samples // batch)
     for call in range(calls):
         totals = np.zeros((-(-steps * calls // epoch_steps), 1 + (len(outputs) if len(outputs) > 1 else 0)))
-        trainer.train(totals, [ids], targets, batch, False, 0, 0, call * steps, steps, 1)
+        trainer.train(totals, [ids], targets, [], batch, False, 0, 0, call * steps, steps, 1)
     return table.copy(), ids, targets
 
 
@@ -242,7 +242,7 @@ def test_sgd_after_adam_and_after_a_loss_that_is_not_finite():
     graph.set_outputs([y])
     plan = core.Plan(graph, "float64")
     trainer = core.Trainer(plan)
-    trainer.set_heads([(0, "mean_squared_error", 12, 0.0, True, 1.0, [])])
+    trainer.set_heads([(0, "mean_squared_error", 12, 0.0, "mean", 1.0, [])])
     random = np.random.default_rng(7)
     start = random.normal(size=table.size)
     ids = random.integers(0, 9, (700, 4)).astype(np.int32)
@@ -250,7 +250,7 @@ def test_sgd_after_adam_and_after_a_loss_that_is_not_finite():
 
     def run(optimizer, learning_rate, y=target):
         trainer.set_optimizer(optimizer, {"learning_rate": learning_rate})
-        return trainer.train(np.zeros((4, 1)), [ids], [y], 600, False, 0, 0, 0, 8, 1)
+        return trainer.train(np.zeros((4, 1)), [ids], [y], [], 600, False, 0, 0, 0, 8, 1)
 
     broken = target.copy()
     broken[400] = 1e200  # in the second slice of the batch
