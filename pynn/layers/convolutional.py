@@ -88,13 +88,11 @@ class ConvolutionLayer(ChannelsLayer, KernelLayer):
         return self._specs(self._kernel_shape(shape), self._output_shape(shape)[-1:])
 
     def sample_output_shape(self, shape: Shape) -> Shape:
-        output = super().sample_output_shape(shape)
-        self._check_activation(output)
-        return output
+        return self._check_activation(super().sample_output_shape(shape))
 
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
         y = super().lower(net, x, shape)
-        return self.activation.lower(net, y, self.sample_output_shape(shape))
+        return self.activation.lower(net, y, super().sample_output_shape(shape))
 
     def get_config(self) -> dict[str, Any]:
         return {

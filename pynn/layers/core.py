@@ -111,7 +111,7 @@ class Dense(KernelLayer):
 
     Args:
         units: Size of the output, at least 1.
-        activation: Name or `Activation`. Default ``None``: linear.
+        activation: Name or `Activation`. Default ``None``: linear. ``"glu"`` halves the last axis of the output.
         use_bias: Default ``True``.
         kernel_initializer: Default ``"glorot_uniform"``.
         bias_initializer: Default ``"zeros"``.
@@ -164,16 +164,14 @@ class Dense(KernelLayer):
     def sample_output_shape(self, shape: Shape) -> Shape:
         if not shape or shape[-1] < 1:
             raise self._shape_error(f"needs samples with at least one feature, but got the shape {shape}.")
-        output = (*shape[:-1], self.units)
-        self._check_activation(output)
-        return output
+        return self._check_activation((*shape[:-1], self.units))
 
     def weight_specs(self, shape: Shape) -> list[WeightSpec]:
         return self._specs((shape[-1], self.units), (self.units,))
 
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
         y = net.add("dense", x, [self.kernel, self.bias], units=self.units)
-        return self.activation.lower(net, y, self.sample_output_shape(shape))
+        return self.activation.lower(net, y, (*shape[:-1], self.units))
 
     def get_config(self) -> dict[str, Any]:
         return {

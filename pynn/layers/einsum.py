@@ -107,9 +107,7 @@ class EinsumDense(KernelLayer):
             raise self._shape_error(f"cannot take samples of shape {shape}: {error}") from None
 
     def sample_output_shape(self, shape: Shape) -> Shape:
-        output = self._product(shape).output
-        self._check_activation(output)
-        return output
+        return self._check_activation(self._product(shape).output)
 
     def weight_specs(self, shape: Shape) -> list[WeightSpec]:
         product = self._product(shape)

@@ -51,8 +51,6 @@ class KernelLayer(Layer):
         **base: Unpack[LayerArguments],
     ) -> None:
         self.activation = activations.get(activation)
-        if self.activation.name == "glu":
-            raise ValueError("activation='glu' halves an axis: use layers.Activation('glu') behind the layer.")
         self.use_bias = checks.boolean(use_bias, "use_bias")
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)

@@ -24,7 +24,8 @@ def averages(model: Trainable, task: Task) -> Iterator[None]:
     try:
         yield
     finally:
-        task.optimizer.finalize_variable_values(model.trainable_weights)
+        if task.optimizer.use_ema:
+            task.optimizer.finalize_variable_values(model.trainable_weights)
 
 
 def fit(
