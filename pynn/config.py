@@ -1,4 +1,4 @@
-"""Settings of the process: number type, threads, and what the engine was built with."""
+"""Settings of the process: number type, data format, threads, and what the engine was built with."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from numpy.typing import DTypeLike
 from .foundation import checks, parallel
 from .foundation.native import core
 
+CHANNELS_LAST, CHANNELS_FIRST = DATA_FORMATS = ("channels_last", "channels_first")
+
 _floatx = "float32"
+_image_data_format = CHANNELS_LAST
 _epsilon = 1e-7
 
 
@@ -36,6 +39,36 @@ def set_floatx(value: DTypeLike) -> None:
 def resolve_dtype(dtype: DTypeLike | None) -> str:
     """`dtype` as ``"float32"`` or ``"float64"``, and `floatx` for None; ValueError for another type."""
     return _floatx if dtype is None else checks.float_dtype(dtype, "dtype")
+
+
+def image_data_format() -> str:
+    """Where layers without a ``data_format`` have the channels: ``"channels_last"`` (the default) or
+    ``"channels_first"``."""
+    return _image_data_format
+
+
+def set_image_data_format(data_format: str) -> None:
+    """Set the data format of layers made from now on.
+
+    Args:
+        data_format: ``"channels_last"`` or ``"channels_first"``.
+
+    Raises:
+        ValueError: another one.
+    """
+    global _image_data_format
+    _image_data_format = _data_format(data_format)
+
+
+def resolve_data_format(data_format: str | None) -> str:
+    """`data_format` as one of the two, and `image_data_format` for None; ValueError for another."""
+    return _image_data_format if data_format is None else _data_format(data_format)
+
+
+def _data_format(value: object) -> str:
+    if not isinstance(value, str) or value.lower() not in DATA_FORMATS:
+        raise ValueError(f"data_format must be one of {', '.join(DATA_FORMATS)}, but got {checks.shown(value)}.")
+    return value.lower()
 
 
 def epsilon() -> float:

@@ -28,13 +28,15 @@ def interruptible():
 
 @pytest.fixture(autouse=True)
 def settings():
-    """Start from the same seed in every test, and put floatx, epsilon and the number of threads back after it."""
+    """Start from the same seed in every test, and put the settings of the process back after it."""
     floatx, epsilon, threads = pynn.config.floatx(), pynn.config.epsilon(), pynn.config.get_num_threads()
+    data_format = pynn.config.image_data_format()
     pynn.set_random_seed(1)
     yield
     pynn.config.set_floatx(floatx)
     pynn.config.set_epsilon(epsilon)
     pynn.config.set_num_threads(threads)
+    pynn.config.set_image_data_format(data_format)
 
 
 @pytest.fixture

@@ -49,6 +49,22 @@ def test_config_epsilon():
     assert pynn.config.epsilon() == 1e-5
 
 
+def test_config_image_data_format():
+    """Of layers that are made from then on."""
+    before = pynn.layers.Conv2D(4, 3)
+    assert pynn.config.image_data_format() == before.data_format == "channels_last"
+    pynn.backend.set_image_data_format("channels_first")
+    for layer in (pynn.layers.Conv2D(4, 3), pynn.layers.MaxPooling2D(), pynn.layers.Flatten()):
+        assert layer.data_format == "channels_first"
+    assert pynn.layers.Conv2D(4, 3, data_format="channels_last").data_format == "channels_last"
+    assert before.data_format == "channels_last"
+    assert pynn.layers.UpSampling1D(2)(np.ones((1, 3, 4))).shape == (1, 6, 4)  # which has no data_format
+    for value in ("channels_middle", None, 1):
+        with pytest.raises(ValueError, match="data_format"):
+            pynn.config.set_image_data_format(value)
+    assert pynn.config.image_data_format() == "channels_first"
+
+
 def test_config_native_lists_are_complete():
     assert set(core.activation_names()) == set(reference.ACTIVATIONS)
     assert set(core.loss_names()) == set(reference_losses.LOSSES)

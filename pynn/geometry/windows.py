@@ -21,7 +21,6 @@ from typing import NamedTuple
 from ..foundation import checks
 
 PADDINGS = ("valid", "same", "causal")
-CHANNELS_LAST, CHANNELS_FIRST = DATA_FORMATS = ("channels_last", "channels_first")
 
 # The largest number for an axis, and the most elements of a row that a window sees. Within these bounds the engine's
 # arithmetic on 64 bits is exact; nothing beyond them fits into memory.
@@ -183,15 +182,6 @@ def pooling(sample: Sequence[int], pool_size: Sequence[int], strides: Sequence[i
             'padding="same" would let it reach over the edge.'
         )
     return Pooling(axes, sample[-1])
-
-
-def check_data_format(value: object) -> str:
-    """`value` as one of the data formats, the first for None; ValueError for another."""
-    if value is None:
-        return CHANNELS_LAST
-    if not isinstance(value, str) or value.lower() not in DATA_FORMATS:
-        raise ValueError(f"data_format must be one of {', '.join(DATA_FORMATS)}, but got {checks.shown(value)}.")
-    return value.lower()
 
 
 def per_axis(value: int | Sequence[int], name: str, rank: int) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from numpy.typing import DTypeLike
 
+from .. import config
 from ..engine.lowering import Lowering
 from ..geometry import maps, windows
 from .channels import ChannelsLayer
@@ -30,7 +31,7 @@ class _AdaptivePooling(ChannelsLayer):
         input_shape: int | Sequence[int | None] | None = None,
     ) -> None:
         self.output_size = windows.per_axis(output_size, "output_size", self.rank)
-        self.data_format = windows.check_data_format(data_format)
+        self.data_format = config.resolve_data_format(data_format)
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
 
     def _output_shape(self, shape: Shape) -> Shape:
@@ -74,8 +75,8 @@ class AdaptiveAveragePooling1D(_AdaptiveAveragePooling):
 
     Args:
         output_size: Length of the output.
-        data_format: ``"channels_last"`` (default, also ``None``) or ``"channels_first"``: the axis of the channels is
-            the first of a sample, in the output, too.
+        data_format: ``"channels_last"`` or ``"channels_first"``: the axis of the channels is the first of a sample, in
+            the output, too. Default: ``config.image_data_format()``.
         name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
@@ -94,8 +95,8 @@ class AdaptiveAveragePooling2D(_AdaptiveAveragePooling):
 
     Args:
         output_size: Height and width of the output, or a number for both.
-        data_format: ``"channels_last"`` (default, also ``None``) or ``"channels_first"``: the axis of the channels is
-            the first of a sample, in the output, too.
+        data_format: ``"channels_last"`` or ``"channels_first"``: the axis of the channels is the first of a sample, in
+            the output, too. Default: ``config.image_data_format()``.
         name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:

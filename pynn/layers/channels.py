@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 
+from .. import config
 from ..engine.lowering import Lowering
-from ..geometry import maps, windows
+from ..geometry import maps
 from .base import Layer
 from .types import Shape
 from .weight import WeightSpec
@@ -43,7 +44,7 @@ class ChannelsLayer(Layer):
 
     @property
     def _channels_first(self) -> bool:
-        return self.data_format == windows.CHANNELS_FIRST
+        return self.data_format == config.CHANNELS_FIRST
 
     def _channels_last(self, shape: Shape) -> Shape:
         """`shape` with the channels last; ValueError unless it is that of an image, or a sequence, with channels."""

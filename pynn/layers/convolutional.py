@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import DTypeLike
 
+from .. import config
 from ..activations import ActivationLike
 from ..constraints import ConstraintLike
 from ..engine.lowering import Lowering
@@ -42,7 +43,7 @@ class ConvolutionLayer(ChannelsLayer, KernelLayer):
         self.kernel_size = windows.per_axis(kernel_size, "kernel_size", self.rank)
         self.strides = windows.per_axis(strides, "strides", self.rank)
         self.padding = windows.check_padding(padding, causal=self._may_be_causal)
-        self.data_format = windows.check_data_format(data_format)
+        self.data_format = config.resolve_data_format(data_format)
         self.dilation_rate = windows.per_axis(dilation_rate, "dilation_rate", self.rank)
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ValueError(
@@ -181,8 +182,8 @@ class Conv1D(_Conv):
         padding: ``"valid"``: none (default). ``"same"``: zeros at both ends so that the output has
             ``ceil(length / strides)`` elements. ``"causal"``: as many, with all zeros in front, so that an output
             depends on no later input.
-        data_format: ``"channels_last"`` (default, also ``None``) or ``"channels_first"``: the axis of the channels is
-            the first of a sample, in the output, too. Weights are the same.
+        data_format: ``"channels_last"`` or ``"channels_first"``: the axis of the channels is the first of a sample, in
+            the output, too. Default: ``config.image_data_format()``. Weights are the same.
         dilation_rate: Distance of the kernel's elements. Default 1.
         groups: Parts of the channels, each of which makes its own part of the filters. Default 1.
         activation: Name or `Activation`. Default ``None``: linear.
@@ -216,8 +217,8 @@ class Conv2D(_Conv):
         strides: Steps from one output to the next, down and to the right, or a number for both. Default 1.
         padding: ``"valid"``: none (default). ``"same"``: zeros around the image so that the output has
             ``ceil(size / strides)`` elements along each axis; the odd one at the end.
-        data_format: ``"channels_last"`` (default, also ``None``) or ``"channels_first"``: the axis of the channels is
-            the first of a sample, in the output, too. Weights are the same.
+        data_format: ``"channels_last"`` or ``"channels_first"``: the axis of the channels is the first of a sample, in
+            the output, too. Default: ``config.image_data_format()``. Weights are the same.
         dilation_rate: Distance of the kernel's elements, down and to the right, or a number for both. Default 1.
         groups: Parts of the channels, each of which makes its own part of the filters. Default 1.
         activation: Name or `Activation`. Default ``None``: linear.

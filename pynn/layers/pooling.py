@@ -7,6 +7,7 @@ from typing import Any
 
 from numpy.typing import DTypeLike
 
+from .. import config
 from ..engine.lowering import Lowering
 from ..foundation import checks
 from ..geometry import windows
@@ -53,7 +54,7 @@ class _Pooling(ChannelsLayer):
         self.pool_size = windows.per_axis(pool_size, "pool_size", self.rank)
         self.strides = self.pool_size if strides is None else windows.per_axis(strides, "strides", self.rank)
         self.padding = windows.check_padding(padding, causal=False)
-        self.data_format = windows.check_data_format(data_format)
+        self.data_format = config.resolve_data_format(data_format)
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
 
     def _pooling(self, shape: Shape) -> windows.Pooling:
@@ -89,8 +90,8 @@ class MaxPooling1D(_Pooling):
         strides: Steps from one window to the next. Default: `pool_size`.
         padding: ``"valid"``: windows lie inside (default). ``"same"``: there are ``ceil(length / strides)`` of them,
             and what lies outside does not count.
-        data_format: ``"channels_last"`` (default, also ``None``) or ``"channels_first"``: the axis of the channels is
-            the first of a sample, in the output, too.
+        data_format: ``"channels_last"`` or ``"channels_first"``: the axis of the channels is the first of a sample, in
+            the output, too. Default: ``config.image_data_format()``.
         name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
@@ -111,8 +112,8 @@ class MaxPooling2D(_Pooling):
         strides: Steps from one window to the next, down and to the right, or a number for both. Default: `pool_size`.
         padding: ``"valid"``: windows lie inside (default). ``"same"``: there are ``ceil(size / strides)`` of them along
             each axis, and what lies outside does not count.
-        data_format: ``"channels_last"`` (default, also ``None``) or ``"channels_first"``: the axis of the channels is
-            the first of a sample, in the output, too.
+        data_format: ``"channels_last"`` or ``"channels_first"``: the axis of the channels is the first of a sample, in
+            the output, too. Default: ``config.image_data_format()``.
         name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
@@ -155,7 +156,7 @@ class _GlobalPooling(ChannelsLayer):
         dtype: DTypeLike | None = None,
         input_shape: int | Sequence[int | None] | None = None,
     ) -> None:
-        self.data_format = windows.check_data_format(data_format)
+        self.data_format = config.resolve_data_format(data_format)
         self.keepdims = checks.boolean(keepdims, "keepdims")
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
 
@@ -177,8 +178,8 @@ class GlobalMaxPooling1D(_GlobalPooling):
     Shapes: input ``(N, length, channels)``, output ``(N, channels)``, or ``(N, 1, channels)`` with `keepdims`.
 
     Args:
-        data_format: ``"channels_last"`` (default, also ``None``) or ``"channels_first"``: the axis of the channels is
-            the first of a sample, in the output, too.
+        data_format: ``"channels_last"`` or ``"channels_first"``: the axis of the channels is the first of a sample, in
+            the output, too. Default: ``config.image_data_format()``.
         keepdims: Whether the axes stay, of length 1. Default ``False``.
         name, trainable, dtype, input_shape: see `Layer`.
     """
@@ -193,8 +194,8 @@ class GlobalMaxPooling2D(_GlobalPooling):
     `keepdims`.
 
     Args:
-        data_format: ``"channels_last"`` (default, also ``None``) or ``"channels_first"``: the axis of the channels is
-            the first of a sample, in the output, too.
+        data_format: ``"channels_last"`` or ``"channels_first"``: the axis of the channels is the first of a sample, in
+            the output, too. Default: ``config.image_data_format()``.
         keepdims: Whether the axes stay, of length 1. Default ``False``.
         name, trainable, dtype, input_shape: see `Layer`.
     """

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import DTypeLike
 
+from .. import config
 from ..engine.lowering import Lowering
 from ..foundation import checks, draws
-from ..geometry import windows
 from ..regularizers import L1L2
 from .base import Layer
 from .channels import ChannelsLayer
@@ -197,7 +197,7 @@ class _SpatialDropout(ChannelsLayer, _Noise):
     """What spatial dropouts have in common."""
 
     kind = "dropout"
-    data_format = windows.CHANNELS_LAST
+    data_format = config.CHANNELS_LAST
 
     def __init__(self, rate: float, seed: int | None, **base: Unpack[LayerArguments]) -> None:
         self.rate = checks.number(rate, "rate", "[0, 1]")
@@ -251,8 +251,8 @@ class SpatialDropout2D(_SpatialDropout):
 
     Args:
         rate: Share of the channels that are dropped, in [0, 1].
-        data_format: ``"channels_last"`` (default, also ``None``) or ``"channels_first"``: samples have the shape
-            ``(channels, height, width)``.
+        data_format: ``"channels_last"`` or ``"channels_first"``: samples have the shape ``(channels, height, width)``.
+            Default: ``config.image_data_format()``.
         seed: Of the noise. Default ``None``: one of its own for each layer, from `pynn.set_random_seed`.
         name, trainable, dtype, input_shape: see `Layer`.
 
@@ -273,7 +273,7 @@ class SpatialDropout2D(_SpatialDropout):
         dtype: DTypeLike | None = None,
         input_shape: int | Sequence[int | None] | None = None,
     ) -> None:
-        self.data_format = windows.check_data_format(data_format)
+        self.data_format = config.resolve_data_format(data_format)
         super().__init__(rate, seed, name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
 
     def get_config(self) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from typing import Any
 
 from numpy.typing import DTypeLike
 
+from .. import config
 from ..engine.lowering import Lowering
 from ..foundation import checks
-from ..geometry import maps, windows
+from ..geometry import maps
 from .base import Layer
 from .types import Shape
 
@@ -21,8 +22,9 @@ class Flatten(Layer):
     """All axes but the batch as one: ``(N, a, b, ...)`` becomes ``(N, a * b * ...)``.
 
     Args:
-        data_format: ``"channels_last"`` (default, also ``None``) or ``"channels_first"``: the first axis of a sample is
-            that of the channels, and is made the last before, so that the order is the same for both.
+        data_format: ``"channels_last"`` or ``"channels_first"``: the first axis of a sample is that of the channels,
+            and is made the last before, so that the order is the same for both. Default:
+            ``config.image_data_format()``.
         name, trainable, dtype, input_shape, input_dim: see `Layer`.
     """
 
@@ -38,14 +40,14 @@ class Flatten(Layer):
         input_shape: int | Sequence[int | None] | None = None,
         input_dim: int | None = None,
     ) -> None:
-        self.data_format = windows.check_data_format(data_format)
+        self.data_format = config.resolve_data_format(data_format)
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, input_dim=input_dim)
 
     def sample_output_shape(self, shape: Shape) -> Shape:
         return (math.prod(shape),)
 
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
-        if self.data_format == windows.CHANNELS_LAST or not shape:
+        if self.data_format == config.CHANNELS_LAST or not shape:
             return x
         return net.resample(x, maps.permuted(shape, (*range(1, len(shape)), 0)))
 

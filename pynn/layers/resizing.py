@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from numpy.typing import DTypeLike
 
+from .. import config
 from ..engine.lowering import Lowering
 from ..foundation import checks
 from ..geometry import maps, windows
@@ -25,7 +26,7 @@ INTERPOLATIONS = ("nearest", "bilinear")
 class _Resizing(ChannelsLayer):
     """What layers have in common that treat each axis but the channels for itself."""
 
-    data_format = windows.CHANNELS_LAST
+    data_format = config.CHANNELS_LAST
 
     def _length(self, n: int, number: int) -> int:
         """What becomes of an axis of length `n`, the axis being that of this number."""
@@ -70,8 +71,8 @@ class ZeroPadding1D(_ZeroPadding):
 
     Args:
         padding: How many zeros at each end, or ``(left, right)``. Default 1.
-        data_format: ``"channels_last"`` (default, also ``None``) or ``"channels_first"``: the axis of the channels is
-            the first of a sample, in the output, too.
+        data_format: ``"channels_last"`` or ``"channels_first"``: the axis of the channels is the first of a sample, in
+            the output, too. Default: ``config.image_data_format()``.
         name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
@@ -92,7 +93,7 @@ class ZeroPadding1D(_ZeroPadding):
     ) -> None:
         self.padding = _both_ends(padding, "padding")
         self._edges = (self.padding,)
-        self.data_format = windows.check_data_format(data_format)
+        self.data_format = config.resolve_data_format(data_format)
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
 
     def get_config(self) -> dict[str, Any]:
@@ -108,8 +109,8 @@ class ZeroPadding2D(_ZeroPadding):
     Args:
         padding: How many rows and columns of zeros: a number for all four sides, ``(rows, columns)`` at each end, or
             ``((top, bottom), (left, right))``. Default ``(1, 1)``.
-        data_format: ``"channels_last"`` (default, also ``None``) or ``"channels_first"``: the axis of the channels is
-            the first of a sample, in the output, too.
+        data_format: ``"channels_last"`` or ``"channels_first"``: the axis of the channels is the first of a sample, in
+            the output, too. Default: ``config.image_data_format()``.
         name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
@@ -129,7 +130,7 @@ class ZeroPadding2D(_ZeroPadding):
         input_shape: int | Sequence[int | None] | None = None,
     ) -> None:
         self.padding = self._edges = _four_sides(padding, "padding")
-        self.data_format = windows.check_data_format(data_format)
+        self.data_format = config.resolve_data_format(data_format)
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
 
     def get_config(self) -> dict[str, Any]:
@@ -195,8 +196,8 @@ class Cropping2D(_Cropping):
     Args:
         cropping: How many rows and columns to leave out: a number for all four sides, ``(rows, columns)`` at each end,
             or ``((top, bottom), (left, right))``. Default ``((0, 0), (0, 0))``.
-        data_format: ``"channels_last"`` (default, also ``None``) or ``"channels_first"``: the axis of the channels is
-            the first of a sample, in the output, too.
+        data_format: ``"channels_last"`` or ``"channels_first"``: the axis of the channels is the first of a sample, in
+            the output, too. Default: ``config.image_data_format()``.
         name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
@@ -216,7 +217,7 @@ class Cropping2D(_Cropping):
         input_shape: int | Sequence[int | None] | None = None,
     ) -> None:
         self.cropping = self._edges = _four_sides(cropping, "cropping")
-        self.data_format = windows.check_data_format(data_format)
+        self.data_format = config.resolve_data_format(data_format)
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
 
     def get_config(self) -> dict[str, Any]:
@@ -270,8 +271,8 @@ class UpSampling2D(_Resizing):
 
     Args:
         size: How many times as many rows and columns, or a number for both. Default ``(2, 2)``.
-        data_format: ``"channels_last"`` (default, also ``None``) or ``"channels_first"``: the axis of the channels is
-            the first of a sample, in the output, too.
+        data_format: ``"channels_last"`` or ``"channels_first"``: the axis of the channels is the first of a sample, in
+            the output, too. Default: ``config.image_data_format()``.
         interpolation: ``"nearest"`` (default) or ``"bilinear"``.
         name, trainable, dtype, input_shape: see `Layer`.
 
@@ -293,7 +294,7 @@ class UpSampling2D(_Resizing):
         input_shape: int | Sequence[int | None] | None = None,
     ) -> None:
         self.size = windows.per_axis(size, "size", self.rank)
-        self.data_format = windows.check_data_format(data_format)
+        self.data_format = config.resolve_data_format(data_format)
         if not isinstance(interpolation, str) or interpolation.lower() not in INTERPOLATIONS:
             raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, but got {interpolation!r}.")
         self.interpolation = interpolation.lower()
