@@ -544,6 +544,7 @@ def test_layer_of_a_kernel_that_reaches_far_outside(kind, config, shape, random)
         (lambda: layers.Cropping1D(None), "cropping"),
         (lambda: layers.RepeatVector(0), "n must"),
         (lambda: layers.RepeatVector(2.5), "n must"),
+        (lambda: layers.RepeatVector(True), "n must"),
         (lambda: layers.PReLU(shared_axes=0), "shared_axes"),
         (lambda: layers.PReLU(shared_axes="12"), "shared_axes"),
         (lambda: layers.PReLU(alpha_initializer="glorot"), "glorot_uniform"),

@@ -163,6 +163,7 @@ class RepeatVector(Layer):
         input_shape: int | Sequence[int | None] | None = None,
         input_dim: int | None = None,
     ) -> None:
+        checks.index(n, "n")  # 2.5 is a TypeError, as in Keras
         self.n = checks.positive_int(n, "n", at_most=maps.MOST_POSITIONS)
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, input_dim=input_dim)
 
