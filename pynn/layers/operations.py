@@ -142,6 +142,8 @@ def _apply(function: str, a: Any, b: Any) -> SymbolicTensor:
         if not isinstance(b, SymbolicTensor):
             raise TypeError(f"The operator @ takes two symbolic tensors, but got {type(b).__name__}.")
         result = MatMul()([a, b])
+    elif function == "negative":
+        result = Arithmetic("multiply", -1.0, name=names.auto_name("negative"))(a)
     elif isinstance(a, SymbolicTensor) and isinstance(b, SymbolicTensor):
         result = Arithmetic(function)([a, b])
     else:

@@ -114,7 +114,7 @@ class SymbolicTensor:
         return arithmetic("power", other, self)
 
     def __neg__(self) -> SymbolicTensor:
-        return arithmetic("multiply", self, -1.0)
+        return arithmetic("negative", self, None)
 
     def __matmul__(self, other: object) -> SymbolicTensor:
         return arithmetic("matmul", self, other)
