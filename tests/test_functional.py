@@ -45,6 +45,12 @@ def test_layer_on_a_symbolic_tensor_is_built():
     assert layer.kernel.shape == (4, 3)
 
 
+def test_layer_of_one_input_refuses_a_list_of_tensors():
+    x = pynn.Input((4,))
+    with pytest.raises(TypeError, match=r"'one' takes one input, but got a list of 2\. .*Concatenate"):
+        layers.Dense(3, name="one")([x, x])
+
+
 def test_functional_model_computes_what_its_layers_do():
     model = residual()
     twice, out = model.get_layer("twice"), model.get_layer("out")

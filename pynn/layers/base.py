@@ -277,6 +277,11 @@ class Layer(NamesItsArguments):
     def _take_apart(self, inputs: Any) -> list[Any]:
         """The inputs one by one."""
         if not self.takes_list:
+            if isinstance(inputs, list | tuple) and any(isinstance(x, SymbolicTensor) for x in inputs):
+                raise TypeError(
+                    f"Layer {self.name!r} takes one input, but got a {type(inputs).__name__} of {len(inputs)}. Call it "
+                    "on each, or put them together with a layer such as Concatenate."
+                )
             return [inputs]
         if not isinstance(inputs, list | tuple):
             raise TypeError(f"Layer {self.name!r} takes a list of inputs, but got {type(inputs).__name__}.")
