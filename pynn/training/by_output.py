@@ -145,8 +145,7 @@ def metrics_of(metrics: Any, argument: str, outputs: Ports) -> list[list[Any]]:
     if isinstance(metrics, Mapping):
         by_output = _by_name(metrics, argument, outputs)
     elif len(outputs.ports) == 1:
-        nested = len(metrics) == 1 and isinstance(metrics[0], list | tuple)
-        by_output = [metrics[0] if nested else metrics]
+        by_output = [[one for each in metrics for one in (each if isinstance(each, list | tuple) else [each])]]
     else:
         by_output = _by_place(metrics, argument, outputs)
     return [[] if each is None else list(each) if isinstance(each, list | tuple) else [each] for each in by_output]

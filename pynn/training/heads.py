@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ..data.layout import Port
@@ -102,5 +103,10 @@ class Heads(NamedTuple):
 
     def logs_of(self, totals: NDArray[Any], samples: int) -> dict[str, list[float]]:
         """As `logs`, for a row of totals an epoch."""
-        rows = [self.logs(row, samples) for row in totals]
-        return {name: [row[name] for row in rows] for name in self.names}
+        losses = ["loss", *self.parts]
+        logs: dict[str, list[float]] = {name: (totals[:, i] / samples).tolist() for i, name in enumerate(losses)}
+        for column, (name, metric, _) in self._metrics():
+            values, weights = totals[:, column], totals[:, column + 1]
+            means = np.divide(values, weights, out=np.zeros_like(values), where=weights != 0)
+            logs[name] = [metric.finish(mean) for mean in means.tolist()]
+        return logs

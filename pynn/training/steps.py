@@ -122,8 +122,8 @@ def outputs_in_training(model: Trainable, x: Inputs) -> Outputs:
         return layout.outputs.arrange(out)
 
 
-def _outputs_for(layout: Layout, columns: int) -> tuple[Array, ...]:
-    return tuple([np.empty((columns, *port.sizes), layout.dtype) for port in layout.outputs.ports])
+def _outputs_for(layout: Layout, rows: int) -> tuple[Array, ...]:
+    return tuple([np.empty((rows, *port.sizes), layout.dtype) for port in layout.outputs.ports])
 
 
 def _run(
