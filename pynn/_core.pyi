@@ -204,6 +204,11 @@ class Trainer:
     def steps_done(self) -> int:
         """How many steps the last `train` finished, also where it ended in an exception."""
 
+    def apply_gradients(
+        self, gradients: Sequence[Real], weights: Sequence[tuple[Parameters, int]], threads: int
+    ) -> None:
+        """A step with these gradients; each weight must be of the graph, and come once. Others stay."""
+
     def gradients(
         self,
         xs: Sequence[Samples],

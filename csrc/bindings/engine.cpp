@@ -362,12 +362,9 @@ void evaluate(const AnyTrainer& any, Float64 totals, const std::vector<py::array
 
 // ---- gradients on demand
 
-using WeightOf = std::pair<std::shared_ptr<Parameters>, int>;
-
 // Arrays for the gradients of weights, and where they are by parameter of the graph; 0 for one that the graph has not.
 template <typename T>
-std::pair<std::vector<Array<T>>, std::vector<T*>> gradients_for(const Graph& graph,
-                                                                const std::vector<WeightOf>& weights) {
+std::pair<std::vector<Array<T>>, std::vector<T*>> gradients_for(const Graph& graph, const WeightsOf& weights) {
   std::vector<Array<T>> arrays;
   std::vector<T*> by_parameter(graph.parameters().size(), nullptr);
   for (const auto& [owner, number] : weights) {
@@ -383,8 +380,8 @@ std::pair<std::vector<Array<T>>, std::vector<T*>> gradients_for(const Graph& gra
 }
 
 py::tuple gradients(const AnyTrainer& any, const std::vector<py::array>& xs, const std::vector<py::array>& ys,
-                    const std::vector<Optional>& weights, const std::vector<WeightOf>& wanted, bool training,
-                    uint64_t step, int threads) {
+                    const std::vector<Optional>& weights, const WeightsOf& wanted, bool training, uint64_t step,
+                    int threads) {
   require(threads > 0, "threads must be positive");
   return any.with([&](const auto& trainer) -> py::tuple {
     using T = typename std::decay_t<decltype(trainer)>::Number;
@@ -400,7 +397,7 @@ py::tuple gradients(const AnyTrainer& any, const std::vector<py::array>& xs, con
 }
 
 py::tuple vjp(const AnyPlan& any, const std::vector<py::array>& dys, const std::vector<py::array>& xs,
-              const std::vector<WeightOf>& wanted, bool training, uint64_t step, int threads) {
+              const WeightsOf& wanted, bool training, uint64_t step, int threads) {
   require(threads > 0, "threads must be positive");
   return any.with([&](const auto& plan) -> py::tuple {
     using T = typename std::decay_t<decltype(plan)>::Number;
@@ -423,6 +420,30 @@ py::tuple vjp(const AnyPlan& any, const std::vector<py::array>& dys, const std::
     const GradientCall<T> call{data, training, step, to, dx, threads, interrupt};
     without_gil([&] { vector_jacobian_product(plan, from, call); });
     return py::make_tuple(arrays, dxs);
+  });
+}
+
+// Each of the weights must be a parameter of the graph, and come once.
+void apply_gradients(const AnyTrainer& any, const std::vector<py::array>& gradients, const WeightsOf& weights,
+                     int threads) {
+  require(threads > 0, "threads must be positive");
+  require(gradients.size() == weights.size(), "there must be a gradient for each weight");
+  any.with([&](auto& trainer) {
+    using T = typename std::decay_t<decltype(trainer)>::Number;
+    const auto& parameters = trainer.plan().graph().parameters();
+    std::vector<const T*> given(parameters.size(), nullptr);
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      const auto& [owner, number] = weights[i];
+      const auto is_it = [&](const ParameterRef& p) { return p.owner == owner && p.number == number; };
+      const auto found = std::find_if(parameters.begin(), parameters.end(), is_it);
+      require(found != parameters.end(), "the optimizer has not begun with one of the weights, nor does its model train it");
+      const T*& to = given[static_cast<std::size_t>(found - parameters.begin())];
+      require(to == nullptr, "each weight must come once");
+      require(size(gradients[i]) == owner->at(number).size, "a gradient must have the size of its weight");
+      to = input<T>(gradients[i], "a gradient");
+    }
+    const Interrupt interrupt = signal_check();
+    without_gil([&] { trainer.apply_gradients(given, threads, interrupt); });
   });
 }
 
@@ -503,6 +524,7 @@ void bind_engine(py::module_& m) {
           "iterations", get([](auto& t) { return t.iterations(); }),
           [](const AnyTrainer& any, int64_t value) { any.with([&](auto& trainer) { trainer.set_iterations(value); }); })
       .def_property_readonly("steps_done", get([](auto& t) { return t.steps_done(); }))
+      .def("apply_gradients", &apply_gradients, py::arg("gradients"), py::arg("weights"), py::arg("threads"))
       .def("gradients", &gradients, py::arg("xs"), py::arg("ys"), py::arg("weights"), py::arg("wanted"),
            py::arg("training"), py::arg("step"), py::arg("threads"))
       .def("train", &train, py::arg("totals").noconvert(), py::arg("xs"), py::arg("ys"), py::arg("weights"),

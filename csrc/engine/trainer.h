@@ -1,6 +1,6 @@
 // How the parameters of a plan learn: heads, optimizer with its slots, gradients, penalties, constraints, and the loop
 // over steps. trainer.cpp says what is learned and evaluates, training_setup.cpp settles what a run needs, training.cpp
-// runs the steps, update.cpp ends one.
+// runs the steps, update.cpp ends one, apply.cpp makes one of gradients that are given.
 #pragma once
 
 #include <array>
@@ -78,6 +78,8 @@ class Trainer {
   // where given, are the heads that the data were checked for: Busy, where others have taken their place.
   bool train(double* totals, const Dataset& data, const TrainRange& range, int threads, const Hooks<T>& hooks,
              const Heads<T>* checked = nullptr);
+  // A step with these gradients, by parameter of the graph; null: it stays as it is. Penalties have no part in it.
+  void apply_gradients(const std::vector<const T*>& given, int threads, const Interrupt& interrupt);
   // Takes the samples as one batch. Where no loss is a sum and no rows have weights, the totals of several batches are
   // the same. totals: a row of heads()->columns(), with the penalties in the loss.
   void evaluate(double* totals, const Dataset& data, int threads, const Interrupt& interrupt,
@@ -125,6 +127,7 @@ class Trainer {
   void take_mean_gradients(const Team& team, Run& run);
   void accumulate(std::size_t number, Range part, bool updated);
   void average(Run& run, std::size_t number, Range part);
+  void settle_rates(Run& run);
   void apply(Run& run, std::size_t number, Range part, const Gradient<T>& gradient);
   void update(const Team& team, Run& run);
   void update_rows(const Team& team, Run& run, std::size_t number);

@@ -125,8 +125,7 @@ void Trainer<T>::train_member(const Team& team, Run& run, bool team_waits) {
 
 template <typename T>
 void Trainer<T>::begin_step(Run& run, int64_t step) {
-  run.step = run.undecayed_step = schedule_.step(settings_, learning_rate_, settings_.updates_before(iterations_) + 1);
-  run.undecayed_step.decay = 0;
+  settle_rates(run);
   if (run.hooks.next_batch) {
     const OrdinaryNumbers guard;
     run.ended = !run.pause && !run.hooks.next_batch(run.data);

@@ -14,6 +14,13 @@ constexpr int64_t kUpdateGrain = 64;
 
 }  // namespace
 
+// What the optimizer does in the next step.
+template <typename T>
+void Trainer<T>::settle_rates(Run& run) {
+  run.step = run.undecayed_step = schedule_.step(settings_, learning_rate_, settings_.updates_before(iterations_) + 1);
+  run.undecayed_step.decay = 0;
+}
+
 template <typename T>
 void Trainer<T>::apply(Run& run, std::size_t number, Range part, const Gradient<T>& gradient) {
   const Place& place = places_[number];
@@ -196,6 +203,8 @@ void Trainer<T>::scale_by_norms(const Team& team, Run& run) {
   team.barrier();
 }
 
+template void Trainer<float>::settle_rates(Run&);
+template void Trainer<double>::settle_rates(Run&);
 template void Trainer<float>::apply(Run&, std::size_t, Range, const Gradient<float>&);
 template void Trainer<double>::apply(Run&, std::size_t, Range, const Gradient<double>&);
 template void Trainer<float>::update(const Team&, Run&);

@@ -7,17 +7,22 @@ import numbers
 import re
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypeVar
 
+from numpy.typing import ArrayLike
+
+from ..data import arrays
 from ..engine.lowering import Parameter
-from ..foundation import atomic, checks, names
+from ..foundation import atomic, checks, names, parallel
 from ..foundation.arguments import did_you_mean
 from ..foundation.identifiers import Described
+from ..foundation.native import core
 
 if TYPE_CHECKING:
     from .. import _core
 
 Rate: TypeAlias = float | Callable[[], float]
+_Parameter = TypeVar("_Parameter", bound=Parameter)
 
 # The settings that all have, beside the learning rate: those that the engine takes, and the one that it has no use for.
 _COMMON = (
@@ -33,6 +38,20 @@ class NamedParameter(Parameter, Protocol):
     """A weight, as optimizers see it."""
 
     name: str
+
+
+class TrainedParameter(NamedParameter, Protocol):
+    """A weight that steps are made for."""
+
+    path: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the array."""
+
+    @property
+    def dtype(self) -> str:
+        """``"float32"`` or ``"float64"``."""
 
 
 class Optimizer(Described):
@@ -183,6 +202,60 @@ class Optimizer(Described):
         if self.use_ema and self._trainer is not None:
             self._trainer.take_averages([weight.native for weight in weights])
 
+    def apply(self, grads: Sequence[ArrayLike | None], trainable_variables: Sequence[TrainedParameter]) -> None:
+        """Make a step with gradients of one's own, such as those of ``model.gradients``, with clips and constraints.
+
+        An optimizer that a model was compiled with goes on as in `fit`. Another one makes its state for the weights of
+        the first call; later calls may leave some of them out, and bring no new ones.
+
+        Args:
+            grads: An array for each weight, of its shape; None for one that stays as it is.
+            trainable_variables: The weights, such as ``model.trainable_weights``.
+
+        Raises:
+            ValueError: another number of gradients, a shape that is not the weight's, no gradient at all, a weight that
+                comes twice or that the optimizer has not begun with. TypeError: something else than weights or numbers.
+            RuntimeError: another thread is training the model.
+        """
+        weights = _weights(trainable_variables, "trainable_variables")
+        if len(grads) != len(weights):
+            raise ValueError(f"grads must have an array for each of the {len(weights)} weights, but has {len(grads)}.")
+        given, changed = [], []
+        for gradient, weight in zip(grads, weights, strict=True):
+            if gradient is None:
+                continue
+            given.append(arrays.as_array(gradient, f"the gradient of {weight.path}", weight.dtype))
+            changed.append(weight)
+            if given[-1].shape != weight.shape:
+                raise ValueError(
+                    f"The gradient of {weight.path} must have the shape {weight.shape}, but has {given[-1].shape}."
+                )
+        if not given:
+            raise ValueError("grads has no gradient: all are None, or there is no weight.")
+        if self._trainer is None:
+            self._trainer = self._trainer_of(changed)
+        self._tell_rate()
+        self._trainer.apply_gradients(given, [weight.native for weight in changed], parallel.get_num_threads())
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[ArrayLike | None, TrainedParameter]]) -> int:
+        """`apply` for pairs of a gradient and its weight, as of ``zip(grads, weights)``; returns `iterations`."""
+        pairs = list(grads_and_vars)
+        self.apply([gradient for gradient, _ in pairs], [weight for _, weight in pairs])
+        return self.iterations
+
+    def _trainer_of(self, weights: Sequence[TrainedParameter]) -> _core.Trainer:
+        """What makes steps for weights of no model."""
+        if self._owner is not None:
+            raise ValueError("The model of this optimizer is not built, or was changed: call it, and then make a step.")
+        graph = core.Graph()
+        graph.set_outputs([graph.add_input(1)])  # which is not run
+        for weight in weights:
+            graph.add_parameter(*weight.native)
+        trainer = core.Trainer(core.Plan(graph, weights[0].dtype))
+        trainer.set_optimizer(self.native_name, self.settings())
+        trainer.set_undecayed(self._undecayed(weights))
+        return trainer
+
     def settings(self) -> dict[str, float]:
         """The settings in the form the engine takes: 0 stands for none, and for a rate that is a function."""
         rate = 0.0 if callable(self._learning_rate) else self.learning_rate
@@ -255,11 +328,11 @@ def _optional_steps(value: object, name: str, least: int) -> int | None:
     return steps
 
 
-def _weights(var_list: Sequence[NamedParameter] | None) -> list[NamedParameter]:
+def _weights(given: Sequence[_Parameter] | None, name: str = "var_list") -> list[_Parameter]:
     """A list of weights, else TypeError."""
-    weights = [] if var_list is None else var_list
+    weights = [] if given is None else given
     if not isinstance(weights, Sequence) or not all(hasattr(weight, "native") for weight in weights):
-        raise TypeError(f"var_list must be a list of weights such as [layer.bias], but got {checks.shown(var_list)}.")
+        raise TypeError(f"{name} must be a list of weights such as [layer.bias], but got {checks.shown(given)}.")
     return list(weights)
 
 

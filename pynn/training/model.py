@@ -9,21 +9,13 @@ from numpy.typing import ArrayLike
 
 from ..callbacks import History
 from ..data.layout import Layout
-from ..optimizers.base import NamedParameter
+from ..optimizers.base import TrainedParameter
 from .compiling import Compiled
 from .heads import Heads
 from .task import Order, Task
 
 if TYPE_CHECKING:
     from .. import _core
-
-
-class TrainedWeight(NamedParameter, Protocol):
-    """A weight, as training sees it."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of the array."""
 
 
 class Trainable(Protocol):
@@ -61,10 +53,6 @@ class Trainable(Protocol):
 
     def _begin(self, history: History, batch_size: int, shuffle: bool) -> Order:
         """Begin a run, whose record is `history`; returns the order of its samples."""
-
-    @property
-    def trainable_weights(self) -> Sequence[TrainedWeight]:
-        """The weights that training changes."""
 
     def _next_training_call(self) -> int:
         """The number of a call in training mode: each has noise of its own."""
