@@ -161,6 +161,41 @@ def test_shared_layers_and_several_inputs_and_outputs():
         close(dxs[number], slopes(product, xs[number].copy(), lambda x, number=number: xs.__setitem__(number, x)))
 
 
+def test_weights_of_samples():
+    model, weights = model_of("dense"), np.array([0.0, 1.0, 2.0, 0.5, 1.0, 3.0, 0.0])
+
+    def evaluated():
+        return model.test_on_batch(X, TARGETS, sample_weight=weights)
+
+    loss, found = model.gradients(X, TARGETS, weights)
+    assert loss == pytest.approx(evaluated(), rel=1e-12)
+    for gradient, weight in zip(found, model.trainable_weights, strict=True):
+        close(gradient, slopes(evaluated, weight.numpy(), weight.assign))
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_ids_have_no_gradient_and_their_table_has_one(optimizer):
+    ids = RNG.integers(0, 6, size=(300, 4))
+    model = pynn.Sequential(
+        [
+            pynn.Input((4,), dtype="int32"),
+            layers.Embedding(6, 2, dtype="float64"),
+            layers.Flatten(dtype="float64"),
+            layers.Dense(1, dtype="float64"),
+        ]
+    )
+    model.compile(optimizer, "mse")
+    dy = RNG.normal(size=(300, 1))
+    model.fit(ids, dy, verbose=0)
+    found, dx = model.vjp(ids, dy)
+    assert dx is None
+    for gradient, weight in zip(found, model.trainable_weights, strict=True):
+        close(gradient, slopes(lambda: float((model(ids) * dy).sum()), weight.numpy(), weight.assign))
+    model.optimizer.apply(found, model.trainable_weights)
+    again = model.vjp(ids, dy)[0]
+    assert not np.array_equal(again[0], found[0])
+
+
 def test_frozen_weights_have_no_gradient():
     model = model_of("dense")
     full = model.gradients(X, TARGETS)[1]

@@ -54,5 +54,9 @@ class Trainable(Protocol):
     def _begin(self, history: History, batch_size: int, shuffle: bool) -> Order:
         """Begin a run, whose record is `history`; returns the order of its samples."""
 
+    @property
+    def trainable_weights(self) -> Sequence[TrainedParameter]:
+        """The weights that training changes."""
+
     def _next_training_call(self) -> int:
         """The number of a call in training mode: each has noise of its own."""
