@@ -408,7 +408,7 @@ def test_group_norm_kernel_returns_the_moments(threads, dtype, random):
         ({"saved": np.empty(3)}, "saved"),
         ({"gamma": np.empty(2)}, "gamma"),
         ({"beta": np.empty(5)}, "beta"),
-        ({"y": np.empty((1, 6), "float32")}, "y must.*float64"),
+        ({"y": np.empty((1, 6), "float32")}, "x must.*float32"),
     ],
     ids=str,
 )
