@@ -88,3 +88,11 @@ def test_data_format_in_capitals_or_by_default(value):
 def test_channels_first_error_names_the_axes_in_their_order():
     with pytest.raises(ValueError, match=r"probe.*\(channels, height, width\).*\(5, 5\)"):
         pynn.Sequential([pynn.Input((5, 5)), layers.Conv2D(4, 3, **FIRST, name="probe")])
+
+
+def test_channels_first_flatten_of_whole_numbers():
+    inputs = pynn.Input((2, 3), dtype="int32")
+    model = pynn.Model(inputs, layers.Flatten("channels_first")(inputs))
+    np.testing.assert_array_equal(model(np.arange(6).reshape(1, 2, 3)), [[0, 3, 1, 4, 2, 5]])
+    with pytest.raises((TypeError, ValueError), match="embedding"):
+        pynn.Model(inputs, layers.Embedding(9, 2)(layers.Flatten("channels_first")(inputs)))

@@ -28,8 +28,6 @@ class Flatten(Layer):
         name, trainable, dtype, input_shape, input_dim: see `Layer`.
     """
 
-    keeps_ids = True
-
     def __init__(
         self,
         data_format: str | None = None,
@@ -41,6 +39,7 @@ class Flatten(Layer):
         input_dim: int | None = None,
     ) -> None:
         self.data_format = config.resolve_data_format(data_format)
+        self.keeps_ids = self.data_format == config.CHANNELS_LAST  # the engine moves numbers only
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, input_dim=input_dim)
 
     def sample_output_shape(self, shape: Shape) -> Shape:
