@@ -2,13 +2,10 @@
 #include <pybind11/functional.h>
 
 #include <algorithm>
-#include <variant>
 
-#include "../engine/gradients.h"
 #include "../engine/names.h"
-#include "../engine/trainer.h"
 #include "attributes.h"
-#include "calls.h"
+#include "networks.h"
 
 namespace pynn {
 namespace {
@@ -64,85 +61,7 @@ std::vector<int> add_op(Graph& graph, const std::string& kind, const std::vector
   return graph.add({kind, inputs, parameters, attributes_of(attributes), {}});
 }
 
-// ---- datasets
-
-template <typename T>
-Column column(const py::array& a, const char* name) {
-  require(a.ndim() >= 1, "samples and targets must have an axis of samples");
-  int64_t width = 1;
-  for (py::ssize_t axis = 1; axis < a.ndim(); ++axis) width *= static_cast<int64_t>(a.shape(axis));
-  if (is<T>(a)) return {ColumnKind::real, input<T>(a, name), width};
-  if (is<uint8_t>(a)) return {ColumnKind::bytes, input<uint8_t>(a, name), width};
-  if (is<int32_t>(a)) return {ColumnKind::ids, input<int32_t>(a, name), width};
-  return {ColumnKind::real, input<T>(a, name), width};
-}
-
-// Adds the arrays of one kind, each of as many samples.
-template <typename T>
-void add_columns(Dataset& data, std::vector<Column>& to, const std::vector<py::array>& arrays, const char* name) {
-  for (const py::array& a : arrays) {
-    to.push_back(column<T>(a, name));
-    const auto samples = static_cast<int64_t>(a.shape(0));
-    require(data.inputs.size() + data.targets.size() == 1 || samples == data.samples,
-            "all arrays must have the same number of samples");
-    data.samples = samples;
-  }
-}
-
-void check_ids_of(const Column& column, int64_t samples, int64_t below, const char* what) {
-  check_ids(static_cast<const int32_t*>(column.data), samples * column.width, below, what);
-}
-
-template <typename T>
-Dataset samples_of(const Plan<T>& plan, const std::vector<py::array>& xs) {
-  require(xs.size() == plan.inputs().size(), "there must be an array of samples for each input");
-  Dataset data;
-  add_columns<T>(data, data.inputs, xs, "x");
-  for (std::size_t i = 0; i < xs.size(); ++i) {
-    const PlanInput<T>& in = plan.inputs()[i];
-    const Column& c = data.inputs[i];
-    require(c.width == in.width, "x must have the shape (samples, size of the input)");
-    require((in.kind == InputKind::ids) == (c.kind == ColumnKind::ids), "x must be real or ids, as the input is");
-    if (c.kind == ColumnKind::ids) check_ids_of(c, data.samples, in.ids_below, "ids of rows of a table");
-  }
-  return data;
-}
-
-// Weights of rows beside the targets of each head; all missing, where none has any.
-template <typename T>
-void add_weights(Dataset& data, const Heads<T>& heads, const std::vector<Optional>& weights) {
-  if (std::none_of(weights.begin(), weights.end(), [](const Optional& each) { return each.has_value(); })) return;
-  require(weights.size() == static_cast<std::size_t>(heads.count()), "there must be weights, or None, for each head");
-  for (std::size_t head = 0; head < weights.size(); ++head) {
-    if (!weights[head]) {
-      data.weights.push_back({ColumnKind::real, nullptr, 1});
-      continue;
-    }
-    const Column c = column<T>(*weights[head], "weights");
-    require(c.kind == ColumnKind::real, "weights must be of the network's number type");
-    require(static_cast<int64_t>(weights[head]->shape(0)) == data.samples, "there must be weights for each sample");
-    require(c.width == 1 || c.width == heads.rows(static_cast<int>(head)),
-            "weights must be one for each sample, or for each row of the loss");
-    data.weights.push_back(c);
-  }
-}
-
-template <typename T>
-Dataset data_of(const Trainer<T>& trainer, const Heads<T>& heads, const std::vector<py::array>& xs,
-                const std::vector<py::array>& ys, const std::vector<Optional>& weights) {
-  Dataset data = samples_of(trainer.plan(), xs);
-  require(ys.size() == static_cast<std::size_t>(heads.count()), "there must be an array of targets for each head");
-  add_columns<T>(data, data.targets, ys, "y");
-  for (int head = 0; head < heads.count(); ++head) {
-    const Column& c = data.targets[static_cast<std::size_t>(head)];
-    require(c.width == heads.target_width(head), "y must have a label for each row, or the size of the output");
-    require(heads.takes_labels(head) ? c.kind == ColumnKind::ids : c.kind == ColumnKind::real,
-            "y must be labels (int32) or numbers, as the loss takes them");
-    if (c.kind == ColumnKind::ids) check_ids_of(c, data.samples, heads.classes(head), "labels of classes");
-  }
-  add_weights(data, heads, weights);
-  return data;
-}
+// ---- plan
 
 template <typename T>
 std::vector<T*> outputs_of(const Plan<T>& plan, std::vector<py::array>& outs, int64_t samples) {
@@ -154,21 +73,6 @@ std::vector<T*> outputs_of(const Plan<T>& plan, std::vector<py::array>& outs, in
   }
   return to;
 }
-
-// ---- plan
-
-// A plan or a trainer of one of the two number types.
-template <template <typename> class Of>
-struct Either {
-  std::variant<std::shared_ptr<Of<float>>, std::shared_ptr<Of<double>>> either;
-
-  template <typename F>
-  auto with(F f) const {
-    return std::visit([&](const auto& pointer) { return f(*pointer); }, either);
-  }
-};
-using AnyPlan = Either<Plan>;
-using AnyTrainer = Either<Trainer>;
 
 AnyPlan make_plan(const Graph& graph, const std::string& dtype) {
   const bool is_double = is_float64(dtype);
@@ -279,14 +183,6 @@ void set_heads(const AnyTrainer& any, const std::vector<HeadOf>& heads) {
   });
 }
 
-using WeightsOf = std::vector<std::pair<std::shared_ptr<Parameters>, int>>;
-
-std::vector<ParameterRef> references(const WeightsOf& weights) {
-  std::vector<ParameterRef> found;
-  for (const auto& [parameters, number] : weights) found.push_back({parameters, number});
-  return found;
-}
-
 void set_optimizer(const AnyTrainer& any, const std::string& name, const Settings& settings) {
   const Interrupt interrupt = signal_check();
   any.with([&](auto& trainer) {
@@ -357,93 +253,6 @@ void evaluate(const AnyTrainer& any, Float64 totals, const std::vector<py::array
     double* to = output<double>(totals, "totals");
     const Interrupt interrupt = signal_check();
     without_gil([&] { trainer.evaluate(to, data, threads, interrupt, heads); });
-  });
-}
-
-// ---- gradients on demand
-
-// Arrays for the gradients of weights, and where they are by parameter of the graph; 0 for one that the graph has not.
-template <typename T>
-std::pair<std::vector<Array<T>>, std::vector<T*>> gradients_for(const Graph& graph, const WeightsOf& weights) {
-  std::vector<Array<T>> arrays;
-  std::vector<T*> by_parameter(graph.parameters().size(), nullptr);
-  for (const auto& [owner, number] : weights) {
-    require(owner->is_double() == (sizeof(T) == sizeof(double)), "weights must be of the network's number type");
-    Array<T> gradient(owner->at(number).size);
-    T* to = gradient.mutable_data();
-    std::fill_n(to, gradient.size(), T{0});
-    for (std::size_t i = 0; i < by_parameter.size(); ++i)
-      if (graph.parameters()[i].owner == owner && graph.parameters()[i].number == number) by_parameter[i] = to;
-    arrays.push_back(std::move(gradient));
-  }
-  return {std::move(arrays), std::move(by_parameter)};
-}
-
-py::tuple gradients(const AnyTrainer& any, const std::vector<py::array>& xs, const std::vector<py::array>& ys,
-                    const std::vector<Optional>& weights, const WeightsOf& wanted, bool training, uint64_t step,
-                    int threads) {
-  require(threads > 0, "threads must be positive");
-  return any.with([&](const auto& trainer) -> py::tuple {
-    using T = typename std::decay_t<decltype(trainer)>::Number;
-    const auto heads = trainer.heads();
-    const Dataset data = data_of(trainer, *heads, xs, ys, weights);
-    require(data.samples > 0, "gradients wants samples");
-    const auto [arrays, to] = gradients_for<T>(trainer.plan().graph(), wanted);
-    const Interrupt interrupt = signal_check();
-    const GradientCall<T> call{data, training, step, to, {}, threads, interrupt};
-    const double loss = without_gil([&] { return loss_gradients(trainer.plan(), *heads, call); });
-    return py::make_tuple(loss, arrays);
-  });
-}
-
-py::tuple vjp(const AnyPlan& any, const std::vector<py::array>& dys, const std::vector<py::array>& xs,
-              const WeightsOf& wanted, bool training, uint64_t step, int threads) {
-  require(threads > 0, "threads must be positive");
-  return any.with([&](const auto& plan) -> py::tuple {
-    using T = typename std::decay_t<decltype(plan)>::Number;
-    const Dataset data = samples_of(plan, xs);
-    const std::vector<int>& outputs = plan.graph().outputs();
-    require(dys.size() == outputs.size(), "there must be an array for each output");
-    std::vector<const T*> from;
-    for (std::size_t i = 0; i < dys.size(); ++i) {
-      require(size(dys[i]) == data.samples * plan.size(outputs[i]), "dy must have the size of the output");
-      from.push_back(input<T>(dys[i], "dy"));
-    }
-    const auto [arrays, to] = gradients_for<T>(plan.graph(), wanted);
-    std::vector<Array<T>> dxs;
-    std::vector<T*> dx;
-    for (const PlanInput<T>& in : plan.inputs()) {
-      dxs.emplace_back(in.kind == InputKind::real ? data.samples * in.width : 0);
-      dx.push_back(in.kind == InputKind::real ? dxs.back().mutable_data() : nullptr);
-    }
-    const Interrupt interrupt = signal_check();
-    const GradientCall<T> call{data, training, step, to, dx, threads, interrupt};
-    without_gil([&] { vector_jacobian_product(plan, from, call); });
-    return py::make_tuple(arrays, dxs);
-  });
-}
-
-// Each of the weights must be a parameter of the graph, and come once.
-void apply_gradients(const AnyTrainer& any, const std::vector<py::array>& gradients, const WeightsOf& weights,
-                     int threads) {
-  require(threads > 0, "threads must be positive");
-  require(gradients.size() == weights.size(), "there must be a gradient for each weight");
-  any.with([&](auto& trainer) {
-    using T = typename std::decay_t<decltype(trainer)>::Number;
-    const auto& parameters = trainer.plan().graph().parameters();
-    std::vector<const T*> given(parameters.size(), nullptr);
-    for (std::size_t i = 0; i < weights.size(); ++i) {
-      const auto& [owner, number] = weights[i];
-      const auto is_it = [&](const ParameterRef& p) { return p.owner == owner && p.number == number; };
-      const auto found = std::find_if(parameters.begin(), parameters.end(), is_it);
-      require(found != parameters.end(), "the optimizer has not begun with one of the weights, nor does its model train it");
-      const T*& to = given[static_cast<std::size_t>(found - parameters.begin())];
-      require(to == nullptr, "each weight must come once");
-      require(size(gradients[i]) == owner->at(number).size, "a gradient must have the size of its weight");
-      to = input<T>(gradients[i], "a gradient");
-    }
-    const Interrupt interrupt = signal_check();
-    without_gil([&] { trainer.apply_gradients(given, threads, interrupt); });
   });
 }
 
