@@ -14,7 +14,7 @@ void Trainer<T>::apply_gradients(const std::vector<const T*>& given, int threads
   const Holds held = hold_parameters(kept, interrupt);
   if (gradients_.size() != elements_) gradients_.allocate(elements_);
   const Hooks<T> hooks{interrupt};
-  Run run{nullptr, {}, nullptr, nullptr, {1, false, 0, 0, 0, 1}, hooks};
+  Run run{nullptr, {}, nullptr, nullptr, {1, false, 0, 0, 0, 1}, hooks, false};
   run.rows.resize(places_.size());
   int64_t chunks = 0, elements = 0;
   for (std::size_t i = 0; i < places_.size(); ++i) {
