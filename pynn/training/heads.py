@@ -61,6 +61,8 @@ class Heads(NamedTuple):
     @property
     def parts(self) -> list[str]:
         """The names of the losses of which that of the model is made, if they are several."""
+        if len(self.heads) == 1:
+            return []
         named = [f"{head.name}_loss" for head in self.heads if head.loss is not None]
         return named if len(named) > 1 else []
 
