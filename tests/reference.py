@@ -264,6 +264,7 @@ ACTIVATIONS = {
     for f in (
         *(linear, relu, relu6, leaky_relu, elu, selu, celu, gelu, gelu_tanh, silu, mish, sigmoid, log_sigmoid),
         *(hard_sigmoid, hard_silu, tanh, hard_tanh, softplus, softsign, exponential, step),
+        *(squareplus, hard_shrink, soft_shrink, tanh_shrink, threshold),
     )
 }
 

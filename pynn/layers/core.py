@@ -74,7 +74,7 @@ class InputLayer(Layer):
         return x
 
     def get_config(self) -> dict[str, Any]:
-        dtype = "int32" if self.holds_ids else self.dtype
+        dtype = "int32" if self.holds_ids else self.dtype if self.dtype_given else None
         return {"shape": self.batch_input_shape, "dtype": dtype, "name": self.name}
 
 

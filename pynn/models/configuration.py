@@ -36,7 +36,10 @@ def of_wiring(wiring: Wiring, layout: Layout) -> dict[str, Any]:
         arguments = {} if step.training is None else {"training": step.training}
         calls[step.layer].append({"args": [references[x] for x in step.inputs], "kwargs": arguments})
     for layer in wiring.layers:
-        described.append({**layer_room.serialize(layer), "name": layer.name, "inbound_nodes": calls[layer]})
+        found = layer_room.serialize(layer)
+        if isinstance(layer, InputLayer) and not layer.holds_ids:  # it says the type of the layers after it
+            found["config"]["dtype"] = layer.dtype
+        described.append({**found, "name": layer.name, "inbound_nodes": calls[layer]})
     return {
         "layers": described,
         "input_layers": layout.inputs.arrange([references[x] for x in wiring.inputs]),
