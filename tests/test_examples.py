@@ -23,6 +23,8 @@ EXPECTED = {
         r"dropout of 0\.5 +\d",
         r"batch norm\w+ +\d",
     ],
+    "policy_gradient": [r"After training: (1[5-9]\d|200) steps"],
+    "physics_informed": [r"Largest error: 0\.00"],
     "mnist_keras": [r"accuracy: 0\.9[78]"],
 }
 
