@@ -15,7 +15,7 @@ EPISODES, MOST_STEPS, DISCOUNT = 16, 200, 0.99  # at once
 
 def move(state, action):
     """Carts (n, 4) of position, speed, angle and angular speed, `SECONDS` later: pushed left (0) or right (1)."""
-    x, speed, angle, turning = state.T
+    _, speed, angle, turning = state.T
     sine, cosine = np.sin(angle), np.cos(angle)
     push = (np.where(action == 1, FORCE, -FORCE) + POLE * HALF * turning**2 * sine) / (CART + POLE)
     faster = (GRAVITY * sine - cosine * push) / (HALF * (4 / 3 - POLE * cosine**2 / (CART + POLE)))
