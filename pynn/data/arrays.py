@@ -32,7 +32,7 @@ def as_array(x: ArrayLike, name: str, dtype: DTypeLike) -> Array:
     return _convert(as_numbers(x, name), name, np.dtype(dtype))
 
 
-def as_samples(x: ArrayLike, name: str, dtype: DTypeLike, shape: tuple[int, ...], check_finite: bool = True) -> Array:
+def as_samples(x: ArrayLike, name: str, dtype: DTypeLike, shape: tuple[int, ...], finite: bool = True) -> Array:
     """Return `x` as an array (samples, *shape) of `dtype`, or of uint8 if it is that already.
 
     With one number a sample, ``shape == (1,)``, an `x` of shape (samples,) is taken too.
@@ -49,8 +49,8 @@ def as_samples(x: ArrayLike, name: str, dtype: DTypeLike, shape: tuple[int, ...]
     if given.dtype == np.uint8:
         return np.require(given, np.uint8, ["C", "A"])
     out = _convert(given, name, np.dtype(dtype))
-    if check_finite:
-        _check_finite(out, name)
+    if finite:
+        check_finite(out, name)
     return out
 
 
@@ -70,7 +70,7 @@ def as_targets(y: ArrayLike, name: str, dtype: DTypeLike, shape: tuple[int, ...]
         hint = f" {labels_hint}" if labels_hint and like_labels else ""
         raise ValueError(f"{name} must have the shape {_batch_of(shape)} of the output, but has {given.shape}.{hint}")
     out = _convert(given, name, np.dtype(dtype))
-    _check_finite(out, name)
+    check_finite(out, name)
     return out
 
 
@@ -144,7 +144,7 @@ def as_weights(weights: ArrayLike, name: str, dtype: DTypeLike, samples: int, ro
             f"{name} must have the shape (samples,), for each of {samples} samples{for_rows}, but has {given.shape}."
         )
     out = _convert(given, name, np.dtype(dtype))
-    _check_finite(out, name)
+    check_finite(out, name)
     if (out < 0).any():
         row, value = _first(out < 0, given)
         raise ValueError(f"{name} must not be negative, but is {value} at row {row}.")
@@ -244,7 +244,8 @@ def _convert(array: Array, name: str, dtype: np.dtype[Any]) -> Array:
     return out
 
 
-def _check_finite(x: Array, name: str) -> None:
+def check_finite(x: Array, name: str) -> None:
+    """Raise ValueError where an element of an array of numbers is NaN or infinite."""
     index = _first_non_finite(x)
     if index >= 0:
         raise not_finite(name, x, x.shape, index)

@@ -69,13 +69,11 @@ def columns(x: Any, name: str, layout: Layout, check_finite: bool) -> tuple[Arra
         TypeError, ValueError: as `Ports.take_apart`; an array that does not fit its input; different lengths.
     """
     inputs = layout.inputs
-    if inputs.form == "single":
-        port = inputs.ports[0]
-        if not check_finite and type(x) is np.ndarray and x.shape[1:] == port.shape and x.dtype.char in "fdB":
-            flags = x.flags
-            fits = x.dtype.char == "B" or (x.dtype.char == "d") == (layout.dtype == "float64")
-            if fits and not port.below and flags.c_contiguous and flags.aligned and x.dtype.isnative:
-                return (x,)  # as it is: this is on the way of every small call
+    # An array that is right as it is: this is on the way of every small call.
+    if inputs.form == "single" and type(x) is np.ndarray and _fits(x, inputs.ports[0], layout.dtype):
+        if check_finite and x.dtype.kind == "f":
+            arrays.check_finite(x, name)
+        return (x,)
     names = inputs.named(name)
     given = inputs.take_apart(x, name)
     found = [
@@ -85,6 +83,14 @@ def columns(x: Any, name: str, layout: Layout, check_finite: bool) -> tuple[Arra
     if len(found) > 1:
         arrays.same_length(**dict(zip(names, found, strict=True)))
     return tuple(found)
+
+
+def _fits(x: Array, port: Port, dtype: str) -> bool:
+    """Whether the engine takes `x` as it is."""
+    kind, flags = x.dtype.char, x.flags
+    if x.shape[1:] != port.shape or port.below or not (flags.c_contiguous and flags.aligned and x.dtype.isnative):
+        return False
+    return kind == "B" or kind == ("d" if dtype == "float64" else "f")
 
 
 def _column(x: ArrayLike, name: str, port: Port, dtype: str, check_finite: bool) -> Array:

@@ -31,8 +31,10 @@ def dataset_of(
     ys = [
         _targets(head, each, name, layout.dtype) for head, name, each in zip(heads.heads, named_y, given_y, strict=True)
     ]
-    named_x = layout.inputs.named(name_x)[0]
-    if arrays.same_length(**{named_x: xs[0], **dict(zip(named_y, ys, strict=True))}) == 0:
+    rows = len(xs[0])
+    if rows == 0 or any(len(each) != rows for each in ys):
+        named_x = layout.inputs.named(name_x)[0]
+        arrays.same_length(**{named_x: xs[0], **dict(zip(named_y, ys, strict=True))})
         raise ValueError(f"{name_x} and y have no samples.")
     weights = _weights(sample_weight, name_w, layout, heads, len(ys[0]))
     masked = [_masked(*each, layout.dtype) for each in zip(heads.heads, ys, weights, strict=True)]
