@@ -545,3 +545,14 @@ def test_one_of_two_models_trains_while_the_other_predicts():
     assert not errors
     assert all("trained" in message for message in refused)
     np.testing.assert_array_equal(encoder(X), both.layers[1](X))
+
+
+def test_penalty_of_a_shared_layer_counts_once():
+    """keras#8807, tf#43995: L1(1.) on a layer of two inputs, SGD(.25)."""
+    a, b = pynn.Input((1,)), pynn.Input((1,))
+    settings = {"use_bias": False, "kernel_initializer": "ones", "kernel_regularizer": pynn.regularizers.L1(1.0)}
+    shared = layers.Dense(1, **settings)
+    model = pynn.Model([a, b], layers.Subtract()([shared(a), shared(b)]))
+    model.compile(pynn.optimizers.SGD(0.25), "mse")
+    assert model.train_on_batch([np.ones((2, 1))] * 2, np.zeros((2, 1))) == 1
+    np.testing.assert_allclose(model.get_weights()[0], 0.75)
