@@ -348,6 +348,59 @@ def test_subclass_with_several_inputs_and_outputs():
     assert list(history) == ["loss", "two_loss", "sum_loss", "two_mae"]
 
 
+def test_subclass_that_was_not_built_is_called_on_several_symbolic_tensors():
+    class Net(pynn.Model):
+        def __init__(self):
+            super().__init__()
+            self.embedding = layers.Embedding(5, 4)
+            self.flatten = layers.Flatten()
+            self.me = self  # which is no layer of it
+
+        def call(self, x):
+            return x["p"] * self.flatten(self.embedding(x["q"]))
+
+    net, p, q = Net(), pynn.Input((4,)), pynn.Input((1,), dtype="int32")
+    with pytest.raises(TypeError, match="must be a symbolic tensor"):
+        net({"p": p, "q": 3})
+    assert not net.built
+    model, ids = pynn.Model([p, q], net({"p": p, "q": q})), np.arange(12).reshape(12, 1) % 5
+    np.testing.assert_array_equal(model([X, ids]), X * net.embedding(ids)[:, 0])
+    assert [type(layer).__name__ for layer in net.layers] == ["Embedding", "Flatten"]
+
+
+def test_subclass_in_a_sequential_without_an_input():
+    class Net(pynn.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(2)
+
+        def call(self, x):
+            return self.dense(x)
+
+    assert pynn.Sequential([Net(), layers.Dense(3)])(X).shape == (12, 3)
+
+
+def test_subclasses_that_go_wrong():
+    class Forgets(pynn.Model):
+        def __init__(self):
+            self.dense = layers.Dense(2)
+
+        def call(self, x):
+            return self.dense(x)
+
+    class CallsItself(pynn.Model):
+        def call(self, x):
+            return self(x)
+
+    with pytest.raises(TypeError, match=r"Forgets\.__init__ does not call super\(\)\.__init__\(\)"):
+        Forgets()
+    for x in (X, pynn.Input((4,))):
+        model = CallsItself()
+        with pytest.raises(RuntimeError, match="from within"):
+            model(x)
+        assert not model.built
+
+
 def test_dicts_are_in_the_order_of_their_keys():
     """As in Keras, whatever the order in which they were written: layers, weights, lists of arrays and losses."""
     p, q = pynn.Input((4,), name="p"), pynn.Input((3,), name="q")
@@ -511,6 +564,22 @@ def test_layers_on_arrays():
     conv = layers.Conv1D(2, 3, padding="same")
     for length in (4, 9, 4, 1):
         assert conv(np.ones((2, length, 3))).shape == (2, length, 2)
+
+
+def test_layer_on_ids_takes_large_ones_exactly_and_refuses_before_it_is_built():
+    layer = layers.Embedding(2**24 + 2, 1)
+    with pytest.raises(ValueError, match="whole number"):
+        layer([[0.5]])
+    assert not layer.built
+    last = layer(np.array([[2**24 + 1]]))
+    np.testing.assert_array_equal(last[0, 0], layer.embeddings.numpy()[-1])
+
+
+def test_layer_forgets_calls_whose_results_are_gone():
+    x, layer = pynn.Input((4,)), layers.Dense(2)
+    y = [layer(x) for _ in range(3)][1]
+    assert list(layer._nodes.values()) == [y.node]
+    assert layer.output == y
 
 
 def test_one_of_two_models_trains_while_the_other_predicts():

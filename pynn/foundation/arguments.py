@@ -32,12 +32,15 @@ class NamesItsArguments:
         if "__init__" in cls.__dict__:
             cls.__init__ = explain_wrong_calls(cls.__dict__["__init__"])  # type: ignore[method-assign]
 
+    def _check_made(self) -> None:
+        """Raise TypeError where ``__init__`` left out what the class needs."""
+
 
 def explain_wrong_calls(init: Callable[..., None]) -> Callable[..., None]:
     """`init`, an ``__init__``, with a TypeError in place of Python's where the arguments do not fit."""
 
     @functools.wraps(init)  # so that help() and editors see its arguments
-    def __init__(self: object, *args: Any, **named: Any) -> None:  # noqa: N807
+    def __init__(self: NamesItsArguments, *args: Any, **named: Any) -> None:  # noqa: N807
         try:
             init(self, *args, **named)
         except TypeError as error:
@@ -45,6 +48,8 @@ def explain_wrong_calls(init: Callable[..., None]) -> Callable[..., None]:
                 raise  # from inside: the arguments did fit
             parameters = list(inspect.signature(init).parameters.values())[1:]
             raise TypeError(_explanation(type(self).__name__, parameters, args, named) or str(error)) from None
+        if type(self).__init__ is __init__:  # the outermost: that of a base leaves more to do
+            self._check_made()
 
     return __init__
 

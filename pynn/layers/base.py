@@ -132,10 +132,14 @@ class Layer(NamesItsArguments):
         self.dtype_given = dtype is not None
         self._dtype = config.resolve_dtype(dtype)
         self._users = weakref.WeakSet[Any]()  # the models that the layer is part of
-        self._nodes: list[weakref.ref[Node]] = []
+        self._nodes = weakref.WeakValueDictionary[int, Node]()  # by id, in the order of the calls
         self._calls: dict[tuple[Shape, ...], calling.Call] = {}  # by shapes of the inputs
         # Last, so that a layer that could not be made uses up no number.
         self.name = names.auto_name(type(self).__name__) if name is None else names.check_name(name)
+
+    def _check_made(self) -> None:
+        if "name" not in vars(self):
+            raise TypeError(f"{type(self).__name__}.__init__ does not call super().__init__(): it must, first of all.")
 
     # ---- what a subclass writes --------------------------------------------------------------------------------------
 
@@ -318,7 +322,7 @@ class Layer(NamesItsArguments):
         ids = self.keeps_ids and inputs[0].holds_ids
         made = tuple(Made(shape, "int32" if ids else draft.dtype) for shape in draft.outputs)
         node = Node(self, tuple(inputs), made, training)
-        self._nodes.append(weakref.ref(node))
+        self._nodes[id(node)] = node
         return self._arrange([SymbolicTensor(node, index) for index in range(len(made))])
 
     def _sample_shapes(self, inputs: Sequence[SymbolicTensor]) -> OpenShapes:
@@ -359,13 +363,12 @@ class Layer(NamesItsArguments):
         if not self._nodes:
             for user in list(self._users):
                 user._wire()
-        for reference in self._nodes:
-            node = reference()
-            if node is not None:
-                return node
-        raise AttributeError(
-            f"Layer {self.name!r} has no {what}: it was not called on symbolic tensors, or nothing is left of it."
-        )
+        node = next(self._nodes.values(), None)
+        if node is None:
+            raise AttributeError(
+                f"Layer {self.name!r} has no {what}: it was not called on symbolic tensors, or nothing is left of it."
+            )
+        return node
 
     # ---- state -------------------------------------------------------------------------------------------------------
 
@@ -515,7 +518,7 @@ class Layer(NamesItsArguments):
         return {name: value for name, value in vars(self).items() if name not in ("_users", "_nodes", "_calls")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _users=weakref.WeakSet(), _nodes=[], _calls={})
+        vars(self).update(state, _users=weakref.WeakSet(), _nodes=weakref.WeakValueDictionary(), _calls={})
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

@@ -57,17 +57,20 @@ def compute(layer: Callable, inputs: list[Any], training: bool) -> Array:
     Raises:
         TypeError, ValueError: arrays that the layer cannot take.
     """
-    dtype = layer.dtype
-    xs = [
-        x
-        if type(x) is np.ndarray and x.dtype == dtype and x.flags.c_contiguous and x.flags.aligned
-        else arrays.as_array(x, layer._input_name(number), dtype)
-        for number, x in enumerate(inputs)
-    ]
-    key = tuple([x.shape[1:] for x in xs])
-    call = layer._calls.get(key) or _lowered(layer, xs, key)
     if layer.ids_below:
-        xs = [arrays.as_ids(x, layer._input_name(0), x.shape[1:], layer.ids_below, layer.name) for x in xs]
+        given = arrays.as_numbers(inputs[0], layer._input_name(0))
+        xs: list[Array] = [arrays.as_ids(given, layer._input_name(0), given.shape[1:], layer.ids_below, layer.name)]
+        key: tuple[tuple[int, ...], ...] = (given.shape[1:],)
+    else:
+        dtype = layer.dtype
+        xs = [
+            x
+            if type(x) is np.ndarray and x.dtype == dtype and x.flags.c_contiguous and x.flags.aligned
+            else arrays.as_array(x, layer._input_name(number), dtype)
+            for number, x in enumerate(inputs)
+        ]
+        key = tuple([x.shape[1:] for x in xs])
+    call = layer._calls.get(key) or _lowered(layer, xs, key)
     rows = len(xs[0])
     out = np.empty((rows, *call.output), call.dtype)
     if rows:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +63,7 @@ class InputLayer(Layer):
         sample = self.batch_input_shape
         assert sample is not None
         node = Node(self, (), (Made(sample, "int32" if self.holds_ids else self.dtype),), None)
-        self._nodes.append(weakref.ref(node))
+        self._nodes[id(node)] = node
         return SymbolicTensor(node, 0)
 
     def sample_output_shape(self, shape: Shape) -> Shape:

@@ -20,7 +20,7 @@ from ..foundation import checks, identifiers, names
 from ..foundation.arguments import explained
 from ..layers.base import Draft, Layer
 from ..layers.core import InputLayer
-from ..layers.symbolic import SymbolicTensor
+from ..layers.symbolic import Made, SymbolicTensor
 from ..layers.types import OpenShapes
 from ..layers.weight import Weight, assign_all
 from ..optimizers import Optimizer, OptimizerLike
@@ -71,7 +71,6 @@ class Model(Structure):
     ) -> None:
         super().__init__()
         self._ends: tuple[Any, Any] | None = None  # the symbolic inputs and outputs, as they were given
-        self._call_form: Any = None
         self._own = frozenset((*vars(self), "_own"))
         if (inputs is None) != (outputs is None):
             raise TypeError("Model takes inputs and outputs, but got one of them.")
@@ -83,7 +82,9 @@ class Model(Structure):
         trainable = checks.boolean(trainable, "trainable")
         if inputs is not None:
             self._connect(inputs, outputs, type(self).__name__ if name is None else name)
-        Layer.__init__(self, name or names.auto_name("Functional" if type(self) is Model else type(self).__name__))
+        if name is None:
+            name = names.auto_name("Functional" if type(self) is Model else type(self).__name__)
+        Layer.__init__(self, name)
         if not trainable:
             self.trainable = False
 
@@ -127,28 +128,33 @@ class Model(Structure):
 
     def _drafts(self, shapes: Sequence[OpenShape], dtype: str | None = None) -> tuple[Layout, list[Draft]]:
         if not self.built:  # a subclass, which finds its layers as it is called
-            form = self._call_form
-            self._trace(shapes[0] if form is None and len(shapes) == 1 else list(shapes), form)
+            self._trace_once(shapes[0] if len(shapes) == 1 else list(shapes))
         return self._layout_at(shapes), []
 
     def _layout_of_data(self, x: Any, name: str) -> Layout:
-        shapes = _sample_shapes(x, name)
-        self._wait_until(lambda: self.built, lambda: self._trace(shapes, None))
+        self._trace_once(_sample_shapes(x, name))
         return self._layout_for(x, name)
 
     def _layout_to_train(self, x: Any) -> Layout:
         if not self.built and type(self).call is not Model.call:
-            self._trace(_sample_shapes(x, "x"), None)
+            self._trace(_sample_shapes(x, "x"))
         return super()._layout_to_train(x)
 
-    def _trace(self, shapes: Any, form: Any) -> None:
-        """Become what `call` makes of symbolic inputs of these shapes; the lock must be held."""
-        if isinstance(shapes, dict):
-            inputs: Any = {key: InputLayer(shape, name=key).tensor() for key, shape in shapes.items()}
-        elif isinstance(shapes, list):
-            inputs = [InputLayer(shape, name=f"input_{number}").tensor() for number, shape in enumerate(shapes)]
+    def _trace_once(self, given: Any) -> None:
+        """Trace, unless another thread did."""
+        self._wait_until(lambda: self.built, lambda: self._trace(given))
+
+    def _trace(self, given: Any) -> None:
+        """Become what `call` makes of symbolic inputs: of these shapes of samples, or like what nodes say of tensors.
+
+        The lock must be held.
+        """
+        if isinstance(given, dict):
+            inputs: Any = {key: _source(each, key) for key, each in given.items()}
+        elif isinstance(given, list):
+            inputs = [_source(each, f"input_{number}") for number, each in enumerate(given)]
         else:
-            inputs = InputLayer(shapes, name="input_layer").tensor()
+            inputs = _source(given, "input_layer")
         # Its layers are to work as the model does, not always as in the default of an argument `training`.
         mode = {"training": None} if "training" in inspect.signature(self.call).parameters else {}
         self._connect(inputs, self.call(inputs, **mode), self.name)
@@ -157,7 +163,7 @@ class Model(Structure):
         if type(self).call is Model.call:
             super()._build_for(shape)
         else:
-            self._trace(shape, None)
+            self._trace(shape)
 
     @property
     def layers(self) -> list[Layer]:
@@ -166,7 +172,8 @@ class Model(Structure):
         found = [] if wiring is None else [layer for layer in wiring.layers if not layer.is_operation]
         if type(self).call is Model.call:
             return found
-        own = [layer for name, value in vars(self).items() if name not in self._own for layer in _layers_in(value)]
+        attributes = [value for name, value in vars(self).items() if name not in self._own]
+        own = [layer for layer in _layers_in(attributes) if layer is not self]
         found = [*own, *(layer for layer in found if not isinstance(layer, InputLayer))]
         return list(dict.fromkeys(found))
 
@@ -406,6 +413,8 @@ class Model(Structure):
             TypeError, ValueError: unfit data. RuntimeError: another thread is training the model.
         """
         if type(x) is not np.ndarray and _is_symbolic(x):
+            if not self.built and type(self).call is not Model.call:
+                self._trace_once(_made_of(x))
             return super().__call__(x, training)
         if training is not None and checks.boolean(training, "training"):
             return steps.outputs_in_training(self, x)
@@ -503,6 +512,8 @@ class Model(Structure):
             if not -len(own) <= index < len(own):
                 raise ValueError(f"index must be that of one of the {len(own)} layers, but got {index}.")
             return own[index]
+        if not isinstance(name, str):
+            raise TypeError(f"name must be a string, but got {checks.shown(name)} of type {type(name).__name__}.")
         for layer in own:
             if layer.name == name:
                 return layer
@@ -604,6 +615,20 @@ def _is_symbolic(x: Any) -> bool:
     if isinstance(x, dict):
         return any(isinstance(each, SymbolicTensor) for each in x.values())
     return isinstance(x, list | tuple) and any(isinstance(each, SymbolicTensor) for each in x)
+
+
+def _made_of(x: Any) -> Any:
+    """What is known of each symbolic tensor in `x`, in the form of `x`; TypeError if there is anything else."""
+    found = [Made(tensor.sample, tensor.dtype) for tensor in _tensors(x, "x")]
+    if isinstance(x, dict):
+        return dict(zip(sorted(x), found, strict=True))
+    return found if isinstance(x, list | tuple) else found[0]
+
+
+def _source(given: Made | OpenShape, name: str) -> SymbolicTensor:
+    """A symbolic input, like what a node says of a tensor, or of this shape and the usual type."""
+    shape, dtype = given if isinstance(given, Made) else (given, None)
+    return InputLayer(shape, dtype=dtype, name=name).tensor()
 
 
 def _sample_shapes(x: Any, name: str) -> Any:

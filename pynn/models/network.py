@@ -63,7 +63,8 @@ def common_dtype(stack: Sequence[Layer], default: str | None = None) -> str:
     if len(given) > 1:
         asked = " and ".join(f"{dtype} ({name!r})" for dtype, name in given.items())
         raise ValueError(f"All layers of a model compute in one dtype, but there are {asked}.")
-    return next(iter(given), default or stack[0].dtype)
+    first = stack[0]
+    return next(iter(given), default or (first.dtype if first.built else first._dtype))
 
 
 def check_dtype(new: Sequence[Layer], dtype: str) -> None:

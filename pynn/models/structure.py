@@ -138,6 +138,8 @@ class Structure(Wired):
         layout = self._require_layout()
         if tuple(shapes) == layout.input_shapes:
             return layout
+        if len(shapes) != len(layout.inputs.ports):
+            raise self._shape_error(f"takes {len(layout.inputs.ports)} inputs, but got {len(shapes)}.")
         for port, shape in zip(layout.inputs.ports, shapes, strict=True):
             if len(shape) != len(port.shape) or any(
                 a is not None and a != b for a, b in zip(port.shape, shape, strict=True)
