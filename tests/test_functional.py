@@ -1,5 +1,6 @@
 """Models made of symbolic tensors: how they are put together, called, trained, described; and what is refused."""
 
+import contextlib
 import gc
 import json
 import threading
@@ -494,6 +495,38 @@ def test_config_of_models_in_models():
     for one, other in zip(twin(data), model(data), strict=True):
         np.testing.assert_array_equal(one, other)
     np.testing.assert_array_equal(twin(data, training=True)[2], X)
+
+
+def test_config_has_indices_as_plain_values():
+    x = pynn.Input((4, 3))
+    model = pynn.Model(x, [x[:, np.int64(1)], x[:, ..., 0], x[:, None, : np.int8(2)]])
+    twin = pynn.Model.from_config(json.loads(json.dumps(model.get_config())))
+    data = RANDOM.standard_normal((2, 4, 3)).astype(np.float32)
+    for got, expected in zip(twin(data), [data[:, 1], data[..., 0], data[:, None, :2]], strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+def places_in(value, way=()):
+    """The ways to all values within `value`."""
+    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in entries:
+        yield (*way, key)
+        yield from places_in(each, (*way, key))
+
+
+def test_damaged_config_is_refused_or_another_model():
+    x = pynn.Input((4,), name="x")
+    model = pynn.Model(x, layers.Add(name="sum")([layers.Dense(3, name="dense")(x), x[:, 1:]]))
+    text = json.dumps(model.get_config())
+    for way in places_in(json.loads(text)):
+        for wrong in (None, 3, "q", [], {}, [None], [["x", 0, 0]]):
+            config = json.loads(text)
+            holder = config
+            for key in way[:-1]:
+                holder = holder[key]
+            holder[way[-1]] = wrong
+            with contextlib.suppress(TypeError, ValueError):
+                pynn.Model.from_config(config)
 
 
 def test_clone_has_weights_of_its_own():

@@ -50,6 +50,8 @@ class Arithmetic(Layer):
 
     def sample_output_shape(self, shape: Any) -> Shape:
         shapes = self._shapes(shape)
+        if len(shapes) != 2:
+            raise self._shape_error(f"takes exactly 2 inputs, but got {len(shapes)}.")
         try:
             output = broadcast(*shapes)
         except ValueError:
@@ -90,6 +92,8 @@ class MatMul(Layer):
         super().__init__(name=names.auto_name("matmul") if name is None else name)
 
     def sample_output_shape(self, shape: Any) -> Shape:
+        if len(shape) != 2:
+            raise self._shape_error(f"takes exactly 2 inputs, but got {len(shape)}.")
         a, b = shape
         if min(len(a), len(b)) < 2 or a[:-2] != b[:-2] or a[-1] != b[-2]:
             raise self._shape_error(f"cannot multiply matrices of samples of the shapes {a} and {b}.")
@@ -115,12 +119,14 @@ class GetItem(Layer):
     is_operation = True
 
     def __init__(self, key: tuple[Any, ...], name: str | None = None) -> None:
-        self.key = tuple(slice(*each["slice"]) if isinstance(each, dict) else each for each in key)
+        if not isinstance(key, list | tuple):
+            raise TypeError(f"key must be a tuple of indices, but got {checks.shown(key)}.")
+        self.key = tuple(_checked_index(_read(each)) for each in key)
         super().__init__(name=names.auto_name("get_item") if name is None else name)
 
     def sample_output_shape(self, shape: Shape) -> Shape:
         try:
-            output = np.broadcast_to(np.int8(0), shape)[self.key].shape
+            output: Shape = np.broadcast_to(np.int8(0), shape)[self.key].shape
         except IndexError as error:
             raise self._shape_error(f"cannot take part {self.key} of samples of shape {shape}: {error}.") from None
         if 0 in output:
@@ -131,8 +137,39 @@ class GetItem(Layer):
         return net.resample(x, maps.selected(shape, self.key))
 
     def get_config(self) -> dict[str, Any]:
-        key = [{"slice": [each.start, each.stop, each.step]} if isinstance(each, slice) else each for each in self.key]
-        return {"name": self.name, "key": key}
+        return {"name": self.name, "key": [_written(each) for each in self.key]}
+
+
+def _written(index: Any) -> Any:
+    """One index as a plain value."""
+    if isinstance(index, slice):
+        return {"slice": [index.start, index.stop, index.step]}
+    return "..." if index is Ellipsis else index
+
+
+def _read(value: Any) -> Any:
+    """The index that `_written` made a plain value of."""
+    if isinstance(value, dict) and isinstance(value.get("slice"), list | tuple) and len(value["slice"]) == 3:
+        return slice(*value["slice"])
+    return Ellipsis if isinstance(value, str) and value == "..." else value
+
+
+def _checked_index(index: Any) -> Any:
+    """One index with plain ints as its numbers; TypeError or ValueError where a symbolic tensor takes none such."""
+    if index is None or index is Ellipsis:
+        return index
+    if isinstance(index, slice):
+        start, stop, step = (
+            None if each is None else _checked_index(each) for each in (index.start, index.stop, index.step)
+        )
+        if step == 0:
+            raise ValueError("The step of a slice of a symbolic tensor must not be 0.")
+        return slice(start, stop, step)
+    if isinstance(index, bool) or not isinstance(index, int | np.integer):
+        raise TypeError(
+            f"A symbolic tensor takes whole numbers, slices, None and ... as an index, but got {type(index).__name__}."
+        )
+    return int(index)
 
 
 def _apply(function: str, a: Any, b: Any) -> SymbolicTensor:
@@ -168,13 +205,7 @@ def _constant(value: Any, tensor: SymbolicTensor) -> NDArray[Any]:
 
 def _sample_key(tensor: SymbolicTensor, key: Any) -> tuple[Any, ...]:
     """The index without that of the batch, which must be all of it."""
-    given = key if isinstance(key, tuple) else (key,)
-    for each in given:
-        if not (each is None or each is Ellipsis or isinstance(each, slice | int | np.integer)):
-            raise TypeError(
-                "A symbolic tensor takes whole numbers, slices, None and ... as an index, but got "
-                f"{type(each).__name__}."
-            )
+    given = tuple(_checked_index(each) for each in (key if isinstance(key, tuple) else (key,)))
     if given and given[0] is Ellipsis:
         missing = tensor.ndim - sum(1 for each in given if each is not None and each is not Ellipsis)
         if missing < 1:

@@ -6,16 +6,31 @@ A tensor is written ``[layer, call, output]``: the layer's name, which call of i
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 from .. import layers as layer_room
 from ..data.layout import Layout
+from ..foundation import checks
 from ..layers.base import Layer
 from ..layers.core import InputLayer
 from ..layers.symbolic import SymbolicTensor
 from .wiring import Wiring
 
 Reference = list[Any]  # [layer, call, output]
+Key: TypeAlias = tuple[str, int, int]  # the same, hashable
+
+# What the entries of a configuration hold.
+_LAYER = {"class_name": str, "config": dict, "name": str, "inbound_nodes": list | tuple}
+_NODE = {"args": list | tuple, "kwargs": dict}
+
+
+class Call(NamedTuple):
+    """One use of a layer, as a configuration says it."""
+
+    layer: Layer
+    number: int
+    inputs: list[Key]
+    training: bool | None
 
 
 def of_wiring(wiring: Wiring, layout: Layout) -> dict[str, Any]:
@@ -53,32 +68,58 @@ def tensors_of(config: dict[str, Any], make: Callable[[dict[str, Any]], Layer]) 
     Raises:
         ValueError: another form of configuration, or a tensor that no layer makes.
     """
-    made: dict[tuple[str, int, int], SymbolicTensor] = {}
-    waiting: list[tuple[Layer, int, dict[str, Any]]] = []
+    made: dict[Key, SymbolicTensor] = {}
+    waiting: list[Call] = []
+    if not isinstance(config["layers"], list | tuple):
+        raise ValueError(f"config has no list of layers, but {checks.shown(config['layers'])}.")
     for each in config["layers"]:
+        _check_form(each, _LAYER, "a layer")
         layer = make({"class_name": each["class_name"], "config": each["config"]})
         if isinstance(layer, InputLayer):
-            made[each["name"], 0, 0] = layer.tensor()
-        waiting += [(layer, number, call) for number, call in enumerate(each["inbound_nodes"])]
+            made[layer.name, 0, 0] = layer.tensor()
+        waiting += [_call(layer, number, node) for number, node in enumerate(each["inbound_nodes"])]
     while waiting:
         left = []
-        for layer, number, call in waiting:
-            keys = [_key(reference) for reference in call["args"]]
-            if all(key in made for key in keys) and (number == 0 or (layer.name, number - 1, 0) in made):
-                outputs = layer._record([made[key] for key in keys], call["kwargs"].get("training"))
+        for call in waiting:
+            layer, number = call.layer, call.number
+            if all(key in made for key in call.inputs) and (number == 0 or (layer.name, number - 1, 0) in made):
+                outputs = layer._record([made[key] for key in call.inputs], call.training)
                 for index, y in enumerate(_flat(outputs)):
                     made[layer.name, number, index] = y
             else:
-                left.append((layer, number, call))
+                left.append(call)
         if len(left) == len(waiting):
-            raise ValueError(f"config has layers whose inputs no layer makes: {left[0][0].name!r} is one.")
+            raise ValueError(f"config has layers whose inputs no layer makes: {left[0].layer.name!r} is one.")
         waiting = left
     return _found(config["input_layers"], made), _found(config["output_layers"], made)
 
 
-def _key(reference: Any) -> tuple[str, int, int]:
-    name, call, output = reference
-    return name, call, output
+def _call(layer: Layer, number: int, node: Any) -> Call:
+    """What an entry of ``inbound_nodes`` says."""
+    _check_form(node, _NODE, f"a call of layer {layer.name!r}")
+    inputs, training = [_key(each) for each in node["args"]], node["kwargs"].get("training")
+    if not inputs or (len(inputs) > 1 and not layer.takes_list):
+        raise ValueError(f"config has a call of layer {layer.name!r} on {len(inputs)} tensors.")
+    if training not in (None, False):
+        raise ValueError(f"config has a call of layer {layer.name!r} with training={checks.shown(training)}.")
+    return Call(layer, number, inputs, training)
+
+
+def _check_form(value: Any, form: dict[str, Any], what: str) -> None:
+    """Raise ValueError unless `value` is a dict that has these kinds of values, and perhaps others."""
+    if not isinstance(value, dict) or not all(isinstance(value.get(key), kind) for key, kind in form.items()):
+        raise ValueError(
+            f"config must be a dict made by get_config: {what} has {', '.join(form)}, but there is "
+            f"{checks.shown(value)}."
+        )
+
+
+def _key(reference: Any) -> Key:
+    """The tensor that is meant, hashable; ValueError if it is none."""
+    if isinstance(reference, list | tuple) and [type(each) for each in reference] == [str, int, int]:
+        name, call, output = reference
+        return name, call, output
+    raise ValueError(f"config must name tensors as [layer, call, output], but has {checks.shown(reference)}.")
 
 
 def _flat(outputs: Any) -> list[SymbolicTensor]:
@@ -87,13 +128,13 @@ def _flat(outputs: Any) -> list[SymbolicTensor]:
     return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
 
 
-def _found(references: Any, made: dict[tuple[str, int, int], SymbolicTensor]) -> Any:
+def _found(references: Any, made: dict[Key, SymbolicTensor]) -> Any:
     """The tensors, in the form in which the references come."""
     if isinstance(references, dict):
         return {key: _found(each, made) for key, each in references.items()}
-    if isinstance(references[0], str):
-        key = _key(references)
-        if key not in made:
-            raise ValueError(f"config names the tensor {list(key)}, which no layer makes.")
-        return made[key]
-    return type(references)(_found(each, made) for each in references)
+    if isinstance(references, list | tuple) and all(isinstance(each, list | tuple) for each in references):
+        return type(references)(_found(each, made) for each in references)
+    key = _key(references)
+    if key not in made:
+        raise ValueError(f"config names the tensor {list(key)}, which no layer makes.")
+    return made[key]

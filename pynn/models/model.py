@@ -16,7 +16,7 @@ from .. import layers as layer_room
 from ..callbacks import History
 from ..data import dataset
 from ..data.layout import Layout, OpenShape
-from ..foundation import checks, identifiers, names
+from ..foundation import atomic, checks, identifiers, names
 from ..foundation.arguments import explained
 from ..layers.base import Draft, Layer
 from ..layers.core import InputLayer
@@ -123,8 +123,8 @@ class Model(Structure):
         )
         for layer in wiring.layers:
             layer._users.add(self)
-        self._ends = inputs, outputs
-        self._become(State(wiring=wiring, layout=layout, compiled=self._state.compiled))
+        state = State(wiring=wiring, layout=layout, compiled=self._state.compiled)
+        self._become(state, changes=[atomic.setting(self, "_ends", (inputs, outputs))])
 
     def _drafts(self, shapes: Sequence[OpenShape], dtype: str | None = None) -> tuple[Layout, list[Draft]]:
         if not self.built:  # a subclass, which finds its layers as it is called
