@@ -83,7 +83,12 @@ class Activation(NamesItsArguments):
         return "axis" not in self.config
 
     def __call__(self, x: ArrayLike) -> Array:
-        """The function of an array, in float64 for a float64 array and else in ``config.floatx()``."""
+        """The function of an array, in float64 for a float64 array and else in ``config.floatx()``.
+
+        Of a symbolic tensor, as `Input` gives, it is a symbolic tensor.
+        """
+        if hasattr(x, "activated"):
+            return x.activated(self)  # type: ignore[no-any-return]
         x = arrays.as_array(x, "x", arrays.float_dtype_of(x, config.floatx()))
         y = np.empty(self.output_shape(x.shape), x.dtype)
         if x.size:

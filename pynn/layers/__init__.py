@@ -68,7 +68,18 @@ _TABLE: dict[str, type[Layer]] = {
     for cls in list(globals().values())
     if isinstance(cls, type) and issubclass(cls, Layer) and cls is not Layer
 }
-_TABLE.update({cls.__name__: cls for cls in (operations.Arithmetic, operations.MatMul, operations.GetItem)})
+_TABLE.update(
+    {
+        cls.__name__: cls
+        for cls in (
+            operations.Absolute,
+            operations.Activated,
+            operations.Arithmetic,
+            operations.GetItem,
+            operations.MatMul,
+        )
+    }
+)
 
 
 def __dir__() -> list[str]:

@@ -14,6 +14,7 @@ from ..foundation import checks, names
 from ..geometry import maps
 from . import symbolic
 from .base import Layer
+from .core import Activation
 from .merging import broadcast, combined
 from .symbolic import SymbolicTensor
 from .types import Shape
@@ -172,6 +173,31 @@ def _checked_index(index: Any) -> Any:
     return int(index)
 
 
+class Absolute(Layer):
+    """The absolute value of each element; its gradient is 0 at 0."""
+
+    is_operation = True
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name=names.auto_name("absolute") if name is None else name)
+
+    def sample_output_shape(self, shape: Shape) -> Shape:
+        return shape
+
+    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
+        negative = combined(net, "multiply", [x], [shape, ()], constant=[-1.0], constant_first=False)
+        return combined(net, "maximum", [x, negative], [shape, shape])
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name}
+
+
+class Activated(Activation):
+    """What a function of ``pynn.activations`` makes of a symbolic tensor."""
+
+    is_operation = True
+
+
 def _apply(function: str, a: Any, b: Any) -> SymbolicTensor:
     if function == "get_item":
         result: SymbolicTensor = GetItem(_sample_key(a, b))(a)
@@ -179,6 +205,10 @@ def _apply(function: str, a: Any, b: Any) -> SymbolicTensor:
         if not isinstance(b, SymbolicTensor):
             raise TypeError(f"The operator @ takes two symbolic tensors, but got {type(b).__name__}.")
         result = MatMul()([a, b])
+    elif function == "activation":
+        result = Activated(b, name=names.auto_name(b.name))(a)
+    elif function == "absolute":
+        result = Absolute()(a)
     elif function == "negative":
         result = Arithmetic("multiply", -1.0, name=names.auto_name("negative"))(a)
     elif isinstance(a, SymbolicTensor) and isinstance(b, SymbolicTensor):

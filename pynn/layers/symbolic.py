@@ -37,7 +37,7 @@ class Node:
 class SymbolicTensor:
     """An output of a layer that is to be computed.
 
-    Arithmetic (``+ - * / **``, ``@``, unary minus) with other symbolic tensors, numbers and arrays, and indexing give
+    Arithmetic (``+ - * / **``, ``@``, unary minus, ``abs``) with other symbolic tensors, numbers and arrays, and indexing give
     further symbolic tensors.
 
     Attributes:
@@ -115,6 +115,13 @@ class SymbolicTensor:
 
     def __neg__(self) -> SymbolicTensor:
         return arithmetic("negative", self, None)
+
+    def __abs__(self) -> SymbolicTensor:
+        return arithmetic("absolute", self, None)
+
+    def activated(self, activation: Any) -> SymbolicTensor:
+        """What an activation function makes of the tensor: how ``pynn.activations.relu(tensor)`` ends up here."""
+        return arithmetic("activation", self, activation)
 
     def __matmul__(self, other: object) -> SymbolicTensor:
         return arithmetic("matmul", self, other)
