@@ -37,8 +37,8 @@ class Node:
 class SymbolicTensor:
     """An output of a layer that is to be computed.
 
-    Arithmetic (``+ - * / **``, ``@``, unary minus, ``abs``) with other symbolic tensors, numbers and arrays, and indexing give
-    further symbolic tensors.
+    Arithmetic (``+ - * / **``, ``@``, unary minus, ``abs``) with other symbolic tensors, numbers and arrays, indexing,
+    and the functions of ``pynn.activations`` give further symbolic tensors.
 
     Attributes:
         shape: Of a batch: ``(None, 4)``.
