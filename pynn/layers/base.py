@@ -10,66 +10,35 @@ import contextlib
 import math
 import re
 import weakref
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
+from collections.abc import Sequence
+from typing import Any, SupportsIndex
 
-import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from .. import config
 from ..activations import Activation
-from ..data.layout import Layout, OpenShape
+from ..data.layout import OpenShape
 from ..engine.lowering import Lowering
 from ..errors import NotBuiltError
-from ..foundation import atomic, checks, names, pieces
+from ..foundation import atomic, checks, names
 from ..foundation.arguments import NamesItsArguments
-from ..foundation.native import core
 from ..regularizers import Regularizer
 from . import calling
-from .symbolic import Made, Node, SymbolicTensor
+from .building import Built, Draft, building
+from .connecting import Connectable
+from .symbolic import Node, SymbolicTensor
 from .types import OpenShapes, Shape
 from .weight import Array, Weight, WeightSpec, assign_all
 
-if TYPE_CHECKING:
-    from .. import _core
-
 # More elements in one array than any machine has memory for; checked before anything is allocated.
 MOST_ELEMENTS = 2**40
-
 
 # Lengths that stand for one that is not known: what is None in a shape is tried with both. They have many divisors, so
 # that a Reshape or a Cropping does not fail for them.
 _PROBES = (5040, 10080)
 
 
-class Built(NamedTuple):
-    """What a layer has once its input is known."""
-
-    shape: OpenShapes  # of a sample of the input
-    dtype: str
-    parameters: _core.Parameters | None  # None without weights
-    weights: tuple[Weight, ...]
-
-
-class Draft(NamedTuple):
-    """A layer that is to be built: all is checked, and nothing is made."""
-
-    layer: Layer
-    shape: OpenShapes
-    output: OpenShapes  # a list where the layer is a model of several outputs
-    dtype: str
-    specs: list[WeightSpec]
-    constraints: list[tuple[str, tuple[float, ...], tuple[int, ...]]]
-    inner: tuple[Draft, ...] = ()  # of a model: its layers, unless they are built
-    layout: Layout | None = None  # of a model
-
-    @property
-    def outputs(self) -> list[OpenShape]:
-        """The shape of each output."""
-        return self.output if isinstance(self.output, list) else [self.output]
-
-
-class Layer(NamesItsArguments):
+class Layer(Connectable, NamesItsArguments):
     """Base of all layers.
 
     A subclass writes `sample_output_shape`, `lower` and `get_config`, and `weight_specs` if it has weights. Shapes
@@ -94,11 +63,8 @@ class Layer(NamesItsArguments):
 
     activation: Activation | None = None
     activity_regularizer: Regularizer | None = None
-    takes_list: bool = False  # whether it takes a list of inputs; then shapes and tensors come as lists
-    keeps_ids: bool = False  # whether it hands on its input as it is, also whole numbers
     ids_below: int = 0  # a layer that takes ids: they are 0 to ids_below - 1
     is_operation: bool = False  # made by an operator on symbolic tensors: no entry in `Model.layers`, as in Keras
-    _built: Built | None = None
     _may_have_call = False
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -278,97 +244,8 @@ class Layer(NamesItsArguments):
                 return self._record(given, training)
         return self._compute(given, bool(training))
 
-    def _take_apart(self, inputs: Any) -> list[Any]:
-        """The inputs one by one."""
-        if not self.takes_list:
-            if isinstance(inputs, list | tuple) and any(isinstance(x, SymbolicTensor) for x in inputs):
-                raise TypeError(
-                    f"Layer {self.name!r} takes one input, but got a {type(inputs).__name__} of {len(inputs)}. Call it "
-                    "on each, or put them together with a layer such as Concatenate."
-                )
-            return [inputs]
-        if not isinstance(inputs, list | tuple):
-            raise TypeError(f"Layer {self.name!r} takes a list of inputs, but got {type(inputs).__name__}.")
-        if not inputs:
-            raise ValueError(f"Layer {self.name!r} takes a list of inputs, but got an empty one.")
-        return list(inputs)
-
-    def _arrange(self, outputs: list[Any]) -> Any:
-        """The outputs in the form in which a call returns them."""
-        return outputs[0]
-
-    def _input_name(self, number: int) -> str:
-        return f"inputs[{number}] of layer {self.name!r}" if self.takes_list else f"inputs of layer {self.name!r}"
-
     def _compute(self, inputs: list[Any], training: bool) -> Any:
         return calling.compute(self, inputs, training)
-
-    def _record(self, inputs: list[Any], training: bool | None) -> Any:
-        """The symbolic outputs for symbolic inputs; the layer is built for them if it was not."""
-        for x in inputs:
-            if not isinstance(x, SymbolicTensor):
-                raise TypeError(
-                    f"Layer {self.name!r} got symbolic tensors together with {type(x).__name__}: use numbers and "
-                    "arrays with operators, such as tensor + array."
-                )
-        if training:
-            raise ValueError(
-                f"Layer {self.name!r}: training=True on a symbolic tensor is not there yet. Call the model with "
-                "training=True."
-            )
-        draft = self.draft(self._sample_shapes(inputs), self._dtype_for(inputs))
-        if not self.built:
-            atomic.apply_together(building([draft]))
-        ids = self.keeps_ids and inputs[0].holds_ids
-        made = tuple(Made(shape, "int32" if ids else draft.dtype) for shape in draft.outputs)
-        node = Node(self, tuple(inputs), made, training)
-        self._nodes[id(node)] = node
-        return self._arrange([SymbolicTensor(node, index) for index in range(len(made))])
-
-    def _sample_shapes(self, inputs: Sequence[SymbolicTensor]) -> OpenShapes:
-        shapes = [x.sample for x in inputs]
-        return shapes if self.takes_list else shapes[0]
-
-    def _dtype_for(self, inputs: Sequence[SymbolicTensor]) -> str:
-        """The number type for these inputs: that of the numbers among them, else the layer's own."""
-        found = {x.dtype: x.name for x in inputs if not x.holds_ids}
-        if self.dtype_given or (self._built is not None and self._built.weights):
-            found.setdefault(self.dtype, self.name)
-        if len(found) > 1:
-            asked = " and ".join(f"{dtype} ({name!r})" for dtype, name in found.items())
-            raise self._shape_error(f"computes in one dtype, but there are {asked}.")
-        return next(iter(found), self.dtype)
-
-    @property
-    def input(self) -> Any:
-        """The symbolic input, or a list of them, of the first call on symbolic tensors.
-
-        Raises:
-            AttributeError: the layer was not called on symbolic tensors.
-        """
-        node = self._first_node("input")
-        return node.inputs[0] if len(node.inputs) == 1 and not self.takes_list else list(node.inputs)
-
-    @property
-    def output(self) -> Any:
-        """The symbolic output, or a list of them, of the first call on symbolic tensors.
-
-        Raises:
-            AttributeError: the layer was not called on symbolic tensors.
-        """
-        node = self._first_node("output")
-        return self._arrange([SymbolicTensor(node, index) for index in range(len(node.outputs))])
-
-    def _first_node(self, what: str) -> Node:
-        if not self._nodes:
-            for user in list(self._users):
-                user._wire()
-        node = next(self._nodes.values(), None)
-        if node is None:
-            raise AttributeError(
-                f"Layer {self.name!r} has no {what}: it was not called on symbolic tensors, or nothing is left of it."
-            )
-        return node
 
     # ---- state -------------------------------------------------------------------------------------------------------
 
@@ -384,16 +261,6 @@ class Layer(NamesItsArguments):
         outputs = self.draft(self._batch_shapes(input_shape), self._dtype_for([])).outputs
         batch = input_shape[0][0] if self.takes_list else input_shape[0]
         return self._arrange([(batch, *shape) for shape in outputs])
-
-    @property
-    def built(self) -> bool:
-        """Whether the input shape is known and the weights exist."""
-        return self._built is not None
-
-    @property
-    def dtype(self) -> str:
-        """The number type, ``"float32"`` or ``"float64"``."""
-        return self._dtype if self._built is None else self._built.dtype
 
     @property
     def trainable(self) -> bool:
@@ -494,9 +361,6 @@ class Layer(NamesItsArguments):
 
     # ---- errors, and the rest ----------------------------------------------------------------------------------------
 
-    def _shape_error(self, message: str) -> ValueError:
-        return ValueError(f"Layer {self.name!r} ({type(self).__name__}) {message}")
-
     def _check_activation(self, shape: Shape) -> Shape:
         """The shape that the layer's activation makes of samples of `shape`; ValueError if it does not take them."""
         try:
@@ -538,56 +402,3 @@ def _opened(one: OpenShape, other: OpenShape) -> OpenShape:
 
 def _of_batches(shapes: OpenShapes) -> Any:
     return [(None, *shape) for shape in shapes] if isinstance(shapes, list) else (None, *shapes)
-
-
-def building(drafts: Sequence[Draft]) -> list[atomic.Change]:
-    """The changes that build layers: weights with initial values, for those that have none.
-
-    All memory is taken before the first value is drawn. Where another thread builds a layer meanwhile, it was first.
-    """
-    changes: list[atomic.Change] = []
-    new: list[tuple[Built, list[WeightSpec]]] = []
-    everything = list(_all_of(drafts))
-    for draft in everything:
-        before = draft.layer._built
-        if draft.layout is not None:
-            changes.append(draft.layer._laid_out(draft))
-        elif before is None:
-            try:
-                built = _without_values(draft)
-            except MemoryError:
-                total = sum(math.prod(spec.shape) for each in everything for spec in each.specs)
-                raise MemoryError(
-                    f"There is not enough memory for the {total:,} parameters of {draft.dtype} that are to be made."
-                ) from None
-            new.append((built, draft.specs))
-            changes.append(atomic.first_setting(draft.layer, "_built", built))
-        else:
-            changes.append(atomic.setting(draft.layer, "_built", before._replace(shape=draft.shape, dtype=draft.dtype)))
-    for built, specs in new:
-        for weight, spec in zip(built.weights, specs, strict=True):
-            pieces.assign(weight._array, np.asarray(spec.initializer(spec.shape, built.dtype)))
-    return changes
-
-
-def _all_of(drafts: Sequence[Draft]) -> Iterator[Draft]:
-    """The drafts, and those within models; each layer once."""
-    seen: set[Layer] = set()
-    for draft in drafts:
-        for each in (draft, *_all_of(draft.inner)):
-            if each.layer not in seen:
-                seen.add(each.layer)
-                yield each
-
-
-def _without_values(draft: Draft) -> Built:
-    layer, shape, _, dtype, specs, constraints, *_ = draft
-    if not specs:
-        return Built(shape, dtype, None, ())
-    parameters, weights = core.Parameters(dtype), []
-    for spec, constraint in zip(specs, constraints, strict=True):
-        penalty = (spec.regularizer.l1, spec.regularizer.l2) if spec.regularizer else (0.0, 0.0)
-        number = parameters.add(math.prod(spec.shape), spec.trainable, *penalty, constraint)
-        weights.append(Weight(f"{layer.name}/{spec.name}", spec, parameters, number))
-    parameters.frozen = not layer.trainable
-    return Built(shape, dtype, parameters, tuple(weights))

@@ -16,7 +16,8 @@ from ..foundation import checks
 from ..foundation.arguments import explained
 from ..initializers import InitializerLike
 from ..regularizers import RegularizerLike
-from .base import Built, Layer
+from .base import Layer
+from .building import Built
 from .kernel import KernelLayer
 from .symbolic import Made, Node, SymbolicTensor
 from .types import LayerArguments, Shape

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import config
 from .. import layers as layer_room
 from ..callbacks import History
-from ..data import dataset
-from ..data.layout import Layout, OpenShape
-from ..foundation import atomic, checks, identifiers, names
+from ..foundation import checks, identifiers, names
 from ..foundation.arguments import explained
-from ..layers.base import Draft, Layer
-from ..layers.core import InputLayer
-from ..layers.symbolic import Made, SymbolicTensor
-from ..layers.types import OpenShapes
+from ..layers.base import Layer
 from ..layers.weight import Weight, assign_all
 from ..optimizers import Optimizer, OptimizerLike
 from ..training import fit, gradients, steps
@@ -30,9 +23,8 @@ from ..training.by_output import Losses, LossWeights, Metrics
 from ..training.compiling import compiled
 from ..training.steps import Inputs, Outputs
 from . import configuration, summary
-from .network import State
-from .structure import Structure
-from .wiring import check_input, connections, limits_of, ports, trace
+from .connected import Connected
+from .symbols import is_symbolic, made_of
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -40,7 +32,7 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 
-class Model(Structure):
+class Model(Connected):
     """A network of layers: what lies between symbolic inputs and outputs.
 
     ``Model(inputs, outputs)`` finds the layers from the tensors that `Input` and calls of layers gave. A subclass may
@@ -70,11 +62,10 @@ class Model(Structure):
         self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True
     ) -> None:
         super().__init__()
-        self._ends: tuple[Any, Any] | None = None  # the symbolic inputs and outputs, as they were given
-        self._own = frozenset((*vars(self), "_own"))
+        self._own = frozenset(vars(self))
         if (inputs is None) != (outputs is None):
             raise TypeError("Model takes inputs and outputs, but got one of them.")
-        if inputs is None and type(self).call is Model.call:
+        if inputs is None and not self._has_call():
             raise TypeError(
                 f"{type(self).__name__} needs inputs and outputs, such as Model(x, Dense(10)(x)), or a method "
                 "call(self, x, training=False) that puts its layers together."
@@ -87,141 +78,6 @@ class Model(Structure):
         Layer.__init__(self, name)
         if not trainable:
             self.trainable = False
-
-    def call(self, x: Any, training: bool | None = None) -> Any:
-        """What a subclass writes in place of inputs and outputs: the symbolic outputs for symbolic inputs."""
-        raise NotImplementedError
-
-    # ---- structure ---------------------------------------------------------------------------------------------------
-
-    def _connect(self, inputs: Any, outputs: Any, name: str) -> None:
-        """Become the network between these symbolic tensors."""
-        starts, ends = _tensors(inputs, "inputs"), _tensors(outputs, "outputs")
-        if len(set(starts)) < len(starts):
-            raise ValueError(f"Model {name!r}: inputs holds the tensor {_twice(starts)!r} twice.")
-        wiring = trace(starts, ends, name)
-        shapes = [x.sample for x in starts]
-        for shape in shapes:
-            check_input(shape)
-        dtypes = {y.dtype: y.name for y in (*starts, *ends) if not y.holds_ids}
-        for step in wiring.steps:
-            if step.layer.built and step.layer.weights:
-                dtypes.setdefault(step.layer.dtype, step.layer.name)
-        if len(dtypes) > 1:
-            asked = " and ".join(f"{dtype} ({layer!r})" for dtype, layer in dtypes.items())
-            raise ValueError(f"All layers of a model compute in one dtype, but there are {asked}.")
-        limits = limits_of(wiring, [x.holds_ids for x in starts])
-        layout = Layout(
-            next(iter(dtypes), config.floatx()),
-            ports([x.name for x in starts], shapes, limits, inputs),
-            ports(
-                sorted(outputs) if isinstance(outputs, dict) else [y.name for y in ends],
-                [y.sample for y in ends],
-                [0] * len(ends),
-                outputs,
-            ),
-        )
-        for layer in wiring.layers:
-            layer._users.add(self)
-        state = State(wiring=wiring, layout=layout, compiled=self._state.compiled)
-        self._become(state, changes=[atomic.setting(self, "_ends", (inputs, outputs))])
-
-    def _drafts(self, shapes: Sequence[OpenShape], dtype: str | None = None) -> tuple[Layout, list[Draft]]:
-        if not self.built:  # a subclass, which finds its layers as it is called
-            self._trace_once(shapes[0] if len(shapes) == 1 else list(shapes))
-        return self._layout_at(shapes), []
-
-    def _layout_of_data(self, x: Any, name: str) -> Layout:
-        self._trace_once(_sample_shapes(x, name))
-        return self._layout_for(x, name)
-
-    def _layout_to_train(self, x: Any) -> Layout:
-        if not self.built and type(self).call is not Model.call:
-            self._trace(_sample_shapes(x, "x"))
-        return super()._layout_to_train(x)
-
-    def _trace_once(self, given: Any) -> None:
-        """Trace, unless another thread did."""
-        self._wait_until(lambda: self.built, lambda: self._trace(given))
-
-    def _trace(self, given: Any) -> None:
-        """Become what `call` makes of symbolic inputs: of these shapes of samples, or like what nodes say of tensors.
-
-        The lock must be held.
-        """
-        if isinstance(given, dict):
-            inputs: Any = {key: _source(each, key) for key, each in given.items()}
-        elif isinstance(given, list):
-            inputs = [_source(each, f"input_{number}") for number, each in enumerate(given)]
-        else:
-            inputs = _source(given, "input_layer")
-        # Its layers are to work as the model does, not always as in the default of an argument `training`.
-        mode = {"training": None} if "training" in inspect.signature(self.call).parameters else {}
-        self._connect(inputs, self.call(inputs, **mode), self.name)
-
-    def _build_for(self, shape: OpenShapes) -> None:
-        if type(self).call is Model.call:
-            super()._build_for(shape)
-        else:
-            self._trace(shape)
-
-    @property
-    def layers(self) -> list[Layer]:
-        """The layers: those of a subclass's attributes, otherwise in Keras's order, inputs included."""
-        wiring = self._state.wiring
-        found = [] if wiring is None else [layer for layer in wiring.layers if not layer.is_operation]
-        if type(self).call is Model.call:
-            return found
-        attributes = [value for name, value in vars(self).items() if name not in self._own]
-        own = [layer for layer in _layers_in(attributes) if layer is not self]
-        found = [*own, *(layer for layer in found if not isinstance(layer, InputLayer))]
-        return list(dict.fromkeys(found))
-
-    def _wire(self) -> None:
-        """All layers of a functional model were called on symbolic tensors already."""
-
-    @property
-    def _rows(self) -> list[tuple[Layer, str]]:
-        wiring = self._state.wiring
-        if wiring is None or type(self).call is not Model.call:
-            return [(layer, "") for layer in self.layers]
-        return connections(wiring, self._require_layout().inputs.names)
-
-    @property
-    def inputs(self) -> list[SymbolicTensor]:
-        """The symbolic inputs."""
-        return _tensors(self._symbols()[0], "inputs")
-
-    @property
-    def outputs(self) -> list[SymbolicTensor]:
-        """The symbolic outputs."""
-        return _tensors(self._symbols()[1], "outputs")
-
-    @property
-    def output_names(self) -> list[str]:
-        """The names of the layers that make the outputs.
-
-        Raises:
-            AttributeError: a subclass with a `call`, whose outputs have no names, as in Keras.
-        """
-        if type(self).call is not Model.call:
-            raise AttributeError(f"{type(self).__name__} has a call of its own, and no output_names.")
-        return [y.name for y in self.outputs]
-
-    @property
-    def input(self) -> Any:
-        """The symbolic input, or inputs as they were given."""
-        return self._symbols()[0]
-
-    @property
-    def output(self) -> Any:
-        """The symbolic output, or outputs as they were given."""
-        return self._symbols()[1]
-
-    def _symbols(self) -> tuple[Any, Any]:
-        self._require_layout()
-        assert self._ends is not None
-        return self._ends
 
     # ---- training and evaluation -------------------------------------------------------------------------------------
 
@@ -412,9 +268,9 @@ class Model(Structure):
         Raises:
             TypeError, ValueError: unfit data. RuntimeError: another thread is training the model.
         """
-        if type(x) is not np.ndarray and _is_symbolic(x):
-            if not self.built and type(self).call is not Model.call:
-                self._trace_once(_made_of(x))
+        if type(x) is not np.ndarray and is_symbolic(x):
+            if not self.built and self._has_call():
+                self._trace_once(made_of(x))
             return super().__call__(x, training)
         if training is not None and checks.boolean(training, "training"):
             return steps.outputs_in_training(self, x)
@@ -566,7 +422,7 @@ class Model(Structure):
         Raises:
             NotImplementedError: a subclass with a `call` of its own, which writes get_config and from_config itself.
         """
-        if type(self).call is not Model.call:
+        if self._has_call():
             raise NotImplementedError(
                 f"{type(self).__name__} has a call of its own: it must write get_config and from_config itself."
             )
@@ -585,7 +441,7 @@ class Model(Structure):
         Raises:
             TypeError, ValueError: another form of configuration.
         """
-        if cls.call is not Model.call:
+        if cls._has_call():
             return cls(**config)
         known = {"name", "layers", "input_layers", "output_layers"}
         if not isinstance(config, dict) or set(config) != known:
@@ -607,72 +463,3 @@ class Model(Structure):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
-
-
-def _is_symbolic(x: Any) -> bool:
-    if isinstance(x, SymbolicTensor):
-        return True
-    if isinstance(x, dict):
-        return any(isinstance(each, SymbolicTensor) for each in x.values())
-    return isinstance(x, list | tuple) and any(isinstance(each, SymbolicTensor) for each in x)
-
-
-def _made_of(x: Any) -> Any:
-    """What is known of each symbolic tensor in `x`, in the form of `x`; TypeError if there is anything else."""
-    found = [Made(tensor.sample, tensor.dtype) for tensor in _tensors(x, "x")]
-    if isinstance(x, dict):
-        return dict(zip(sorted(x), found, strict=True))
-    return found if isinstance(x, list | tuple) else found[0]
-
-
-def _source(given: Made | OpenShape, name: str) -> SymbolicTensor:
-    """A symbolic input, like what a node says of a tensor, or of this shape and the usual type."""
-    shape, dtype = given if isinstance(given, Made) else (given, None)
-    return InputLayer(shape, dtype=dtype, name=name).tensor()
-
-
-def _sample_shapes(x: Any, name: str) -> Any:
-    """The shape of a sample of each input in the data `x`, in the form of `x`."""
-    if isinstance(x, dict):
-        return {key: dataset.sample_shape(each, f"{name}[{key!r}]") for key, each in x.items()}
-    if isinstance(x, list | tuple) and x and all(hasattr(each, "shape") for each in x):
-        return [dataset.sample_shape(each, f"{name}[{number}]") for number, each in enumerate(x)]
-    return dataset.sample_shape(x, name)
-
-
-def _tensors(value: Any, name: str) -> list[SymbolicTensor]:
-    """The symbolic tensors in `value`: one, or a list, tuple or dict of them; TypeError or ValueError if it is not.
-
-    Those of a dict come in the order of its keys, as in Keras.
-    """
-    if isinstance(value, dict):
-        for key in value:
-            if not isinstance(key, str):
-                raise TypeError(f"{name} must have names as keys, but has {key!r} of type {type(key).__name__}.")
-        value = [value[key] for key in sorted(value)]
-    found: list[Any] = list(value) if isinstance(value, list | tuple) else [value]
-    for each in found:
-        if not isinstance(each, SymbolicTensor):
-            raise TypeError(
-                f"{name} must be a symbolic tensor, as Input and calls of layers on it give, or a list, tuple or dict "
-                f"of them, but got {checks.shown(each)} of type {type(each).__name__}."
-            )
-    if not found:
-        raise ValueError(f"{name} must hold at least one symbolic tensor.")
-    return found
-
-
-def _twice(tensors: Sequence[SymbolicTensor]) -> str:
-    return next(x.name for number, x in enumerate(tensors) if x in tensors[:number])
-
-
-def _layers_in(value: Any) -> Iterator[Layer]:
-    """The layers that an attribute holds: one, or a list, tuple or dict of them."""
-    if isinstance(value, Layer):
-        yield value
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from _layers_in(each)
-    elif isinstance(value, dict):
-        for each in value.values():
-            yield from _layers_in(each)

@@ -9,12 +9,13 @@ from .. import layers as layer_room
 from ..data import dataset
 from ..data.layout import Layout, OpenShape, Port, Ports, single
 from ..foundation import checks
-from ..layers.base import Draft, Layer
+from ..layers.base import Layer
+from ..layers.building import Draft
 from ..layers.core import InputLayer
 from ..layers.symbolic import SymbolicTensor
+from .connected import Connected
 from .model import Model
 from .network import check_dtype, common_dtype
-from .structure import Structure
 from .wiring import chain, check_input, drafts_of, limits_of
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Sequential(Model):
                 f"layers must be a list of layers such as [pynn.layers.Dense(10)], but got {layers!r} of type "
                 f"{type(layers).__name__}."
             )
-        Structure.__init__(self)
+        Connected.__init__(self)
         self._wired: tuple[tuple[Layer, ...], SymbolicTensor, SymbolicTensor] | None = None
         self._extend(list(layers or []))
         if not checks.boolean(trainable, "trainable"):

@@ -16,7 +16,8 @@ from ..engine.lowering import Lowering
 from ..errors import NotBuiltError, NotCompiledError
 from ..foundation import atomic, checks, draws
 from ..foundation.native import core
-from ..layers.base import Draft, Layer, building
+from ..layers.base import Layer
+from ..layers.building import Draft, building
 from ..layers.symbolic import SymbolicTensor
 from ..layers.types import OpenShapes, Shape
 from ..optimizers import Optimizer
@@ -317,7 +318,7 @@ class Structure(Wired):
         fused = {wiring.outputs[head.number]: head.loss.fused_with for head in heads if head.loss is not None}
         learns: set[int] = set()  # tensors below which there are weights to train
         for step, draft in zip(wiring.steps, drafts_of(wiring, layout.input_shapes, layout.dtype)[0], strict=True):
-            layer = draft.layer
+            layer = step.layer
             if any(x in learns for x in step.inputs) or (
                 layer.trainable and any(spec.trainable for spec in draft.specs)
             ):

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from ..data.layout import OpenShape, Port, Ports
 from ..engine.lowering import Lowering
-from ..layers.base import MOST_ELEMENTS, Draft, Layer
+from ..layers.base import MOST_ELEMENTS, Layer
+from ..layers.building import Draft
 from ..layers.core import InputLayer
 from ..layers.symbolic import Node, SymbolicTensor
 from ..layers.types import Shape

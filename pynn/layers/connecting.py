@@ -1,0 +1,131 @@
+"""Calls of layers on symbolic tensors: each is recorded as a node, from which models find their wiring."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+from ..foundation import atomic
+from .building import Built, Draft, building
+from .symbolic import Made, Node, SymbolicTensor
+from .types import OpenShapes
+
+
+class Connectable:
+    """The part of a `Layer` that is about calls on symbolic tensors."""
+
+    name: str
+    dtype_given: bool
+    _dtype: str
+    takes_list: bool = False  # whether it takes a list of inputs; then shapes and tensors come as lists
+    keeps_ids: bool = False  # whether it hands on its input as it is, also whole numbers
+    _built: Built | None = None
+    _nodes: weakref.WeakValueDictionary[int, Node]  # by id, in the order of the calls
+    _users: weakref.WeakSet[Any]  # the models that the layer is part of
+
+    @property
+    def built(self) -> bool:
+        """Whether the input shape is known and the weights exist."""
+        return self._built is not None
+
+    @property
+    def dtype(self) -> str:
+        """The number type, ``"float32"`` or ``"float64"``."""
+        return self._dtype if self._built is None else self._built.dtype
+
+    def draft(self, shape: OpenShapes, dtype: str) -> Draft:
+        """What the layer would be for samples of `shape`."""
+        raise NotImplementedError
+
+    def _shape_error(self, message: str) -> ValueError:
+        return ValueError(f"Layer {self.name!r} ({type(self).__name__}) {message}")
+
+    def _take_apart(self, inputs: Any) -> list[Any]:
+        """The inputs one by one."""
+        if not self.takes_list:
+            if isinstance(inputs, list | tuple) and any(isinstance(x, SymbolicTensor) for x in inputs):
+                raise TypeError(
+                    f"Layer {self.name!r} takes one input, but got a {type(inputs).__name__} of {len(inputs)}. Call it "
+                    "on each, or put them together with a layer such as Concatenate."
+                )
+            return [inputs]
+        if not isinstance(inputs, list | tuple):
+            raise TypeError(f"Layer {self.name!r} takes a list of inputs, but got {type(inputs).__name__}.")
+        if not inputs:
+            raise ValueError(f"Layer {self.name!r} takes a list of inputs, but got an empty one.")
+        return list(inputs)
+
+    def _arrange(self, outputs: list[Any]) -> Any:
+        """The outputs in the form in which a call returns them."""
+        return outputs[0]
+
+    def _input_name(self, number: int) -> str:
+        return f"inputs[{number}] of layer {self.name!r}" if self.takes_list else f"inputs of layer {self.name!r}"
+
+    def _record(self, inputs: list[Any], training: bool | None) -> Any:
+        """The symbolic outputs for symbolic inputs; the layer is built for them if it was not."""
+        for x in inputs:
+            if not isinstance(x, SymbolicTensor):
+                raise TypeError(
+                    f"Layer {self.name!r} got symbolic tensors together with {type(x).__name__}: use numbers and "
+                    "arrays with operators, such as tensor + array."
+                )
+        if training:
+            raise ValueError(
+                f"Layer {self.name!r}: training=True on a symbolic tensor is not there yet. Call the model with "
+                "training=True."
+            )
+        draft = self.draft(self._sample_shapes(inputs), self._dtype_for(inputs))
+        if not self.built:
+            atomic.apply_together(building([draft]))
+        ids = self.keeps_ids and inputs[0].holds_ids
+        made = tuple(Made(shape, "int32" if ids else draft.dtype) for shape in draft.outputs)
+        node = Node(self, tuple(inputs), made, training)
+        self._nodes[id(node)] = node
+        return self._arrange([SymbolicTensor(node, index) for index in range(len(made))])
+
+    def _sample_shapes(self, inputs: Sequence[SymbolicTensor]) -> OpenShapes:
+        shapes = [x.sample for x in inputs]
+        return shapes if self.takes_list else shapes[0]
+
+    def _dtype_for(self, inputs: Sequence[SymbolicTensor]) -> str:
+        """The number type for these inputs: that of the numbers among them, else the layer's own."""
+        found = {x.dtype: x.name for x in inputs if not x.holds_ids}
+        if self.dtype_given or (self._built is not None and self._built.weights):
+            found.setdefault(self.dtype, self.name)
+        if len(found) > 1:
+            asked = " and ".join(f"{dtype} ({name!r})" for dtype, name in found.items())
+            raise self._shape_error(f"computes in one dtype, but there are {asked}.")
+        return next(iter(found), self.dtype)
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input, or a list of them, of the first call on symbolic tensors.
+
+        Raises:
+            AttributeError: the layer was not called on symbolic tensors.
+        """
+        node = self._first_node("input")
+        return node.inputs[0] if len(node.inputs) == 1 and not self.takes_list else list(node.inputs)
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output, or a list of them, of the first call on symbolic tensors.
+
+        Raises:
+            AttributeError: the layer was not called on symbolic tensors.
+        """
+        node = self._first_node("output")
+        return self._arrange([SymbolicTensor(node, index) for index in range(len(node.outputs))])
+
+    def _first_node(self, what: str) -> Node:
+        if not self._nodes:
+            for user in list(self._users):
+                user._wire()
+        node = next(self._nodes.values(), None)
+        if node is None:
+            raise AttributeError(
+                f"Layer {self.name!r} has no {what}: it was not called on symbolic tensors, or nothing is left of it."
+            )
+        return node

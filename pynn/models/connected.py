@@ -1,0 +1,167 @@
+"""Models that are connected from symbolic tensors: those they are given, or those that a `call` makes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+from .. import config
+from ..data.layout import Layout, OpenShape
+from ..foundation import atomic
+from ..layers.base import Layer
+from ..layers.building import Draft
+from ..layers.core import InputLayer
+from ..layers.symbolic import SymbolicTensor
+from ..layers.types import OpenShapes
+from .network import State
+from .structure import Structure
+from .symbols import layers_in, sample_shapes, source, tensors_in, twice
+from .wiring import check_input, connections, limits_of, ports, trace
+
+
+class Connected(Structure):
+    """Base of `Model`: finds the layers and their wiring."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ends: tuple[Any, Any] | None = None  # the symbolic inputs and outputs, as they were given
+        self._own = frozenset[str]()  # names of attributes that are not those of a subclass
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        """What a subclass writes in place of inputs and outputs: the symbolic outputs for symbolic inputs."""
+        raise NotImplementedError
+
+    @classmethod
+    def _has_call(cls) -> bool:
+        """Whether a subclass puts its layers together by a `call`."""
+        return cls.call is not Connected.call
+
+    def _connect(self, inputs: Any, outputs: Any, name: str) -> None:
+        """Become the network between these symbolic tensors."""
+        starts, ends = tensors_in(inputs, "inputs"), tensors_in(outputs, "outputs")
+        if len(set(starts)) < len(starts):
+            raise ValueError(f"Model {name!r}: inputs holds the tensor {twice(starts)!r} twice.")
+        wiring = trace(starts, ends, name)
+        shapes = [x.sample for x in starts]
+        for shape in shapes:
+            check_input(shape)
+        dtypes = {y.dtype: y.name for y in (*starts, *ends) if not y.holds_ids}
+        for step in wiring.steps:
+            if step.layer.built and step.layer.weights:
+                dtypes.setdefault(step.layer.dtype, step.layer.name)
+        if len(dtypes) > 1:
+            asked = " and ".join(f"{dtype} ({layer!r})" for dtype, layer in dtypes.items())
+            raise ValueError(f"All layers of a model compute in one dtype, but there are {asked}.")
+        limits = limits_of(wiring, [x.holds_ids for x in starts])
+        layout = Layout(
+            next(iter(dtypes), config.floatx()),
+            ports([x.name for x in starts], shapes, limits, inputs),
+            ports(
+                sorted(outputs) if isinstance(outputs, dict) else [y.name for y in ends],
+                [y.sample for y in ends],
+                [0] * len(ends),
+                outputs,
+            ),
+        )
+        for layer in wiring.layers:
+            layer._users.add(self)
+        state = State(wiring=wiring, layout=layout, compiled=self._state.compiled)
+        self._become(state, changes=[atomic.setting(self, "_ends", (inputs, outputs))])
+
+    def _drafts(self, shapes: Sequence[OpenShape], dtype: str | None = None) -> tuple[Layout, list[Draft]]:
+        if not self.built:  # a subclass, which finds its layers as it is called
+            self._trace_once(shapes[0] if len(shapes) == 1 else list(shapes))
+        return self._layout_at(shapes), []
+
+    def _layout_of_data(self, x: Any, name: str) -> Layout:
+        self._trace_once(sample_shapes(x, name))
+        return self._layout_for(x, name)
+
+    def _layout_to_train(self, x: Any) -> Layout:
+        if not self.built and self._has_call():
+            self._trace(sample_shapes(x, "x"))
+        return super()._layout_to_train(x)
+
+    def _trace_once(self, given: Any) -> None:
+        """Trace, unless another thread did."""
+        self._wait_until(lambda: self.built, lambda: self._trace(given))
+
+    def _trace(self, given: Any) -> None:
+        """Become what `call` makes of symbolic inputs: of these shapes of samples, or like what nodes say of tensors.
+
+        The lock must be held.
+        """
+        if isinstance(given, dict):
+            inputs: Any = {key: source(each, key) for key, each in given.items()}
+        elif isinstance(given, list):
+            inputs = [source(each, f"input_{number}") for number, each in enumerate(given)]
+        else:
+            inputs = source(given, "input_layer")
+        # Its layers are to work as the model does, not always as in the default of an argument `training`.
+        mode = {"training": None} if "training" in inspect.signature(self.call).parameters else {}
+        self._connect(inputs, self.call(inputs, **mode), self.name)
+
+    def _build_for(self, shape: OpenShapes) -> None:
+        if not self._has_call():
+            super()._build_for(shape)
+        else:
+            self._trace(shape)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers: those of a subclass's attributes, otherwise in Keras's order, inputs included."""
+        wiring = self._state.wiring
+        found = [] if wiring is None else [layer for layer in wiring.layers if not layer.is_operation]
+        if not self._has_call():
+            return found
+        attributes = [value for name, value in vars(self).items() if name not in self._own]
+        own = [layer for layer in layers_in(attributes) if layer is not self]
+        found = [*own, *(layer for layer in found if not isinstance(layer, InputLayer))]
+        return list(dict.fromkeys(found))
+
+    def _wire(self) -> None:
+        """All layers of a functional model were called on symbolic tensors already."""
+
+    @property
+    def _rows(self) -> list[tuple[Layer, str]]:
+        wiring = self._state.wiring
+        if wiring is None or self._has_call():
+            return [(layer, "") for layer in self.layers]
+        return connections(wiring, self._require_layout().inputs.names)
+
+    @property
+    def inputs(self) -> list[SymbolicTensor]:
+        """The symbolic inputs."""
+        return tensors_in(self._symbols()[0], "inputs")
+
+    @property
+    def outputs(self) -> list[SymbolicTensor]:
+        """The symbolic outputs."""
+        return tensors_in(self._symbols()[1], "outputs")
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the layers that make the outputs.
+
+        Raises:
+            AttributeError: a subclass with a `call`, whose outputs have no names, as in Keras.
+        """
+        if self._has_call():
+            raise AttributeError(f"{type(self).__name__} has a call of its own, and no output_names.")
+        return [y.name for y in self.outputs]
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input, or inputs as they were given."""
+        return self._symbols()[0]
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output, or outputs as they were given."""
+        return self._symbols()[1]
+
+    def _symbols(self) -> tuple[Any, Any]:
+        self._require_layout()
+        assert self._ends is not None
+        return self._ends

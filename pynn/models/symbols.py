@@ -1,0 +1,82 @@
+"""What models are made of and called on: the symbolic tensors, layers and shapes in lists, tuples and dicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ..data import dataset
+from ..data.layout import OpenShape
+from ..foundation import checks
+from ..layers.base import Layer
+from ..layers.core import InputLayer
+from ..layers.symbolic import Made, SymbolicTensor
+
+
+def is_symbolic(x: Any) -> bool:
+    if isinstance(x, SymbolicTensor):
+        return True
+    if isinstance(x, dict):
+        return any(isinstance(each, SymbolicTensor) for each in x.values())
+    return isinstance(x, list | tuple) and any(isinstance(each, SymbolicTensor) for each in x)
+
+
+def made_of(x: Any) -> Any:
+    """What is known of each symbolic tensor in `x`, in the form of `x`; TypeError if there is anything else."""
+    found = [Made(tensor.sample, tensor.dtype) for tensor in tensors_in(x, "x")]
+    if isinstance(x, dict):
+        return dict(zip(sorted(x), found, strict=True))
+    return found if isinstance(x, list | tuple) else found[0]
+
+
+def source(given: Made | OpenShape, name: str) -> SymbolicTensor:
+    """A symbolic input, like what a node says of a tensor, or of this shape and the usual type."""
+    shape, dtype = given if isinstance(given, Made) else (given, None)
+    return InputLayer(shape, dtype=dtype, name=name).tensor()
+
+
+def sample_shapes(x: Any, name: str) -> Any:
+    """The shape of a sample of each input in the data `x`, in the form of `x`."""
+    if isinstance(x, dict):
+        return {key: dataset.sample_shape(each, f"{name}[{key!r}]") for key, each in x.items()}
+    if isinstance(x, list | tuple) and x and all(hasattr(each, "shape") for each in x):
+        return [dataset.sample_shape(each, f"{name}[{number}]") for number, each in enumerate(x)]
+    return dataset.sample_shape(x, name)
+
+
+def tensors_in(value: Any, name: str) -> list[SymbolicTensor]:
+    """The symbolic tensors in `value`: one, or a list, tuple or dict of them; TypeError or ValueError if it is not.
+
+    Those of a dict come in the order of its keys, as in Keras.
+    """
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                raise TypeError(f"{name} must have names as keys, but has {key!r} of type {type(key).__name__}.")
+        value = [value[key] for key in sorted(value)]
+    found: list[Any] = list(value) if isinstance(value, list | tuple) else [value]
+    for each in found:
+        if not isinstance(each, SymbolicTensor):
+            raise TypeError(
+                f"{name} must be a symbolic tensor, as Input and calls of layers on it give, or a list, tuple or dict "
+                f"of them, but got {checks.shown(each)} of type {type(each).__name__}."
+            )
+    if not found:
+        raise ValueError(f"{name} must hold at least one symbolic tensor.")
+    return found
+
+
+def twice(tensors: Sequence[SymbolicTensor]) -> str:
+    return next(x.name for number, x in enumerate(tensors) if x in tensors[:number])
+
+
+def layers_in(value: Any) -> Iterator[Layer]:
+    """The layers that an attribute holds: one, or a list, tuple or dict of them."""
+    if isinstance(value, Layer):
+        yield value
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from layers_in(each)
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from layers_in(each)
