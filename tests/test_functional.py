@@ -543,6 +543,31 @@ def test_clone_has_weights_of_its_own():
         pynn.models.clone_model(3)
 
 
+def test_clone_function_may_change_the_layer_and_its_name():
+    x = pynn.Input((4,))
+    model = pynn.Model(x, layers.Dense(2, name="old")(x))
+    assert pynn.models.clone_model(model, clone_function=lambda _: layers.Dense(7, name="new")).output_names == ["new"]
+    for wrong in (3, lambda layer: None):
+        with pytest.raises(TypeError, match="clone_function"):
+            pynn.models.clone_model(model, clone_function=wrong)
+
+
+def test_part_of_a_subclass_that_is_not_in_use_has_no_weights():
+    class Net(pynn.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(2)
+            self.spare = pynn.Sequential([layers.Dense(3)])
+
+        def call(self, x):
+            return self.dense(x)
+
+    net = Net()
+    net(X)
+    assert len(net.weights) == 2
+    net.summary(print_fn=lambda text: None)
+
+
 def test_summary_of_a_graph(capsys):
     residual().summary()
     text = capsys.readouterr().out

@@ -40,7 +40,8 @@ def clone_model(
         clone_function: Makes the layer that stands for one of the model's, but for inputs. Default: an equal layer.
 
     Raises:
-        TypeError: no model. ValueError: `input_tensors` are given. NotImplementedError: a subclass with a `call`.
+        TypeError: no model, or a `clone_function` that makes no layers.
+        ValueError: `input_tensors` are given. NotImplementedError: a subclass with a `call`.
     """
     if not isinstance(model, Model):
         raise TypeError(f"model must be a pynn model, but got {type(model).__name__}.")
@@ -48,10 +49,17 @@ def clone_model(
         raise ValueError("input_tensors is not there yet: leave it out.")
     if clone_function is None:
         return type(model).from_config(model.get_config())
+    if not callable(clone_function):
+        raise TypeError(f"clone_function must be a function of a layer, but got {type(clone_function).__name__}.")
     replace, own = clone_function, {layer.name: layer for layer in model._wiring.layers}
 
     def make(config: dict[str, Any]) -> Layer:
         layer = own.get(config["config"]["name"])
-        return layer_room.deserialize(config) if layer is None or not layer.weights else replace(layer)
+        if layer is None or not layer.weights:
+            return layer_room.deserialize(config)
+        made = replace(layer)
+        if not isinstance(made, Layer):
+            raise TypeError(f"clone_function must return a layer, but returned {type(made).__name__}.")
+        return made
 
     return type(model).from_config(model.get_config(), make)

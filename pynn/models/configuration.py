@@ -27,6 +27,7 @@ _NODE = {"args": list | tuple, "kwargs": dict}
 class Call(NamedTuple):
     """One use of a layer, as a configuration says it."""
 
+    name: str  # that of the layer in the configuration: the one that was made may have another
     layer: Layer
     number: int
     inputs: list[Key]
@@ -76,33 +77,33 @@ def tensors_of(config: dict[str, Any], make: Callable[[dict[str, Any]], Layer]) 
         _check_form(each, _LAYER, "a layer")
         layer = make({"class_name": each["class_name"], "config": each["config"]})
         if isinstance(layer, InputLayer):
-            made[layer.name, 0, 0] = layer.tensor()
-        waiting += [_call(layer, number, node) for number, node in enumerate(each["inbound_nodes"])]
+            made[each["name"], 0, 0] = layer.tensor()
+        waiting += [_call(each["name"], layer, number, node) for number, node in enumerate(each["inbound_nodes"])]
     while waiting:
         left = []
         for call in waiting:
-            layer, number = call.layer, call.number
-            if all(key in made for key in call.inputs) and (number == 0 or (layer.name, number - 1, 0) in made):
-                outputs = layer._record([made[key] for key in call.inputs], call.training)
+            name, number = call.name, call.number
+            if all(key in made for key in call.inputs) and (number == 0 or (name, number - 1, 0) in made):
+                outputs = call.layer._record([made[key] for key in call.inputs], call.training)
                 for index, y in enumerate(_flat(outputs)):
-                    made[layer.name, number, index] = y
+                    made[name, number, index] = y
             else:
                 left.append(call)
         if len(left) == len(waiting):
-            raise ValueError(f"config has layers whose inputs no layer makes: {left[0].layer.name!r} is one.")
+            raise ValueError(f"config has layers whose inputs no layer makes: {left[0].name!r} is one.")
         waiting = left
     return _found(config["input_layers"], made), _found(config["output_layers"], made)
 
 
-def _call(layer: Layer, number: int, node: Any) -> Call:
+def _call(name: str, layer: Layer, number: int, node: Any) -> Call:
     """What an entry of ``inbound_nodes`` says."""
-    _check_form(node, _NODE, f"a call of layer {layer.name!r}")
+    _check_form(node, _NODE, f"a call of layer {name!r}")
     inputs, training = [_key(each) for each in node["args"]], node["kwargs"].get("training")
     if not inputs or (len(inputs) > 1 and not layer.takes_list):
-        raise ValueError(f"config has a call of layer {layer.name!r} on {len(inputs)} tensors.")
+        raise ValueError(f"config has a call of layer {name!r} on {len(inputs)} tensors.")
     if training not in (None, False):
-        raise ValueError(f"config has a call of layer {layer.name!r} with training={checks.shown(training)}.")
-    return Call(layer, number, inputs, training)
+        raise ValueError(f"config has a call of layer {name!r} with training={checks.shown(training)}.")
+    return Call(name, layer, number, inputs, training)
 
 
 def _check_form(value: Any, form: dict[str, Any], what: str) -> None:

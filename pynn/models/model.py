@@ -377,9 +377,9 @@ class Model(Connected):
 
     @property
     def weights(self) -> list[Weight]:
-        """The weights of all layers, in order."""
+        """The weights of all layers, in order. A layer that a subclass does not use has none."""
         self._require_layout()
-        found = {id(weight): weight for layer in self.layers for weight in layer.weights}
+        found = {id(weight): weight for layer in self.layers if layer.built for weight in layer.weights}
         return list(found.values())
 
     def get_weights(self) -> list[Array]:

@@ -36,6 +36,7 @@ class Closed:
 
     def put(self, layout: Layout, plan: _core.Plan | None) -> None:
         """Keep it, in place of the oldest."""
+        self._found.pop(layout.input_shapes, None)
         if len(self._found) >= MOST_KEPT:
             self._found.pop(next(iter(self._found), ()), None)
         self._found[layout.input_shapes] = layout, plan

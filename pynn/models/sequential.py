@@ -213,6 +213,8 @@ class Sequential(Model):
         """
         if not isinstance(config, dict) or not {"layers"} <= set(config) <= {"name", "layers", "build_input_shape"}:
             raise ValueError(f"config must be a dict made by get_config, but got {config!r}.")
+        if not isinstance(config["layers"], list | tuple):
+            raise ValueError(f"config has no list of layers, but {checks.shown(config['layers'])}.")
         model = cls([make(layer) for layer in config["layers"]], name=config.get("name"))
         shape = config.get("build_input_shape")
         if shape is not None and not model.built:

@@ -41,7 +41,7 @@ def table(model: Summarized) -> str:
         cells = [f" {cell:{'>' if at == 2 else '<'}{widths[at]}} " for at, cell in enumerate(row)]
         return edge + edge.join(cells) + edge
 
-    every = {id(weight): weight for layer in model.layers for weight in layer.weights}
+    every = {id(weight): weight for layer in model.layers if layer.built for weight in layer.weights}
     sizes = [
         (math.prod(weight.shape), weight.trainable, 8 if weight.dtype == "float64" else 4) for weight in every.values()
     ]
