@@ -532,6 +532,25 @@ def test_damaged_config_is_refused_or_another_model():
                 pynn.Model.from_config(config)
 
 
+def test_config_of_models_cut_out_at_a_layer_that_is_used_again():
+    x, dense = pynn.Input((4,)), layers.Dense(4, name="dense")
+    once = dense(x)
+    pair = pynn.Model(x, [layers.Dense(4)(x), once], name="pair")
+    first, second = pair(x)
+    for model in (
+        pynn.Model(once, dense(once)),
+        pynn.Model([x, once], [dense(x), dense(once)]),
+        pynn.Model([once, dense(once)], once - dense(once)),
+        pynn.Model([first, second], first - second),
+    ):
+        twin = pynn.Model.from_config(json.loads(json.dumps(model.get_config())))
+        twin.set_weights(model.get_weights())
+        data = [X * (number + 1) for number in range(len(model.inputs))]
+        np.testing.assert_array_equal(np.array(twin(data)), np.array(model(data)))
+    with pytest.raises(ValueError, match="'pair_input' missing"):
+        model({"pair": X})
+
+
 def test_clone_has_weights_of_its_own():
     model = residual()
     twin = pynn.models.clone_model(model)

@@ -17,7 +17,7 @@ from ..layers.types import OpenShapes
 from .network import State
 from .structure import Structure
 from .symbols import layers_in, sample_shapes, source, tensors_in, twice
-from .wiring import check_input, connections, limits_of, ports, trace
+from .wiring import check_input, connections, limits_of, names_of_inputs, ports, trace
 
 
 class Connected(Structure):
@@ -56,7 +56,7 @@ class Connected(Structure):
         limits = limits_of(wiring, [x.holds_ids for x in starts])
         layout = Layout(
             next(iter(dtypes), config.floatx()),
-            ports([x.name for x in starts], shapes, limits, inputs),
+            ports(names_of_inputs(starts, wiring), shapes, limits, inputs),
             ports(
                 sorted(outputs) if isinstance(outputs, dict) else [y.name for y in ends],
                 [y.sample for y in ends],

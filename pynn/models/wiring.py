@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -223,6 +224,20 @@ def _check_names(layers: Iterable[Layer], name: str) -> None:
                 "need names of their own."
             )
         seen[layer.name] = layer
+
+
+def names_of_inputs(inputs: Sequence[SymbolicTensor], wiring: Wiring) -> list[str]:
+    """A name for each input: that of its layer, or a new one where another input or a layer of the model has it."""
+    taken = {layer.name for layer in wiring.layers}
+    names = []
+    for x in inputs:
+        name = x.name
+        if not isinstance(x.node.layer, InputLayer):
+            others = (f"{x.name}_input_{number}" if number else f"{x.name}_input" for number in itertools.count())
+            name = next(each for each in itertools.chain([name], others) if each not in taken)
+        taken.add(name)
+        names.append(name)
+    return names
 
 
 def connections(wiring: Wiring, names: Sequence[str]) -> list[tuple[Layer, str]]:
