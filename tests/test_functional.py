@@ -372,6 +372,23 @@ def test_subclass_that_was_not_built_is_called_on_several_symbolic_tensors():
     assert [type(layer).__name__ for layer in net.layers] == ["Embedding", "Flatten"]
 
 
+def test_subclass_of_several_inputs_is_built_for_their_shapes():
+    class Net(pynn.Model):
+        def call(self, x):
+            return layers.Add()([x[0], layers.Dense(4)(x[1])])
+
+    net, shapes = Net(), [(None, 4), (None, 3)]
+    assert net.compute_output_shape(shapes) == (None, 4)
+    net = Net()
+    net.build(shapes)
+    assert net.input_shape == shapes
+    for wrong in ([], [(None, 4), 3], [(None, 4), ()], [(None, "a")]):
+        net = Net()
+        with pytest.raises((TypeError, ValueError), match="input_shape"):
+            net.build(wrong)
+        assert not net.built
+
+
 def test_subclass_in_a_sequential_without_an_input():
     class Net(pynn.Model):
         def __init__(self):

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import config
 from ..data.layout import Layout, OpenShape
-from ..foundation import atomic
+from ..foundation import atomic, checks
 from ..layers.base import Layer
 from ..layers.building import Draft
 from ..layers.core import InputLayer
@@ -101,6 +101,12 @@ class Connected(Structure):
         # Its layers are to work as the model does, not always as in the default of an argument `training`.
         mode = {"training": None} if "training" in inspect.signature(self.call).parameters else {}
         self._connect(inputs, self.call(inputs, **mode), self.name)
+
+    def _batch_shapes(self, input_shape: Any) -> OpenShapes:
+        several = isinstance(input_shape, list | tuple) and all(isinstance(each, list | tuple) for each in input_shape)
+        if self.built or not self._has_call() or not (input_shape and several):
+            return super()._batch_shapes(input_shape)
+        return [checks.batch_shape(each, "input_shape") for each in input_shape]
 
     def _build_for(self, shape: OpenShapes) -> None:
         if not self._has_call():
