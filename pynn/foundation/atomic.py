@@ -36,6 +36,14 @@ def apply_together(changes: list[Change]) -> None:
     deque(map(_call, changes), maxlen=0)
 
 
+def keep(kept: dict[Any, Any], key: object, value: object, most: int) -> None:
+    """Keep a value as the newest of at most so many, in place of the oldest ones."""
+    kept.pop(key, None)
+    for oldest in list(kept)[: max(0, len(kept) + 1 - most)]:  # a list, as other threads may keep something meanwhile
+        kept.pop(oldest, None)
+    kept[key] = value
+
+
 def extend_together(lists: list[list[Any]], values: list[list[Any]]) -> None:
     """Extend each list by its values."""
     deque(map(list.extend, lists, values), maxlen=0)

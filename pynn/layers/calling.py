@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..data import arrays
 from ..engine.lowering import Lowering
-from ..foundation import parallel
+from ..foundation import atomic, parallel
 from ..foundation.native import core
 
 if TYPE_CHECKING:
@@ -98,7 +98,5 @@ def _lowered(layer: Callable, xs: list[Array], key: tuple[tuple[int, ...], ...])
     output = layer.lower(net, tensors if layer.takes_list else tensors[0], shapes)
     graph.set_outputs([output])
     call = Call(core.Plan(graph, layer.dtype), layer.sample_output_shape(shapes), layer.dtype)
-    if len(layer._calls) >= MOST_KEPT:
-        layer._calls.pop(next(iter(layer._calls)), None)
-    layer._calls[key] = call
+    atomic.keep(layer._calls, key, call, MOST_KEPT)
     return call

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..data.layout import Layout, OpenShape
 from ..engine.lowering import Lowering
+from ..foundation import atomic
 from ..foundation.native import core
 from ..layers.base import Layer
 from ..layers.calling import MOST_KEPT
@@ -36,10 +37,7 @@ class Closed:
 
     def put(self, layout: Layout, plan: _core.Plan | None) -> None:
         """Keep it, in place of the oldest."""
-        self._found.pop(layout.input_shapes, None)
-        if len(self._found) >= MOST_KEPT:
-            self._found.pop(next(iter(self._found), ()), None)
-        self._found[layout.input_shapes] = layout, plan
+        atomic.keep(self._found, layout.input_shapes, (layout, plan), MOST_KEPT)
 
 
 class State(NamedTuple):
