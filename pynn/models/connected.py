@@ -14,7 +14,6 @@ from ..layers.building import Draft
 from ..layers.core import InputLayer
 from ..layers.symbolic import SymbolicTensor
 from ..layers.types import OpenShapes
-from .network import State
 from .structure import Structure
 from .symbols import layers_in, sample_shapes, source, tensors_in, twice
 from .wiring import check_input, connections, limits_of, names_of_inputs, ports, trace
@@ -66,7 +65,7 @@ class Connected(Structure):
         )
         for layer in wiring.layers:
             layer._users.add(self)
-        state = State(wiring=wiring, layout=layout, compiled=self._state.compiled)
+        state = self._state._replace(wiring=wiring, layout=layout)
         self._become(state, changes=[atomic.setting(self, "_ends", (inputs, outputs))])
 
     def _drafts(self, shapes: Sequence[OpenShape], dtype: str | None = None) -> tuple[Layout, list[Draft]]:

@@ -43,11 +43,11 @@ class Closed:
 class State(NamedTuple):
     """What a model is: never changed, only replaced as a whole."""
 
+    closed: Closed  # of an open layout: what there is for lengths
     stack: tuple[Layer, ...] = ()  # of a Sequential: its layers, with the InputLayer, if there is one
     wiring: Wiring | None = None  # None: not known before the model sees data
     layout: Layout | None = None  # None: not built
     plan: _core.Plan | None = None  # the layers, lowered; None until it is needed, and where the layout is open
-    closed: Closed = Closed()  # of an open layout: what there is for lengths
     compiled: Compiled | None = None
     task: Task | None = None  # the plan, configured as compiled; None until it is needed
 

@@ -43,7 +43,7 @@ class Structure(Wired):
 
     def __init__(self) -> None:
         # The name comes last: see `Layer`. So a subclass calls Layer.__init__ when its layers are in place.
-        self._state = State()
+        self._state = State(Closed())
         self._lock = core.UseLock()
         self._told: Task | None = None  # the task whose heads the trainer has
         self._order_seed = draws.next_key()  # of the orders in which epochs visit the samples
