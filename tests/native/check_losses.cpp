@@ -400,7 +400,8 @@ void check_weights_of() {
         std::vector<T> weights = random_values<T>(kRows / each, 0.1, 2);
         weights[1] = 0;
         weights[2] = -1;
-        std::vector<double> values = random_values<double>(kRows, -1, 1);
+        std::vector<double> values;
+        for (const T value : random_values<T>(kRows, -1, 1)) values.push_back(static_cast<double>(value));
         std::vector<T> slopes = random_values<T>(kRows * columns, -1, 1);
         values[static_cast<size_t>(2 * each)] = NAN;
         slopes[static_cast<size_t>(2 * each * columns)] = static_cast<T>(INFINITY);
