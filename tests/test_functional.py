@@ -672,6 +672,14 @@ def test_layer_on_ids_takes_large_ones_exactly_and_refuses_before_it_is_built():
     np.testing.assert_array_equal(last[0, 0], layer.embeddings.numpy()[-1])
 
 
+@pytest.mark.parametrize("layer", [layers.Flatten(), layers.Embedding(3, 2), layers.Identity(), layers.Add()])
+def test_layer_refuses_samples_without_a_number(layer):
+    empty = np.ones((2, 0))
+    with pytest.raises(ValueError, match=r"must have a number in each sample, but their shape is \(0,\)"):
+        layer([empty, empty] if layer.takes_list else empty)
+    assert not layer.built
+
+
 def test_layer_forgets_calls_whose_results_are_gone():
     x, layer = pynn.Input((4,)), layers.Dense(2)
     y = [layer(x) for _ in range(3)][1]

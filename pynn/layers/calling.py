@@ -85,6 +85,10 @@ def _lowered(layer: Callable, xs: list[Array], key: tuple[tuple[int, ...], ...])
     for number, x in enumerate(xs):
         if x.ndim == 0:
             raise ValueError(f"{layer._input_name(number)} must have a batch axis, but is the single number {x}.")
+        if 0 in key[number]:
+            raise ValueError(
+                f"{layer._input_name(number)} must have a number in each sample, but their shape is {key[number]}."
+            )
         if len(x) != len(xs[0]):
             raise ValueError(
                 f"Layer {layer.name!r}: all inputs must have the same number of samples, but got "
