@@ -389,6 +389,27 @@ def test_subclass_of_several_inputs_is_built_for_their_shapes():
         assert not net.built
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_sequential_in_a_sequential_is_built_with_it(known):
+    ids = RANDOM.integers(0, 5, (12, 4))
+    for inner, x in (([layers.Dense(2)], X), ([layers.Embedding(5, 2), layers.Flatten()], ids)):
+        inputs = [pynn.Input((4,))] * known
+        model = pynn.Sequential([*inputs, pynn.Sequential(inner), layers.Dense(1)])
+        assert model.built == inner[0].built == known
+        found, expected = model(x), x
+        for layer in (*inner, model.layers[-1]):
+            expected = layer(expected)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_function_without_gradient_is_named_also_as_an_operation():
+    x = pynn.Input((4,))
+    model = pynn.Model(x, pynn.activations.step(layers.Dense(2)(x)))
+    model.compile(loss="mse")
+    with pytest.raises(ValueError, match="step has no gradient"):
+        model.fit(X, np.zeros((12, 2)), verbose=0)
+
+
 def test_subclass_in_a_sequential_without_an_input():
     class Net(pynn.Model):
         def __init__(self):

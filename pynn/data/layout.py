@@ -53,6 +53,11 @@ class Ports(NamedTuple):
         """Their names."""
         return tuple(port.name for port in self.ports)
 
+    @property
+    def limits(self) -> tuple[int, ...]:
+        """For each of them: below what its ids are, 0 where it has numbers."""
+        return tuple(port.below for port in self.ports)
+
     def of(self, shapes: Sequence[OpenShape]) -> Ports:
         """The same, with other shapes."""
         ports = (port._replace(shape=shape) for port, shape in zip(self.ports, shapes, strict=True))

@@ -234,5 +234,5 @@ def _drafts(stack: Sequence[Layer], shape: OpenShape, default: str | None = None
     drafts, outputs = drafts_of(wiring, [shape], dtype)
     first = stack[0]
     name, whole = (first.name, first.holds_ids) if isinstance(first, InputLayer) else ("input_layer", False)
-    below = limits_of(wiring, [whole])[0]
+    below = limits_of(wiring, [whole], drafts)[0]
     return Layout(dtype, single(Port(name, shape, below)), single(Port(layers[-1].name, outputs[0]))), drafts

@@ -86,7 +86,7 @@ class Structure(Wired):
         return outputs[0] if layout is None else layout.outputs.arrange(outputs)
 
     def _input_limits(self) -> tuple[int, ...]:
-        return tuple(port.below for port in self._require_layout().inputs.ports)
+        return self._require_layout().inputs.limits
 
     def draft(self, shape: OpenShapes, dtype: str) -> Draft:
         """What the model would be for samples of `shape`; ValueError if it cannot take them."""
@@ -311,7 +311,7 @@ class Structure(Wired):
 
     def _check_gradients(self, layout: Layout) -> None:
         """Raise ValueError if a function without gradient lies between the loss and weights that are to be trained."""
-        if all(layer.activation is None or layer.activation.differentiable for layer in self.layers):
+        if all(layer.activation is None or layer.activation.differentiable for layer in self._wiring.layers):
             return
         wiring, heads = self._wiring, self._heads_for(layout).heads
         # The activations that losses take along, by tensor

@@ -88,22 +88,26 @@ class Wired(Layer):
 _ANY_ID = 2**31 - 1
 
 
-def limits_of(wiring: Wiring, integers: Sequence[bool]) -> tuple[int, ...]:
+def limits_of(wiring: Wiring, integers: Sequence[bool], drafts: Sequence[Draft] = ()) -> tuple[int, ...]:
     """For each input: below what its ids must be, 0 where it takes numbers.
 
     An input takes ids where it is one of whole numbers (`integers`), or where all that read it are embeddings.
+    The `drafts` are those of the layers, in the order of the steps; there may be none where all models are built.
 
     Raises:
         ValueError: an input of numbers that is read both as ids and as numbers.
     """
     roots = {x: x for x in wiring.inputs}  # tensors that are an input as it is
     readers: dict[int, list[tuple[int, Layer]]] = {x: [] for x in wiring.inputs}
-    for step in wiring.steps:
-        layer = step.layer
+    for step, draft in itertools.zip_longest(wiring.steps, drafts):
+        layer, layout = step.layer, None if draft is None else draft.layout
         if layer.keeps_ids and step.inputs[0] in roots:
             roots[step.outputs[0]] = roots[step.inputs[0]]
             continue
-        wanted = layer._input_limits() if isinstance(layer, Wired) else (layer.ids_below,) * len(step.inputs)
+        if layout is not None:
+            wanted = layout.inputs.limits
+        else:
+            wanted = layer._input_limits() if isinstance(layer, Wired) else (layer.ids_below,) * len(step.inputs)
         for x, below in zip(step.inputs, wanted, strict=True):
             if x in roots:
                 readers[roots[x]].append((below, layer))
