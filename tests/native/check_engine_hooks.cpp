@@ -150,19 +150,21 @@ class Meeting {
     std::unique_lock<std::mutex> lock(mutex_);
     if (++here_ == 1) {
       gradients_ = gradients, loss_ = loss;
-      left_.wait(lock, [&] { return here_ == 0; });
+      // The other one may be here again, for the next meeting, before this one wakes up.
+      left_.wait(lock, [&, meeting = meetings_] { return meetings_ != meeting; });
       return;
     }
     for (int64_t i = 0; i < count; ++i) gradients[i] = gradients_[i] = (gradients[i] + gradients_[i]) / 2;
     *loss = *loss_ = (*loss + *loss_) / 2;
     here_ = 0;
+    ++meetings_;
     left_.notify_all();
   }
 
  private:
   std::mutex mutex_;
   std::condition_variable left_;
-  int here_ = 0;
+  int here_ = 0, meetings_ = 0;
   double *gradients_ = nullptr, *loss_ = nullptr;
 };
 
