@@ -253,7 +253,7 @@ def tanh_shrink(x):
     return x - np.tanh(x), np.tanh(x) ** 2
 
 
-def threshold(x, threshold, default_value):
+def threshold(x, threshold=0.3, default_value=-1.0):
     """f = x if x > threshold else default_value"""
     out = x > threshold
     return np.where(out | np.isnan(x), x, default_value), out.astype(x.dtype)
