@@ -8,8 +8,6 @@
 namespace pynn {
 namespace {
 
-constexpr int64_t kSlice = 256;  // as in training
-
 // A batch on its way. `heads` is null where the gradients of the outputs are given.
 template <typename T>
 class Differentiation {
@@ -121,20 +119,8 @@ class Differentiation {
       team.barrier();
       return;
     }
-    std::vector<TargetRows<T>> targets;
-    for (const Column& column : call_.data.targets) {
-      const void* rows = row_of(column, from, sizeof(T));
-      if (column.kind == ColumnKind::ids)
-        targets.push_back({nullptr, static_cast<const int32_t*>(rows)});
-      else
-        targets.push_back({static_cast<const T*>(rows), nullptr});
-    }
-    std::vector<RowWeights<T>> weights;
-    for (std::size_t h = 0; h < call_.data.weights.size(); ++h) {
-      const Column& column = call_.data.weights[h];
-      weights.push_back(heads_->weights(h, column, row_of(column, from, sizeof(T))));
-    }
-    heads_->measure(team, rows_.data(), space_.values, slopes, targets, weights, pass.batch, batch_);
+    heads_->measure(team, rows_.data(), space_.values, slopes, heads_->targets(call_.data, from),
+                    heads_->weights(call_.data, from), pass.batch, batch_);
     team.barrier();
     if (team.rank != 0) return;
     std::vector<double> sums(heads_->parts());

@@ -88,6 +88,27 @@ int64_t Heads<T>::target_width(int head) const {
 }
 
 template <typename T>
+std::vector<TargetRows<T>> Heads<T>::targets(const Dataset& data, int64_t first) const {
+  std::vector<TargetRows<T>> targets;
+  for (const Column& column : data.targets) {
+    const void* from = row_of(column, first, sizeof(T));
+    if (column.kind == ColumnKind::ids)
+      targets.push_back({nullptr, static_cast<const int32_t*>(from)});
+    else
+      targets.push_back({static_cast<const T*>(from), nullptr});
+  }
+  return targets;
+}
+
+template <typename T>
+std::vector<RowWeights<T>> Heads<T>::weights(const Dataset& data, int64_t first) const {
+  std::vector<RowWeights<T>> weights;
+  for (std::size_t h = 0; h < data.weights.size(); ++h)
+    weights.push_back(this->weights(h, data.weights[h], row_of(data.weights[h], first, sizeof(T))));
+  return weights;
+}
+
+template <typename T>
 std::vector<int> Heads<T>::measured_tensors() const {
   std::vector<int> tensors = loss_tensors();
   for (const Metric& metric : metrics_) tensors.push_back(metric.tensor);

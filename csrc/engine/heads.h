@@ -58,6 +58,9 @@ class Heads {
   RowWeights<T> weights(std::size_t head, const Column& column, const void* from) const {
     return {column.data == nullptr ? nullptr : static_cast<const T*>(from), heads_[head].rows / column.width};
   }
+  // Those of the samples of `data` from `first` on, where they lie: by head.
+  std::vector<TargetRows<T>> targets(const Dataset& data, int64_t first) const;
+  std::vector<RowWeights<T>> weights(const Dataset& data, int64_t first) const;
   // Labels are 0..classes-1.
   int64_t classes(int head) const { return heads_[static_cast<std::size_t>(head)].columns; }
 

@@ -173,19 +173,9 @@ void Trainer<T>::evaluate(double* totals, const Dataset& data, int threads, cons
         for (Buffer<double>& buffer : values) buffer.reserve(heads.row_count(std::min(rows, data.samples)));
       },
       [&](const Team& team, const typename Plan<T>::Chunk& chunk) {
-        std::vector<TargetRows<T>> targets;
-        for (const Column& column : data.targets) {
-          const void* from = row_of(column, chunk.begin, sizeof(T));
-          if (column.kind == ColumnKind::ids)
-            targets.push_back({nullptr, static_cast<const int32_t*>(from)});
-          else
-            targets.push_back({static_cast<const T*>(from), nullptr});
-        }
-        std::vector<RowWeights<T>> weights;
-        for (std::size_t h = 0; h < data.weights.size(); ++h)
-          weights.push_back(heads.weights(h, data.weights[h], row_of(data.weights[h], chunk.begin, sizeof(T))));
         double* to = values[chunk.space].data();
-        heads.measure(team, to, chunk.values, {}, targets, weights, chunk.batch, batch);
+        heads.measure(team, to, chunk.values, {}, heads.targets(data, chunk.begin), heads.weights(data, chunk.begin),
+                      chunk.batch, batch);
         team.barrier();
         if (team.rank == 0) heads.add_up(sums.data() + static_cast<std::size_t>(chunk.number) * parts, to, chunk.batch);
         team.barrier();

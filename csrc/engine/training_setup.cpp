@@ -7,10 +7,6 @@
 namespace pynn {
 namespace {
 
-// A large batch goes through in slices of so many samples, whose gradients are added up in order: the workspace stays
-// small and in the caches, and Ctrl-C is looked for in between. The cut does not depend on the team.
-constexpr int64_t kSlice = 256;
-
 // Beyond so many multiply-adds a step is long enough that Ctrl-C must be able to end it half-way. Then no parameter may
 // change before all gradients are there.
 constexpr double kShortStep = 5e9;

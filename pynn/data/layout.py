@@ -24,6 +24,12 @@ class Port(NamedTuple):
         """The shape, where all of it is known."""
         return cast("tuple[int, ...]", self.shape)
 
+    def takes(self, shape: OpenShape) -> bool:
+        """Whether samples of `shape` are among those that it stands for."""
+        return len(shape) == len(self.shape) and all(
+            own is None or own == size for own, size in zip(self.shape, shape, strict=True)
+        )
+
     @property
     def columns(self) -> int:
         """Size of the last axis: what a row of a loss has."""

@@ -15,6 +15,9 @@ from .native import core
 
 Array = NDArray[Any]
 
+# Calls in training mode are numbered from here on, far from the steps of training: each draws noise of its own.
+FIRST_CALL = 2**63
+
 # The global seed, and the number of the next stream; streams of the global seed begin at 1, because an initializer
 # with a seed of its own uses stream 0.
 _state: tuple[int, itertools.count[int]] | None = None

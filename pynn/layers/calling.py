@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..data import arrays
 from ..engine.lowering import Lowering
-from ..foundation import atomic, parallel
+from ..foundation import atomic, draws, parallel
 from ..foundation.native import core
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ Array = NDArray[Any]
 # Shapes for which a layer or model keeps its network.
 MOST_KEPT = 8
 
-# Calls in training mode are numbered from here on, far from the steps of training: each draws noise of its own.
-training_calls = itertools.count(2**63)
+_training_calls = itertools.count(draws.FIRST_CALL)
 
 
 class Callable(Protocol):
@@ -75,7 +74,7 @@ def compute(layer: Callable, inputs: list[Any], training: bool) -> Array:
     out = np.empty((rows, *call.output), call.dtype)
     if rows:
         if training:
-            call.plan.predict_training((out,), xs, False, next(training_calls), parallel.get_num_threads())
+            call.plan.predict_training((out,), xs, False, next(_training_calls), parallel.get_num_threads())
         else:
             call.plan.predict((out,), xs, False, parallel.get_num_threads())
     return out

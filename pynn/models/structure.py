@@ -142,9 +142,7 @@ class Structure(Wired):
         if len(shapes) != len(layout.inputs.ports):
             raise self._shape_error(f"takes {len(layout.inputs.ports)} inputs, but got {len(shapes)}.")
         for port, shape in zip(layout.inputs.ports, shapes, strict=True):
-            if len(shape) != len(port.shape) or any(
-                a is not None and a != b for a, b in zip(port.shape, shape, strict=True)
-            ):
+            if not port.takes(shape):
                 raise self._shape_error(
                     f"takes samples of shape {port.shape} as its input {port.name!r}, but got {shape}."
                 )
@@ -164,15 +162,14 @@ class Structure(Wired):
 
         The lock must be held. All happens at once, or nothing.
         """
-        all_changes = [*changes, *building(drafts)]
-        if state.compiled is not None:
-            all_changes += state.compiled.optimizer._becoming(weakref.ref(self), None)
-        all_changes.append(atomic.setting(self, "_state", state._replace(plan=None, closed=Closed(), task=None)))
-        atomic.apply_together([*all_changes, atomic.setting(self, "_told", None)])
+        atomic.apply_together([*changes, *building(drafts), *self._anew(state)])
 
-    def _anew(self) -> list[atomic.Change]:
-        """The changes after which the network is made anew; the weights stay, the optimizer does not."""
-        state = self._state
+    def _anew(self, state: State | None = None) -> list[atomic.Change]:
+        """The changes after which the model is `state`, by default as it is, and its network is made anew.
+
+        The weights stay, what the optimizer kept does not.
+        """
+        state = self._state if state is None else state
         changes = [] if state.compiled is None else state.compiled.optimizer._becoming(weakref.ref(self), None)
         changes.append(atomic.setting(self, "_state", state._replace(plan=None, closed=Closed(), task=None)))
         return [*changes, atomic.setting(self, "_told", None)]
@@ -459,8 +456,7 @@ class Structure(Wired):
 def _sample_shape(x: Any, name: str, port: Port) -> Shape:
     """The shape of the samples in `x`, for an input with axes of any length; ValueError if it cannot take them."""
     shape = arrays.as_numbers(x, name).shape
-    fits = len(shape) == len(port.shape) + 1
-    if not fits or any(a is not None and a != b for a, b in zip(port.shape, shape[1:], strict=True)):
+    if not shape or not port.takes(shape[1:]):
         raise ValueError(f"{name} must have the shape {('samples', *port.shape)}, but has {shape}.".replace("'", ""))
     if 0 in shape[1:]:
         raise ValueError(f"{name} has samples of the shape {shape[1:]}, without a single number.")

@@ -7,10 +7,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..data import arrays, dataset
-from ..foundation import checks, parallel
+from ..foundation import checks, draws, parallel
 from . import samples
 from .model import Trainable
-from .steps import FIRST_TRAINING_CALL, Inputs, Outputs
+from .steps import Inputs, Outputs
 
 Array = NDArray[Any]
 
@@ -53,4 +53,4 @@ def of_outputs(model: Trainable, x: Inputs, dy: Outputs, training: bool) -> tupl
 
 def _step(model: Trainable, training: bool) -> int | None:
     """The number by which noise is drawn; None for no training mode."""
-    return FIRST_TRAINING_CALL + model._next_training_call() if checks.boolean(training, "training") else None
+    return draws.FIRST_CALL + model._next_training_call() if checks.boolean(training, "training") else None

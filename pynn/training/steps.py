@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..data import arrays, dataset
 from ..data.layout import Layout
-from ..foundation import checks, parallel
+from ..foundation import checks, draws, parallel
 from . import arguments, progress, samples
 from .arguments import BatchSize, Verbose
 from .model import Trainable
@@ -23,9 +23,6 @@ Array = NDArray[Any]
 Result = float | list[float] | dict[str, float]
 Inputs = Any  # an array, or a list, tuple or dict of them
 Outputs = Any  # an array, or a list or dict of them
-
-# Calls in training mode are numbered from here on, far from the steps of training: each draws noise of its own.
-FIRST_TRAINING_CALL = 2**63
 
 # Rows between two looks at the display of `predict`.
 _PREDICT_ROWS = 8192
@@ -118,7 +115,7 @@ def outputs_in_training(model: Trainable, x: Inputs) -> Outputs:
         columns = dataset.columns(x, "x", layout, True)
         plan = model._plan_to_train(layout)
         out = _outputs_for(layout, len(columns[0]))
-        _run(plan, layout, out, columns, True, FIRST_TRAINING_CALL + model._next_training_call())
+        _run(plan, layout, out, columns, True, draws.FIRST_CALL + model._next_training_call())
         return layout.outputs.arrange(out)
 
 
