@@ -51,11 +51,9 @@ MODEL = pynn.Sequential([pynn.Input((4,)), layers.Dense(2)])
     [
         (lambda: MODEL.fit(1, 2, epoch=3), "Sequential.fit() has no argument 'epoch'. Did you mean 'epochs'?"),
         (lambda: MODEL.fit(1), "Sequential.fit() needs the argument 'y'."),
-        (lambda: MODEL.fit(1, 2, callbacks=[]), "Sequential.fit() does not have Keras's argument 'callbacks' yet."),
         (lambda: MODEL.fit(1, 2, x=3), "Sequential.fit() got its argument 'x' twice"),
         (lambda: MODEL.compile("sgd", "mse", metric=[]), "Sequential.compile() has no argument 'metric'. Did you mean"),
         (lambda: MODEL.evaluate(1, 2, batchsize=3), "Sequential.evaluate() has no argument 'batchsize'. Did you mean"),
-        (lambda: MODEL.predict(1, steps=3), "Sequential.predict() does not have Keras's argument 'steps' yet."),
         (lambda: MODEL.summary(line_length=80), "Sequential.summary() does not have Keras's argument 'line_length'"),
         (lambda: pynn.Input((4,), sparse=True), "Input() does not have Keras's argument 'sparse' yet."),
         (lambda: pynn.Input((4,), nme="a"), "Input() has no argument 'nme'. Did you mean 'name'?"),

@@ -2,8 +2,8 @@
 
     >>> Dense(10, activaton="relu")
     TypeError: Dense() has no argument 'activaton'. Did you mean 'activation'?
-    >>> model.fit(x, y, callbacks=[])
-    TypeError: Sequential.fit() does not have Keras's argument 'callbacks' yet.
+    >>> model.summary(line_length=80)
+    TypeError: Sequential.summary() does not have Keras's argument 'line_length' yet.
 
 Python itself would name ``__init__``, and perhaps that of a private base. Right calls cost nothing: only the error of a
 call that fits no argument list is replaced.

@@ -7,9 +7,7 @@ from typing import Any
 
 _NAMES = {
     "activation": "sparse_plus sparse_sigmoid",
-    "callback": """BackupAndRestore Callback CallbackList CSVLogger EarlyStopping LambdaCallback LearningRateScheduler
-        ModelCheckpoint OrbaxCheckpoint ProgbarLogger ReduceLROnPlateau RemoteMonitor SwapEMAWeights TensorBoard
-        TerminateOnNaN""",
+    "callback": "OrbaxCheckpoint RemoteMonitor SwapEMAWeights",
     "constraint": "",
     "data set": "boston_housing california_housing cifar10 cifar100 fashion_mnist imdb reuters",
     "initializer": "STFT",
@@ -42,9 +40,6 @@ _NAMES = {
 }
 
 _ARGUMENTS = {
-    "fit": "callbacks steps_per_epoch validation_batch_size validation_freq validation_steps",
-    "evaluate": "callbacks steps",
-    "predict": "callbacks steps",
     "summary": "expand_nested layer_range line_length positions show_trainable",
     "Input": "optional ragged sparse tensor",
 }

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import layers as layer_room
-from ..callbacks import History
+from ..callbacks import Callback, History
 from ..foundation import checks, identifiers, names
 from ..foundation.arguments import explained
 from ..layers.base import Layer
 from ..layers.weight import Weight, assign_all
 from ..optimizers import Optimizer, OptimizerLike
-from ..training import fit, gradients, steps
+from ..training import fit, gradients
+from ..training import steps as calls
 from ..training.arguments import BatchSize, Verbose
 from ..training.by_output import Losses, LossWeights, Metrics
 from ..training.compiling import compiled
@@ -148,13 +149,18 @@ class Model(Connected):
         batch_size: BatchSize = None,
         epochs: int = 1,
         verbose: Verbose = "auto",
-        *,
+        callbacks: Callback | Sequence[Callback] | None = None,
         validation_split: float = 0.0,
         validation_data: tuple[Any, ...] | None = None,
         shuffle: bool = True,
         class_weight: Mapping[int, float] | Literal["balanced"] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: BatchSize = None,
+        validation_freq: int | Sequence[int] = 1,
+        *,
         check_finite: bool = True,
     ) -> History:
         """Train.
@@ -170,6 +176,7 @@ class Model(Connected):
             epochs: Number of the last epoch; the number of epochs, unless `initial_epoch` is given. Default ``1``.
             verbose: 0 nothing, 1 a progress bar, 2 a line an epoch, ``"auto"`` (default) a bar in a terminal or
                 notebook and lines elsewhere.
+            callbacks: A `Callback`, or a list of them. Default: none.
             validation_split: Share of the samples, the last ones, to evaluate on after each epoch instead of training
                 on them; in [0, 1). Default ``0``.
             validation_data: ``(x, y)`` or ``(x, y, sample_weight)`` to evaluate on after each epoch; wins over
@@ -183,6 +190,12 @@ class Model(Connected):
                 count alike. A loss is ``sum(weight * loss of the row) / rows``, unless its `reduction` is another.
                 Default: none.
             initial_epoch: Epochs that are done already. Default ``0``.
+            steps_per_epoch: Steps after which an epoch is over. The next epoch goes on where it ended, and begins the
+                data anew where they are through. Default: one pass over the data.
+            validation_steps: How many batches of the validation data to evaluate on. Default: all.
+            validation_batch_size: Samples a batch of the validation. Default: `batch_size`.
+            validation_freq: After how many epochs to evaluate, each time; or a list of epochs, counted from 1. Default
+                ``1``.
             check_finite: Whether to refuse NaN and infinity in `x`. Default ``True``.
 
         Returns:
@@ -199,12 +212,17 @@ class Model(Connected):
             batch_size,
             epochs,
             verbose,
+            callbacks,
             validation_split,
             validation_data,
             shuffle,
             class_weight,
             sample_weight,
             initial_epoch,
+            steps_per_epoch,
+            validation_steps,
+            validation_batch_size,
+            validation_freq,
             check_finite,
         )
 
@@ -216,8 +234,10 @@ class Model(Connected):
         batch_size: BatchSize = None,
         verbose: Verbose = "auto",
         sample_weight: Any = None,
-        *,
+        steps: int | None = None,
+        callbacks: Callback | Sequence[Callback] | None = None,
         return_dict: bool = False,
+        *,
         check_finite: bool = True,
     ) -> float | list[float] | dict[str, float]:
         """Loss and metrics on data.
@@ -227,6 +247,8 @@ class Model(Connected):
             batch_size: Samples a batch, ``"full"`` for all. Default ``32``. It only matters where the loss is that of a
                 batch: with ``reduction="sum"``, or with weights. What is returned is its mean, by samples.
             verbose: As for `fit`.
+            steps: How many batches to evaluate on. Default: all.
+            callbacks: A `Callback`, or a list of them. Default: none.
             return_dict: Whether to return a dict by name. Default ``False``.
 
         Returns:
@@ -236,11 +258,20 @@ class Model(Connected):
         Raises:
             TypeError, ValueError, NotCompiledError, RuntimeError: as for `fit`.
         """
-        return steps.evaluate(self, x, y, batch_size, verbose, sample_weight, return_dict, check_finite)
+        return calls.evaluate(
+            self, x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict, check_finite
+        )
 
     @explained
     def predict(
-        self, x: Inputs, batch_size: BatchSize = None, verbose: Verbose = "auto", *, check_finite: bool = True
+        self,
+        x: Inputs,
+        batch_size: BatchSize = None,
+        verbose: Verbose = "auto",
+        steps: int | None = None,
+        callbacks: Callback | Sequence[Callback] | None = None,
+        *,
+        check_finite: bool = True,
     ) -> Outputs:
         """The output for samples.
 
@@ -248,13 +279,16 @@ class Model(Connected):
 
         Args:
             x, check_finite: As for `fit`; there may be no samples.
-            batch_size: Checked, but without effect: the engine cuts the samples as suits it.
+            batch_size: Samples a batch, for `steps` and callbacks; otherwise the engine cuts the samples as suits it.
+                Default ``32``.
             verbose: As for `fit`.
+            steps: For how many batches. Default: all.
+            callbacks: A `Callback`, or a list of them. Default: none.
 
         Raises:
             TypeError, ValueError: unfit data. RuntimeError: another thread is training the model.
         """
-        return steps.predict(self, x, batch_size, verbose, check_finite)
+        return calls.predict(self, x, batch_size, verbose, steps, callbacks, check_finite)
 
     def __call__(self, x: Inputs, training: bool | None = None) -> Outputs:
         """The output for samples, as `predict`, without a display; the symbolic output for symbolic tensors.
@@ -273,8 +307,8 @@ class Model(Connected):
                 self._trace_once(made_of(x))
             return super().__call__(x, training)
         if training is not None and checks.boolean(training, "training"):
-            return steps.outputs_in_training(self, x)
-        return steps.outputs(self, x)
+            return calls.outputs_in_training(self, x)
+        return calls.outputs(self, x)
 
     @explained
     def train_on_batch(
@@ -297,14 +331,14 @@ class Model(Connected):
         Raises:
             TypeError, ValueError, NotCompiledError, RuntimeError: as for `fit`.
         """
-        return steps.train_on_batch(self, x, y, sample_weight, class_weight, return_dict)
+        return calls.train_on_batch(self, x, y, sample_weight, class_weight, return_dict)
 
     @explained
     def test_on_batch(
         self, x: ArrayLike, y: ArrayLike, sample_weight: Any = None, return_dict: bool = False
     ) -> float | list[float] | dict[str, float]:
         """Loss and metrics of all samples as one batch; arguments, results and errors as for `evaluate`."""
-        return self.evaluate(x, y, "full", 0, sample_weight, return_dict=return_dict)
+        return calls.test_on_batch(self, x, y, sample_weight, return_dict)
 
     def predict_on_batch(self, x: Inputs) -> Outputs:
         """The output for samples, as `predict`."""

@@ -47,9 +47,10 @@ class Structure(Wired):
         self._lock = core.UseLock()
         self._told: Task | None = None  # the task whose heads the trainer has
         self._order_seed = draws.next_key()  # of the orders in which epochs visit the samples
-        self._past: tuple[int, History | None] = 0, None  # epochs before the last run, and the last run
+        self._passes = 0  # over data, that were begun
         self._training_calls = 0
         self.history: History | None = None
+        self.stop_training = False  # a callback sets it to end a run
 
     # ---- what a subclass writes --------------------------------------------------------------------------------------
 
@@ -441,12 +442,11 @@ class Structure(Wired):
         return self._require_compiled().resolved(layout.outputs)
 
     def _begin(self, history: History, batch_size: int, shuffle: bool) -> Order:
-        before, last = self._past
-        before += 0 if last is None else len(last.epoch)
-        atomic.apply_together(
-            [atomic.setting(self, "history", history), atomic.setting(self, "_past", (before, history))]
-        )
-        return Order(batch_size, shuffle, self._order_seed, before)
+        atomic.apply_together([atomic.setting(self, "history", history), atomic.setting(self, "stop_training", False)])
+        return Order(batch_size, shuffle, self._order_seed, self._passes)
+
+    def _passed(self, passes: int) -> None:
+        self._passes = passes
 
     def _next_training_call(self) -> int:
         self._training_calls += 1

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import numpy as np
+
 from ..foundation import checks
 
 Verbose = int | Literal["auto"]
 BatchSize = int | Literal["full"] | None
 
 
-def batch_size_of(batch_size: BatchSize, samples: int) -> int:
+def batch_size_of(batch_size: BatchSize, samples: int, name: str = "batch_size") -> int:
     """Samples of a step: 32 for None, all of them for "full"; TypeError or ValueError for what is no size."""
     if batch_size is None:
         return 32
     if isinstance(batch_size, str):
         if batch_size != "full":
-            raise ValueError(f'batch_size must be a whole number of at least 1 or "full", but got {batch_size!r}.')
+            raise ValueError(f'{name} must be a whole number of at least 1 or "full", but got {batch_size!r}.')
         return samples
-    return min(checks.positive_int(batch_size, "batch_size"), max(samples, 1))
+    return min(checks.positive_int(batch_size, name), max(samples, 1))
 
 
 def x_y_weights(validation_data: object) -> tuple[Any, Any, Any]:
@@ -27,3 +29,15 @@ def x_y_weights(validation_data: object) -> tuple[Any, Any, Any]:
         raise ValueError("validation_data must be a tuple (x, y) or (x, y, sample_weight).")
     x, y, *weights = validation_data
     return x, y, weights[0] if weights else None
+
+
+def optional_steps(steps: object, name: str) -> int | None:
+    """A number of steps, or None; TypeError or ValueError for something else."""
+    return None if steps is None else checks.positive_int(steps, name)
+
+
+def epochs_of(validation_freq: object) -> int | list[int]:
+    """``validation_freq`` as a number or as a list of epochs; TypeError or ValueError for something else."""
+    if isinstance(validation_freq, list | tuple | set | range | np.ndarray):
+        return [checks.positive_int(epoch, "each epoch of validation_freq") for epoch in validation_freq]
+    return checks.positive_int(validation_freq, "validation_freq")

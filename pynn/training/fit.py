@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..callbacks import History
+from ..callbacks import CallbackList, History, ProgbarLogger
+from ..callbacks import display as displays
+from ..callbacks.display import Display
 from ..foundation import checks
-from . import arguments, progress, samples
+from . import arguments, samples
 from .arguments import BatchSize, Verbose
+from .heads import Heads
 from .model import Trainable
-from .progress import Display
-from .task import Stretch, Task, warn_not_finite
-
-# Epochs of one stretch: bounds the memory of the totals, two numbers or more an epoch.
-_MOST_EPOCHS = 10_000
+from .run import Run, Validation
+from .task import Task
 
 
 @contextlib.contextmanager
@@ -35,61 +36,81 @@ def fit(
     batch_size: BatchSize,
     epochs: int,
     verbose: Verbose,
+    callbacks: Any,
     validation_split: float,
     validation_data: Any,
     shuffle: bool,
     class_weight: Any,
     sample_weight: Any,
     initial_epoch: int,
+    steps_per_epoch: int | None,
+    validation_steps: int | None,
+    validation_batch_size: BatchSize,
+    validation_freq: int | Sequence[int],
     check_finite: bool,
 ) -> History:
     """Train; see ``Model.fit``. Nothing is changed before all arguments are checked."""
     model._require_compiled()
-    level = progress.resolve_verbose(verbose)
+    level = displays.resolve_verbose(verbose)
     shuffle = checks.boolean(shuffle, "shuffle")
     last = checks.non_negative_int(epochs, "epochs")
-    epoch = checks.non_negative_int(initial_epoch, "initial_epoch")
+    first = checks.non_negative_int(initial_epoch, "initial_epoch")
     share = checks.unit_interval(validation_split, "validation_split")
     check_finite = checks.boolean(check_finite, "check_finite")
+    steps = arguments.optional_steps(steps_per_epoch, "steps_per_epoch")
+    validated_steps = arguments.optional_steps(validation_steps, "validation_steps")
+    validated_epochs = arguments.epochs_of(validation_freq)
+    calls = CallbackList(callbacks, add_history=True)
 
     with model._alone():
         layout = model._layout_to_train(x)
         heads = model._heads_for(layout)
         samples.check_class_weight(class_weight, layout.outputs)
-        data, validation = samples.dataset_of(layout, heads, x, y, sample_weight, check_finite), None
+        data, held_out = samples.dataset_of(layout, heads, x, y, sample_weight, check_finite), None
         if validation_data is not None:
             given = arguments.x_y_weights(validation_data)
-            validation = samples.dataset_of(layout, heads, *given, check_finite, "validation_data: ")
+            held_out = samples.dataset_of(layout, heads, *given, check_finite, "validation_data: ")
         elif share > 0:
-            data, validation = data.split(share)
+            data, held_out = data.split(share)
         data = samples.with_class_weights(data, heads, class_weight, layout.dtype)
         size = arguments.batch_size_of(batch_size, data.samples)
+        steps = steps or -(-data.samples // size)
+        validation = None
+        if held_out is not None:
+            given_size = batch_size if validation_batch_size is None else validation_batch_size
+            held_out_size = arguments.batch_size_of(given_size, held_out.samples, "validation_batch_size")
+            validation = Validation(held_out, held_out_size, validated_steps, validated_epochs)
         task = model._task_to_train(layout)
-        history = History(model, {"epochs": last, "steps": -(-data.samples // size), "verbose": level})
+        _introduce(calls, model, heads, {"epochs": last, "steps": steps, "verbose": level}, validation)
+        history = next(each for each in calls.callbacks if isinstance(each, History))
         order = model._begin(history, size, shuffle)
 
-        with averages(model, task), progress.display(level) as display:
-            watched = validation is not None or display.wants_epochs
-            while epoch < last:
-                stretch = Stretch(task, data, order, 1 if watched else min(last - epoch, _MOST_EPOCHS))
-                display.begin(f"Epoch {epoch + 1}/{last}", stretch.batches)
-                finite = False
-                try:
-                    finite = stretch.run(display)
-                finally:  # an epoch that an exception cuts short is not recorded
-                    if not watched:
-                        history.extend(epoch, stretch.finished_logs())
-                epoch, order = epoch + stretch.finished, order._replace(epoch=order.epoch + stretch.finished)
-                if not finite:
-                    step = stretch.done % stretch.batches + 1
-                    history.append(epoch, stretch.logs(stretch.finished, step))
-                    warn_not_finite(f"in epoch {epoch + 1}, step {step}")
-                    break
-                if watched:
-                    logs = stretch.logs(0, stretch.batches)
-                    if validation is not None:
-                        values = task.evaluate(validation, size, Display())
-                        logs.update({f"val_{name}": value for name, value in values.items()})
-                    history.append(epoch - 1, logs)
-                    display.end(logs)
+        own = any(isinstance(each, ProgbarLogger) for each in calls.callbacks)
+        with averages(model, task), Display() if own else displays.display(level) as display:
+            run = Run(model, task, data, order, steps, validation, calls, display, range(first, last))
+            calls.on_train_begin()
+            run.train()
+        calls.on_train_end(run.logs)
+        if run.failed is not None:
+            warn_not_finite(run.failed)
         return history
+
+
+def _introduce(
+    calls: CallbackList, model: Trainable, heads: Heads, params: dict[str, Any], validation: Validation | None
+) -> None:
+    """Tell the callbacks of the run; ValueError where one of them cannot do its work in it."""
+    calls.set_params(params)
+    calls.set_model(model)
+    names = heads.names if validation is None else [*heads.names, *(f"val_{name}" for name in heads.names)]
+    calls._check_run(names, heads.directions)
+
+
+def warn_not_finite(where: str) -> None:
+    """Tell that training stopped, with the caller of ``fit`` or ``train_on_batch`` as the place."""
+    warnings.warn(
+        f"The loss {where} is not finite. Training stopped, with the weights of the step before. "
+        "Try a lower learning rate, clipnorm, or scaled inputs.",
+        RuntimeWarning,
+        stacklevel=5,
+    )

@@ -76,6 +76,12 @@ class Heads(NamedTuple):
         """The names in logs, in order."""
         return ["loss", *self.parts, *[measured.name for _, measured in self._metrics()]]
 
+    @property
+    def directions(self) -> dict[str, str]:
+        """For metrics by their name in logs: "up" where more is better, "down" where less is."""
+        found = [(measured.name, getattr(measured.metric, "direction", None)) for _, measured in self._metrics()]
+        return {name: direction for name, direction in found if direction is not None}
+
     def native(self) -> list[_core.Head]:
         """What the engine is told."""
         return [head.native() for head in self.heads]

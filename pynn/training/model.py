@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 class Trainable(Protocol):
     """A model, as training sees it."""
 
+    stop_training: bool
+
     def _alone(self) -> _core.Hold:
         """Take the model's lock, in a ``with`` statement; RuntimeError if another has it."""
 
@@ -53,6 +55,9 @@ class Trainable(Protocol):
 
     def _begin(self, history: History, batch_size: int, shuffle: bool) -> Order:
         """Begin a run, whose record is `history`; returns the order of its samples."""
+
+    def _passed(self, passes: int) -> None:
+        """So many passes over data were begun in the model's life; the next run's first one has this number."""
 
     @property
     def trainable_weights(self) -> Sequence[TrainedParameter]:

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..callbacks import CallbackList, ProgbarLogger
+from ..callbacks import display as displays
+from ..callbacks.display import Display
 from ..data import arrays, dataset
 from ..data.layout import Layout
 from ..foundation import checks, draws, parallel
-from . import arguments, progress, samples
+from . import arguments, samples
 from .arguments import BatchSize, Verbose
+from .fit import warn_not_finite
 from .model import Trainable
-from .progress import Display
-from .task import Order, Stretch, warn_not_finite
+from .task import Order, Stretch, Task
 
 if TYPE_CHECKING:
     from .. import _core
@@ -35,19 +38,37 @@ def evaluate(
     batch_size: BatchSize,
     verbose: Verbose,
     sample_weight: Any,
+    steps: int | None,
+    callbacks: Any,
     return_dict: bool,
     check_finite: bool,
 ) -> Result:
     """Loss and metrics on data; see ``Model.evaluate``."""
-    level = progress.resolve_verbose(verbose)
+    level = displays.resolve_verbose(verbose)
     check_finite = checks.boolean(check_finite, "check_finite")
+    steps = arguments.optional_steps(steps, "steps")
+    data, task = _to_evaluate(model, x, y, sample_weight, check_finite)
+    size = arguments.batch_size_of(batch_size, data.samples)
+    calls = _calls(callbacks, model, -(-data.samples // size), level)
+    with _display(level, calls) as display:
+        return as_result(task.evaluate(data, size, display, calls, steps), return_dict)
+
+
+def test_on_batch(model: Trainable, x: Inputs, y: Any, sample_weight: Any, return_dict: bool) -> Result:
+    """Loss and metrics of one batch; see ``Model.test_on_batch``."""
+    data, task = _to_evaluate(model, x, y, sample_weight, True)
+    totals = np.zeros(task.heads.columns)
+    task.trainer.evaluate(totals, data.xs, data.ys, data.weights, parallel.get_num_threads())
+    return as_result(task.heads.logs(totals, data.samples), return_dict)
+
+
+def _to_evaluate(
+    model: Trainable, x: Inputs, y: Any, sample_weight: Any, check_finite: bool
+) -> tuple[dataset.Dataset, Task]:
     model._require_compiled()
     layout = model._layout_for(x, "x")
     data = samples.dataset_of(layout, model._heads_for(layout), x, y, sample_weight, check_finite)
-    size = arguments.batch_size_of(batch_size, data.samples)
-    task = model._task(layout)
-    with progress.display(level) as display:
-        return as_result(task.evaluate(data, size, display), return_dict)
+    return data, model._task(layout)
 
 
 def train_on_batch(
@@ -62,30 +83,68 @@ def train_on_batch(
         data = samples.dataset_of(layout, heads, x, y, sample_weight, check_finite=True)
         data = samples.with_class_weights(data, heads, class_weight, layout.dtype)
         step = Stretch(model._task_to_train(layout), data, Order(data.samples), 1)
-        if not step.run(Display()):
+        finite = step.advance(1)
+        if not finite:
             warn_not_finite("of this batch")
-        return as_result(step.logs(0, 1), return_dict)
+        return as_result(step.logs(failed=not finite), return_dict)
 
 
-def predict(model: Trainable, x: Inputs, batch_size: BatchSize, verbose: Verbose, check_finite: bool) -> Outputs:
+def predict(
+    model: Trainable,
+    x: Inputs,
+    batch_size: BatchSize,
+    verbose: Verbose,
+    steps: int | None,
+    callbacks: Any,
+    check_finite: bool,
+) -> Outputs:
     """The outputs for samples; see ``Model.predict``."""
-    level = progress.resolve_verbose(verbose)
+    level = displays.resolve_verbose(verbose)
     arguments.batch_size_of(batch_size, 1)
-    if level == 0:
-        return outputs(model, x, checks.boolean(check_finite, "check_finite"))
+    steps = arguments.optional_steps(steps, "steps")
+    check_finite = checks.boolean(check_finite, "check_finite")
+    if level == 0 and steps is None and callbacks is None:
+        return outputs(model, x, check_finite)
     layout = model._layout_for(x, "x")
-    columns = dataset.columns(x, "x", layout, checks.boolean(check_finite, "check_finite"))
+    columns = dataset.columns(x, "x", layout, check_finite)
     plan = model._plan(layout)
+    size = arguments.batch_size_of(batch_size, len(columns[0]))
+    if steps is not None:
+        columns = tuple(x[: steps * size] for x in columns)
+    calls = _calls(callbacks, model, -(-len(columns[0]) // size), level)
+    each = calls.wants_batches("predict")
     out = _outputs_for(layout, len(columns[0]))
-    with progress.display(level) as display:
-        steps = -(-len(columns[0]) // _PREDICT_ROWS)
-        display.begin("", steps)
-        for step in range(steps):
-            part = slice(step * _PREDICT_ROWS, (step + 1) * _PREDICT_ROWS)
-            _run(plan, layout, tuple(y[part] for y in out), tuple(x[part] for x in columns), False)
-            display.update(step + 1, {})
+    calls.on_predict_begin()
+    with _display(level, calls) as display:
+        rows = size if each else _PREDICT_ROWS
+        parts = -(-len(columns[0]) // rows)
+        display.begin("", parts)
+        for number in range(parts):
+            if each:
+                calls.on_predict_batch_begin(number)
+            part = slice(number * rows, (number + 1) * rows)
+            made = tuple(y[part] for y in out)
+            _run(plan, layout, made, tuple(x[part] for x in columns), False)
+            display.update(number + 1, {})
+            if each:
+                calls.on_predict_batch_end(number, {"outputs": layout.outputs.arrange(made)})
         display.end({})
+    calls.on_predict_end()
     return layout.outputs.arrange(out)
+
+
+def _calls(callbacks: Any, model: Trainable, steps: int, level: int) -> CallbackList:
+    """The callbacks of an evaluation or prediction, told of it."""
+    calls = CallbackList(callbacks)
+    calls.set_params({"epochs": 1, "steps": steps, "verbose": level})
+    calls.set_model(model)
+    return calls
+
+
+def _display(level: int, calls: CallbackList) -> Display:
+    """The display, unless a callback is one."""
+    shown = any(isinstance(each, ProgbarLogger) for each in calls.callbacks)
+    return Display() if shown else displays.display(level)
 
 
 def outputs(model: Trainable, x: Inputs, check_finite: bool = True) -> Outputs:

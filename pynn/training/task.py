@@ -1,29 +1,21 @@
-"""What the engine is asked to do, a stretch of steps or an evaluation, and what its totals mean.
-
-The engine is handed as many batches a call as nothing needs to look at in between: all epochs of a silent run, one
-epoch where a line is printed or validation data are evaluated after it, a tenth of a second's worth for a bar.
-"""
+"""What the engine is asked to do, a stretch of steps or an evaluation, and what its totals mean."""
 
 from __future__ import annotations
 
-import time
-import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ..callbacks import CallbackList
+from ..callbacks.display import Display
 from ..data.dataset import Dataset
 from ..data.layout import Layout
 from ..foundation import parallel
 from ..optimizers import Optimizer
 from .heads import Heads
-from .progress import Display
 
 if TYPE_CHECKING:
     from .. import _core
-
-# Seconds of work that a display waits for.
-_REFRESH = 0.1
 
 
 class Task(NamedTuple):
@@ -34,57 +26,76 @@ class Task(NamedTuple):
     layout: Layout
     optimizer: Optimizer
 
-    def evaluate(self, data: Dataset, batch_size: int, display: Display) -> dict[str, float]:
-        """Losses and metrics over all samples. A loss of batches is their mean, by their samples."""
-        totals = np.zeros(self.heads.columns)
+    def evaluate(
+        self,
+        data: Dataset,
+        batch_size: int,
+        display: Display,
+        calls: CallbackList,
+        most_steps: int | None = None,
+    ) -> dict[str, float]:
+        """Losses and metrics over all samples, or over so many batches.
+
+        A loss of batches is their mean, by their samples.
+        """
         steps = -(-data.samples // batch_size)
+        if most_steps is not None and most_steps < steps:
+            steps, data = most_steps, data.part(slice(most_steps * batch_size))
+        each = calls.wants_batches("test")
         at_once = max(1, (steps if not display.wants_batches else steps // 50))
-        if self.heads.depends_on_batches(bool(data.weights)):
+        if each or self.heads.depends_on_batches(bool(data.weights)):
             at_once = 1
+        totals, logs = np.zeros(self.heads.columns), dict[str, float]()
+        calls.on_test_begin()
         display.begin("", steps)
         for step in range(0, steps, at_once):
-            part = data.part(slice(step * batch_size, (step + at_once) * batch_size))
+            if each:
+                calls.on_test_batch_begin(step)
+            part = data if at_once >= steps else data.part(slice(step * batch_size, (step + at_once) * batch_size))
             self.trainer.evaluate(totals, part.xs, part.ys, part.weights, parallel.get_num_threads())
-            done = min((step + at_once) * batch_size, data.samples)
-            display.update(min(step + at_once, steps), self.heads.logs(totals, done))
+            if each or display.wants_batches:
+                logs = self.heads.logs(totals, min((step + at_once) * batch_size, data.samples))
+                display.update(min(step + at_once, steps), logs)
+            if each:
+                calls.on_test_batch_end(step, logs)
         logs = self.heads.logs(totals, data.samples)
         display.end(logs)
+        calls.on_test_end(logs)
         return logs
 
 
 class Order(NamedTuple):
-    """In which order the samples are visited: by batches, each epoch of a model's life in an order of its own."""
+    """In which order the samples are visited: by batches, each pass of a model's life in an order of its own."""
 
     batch_size: int
     shuffle: bool = False
     seed: int = 0
-    epoch: int = 0  # the number of the first epoch in the model's life
+    epoch: int = 0  # the number of the first pass in the model's life
 
 
 class Stretch:
-    """Epochs that are trained without a look at what lies between, and how far they came."""
+    """Steps one after the other, from step `first` of a pass over the data on, and how far they came."""
 
-    def __init__(self, task: Task, data: Dataset, order: Order, epochs: int) -> None:
+    def __init__(self, task: Task, data: Dataset, order: Order, steps: int, first: int = 0) -> None:
         self.task, self.data, self.order = task, data, order
-        self.batches = -(-data.samples // order.batch_size)  # of an epoch
-        self.steps = epochs * self.batches
-        self.totals = np.zeros((epochs, task.heads.columns))
+        self.batches = -(-data.samples // order.batch_size)  # of a pass
+        self.steps, self.first = steps, first
+        self.totals = np.zeros((max(first + steps - 1, 0) // self.batches + 1, task.heads.columns))  # a row a pass
         self.done = 0
 
     @property
     def finished(self) -> int:
-        """Epochs that are over."""
-        return self.done // self.batches
+        """Passes that are over."""
+        return (self.first + self.done) // self.batches
 
-    def run(self, display: Display) -> bool:
-        """Train; False if the loss stopped being finite. `done` is right even if this raises."""
+    def advance(self, steps: int) -> bool:
+        """Make some of the steps; False if the loss stopped being finite. `done` is right even if this raises."""
         trainer, optimizer = self.task.trainer, self.task.optimizer
-        at_once = 1 if display.wants_batches else self.steps
-        while self.done < self.steps:
-            if optimizer._tell_rate():
-                at_once = 1
-            before, start = self.done, time.perf_counter()
-            iterations, finite = trainer.iterations, False
+        at_once = 1 if optimizer._tell_rate() else steps
+        end = self.done + steps
+        while self.done < end:
+            before, iterations, finite = self.done, trainer.iterations, False
+            optimizer._tell_rate()
             try:
                 finite = trainer.train(
                     self.totals,
@@ -95,39 +106,31 @@ class Stretch:
                     self.order.shuffle,
                     self.order.seed,
                     self.order.epoch,
-                    before,
-                    min(at_once, self.steps - before),
+                    self.first + before,
+                    min(at_once, end - before),
                     parallel.get_num_threads(),
                 )
             finally:
                 self.done = before + trainer.iterations - iterations
             if not finite:
                 return False
-            if display.wants_batches:
-                seconds = (time.perf_counter() - start) / (self.done - before)
-                at_once = max(1, int(_REFRESH / max(seconds, 1e-9)))
-                display.update(self.done, self.logs(0, self.done))
         return True
 
-    def finished_logs(self) -> dict[str, list[float]]:
-        """Logs of the epochs that are over."""
+    def logs(self, failed: bool = False) -> dict[str, float]:
+        """Losses and metrics of the steps so far.
+
+        Args:
+            failed: Whether a step followed whose loss was not finite. It counts with its loss, not with its metrics.
+        """
+        totals = self.totals[0] if len(self.totals) == 1 else self.totals.sum(axis=0)
+        samples = self._samples(self.first + self.done + failed) - self._samples(self.first)
+        return self.task.heads.logs(totals, samples, measured=self.done > 0)
+
+    def logs_by_pass(self) -> dict[str, list[float]]:
+        """Losses and metrics of each pass that is over."""
         return self.task.heads.logs_of(self.totals[: self.finished], self.data.samples)
 
-    def logs(self, row: int, steps: int) -> dict[str, float]:
-        """Logs of the epoch in row `row` of the totals, after `steps` of its batches, the last perhaps failed.
-
-        A step whose loss is not finite counts with its loss, and not with its metrics.
-        """
-        made = min(steps, self.done - row * self.batches)
-        samples = min(steps * self.order.batch_size, self.data.samples)
-        return self.task.heads.logs(self.totals[row], samples, measured=made > 0)
-
-
-def warn_not_finite(where: str) -> None:
-    """Tell that training stopped, with the caller of ``fit`` or ``train_on_batch`` as the place."""
-    warnings.warn(
-        f"The loss {where} is not finite. Training stopped, with the weights of the step before. "
-        "Try a lower learning rate, clipnorm, or scaled inputs.",
-        RuntimeWarning,
-        stacklevel=5,
-    )
+    def _samples(self, steps: int) -> int:
+        """How many samples so many steps have, from the begin of a pass on."""
+        passes, more = divmod(steps, self.batches)
+        return passes * self.data.samples + min(more * self.order.batch_size, self.data.samples)

@@ -1,0 +1,151 @@
+"""Callbacks that save the model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+from ..foundation import checks
+from .base import Logs
+from .monitors import Mode, Monitor
+
+SaveFreq = int | Literal["epoch"]
+
+
+class EveryBatches:
+    """Counts batches over all epochs, up to a number of them, and again."""
+
+    def __init__(self, save_freq: SaveFreq) -> None:
+        if isinstance(save_freq, str) and save_freq != "epoch":
+            raise ValueError(f'save_freq must be "epoch" or a number of batches, but got {save_freq!r}.')
+        self.every = 0 if save_freq == "epoch" else checks.positive_int(save_freq, "save_freq")
+        self.seen = 0
+
+    @property
+    def left(self) -> int | None:
+        """Batches up to the next time; None for "epoch"."""
+        return self.every - self.seen if self.every else None
+
+    def count(self, batches: int) -> bool:
+        """Count batches, at most those left; whether it is time."""
+        self.seen += batches
+        if self.seen != self.every:
+            return False
+        self.seen = 0
+        return True
+
+
+class ModelCheckpoint(Monitor):
+    """Saves the model, or its weights, at the end of epochs or every so many batches. A missing folder is made.
+
+    Args:
+        filepath: The file; may have fields such as ``"{epoch:02d}-{val_loss:.2f}.pynn"``: the number of the epoch, from
+            1, ``batch``, from 1, and the logs by name.
+        monitor: The value that ``save_best_only`` goes by, see `Monitor`. Default ``"val_loss"``.
+        verbose: 1 tells of each file. Default ``0``.
+        save_best_only: Whether to save only where the value is the best so far. Default ``False``.
+        save_weights_only: Whether to save by ``model.save_weights`` instead of ``model.save``. Default ``False``.
+        mode: ``"min"``, ``"max"`` or ``"auto"`` (default).
+        save_freq: ``"epoch"`` (default), or the number of batches after which to save.
+        initial_value_threshold: The best value to begin with. Default ``None``: the first value is the best.
+
+    The best value is kept from one `fit` to the next, and in what `BackupAndRestore` writes.
+
+    Raises:
+        ValueError: a bad argument; in `fit`, a name that the logs do not have, or a field that is not in them.
+        OSError: the file cannot be written. The run ends, and the old file stays.
+    """
+
+    _kept = ("best",)
+
+    def __init__(
+        self,
+        filepath: str | os.PathLike[str],
+        monitor: str = "val_loss",
+        verbose: int = 0,
+        save_best_only: bool = False,
+        save_weights_only: bool = False,
+        mode: Mode = "auto",
+        save_freq: SaveFreq = "epoch",
+        initial_value_threshold: float | None = None,
+    ) -> None:
+        super().__init__(monitor, mode)
+        self.filepath = os.fspath(filepath)
+        self.verbose = verbose
+        self.save_best_only = checks.boolean(save_best_only, "save_best_only")
+        self.save_weights_only = checks.boolean(save_weights_only, "save_weights_only")
+        self.save_freq = save_freq
+        self._due = EveryBatches(save_freq)
+        self._epoch = 0
+        if initial_value_threshold is not None:
+            self.best = checks.finite(initial_value_threshold, "initial_value_threshold")
+
+    def get_state(self) -> dict[str, Any]:
+        """The best value, and the batches since the last file."""
+        return {"best": self.best, "batches": self._due.seen}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `get_state` gave."""
+        self.best, self._due.seen = state["best"], state["batches"]
+
+    def _check_run(self, names: Sequence[str] | None, directions: Mapping[str, str]) -> None:
+        if self.save_best_only:
+            batches = self._due.every and names is not None
+            super()._check_run([n for n in names or () if not n.startswith("val_")] if batches else names, directions)
+        if names is not None:
+            self._path(0, 0, dict.fromkeys(names, 0.0))
+
+    def _path(self, epoch: int, batch: int | None, logs: Logs | None) -> str:
+        """The name of the file; ValueError for a field that is not there."""
+        values = {**(logs or {}), "epoch": epoch + 1}
+        if batch is not None:
+            values["batch"] = batch + 1
+        try:
+            return self.filepath.format(**values)
+        except (KeyError, IndexError) as error:
+            raise ValueError(
+                f"filepath {self.filepath!r} has the field {error}, but there are: {', '.join(sorted(values))}."
+            ) from None
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Know which epoch it is."""
+        self._epoch = epoch
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Save, unless it is done by batches."""
+        if self._due.every == 0:
+            self._save(epoch, None, logs)
+
+    def _patience(self) -> int | None:
+        return self._due.left
+
+    def _after_batches(self, count: int, batch: int, logs: Callable[[], Logs]) -> None:
+        if self._due.count(count):
+            self._save(self._epoch, batch, logs())
+
+    def _save(self, epoch: int, batch: int | None, logs: Logs | None) -> None:
+        path = self._path(epoch, batch, logs)
+        if self.save_best_only:
+            value = self._value(logs)
+            if not self._is_improvement(value, self.best):
+                if self.verbose > 0:
+                    print(f"\nEpoch {epoch + 1}: {self.monitor} did not improve from {_shown(self.best)}")
+                return
+            if self.verbose > 0:
+                print(f"\nEpoch {epoch + 1}: {self.monitor} improved from {_shown(self.best)} to {_shown(value)}")
+        folder = os.path.dirname(path)
+        if folder:
+            os.makedirs(folder, exist_ok=True)
+        if self.save_weights_only:
+            self.model.save_weights(path)
+        else:
+            self.model.save(path)
+        if self.save_best_only:
+            self.best = value  # after the file is there: a save that failed counts as none
+        if self.verbose > 0:
+            print(f"\nEpoch {epoch + 1}: saved to {path}")
+
+
+def _shown(value: float | None) -> str:
+    return "None" if value is None else f"{value:.5f}"

@@ -1,0 +1,76 @@
+"""What a training run leaves behind."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping
+from typing import Any
+
+from ..foundation import atomic
+from .base import Callback, Logs
+
+
+class History(Callback):
+    """The record of a run of `fit`, which returns it.
+
+    Attributes:
+        history: For the loss and each metric a list with a value an epoch; those of the validation data begin with
+            ``val_``. The loss of an epoch is the mean over its samples, each batch measured before its step.
+        epoch: The numbers of the epochs, from ``initial_epoch`` on.
+        params: ``epochs``, ``steps`` (batches an epoch) and ``verbose``.
+    """
+
+    def __init__(self) -> None:
+        self.epoch: list[int] = []
+        self.history: dict[str, list[Any]] = {}
+
+    @property
+    def model(self) -> Any:
+        """The model that was trained; None once nothing else holds it, and in a copy."""
+        return None if self._model is None else self._model()
+
+    def set_model(self, model: Any) -> None:
+        """Called at the begin of a run with its model."""
+        # Not the model itself: it has the record, and would be freed by the garbage collector only.
+        self._model = weakref.ref(model)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What copy and pickle take along: all but the model."""
+        return {name: value for name, value in vars(self).items() if name != "_model"}
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Begin the numbers anew; values stay and are added to, where one History serves several runs."""
+        self.epoch = []
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Record an epoch."""
+        self._extend(epoch, {name: [value] for name, value in (logs or {}).items()})
+
+    def _extend(self, epoch: int, logs: Mapping[str, list[Any]]) -> None:
+        """Record several epochs, from number `epoch` on, or none if this is interrupted."""
+        count = len(next(iter(logs.values()), [None]))
+        if count == 0:
+            return
+        for name in logs:
+            self.history.setdefault(name, [])
+        lists: list[list[Any]] = [self.epoch, *(self.history[name] for name in logs)]
+        atomic.extend_together(lists, [list(range(epoch, epoch + count)), *logs.values()])
+
+    def get_state(self) -> dict[str, Any]:
+        """The record so far."""
+        return {"epoch": list(self.epoch), **{f"history/{name}": list(values) for name, values in self.history.items()}}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on with a record."""
+        self.epoch = list(state["epoch"])
+        self.history = {
+            name.removeprefix("history/"): list(values) for name, values in state.items() if name != "epoch"
+        }
+
+    def __repr__(self) -> str:
+        last = "".join(f", {name}={_shown(values[-1])}" for name, values in self.history.items() if values)
+        return f"<History of {len(self.epoch)} epoch{'s' * (len(self.epoch) != 1)}{last}>"
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

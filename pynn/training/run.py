@@ -1,0 +1,167 @@
+"""A run of `fit`: epochs, callbacks, validation.
+
+The engine is handed as many steps a call as nothing needs to look at in between: all epochs of a silent run, one epoch
+where something follows it (a line, a validation, a callback), one batch where a callback asks for batches, a tenth of a
+second's worth for a bar.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..callbacks import BackupAndRestore, CallbackList, History, TerminateOnNaN
+from ..callbacks.display import Display
+from ..data.dataset import Dataset
+from .model import Trainable
+from .task import Order, Stretch, Task
+
+# Seconds of work that a display waits for.
+_REFRESH = 0.1
+# Epochs that are handed over at once: bounds the memory of the totals, two numbers or more an epoch.
+_MOST_EPOCHS = 10_000
+
+
+class Validation(NamedTuple):
+    """What is evaluated after epochs."""
+
+    data: Dataset
+    batch_size: int
+    steps: int | None  # None: all
+    epochs: int | Sequence[int]  # after each so many, or after those, counted from 1
+
+    def is_due(self, epoch: int) -> bool:
+        """Whether it follows this epoch, counted from 0."""
+        return (epoch + 1) % self.epochs == 0 if isinstance(self.epochs, int) else epoch + 1 in self.epochs
+
+
+class Run:
+    """Where a call of `fit` is.
+
+    Attributes:
+        epoch: The number of the epoch, from 0.
+        stretch: The steps of the epoch; None between epochs.
+        logs: Those of the last epoch.
+        failed: Where a loss was not finite, for a warning.
+    """
+
+    def __init__(
+        self,
+        model: Trainable,
+        task: Task,
+        data: Dataset,
+        order: Order,
+        steps: int,
+        validation: Validation | None,
+        calls: CallbackList,
+        display: Display,
+        epochs: range,
+    ) -> None:
+        self.model, self.task, self.data, self.order = model, task, data, order
+        self.steps = steps  # of an epoch
+        self.validation, self.calls, self.display = validation, calls, display
+        self.epoch, self.last = epochs.start, epochs.stop
+        self.step = 0  # of the pass over the data, `order.epoch`, that comes next
+        self.stretch: Stretch | None = None
+        self.logs: dict[str, float] = {}
+        self.failed: str | None = None
+        self.batches = -(-data.samples // order.batch_size)  # of a pass
+        self._backup = next((each for each in calls.callbacks if isinstance(each, BackupAndRestore)), None)
+        self._silent = next((each for each in calls.callbacks if type(each) is History), None)
+        if len(calls.callbacks) > 1 or validation is not None or display.wants_epochs or steps != self.batches:
+            self._silent = None
+
+    def train(self) -> None:
+        """Train up to the last epoch."""
+        while self.epoch < self.last and not self.model.stop_training:
+            finite = self._epochs(self._silent) if self._silent is not None else self._one_epoch()
+            if not finite:
+                break
+
+    def _epochs(self, history: History) -> bool:
+        """Many epochs, which nobody looks at before the end."""
+        stretch = Stretch(self.task, self.data, self.order, min(self.last - self.epoch, _MOST_EPOCHS) * self.steps)
+        finite = False
+        try:
+            finite = stretch.advance(stretch.steps)
+        finally:  # an epoch that an exception cuts short is not recorded
+            history._extend(self.epoch, stretch.logs_by_pass())
+            self.epoch += stretch.finished
+            self._move_on(stretch, stretch.finished * self.batches)
+        if not finite:
+            last = self._rest_of(stretch)
+            history.on_epoch_end(self.epoch, last.logs(failed=True))
+            self.epoch += 1
+            self._end(last.done)
+        return finite
+
+    def _rest_of(self, stretch: Stretch) -> Stretch:
+        """The steps of the pass in which many epochs ended."""
+        rest = Stretch(self.task, self.data, self.order, self.steps)
+        rest.totals[0] = stretch.totals[stretch.finished]
+        rest.done = stretch.done % self.batches
+        return rest
+
+    def _one_epoch(self) -> bool:
+        """An epoch; False if the loss stopped being finite."""
+        calls, display = self.calls, self.display
+        calls.on_epoch_begin(self.epoch)
+        display.begin(f"Epoch {self.epoch + 1}/{self.last}", self.steps)
+        stretch = self.stretch = Stretch(self.task, self.data, self.order, self.steps, self.step)
+        finite = self._steps(stretch)
+        logs = self.logs = stretch.logs(failed=not finite)
+        if finite and self.validation is not None and self.validation.is_due(self.epoch):
+            values = self.task.evaluate(
+                self.validation.data, self.validation.batch_size, Display(), calls, self.validation.steps
+            )
+            logs.update({f"val_{name}": value for name, value in values.items()})
+        calls.on_epoch_end(self.epoch, logs)
+        display.end(logs)
+        self.epoch += 1
+        self.stretch = None
+        self._move_on(stretch, stretch.done)
+        if not finite:
+            self._end(stretch.done)
+        elif self._backup is not None:
+            self._backup._after_epoch()
+        return finite
+
+    def _steps(self, stretch: Stretch) -> bool:
+        """The steps of an epoch; False if the loss stopped being finite."""
+        calls, display, model = self.calls, self.display, self.model
+        each = calls.wants_batches("train")
+        waiting = [callback for callback in calls.callbacks if callback._patience() is not None]
+        at_once = 1 if each or display.wants_batches else stretch.steps
+        while stretch.done < stretch.steps and not model.stop_training:
+            count = min([at_once, stretch.steps - stretch.done, *[callback._patience() or 1 for callback in waiting]])
+            before, start = stretch.done, time.perf_counter()
+            if each:
+                calls.on_train_batch_begin(before)
+            finite = stretch.advance(count)
+            if each:
+                calls.on_train_batch_end(before, stretch.logs(failed=not finite))
+            if not finite:
+                return False
+            for callback in waiting:
+                callback._after_batches(count, stretch.done - 1, stretch.logs)
+            if display.wants_batches:
+                if not each:
+                    seconds = (time.perf_counter() - start) / count
+                    at_once = max(1, int(_REFRESH / max(seconds, 1e-9)))
+                display.update(stretch.done, stretch.logs())
+        return True
+
+    def _move_on(self, stretch: Stretch, steps: int) -> None:
+        """The next steps come after so many of a stretch."""
+        passes, self.step = divmod(stretch.first + steps, self.batches)
+        self.order = self.order._replace(epoch=self.order.epoch + passes)
+        self.model._passed(self.order.epoch + (self.step > 0))
+
+    def _end(self, step: int) -> None:
+        """Training ends, as the loss of this step of the last epoch is not finite."""
+        quiet = [each for each in self.calls.callbacks if isinstance(each, TerminateOnNaN)]
+        for each in quiet:
+            each._tell(step)
+        if not quiet:
+            self.failed = f"in epoch {self.epoch}, step {step + 1}"
