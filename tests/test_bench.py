@@ -305,7 +305,7 @@ def test_plot_is_a_picture(tmp_path):
 
 def test_size_counts_dependencies_once():
     found = footprint.closure(["pynn"])
-    assert {"pynn", "numpy", "tqdm"} <= found
+    assert {"pynn", "numpy"} <= found
     assert "pytest" not in found  # an extra
     assert footprint.size("numpy") > 5e6
 

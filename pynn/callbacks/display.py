@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
+from ..foundation.text_bar import Line, Report, Stopwatch, final, live, write
+
 VERBOSE = (0, 1, 2, "auto")
+
+# Seconds between two looks of a bar.
+_INTERVAL = 0.1
+# Columns of text in a notebook.
+_NOTEBOOK = 80
 
 
 def resolve_verbose(verbose: object) -> int:
@@ -18,16 +27,25 @@ def resolve_verbose(verbose: object) -> int:
     if isinstance(verbose, float) or verbose not in VERBOSE:
         raise ValueError(f'verbose must be 0 (nothing), 1 (a bar), 2 (lines) or "auto", but got {verbose!r}.')
     if verbose == "auto":
-        return 1 if _is_interactive() else 2
+        return 1 if _in_notebook() or _in_terminal() else 2
     return int(verbose)
 
 
-def _is_interactive() -> bool:
-    if "IPython" in sys.modules:
-        shell = sys.modules["IPython"].get_ipython()
-        if shell is not None and "ZMQ" in type(shell).__name__:  # a notebook's kernel
-            return True
-    return bool(getattr(sys.stdout, "isatty", lambda: False)())
+def _in_notebook() -> bool:
+    """Whether there is a kernel behind it, which shows what is displayed, and shows it anew.
+
+    A kernel's shell is derived from IPython's ZMQInteractiveShell. Spyder's shows things once only.
+    """
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    names = [base.__name__ for base in type(shell).__mro__]
+    return any("ZMQ" in name for name in names) and not any("Spyder" in name for name in names)
+
+
+def _in_terminal() -> bool:
+    try:
+        return bool(sys.stdout.isatty())
+    except (AttributeError, ValueError):  # no stream, or a closed one
+        return False
 
 
 class Display:
@@ -37,14 +55,17 @@ class Display:
     wants_batches = False
     wants_epochs = False
 
-    def begin(self, title: str, steps: int) -> None:
-        """A run of `steps` batches begins; `title` says which, such as "Epoch 1/5"."""
+    def run(self, epochs: int) -> None:
+        """`epochs` runs will follow, which belong together. Optional: otherwise each is a run of its own."""
 
-    def update(self, step: int, logs: dict[str, float]) -> None:
+    def begin(self, title: str, steps: int | None) -> None:
+        """A run of `steps` batches begins, None if nobody knows; `title` says which, such as "Epoch 1/5"."""
+
+    def update(self, step: int, logs: Mapping[str, Any]) -> None:
         """`step` batches are done; `logs` are the values so far."""
 
-    def end(self, logs: dict[str, float]) -> None:
-        """All is done."""
+    def end(self, logs: Mapping[str, Any]) -> None:
+        """The run is over, with the batches of the last `update`, or all where there was none."""
 
     def close(self) -> None:
         """Nothing more will come, perhaps before the end."""
@@ -56,55 +77,140 @@ class Display:
         self.close()
 
 
-class Lines(Display):
+class _Timed(Display):
+    """Knows how far a run is, and how fast."""
+
+    wants_epochs = True
+
+    def begin(self, title: str, steps: int | None) -> None:
+        self._title, self._total, self._watch = title, steps, Stopwatch()
+
+    def update(self, step: int, logs: Mapping[str, Any]) -> None:
+        self._watch.look(step)
+
+    def _report(self, logs: Mapping[str, Any]) -> Report:
+        watch = self._watch
+        return Report(self._title, watch.step, self._total, time.perf_counter() - watch.begin, watch.pace, logs)
+
+    def _final(self, logs: Mapping[str, Any], width: int | None = None) -> str:
+        if not self._watch.step:
+            self._watch.look(self._total or 0)
+        return final(self._report(logs), width)
+
+
+class Lines(_Timed):
     """A line for each epoch, when it is over."""
 
-    wants_epochs = True
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
 
-    def begin(self, title: str, steps: int) -> None:
-        self._title, self._steps, self._start = title, steps, time.perf_counter()
-
-    def end(self, logs: dict[str, float]) -> None:
-        seconds = time.perf_counter() - self._start
-        rate = f"{seconds / max(self._steps, 1) * 1e6:.0f}us/step"
-        head = [f"{self._title}{' - ' if self._title else ''}{self._steps}/{self._steps}", f"{seconds:.1f}s", rate]
-        print(" - ".join([*head, *_format(logs)]), flush=True)
+    def end(self, logs: Mapping[str, Any]) -> None:
+        write(self._stream, self._final(logs) + "\n")
 
 
-class Bar(Display):
-    """A progress bar for each epoch, with loss, metrics and rate."""
+class _Live(_Timed):
+    """Shows how a run goes on, ten times a second at most."""
 
-    wants_epochs = True
     wants_batches = True
-    _bar: Any = None
+    _drawn = -math.inf  # when
 
-    def begin(self, title: str, steps: int) -> None:
-        # Slow to import, and not needed by most runs
-        from tqdm.auto import tqdm
+    def begin(self, title: str, steps: int | None) -> None:
+        super().begin(title, steps)
+        self._show({})
 
-        self._bar = tqdm(total=steps, desc=title or None, unit="step", file=sys.stdout, dynamic_ncols=True)
+    def update(self, step: int, logs: Mapping[str, Any]) -> None:
+        super().update(step, logs)
+        self._show(logs)
 
-    def update(self, step: int, logs: dict[str, float]) -> None:
-        self._bar.set_postfix_str(", ".join(_format(logs)), refresh=False)
-        self._bar.update(step - self._bar.n)
+    def _show(self, logs: Mapping[str, Any]) -> None:
+        self._logs = logs
+        now = time.perf_counter()
+        if now - self._drawn >= _INTERVAL:
+            self._drawn = now
+            self._draw()
 
-    def end(self, logs: dict[str, float]) -> None:
-        self.update(self._bar.total, logs)
-        self._bar.refresh()
-        self.close()
+    def _draw(self) -> None:
+        raise NotImplementedError
+
+
+class Bar(_Live):
+    """A bar for each epoch, in the last line of a terminal; what an epoch came to stays above it."""
+
+    def __init__(self, stream: Any) -> None:
+        self._line = Line(stream)
+
+    def end(self, logs: Mapping[str, Any]) -> None:
+        self._line.finish(self._final(logs, self._line.width))
 
     def close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+        if self._line.is_there:
+            self._draw()
+            self._line.close()
+
+    def _draw(self) -> None:
+        self._line.draw(live(self._report(self._logs), self._line.width))
+
+
+class Notebook(_Live):
+    """A bar for all epochs, in one output of a notebook's cell, with what the last epoch came to below it.
+
+    It is plain text: any viewer of the saved file shows it, and it takes no widgets.
+    """
+
+    def __init__(self) -> None:
+        self._output: Any = None  # IPython's handle of it
+        self._text = ""  # what it shows
+        self._epochs, self._ended = 1, 0
+        self._before = 0  # steps of the epochs that are over
+        self._goes_on = False  # whether an epoch has begun and not ended
+        self._over: list[str] = []  # what the last epoch came to
+
+    def run(self, epochs: int) -> None:
+        self._epochs = epochs
+
+    def begin(self, title: str, steps: int | None) -> None:
+        if self._ended in (0, self._epochs):
+            self._watch, self._ended = Stopwatch(), 0
+        self._title, self._before, self._steps = title, self._watch.step, steps
+        self._total = None if steps is None else self._before + steps * (self._epochs - self._ended)
+        self._goes_on = True
+        self._show({})
+
+    def update(self, step: int, logs: Mapping[str, Any]) -> None:
+        super().update(self._before + step, logs)
+
+    def end(self, logs: Mapping[str, Any]) -> None:
+        if self._watch.step == self._before:
+            self._watch.look(self._before + (self._steps or 0))
+        self._over, self._ended, self._goes_on = [self._final(logs, _NOTEBOOK)], self._ended + 1, False
+        self._show(logs)
+
+    def close(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        # Known to be there, and slow to import elsewhere
+        from IPython.display import display as show
+
+        current = [live(self._report(self._logs), _NOTEBOOK)] if self._goes_on else []
+        text = "\n".join(current + self._over)
+        if text == self._text:
+            return
+        if self._output is None:
+            self._output = show({"text/plain": text}, raw=True, display_id=True)
+        else:
+            self._output.update({"text/plain": text}, raw=True)
+        self._text = text
 
 
 def display(level: int) -> Display:
-    """The display for a level of `resolve_verbose`; none where there is nothing to write to."""
-    return Display() if sys.stdout is None else (Display, Bar, Lines)[level]()
+    """The display for a level of `resolve_verbose`; none where there is nothing to write to.
 
-
-def _format(logs: dict[str, float]) -> list[str]:
-    return [
-        f"{name}: {value:.4f}" if 1e-3 <= abs(value) < 1e6 else f"{name}: {value:.4g}" for name, value in logs.items()
-    ]
+    Without a terminal or a notebook there is no line to write anew, and a bar becomes lines.
+    """
+    stream = sys.stdout
+    if level == 1 and _in_notebook():
+        return Notebook()
+    if level == 0 or stream is None or getattr(stream, "closed", False):
+        return Display()
+    return Bar(stream) if level == 1 and _in_terminal() else Lines(stream)
