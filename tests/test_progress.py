@@ -1,11 +1,24 @@
 """What fit, evaluate and predict print: nothing, lines, or a bar."""
 
+import fcntl
+import io
+import os
+import pty
+import re
+import struct
 import sys
+import termios
+import threading
+import types
+import unicodedata
 
+import numpy as np
 import pytest
 from helpers import bits, make_data, make_model
 
+from pynn.foundation import text_bar
 from pynn.foundation.native import core
+from pynn.training import progress
 
 
 def test_verbose_0_prints_nothing(capsys):
@@ -39,7 +52,8 @@ def test_verbose_1_shows_a_bar(capsys):
     assert "2/2" in text
     assert "loss" in text
     assert "accuracy" in text
-    assert "%" in text or "|" in text or "step" in text
+    assert "/step" in text
+    assert "\r" not in text  # no terminal
 
 
 @pytest.mark.parametrize("verbose", [0, 1, 2])
@@ -76,27 +90,564 @@ def test_verbose_evaluate_and_predict(capsys, verbose):
     assert "1/1" in capsys.readouterr().out
 
 
-def test_verbose_bar_of_a_long_epoch(capsys):
+def test_verbose_bar_of_a_long_epoch(open_terminal):
     """The bar hears of batches in between, and the results are those of a silent run."""
     x, y = make_data(30_000)
     quiet, model = make_model(), make_model()
     one = quiet.fit(x, y, batch_size=1, epochs=2, verbose=0).history
+    terminal = open_terminal()
     two = model.fit(x, y, batch_size=1, epochs=2, verbose=1).history
     assert bits(quiet) == bits(model)
     assert one == two
-    assert "30000/30000" in capsys.readouterr().out
+    assert [row.split("  ")[:2] for row in terminal.rows()[:2]] == [[f"Epoch {n}/2", "30000/30000"] for n in (1, 2)]
 
 
-def test_verbose_bar_is_closed_by_an_error(capsys, monkeypatch):
+def test_verbose_bar_is_closed_by_an_error(open_terminal, monkeypatch):
     x, y = make_data()
     model = make_model()
-    monkeypatch.setattr(core.Trainer, "train", _raise, raising=False)
-    with pytest.raises(KeyboardInterrupt):
-        model.fit(x, y, verbose=1)
-    monkeypatch.undo()
-    capsys.readouterr()
+    terminal = open_terminal()
+    with monkeypatch.context() as patch:
+        patch.setattr(core.Trainer, "train", _raise, raising=False)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(x, y, verbose=1)
     assert len(model.fit(x, y, verbose=1).history["loss"]) == 1
+    first, second, cursor = terminal.rows()
+    assert first.startswith("Epoch 1/1  0/2  [>")
+    assert second.startswith("Epoch 1/1  2/2")
+    assert cursor == ""
 
 
 def _raise(*arguments):
     raise KeyboardInterrupt
+
+
+# ---- in a terminal ---------------------------------------------------------------------------------------------------
+class Terminal:
+    """A pseudo-terminal as standard output, and what a person sees in it."""
+
+    def __init__(self, columns, encoding="utf-8"):
+        self._master, slave = pty.openpty()
+        self.out = os.fdopen(slave, "w", encoding=encoding)
+        self._bytes, self._encoding = b"", encoding
+        self.resize(columns)
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def resize(self, columns):
+        self.columns = columns
+        fcntl.ioctl(self.out, termios.TIOCSWINSZ, struct.pack("HHHH", 24 if columns else 0, columns, 0, 0))
+
+    def _read(self):
+        try:
+            while piece := os.read(self._master, 65536):
+                self._bytes += piece
+        except OSError:  # the other side is closed
+            pass
+
+    def close(self):
+        self.out.close()
+        self._reader.join()
+        os.close(self._master)
+
+    def text(self):
+        if not self.out.closed:
+            self.close()
+        return self._bytes.decode(self._encoding)
+
+    def rows(self):
+        """The rows, the last with the cursor."""
+        return self.frames()[-1]
+
+    def frames(self):
+        """The rows at each time at which the cursor went back, and at the end."""
+        columns, frames = self.columns or 80, []
+        rows, column = [[]], 0
+        for c in self.text():
+            if c in "\r\n":
+                frames.append(["".join(row).rstrip() for row in rows])
+                column = 0
+                if c == "\n":
+                    rows.append([])
+                continue
+            assert c.isprintable(), repr(c)
+            wide = 2 if unicodedata.east_asian_width(c) in "WF" else 1
+            if column + wide > columns:
+                rows.append([])
+                column = 0
+            rows[-1][column : column + wide] = [c, *[""] * (wide - 1)]
+            column += wide
+        return [*frames, ["".join(row).rstrip() for row in rows]]
+
+    def lines(self):
+        """What the last row showed, one after the other, where it was something else."""
+        seen = [frame[-1] for frame in self.frames() if frame[-1]]
+        return [line for line, before in zip(seen, [None, *seen], strict=False) if line != before]
+
+
+@pytest.fixture
+def open_terminal(monkeypatch):
+    opened = []
+
+    def start(columns=80, encoding="utf-8"):
+        opened.append(Terminal(columns, encoding))
+        monkeypatch.setattr(sys, "stdout", opened[-1].out)
+        return opened[-1]
+
+    yield start
+    for terminal in opened:
+        terminal.text()
+
+
+class Clock:
+    now = 100.0
+
+    def perf_counter(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    made = Clock()
+    monkeypatch.setattr(text_bar, "time", made)
+    monkeypatch.setattr(progress, "time", made)
+    return made
+
+
+LOGS = {"loss": 0.23456, "accuracy": 0.91234}
+VALIDATED = {**LOGS, "val_loss": 0.34567, "val_accuracy": 0.90123}
+
+
+def show(clock, logs, *, title="Epoch 3/20", steps=100, seconds=0.25, last=None, at=40):
+    """One epoch of `steps` steps of some seconds each, which is looked at after `at` of them and at the end."""
+    with progress.display(1) as display:
+        display.begin(title, steps)
+        for step, now in ((at, at), (steps, steps - at)):
+            clock.now += seconds * now
+            display.update(step, logs)
+        display.end(logs if last is None else last)
+
+
+def test_bar_in_80_columns(open_terminal, clock):
+    terminal = open_terminal()
+    show(clock, LOGS, last=VALIDATED, seconds=0.003, at=68)
+    assert terminal.lines() == [
+        "Epoch 3/20    0/100  [>                           ]",
+        "Epoch 3/20  [========>   ]  1 s left  3 ms/step  loss: 0.2346  accuracy: 0.9123",
+        "Epoch 3/20  100/100  300 ms  3 ms/step  loss: 0.2346  accuracy: 0.9123",
+        "            val_loss: 0.3457  val_accuracy: 0.9012",
+    ]
+
+
+def test_bar_shows_more_in_a_wide_terminal(open_terminal, clock):
+    terminal = open_terminal(160)
+    show(clock, LOGS, last=VALIDATED, seconds=60)
+    _, left, _, whole = terminal.lines()
+    bar = "[===========>                ]"
+    assert left == f"Epoch 3/20   40/100  {bar}  1:00:00 left  60 s/step  loss: 0.2346  accuracy: 0.9123"
+    assert whole.startswith("Epoch 3/20  100/100  1:40:00  60 s/step  loss: 0.2346  accuracy: 0.9123  val_loss: 0.3457")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (0.64e-6, "0.64 us"),
+        (21e-6, "21 us"),
+        (999.4e-6, "999 us"),
+        (999.6e-6, "1 ms"),
+        (0.003, "3 ms"),
+        (0.481875, "482 ms"),
+        (0.9996, "1 s"),
+        (1.2, "1.2 s"),
+        (9.96, "10 s"),
+        (83, "83 s"),
+    ],
+)
+def test_rate(capsys, clock, seconds, text):
+    for steps in (1, 4):
+        with progress.display(2) as display:
+            display.begin("Epoch 1/1", steps)
+            clock.now += steps * seconds
+            display.end({"loss": 1.0})
+        assert capsys.readouterr().out.split("  ")[3] == f"{text}/step"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(59.4, "59 s"), (59.6, "1:00"), (125, "2:05"), (3599.6, "1:00:00"), (90_061, "25:01:01")]
+)
+def test_duration(seconds, text):
+    assert text_bar.duration(seconds) == text
+
+
+def test_rate_does_not_count_what_was_before_the_first_look(open_terminal, clock):
+    """A run that is resumed begins somewhere, and a first step has set-up in it."""
+    terminal = open_terminal()
+    display = progress.display(1)
+    display.begin("Epoch 1/1", 2000)
+    clock.now += 5
+    display.update(1000, LOGS)
+    clock.now += 100
+    display.update(1500, LOGS)
+    assert "1:40 left  200 ms/step" in terminal.lines()[-1]
+
+
+@pytest.mark.parametrize("epochs", [1, 100])
+def test_bar_updates_10_times_a_second(open_terminal, clock, epochs):
+    terminal = open_terminal()
+    with progress.display(1) as display:
+        for epoch in range(epochs):
+            display.begin(f"Epoch {epoch + 1}/{epochs}", 5000 // epochs)
+            for step in range(5000 // epochs):
+                clock.now += 0.001
+                display.update(step + 1, LOGS)
+            display.end(LOGS)
+    drawn = terminal.text().count("\r") - terminal.text().count("\r\n") - epochs  # an epoch's end is a line of its own
+    assert 45 <= drawn <= 51
+    assert len(terminal.rows()) == epochs + 1
+
+
+@pytest.mark.parametrize("columns", [80, 41, 40, 33, 20, 13, 5, 1, 0])
+def test_bar_never_takes_two_rows(open_terminal, clock, columns):
+    terminal = open_terminal(columns)
+    display = progress.display(1)
+    display.begin("Epoch 10/20", 1000)
+    for step in range(1, 1001):
+        clock.now += 0.3
+        display.update(step, VALIDATED)
+    assert {len(frame) for frame in terminal.frames()} == {1}
+    assert max(len(line) for line in ["", *terminal.lines()]) <= (columns or 80) - 1
+
+
+def test_bar_in_40_and_20_columns(open_terminal, clock):
+    narrow = open_terminal(40)
+    show(clock, LOGS, last=VALIDATED)
+    assert narrow.lines()[1:] == [
+        "Epoch 3/20  15 s left  loss: 0.2346",
+        "Epoch 3/20  0 s left  loss: 0.2346  ...",
+        "Epoch 3/20  100/100  25 s  250 ms/step",
+        "  loss: 0.2346  accuracy: 0.9123",
+        "  val_loss: 0.3457",
+        "  val_accuracy: 0.9012",
+    ]
+    narrower = open_terminal(20)
+    show(clock, LOGS)
+    assert narrower.lines() == [
+        "Epoch 3/20    0/100",
+        "loss: 0.2346",
+        "Epoch 3/20  100/100",
+        *("  25 s  250 ms/step", "  loss: 0.2346", "  accuracy: 0.9123"),
+    ]
+
+
+def test_bar_follows_a_terminal_that_is_resized(open_terminal, clock):
+    terminal = open_terminal(120)
+    display = progress.display(1)
+    display.begin("Epoch 1/2", 100)
+    for step, columns in ((1, 120), (20, 50), (60, 100)):
+        terminal.resize(columns)
+        clock.now += step
+        display.update(step, LOGS)
+    pieces = [len(piece.rstrip()) for piece in terminal.text().split("\r")[2:]]
+    assert pieces[0] > 79
+    assert pieces[1] <= 49
+    assert 79 < pieces[2] <= 99
+
+
+def test_bar_leaves_nothing_of_a_longer_line(open_terminal, clock):
+    terminal = open_terminal()
+    display = progress.display(1)
+    display.begin("Epoch 1/2", 100)
+    for name in ("a_very_long_name_of_a_loss", "l"):
+        clock.now += 1
+        display.update(50, {name: 1.0})
+    display.end({})
+    assert terminal.rows() == ["Epoch 1/2   50/100  2 s  40 ms/step", ""]
+
+
+def test_bar_of_many_values(open_terminal, clock):
+    logs = {f"output_{n}_accuracy": n / 1000 for n in range(1, 31)}
+    terminal = open_terminal()
+    show(clock, {"loss": 3.5, **logs})
+    assert terminal.lines()[1] == "Epoch 3/20   40/100  [=====>       ]  15 s left  250 ms/step  loss: 3.5000  ..."
+    rows = terminal.rows()
+    assert max(map(len, rows)) < 80
+    for name, value in logs.items():
+        assert sum(f"{name}: {value:.4f}" in row for row in rows) == 1
+
+
+def test_bar_shortens_names_that_are_long(open_terminal, clock):
+    logs = {"loss": 0.5, "sparse_top_k_categorical_accuracy": 0.75}
+    terminal = open_terminal()
+    show(clock, logs)
+    assert terminal.lines()[1].endswith("15 s left  250 ms/step  loss: 0.5000  sparse..racy: 0.7500")
+    assert terminal.rows()[-2].endswith("  sparse_top_k_categorical_accuracy: 0.7500")
+    endless = open_terminal()
+    show(clock, {"n" * 200: 0.5})
+    assert endless.lines()[1].endswith("nnnnnn..nnnn: 0.5000")
+    assert "n" * 200 + ": 0.5000" in "".join(endless.rows())
+
+
+def test_bar_of_odd_names_and_values(open_terminal, clock):
+    """Names of wide characters, of several lines; what callbacks put into logs."""
+    logs = {
+        "\u640d\u5931" * 4: 0.5,
+        "a\x1b[2J\nb": np.float32(2),
+        "lr": np.array(1e-5),
+        "note": "two\nlines",
+        "none": None,
+    }
+    terminal = open_terminal(60)
+    show(clock, logs)
+    assert {len(frame) for frame in terminal.frames()[:4]} == {1}
+    text = "\n".join(terminal.rows())
+    for item in ("\u640d\u5931: 0.5000", "a?[2J?b: 2.0000", "lr: 1e-05", "note: two lines", "none: None"):
+        assert item in text
+
+
+def test_bar_in_ascii(open_terminal, clock):
+    terminal = open_terminal(encoding="ascii")
+    show(clock, {"verlust_f\u00fcr_\u640d": 0.5})
+    assert terminal.rows() == ["Epoch 3/20  100/100  25 s  250 ms/step  verlust_f?r_?: 0.5000", ""]
+    assert "[==" in terminal.text()
+
+
+def test_bar_of_unknown_length(open_terminal, clock):
+    terminal = open_terminal()
+    with progress.display(1) as display:
+        display.begin("Epoch 1/2", None)
+        for step in (1, 700):
+            clock.now += 14
+            display.update(step, LOGS)
+        display.end(VALIDATED)
+    assert terminal.lines() == [
+        "Epoch 1/2  0 steps  0 s",
+        "Epoch 1/2  1 steps  14 s  14 s/step  loss: 0.2346  accuracy: 0.9123",
+        "Epoch 1/2  700 steps  28 s  20 ms/step  loss: 0.2346  accuracy: 0.9123",
+        "           val_loss: 0.3457  val_accuracy: 0.9012",
+    ]
+
+
+def test_bar_of_evaluate_and_predict(open_terminal):
+    x, y = make_data(100)
+    model = make_model()
+    terminal = open_terminal()
+    model.evaluate(x, y, batch_size=7, verbose=1)
+    model.predict(x, verbose=1)
+    model.predict(x[:0], verbose=1)
+    rows = terminal.rows()
+    assert re.fullmatch(r"15/15  \S+ .?s  \S+ .?s/step  loss: \d\.\d+  accuracy: \d\.\d+", rows[0])
+    assert re.fullmatch(r"1/1  \S+ .?s  \S+ .?s/step", rows[1])
+    assert rows[2].startswith("0/0")
+    assert rows[3:] == [""]
+
+
+def test_bar_of_fit_with_validation(open_terminal):
+    x, y = make_data()
+    terminal = open_terminal()
+    logs = make_model().fit(x, y, epochs=2, validation_split=0.2, verbose="auto").history
+    rows = terminal.rows()
+    assert [row[:9] for row in rows] == ["Epoch 1/2", " " * 9, "Epoch 2/2", " " * 9, ""]
+    for epoch in (0, 1):
+        text = rows[2 * epoch] + rows[2 * epoch + 1]
+        assert all(f"  {name}: {values[epoch]:.4f}" in text for name, values in logs.items())
+
+
+def test_interrupted_bar_leaves_the_cursor_on_a_new_line(open_terminal, clock):
+    terminal = open_terminal()
+    display = progress.display(1)
+    display.begin("Epoch 1/2", 100)
+    clock.now += 1
+    display.update(1, LOGS)
+    clock.now += 0.05
+    display.update(2, LOGS)  # too soon to be drawn
+    with pytest.raises(KeyboardInterrupt), display:
+        raise KeyboardInterrupt
+    row, cursor = terminal.rows()
+    assert re.fullmatch(r"Epoch 1/2  \[>? *\]  5 s left  50 ms/step  loss: 0.2346  accuracy: 0.9123", row)
+    assert cursor == ""
+
+
+def test_bar_between_epochs_leaves_no_empty_line(open_terminal, clock):
+    terminal = open_terminal()
+    with progress.display(1) as display:
+        display.begin("Epoch 1/2", 1)
+        display.end(LOGS)
+    assert len(terminal.rows()) == 2
+
+
+# ---- where there is no terminal --------------------------------------------------------------------------------------
+class Bare:
+    """A stream that can do nothing but take text."""
+
+    def __init__(self):
+        self.text = ""
+
+    def write(self, text):
+        self.text += text
+
+
+class Gone(io.StringIO):
+    """A stream whose reader has gone away."""
+
+    def __init__(self, terminal):
+        super().__init__()
+        self.isatty = lambda: terminal
+
+    def write(self, text):
+        raise BrokenPipeError
+
+
+@pytest.mark.parametrize("verbose", [1, 2, "auto"])
+def test_stdout_that_is_closed_or_missing(monkeypatch, verbose):
+    x, y = make_data()
+    closed = io.StringIO()
+    closed.close()
+    for stream in (None, closed, Gone(False), Gone(True)):
+        monkeypatch.setattr(sys, "stdout", stream)
+        model = make_model()
+        assert len(model.fit(x, y, epochs=2, verbose=verbose).history["loss"]) == 2
+        model.evaluate(x, y, verbose=verbose)
+        model.predict(x, verbose=verbose)
+
+
+@pytest.mark.parametrize("verbose", [1, 2, "auto"])
+def test_stdout_that_only_writes(monkeypatch, verbose):
+    x, y = make_data()
+    monkeypatch.setattr(sys, "stdout", Bare())
+    make_model().fit(x, y, epochs=2, verbose=verbose)
+    assert re.fullmatch(r"(Epoch \d/2  2/2  .*/step  loss: .*  accuracy: .*\n){2}", sys.stdout.text)
+
+
+def test_stdout_without_fileno_is_80_columns(monkeypatch, clock):
+    stream = io.StringIO()
+    stream.isatty = lambda: True
+    monkeypatch.setattr(sys, "stdout", stream)
+    show(clock, LOGS)
+    assert 60 < max(len(line) for line in re.split("[\r\n]", stream.getvalue())) < 80
+
+
+# ---- in a notebook ---------------------------------------------------------------------------------------------------
+class ZMQInteractiveShell:
+    """Stands for that of IPython's kernel."""
+
+
+class Shell(ZMQInteractiveShell):
+    """Stands for Colab's."""
+
+
+class SpyderShell(ZMQInteractiveShell):
+    """Stands for Spyder's, which shows things once only."""
+
+
+class Output:
+    """Stands for an output of a cell."""
+
+    def __init__(self, data):
+        self.shown = [data]
+
+    def update(self, data, raw):
+        assert raw
+        self.shown.append(data)
+
+    def text(self):
+        assert set(self.shown[-1]) == {"text/plain"}
+        return self.shown[-1]["text/plain"].split("\n")
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    """The outputs of a cell of a notebook without ipywidgets."""
+    outputs = []
+
+    def display(data, raw, display_id):
+        assert raw
+        assert display_id is True
+        outputs.append(Output(data))
+        return outputs[-1]
+
+    module = types.ModuleType("IPython")
+    module.get_ipython = Shell
+    module.display = types.ModuleType("IPython.display")
+    module.display.display = display
+    monkeypatch.setitem(sys.modules, "IPython", module)
+    monkeypatch.setitem(sys.modules, "IPython.display", module.display)
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)  # cannot be imported
+    return outputs
+
+
+@pytest.mark.parametrize(("shell", "level"), [(ZMQInteractiveShell, 1), (Shell, 1), (SpyderShell, 2), (type(None), 2)])
+def test_auto_is_a_bar_in_a_notebook(notebook, monkeypatch, capsys, shell, level):
+    monkeypatch.setattr(sys.modules["IPython"], "get_ipython", shell)
+    assert progress.resolve_verbose("auto") == level
+    assert isinstance(progress.display(1), progress.Notebook) == (level == 1)
+
+
+def run_epochs(clock, epochs, begin=0):
+    """Epochs of 100 steps of 10 ms, and validation of 1 s."""
+    with progress.display(1) as display:
+        display.run(epochs - begin)
+        for epoch in range(begin, epochs):
+            display.begin(f"Epoch {epoch + 1}/{epochs}", 100)
+            for step in range(100):
+                clock.now += 0.01
+                display.update(step + 1, LOGS)
+                yield step
+            clock.now += 1
+            display.end({**VALIDATED, "loss": epoch})
+
+
+def test_notebook_has_one_bar_for_all_epochs(notebook, clock, capsys):
+    assert list(run_epochs(clock, 4))[-1] == 99
+    (output,) = notebook
+    assert output.text() == [
+        "Epoch 4/4  400/400  8 s  18 ms/step  loss: 3.0000  accuracy: 0.9123",
+        "           val_loss: 0.3457  val_accuracy: 0.9012",
+    ]
+    assert len(output.shown) <= 81  # in 8 seconds
+    assert capsys.readouterr() == ("", "")
+
+
+def test_notebook_shows_the_last_epoch_below(notebook, clock):
+    steps = run_epochs(clock, 4, begin=2)
+    for _ in range(100 + 51):
+        next(steps)
+    first, *rest = notebook[0].text()
+    assert re.fullmatch(r"Epoch 4/4  \[=+> *\]  1 s left  17 ms/step  loss: 0.2346  accuracy: 0.9123", first)
+    assert rest == [
+        "Epoch 3/4  100/200  2 s  10 ms/step  loss: 2.0000  accuracy: 0.9123",
+        "           val_loss: 0.3457  val_accuracy: 0.9012",
+    ]
+
+
+def test_notebook_keeps_the_end_of_short_epochs(notebook, clock):
+    with progress.display(1) as display:
+        display.run(1000)
+        for epoch in range(1000):
+            display.begin(f"Epoch {epoch + 1}/1000", 1)
+            clock.now += 0.001
+            display.end({"loss": epoch / 1000})
+    (output,) = notebook
+    assert output.text() == ["Epoch 1000/1000  1000/1000  1 s  1 ms/step  loss: 0.9990"]
+    assert len(output.shown) <= 12
+
+
+def test_notebook_that_is_interrupted(notebook, clock):
+    steps = run_epochs(clock, 4)
+    for _ in range(56):
+        next(steps)
+    with pytest.raises(KeyboardInterrupt):
+        steps.throw(KeyboardInterrupt())
+    assert notebook[0].text() == ["Epoch 1/4  [=>           ]  4 s left  10 ms/step  loss: 0.2346  accuracy: 0.9123"]
+
+
+def test_notebook_of_fit_evaluate_and_predict(notebook):
+    x, y = make_data()
+    model = make_model()
+    model.fit(x, y, epochs=3, validation_split=0.2, verbose="auto")
+    model.evaluate(x, y)
+    model.predict(x)
+    fit, evaluate, predict = (" ".join(output.text()) for output in notebook)
+    assert fit.startswith("Epoch 3/3")
+    assert "val_accuracy: " in fit
+    assert re.match(r"2/2  .*/step  loss: ", evaluate)
+    assert predict.startswith("1/1")

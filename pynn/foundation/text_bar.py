@@ -95,7 +95,7 @@ def final(report: Report, width: int | None = None) -> str:
 
 def amount(seconds: float) -> str:
     """Such as ``"21 us"``, ``"3 ms"``, ``"1.2 s"``: two digits or more."""
-    size, unit = (1e-6, "us") if seconds < 999.5e-6 else (1e-3, "ms") if seconds < 0.9995 else (1.0, "s")
+    size, unit = (1e-6, "us") if 0 < seconds < 999.5e-6 else (1e-3, "ms") if 0 < seconds < 0.9995 else (1.0, "s")
     number = max(seconds, 0.0) / size
     return f"{number:.2g} {unit}" if number < 9.95 else f"{number:.0f} {unit}"
 
