@@ -60,7 +60,6 @@ SLOW_TO_IMPORT = (
         "sklearn",
         "scipy",
         "pandas",
-        "tqdm",
         "pooch",
         "optuna",
         "onnx",
@@ -346,6 +345,7 @@ def test_what_the_readme_says_is_not_there_is_not_there():
     there |= {
         "to_categorical",
         "normalize",
+        "Progbar",
         "clear_session",
         "set_random_seed",
         "copy",

@@ -1,21 +1,16 @@
 """What fit, evaluate and predict print: nothing, lines, or a bar."""
 
-import fcntl
 import io
-import os
-import pty
 import re
-import struct
 import sys
-import termios
-import threading
 import types
-import unicodedata
 
 import numpy as np
 import pytest
 from helpers import bits, make_data, make_model
+from terminal import Clock, Terminal
 
+import pynn
 from pynn.foundation import text_bar
 from pynn.foundation.native import core
 from pynn.training import progress
@@ -122,68 +117,6 @@ def _raise(*arguments):
 
 
 # ---- in a terminal ---------------------------------------------------------------------------------------------------
-class Terminal:
-    """A pseudo-terminal as standard output, and what a person sees in it."""
-
-    def __init__(self, columns, encoding="utf-8"):
-        self._master, slave = pty.openpty()
-        self.out = os.fdopen(slave, "w", encoding=encoding)
-        self._bytes, self._encoding = b"", encoding
-        self.resize(columns)
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def resize(self, columns):
-        self.columns = columns
-        fcntl.ioctl(self.out, termios.TIOCSWINSZ, struct.pack("HHHH", 24 if columns else 0, columns, 0, 0))
-
-    def _read(self):
-        try:
-            while piece := os.read(self._master, 65536):
-                self._bytes += piece
-        except OSError:  # the other side is closed
-            pass
-
-    def close(self):
-        self.out.close()
-        self._reader.join()
-        os.close(self._master)
-
-    def text(self):
-        if not self.out.closed:
-            self.close()
-        return self._bytes.decode(self._encoding)
-
-    def rows(self):
-        """The rows, the last with the cursor."""
-        return self.frames()[-1]
-
-    def frames(self):
-        """The rows at each time at which the cursor went back, and at the end."""
-        columns, frames = self.columns or 80, []
-        rows, column = [[]], 0
-        for c in self.text():
-            if c in "\r\n":
-                frames.append(["".join(row).rstrip() for row in rows])
-                column = 0
-                if c == "\n":
-                    rows.append([])
-                continue
-            assert c.isprintable(), repr(c)
-            wide = 2 if unicodedata.east_asian_width(c) in "WF" else 1
-            if column + wide > columns:
-                rows.append([])
-                column = 0
-            rows[-1][column : column + wide] = [c, *[""] * (wide - 1)]
-            column += wide
-        return [*frames, ["".join(row).rstrip() for row in rows]]
-
-    def lines(self):
-        """What the last row showed, one after the other, where it was something else."""
-        seen = [frame[-1] for frame in self.frames() if frame[-1]]
-        return [line for line, before in zip(seen, [None, *seen], strict=False) if line != before]
-
-
 @pytest.fixture
 def open_terminal(monkeypatch):
     opened = []
@@ -198,18 +131,12 @@ def open_terminal(monkeypatch):
         terminal.text()
 
 
-class Clock:
-    now = 100.0
-
-    def perf_counter(self):
-        return self.now
-
-
 @pytest.fixture
 def clock(monkeypatch):
     made = Clock()
     monkeypatch.setattr(text_bar, "time", made)
     monkeypatch.setattr(progress, "time", made)
+    monkeypatch.setattr(pynn.utils, "time", made)
     return made
 
 
@@ -651,3 +578,81 @@ def test_notebook_of_fit_evaluate_and_predict(notebook):
     assert "val_accuracy: " in fit
     assert re.match(r"2/2  .*/step  loss: ", evaluate)
     assert predict.startswith("1/1")
+
+
+# ---- Progbar ---------------------------------------------------------------------------------------------------------
+def test_progbar(open_terminal, clock):
+    terminal = open_terminal()
+    bar = pynn.utils.Progbar(40, width=12, stateful_metrics=["lr"], unit_name="sample")
+    for step, loss in ((10, 4.0), (20, 2.0)):
+        clock.now += 0.1
+        bar.update(step, [("loss", loss), ("lr", step)])
+        clock.now += 0.01
+        bar.add(1, [("loss", 1.0)])  # too soon to be seen
+    clock.now += 0.1
+    bar.update(40, [("loss", 0.5)])
+    assert terminal.lines() == [
+        "10/40  [==>       ]  1 s left  10 ms/sample  loss: 4.0000  lr: 10.0000",
+        "20/40  [=====>    ]  1 s left  11 ms/sample  loss: 2.9500  lr: 20.0000",
+        "40/40  320 ms  7.3 ms/sample  loss: 0.5000  lr: 20.0000",
+    ]
+    assert terminal.rows()[-1] == ""
+
+
+def test_progbar_averages_some_values(capsys, clock):
+    """Without a terminal the end is a line."""
+    bar = pynn.utils.Progbar(None, stateless_metrics=["mean"])
+    for step, value in ((1, 1.0), (3, 4.0)):
+        clock.now += 1
+        bar.update(step, [("mean", value), ("last", value)])
+    assert capsys.readouterr().out == ""
+    bar.update(3, finalize=True)
+    assert capsys.readouterr().out == "3 steps  2 s  500 ms/step  mean: 3.0000  last: 4.0000\n"
+
+
+@pytest.mark.parametrize(("verbose", "shown"), [(0, ""), (2, "5/5  1 s  200 ms/step\n")])
+def test_progbar_of_other_verbosity(capsys, clock, verbose, shown):
+    bar = pynn.utils.Progbar(5, verbose=verbose)
+    clock.now += 1
+    bar.add(5)
+    assert capsys.readouterr().out == shown
+
+
+def test_progbar_in_a_notebook(notebook, clock):
+    bar = pynn.utils.Progbar(2)
+    for _ in range(2):
+        clock.now += 1
+        bar.add(1)
+    (output,) = notebook
+    assert [data["text/plain"] for data in output.shown] == [
+        "1/2  [=========>        ]  1 s left  1 s/step",
+        "2/2  2 s  1 s/step",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"target": -1}, "target"),
+        ({"target": 1.5}, "target"),
+        ({"width": 0}, "width"),
+        ({"verbose": 3}, "verbose"),
+        ({"interval": -1}, "interval"),
+        ({"stateful_metrics": "loss"}, "stateful_metrics"),
+        ({"stateless_metrics": [1]}, "stateless_metrics"),
+        ({"stateful_metrics": [], "stateless_metrics": []}, "stateless_metrics"),
+        ({"unit_name": 3}, "unit_name"),
+    ],
+)
+def test_progbar_refuses(settings, name):
+    with pytest.raises((TypeError, ValueError), match=name):
+        pynn.utils.Progbar(**{"target": 3, **settings})
+
+
+@pytest.mark.parametrize("values", [3, [3], [("loss", "x")], [("loss",)]])
+def test_progbar_refuses_values(capsys, values):
+    bar = pynn.utils.Progbar(3)
+    with pytest.raises(TypeError, match="values must be pairs"):
+        bar.update(1, values)
+    bar.add(3)
+    assert capsys.readouterr().out.startswith("3/3")

@@ -8,14 +8,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ..foundation.text_bar import Line, Report, Stopwatch, final, live, write
+from ..foundation import screens
+from ..foundation.text_bar import Report, Stopwatch, final, live
 
 VERBOSE = (0, 1, 2, "auto")
 
 # Seconds between two looks of a bar.
 _INTERVAL = 0.1
-# Columns of text in a notebook.
-_NOTEBOOK = 80
 
 
 def resolve_verbose(verbose: object) -> int:
@@ -27,25 +26,8 @@ def resolve_verbose(verbose: object) -> int:
     if isinstance(verbose, float) or verbose not in VERBOSE:
         raise ValueError(f'verbose must be 0 (nothing), 1 (a bar), 2 (lines) or "auto", but got {verbose!r}.')
     if verbose == "auto":
-        return 1 if _in_notebook() or _in_terminal() else 2
+        return 1 if screens.in_notebook() or screens.in_terminal() else 2
     return int(verbose)
-
-
-def _in_notebook() -> bool:
-    """Whether there is a kernel behind it, which shows what is displayed, and shows it anew.
-
-    A kernel's shell is derived from IPython's ZMQInteractiveShell. Spyder's shows things once only.
-    """
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    names = [base.__name__ for base in type(shell).__mro__]
-    return any("ZMQ" in name for name in names) and not any("Spyder" in name for name in names)
-
-
-def _in_terminal() -> bool:
-    try:
-        return bool(sys.stdout.isatty())
-    except (AttributeError, ValueError):  # no stream, or a closed one
-        return False
 
 
 class Display:
@@ -105,7 +87,7 @@ class Lines(_Timed):
         self._stream = stream
 
     def end(self, logs: Mapping[str, Any]) -> None:
-        write(self._stream, self._final(logs) + "\n")
+        screens.write(self._stream, self._final(logs) + "\n")
 
 
 class _Live(_Timed):
@@ -136,8 +118,8 @@ class _Live(_Timed):
 class Bar(_Live):
     """A bar for each epoch, in the last line of a terminal; what an epoch came to stays above it."""
 
-    def __init__(self, stream: Any) -> None:
-        self._line = Line(stream)
+    def __init__(self, line: screens.Line) -> None:
+        self._line = line
 
     def end(self, logs: Mapping[str, Any]) -> None:
         self._line.finish(self._final(logs, self._line.width))
@@ -152,14 +134,10 @@ class Bar(_Live):
 
 
 class Notebook(_Live):
-    """A bar for all epochs, in one output of a notebook's cell, with what the last epoch came to below it.
+    """A bar for all epochs, in one output of a notebook's cell, with what the last epoch came to below it."""
 
-    It is plain text: any viewer of the saved file shows it, and it takes no widgets.
-    """
-
-    def __init__(self) -> None:
-        self._output: Any = None  # IPython's handle of it
-        self._text = ""  # what it shows
+    def __init__(self, cell: screens.Cell) -> None:
+        self._cell = cell
         self._epochs, self._ended = 1, 0
         self._before = 0  # steps of the epochs that are over
         self._goes_on = False  # whether an epoch has begun and not ended
@@ -182,25 +160,15 @@ class Notebook(_Live):
     def end(self, logs: Mapping[str, Any]) -> None:
         if self._watch.step == self._before:
             self._watch.look(self._before + (self._steps or 0))
-        self._over, self._ended, self._goes_on = [self._final(logs, _NOTEBOOK)], self._ended + 1, False
+        self._over, self._ended, self._goes_on = [self._final(logs, self._cell.width)], self._ended + 1, False
         self._show(logs)
 
     def close(self) -> None:
         self._draw()
 
     def _draw(self) -> None:
-        # Known to be there, and slow to import elsewhere
-        from IPython.display import display as show
-
-        current = [live(self._report(self._logs), _NOTEBOOK)] if self._goes_on else []
-        text = "\n".join(current + self._over)
-        if text == self._text:
-            return
-        if self._output is None:
-            self._output = show({"text/plain": text}, raw=True, display_id=True)
-        else:
-            self._output.update({"text/plain": text}, raw=True)
-        self._text = text
+        current = [live(self._report(self._logs), self._cell.width)] if self._goes_on else []
+        self._cell.draw("\n".join(current + self._over))
 
 
 def display(level: int) -> Display:
@@ -208,9 +176,10 @@ def display(level: int) -> Display:
 
     Without a terminal or a notebook there is no line to write anew, and a bar becomes lines.
     """
-    stream = sys.stdout
-    if level == 1 and _in_notebook():
-        return Notebook()
-    if level == 0 or stream is None or getattr(stream, "closed", False):
-        return Display()
-    return Bar(stream) if level == 1 and _in_terminal() else Lines(stream)
+    screen = screens.screen() if level == 1 else None
+    if isinstance(screen, screens.Cell):
+        return Notebook(screen)
+    if screen is not None:
+        return Bar(screen)
+    nowhere = sys.stdout is None or getattr(sys.stdout, "closed", False)
+    return Display() if level == 0 or nowhere else Lines(sys.stdout)

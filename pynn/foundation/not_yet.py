@@ -35,7 +35,7 @@ _NAMES = {
     "regularizer": "OrthogonalRegularizer",
     "utility": """array_to_img audio_dataset_from_directory CustomObjectScope custom_object_scope FeatureSpace get_file
         image_dataset_from_directory img_to_array load_img model_to_dot pack_x_y_sample_weight pad_sequences
-        plot_model Progbar PyDataset register_keras_serializable save_img Sequence split_dataset
+        plot_model PyDataset register_keras_serializable save_img Sequence split_dataset
         text_dataset_from_directory timeseries_dataset_from_array unpack_x_y_sample_weight""",
 }
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-# Columns of a bar, and of a terminal that does not tell its own.
+# Columns of a bar.
 _LEAST_BAR, _MOST_BAR = 8, 30
-_COLUMNS = 80
 # Columns of a name, where names in full do not fit; and the most values that a line shows then.
 _SHORT_NAME = 12
 _MOST_VALUES = 40
@@ -63,12 +61,12 @@ def live(report: Report, width: int) -> str:
 
     What room is left goes to the count of steps, and then to the bar.
     """
-    parts = next((parts for parts in _layouts(report) if _columns(_GAP.join(parts)) <= width), [])
+    parts = next((parts for parts in _layouts(report) if columns(_GAP.join(parts)) <= width), [])
     count = _count(report)
-    if count not in parts and _columns(_GAP.join([*parts, count])) <= width:
+    if count not in parts and columns(_GAP.join([*parts, count])) <= width:
         parts.insert(1 if report.title and report.title in parts else 0, count)
     if _BAR in parts:
-        room = width - _columns(_GAP.join(parts)) + _LEAST_BAR
+        room = width - columns(_GAP.join(parts)) + _LEAST_BAR
         parts[parts.index(_BAR)] = _bar(report, max(min(room, report.bar), _LEAST_BAR))
     return _GAP.join(parts)
 
@@ -82,11 +80,12 @@ def final(report: Report, width: int | None = None) -> str:
     parts = [part for part in parts if part]
     if width is None:
         return _GAP.join(parts)
-    indent = len(report.title) + len(_GAP) if report.title and _columns(report.title) < width // 4 else len(_GAP)
+    title = columns(report.title)
+    indent = len(_GAP) + (title if title < width // 4 else 0)
     lines = parts[:1]
     for part in parts[1:]:
         longer = lines[-1] + _GAP + part
-        if _columns(longer) <= width:
+        if columns(longer) <= width:
             lines[-1] = longer
         else:
             lines.append(" " * indent + part)
@@ -149,81 +148,25 @@ def _items(values: Mapping[str, Any], longest: int | None = None) -> list[str]:
     """Such as ``"loss: 0.1234"``; names longer than `longest` lose their middle."""
     items = []
     for name, value in values.items():
-        name = "".join(c if c.isprintable() else "?" for c in str(name))
+        name = str(name)
         if longest is not None and len(name) > longest:
             name = name[: longest - 6] + ".." + name[-4:]
-        items.append(f"{name}: {_number(value)}")
+        items.append("".join(c if c.isprintable() else "?" for c in f"{name}: {_number(value)}"))
     return items
 
 
 def _number(value: Any) -> str:
     try:
         number = float(value)
-    except (TypeError, ValueError):  # whatever a callback has put into the logs
+    except (TypeError, ValueError, OverflowError):  # whatever a callback has put into the logs
         return " ".join(str(value).split())
     return f"{number:.4f}" if 1e-3 <= abs(number) < 1e6 else f"{number:.4g}"
 
 
-def _columns(text: str) -> int:
+def columns(text: str) -> int:
     """Columns that text takes in a terminal: two for wide characters, none for marks above others."""
     if text.isascii():
         return len(text)
     import unicodedata  # rarely needed
 
     return sum((unicodedata.east_asian_width(c) in "WF") + (not unicodedata.combining(c)) for c in text)
-
-
-class Line:
-    """The last line of a terminal, which is written anew again and again.
-
-    A stream that cannot be written to any more is left alone: it is no reason to lose a training.
-    """
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self._drawn = 0  # columns of the line that is there
-
-    @property
-    def width(self) -> int:
-        """Columns that may be used: all but the last, after which some terminals begin a new line."""
-        try:
-            columns = os.get_terminal_size(self._stream.fileno()).columns
-        except (AttributeError, OSError, ValueError):
-            columns = 0
-        return (columns or _COLUMNS) - 1
-
-    @property
-    def is_there(self) -> bool:
-        """Whether something is drawn."""
-        return self._drawn > 0
-
-    def draw(self, text: str) -> None:
-        """Replace the line."""
-        before, self._drawn = self._drawn, _columns(text)
-        # Blanks, not an escape sequence: they clear what was there on every terminal.
-        write(self._stream, "\r" + text + " " * (min(before, self.width) - self._drawn))
-
-    def finish(self, text: str) -> None:
-        """Replace the line for good, by one or more."""
-        first, *rest = text.split("\n")
-        blanks = " " * (min(self._drawn, self.width) - _columns(first))
-        write(self._stream, "\r" + "\n".join([first + blanks, *rest, ""]))
-        self._drawn = 0
-
-    def close(self) -> None:
-        """Leave the line as it is, and the cursor below it."""
-        if self._drawn:
-            write(self._stream, "\n")
-            self._drawn = 0
-
-
-def write(stream: Any, text: str) -> None:
-    """Write to a stream and flush it. What its encoding lacks becomes "?"; a stream that is gone gets nothing."""
-    if not text.isascii():
-        encoding = getattr(stream, "encoding", None) or "utf-8"
-        text = text.encode(encoding, "replace").decode(encoding)
-    try:
-        stream.write(text)
-        getattr(stream, "flush", lambda: None)()
-    except (OSError, ValueError):  # the terminal or the reader of a pipe is gone; the stream is closed
-        pass

@@ -174,8 +174,8 @@ class Model(Connected):
             y: Targets: like the output, or class labels for the sparse losses. Of several outputs: a list or dict.
             batch_size: Samples a step: 32 (mini-batch, the default), 1 (online), or ``"full"`` (one step an epoch).
             epochs: Number of the last epoch; the number of epochs, unless `initial_epoch` is given. Default ``1``.
-            verbose: 0 nothing, 1 a progress bar, 2 a line an epoch, ``"auto"`` (default) a bar in a terminal or
-                notebook and lines elsewhere.
+            verbose: 0 nothing, 1 a progress bar in a terminal or notebook and lines elsewhere, 2 a line an epoch,
+                ``"auto"`` (default) as 1.
             callbacks: A `Callback`, or a list of them. Default: none.
             validation_split: Share of the samples, the last ones, to evaluate on after each epoch instead of training
                 on them; in [0, 1). Default ``0``.
