@@ -288,6 +288,7 @@ def test_bar_leaves_nothing_of_a_longer_line(open_terminal, clock):
         clock.now += 1
         display.update(50, {name: 1.0})
     display.end({})
+    assert terminal.lines()[2] == "Epoch 1/2   50/100  [============>           ]  2 s left  40 ms/step  l: 1.0000"
     assert terminal.rows() == ["Epoch 1/2   50/100  2 s  40 ms/step", ""]
 
 
@@ -431,6 +432,8 @@ def test_stdout_that_is_closed_or_missing(monkeypatch, verbose):
     closed.close()
     for stream in (None, closed, Gone(False), Gone(True)):
         monkeypatch.setattr(sys, "stdout", stream)
+        silent = type(progress.display(progress.resolve_verbose(verbose))) is progress.Display
+        assert silent == (stream in (None, closed))
         model = make_model()
         assert len(model.fit(x, y, epochs=2, verbose=verbose).history["loss"]) == 2
         model.evaluate(x, y, verbose=verbose)
@@ -556,6 +559,7 @@ def test_notebook_keeps_the_end_of_short_epochs(notebook, clock):
     (output,) = notebook
     assert output.text() == ["Epoch 1000/1000  1000/1000  1 s  1 ms/step  loss: 0.9990"]
     assert len(output.shown) <= 12
+    assert all(shown != before for shown, before in zip(output.shown[1:], output.shown, strict=False))
 
 
 def test_notebook_that_is_interrupted(notebook, clock):
