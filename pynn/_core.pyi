@@ -234,6 +234,7 @@ class Trainer:
         first_step: int,
         steps: int,
         threads: int,
+        rates: Float64 | None = None,
     ) -> bool:
         """Run `steps` steps from step `first_step` of epoch `epoch` on; False if the loss stopped being finite.
 
@@ -242,6 +243,8 @@ class Trainer:
         their weights; added to what is there. A step whose loss is
         not finite counts with its loss, not with its metrics; it changes no parameter, and ends the run. Epoch e visits
         the rows in the order permutation(seed, e).
+
+        rates: the learning rate of each step. None: `learning_rate` holds.
         """
 
     def evaluate(

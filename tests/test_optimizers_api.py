@@ -326,7 +326,7 @@ def test_optimizer_says_what_is_wrong(make, message):
 
 
 def test_optimizer_of_keras_that_is_not_there_yet():
-    for name in ("Lamb", "Ftrl", "schedules"):
+    for name in ("Lamb", "Ftrl", "Muon"):
         with pytest.raises(AttributeError, match=f"does not have the optimizer '{name}' of Keras yet"):
             getattr(optimizers, name)
 

@@ -225,14 +225,16 @@ void take_optimizer(const AnyTrainer& any, const AnyTrainer& other) {
 
 bool train(const AnyTrainer& any, Float64 totals, const std::vector<py::array>& xs, const std::vector<py::array>& ys,
            const std::vector<Optional>& weights, int64_t batch_size, bool shuffle, uint64_t seed, int64_t epoch,
-           int64_t first_step, int64_t steps, int threads) {
+           int64_t first_step, int64_t steps, int threads, const std::optional<Float64>& rates) {
   return any.with([&](auto& trainer) {
     const auto heads = trainer.heads();
     const Dataset data = data_of(trainer, *heads, xs, ys, weights);
     require(data.samples > 0 && batch_size > 0 && epoch >= 0 && first_step >= 0 && steps >= 0 && threads > 0,
             "train wants samples, a batch size, and no negative number");
     require(steps <= INT64_MAX - first_step, "first_step + steps must fit into 64 bits");
-    const TrainRange range{std::min(batch_size, data.samples), shuffle, seed, epoch, first_step, steps};
+    require(!rates || size(*rates) >= steps, "rates must have one for each step");
+    const double* of_steps = rates ? input<double>(*rates, "rates") : nullptr;
+    const TrainRange range{std::min(batch_size, data.samples), shuffle, seed, epoch, first_step, steps, of_steps};
     const int64_t batches = (data.samples - 1) / range.batch_size + 1;
     require(totals.ndim() == 2 && totals.shape(1) == heads->columns() &&
                 (steps == 0 || totals.shape(0) > (first_step + steps - 1) / batches),
@@ -338,7 +340,7 @@ void bind_engine(py::module_& m) {
            py::arg("training"), py::arg("step"), py::arg("threads"))
       .def("train", &train, py::arg("totals").noconvert(), py::arg("xs"), py::arg("ys"), py::arg("weights"),
            py::arg("batch_size"), py::arg("shuffle"), py::arg("seed"), py::arg("epoch"), py::arg("first_step"),
-           py::arg("steps"), py::arg("threads"))
+           py::arg("steps"), py::arg("threads"), py::arg("rates") = py::none())
       .def("evaluate", &evaluate, py::arg("totals").noconvert(), py::arg("xs"), py::arg("ys"), py::arg("weights"),
            py::arg("threads"));
 

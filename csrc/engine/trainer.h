@@ -22,6 +22,7 @@ struct TrainRange {
   bool shuffle;
   uint64_t seed;
   int64_t epoch, first_step, steps;
+  const double* rates = nullptr;  // of each step; null: that of the trainer, which may change at any time
 };
 
 // What others may do in the loop over steps. Each is called by rank 0, all but the interrupt with the other members

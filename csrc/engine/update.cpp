@@ -17,7 +17,8 @@ constexpr int64_t kUpdateGrain = 64;
 // What the optimizer does in the next step.
 template <typename T>
 void Trainer<T>::settle_rates(Run& run) {
-  run.step = run.undecayed_step = schedule_.step(settings_, learning_rate_, settings_.updates_before(iterations_) + 1);
+  const double rate = run.range.rates == nullptr ? learning_rate_.load() : run.range.rates[steps_done_];
+  run.step = run.undecayed_step = schedule_.step(settings_, rate, settings_.updates_before(iterations_) + 1);
   run.undecayed_step.decay = 0;
 }
 

@@ -31,7 +31,7 @@ _NAMES = {
         F1Score FalseNegatives FalsePositives FBetaScore IoU Mean MeanIoU MeanMetricWrapper OneHotIoU OneHotMeanIoU
         PearsonCorrelation Precision PrecisionAtRecall R2Score Recall RecallAtPrecision SensitivityAtSpecificity
         SpecificityAtSensitivity Sum TrueNegatives TruePositives""",
-    "optimizer": "Adafactor Ftrl Lamb LossScaleOptimizer Muon schedules",
+    "optimizer": "Adafactor Ftrl Lamb LossScaleOptimizer Muon",
     "regularizer": "OrthogonalRegularizer",
     "utility": """array_to_img audio_dataset_from_directory CustomObjectScope custom_object_scope FeatureSpace get_file
         image_dataset_from_directory img_to_array load_img model_to_dot pack_x_y_sample_weight pad_sequences

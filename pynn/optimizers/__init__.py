@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..foundation import identifiers, not_yet
-from . import descent, moments
+from . import descent, moments, schedules
 from .base import Optimizer
 from .descent import *  # noqa: F403 - an optimizer is named in its family's file only
 from .moments import *  # noqa: F403
 
-__all__ = ["Optimizer", "OptimizerLike", "get", "serialize"]
+__all__ = ["Optimizer", "OptimizerLike", "get", "schedules", "serialize"]
 __all__ += descent.__all__
 __all__ += moments.__all__
 

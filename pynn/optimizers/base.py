@@ -9,7 +9,8 @@ import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypeVar
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ..data import arrays
 from ..engine.lowering import Parameter
@@ -17,12 +18,15 @@ from ..foundation import atomic, checks, names, parallel
 from ..foundation.arguments import did_you_mean
 from ..foundation.identifiers import Described
 from ..foundation.native import core
+from . import schedules
+from .schedules.base import LearningRateSchedule, rates_of
 
 if TYPE_CHECKING:
     from .. import _core
 
-Rate: TypeAlias = float | Callable[[], float]
+Rate: TypeAlias = float | LearningRateSchedule | Callable[[], float]
 _Parameter = TypeVar("_Parameter", bound=Parameter)
+_Optimizer = TypeVar("_Optimizer", bound="Optimizer")
 
 # The settings that all have, beside the learning rate: those that the engine takes, and the one that it has no use for.
 _COMMON = (
@@ -32,6 +36,7 @@ _COMMON = (
 _UNUSED = "loss_scale_factor"
 
 _MOST_STEPS = 2**31 - 1  # of an accumulation, or between two overwrites
+_RATES_AT_ONCE = 2**16  # that a schedule is asked for ahead of the steps
 
 
 class NamedParameter(Parameter, Protocol):
@@ -61,7 +66,8 @@ class Optimizer(Described):
     normal numbers of a weight's type counts as the smallest of these.
 
     Args:
-        learning_rate: At least 0; or a function without arguments that is asked for it before each step.
+        learning_rate: At least 0; or one of `pynn.optimizers.schedules`, or a function without arguments that is asked
+            for it before each step.
         weight_decay: At least 0. If given, ``w -= lr * weight_decay * w`` before each step, but for the weights of
             `exclude_from_weight_decay`. Default ``None``.
         clipnorm: Above 0. If given, the gradient of each weight array is scaled to at most this norm. Default ``None``.
@@ -142,17 +148,28 @@ class Optimizer(Described):
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate; may be written at any time, also while another thread trains, and to 0.
+        """The learning rate of the next step; may be written at any time, also while another thread trains, and to 0.
 
-        Where it is a function, reading it asks the function.
+        Where it is a function, reading it asks the function. Where it is a schedule, reading it gives the schedule's
+        rate for `iterations`, and writing a number raises TypeError.
         """
-        if callable(self._learning_rate):
-            return checks.number(self._learning_rate(), "learning_rate", "[0, inf)")
-        return self._learning_rate if self._trainer is None else self._trainer.learning_rate
+        rate = self._learning_rate
+        if isinstance(rate, LearningRateSchedule):
+            return float(rates_of(rate, self.iterations, 1)[0])
+        if callable(rate):
+            return checks.number(rate(), "learning_rate", "[0, inf)")
+        return rate if self._trainer is None else self._trainer.learning_rate
 
     @learning_rate.setter
     def learning_rate(self, value: Rate) -> None:
-        self._learning_rate = _rate(value)
+        rate = _rate(value)
+        if isinstance(self._learning_rate, LearningRateSchedule) and not callable(rate):
+            schedule = type(self._learning_rate).__name__
+            raise TypeError(
+                f"learning_rate of {self.name!r} is a schedule, it can't be set to {checks.shown(value)}. "
+                f"Make the optimizer with a number in place of {schedule}(...), or set another schedule."
+            )
+        self._learning_rate = rate
         if self._trainer is not None and not callable(self._learning_rate):
             self._trainer.learning_rate = self._learning_rate
 
@@ -234,7 +251,9 @@ class Optimizer(Described):
             raise ValueError("grads has no gradient: all are None, or there is no weight.")
         if self._trainer is None:
             self._trainer = self._trainer_of(changed)
-        self._tell_rate()
+        _, rates = self._next_rates(1)
+        if rates is not None:
+            self._trainer.learning_rate = float(rates[0])
         self._trainer.apply_gradients(given, [weight.native for weight in changed], parallel.get_num_threads())
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[ArrayLike | None, TrainedParameter]]) -> int:
@@ -257,7 +276,7 @@ class Optimizer(Described):
         return trainer
 
     def settings(self) -> dict[str, float]:
-        """The settings in the form the engine takes: 0 stands for none, and for a rate that is a function."""
+        """The settings in the form the engine takes: 0 stands for none, and for a rate that changes by itself."""
         rate = 0.0 if callable(self._learning_rate) else self.learning_rate
         return {"learning_rate": rate} | {
             setting: float(getattr(self, setting) or 0.0) for setting in (*_COMMON, *self.own_settings)
@@ -272,13 +291,18 @@ class Optimizer(Described):
             if any(weight is each for each in listed) or (pattern is not None and pattern.search(weight.name))
         ]
 
-    def _tell_rate(self) -> bool:
-        """Tell the engine the rate of the next step; whether to do so before each step, as a function gives it."""
-        if not callable(self._learning_rate):
-            return False
-        if self._trainer is not None:
-            self._trainer.learning_rate = self.learning_rate
-        return True
+    def _next_rates(self, steps: int) -> tuple[int, NDArray[np.float64] | None]:
+        """How many of the next `steps` have rates that are known, and the rates; None: that of the engine holds."""
+        rate = self._learning_rate
+        if isinstance(rate, LearningRateSchedule):
+            count, of_update = min(steps, _RATES_AT_ONCE), self.gradient_accumulation_steps or 1
+            done = 0 if self._trainer is None else self._trainer.iterations
+            first, last = done // of_update, (done + count - 1) // of_update
+            rates = rates_of(rate, first, last - first + 1)
+            if of_update > 1:
+                rates = rates[np.arange(done, done + count) // of_update - first]
+            return count, rates
+        return (1, np.array([self.learning_rate])) if callable(rate) else (steps, None)
 
     def _becoming(self, owner: weakref.ref[Any] | None, trainer: _core.Trainer | None) -> list[atomic.Change]:
         """The changes by which it belongs to a model, or none, and has rate and iterations in a trainer, or itself."""
@@ -288,7 +312,19 @@ class Optimizer(Described):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal optimizer; of a rate that is a function, what it says now."""
-        return {**self._arguments(), "learning_rate": self.learning_rate}
+        rate = self._learning_rate
+        described = schedules.serialize(rate) if isinstance(rate, LearningRateSchedule) else self.learning_rate
+        return {**self._arguments(), "learning_rate": described}
+
+    @classmethod
+    def from_config(
+        cls: type[_Optimizer], config: dict[str, Any], custom_objects: schedules.ByName | None = None
+    ) -> _Optimizer:
+        """The optimizer of these arguments; `custom_objects` has classes of your own schedules by their names."""
+        rate = config.get("learning_rate")
+        if isinstance(rate, dict):
+            config = {**config, "learning_rate": schedules.deserialize(rate, custom_objects)}
+        return cls(**config)
 
     def _arguments(self) -> dict[str, Any]:
         rate = self._learning_rate if callable(self._learning_rate) else self.learning_rate
@@ -304,14 +340,17 @@ class Optimizer(Described):
 
 
 def _rate(value: object) -> Rate:
-    """`value` as a learning rate: a number, or a function without arguments."""
+    """`value` as a learning rate: a number, a schedule, or a function without arguments."""
+    if isinstance(value, LearningRateSchedule):
+        return value
     if not callable(value):
         return checks.number(value, "learning_rate", "[0, inf)")
     try:
         inspect.signature(value).bind()
     except TypeError:
         raise TypeError(
-            f"learning_rate must be a number, or a function without arguments, but got {checks.shown(value)}."
+            "learning_rate must be a number, a schedule, or a function without arguments, "
+            f"but got {checks.shown(value)}."
         ) from None
     except ValueError:  # the signature of some built-in functions is not known
         pass

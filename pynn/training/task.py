@@ -91,11 +91,10 @@ class Stretch:
     def advance(self, steps: int) -> bool:
         """Make some of the steps; False if the loss stopped being finite. `done` is right even if this raises."""
         trainer, optimizer = self.task.trainer, self.task.optimizer
-        at_once = 1 if optimizer._tell_rate() else steps
         end = self.done + steps
         while self.done < end:
-            before, iterations, finite = self.done, trainer.iterations, False
-            optimizer._tell_rate()
+            before, iterations = self.done, trainer.iterations
+            count, rates = optimizer._next_rates(end - before)
             try:
                 finite = trainer.train(
                     self.totals,
@@ -107,8 +106,9 @@ class Stretch:
                     self.order.seed,
                     self.order.epoch,
                     self.first + before,
-                    min(at_once, end - before),
+                    count,
                     parallel.get_num_threads(),
+                    rates,
                 )
             finally:
                 self.done = before + trainer.iterations - iterations
