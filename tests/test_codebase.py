@@ -60,7 +60,6 @@ SLOW_TO_IMPORT = (
         "sklearn",
         "scipy",
         "pandas",
-        "pooch",
         "optuna",
         "onnx",
         "mpi4py",

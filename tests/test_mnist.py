@@ -1,9 +1,9 @@
 """The handwritten digits in the repository: loading them, and learning from a part of them."""
 
 import gzip
+import http.server
 import pathlib
-import sys
-import types
+import threading
 
 import numpy as np
 import pytest
@@ -87,31 +87,119 @@ def test_mnist_path_or_environment(monkeypatch, folder):
     assert labels.shape == (60_000,)
 
 
-def test_mnist_is_downloaded_into_the_cache(monkeypatch, tmp_path):
-    """Without a path: what the cache lacks is fetched with pooch, once."""
-    fetched = []
-
-    def retrieve(url, known_hash, fname, path):
-        fetched.append(url.rsplit("/", 1)[1])
-        path.mkdir(parents=True, exist_ok=True)
-        (path / fname).symlink_to(DATA / fname)
-
+@pytest.fixture
+def cache(monkeypatch, tmp_path):
+    """A cache folder of the test's own, which is not there yet; the mirrors give what files are in `mirror`."""
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
     monkeypatch.delenv("PYNN_DATA", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setitem(sys.modules, "pooch", types.SimpleNamespace(retrieve=retrieve))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(mnist, "_MIRRORS", (f"{(tmp_path / 'nowhere').as_uri()}/", f"{mirror.as_uri()}/"))
+    return tmp_path / "cache" / "pynn" / "mnist"
+
+
+def test_mnist_is_downloaded_into_the_cache(cache, tmp_path):
+    """Without a path: what the cache lacks is fetched from the first mirror that has it, once."""
+    for file in DATA.glob("*.gz"):
+        (tmp_path / "mirror" / file.name).symlink_to(file)
     for _ in range(2):
         (_, labels), _ = mnist.load_data()
         assert labels.shape == (60_000,)
-    assert sorted(fetched) == sorted(path.name for path in DATA.glob("*.gz"))
-    assert (tmp_path / "pynn" / "mnist").is_dir()
+        for file in (tmp_path / "mirror").iterdir():
+            file.unlink()
+    assert {file.name: file.read_bytes() for file in cache.iterdir()} == {
+        file.name: file.read_bytes() for file in DATA.glob("*.gz")
+    }
 
 
-def test_mnist_without_pooch_says_what_to_do(monkeypatch, tmp_path):
-    monkeypatch.delenv("PYNN_DATA", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setitem(sys.modules, "pooch", None)
-    with pytest.raises(ImportError, match=r"pip install pooch.*PYNN_DATA"):
+class Answers(http.server.BaseHTTPRequestHandler):
+    """Gives `body` for every file, and says that it has `length` bytes; no answer at all without a body."""
+
+    body = length = None
+
+    def do_GET(self):
+        if self.body is None:
+            self.server.done.wait(20)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(self.length))
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """A web server on this machine, as the only mirror."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Own", (Answers,), {}))
+    server.done = threading.Event()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    monkeypatch.setattr(mnist, "_MIRRORS", (f"http://127.0.0.1:{server.server_address[1]}/mnist/",))
+    monkeypatch.setenv("no_proxy", "*")
+    yield server
+    server.done.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_mnist_is_downloaded_from_the_web(cache, server):
+    file = DATA / "t10k-labels-idx1-ubyte.gz"
+    server.RequestHandlerClass.body = file.read_bytes()
+    server.RequestHandlerClass.length = file.stat().st_size
+    mnist._download(cache / file.name, mnist._FILES["t10k-labels-idx1-ubyte"])
+    assert [each.name for each in cache.iterdir()] == [file.name]
+    assert (cache / file.name).read_bytes() == file.read_bytes()
+
+
+def test_mnist_that_cannot_be_downloaded_says_what_to_do(cache, monkeypatch):
+    with pytest.raises(FileNotFoundError) as error:
         mnist.load_data()
+    message = str(error.value)
+    for part in (str(cache / "train-images-idx3-ubyte.gz"), *mnist._MIRRORS, *list(mnist._FILES.values())[:1]):
+        assert part in message
+    assert "\n" not in message
+    assert not cache.parent.exists()
+
+
+def test_mnist_mirror_that_does_not_answer_is_left(cache, server, monkeypatch):
+    monkeypatch.setattr(mnist, "_TIME_OUT", 0.05)
+    with pytest.raises(FileNotFoundError, match="timed out"):
+        mnist.load_data()
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize("damage", ["truncated", "cut", "endless", "page", "other-content"])
+def test_mnist_damaged_download_is_refused(cache, server, damage):
+    content = (DATA / "train-images-idx3-ubyte.gz").read_bytes()
+    handler = server.RequestHandlerClass
+    handler.body = {
+        "truncated": content[:-100],
+        "cut": content[:1000],
+        "endless": gzip.compress(bytes(2 * mnist._LARGEST)),
+        "page": b"<html>Log in to the network</html>",
+        "other-content": (DATA / "t10k-images-idx3-ubyte.gz").read_bytes(),
+    }[damage]
+    handler.length = len(content) if damage == "cut" else len(handler.body)  # cut: the connection ends too early
+    with pytest.raises(FileNotFoundError, match=r"train-images.*damaged"):
+        mnist.load_data()
+    assert not cache.exists()
+
+
+def test_mnist_file_that_cannot_be_written_is_not_left_behind(cache, tmp_path, monkeypatch):
+    for file in DATA.glob("*.gz"):
+        (tmp_path / "mirror" / file.name).symlink_to(file)
+
+    def full(*args):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(mnist.os, "replace", full)
+    with pytest.raises(OSError, match="no space"):
+        mnist.load_data()
+    assert list(cache.iterdir()) == []
 
 
 DAMAGE = {

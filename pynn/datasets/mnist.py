@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,9 @@ _FILES = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
-_URL = "https://storage.googleapis.com/cvdf-datasets/mnist/"
+_MIRRORS = ("https://storage.googleapis.com/cvdf-datasets/mnist/", "https://ossci-datasets.s3.amazonaws.com/mnist/")
+_TIME_OUT = 20.0  # seconds without an answer
+_LARGEST = 60_000 * 28 * 28 + 16  # bytes of an uncompressed file
 
 
 def load_data(path: str | os.PathLike[str] | None = None) -> tuple[tuple[Bytes, Bytes], tuple[Bytes, Bytes]]:
@@ -32,11 +35,11 @@ def load_data(path: str | os.PathLike[str] | None = None) -> tuple[tuple[Bytes, 
     Args:
         path: The folder with the four ``...-ubyte.gz`` files, or the folder with a ``mnist`` in it. Default: the
             environment variable ``PYNN_DATA``, else the user's cache, where the files are downloaded to if they are
-            not there yet (which takes the package pooch: ``pip install pooch``).
+            not there yet.
 
     Raises:
-        FileNotFoundError: a file is missing from the folder that was named. ValueError: a file is damaged.
-        ImportError: the files must be downloaded, and pooch is not installed.
+        FileNotFoundError: a file is missing from the folder that was named, or cannot be downloaded. ValueError: a file
+            is damaged.
     """
     from pathlib import Path  # slow to import, as what is imported in the functions below
 
@@ -57,36 +60,81 @@ def _cache(home: Path) -> Path:
 
 def _read(folder: Path, name: str, digest: str, download: bool) -> bytes:
     """The uncompressed content of a file, checked."""
-    import gzip
-    import hashlib
-    import zlib
-
     file = folder / f"{name}.gz"
     if download and not file.exists():
-        _download(file)
+        _download(file, digest)
     try:
-        content = gzip.decompress(file.read_bytes())
+        compressed = file.read_bytes()
     except FileNotFoundError:
         raise FileNotFoundError(
             f"{file} is missing. Pass the folder with the MNIST files as path, or set PYNN_DATA to it."
         ) from None
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(f"{file} is damaged, no complete gzip file: {error}. Delete it, and get it anew.") from None
-    if hashlib.sha256(content).hexdigest() != digest:
-        raise ValueError(f"{file} is damaged: its SHA-256 is not that of MNIST. Delete it, and get it anew.")
+    trouble, content = _unpacked(compressed, digest)
+    if trouble:
+        raise ValueError(f"{file} is damaged: {trouble}. Delete it, and get it anew.")
     return content
 
 
-def _download(file: Path) -> None:
+def _unpacked(compressed: bytes, digest: str) -> tuple[str, bytes]:
+    """What is wrong with a gzip file, empty if nothing is, and its content."""
+    import gzip
+    import hashlib
+    import io
+    import zlib
+
     try:
-        import pooch
-    except ImportError:
-        raise ImportError(
-            f"MNIST is not at {file.parent}, and downloading it takes the package pooch: pip install pooch. "
-            "Or pass the folder with the files as path, or set PYNN_DATA to it; pynn's sources have them in data/mnist."
-        ) from None
-    # The hash of the compressed file depends on who compressed it; the content is checked after reading.
-    pooch.retrieve(_URL + file.name, known_hash=None, fname=file.name, path=file.parent)
+        with gzip.open(io.BytesIO(compressed)) as file:
+            content = file.read(_LARGEST + 1)  # whatever came, it shall not fill the memory
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        return f"it is no complete gzip file ({error})", b""
+    # Not that of the compressed file, which depends on who compressed it.
+    return ("" if hashlib.sha256(content).hexdigest() == digest else "its SHA-256 is not that of MNIST"), content
+
+
+def _download(file: Path, digest: str) -> None:
+    """Get a file from the first mirror that has it. It appears complete and checked, or not at all.
+
+    Raises:
+        FileNotFoundError: no mirror has it, or can be reached.
+    """
+    import http.client
+    import urllib.request
+
+    troubles = []
+    for mirror in _MIRRORS:
+        url = mirror + file.name
+        try:
+            with urllib.request.urlopen(url, timeout=_TIME_OUT) as answer:
+                compressed = answer.read(_LARGEST + 1)
+        except (OSError, http.client.HTTPException) as error:
+            troubles.append(f"{url}: {error}")
+            continue
+        trouble, _ = _unpacked(compressed, digest)
+        if not trouble:
+            _write(file, compressed)
+            return
+        troubles.append(f"{url}: what came is damaged, {trouble}")
+    raise FileNotFoundError(
+        f"{file} is missing, and could not be downloaded ({'; '.join(troubles)}). Get {_MIRRORS[0]}{file.name} "
+        f"in another way and put it there (SHA-256 of the uncompressed file: {digest}). Or pass the folder with the "
+        "MNIST files as path, or set PYNN_DATA to it; pynn's sources have them in data/mnist."
+    )
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Write a file that others see as a whole, or not at all."""
+    import tempfile
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle, part = tempfile.mkstemp(dir=file.parent, prefix=f"{file.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(content)
+        os.replace(part, file)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(part)
+        raise
 
 
 def _parse(content: bytes) -> Bytes:
