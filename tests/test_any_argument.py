@@ -23,17 +23,19 @@ GIVEN = {"units": 3, "filters": 2, "kernel_size": 2, "rate": 0.5, "stddev": 0.1,
 GIVEN |= {"input_dim": 4, "output_dim": 2, "axes": 1}
 GIVEN |= {"target_shape": (2, 3), "dims": (1, 2), "scale": 2.0, "n": 3, "output_size": 2}
 GIVEN |= {"equation": "ab,bc->ac", "output_shape": 3}
+GIVEN |= {"initial_learning_rate": 0.1, "max_learning_rate": 0.1, "decay_steps": 10, "first_decay_steps": 10}
+GIVEN |= {"decay_rate": 0.5, "total_steps": 10, "boundaries": [5], "values": [0.2, 0.1]}
 # What the layers name `base` in their signatures
 BASE = ["name", "trainable", "dtype", "input_shape", "input_dim"]
 ROOMS = ("activations", "layers", "losses", "metrics", "optimizers", "initializers", "regularizers", "constraints")
 # Bases, which nobody can make, and what layers are made of
 NOT_MADE = {"Layer", "Loss", "Metric", "Optimizer", "Initializer", "Regularizer", "Constraint"}
-NOT_MADE |= {"Lowering", "Weight", "WeightSpec", "RandomInitializer"}
+NOT_MADE |= {"Lowering", "Weight", "WeightSpec", "RandomInitializer", "LearningRateSchedule"}
 
 
 def made_by_users():
     """The public classes."""
-    for room in [getattr(pynn, name) for name in ROOMS if name != "activations"]:
+    for room in [*(getattr(pynn, name) for name in ROOMS if name != "activations"), pynn.optimizers.schedules]:
         for name in getattr(room, "__all__", None) or sorted(vars(room)):
             thing = getattr(room, name)
             its_own = isinstance(thing, type) and thing.__module__.startswith(room.__name__) and thing.__name__ == name

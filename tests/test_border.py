@@ -152,6 +152,15 @@ def test_steps_beyond_the_totals(first_step, steps):
         train(trainer, np.zeros(2, np.int32), np.zeros((1, 1)), first_step, steps)
 
 
+@pytest.mark.parametrize("rates", [[], [0.1], np.ones((1, 1)), np.zeros(0)])
+def test_rates_for_fewer_steps(rates):
+    trainer, weights = make_trainer()
+    data = [np.ones((2, 3))], [np.zeros(2, np.int32)]
+    with pytest.raises(ValueError, match="rates must have one for each step"):
+        trainer.train(np.zeros((1, 1)), *data, [], 1, False, 1, 0, 0, 2, 1, rates)
+    np.testing.assert_array_equal(weights.array(0), np.eye(3).ravel())
+
+
 @pytest.mark.parametrize(
     "weights",
     [

@@ -238,6 +238,7 @@ def test_schedule_bad_argument_names_it(name, settings, argument):
     [
         (lambda: schedules.deserialize("ExponentialDecay"), "learning_rate_schedule"),
         (lambda: schedules.deserialize({"class_name": "ExponentialDeca", "config": {}}), "'ExponentialDecay'"),
+        (lambda: schedules.deserialize({"class_name": "Own"}, [Own]), "custom_objects must be a dict"),
         (lambda: schedules.serialize(0.1), "LearningRateSchedule"),
         (lambda: schedules.ExponentialDecay(0.1, 10), r"ExponentialDecay\(\) needs the argument 'decay_rate'"),
         (lambda: schedules.CosineDecay(0.1, decay_step=3), r"CosineDecay\(\) has no argument 'decay_step'"),

@@ -49,6 +49,8 @@ def deserialize(config: dict[str, Any], custom_objects: ByName | None = None) ->
     Raises:
         ValueError, TypeError: an unknown name, or something else than a configuration.
     """
+    if not isinstance(custom_objects, dict | None):
+        raise TypeError(f"custom_objects must be a dict of classes by name, but got {checks.shown(custom_objects)}.")
     name, settings = identifiers.split_config(config, "learning_rate_schedule")
     known = {**_TABLE, **(custom_objects or {})}
     return identifiers.look_up(name, known, "learning_rate_schedule").from_config(settings)
