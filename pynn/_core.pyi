@@ -16,11 +16,14 @@ Shape: TypeAlias = tuple[int | None, ...]  # of a sample; None where an axis may
 
 # Settings of ops; arrays are int64 or float64, of one dimension.
 Attribute: TypeAlias = bool | int | float | str | Sequence[int] | Sequence[float] | NDArray[np.int64] | Float64
-# (output, loss, columns, a, reduction, weight, metrics): the number of the output, its loss, the size of a row, the
-# loss's settings, what becomes of the rows ("mean", "weighted_mean" or "sum"), the weight of the loss in that of the
-# network, and (name, a, weighted) of metrics. The loss may be empty, behind those that are not.
+# Of a loss of overlaps: whether it sums over the samples, and (size, whether it sums over it) of each of their axes.
+Axes: TypeAlias = tuple[bool, Sequence[tuple[int, bool]]]
+# (output, loss, columns, a, reduction, weight, metrics, axes): the number of the output, its loss, the size of a row,
+# the loss's settings, what becomes of the rows ("mean", "weighted_mean" or "sum"), the weight of the loss in that of
+# the network, (name, a, weighted) of metrics, and the axes of "tversky". The loss may be empty, behind those that are
+# not.
 Numbers: TypeAlias = float | tuple[float, float, float]
-Head: TypeAlias = tuple[int, str, int, Numbers, str, float, Sequence[tuple[str, Numbers, bool]]]
+Head: TypeAlias = tuple[int, str, int, Numbers, str, float, Sequence[tuple[str, Numbers, bool]], Axes | None]
 Weights: TypeAlias = Sequence[Real | None]  # by head, (samples, 1) or (samples, rows); negative: masked. May be empty
 
 __version__: str

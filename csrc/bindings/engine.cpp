@@ -164,13 +164,15 @@ AnyTrainer make_trainer(const AnyPlan& any) {
 }
 
 using MetricOf = std::tuple<std::string, NumbersOf, bool>;
-using HeadOf = std::tuple<int, std::string, int64_t, NumbersOf, std::string, double, std::vector<MetricOf>>;
+using AxesOf = std::optional<std::pair<bool, std::vector<std::pair<int64_t, bool>>>>;
+using HeadOf = std::tuple<int, std::string, int64_t, NumbersOf, std::string, double, std::vector<MetricOf>, AxesOf>;
 
 void set_heads(const AnyTrainer& any, const std::vector<HeadOf>& heads) {
   std::vector<HeadSetting> settings;
-  for (const auto& [output, loss, columns, numbers, reduction, weight, metrics] : heads) {
+  for (const auto& [output, loss, columns, numbers, reduction, weight, metrics, axes] : heads) {
     const auto [a, b, c] = three_numbers(numbers);
     settings.push_back({output, loss, columns, a, reduction, weight, {}, b, c});
+    if (axes) settings.back().axes = SummedAxes{axes->first, axes->second};
     for (const auto& [name, of_metric, weighted] : metrics) {
       const auto [d, e, f] = three_numbers(of_metric);
       settings.back().metrics.push_back({name, d, weighted, e, f});

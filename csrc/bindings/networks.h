@@ -84,7 +84,8 @@ void add_weights(Dataset& data, const Heads<T>& heads, const std::vector<Optiona
     const Column c = column<T>(*weights[head], "weights");
     require(c.kind == ColumnKind::real, "weights must be of the network's number type");
     require(static_cast<int64_t>(weights[head]->shape(0)) == data.samples, "there must be weights for each sample");
-    require(c.width == 1 || c.width == heads.rows(static_cast<int>(head)),
+    const int number = static_cast<int>(head);
+    require(c.width == 1 || (c.width == heads.rows(number) && heads.takes_row_weights(number)),
             "weights must be one for each sample, or for each row of the loss");
     data.weights.push_back(c);
   }

@@ -1,6 +1,7 @@
 #include "heads.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace pynn {
 namespace {
@@ -11,9 +12,40 @@ bool wants_labels(const std::string& name) {
 }
 
 bool wants_labels(const HeadSetting& setting) {
+  if (setting.axes) return false;
   if (!setting.loss.empty()) return wants_labels(setting.loss);
   if (setting.metrics.empty()) refuse("heads", "a loss or metrics", "neither");
   return wants_labels(setting.metrics[0].name);
+}
+
+// Neighbours of one kind together; axes of one element are of any kind.
+OverlapAxes overlap_axes(const std::vector<std::pair<int64_t, bool>>& axes) {
+  OverlapAxes found;
+  for (const auto& [size, summed] : axes) {
+    if (size < 1) refuse("heads", "axes of at least one element", std::to_string(size));
+    if (size == 1) continue;
+    found.elements *= size;
+    if (!summed) found.groups *= size;
+    if (found.count > 0 && found.kept[found.count - 1] == !summed) {
+      found.sizes[found.count - 1] *= size;
+      continue;
+    }
+    if (found.count == OverlapAxes::most)
+      refuse("heads", "axes that change between summed and kept less often", std::to_string(axes.size()) + " axes");
+    found.sizes[found.count] = size;
+    found.kept[found.count++] = !summed;
+  }
+  if (found.count == 0) found.sizes[found.count++] = 1;
+  return found;
+}
+
+OverlapSpec overlap_of(const HeadSetting& setting, int64_t size) {
+  if (setting.loss != "tversky") refuse("heads", "axes for the loss tversky only", "'" + setting.loss + "'");
+  OverlapSpec spec{setting.a, setting.b, setting.c, overlap_axes(setting.axes->of_sample), setting.axes->samples};
+  if (spec.axes.elements != size)
+    refuse("heads", "axes of " + std::to_string(size) + " elements, as the output has",
+           std::to_string(spec.axes.elements));
+  return spec;
 }
 
 }  // namespace
@@ -42,12 +74,18 @@ void Heads<T>::add_head(const HeadSetting& setting) {
             setting.columns,
             reduction_of(setting.reduction),
             setting.weight,
-            wants_labels(setting)};
+            wants_labels(setting),
+            {}};
   if (!setting.loss.empty()) {
     if (losses_ < heads_.size()) refuse("heads", "those that have a loss first", "one that has none before");
-    head.loss.kind = loss_of(setting.loss);
-    find_logits(head);
+    if (setting.axes) {
+      head.overlap = overlap_of(setting, size);
+    } else {
+      head.loss.kind = loss_of(setting.loss);
+      find_logits(head);
+    }
     ++losses_;
+    loss_parts_ += static_cast<std::size_t>(head.parts());
   }
   heads_.push_back(head);
   for (const MetricSetting& metric : setting.metrics) add_metric(metric, heads_.size() - 1, output);
@@ -88,6 +126,22 @@ int64_t Heads<T>::target_width(int head) const {
 }
 
 template <typename T>
+bool Heads<T>::takes_row_weights(int head) const {
+  const Head& of = heads_[static_cast<std::size_t>(head)];
+  if (!of.overlap) return true;
+  const OverlapAxes& axes = of.overlap->axes;
+  const int last = axes.count - 1;
+  const bool sums_rows = axes.count <= 2 && (axes.count == 1 || axes.kept[0]);
+  return !of.overlap->of_batch && sums_rows && axes.groups == of.rows && (axes.kept[last] || axes.sizes[last] == of.columns);
+}
+
+template <typename T>
+bool Heads<T>::couples_samples() const {
+  return std::any_of(heads_.begin(), heads_.end(),
+                     [](const Head& head) { return head.overlap && head.overlap->of_batch; });
+}
+
+template <typename T>
 std::vector<TargetRows<T>> Heads<T>::targets(const Dataset& data, int64_t first) const {
   std::vector<TargetRows<T>> targets;
   for (const Column& column : data.targets) {
@@ -125,10 +179,11 @@ std::vector<int> Heads<T>::loss_tensors() const {
 
 template <typename T>
 int64_t Heads<T>::row_count(int64_t samples) const {
-  int64_t rows = static_cast<int64_t>(penalties_.size());
-  for (std::size_t h = 0; h < losses_; ++h) rows += heads_[h].rows;
-  for (const Metric& metric : metrics_) rows += heads_[metric.head].rows;
-  return rows * samples;
+  int64_t rows = static_cast<int64_t>(penalties_.size()) * samples;
+  for (std::size_t h = 0; h < losses_; ++h)
+    rows += heads_[h].overlap ? heads_[h].overlap_count(samples) : heads_[h].rows * samples;
+  for (const Metric& metric : metrics_) rows += heads_[metric.head].rows * samples;
+  return rows;
 }
 
 template <typename T>
@@ -151,17 +206,51 @@ void Heads<T>::weigh(std::vector<RowSums>& batch, const Dataset& data, const Sel
       }
     }
     const auto each = static_cast<double>(heads_[h].rows / column.width);
-    batch.back() = {each * static_cast<double>(kept), each * sum};
+    batch.back() = {each * static_cast<double>(kept), each * sum, true};
   }
 }
 
 // What the loss of a row is multiplied by in that of its batch, and so many times that.
 template <typename T>
 double Heads<T>::scale(std::size_t head, const std::vector<RowSums>& batch, double times) const {
-  const Reduction reduction = heads_[head].reduction;
-  if (reduction == Reduction::sum) return times;
-  const double divisor = reduction == Reduction::mean ? batch[head].rows : batch[head].weights;
+  const Head& of = heads_[head];
+  const RowSums& sums = batch[head];
+  const auto rows = static_cast<double>(of.rows);
+  double groups = rows;  // values of the loss that a sample has, or the batch
+  if (of.overlap) groups = static_cast<double>(of.overlap->axes.groups);
+  if (of.overlap && of.overlap->of_batch) {
+    // The weights of samples are for the loss of all of them, each in turn.
+    if (of.reduction == Reduction::sum) return sums.weighted ? times * sums.weights / rows : times;
+    const double divisor = of.reduction == Reduction::mean ? sums.rows : sums.weights;
+    return divisor == 0 ? 0 : times * sums.weights / (divisor * groups);
+  }
+  if (of.reduction == Reduction::sum) return times;
+  double divisor = of.reduction == Reduction::mean ? sums.rows : sums.weights;
+  if (of.overlap) divisor *= groups / rows;
   return divisor == 0 ? 0 : times / divisor;
+}
+
+// Has a barrier inside where the loss is one of the batch.
+template <typename T>
+void Heads<T>::measure_overlaps(const Team& team, double* rows, const T* pred, T* slope, const TargetRows<T>& target,
+                                const RowWeights<T>& weights, int64_t samples, const Head& head, double scale) const {
+  const Kernels<T>& k = plan_.kernels();
+  const OverlapSpec& spec = *head.overlap;
+  const int64_t groups = spec.axes.groups;
+  if (!spec.of_batch) {
+    double* const sums = rows + samples;
+    k.overlap_sums(team, sums, pred, target.values, samples, spec.axes);
+    k.overlap_of_samples(team, rows, sums, weights.values, weights.values ? head.rows / weights.each : 1, samples, spec,
+                         scale);
+    if (slope != nullptr) k.overlap_slopes(team, slope, target.values, sums, 3 * groups, samples, spec.axes);
+    return;
+  }
+  double *const factors = rows + 3 * groups, *const sums = factors + 2 * groups;
+  k.overlap_sums(team, sums, pred, target.values, samples, spec.axes);
+  team.barrier();
+  k.overlap_of_batch(team, rows, factors, sums, samples, spec, scale);
+  team.barrier();
+  if (slope != nullptr) k.overlap_slopes(team, slope, target.values, factors, 0, samples, spec.axes);
 }
 
 template <typename T>
@@ -177,6 +266,13 @@ void Heads<T>::measure(const Team& team, double* rows, const std::vector<T*>& va
   for (std::size_t h = 0; h < losses_; ++h) {
     const Head& head = heads_[h];
     T* slope = slopes.empty() ? nullptr : slopes[h];
+    if (head.overlap) {
+      measure_overlaps(team, rows, value(head.tensor), slope, targets[h],
+                       weights.empty() ? RowWeights<T>{nullptr, 1} : weights[h], samples, head,
+                       head.weight * scale(h, batch));
+      rows += head.overlap_count(samples);
+      continue;
+    }
     k.loss(team, rows, slope, value(head.tensor), targets[h], samples * head.rows, head.columns, head.loss,
            head.weight * scale(h, batch));
     weigh(h, slope, false);
@@ -209,14 +305,35 @@ void Heads<T>::add_up(double* sums, const double* rows, int64_t samples) const {
     rows += count;
     *sums++ = sum;
   };
-  for (std::size_t h = 0; h < losses_; ++h) add(samples * heads_[h].rows);
+  for (std::size_t h = 0; h < losses_; ++h) {
+    const Head& head = heads_[h];
+    if (!head.overlap) {
+      add(samples * head.rows);
+      continue;
+    }
+    if (head.overlap->of_batch)
+      sums = std::copy_n(rows, head.parts(), sums);
+    else
+      *sums++ = std::accumulate(rows, rows + samples, 0.0);
+    rows += head.overlap_count(samples);
+  }
   for (const Metric& metric : metrics_) add(samples * heads_[metric.head].rows);
   for (std::size_t i = 0; i < penalties_.size(); ++i) add(samples);
 }
 
 template <typename T>
-double Heads<T>::part_of_loss(std::size_t head, const double* sums, const std::vector<RowSums>& batch) const {
-  return sums[head] * scale(head, batch);
+const double* Heads<T>::loss_sums(std::size_t head, const double* sums) const {
+  for (std::size_t h = 0; h < head; ++h) sums += heads_[h].parts();
+  return sums;
+}
+
+template <typename T>
+double Heads<T>::part_of_loss(std::size_t head, const double* sums, const std::vector<RowSums>& batch,
+                              double times) const {
+  const Head& of = heads_[head];
+  const double* own = loss_sums(head, sums);
+  const double value = of.overlap && of.overlap->of_batch ? plan_.kernels().overlap_value(own, *of.overlap) : *own;
+  return value * scale(head, batch, times);
 }
 
 template <typename T>
@@ -246,7 +363,7 @@ void Heads<T>::add_totals(double* totals, const double* sums, const std::vector<
                           int64_t samples) const {
   const auto times = static_cast<double>(samples);
   for (std::size_t h = 0; h < losses_; ++h) {
-    const double loss = sums[h] * scale(h, batch, times);
+    const double loss = part_of_loss(h, sums, batch, times);
     totals[0] += heads_[h].weight * loss;
     if (losses_ > 1) totals[1 + h] += loss;
   }

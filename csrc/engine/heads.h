@@ -1,7 +1,9 @@
 // What is made of the outputs and their targets: losses, metrics beside them, and penalties of tensors.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dataset.h"
@@ -18,6 +20,12 @@ struct MetricSetting {
   double b = 0, c = 0;    // of a loss: see LossSpec
 };
 
+// The axes that a loss of overlaps sums over: that of the samples or not, and which of a sample's (size, summed).
+struct SummedAxes {
+  bool samples = false;
+  std::vector<std::pair<int64_t, bool>> of_sample{};
+};
+
 // One loss of a network, and what is measured beside it.
 struct HeadSetting {
   int output;        // number of the output of the graph
@@ -27,17 +35,19 @@ struct HeadSetting {
   std::string reduction;
   double weight;  // of this loss in that of the network
   std::vector<MetricSetting> metrics;
-  double b = 0, c = 0;  // with a, the settings of the loss: see LossSpec
+  double b = 0, c = 0;  // with a, the settings of the loss: see LossSpec, or alpha, beta, epsilon of OverlapSpec
+  std::optional<SummedAxes> axes{};  // of the loss "tversky", which is one of overlaps, and of no other
 };
 
 // What the rows of a batch count for together.
 struct RowSums {
   double rows;  // how many are not masked
   double weights;
+  bool weighted = false;  // whether any have weights
 };
 
 // What is measured of a batch, in rows of doubles: a sum of them for each part, in the order losses, metrics,
-// penalties.
+// penalties. A loss of the overlaps in a batch has the sums that it is made of as its parts.
 template <typename T>
 class Heads {
  public:
@@ -61,16 +71,20 @@ class Heads {
   // Those of the samples of `data` from `first` on, where they lie: by head.
   std::vector<TargetRows<T>> targets(const Dataset& data, int64_t first) const;
   std::vector<RowWeights<T>> weights(const Dataset& data, int64_t first) const;
+  // Whether each row may have a weight of its own, rather than each sample.
+  bool takes_row_weights(int head) const;
   // Labels are 0..classes-1.
   int64_t classes(int head) const { return heads_[static_cast<std::size_t>(head)].columns; }
 
   // Tensors that must be made, and those of them whose gradient measure() writes: one for each loss.
   std::vector<int> measured_tensors() const;
   std::vector<int> loss_tensors() const;
+  // Whether a loss needs all samples of a batch at once.
+  bool couples_samples() const;
 
   // Doubles that measure() writes for so many samples, and numbers that add_up() gives.
   int64_t row_count(int64_t samples) const;
-  std::size_t parts() const { return losses_ + metrics_.size() + penalties_.size(); }
+  std::size_t parts() const { return loss_parts_ + metrics_.size() + penalties_.size(); }
 
   // Adds up what the rows of a batch count for, by head.
   void weigh(std::vector<RowSums>& batch, const Dataset& data, const Selection& selection) const;
@@ -85,7 +99,7 @@ class Heads {
 
   // What these sums add to the loss of a batch of so many samples, and one part of it alone, without its weight.
   double loss(const double* sums, const std::vector<RowSums>& batch, int64_t samples) const;
-  double part_of_loss(std::size_t head, const double* sums, const std::vector<RowSums>& batch) const;
+  double part_of_loss(std::size_t head, const double* sums, const std::vector<RowSums>& batch, double times = 1) const;
   // Adds to the columns of the metrics: what these sums add, and what all rows of the batch count for.
   void add_metrics(double* totals, const double* sums) const;
   void add_metric_weights(double* totals, const std::vector<RowSums>& batch) const;
@@ -101,6 +115,14 @@ class Heads {
     Reduction reduction;
     double weight;
     bool labels;
+    std::optional<OverlapSpec> overlap;  // in place of the loss
+
+    // Of the parts of the loss, and of what is measured of a sample for them.
+    int64_t parts() const { return overlap && overlap->of_batch ? 3 * overlap->axes.groups : 1; }
+    int64_t overlap_count(int64_t samples) const {
+      const int64_t groups = overlap->axes.groups;
+      return (overlap->of_batch ? 5 * groups : samples) + samples * 3 * groups;
+    }
   };
   struct Metric {
     bool is_loss;
@@ -114,13 +136,17 @@ class Heads {
   void add_head(const HeadSetting& setting);
   void find_logits(Head& head) const;
   void add_metric(const MetricSetting& setting, std::size_t head, int output);
+  void measure_overlaps(const Team& team, double* rows, const T* pred, T* slope, const TargetRows<T>& target,
+                        const RowWeights<T>& weights, int64_t samples, const Head& head, double scale) const;
   double scale(std::size_t head, const std::vector<RowSums>& batch, double times = 1) const;
-  const double* metric_sums(const double* sums) const { return sums + losses_; }
+  const double* loss_sums(std::size_t head, const double* sums) const;
+  const double* metric_sums(const double* sums) const { return sums + loss_parts_; }
   const double* penalty_sums(const double* sums) const { return metric_sums(sums) + metrics_.size(); }
 
   const Plan<T>& plan_;
   std::vector<Head> heads_;
   std::size_t losses_ = 0;  // of the first heads
+  std::size_t loss_parts_ = 0;
   std::vector<Metric> metrics_;
   std::vector<ActivityPenalty> penalties_;
 };

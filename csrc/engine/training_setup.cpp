@@ -92,7 +92,7 @@ void Trainer<T>::plan_run(Run& run, const std::vector<char>& frozen) {
   const int64_t batch = std::min(run.range.batch_size, samples);
   run.batches = run.hooks.next_batch ? run.range.first_step + run.range.steps + 1
                                      : (samples + run.range.batch_size - 1) / run.range.batch_size;
-  run.slice = plan_->couples_samples() ? batch : std::min(batch, kSlice);
+  run.slice = plan_->couples_samples() || run.heads->couples_samples() ? batch : std::min(batch, kSlice);
   run.first_iteration = iterations_;
   run.rows = marked_rows(run);
   prepare_marks(run);

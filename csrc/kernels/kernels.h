@@ -22,6 +22,7 @@
 #include "noise.h"
 #include "norm.h"
 #include "optimizers.h"
+#include "overlap.h"
 #include "penalties.h"
 #include "pool.h"
 #include "resample.h"
@@ -47,6 +48,7 @@ struct Kernels : GemmKernels<T>,
                  ActivationKernels<T>,
                  SoftmaxKernels<T>,
                  LossKernels<T>,
+                 OverlapKernels<T>,
                  OptimizerKernels<T>,
                  PenaltyKernels<T>,
                  RowKernels<T> {};

@@ -18,6 +18,7 @@
   X(activations, ActivationKernels) \
   X(softmax, SoftmaxKernels)        \
   X(losses, LossKernels)            \
+  X(overlap, OverlapKernels)        \
   X(optimizers, OptimizerKernels)   \
   X(penalties, PenaltyKernels)      \
   X(rows, RowKernels)

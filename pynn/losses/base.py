@@ -44,7 +44,7 @@ class Loss(Described):
         native_name, a: What the engine calls the loss, and its settings there: one number, or three.
         sparse: Whether the targets are class labels, one a row.
         ignore_class: The label of rows that count for nothing; None for none.
-        of_rows: Whether it has a value for each row. Others are for direct calls only.
+        of_rows: Whether it has a value for each row. Others have values of sums: see `summed_axes`.
         fused_with: The last activation whose input the engine computes the loss from: faster, and exact where the
             activation saturates. Empty for none.
     """
@@ -101,6 +101,25 @@ class Loss(Described):
     def check_values(self, targets: Array, name: str) -> None:
         """Raise ValueError where a target has a value that this loss has no meaning for."""
 
+    def summed_axes(self, shape: tuple[int, ...]) -> tuple[bool, list[tuple[int, bool]]] | None:
+        """Of a loss without rows: whether it sums over samples, and each axis of one with whether it sums over it.
+
+        Args:
+            shape: That of a sample.
+
+        Raises:
+            ValueError: such a sample lacks an axis that the loss sums over.
+        """
+        return None
+
+    def weights_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of a sample's weights, where it has more than one; of a loss of rows, that of the rows.
+
+        Raises:
+            ValueError: a loss that takes no weights of samples.
+        """
+        return shape[:-1]
+
     def take_ignored(self, targets: Array) -> Array | None:
         """Give rows of prepared targets that are to be ignored another target; return where they are, None for none."""
         return None
@@ -150,10 +169,11 @@ class Loss(Described):
         divisor = float(weights.sum()) if self.native_reduction == "weighted_mean" else rows
         return total / divisor if divisor else 0.0
 
-    def only_direct(self) -> str:
+    def without_rows(self) -> str:
         """What to say where a loss is asked for the values of rows, which it does not have."""
         return (
-            f"{type(self).__name__} has no value for each row: it can be called, and not yet be trained or evaluated."
+            f"{type(self).__name__} has no value for each row: it is a loss for compile and for calls, and neither a "
+            "metric nor a loss for pynn.ops."
         )
 
     def get_config(self) -> dict[str, Any]:

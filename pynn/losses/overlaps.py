@@ -1,11 +1,11 @@
 """Losses for the overlap of what is predicted with what is there, such as the pixels of an object.
 
-They are quotients of sums over several rows or the whole batch. The engine adds up values of rows, so they are for
-direct calls only, as yet.
+They are quotients of sums over some axes, or over the whole batch.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ Axis = int | tuple[int, ...] | None
 class Overlap(Loss):
     """Base of the losses of overlaps: arrays of one shape, and the axes to sum over."""
 
+    native_name = "tversky"
     of_rows = False
 
     def __init__(self, axis: Axis, reduction: str | None, name: str | None, dtype: DTypeLike | None) -> None:
@@ -37,10 +38,27 @@ class Overlap(Loss):
         return cls.default_name
 
     def forward(self, values: Array, y_pred: Array, y_true: Array) -> None:
-        raise ValueError(self.only_direct())
+        raise ValueError(self.without_rows())
 
     def backward(self, dy_pred: Array, y_pred: Array, y_true: Array, scale: float) -> None:
-        raise ValueError(self.only_direct())
+        raise ValueError(self.without_rows())
+
+    def summed_axes(self, shape: tuple[int, ...]) -> tuple[bool, list[tuple[int, bool]]]:
+        if self.axis is None:
+            return True, [(size, True) for size in shape]
+        axes = checks.axes_of(self.axis, len(shape) + 1)
+        return 0 in axes, [(size, number in axes) for number, size in enumerate(shape, 1)]
+
+    def weights_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        of_batch, axes = self.summed_axes(shape)
+        kept = [size for size, summed in axes if not summed and size > 1]
+        if of_batch and kept:
+            raise ValueError(
+                f"sample_weight is not for {type(self).__name__} with axis={self.axis}: it has {math.prod(kept)} values "
+                "of all samples together. Leave the axis of the samples, 0, out of axis, or sum over all axes."
+            )
+        rows_are_kept = not of_batch and [summed for _, summed in axes] == [False] * (len(axes) - 1) + [True]
+        return shape[:-1] if rows_are_kept else ()
 
     def _values(self, y_true: ArrayLike, y_pred: ArrayLike) -> tuple[Array, Array | None]:
         """The losses in float64: one for each element of the axes that are not summed over, as in Keras."""
@@ -59,12 +77,14 @@ class Overlap(Loss):
 
 
 class Dice(Overlap):
-    """``1 - 2 * sum(y * p) / (sum(y) + sum(p) + 1e-7)`` (Dice, 1945). For direct calls only, not for `compile`.
+    """``1 - 2 * sum(y * p) / (sum(y) + sum(p) + 1e-7)`` (Dice, 1945).
 
     Args:
         reduction: see `Loss`.
         name: see `Loss`.
-        axis: The axes to sum over, one or several. Default ``None``: all, with the batch.
+        axis: The axes to sum over, one or several; 0 is that of the samples. Default ``None``: all. There is a value
+            for each element of the other axes. Sums over samples are those of a batch, so that the loss of samples
+            depends on how they are cut into batches, as in Keras.
         dtype: see `Loss`.
     """
 
@@ -78,6 +98,7 @@ class Dice(Overlap):
         dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(axis, reduction, name, dtype)
+        self.a = 0.5, 0.5, _EPSILON / 2  # 2 both / (sum(y) + sum(p) + epsilon) as Tversky's quotient
 
     def _loss(self, y: Array, p: Array, axes: tuple[int, ...] | None) -> Array:
         both: Array = 2 * np.sum(y * p, axis=axes) / (np.sum(y, axis=axes) + np.sum(p, axis=axes) + _EPSILON)
@@ -87,13 +108,15 @@ class Dice(Overlap):
 class Tversky(Overlap):
     """``1 - both / (both + alpha * sum(y * (1 - p)) + beta * sum((1 - y) * p) + 1e-7)``, with ``both = sum(y * p)``.
 
-    With 0.5 and 0.5 it is `Dice` (Salehi et al., 2017). For direct calls only, not for `compile`.
+    With 0.5 and 0.5 it is `Dice` (Salehi et al., 2017).
 
     Args:
         alpha: Weight of what is there and was not predicted, at least 0. Default ``0.5``.
         beta: Weight of what was predicted and is not there, at least 0. Default ``0.5``.
         reduction, name: see `Loss`.
-        axis: The axes to sum over, one or several. Default ``None``: all, with the batch.
+        axis: The axes to sum over, one or several; 0 is that of the samples. Default ``None``: all. There is a value
+            for each element of the other axes. Sums over samples are those of a batch, so that the loss of samples
+            depends on how they are cut into batches, as in Keras.
         dtype: see `Loss`.
     """
 
@@ -111,6 +134,7 @@ class Tversky(Overlap):
         super().__init__(axis, reduction, name, dtype)
         self.alpha = checks.number(alpha, "alpha", "[0, inf)")
         self.beta = checks.number(beta, "beta", "[0, inf)")
+        self.a = self.alpha, self.beta, _EPSILON
 
     def _loss(self, y: Array, p: Array, axes: tuple[int, ...] | None) -> Array:
         both = np.sum(y * p, axis=axes)

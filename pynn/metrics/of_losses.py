@@ -42,7 +42,7 @@ class MeanLoss(Metric):
     def __init__(self, loss: losses.LossLike, name: str | None = None, dtype: DTypeLike | None = None) -> None:
         self.loss = losses.get(loss)
         if not self.loss.of_rows:
-            raise ValueError(self.loss.only_direct())
+            raise ValueError(self.loss.without_rows())
         self.native_name, self.a, self.sparse = self.loss.native_name, self.loss.a, self.loss.sparse
         super().__init__(name, dtype)
 

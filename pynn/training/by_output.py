@@ -49,7 +49,7 @@ def chosen_losses(loss: Any) -> Any:
     """What ``compile`` was given as `loss`, with the losses that are meant in place of names.
 
     Raises:
-        TypeError, ValueError: an unknown name, or something else; no loss at all; a loss without reduction or rows.
+        TypeError, ValueError: an unknown name, or something else; no loss at all; a loss without reduction.
     """
     if isinstance(loss, list | tuple):
         chosen: Any = [None if each is None else losses.get(each) for each in loss]
@@ -62,9 +62,6 @@ def chosen_losses(loss: Any) -> Any:
         found = [chosen]
     if all(each is None for each in found):
         raise ValueError('loss must be given, such as "mse" or "sparse_categorical_crossentropy".')
-    for each in found:
-        if each is not None and not each.of_rows:
-            raise ValueError(each.only_direct())
     if any(each is not None and each.reduction in (None, "none") for each in found):
         raise ValueError("A loss without reduction cannot be trained: it must be one number.")
     return chosen

@@ -34,6 +34,9 @@ class Compiled(NamedTuple):
     def resolved(self, outputs: Ports) -> Heads:
         """Losses and metrics of a model that has these outputs; ValueError for those that do not fit."""
         found = by_output.losses_of(self.loss, outputs)
+        for loss, port in zip(found, outputs.ports, strict=True):
+            if loss is not None:
+                loss.summed_axes(port.sizes)
         weights = by_output.loss_weights_of(self.loss_weights, found, outputs)
         plain = by_output.metrics_of(self.metrics, "metrics", outputs)
         weighted = by_output.metrics_of(self.weighted_metrics, "weighted_metrics", outputs)

@@ -43,9 +43,21 @@ class Head(NamedTuple):
         """What the engine is told."""
         loss, metrics = self.loss, [(each.metric.native_name, each.metric.a, each.weighted) for each in self.measured]
         if loss is None:
-            return (self.number, "", self.port.columns, 0.0, "mean", 0.0, metrics)
-        reduction = loss.native_reduction
-        return (self.number, loss.native_name, self.port.columns, loss.a, reduction, self.weight, metrics)
+            return (self.number, "", self.port.columns, 0.0, "mean", 0.0, metrics, None)
+        reduction, axes = loss.native_reduction, loss.summed_axes(self.port.sizes)
+        return (self.number, loss.native_name, self.port.columns, loss.a, reduction, self.weight, metrics, axes)
+
+    def weights_shape(self) -> tuple[int, ...]:
+        """The shape of a sample's weights, where it has more than one; ValueError for a loss that takes none."""
+        return self.port.sizes[:-1] if self.loss is None else self.loss.weights_shape(self.port.sizes)
+
+    @property
+    def depends_on_batches(self) -> bool:
+        """Whether the loss of samples is another where they are cut into other batches, also without weights."""
+        if self.loss is None:
+            return False
+        axes = self.loss.summed_axes(self.port.sizes)
+        return self.loss.reduction == "sum" or (axes is not None and axes[0])
 
 
 class Heads(NamedTuple):
@@ -94,7 +106,7 @@ class Heads(NamedTuple):
 
     def depends_on_batches(self, weighted: bool) -> bool:
         """Whether the loss of samples is another where they are cut into other batches."""
-        return weighted or any(head.loss is not None and head.loss.reduction == "sum" for head in self.heads)
+        return weighted or any(head.depends_on_batches for head in self.heads)
 
     def logs(self, totals: NDArray[Any], samples: int, measured: bool = True) -> dict[str, float]:
         """Losses and metrics, by name, from totals over so many samples.

@@ -111,6 +111,8 @@ def _weights(sample_weight: Any, name: str, layout: Layout, heads: Heads, sample
         sample_weight = sample_weight[0]
     if len(outputs.ports) > 1 and not _is_by_output(sample_weight):
         one = arrays.as_weights(sample_weight, name, layout.dtype, samples, ())
+        for head in heads.heads:
+            head.weights_shape()  # a loss may take none
         return [one] * len(heads.heads)
     if isinstance(sample_weight, Mapping):
         unknown = [key for key in sample_weight if key not in (*outputs.keys, *outputs.names)]
@@ -119,7 +121,7 @@ def _weights(sample_weight: Any, name: str, layout: Layout, heads: Heads, sample
             sample_weight = {key: sample_weight.get(key) for key in keys}
     names, found = _by_head(sample_weight, name, outputs, heads)
     return [
-        None if each is None else arrays.as_weights(each, called, layout.dtype, samples, head.port.sizes[:-1])
+        None if each is None else arrays.as_weights(each, called, layout.dtype, samples, head.weights_shape())
         for head, called, each in zip(heads.heads, names, found, strict=True)
     ]
 
