@@ -22,7 +22,7 @@ Axes: TypeAlias = tuple[bool, Sequence[tuple[int, bool]]]
 # the loss's settings, what becomes of the rows ("mean", "weighted_mean" or "sum"), the weight of the loss in that of
 # the network, (name, a, weighted) of metrics, and the axes of "tversky". The loss may be empty, behind those that are
 # not.
-Numbers: TypeAlias = float | tuple[float, float, float]
+Numbers: TypeAlias = float | Sequence[float]  # one, three, or two and one for each of several classes
 Head: TypeAlias = tuple[int, str, int, Numbers, str, float, Sequence[tuple[str, Numbers, bool]], Axes | None]
 Weights: TypeAlias = Sequence[Real | None]  # by head, (samples, 1) or (samples, rows); negative: masked. May be empty
 

@@ -3,7 +3,6 @@
 
 #include <pybind11/stl.h>
 
-#include <array>
 #include <map>
 #include <optional>
 #include <type_traits>
@@ -20,13 +19,18 @@ namespace pynn {
 using Optional = std::optional<py::array>;
 using Settings = std::map<std::string, double>;
 
-// The settings of a loss or a metric: one number, or three.
+// The settings of a loss or a metric: one number, three, or two and one for each of several classes.
 using NumbersOf = std::variant<double, std::vector<double>>;
-inline std::array<double, 3> three_numbers(const NumbersOf& numbers) {
-  if (const double* one = std::get_if<double>(&numbers)) return {*one, 0, 0};
-  const auto& three = std::get<1>(numbers);
-  require(three.size() == 3, "a loss has one number or three");
-  return {three[0], three[1], three[2]};
+struct LossNumbers {
+  double a, b = 0, c = 0;
+  std::vector<double> by_class{};
+};
+inline LossNumbers loss_numbers(const NumbersOf& numbers) {
+  if (const double* one = std::get_if<double>(&numbers)) return {*one};
+  const auto& all = std::get<1>(numbers);
+  require(all.size() >= 3, "a loss has one number or at least three");
+  if (all.size() == 3) return {all[0], all[1], all[2]};
+  return {all[0], all[1], 1, {all.begin() + 2, all.end()}};
 }
 
 // Calls f with a number of the type of `a`, which says for which type the kernel is wanted.

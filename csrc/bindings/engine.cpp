@@ -170,12 +170,12 @@ using HeadOf = std::tuple<int, std::string, int64_t, NumbersOf, std::string, dou
 void set_heads(const AnyTrainer& any, const std::vector<HeadOf>& heads) {
   std::vector<HeadSetting> settings;
   for (const auto& [output, loss, columns, numbers, reduction, weight, metrics, axes] : heads) {
-    const auto [a, b, c] = three_numbers(numbers);
-    settings.push_back({output, loss, columns, a, reduction, weight, {}, b, c});
+    const auto [a, b, c, by_class] = loss_numbers(numbers);
+    settings.push_back({output, loss, columns, a, reduction, weight, {}, b, c, by_class});
     if (axes) settings.back().axes = SummedAxes{axes->first, axes->second};
     for (const auto& [name, of_metric, weighted] : metrics) {
-      const auto [d, e, f] = three_numbers(of_metric);
-      settings.back().metrics.push_back({name, d, weighted, e, f});
+      const auto [d, e, f, each] = loss_numbers(of_metric);
+      settings.back().metrics.push_back({name, d, weighted, e, f, each});
     }
   }
   const Interrupt interrupt = signal_check();

@@ -44,15 +44,19 @@ int64_t columns_of(const py::array& y_pred, int64_t rows) {
   return size(y_pred) / rows;
 }
 
-LossSpec loss_spec(const std::string& name, const NumbersOf& numbers) {
-  const auto [a, b, c] = three_numbers(numbers);
-  return {loss_of(name), a, b, c};
+// It points into the numbers.
+LossSpec loss_spec(const std::string& name, const LossNumbers& numbers, int64_t columns) {
+  const LossSpec spec{loss_of(name), numbers.a, numbers.b, numbers.c,
+                      numbers.by_class.empty() ? nullptr : numbers.by_class.data()};
+  if (spec.by_class != nullptr) check_by_class(numbers.by_class, spec.kind, columns);
+  return spec;
 }
 
 void loss_forward(Float64 values, const py::array& y_pred, const py::array& y_true, const std::string& name,
                   const NumbersOf& numbers, int threads) {
-  const LossSpec spec = loss_spec(name, numbers);
   const int64_t rows = size(values), columns = columns_of(y_pred, rows);
+  const LossNumbers settings = loss_numbers(numbers);
+  const LossSpec spec = loss_spec(name, settings, columns);
   with_type(y_pred, [&](auto type) {
     using T = decltype(type);
     double* to = output<double>(values, "values");
@@ -65,10 +69,11 @@ void loss_forward(Float64 values, const py::array& y_pred, const py::array& y_tr
 
 void loss_backward(py::array dy_pred, const py::array& y_pred, const py::array& y_true, const std::string& name,
                    const NumbersOf& numbers, double scale, int threads) {
-  const LossSpec spec = loss_spec(name, numbers);
   require(y_pred.ndim() > 0 && size(dy_pred) == size(y_pred), "dy_pred must have the size of y_pred, which has rows");
   const auto columns = static_cast<int64_t>(y_pred.shape(y_pred.ndim() - 1));
   require(columns > 0, "y_pred must have columns");
+  const LossNumbers settings = loss_numbers(numbers);
+  const LossSpec spec = loss_spec(name, settings, columns);
   const int64_t rows = size(y_pred) / columns;
   with_type(y_pred, [&](auto type) {
     using T = decltype(type);
@@ -86,7 +91,7 @@ void metric_forward(Float64 values, const py::array& y_pred, const py::array& y_
     loss_forward(values, y_pred, y_true, name, numbers, threads);
     return;
   }
-  const MetricSpec spec{metric_of(name), three_numbers(numbers)[0]};
+  const MetricSpec spec{metric_of(name), loss_numbers(numbers).a};
   const int64_t rows = size(values), columns = columns_of(y_pred, rows);
   with_type(y_pred, [&](auto type) {
     using T = decltype(type);

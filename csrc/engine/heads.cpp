@@ -82,6 +82,7 @@ void Heads<T>::add_head(const HeadSetting& setting) {
       head.overlap = overlap_of(setting, size);
     } else {
       head.loss.kind = loss_of(setting.loss);
+      head.loss.by_class = keep(setting.by_class, head.loss.kind, head.columns);
       find_logits(head);
     }
     ++losses_;
@@ -89,6 +90,15 @@ void Heads<T>::add_head(const HeadSetting& setting) {
   }
   heads_.push_back(head);
   for (const MetricSetting& metric : setting.metrics) add_metric(metric, heads_.size() - 1, output);
+}
+
+// What a loss has for each class; null for nothing.
+template <typename T>
+const double* Heads<T>::keep(const std::vector<double>& by_class, Loss kind, int64_t columns) {
+  if (by_class.empty()) return nullptr;
+  check_by_class(by_class, kind, columns);
+  by_class_.push_back(by_class);
+  return by_class_.back().data();
 }
 
 // The loss of the logits is exact where the activation saturates, and faster. A penalty of the output needs a gradient
@@ -111,7 +121,8 @@ template <typename T>
 void Heads<T>::add_metric(const MetricSetting& setting, std::size_t head, int output) {
   Metric metric{!is_metric(setting.name), {}, {}, head, output, setting.weighted};
   if (metric.is_loss)
-    metric.loss = {loss_of(setting.name), setting.a, setting.b, setting.c};
+    metric.loss = {loss_of(setting.name), setting.a, setting.b, setting.c,
+                   keep(setting.by_class, loss_of(setting.name), heads_[head].columns)};
   else
     metric.metric = {metric_of(setting.name), setting.a};
   if (wants_labels(setting.name) != heads_[head].labels)

@@ -1,6 +1,7 @@
 // What is made of the outputs and their targets: losses, metrics beside them, and penalties of tensors.
 #pragma once
 
+#include <list>
 #include <optional>
 #include <string>
 #include <utility>
@@ -18,6 +19,7 @@ struct MetricSetting {
   double a;
   bool weighted = false;  // whether the weights of rows count; those that are masked never do
   double b = 0, c = 0;    // of a loss: see LossSpec
+  std::vector<double> by_class{};
 };
 
 // The axes that a loss of overlaps sums over: that of the samples or not, and which of a sample's (size, summed).
@@ -36,6 +38,7 @@ struct HeadSetting {
   double weight;  // of this loss in that of the network
   std::vector<MetricSetting> metrics;
   double b = 0, c = 0;  // with a, the settings of the loss: see LossSpec, or alpha, beta, epsilon of OverlapSpec
+  std::vector<double> by_class{};
   std::optional<SummedAxes> axes{};  // of the loss "tversky", which is one of overlaps, and of no other
 };
 
@@ -53,6 +56,8 @@ class Heads {
  public:
   // Throws std::invalid_argument for a name that is not known, and for what does not fit.
   Heads(const Plan<T>& plan, const std::vector<HeadSetting>& settings);
+  Heads(const Heads&) = delete;  // specs of losses point into it
+  Heads& operator=(const Heads&) = delete;
 
   int count() const { return static_cast<int>(heads_.size()); }
   std::size_t losses() const { return losses_; }
@@ -136,6 +141,7 @@ class Heads {
   void add_head(const HeadSetting& setting);
   void find_logits(Head& head) const;
   void add_metric(const MetricSetting& setting, std::size_t head, int output);
+  const double* keep(const std::vector<double>& by_class, Loss kind, int64_t columns);
   void measure_overlaps(const Team& team, double* rows, const T* pred, T* slope, const TargetRows<T>& target,
                         const RowWeights<T>& weights, int64_t samples, const Head& head, double scale) const;
   double scale(std::size_t head, const std::vector<RowSums>& batch, double times = 1) const;
@@ -149,6 +155,7 @@ class Heads {
   std::size_t loss_parts_ = 0;
   std::vector<Metric> metrics_;
   std::vector<ActivityPenalty> penalties_;
+  std::list<std::vector<double>> by_class_;  // of all losses and metrics that have it
 };
 
 }  // namespace pynn

@@ -41,6 +41,13 @@ bool takes_labels(Loss loss) {
   return loss == Loss::sparse_categorical_crossentropy || loss == Loss::sparse_categorical_crossentropy_from_logits;
 }
 
+void check_by_class(const std::vector<double>& by_class, Loss loss, int64_t columns) {
+  if (loss != Loss::categorical_focal_crossentropy && loss != Loss::categorical_focal_crossentropy_from_logits)
+    refuse("loss", "three numbers at most", std::to_string(by_class.size()) + " by class");
+  if (static_cast<int64_t>(by_class.size()) != columns)
+    refuse("loss", "a number for each of " + std::to_string(columns) + " classes", std::to_string(by_class.size()));
+}
+
 bool takes_labels(Metric metric) {
   return metric == Metric::sparse_categorical_accuracy || metric == Metric::sparse_top_k_categorical_accuracy;
 }

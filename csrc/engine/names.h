@@ -32,5 +32,7 @@ bool is_metric(const std::string& name);
 // Whether the targets of it are class labels.
 bool takes_labels(Loss loss);
 bool takes_labels(Metric metric);
+// Throws std::invalid_argument unless a loss of rows of so many columns may have these numbers, one for each class.
+void check_by_class(const std::vector<double>& by_class, Loss loss, int64_t columns);
 
 }  // namespace pynn

@@ -72,6 +72,19 @@ struct BinaryFocalCrossentropyFromLogits {
   }
 };
 
+// Targets, each times the alpha of its class.
+template <typename T, typename Targets>
+struct BalancedTargets {
+  const Targets& targets;
+  const double* alphas;
+
+  Vec<T> at(int64_t j, int64_t count) const {
+    Vec<T> alpha{};
+    for (int64_t lane = 0; lane < count; ++lane) alpha[lane] = static_cast<T>(alphas[j + lane]);
+    return targets.at(j, count) * alpha;
+  }
+};
+
 // -alpha sum_j t_j (1 - q_j)^gamma log(q_j), q = p / sum(p) clipped to [eps, 1 - eps]
 template <typename T, typename Targets>
 void focal_crossentropy_row(double* value, T* dp, const T* p, const Targets& t, int64_t n, T scale,

@@ -355,10 +355,16 @@ void loss(const Team& team, double* values, T* dpred, const T* pred, const Targe
       return elementwise(BinaryFocalCrossentropyFromLogits<T>{Focus<T>(spec), a});
     case Loss::categorical_focal_crossentropy:
       return classes([&](double* v, T* dp, const T* p, const Classes<T>& t, int64_t n, T by) {
+        if (spec.by_class != nullptr)
+          return focal_crossentropy_row(v, dp, p, BalancedTargets<T, Classes<T>>{t, spec.by_class}, n, by,
+                                        Focus<T>(spec));
         focal_crossentropy_row(v, dp, p, t, n, by, Focus<T>(spec));
       });
     case Loss::categorical_focal_crossentropy_from_logits:
       return classes([&](double* v, T* dz, const T* z, const Classes<T>& t, int64_t n, T by) {
+        if (spec.by_class != nullptr)
+          return focal_crossentropy_from_logits_row(v, dz, z, BalancedTargets<T, Classes<T>>{t, spec.by_class}, n, by,
+                                                    Focus<T>(spec));
         focal_crossentropy_from_logits_row(v, dz, z, t, n, by, Focus<T>(spec));
       });
     case Loss::hinge: return elementwise(Hinge<T>{});

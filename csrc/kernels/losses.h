@@ -36,10 +36,12 @@ namespace pynn {
 PYNN_ENUMERATION(Loss, PYNN_LOSSES)
 
 // huber: a = delta. The cross-entropies: a = label_smoothing; the focal ones also b = gamma, c = alpha, which is
-// negative where binary classes are not balanced.
+// negative where binary classes are not balanced. categorical_focal_crossentropy may have an alpha for each class
+// instead: by_class (columns).
 struct LossSpec {
   Loss kind;
   double a, b = 0, c = 0;
+  const double* by_class = nullptr;
 };
 
 #define PYNN_METRICS(X)          \

@@ -41,7 +41,7 @@ class Loss(Described):
         dtype: Number type of direct calls. Default ``None``: that of the prediction. A model computes in its own.
 
     Attributes:
-        native_name, a: What the engine calls the loss, and its settings there: one number, or three.
+        native_name, a: What the engine calls the loss, and its settings there: one number, or several.
         sparse: Whether the targets are class labels, one a row.
         ignore_class: The label of rows that count for nothing; None for none.
         of_rows: Whether it has a value for each row. Others have values of sums: see `summed_axes`.
@@ -52,7 +52,7 @@ class Loss(Described):
     kind = "loss"
     native_name: str = ""
     default_name: ClassVar[str] = ""  # where it is not native_name
-    a: float | tuple[float, float, float] = 0.0
+    a: float | tuple[float, ...] = 0.0
     sparse: bool = False
     ignore_class: int | None = None
     of_rows: bool = True

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from ..foundation import checks
@@ -67,7 +69,7 @@ class CategoricalFocalCrossentropy(Crossentropy):
     q is p divided by its sum and clipped to [1e-7, 1 - 1e-7].
 
     Args:
-        alpha: At least 0, one number for all classes. Default ``0.25``.
+        alpha: At least 0: one number for all classes, or a list or array of one for each. Default ``0.25``.
         gamma: At least 0. Default ``2.0``.
         from_logits: Whether the prediction is x rather than ``p = softmax(x)``; nothing is clipped then. Default
             ``False``; a model whose last activation is softmax computes from the logits anyway.
@@ -83,7 +85,7 @@ class CategoricalFocalCrossentropy(Crossentropy):
 
     def __init__(
         self,
-        alpha: float = 0.25,
+        alpha: float | Sequence[float] | Array = 0.25,
         gamma: float = 2.0,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
@@ -93,18 +95,34 @@ class CategoricalFocalCrossentropy(Crossentropy):
         dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
-        if isinstance(alpha, list | tuple):
-            raise TypeError(f"alpha must be one number, by class it is not supported yet; got {checks.shown(alpha)}.")
-        self.alpha = checks.number(alpha, "alpha", "[0, inf)")
+        self.alpha = _alpha(alpha)
         self.gamma = checks.number(gamma, "gamma", "[0, inf)")
-        self.a = self.label_smoothing, self.gamma, self.alpha
+        alphas = self.alpha if isinstance(self.alpha, list) else [self.alpha]
+        self.a = self.label_smoothing, self.gamma, *alphas
 
     def check_values(self, targets: Array, name: str) -> None:
+        classes = targets.shape[-1]
+        if isinstance(self.alpha, list) and len(self.alpha) not in (1, classes):
+            raise ValueError(
+                f"alpha of {type(self).__name__} has {len(self.alpha)} numbers, but there are {classes} classes: give "
+                "one for each."
+            )
         super().check_values(targets, name)
         check_classes(self, targets)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "alpha": self.alpha, "gamma": self.gamma}
+
+
+def _alpha(alpha: object) -> float | list[float]:
+    """One number, or one for each class."""
+    if isinstance(alpha, np.ndarray) and alpha.ndim == 1:
+        alpha = alpha.tolist()
+    if not isinstance(alpha, list | tuple):
+        return checks.number(alpha, "alpha", "[0, inf)")
+    if not alpha:
+        raise ValueError("alpha must be a number or a list of one for each class, but got an empty one.")
+    return [checks.number(each, f"alpha[{number}]", "[0, inf)") for number, each in enumerate(alpha)]
 
 
 # ---- the functions -------------------------------------------------------------------------------------------------
@@ -130,7 +148,7 @@ def binary_focal_crossentropy(
 def categorical_focal_crossentropy(
     y_true: ArrayLike,
     y_pred: ArrayLike,
-    alpha: float = 0.25,
+    alpha: float | Sequence[float] | Array = 0.25,
     gamma: float = 2.0,
     from_logits: bool = False,
     label_smoothing: float = 0.0,

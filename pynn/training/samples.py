@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -189,6 +190,11 @@ def with_class_weights(data: Dataset, heads: Heads, class_weight: Any, dtype: st
     every = np.unique(classes)  # with those that only masked rows have
     of_class = np.array([table.get(each, 1.0) for each in every.tolist()])
     weights = of_class[np.searchsorted(every, classes)].astype(dtype)
+    if weights.shape[1] > 1 and weights.shape[1] != math.prod(head.weights_shape()):
+        raise ValueError(
+            f"class_weight is for targets of one class a sample where the loss is {head.loss!r}, but there are "
+            f"{weights.shape[1]}."
+        )
     if before is not None:
         weights = np.where(before < 0, before, weights * before)
     return data._replace(weights=(np.ascontiguousarray(weights),))

@@ -1,11 +1,13 @@
-"""Make keras_graphs.npz: what Keras computes, in float64, with the branching programs of ../graph_programs*.py.
+"""Make keras_graphs*.npz: what Keras computes, in float64, with the branching programs of ../graph_programs*.py.
 
 Needs Keras 3 with JAX, which the tests do not. In an environment that has them:
 
     pip install keras jax
-    KERAS_BACKEND=jax python tests/golden/make_keras_graphs.py
+    KERAS_BACKEND=jax python tests/golden/make_keras_graphs.py [file or program ...]
 
-For each program the file holds one vector: data, start weights, and what the run saw, without and with sample weights.
+Without arguments it makes all files. Of programs that are named it shows the losses, and writes nothing.
+
+For each program a file holds one vector: data, start weights, and what the run saw, without and with sample weights.
 The table, as JSON, has the names and shapes of the vector's parts, and what the models are made of.
 """
 
@@ -18,12 +20,20 @@ os.environ["KERAS_BACKEND"] = "jax"
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import graph_programs  # noqa: F401, fills PROGRAMS
+import graph_programs_losses  # noqa: F401, goes on filling it
 import graph_programs_models  # noqa: F401, goes on filling it
 import jax
 import keras
 import numpy as np
 from graph_runs import PROGRAMS, ROWS, map_structure, named
 from keras.src.backend.common import dtypes
+
+
+# Which modules' programs are in which file
+FILES = {
+    "keras_graphs.npz": ["graph_programs", "graph_programs_models"],
+    "keras_graphs_losses.npz": ["graph_programs_losses"],
+}
 
 
 def draw(random, column):
@@ -80,21 +90,32 @@ def main():
     jax.config.update("jax_enable_x64", True)
     # On JAX, Keras takes float64 through float32 in tanh, mean and others, whatever floatx says
     dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
+    asked = sys.argv[1:]
+    for file, modules in FILES.items():
+        programs = {name: program for name, program in PROGRAMS.items() if program.build.__module__ in modules}
+        if not asked or file in asked:
+            write(file, programs)
+        else:
+            recorded({name: program for name, program in programs.items() if name in asked})
+
+
+def recorded(programs):
+    """The vectors of programs, and their table."""
     vectors, table = {}, {}
-    only = sys.argv[1:]
-    for name, program in PROGRAMS.items():
-        if only and name not in only:
-            continue
+    for name, program in programs.items():
         parts, made_of = record(np.random.default_rng(list(name.encode())), program)
         assert all(np.isfinite(part).all() and part.dtype != np.float32 for part in parts.values()), name
         vectors[name] = np.concatenate([part.ravel() for part in parts.values()]).astype(np.float64)
         table[name] = {"parts": [[key, part.shape] for key, part in parts.items()], **made_of}
         print(name, vectors[name].size, {key: part.tolist() for key, part in parts.items() if "/loss" in key})
-    if only:
-        return
-    file = pathlib.Path(__file__).with_name("keras_graphs.npz")
+    return vectors, table
+
+
+def write(name, programs):
+    vectors, table = recorded(programs)
+    file = pathlib.Path(__file__).with_name(name)
     np.savez_compressed(file, table=json.dumps({"keras": keras.__version__, "programs": table}), **vectors)
-    print(f"{file.name}: {file.stat().st_size} bytes, {len(table)} programs")
+    print(f"{name}: {file.stat().st_size} bytes, {len(table)} programs")
 
 
 if __name__ == "__main__":
