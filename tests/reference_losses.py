@@ -120,13 +120,13 @@ def _power_slope(m, gamma):
 
 
 def categorical_focal_crossentropy(y, p, label_smoothing=0.0, gamma=2.0, alpha=0.25):
-    """-alpha sum y (1 - q)^gamma log q, q = p / sum p clipped to [epsilon, 1 - epsilon]; y smoothed"""
+    """-sum alpha y (1 - q)^gamma log q, q = p / sum p clipped to [epsilon, 1 - epsilon]; y smoothed"""
     y = y * (1 - label_smoothing) + label_smoothing / p.size
     total = np.sum(p)
     q = np.clip(p / total, EPSILON, 1 - EPSILON)
     dq = alpha * y * (_power_slope(1 - q, gamma) * np.log(q) - (1 - q) ** gamma / q)
     dq = np.where(q == p / total, dq, 0)
-    return -alpha * np.sum(y * (1 - q) ** gamma * np.log(q)), (dq - np.sum(dq * p / total)) / total
+    return -np.sum(alpha * y * (1 - q) ** gamma * np.log(q)), (dq - np.sum(dq * p / total)) / total
 
 
 def categorical_focal_crossentropy_from_logits(y, z, label_smoothing=0.0, gamma=2.0, alpha=0.25):
@@ -134,7 +134,7 @@ def categorical_focal_crossentropy_from_logits(y, z, label_smoothing=0.0, gamma=
     y = y * (1 - label_smoothing) + label_smoothing / z.size
     q, log_q = softmax(z), log_softmax(z)
     dlog = alpha * y * (_power_slope(1 - q, gamma) * q * log_q - (1 - q) ** gamma)
-    return -alpha * np.sum(y * (1 - q) ** gamma * log_q), dlog - q * np.sum(dlog)
+    return -np.sum(alpha * y * (1 - q) ** gamma * log_q), dlog - q * np.sum(dlog)
 
 
 def categorical_crossentropy(y, p, label_smoothing=0.0):

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from helpers import SIZES, THREADS, close_gradient
-from loss_cases import LOSS_CASES, as_loss, make_case
+from loss_cases import LOSS_CASES, LossCase, as_loss, make_case
 from reference import central_difference
 from reference_losses import EPSILON, loss_rows
 
 import pynn
-from pynn import ops
+from pynn import losses, ops
 
 every_case = pytest.mark.parametrize("case", LOSS_CASES, ids=str)
 every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -40,6 +40,24 @@ def test_loss_value_and_gradient(case, dtype, columns):
     gradient = ops.loss_backward(y_true, y_pred, loss, scale=1.0)
     assert gradient.dtype == dtype
     np.testing.assert_allclose(gradient, gradients, rtol=rtol, atol=atol)
+
+
+@pytest.mark.parametrize("from_logits", [False, True])
+@every_dtype
+@pytest.mark.parametrize("columns", SIZES)
+def test_focal_loss_with_alpha_by_class(from_logits, dtype, columns, random):
+    name = "categorical_focal_crossentropy" + "_from_logits" * from_logits
+    alphas = random.uniform(0.1, 2, columns)
+    alphas[columns // 2] = 0
+    loss = losses.CategoricalFocalCrossentropy(alphas, 1.5, from_logits, 0.1)
+    y_true, y_pred = cast(
+        *make_case(LossCase(name, "fractions", "real" if from_logits else "fractions"), 9, columns), dtype
+    )
+    values, gradients = loss_rows(name, wide(y_true), wide(y_pred), 0.1, 1.5, alphas)
+    rtol, atol = (1e-12, 1e-14) if dtype == np.float64 else (1e-5, 64 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(ops.loss_forward(y_true, y_pred, loss), values, rtol=rtol, atol=atol)
+    got = ops.loss_backward(y_true, y_pred, loss, scale=1.0)
+    np.testing.assert_allclose(got, gradients, rtol=rtol, atol=64 * np.finfo(dtype).eps)
 
 
 @every_case

@@ -116,7 +116,9 @@ def test_evaluation_is_by_batches_where_the_sums_are(random):
     parts = [len(y[i : i + 4]) * plain(y[i : i + 4], p[i : i + 4], 0.5, 0.5, None, 0.5e-7) for i in (0, 4, 8)]
     assert model.evaluate(x, y, batch_size=4, verbose=0) == pytest.approx(sum(parts) / 10, rel=1e-12)
     of_samples = model_of((3, 2), losses.Dice(axis=(1, 2)))
-    assert of_samples.evaluate(x, y, batch_size=4, verbose=0) == pytest.approx(of_samples.evaluate(x, y, 10, 0), rel=1e-12)
+    assert of_samples.evaluate(x, y, batch_size=4, verbose=0) == pytest.approx(
+        of_samples.evaluate(x, y, 10, 0), rel=1e-12
+    )
 
 
 @pytest.mark.parametrize("reduction", ["sum", "mean", "mean_with_sample_weight"])

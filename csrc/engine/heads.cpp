@@ -143,7 +143,8 @@ bool Heads<T>::takes_row_weights(int head) const {
   const OverlapAxes& axes = of.overlap->axes;
   const int last = axes.count - 1;
   const bool sums_rows = axes.count <= 2 && (axes.count == 1 || axes.kept[0]);
-  return !of.overlap->of_batch && sums_rows && axes.groups == of.rows && (axes.kept[last] || axes.sizes[last] == of.columns);
+  return !of.overlap->of_batch && sums_rows && axes.groups == of.rows &&
+         (axes.kept[last] || axes.sizes[last] == of.columns);
 }
 
 template <typename T>

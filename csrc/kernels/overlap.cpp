@@ -9,8 +9,8 @@ namespace pynn {
 namespace PYNN_ISA {
 namespace {
 
-// Calls body(at, group, count) for the runs of a sample, along its last axis: the first element, its group, and how many
-// there are. Long runs come in pieces of a fixed size.
+// Calls body(at, group, count) for the runs of a sample, along its last axis: the first element, its group, and how
+// many there are. Long runs come in pieces of a fixed size.
 template <typename Body>
 void for_runs(Look& look, const OverlapAxes& axes, Body body) {
   constexpr int64_t piece = 8192;
@@ -170,7 +170,8 @@ void overlap_slopes(const Team& team, T* dpred, const T* target, const double* f
         return;
       }
       const T by = static_cast<T>(by_target[group]), plus = static_cast<T>(constant[group]);
-      for_vectors<T>(at, at + count, [&](int64_t j, int64_t lanes) { store(dp + j, load(t + j, lanes) * by + plus, lanes); });
+      for_vectors<T>(at, at + count,
+                     [&](int64_t j, int64_t lanes) { store(dp + j, load(t + j, lanes) * by + plus, lanes); });
     });
   }
 }

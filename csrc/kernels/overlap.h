@@ -31,8 +31,9 @@ struct OverlapKernels {
   void (*overlap_sums)(const Team& team, double* sums, const T* pred, const T* target, int64_t samples,
                        const OverlapAxes& axes);
 
-  // For a loss of a batch. totals (3, groups): the sums of all samples, added in order. factors (2, groups): scale times
-  // the gradient of the losses by an element of target t is t * factors[0] + factors[1]. Each member has some groups.
+  // For a loss of a batch. totals (3, groups): the sums of all samples, added in order. factors (2, groups): scale
+  // times the gradient of the losses by an element of target t is t * factors[0] + factors[1]. Each member has some
+  // groups.
   void (*overlap_of_batch)(const Team& team, double* totals, double* factors, const double* sums, int64_t samples,
                            const OverlapSpec& spec, double scale);
 

@@ -54,8 +54,8 @@ class Overlap(Loss):
         kept = [size for size, summed in axes if not summed and size > 1]
         if of_batch and kept:
             raise ValueError(
-                f"sample_weight is not for {type(self).__name__} with axis={self.axis}: it has {math.prod(kept)} values "
-                "of all samples together. Leave the axis of the samples, 0, out of axis, or sum over all axes."
+                f"sample_weight is not for {type(self).__name__} with axis={self.axis}: it has {math.prod(kept)} "
+                "values of all samples together. Leave the axis of the samples, 0, out of axis, or sum over all axes."
             )
         rows_are_kept = not of_batch and [summed for _, summed in axes] == [False] * (len(axes) - 1) + [True]
         return shape[:-1] if rows_are_kept else ()

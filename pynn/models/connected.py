@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import config
 from ..data.layout import Layout, OpenShape
 from ..foundation import atomic, checks
+from ..foundation.trial import Trial
 from ..layers.base import Layer
 from ..layers.building import Draft
 from ..layers.core import InputLayer
@@ -16,7 +17,16 @@ from ..layers.symbolic import SymbolicTensor
 from ..layers.types import OpenShapes
 from .structure import Structure
 from .symbols import layers_in, sample_shapes, source, tensors_in, twice
-from .wiring import check_input, connections, limits_of, names_of_inputs, ports, trace
+from .wiring import Wiring, check_input, connections, limits_of, names_of_inputs, ports, trace
+
+
+class _Tried(NamedTuple):
+    """What a subclass would be for data that are still to be checked."""
+
+    given: Any  # the shapes of samples
+    layout: Layout
+    wiring: Wiring
+    trial: Trial  # by which it becomes that
 
 
 class Connected(Structure):
@@ -25,6 +35,7 @@ class Connected(Structure):
     def __init__(self) -> None:
         super().__init__()
         self._ends: tuple[Any, Any] | None = None  # the symbolic inputs and outputs, as they were given
+        self._tried: _Tried | None = None  # of a subclass: what the last data would have made of it
         self._own = frozenset[str]()  # names of attributes that are not those of a subclass
 
     def call(self, x: Any, training: bool | None = None) -> Any:
@@ -63,10 +74,9 @@ class Connected(Structure):
                 outputs,
             ),
         )
-        for layer in wiring.layers:
-            layer._users.add(self)
         state = self._state._replace(wiring=wiring, layout=layout)
-        self._become(state, changes=[atomic.setting(self, "_ends", (inputs, outputs))])
+        users: list[atomic.Change] = [atomic.Adding(layer._users, self) for layer in wiring.layers]
+        self._become(state, changes=[*users, atomic.setting(self, "_ends", (inputs, outputs))])
 
     def _drafts(self, shapes: Sequence[OpenShape], dtype: str | None = None) -> tuple[Layout, list[Draft]]:
         if not self.built:  # a subclass, which finds its layers as it is called
@@ -74,13 +84,47 @@ class Connected(Structure):
         return self._layout_at(shapes), []
 
     def _layout_of_data(self, x: Any, name: str) -> Layout:
-        self._trace_once(sample_shapes(x, name))
-        return self._layout_for(x, name)
+        found: list[Layout] = []
+        self._wait_until(
+            lambda: self.built or bool(found), lambda: found.append(self._layout_by_trial(sample_shapes(x, name)))
+        )
+        return self._layout_for(x, name) if self.built else found[0]
 
     def _layout_to_train(self, x: Any) -> Layout:
         if not self.built and self._has_call():
-            self._trace(sample_shapes(x, "x"))
+            return self._layout_by_trial(sample_shapes(x, "x"))
         return super()._layout_to_train(x)
+
+    def _layout_by_trial(self, given: Any) -> Layout:
+        """What `_trace` would make of the model, which stays as it is until the data are found to be right.
+
+        The lock must be held.
+        """
+        with Trial() as trial:
+            self._trace(given)
+            layout, wiring = self._require_layout(), self._wiring
+            trial.take_back()
+        self._tried = _Tried(given, layout, wiring, trial)
+        return layout
+
+    def _build_as(self, layout: Layout) -> None:
+        if not self._has_call():
+            return super()._build_as(layout)
+        tried = self._tried_as(layout)
+        if not tried.trial.do_again():
+            self._trace(tried.given)
+        self._tried = None
+        return None
+
+    def _wiring_as(self, layout: Layout) -> Wiring:
+        if self.built or not self._has_call():
+            return super()._wiring_as(layout)
+        return self._tried_as(layout).wiring
+
+    def _tried_as(self, layout: Layout) -> _Tried:
+        if self._tried is None or self._tried.layout != layout:
+            raise self._changed_meanwhile()
+        return self._tried
 
     def _trace_once(self, given: Any) -> None:
         """Trace, unless another thread did."""
@@ -99,7 +143,8 @@ class Connected(Structure):
             inputs = source(given, "input_layer")
         # Its layers are to work as the model does, not always as in the default of an argument `training`.
         mode = {"training": None} if "training" in inspect.signature(self.call).parameters else {}
-        self._connect(inputs, self.call(inputs, **mode), self.name)
+        with Trial():  # a layer that does not fit leaves those before it as they were
+            self._connect(inputs, self.call(inputs, **mode), self.name)
 
     def _batch_shapes(self, input_shape: Any) -> OpenShapes:
         several = isinstance(input_shape, list | tuple) and all(isinstance(each, list | tuple) for each in input_shape)

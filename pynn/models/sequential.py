@@ -9,6 +9,7 @@ from .. import layers as layer_room
 from ..data import dataset
 from ..data.layout import Layout, OpenShape, Port, Ports, single
 from ..foundation import checks
+from ..foundation.trial import Trial
 from ..layers.base import Layer
 from ..layers.building import Draft
 from ..layers.core import InputLayer
@@ -161,7 +162,10 @@ class Sequential(Model):
         return single(Port(self.layers[-1].name if self.layers else "output", (2,)))
 
     def _layout_of_data(self, x: Any, name: str) -> Layout:
-        return self._drafts([dataset.sample_shape(x, name)])[0]
+        with Trial() as trial:  # a subclass among the layers is built by its draft
+            layout = self._drafts([dataset.sample_shape(x, name)])[0]
+            trial.take_back()
+        return layout
 
     def _wire(self) -> None:
         """Call the layers of a built model on symbolic tensors, once, so that they have an `input` and an `output`."""

@@ -199,8 +199,7 @@ class Structure(Wired):
     def _prepare(self, layout: Layout, configured: bool) -> None:
         """Build, lower and, if asked for, configure the model; the lock must be held."""
         if self._state.layout is None:
-            shapes = layout.input_shapes
-            self._build_for(list(shapes) if len(shapes) > 1 else shapes[0])
+            self._build_as(layout)
         plan = self._known_plan(layout)
         if plan is None:
             plan = plan_of(self._wiring, layout)
@@ -211,6 +210,18 @@ class Structure(Wired):
         state = self._state
         if configured and (state.task is None or self._told is not state.task or state.task.layout != layout):
             self._configure(plan, layout, self._require_compiled(), state.task)
+
+    def _build_as(self, layout: Layout) -> None:
+        """Build what data were checked for; the lock must be held."""
+        shapes = layout.input_shapes
+        self._build_for(list(shapes) if len(shapes) > 1 else shapes[0])
+
+    def _wiring_as(self, layout: Layout) -> Wiring:
+        """The wiring of the model that data were checked for, which may not be built yet."""
+        return self._wiring
+
+    def _changed_meanwhile(self) -> RuntimeError:
+        return RuntimeError(f"Model {self.name!r} was changed by another thread during the call. Call it again.")
 
     def _is_open(self, layout: Layout) -> bool:
         """Whether `layout` is one of several, as the model has axes of any length."""
@@ -226,7 +237,7 @@ class Structure(Wired):
         if state.layout == layout:
             return state.plan
         if state.layout is None or not state.layout.is_open:
-            raise RuntimeError(f"Model {self.name!r} was changed by another thread during the call. Call it again.")
+            raise self._changed_meanwhile()
         return state.closed.get(layout.input_shapes)[1]
 
     def _configure(self, plan: _core.Plan, layout: Layout, what: Compiled, before: Task | None) -> None:
@@ -309,9 +320,10 @@ class Structure(Wired):
 
     def _check_gradients(self, layout: Layout) -> None:
         """Raise ValueError if a function without gradient lies between the loss and weights that are to be trained."""
-        if all(layer.activation is None or layer.activation.differentiable for layer in self._wiring.layers):
+        wiring = self._wiring_as(layout)
+        if all(layer.activation is None or layer.activation.differentiable for layer in wiring.layers):
             return
-        wiring, heads = self._wiring, self._heads_for(layout).heads
+        heads = self._heads_for(layout).heads
         # The activations that losses take along, by tensor
         fused = {wiring.outputs[head.number]: head.loss.fused_with for head in heads if head.loss is not None}
         learns: set[int] = set()  # tensors below which there are weights to train

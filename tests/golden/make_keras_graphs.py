@@ -28,7 +28,6 @@ import numpy as np
 from graph_runs import PROGRAMS, ROWS, map_structure, named
 from keras.src.backend.common import dtypes
 
-
 # Which modules' programs are in which file
 FILES = {
     "keras_graphs.npz": ["graph_programs", "graph_programs_models"],
