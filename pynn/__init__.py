@@ -22,14 +22,15 @@ from . import (
     optimizers,
     random,
     regularizers,
+    saving,
     utils,
 )
 from .config import show_config
-from .errors import NotBuiltError, NotCompiledError
+from .errors import ModelFileError, NotBuiltError, NotCompiledError
 from .foundation import not_yet as _not_yet
 from .foundation.native import core as _native_core
 from .layers import Input
-from .models import Model, Sequential
+from .models import Model, Sequential, load_model
 from .utils import set_random_seed
 
 __version__ = _native_core.__version__
@@ -37,6 +38,7 @@ __version__ = _native_core.__version__
 __all__ = [
     "Input",
     "Model",
+    "ModelFileError",
     "NotBuiltError",
     "NotCompiledError",
     "Sequential",
@@ -49,6 +51,7 @@ __all__ = [
     "datasets",
     "initializers",
     "layers",
+    "load_model",
     "losses",
     "metrics",
     "models",
@@ -56,6 +59,7 @@ __all__ = [
     "optimizers",
     "random",
     "regularizers",
+    "saving",
     "set_random_seed",
     "show_config",
     "utils",

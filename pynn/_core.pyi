@@ -15,7 +15,9 @@ Float64: TypeAlias = NDArray[np.float64]
 Shape: TypeAlias = tuple[int | None, ...]  # of a sample; None where an axis may have any length
 
 # Settings of ops; arrays are int64 or float64, of one dimension.
-Attribute: TypeAlias = bool | int | float | str | Sequence[int] | Sequence[float] | NDArray[np.int64] | Float64
+Attribute: TypeAlias = (
+    bool | int | float | str | Sequence[int] | Sequence[float] | NDArray[np.int64] | Float64 | NoiseKey
+)
 # Of a loss of overlaps: whether it sums over the samples, and (size, whether it sums over it) of each of their axes.
 Axes: TypeAlias = tuple[bool, Sequence[tuple[int, bool]]]
 # (output, loss, columns, a, reduction, weight, metrics, axes): the number of the output, its loss, the size of a row,
@@ -204,6 +206,19 @@ class Trainer:
         """Take the optimizer with its state from a trainer of the same parameters, which then has none."""
 
     @property
+    def state_names(self) -> list[str]:
+        """What the optimizer keeps for each weight: its slots, "average" with ``use_ema``, "accumulated_gradient"."""
+
+    def state(self, weights: Sequence[tuple[Parameters, int]], all: Sequence[bool]) -> list[dict[str, Real]]:
+        """What it keeps of each weight, as flat views. An average that was not begun is left out; so are, where not
+        `all`, slots and gradients that are as at the beginning. Who looks at them holds them: `hold_to_read`."""
+
+    def set_state(
+        self, iterations: int, weights: Sequence[tuple[Parameters, int]], state: Sequence[dict[str, Real]]
+    ) -> None:
+        """Set all of it: what is left out is as at the beginning. Weights that are not of the graph are passed over."""
+
+    @property
     def steps_done(self) -> int:
         """How many steps the last `train` finished, also where it ended in an exception."""
 
@@ -255,6 +270,21 @@ class Trainer:
     ) -> None:
         """Add to totals what `train` would for these samples as one batch. Where no loss is a sum and there are no
         weights, several batches come to the same."""
+
+class ReadHold:
+    """Of weights and of what an optimizer keeps: while it is held, nobody trains them."""
+
+    def __enter__(self) -> ReadHold: ...
+    def __exit__(self, *error: object) -> None: ...
+
+def hold_to_read(parameters: Sequence[Parameters], trainer: Trainer | None) -> ReadHold:
+    """RuntimeError where someone is training them."""
+
+class NoiseKey:
+    """What the noise of a layer is a function of, beside the step and the element; may be set between two steps."""
+
+    value: int
+    def __init__(self, value: int) -> None: ...
 
 class UseLock:
     """Who may change something. Given back whatever happens, and free in a forked child."""

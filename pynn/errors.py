@@ -10,3 +10,7 @@ class NotBuiltError(RuntimeError, AttributeError):
 
 class NotCompiledError(RuntimeError):
     """A model was asked to train or evaluate before ``compile`` told it the loss and the optimizer."""
+
+
+class ModelFileError(ValueError):
+    """A file is no model file, is damaged, or was made by a newer pynn; the message says which rule does not hold."""

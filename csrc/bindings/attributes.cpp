@@ -30,6 +30,8 @@ Attributes::Value value_of(const py::handle& value, const std::string& name) {
   if (py::isinstance<py::int_>(value)) return whole_number(value);
   if (py::isinstance<py::float_>(value)) return py::cast<double>(value);
   if (py::isinstance<py::str>(value)) return py::cast<std::string>(value);
+  if (py::isinstance<NoiseKey>(value))
+    return std::shared_ptr<const NoiseKey>(py::cast<std::shared_ptr<NoiseKey>>(value));
   if (py::isinstance<py::array>(value)) {
     const auto array = py::reinterpret_borrow<py::array>(value);
     if (is<int64_t>(array)) return elements<int64_t>(array, name.c_str());

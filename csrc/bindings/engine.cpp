@@ -322,8 +322,8 @@ void bind_engine(py::module_& m) {
   const auto get = [](auto member) {
     return [member](const AnyTrainer& any) { return any.with([&](auto& trainer) { return member(trainer); }); };
   };
-  py::class_<AnyTrainer>(m, "Trainer")
-      .def(py::init(&make_trainer), py::arg("plan"))
+  py::class_<AnyTrainer> trainers(m, "Trainer");
+  trainers.def(py::init(&make_trainer), py::arg("plan"))
       .def("set_heads", &set_heads, py::arg("heads"))
       .def("take_optimizer", &take_optimizer, py::arg("other"))
       .def("set_optimizer", &set_optimizer, py::arg("name"), py::arg("settings"))
@@ -345,6 +345,8 @@ void bind_engine(py::module_& m) {
            py::arg("steps"), py::arg("threads"), py::arg("rates") = py::none())
       .def("evaluate", &evaluate, py::arg("totals").noconvert(), py::arg("xs"), py::arg("ys"), py::arg("weights"),
            py::arg("threads"));
+
+  bind_optimizer_state(m, trainers);
 
   py::class_<Hold>(m, "Hold")
       .def("__enter__", [](const py::object& self) { return self; })

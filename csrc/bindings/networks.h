@@ -108,6 +108,9 @@ Dataset data_of(const Trainer<T>& trainer, const Heads<T>& heads, const std::vec
   return data;
 }
 
+// What an optimizer keeps, and holds to read it (optimizer_state.cpp).
+void bind_optimizer_state(py::module_& m, py::class_<AnyTrainer>& trainer);
+
 // Gradients on demand, and steps with them (gradients.cpp).
 py::tuple gradients(const AnyTrainer& any, const std::vector<py::array>& xs, const std::vector<py::array>& ys,
                     const std::vector<Optional>& weights, const WeightsOf& wanted, bool training, uint64_t step,

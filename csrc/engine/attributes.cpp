@@ -46,4 +46,8 @@ const std::shared_ptr<const Callback>& Attributes::callback(const std::string& k
   return get<std::shared_ptr<const Callback>>(kind, name, "a callback");
 }
 
+const std::shared_ptr<const NoiseKey>& Attributes::noise_key(const std::string& kind, const std::string& name) const {
+  return get<std::shared_ptr<const NoiseKey>>(kind, name, "a key of noise");
+}
+
 }  // namespace pynn

@@ -1,6 +1,7 @@
 // The settings of an op, by name.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -25,10 +26,15 @@ struct Callback {
       backward;
 };
 
+// What a layer's noise is a function of. The layer owns it; it may be set between two steps.
+struct NoiseKey {
+  std::atomic<uint64_t> value{0};
+};
+
 class Attributes {
  public:
   using Value = std::variant<int64_t, double, std::string, std::vector<int64_t>, std::vector<double>,
-                             std::shared_ptr<const Callback>>;
+                             std::shared_ptr<const Callback>, std::shared_ptr<const NoiseKey>>;
 
   Attributes() = default;
   explicit Attributes(std::map<std::string, Value> values)
@@ -46,6 +52,7 @@ class Attributes {
   // Whole numbers are taken, too.
   std::vector<double> numbers(const std::string& kind, const std::string& name) const;
   const std::shared_ptr<const Callback>& callback(const std::string& kind, const std::string& name) const;
+  const std::shared_ptr<const NoiseKey>& noise_key(const std::string& kind, const std::string& name) const;
 
  private:
   const Value& at(const std::string& kind, const std::string& name) const;

@@ -83,7 +83,8 @@ OptimizerStep OptimizerSchedule::step(const OptimizerSettings& s, double learnin
     // The momentum schedule of Dozat (2016), Incorporating Nesterov momentum into Adam.
     const auto momentum_at = [&](int64_t i) { return s.beta_1 * (1 - 0.5 * std::pow(0.96, static_cast<double>(i))); };
     if (iteration < product_at_) product_ = 1, product_at_ = 0;
-    while (product_at_ < iteration) product_ *= momentum_at(++product_at_);
+    while (product_at_ < iteration && product_ != 0) product_ *= momentum_at(++product_at_);
+    product_at_ = iteration;
     const double now = momentum_at(iteration), next = momentum_at(iteration + 1);
     step.m_scale = next / (1 - product_ * next);
     step.g_scale = (1 - now) / (1 - product_);

@@ -1,6 +1,7 @@
 // How the parameters of a plan learn: heads, optimizer with its slots, gradients, penalties, constraints, and the loop
 // over steps. trainer.cpp says what is learned and evaluates, training_setup.cpp settles what a run needs, training.cpp
-// runs the steps, update.cpp ends one, apply.cpp makes one of gradients that are given.
+// runs the steps, update.cpp ends one, apply.cpp makes one of gradients that are given, optimizer_state.cpp says what
+// the optimizer has kept, and sets it.
 #pragma once
 
 #include <array>
@@ -68,6 +69,16 @@ class Trainer {
   void set_learning_rate(double value) { learning_rate_ = value; }
   int64_t iterations() const { return iterations_; }
   void set_iterations(int64_t value);
+  // What is kept for a parameter beside itself: the slots, and where there are such, "average" and
+  // "accumulated_gradient".
+  std::vector<std::string> state_names() const;
+  // In the order of the names, for a parameter of the graph. Null: an average that was not begun, and where not `all`,
+  // what is as at the beginning; slots are so only together.
+  std::vector<const T*> state_of(std::size_t parameter, bool all) const;
+  // Sets it all, by parameter and in the order of the names; null: as at the beginning. Waits for those who evaluate.
+  void set_state(int64_t iterations, const std::vector<std::vector<const T*>>& state, const Interrupt& interrupt = {});
+  // While it is held, what is kept does not change. False while it does.
+  Shared share_state() const { return Shared(use_); }
   int slots() const { return slots_used_; }
   T* slot(int slot, int parameter);
 

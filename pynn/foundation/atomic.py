@@ -32,6 +32,16 @@ def first_setting(thing: object, name: str, value: object) -> Change:
     return partial(thing.__dict__.setdefault, name, value)
 
 
+def calling(function: Callable[..., object], *arguments: object) -> Change:
+    """The change that a function of C makes, as a whole or, where it raises, not at all: it comes first."""
+    return partial(function, *arguments)
+
+
+def assigning(array: NDArray[Any], value: NDArray[Any]) -> Change:
+    """The change that overwrites an array by values of its shape and type."""
+    return partial(_overwrite, array, ..., value)
+
+
 class Adding(NamedTuple):
     """The change that adds to a set. A set of Python's own may be cut in two: such changes come first."""
 

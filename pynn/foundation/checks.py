@@ -29,6 +29,11 @@ def shown(value: object) -> str:
     return text if len(text) <= 100 else f"{text[:80]}... ({len(text)} characters)"
 
 
+def cut(text: str) -> str:
+    """A message that may be very long, as another one quotes it."""
+    return text if len(text) <= 500 else f"{text[:400]}... ({len(text)} characters)"
+
+
 def number(value: object, name: str, interval: str) -> float:
     """`value` as a float of `interval`, such as "[0, 1)" or "(0, inf)". Infinity itself and NaN are never in it."""
     if not isinstance(value, numbers.Real):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import inspect
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from . import checks, not_yet
@@ -108,9 +110,36 @@ def resolve(identifier: object, base: type[T], table: Mapping[str, type[T]], kin
     )
 
 
+# Classes of one's own, by the names that configurations have for them, within `custom_objects`.
+_CUSTOM: contextvars.ContextVar[Mapping[str, Any] | None] = contextvars.ContextVar("custom_objects", default=None)
+
+
+@contextlib.contextmanager
+def custom_objects(given: Mapping[str, Any] | None) -> Iterator[None]:
+    """Have `look_up` know these classes of one's own, too, in what happens inside.
+
+    Raises:
+        TypeError: something else than a dict of classes.
+    """
+    classes = {} if given is None else given
+    if not isinstance(classes, Mapping):
+        raise TypeError(f"custom_objects must be a dict of classes by name, but got {checks.shown(given)}.")
+    for name, each in classes.items():
+        if not isinstance(name, str) or not isinstance(each, type) or not hasattr(each, "from_config"):
+            raise TypeError(
+                f"custom_objects must have classes with a from_config by name, but has {checks.shown(each)} as "
+                f"{checks.shown(name)}."
+            )
+    token = _CUSTOM.set({**(_CUSTOM.get() or {}), **classes})
+    try:
+        yield
+    finally:
+        _CUSTOM.reset(token)
+
+
 def look_up(name: str, table: Mapping[str, type[T]], kind: str, ignore_case: bool = False) -> type[T]:
     """The class called `name`, else ValueError with the names there are."""
-    found = table.get(name.lower() if ignore_case else name)
+    found = (_CUSTOM.get() or {}).get(name) or table.get(name.lower() if ignore_case else name)
     if found is None:
         raise ValueError(unknown_name(name, table, kind))
     return found

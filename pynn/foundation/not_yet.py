@@ -23,10 +23,10 @@ _NAMES = {
         SpectralNormalization StackedRNNCells STFTSpectrogram StringLookup TextVectorization TFSMLayer TimeDistributed
         TorchModuleWrapper UpSampling3D Wrapper ZeroPadding3D""",
     "loss": "CategoricalGeneralizedCrossEntropy Circle CTC",
-    "model or function": "Functional load_model save_model",
+    "model or function": "Functional",
     "part": """DTypePolicy FloatDTypePolicy Function InputSpec KerasTensor Operation Quantizer StatelessScope
         SymbolicScope Variable applications distribution dtype_policies export legacy mixed_precision
-        preprocessing quantizers saving tree visualization wrappers""",
+        preprocessing quantizers tree visualization wrappers""",
     "metric": """Accuracy AUC BinaryFocalCrossentropy BinaryIoU CategoricalFocalCrossentropy ConcordanceCorrelation
         F1Score FalseNegatives FalsePositives FBetaScore IoU Mean MeanIoU MeanMetricWrapper OneHotIoU OneHotMeanIoU
         PearsonCorrelation Precision PrecisionAtRecall R2Score Recall RecallAtPrecision SensitivityAtSpecificity

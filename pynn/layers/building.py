@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -56,6 +58,32 @@ class Draft(NamedTuple):
         return self.output if isinstance(self.output, list) else [self.output]
 
 
+class Values:
+    """Weights whose values come from elsewhere, so that no initial ones are drawn; they have so many bytes."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self.left = most_bytes
+
+    def take(self, bytes_of_layer: int) -> None:
+        """Count the weights of a layer, before memory is taken for them; ValueError where there are too many."""
+        self.left -= bytes_of_layer
+        if self.left < 0:
+            raise ValueError("The layers have more weights than there are values.")
+
+
+_VALUES: contextvars.ContextVar[Values | None] = contextvars.ContextVar("values", default=None)
+
+
+@contextlib.contextmanager
+def values_from_elsewhere(most_bytes: int) -> Iterator[None]:
+    """What is built inside has weights of 0, and together no more than these bytes of them, else ValueError."""
+    token = _VALUES.set(Values(most_bytes))
+    try:
+        yield
+    finally:
+        _VALUES.reset(token)
+
+
 def building(drafts: Sequence[Draft]) -> list[atomic.Change]:
     """The changes that build layers: weights with initial values, for those that have none.
 
@@ -63,12 +91,15 @@ def building(drafts: Sequence[Draft]) -> list[atomic.Change]:
     """
     changes: list[atomic.Change] = []
     new: list[tuple[Built, list[WeightSpec]]] = []
-    everything = list(_all_of(drafts))
+    everything, values = list(_all_of(drafts)), _VALUES.get()
     for draft in everything:
         before = draft.layer._built
         if draft.layout is not None:
             changes.append(draft.layer._laid_out(draft))
         elif before is None:
+            if values is not None:
+                size = np.dtype(draft.dtype).itemsize
+                values.take(sum(math.prod(spec.shape) for spec in draft.specs) * size)
             try:
                 built = _without_values(draft)
             except MemoryError:
@@ -80,7 +111,7 @@ def building(drafts: Sequence[Draft]) -> list[atomic.Change]:
             changes.append(atomic.first_setting(draft.layer, "_built", built))
         else:
             changes.append(atomic.setting(draft.layer, "_built", before._replace(shape=draft.shape, dtype=draft.dtype)))
-    for built, specs in new:
+    for built, specs in new if values is None else ():
         for weight, spec in zip(built.weights, specs, strict=True):
             pieces.assign(weight._array, np.asarray(spec.initializer(spec.shape, built.dtype)))
     return changes

@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike
 from .. import config
 from ..engine.lowering import Lowering
 from ..foundation import checks, draws
+from ..foundation.native import core
 from ..regularizers import L1L2
 from .base import Layer
 from .channels import ChannelsLayer
@@ -40,7 +41,7 @@ class _Noise(Layer):
         self._amount = amount
         self.seed = None if seed is None else checks.non_negative_int(seed, "seed", at_most=2**64 - 1)
         super().__init__(**base)
-        self._key = draws.next_key() if self.seed is None else self.seed
+        self._key = core.NoiseKey(draws.next_key() if self.seed is None else self.seed)
 
     def _sharing(self, shape: Shape) -> tuple[bool, ...]:
         """Along which axes of a batch of samples of `shape` the noise is the same, the axis of the samples included."""
@@ -52,6 +53,7 @@ class _Noise(Layer):
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
         if self._amount == 0 or net.inference:
             return x
+        key = self._key.value
         return net.add(
             "noise",
             x,
@@ -59,8 +61,15 @@ class _Noise(Layer):
             shape=shape,
             sharing=self._sharing(shape),
             amount=self._amount,
-            seed=net.seed(self._key),
+            seed=(net.seed(key) - key) % 2**64,
+            key=self._key,
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_key": self._key.value}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__({**state, "_key": core.NoiseKey(state["_key"])})
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "seed": self.seed}

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import layers as layer_room
-from ..foundation import identifiers
 from ..layers.base import Layer
+from ..storage.tensors import Path
 from .model import Model
 from .sequential import Sequential
 
-_TABLE: dict[str, type[Model]] = {"Model": Model, "Functional": Model, "Sequential": Sequential}
-
-layer_room.know(_TABLE)
+layer_room.know({"Model": Model, "Functional": Model, "Sequential": Sequential})
 
 
-def model_from_json(text: str) -> Model:
+def model_from_json(text: str, custom_objects: Mapping[str, type] | None = None) -> Model:
     """The model that `Model.to_json` described, with new weights.
 
+    Args:
+        text: The description.
+        custom_objects: As for `pynn.load_model`.
+
     Raises:
-        ValueError: no such text.
+        TypeError, ValueError: no such text.
     """
-    name, config = identifiers.split_config(json.loads(text), "model")
-    if name not in _TABLE:
-        raise ValueError(f"The text describes a {name!r}, but must describe a model: {', '.join(_TABLE)}.")
-    return _TABLE[name].from_config(config)
+    return Model.from_json(text, custom_objects)
+
+
+def save_model(model: Model, filepath: Path, overwrite: bool = True) -> None:
+    """``model.save(filepath, overwrite)``; TypeError for something else than a model."""
+    if not isinstance(model, Model):
+        raise TypeError(f"model must be a pynn model, but got {type(model).__name__}.")
+    model.save(filepath, overwrite)
 
 
 def clone_model(

@@ -243,7 +243,8 @@ class Structure(Wired):
     def _configure(self, plan: _core.Plan, layout: Layout, what: Compiled, before: Task | None) -> None:
         """Be compiled as told; the lock must be held.
 
-        The optimizer's state is that of the task `before`, which may be one for other lengths, or new.
+        The optimizer's state is that of the task `before`, which may be one for other lengths, else what it has of this
+        model, or new.
         """
         heads, state, changes = what.resolved(layout.outputs), self._state, list[atomic.Change]()
         if before is not None and before.layout == layout:
@@ -254,6 +255,8 @@ class Structure(Wired):
             task = what.task_to_evaluate(plan, layout, heads)
             if before is None:
                 what.tell(task.trainer, self.weights)
+                if self._owns(what.optimizer):
+                    what.optimizer._hand_on(task.trainer, self.weights)
             else:
                 changes.append(functools.partial(task.trainer.take_optimizer, before.trainer))
         changes += [*self._let_go(what.optimizer), *what.optimizer._becoming(weakref.ref(self), task.trainer)]
@@ -419,9 +422,8 @@ class Structure(Wired):
             if outputs is not None:
                 what.resolved(outputs)
             if layout is None or layout.is_open:
-                changes = [*self._let_go(optimizer), *optimizer._becoming(weakref.ref(self), None)]
                 atomic.apply_together(
-                    [*changes, atomic.setting(self, "_state", state._replace(compiled=what, task=None))]
+                    self._compiling(what, optimizer._trainer if layout is not None and self._owns(optimizer) else None)
                 )
                 return
             if state.plan is None:
@@ -429,6 +431,20 @@ class Structure(Wired):
             assert state.plan is not None
             again = state.compiled is not None and state.compiled.optimizer is optimizer
             self._configure(state.plan, layout, what, state.task if again else None)
+
+    def _compiling(self, what: Compiled, trainer: _core.Trainer | None) -> list[atomic.Change]:
+        """The changes by which it is compiled as told, and its network is configured when it is next needed.
+
+        `trainer` has the optimizer's state, if there is some.
+        """
+        return [
+            *self._let_go(what.optimizer),
+            *what.optimizer._becoming(weakref.ref(self), trainer),
+            atomic.setting(self, "_state", self._state._replace(compiled=what, task=None)),
+        ]
+
+    def _owns(self, optimizer: Optimizer) -> bool:
+        return optimizer._owner is not None and optimizer._owner() is self
 
     def _outputs_to_be(self) -> Ports | None:
         """What a model that is not built will have as outputs, as far as losses depend on it; None: it is not known."""

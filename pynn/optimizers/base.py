@@ -266,14 +266,25 @@ class Optimizer(Described):
         """What makes steps for weights of no model."""
         if self._owner is not None:
             raise ValueError("The model of this optimizer is not built, or was changed: call it, and then make a step.")
+        return self._trainer_alone(weights, weights[0].dtype)
+
+    def _trainer_alone(self, weights: Sequence[NamedParameter], dtype: str) -> _core.Trainer:
+        """What makes steps for weights without a network, or has the state for one that is to be made."""
         graph = core.Graph()
         graph.set_outputs([graph.add_input(1)])  # which is not run
         for weight in weights:
             graph.add_parameter(*weight.native)
-        trainer = core.Trainer(core.Plan(graph, weights[0].dtype))
+        trainer = core.Trainer(core.Plan(graph, dtype))
         trainer.set_optimizer(self.native_name, self.settings())
         trainer.set_undecayed(self._undecayed(weights))
         return trainer
+
+    def _hand_on(self, trainer: _core.Trainer, weights: Sequence[NamedParameter]) -> None:
+        """Give another trainer of its model's weights the state there is."""
+        if self._trainer is not None:
+            natives = [weight.native for weight in weights]
+            kept = self._trainer.state(natives, [False] * len(natives))
+            trainer.set_state(self._trainer.iterations, natives, kept)
 
     def settings(self) -> dict[str, float]:
         """The settings in the form the engine takes: 0 stands for none, and for a rate that changes by itself."""

@@ -11,9 +11,15 @@ NoiseSpec noise_spec(const OpArguments& a) {
   return {noise_of(a.text("kind")), a.number("amount"), static_cast<uint64_t>(a.integer("seed")), 0};
 }
 
+// To be added to the seed; null for none.
+std::shared_ptr<const NoiseKey> noise_key(const OpArguments& a) {
+  return a.attributes.has("key") ? a.attributes.noise_key(a.kind, "key") : nullptr;
+}
+
 std::vector<int64_t> check_noise(const OpArguments& a) {
   a.expect_counts(1, 0);
   noise_spec(a);
+  noise_key(a);
   const std::vector<int64_t>&shape = a.integers("shape"), &sharing = a.integers("sharing");
   a.expect_input(a.product(shape, "sizes of a sample"));
   a.expect(sharing.size() == shape.size() + 1, "sharing to tell of the samples and each axis",
@@ -26,7 +32,8 @@ std::vector<int64_t> check_noise(const OpArguments& a) {
 template <typename T>
 class NoiseOp : public Op<T> {
  public:
-  explicit NoiseOp(const OpArguments& a) : samples_alike_(a.integers("sharing")[0] != 0), spec_(noise_spec(a)) {
+  explicit NoiseOp(const OpArguments& a)
+      : samples_alike_(a.integers("sharing")[0] != 0), spec_(noise_spec(a)), key_(noise_key(a)) {
     const std::vector<int64_t>&sizes = a.integers("shape"), &sharing = a.integers("sharing");
     // Neighbouring axes of one kind are one; those of a single element are of any kind.
     struct Run {
@@ -66,6 +73,7 @@ class NoiseOp : public Op<T> {
     if (noisy) {
       NoiseSpec spec = spec_;
       spec.step = pass.step, spec.backward = backward;
+      if (key_) spec.seed += key_->value.load(std::memory_order_relaxed);
       pass.k.noise(team, y, x, pass.batch, pass.first_sample, shape(), spec);
     } else {
       const Range mine = team.share(pass.batch * size_);
@@ -81,6 +89,7 @@ class NoiseOp : public Op<T> {
   std::vector<int64_t> row_at_{0}, repeat_at_{0};
   const bool samples_alike_;
   const NoiseSpec spec_;
+  const std::shared_ptr<const NoiseKey> key_;
 };
 
 }  // namespace

@@ -1,0 +1,309 @@
+"""Models in files: a model is its configuration, what ``compile`` was told, and its state, all in one file.
+
+docs/file-format.md describes the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import layers as layer_room
+from ..data.layout import Layout
+from ..errors import ModelFileError
+from ..foundation import atomic, checks, identifiers
+from ..layers.building import values_from_elsewhere
+from ..layers.symbolic import Made
+from ..storage import npz, tensors
+from ..storage.atomic_write import write_atomically
+from ..storage.tensors import Path
+from ..training import compile_config
+from . import state
+from .connected import Connected
+
+Array = NDArray[Any]
+Metadata = dict[str, Any]
+
+_MOST_LAYERS = 10_000
+_MOST_CALLS = 100_000
+
+_OTHER_FORMATS = (".h5", ".hdf5")
+
+# ---- writing ---------------------------------------------------------------------------------------------------------
+
+
+def save(model: Connected, path: Path, overwrite: bool) -> None:
+    """Write a model; see ``Model.save``."""
+    _check_path(path, "model.safetensors")
+    model._require_layout()
+    with state.held(model) as arrays:
+        write_atomically(path, tensors.encoded(arrays, _described(model)), checks.boolean(overwrite, "overwrite"))
+
+
+def save_weights(model: Connected, path: Path, overwrite: bool) -> None:
+    """Write its weights; see ``Model.save_weights``."""
+    _check_path(path, "model.weights.safetensors")
+    model._require_layout()
+    with state.held(model) as arrays:
+        weights = {name: array for name, array in arrays.items() if state.is_weight(name)}
+        write_atomically(path, tensors.encoded(weights, {"kind": "weights"}), checks.boolean(overwrite, "overwrite"))
+
+
+def to_bytes(model: Connected) -> bytes:
+    """A model as the bytes of its file; it may be one that is not built."""
+    with state.held(model) as arrays:
+        return b"".join(tensors.encoded(arrays, _described(model)))
+
+
+def _check_path(path: Path, example: str) -> None:
+    if not isinstance(path, str | bytes | os.PathLike):
+        raise TypeError(f"filepath must be the path of a file, but got {checks.shown(path)}.")
+    name = os.path.basename(os.fsdecode(path))
+    if not name:
+        raise ValueError(f"filepath must be the path of a file, but {checks.shown(os.fsdecode(path))} is a folder's.")
+    if name.lower().endswith(_OTHER_FORMATS):
+        raise ValueError(
+            f"pynn writes no HDF5 files, as the name {name!r} promises. Take any other name, such as {example!r}."
+        )
+
+
+def _described(model: Connected) -> Metadata:
+    """Values fit for JSON that say all but the state.
+
+    Raises:
+        ValueError: something that no configuration describes.
+    """
+    compiled = model._state.compiled
+    found: Metadata = {"kind": "model", "architecture": _architecture(model), "compile": None}
+    if compiled is not None:
+        found["compile"] = compile_config.described(compiled)
+        if model.built:
+            weights = state.parts_of(model).weights
+            undecayed = compiled.optimizer._undecayed(weights.values())
+            found["undecayed"] = [name for name, weight in weights.items() if weight.native in undecayed]
+    return found
+
+
+def _architecture(model: Connected) -> Metadata:
+    try:
+        found = identifiers.serialize(model)
+    except NotImplementedError:
+        raise ValueError(
+            f"Model {model.name!r} cannot be saved or copied: {type(model).__name__} has a call of its own, and must "
+            "write get_config and from_config, so that the model can be made again. Its weights alone can be saved: "
+            "model.save_weights."
+        ) from None
+    try:
+        json.dumps(found, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"Model {model.name!r} cannot be saved, as its configuration has something else than numbers and texts: "
+            f"{error}. Its weights alone can be saved: model.save_weights."
+        ) from None
+    layout = model._state.layout
+    if model._has_call() and layout is not None:
+        inputs = layout.inputs
+        found["inputs"] = {
+            "form": inputs.form,
+            "names": list(inputs.keys),
+            "each": [[port.shape, "int32" if port.below else layout.dtype] for port in inputs.ports],
+        }
+    return found
+
+
+# ---- reading ---------------------------------------------------------------------------------------------------------
+
+
+def load_model(filepath: Path, custom_objects: Mapping[str, type] | None = None, compile: bool = True) -> Any:
+    """The model that ``Model.save`` wrote.
+
+    It goes on training with the same bits as the one that was saved. Nothing in the file is run, and it is checked as a
+    whole, with a digest, before a model is made of it. The digest finds damage; it does not say who made the file.
+
+    Args:
+        filepath: The file.
+        custom_objects: Classes of one's own, by the names of their classes, such as ``{"MyLayer": MyLayer}``: layers,
+            models with a `call`, and what else is in the model. Default: none.
+        compile: Whether the model is compiled as it was, and goes on where its training ended. Default ``True``.
+
+    Raises:
+        ModelFileError: no model file, damage, a class that is not known, or a file of a newer pynn.
+        OSError: the file cannot be read. TypeError: an argument of another kind.
+    """
+    compiled = checks.boolean(compile, "compile")
+    with identifiers.custom_objects(custom_objects):
+        header, arrays = tensors.read(_checked(filepath))
+        return _made(header, arrays, tensors.name_of(filepath), compiled)
+
+
+def from_bytes(data: bytes, custom_objects: Mapping[str, type]) -> Any:
+    """The model of `to_bytes`: what copies and pickles of models call."""
+    with identifiers.custom_objects(custom_objects):
+        return _made(*tensors.decoded(data, "The pickle of a model"), "The pickle of a model", True)
+
+
+def _checked(path: Path) -> Path:
+    if not isinstance(path, str | bytes | os.PathLike):
+        raise TypeError(f"filepath must be the path of a file, but got {checks.shown(path)}.")
+    return path
+
+
+@contextlib.contextmanager
+def _as_file_error(name: str) -> Iterator[None]:
+    """Whatever a file makes go wrong is its fault: configurations may hold anything."""
+    try:
+        yield
+    except ModelFileError:
+        raise
+    except Exception as error:
+        text = str(error) or type(error).__name__
+        raise ModelFileError(f"{name} describes no model that can be made: {checks.cut(text)}") from error
+
+
+def _made(header: tensors.Header, arrays: dict[str, Array], name: str, compiled: bool) -> Any:
+    """The model in a file."""
+    metadata = tensors.own_metadata(header, name)
+    if metadata.get("kind") != "model":
+        raise ModelFileError(f"{name} has no model, but {checks.shown(metadata.get('kind'))}. See Model.load_weights.")
+    with _as_file_error(name):
+        with values_from_elsewhere(header.size):
+            model = _model_of(metadata["architecture"])
+        if metadata["compile"] is not None and compiled:
+            _compile(model, metadata)
+        else:
+            arrays = {key: array for key, array in arrays.items() if not key.startswith("optimizer/")}
+        state.set_state(model, arrays)
+        return model
+
+
+def _model_of(architecture: Any) -> Connected:
+    """The model of a configuration, with weights of 0."""
+    _check_bounds(architecture)
+    model: Any = layer_room.deserialize({"class_name": architecture["class_name"], "config": architecture["config"]})
+    if not isinstance(model, Connected):
+        raise ValueError(f"it is a {type(model).__name__}, and no model.")
+    if "inputs" in architecture and not model.built:
+        inputs = architecture["inputs"]
+        each = [Made(tuple(checks.open_shape(shape, "shape")), str(dtype)) for shape, dtype in inputs["each"]]
+        if inputs["form"] == "dict":
+            model._trace_once(dict(zip(inputs["names"], each, strict=True)))
+        else:
+            model._trace_once(each[0] if inputs["form"] == "single" else each)
+    return model
+
+
+def _check_bounds(architecture: Any) -> None:
+    """Raise ValueError where there are more layers, or calls of layers, than any model has."""
+    layers = calls = 0
+    waiting = [architecture]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            layers += len(value["layers"]) if isinstance(value.get("layers"), list) else 0
+            calls += len(value["inbound_nodes"]) if isinstance(value.get("inbound_nodes"), list) else 0
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+    if layers > _MOST_LAYERS or calls > _MOST_CALLS:
+        raise ValueError(
+            f"it has {layers} layers and {calls} calls of them; there may be {_MOST_LAYERS} and {_MOST_CALLS}."
+        )
+
+
+def _compile(model: Connected, metadata: Metadata) -> None:
+    """Compile a model that nobody else has yet. Its network is made when it is first used."""
+    what = compile_config.compiled_of(metadata["compile"])
+    layout: Layout | None = model._state.layout
+    if layout is not None:
+        what.resolved(layout.outputs)
+    atomic.apply_together(model._compiling(what, None))
+    if metadata.get("undecayed"):
+        weights = state.parts_of(model).weights
+        what.optimizer.exclude_from_weight_decay([weights[name] for name in metadata["undecayed"]])
+
+
+# ---- weights alone ---------------------------------------------------------------------------------------------------
+
+
+def load_weights(model: Connected, path: Path, skip_mismatch: bool) -> None:
+    """Overwrite the weights by those of a file; see ``Model.load_weights``."""
+    skip = checks.boolean(skip_mismatch, "skip_mismatch")
+    own = state.parts_of(model).weights
+    model._require_layout()
+    name, archive = tensors.name_of(_checked(path)), _is_archive(path)
+    if archive:
+        described = npz.contents(path)
+        found = {key: np.broadcast_to(np.zeros((), d.dtype), d.shape) for key, d in described.items()}
+    else:
+        header, found = tensors.read(path)
+        if header.metadata is not None:
+            found = {key: array for key, array in found.items() if state.is_weight(key)}
+    places = _places(found, own)
+    fits = [key for key, place in places.items() if place in own and found[key].shape == own[place].shape]
+    wrong = state.differences(
+        {place: _like(weight.shape) for place, weight in own.items()},
+        {},
+        {places[key]: _like(array.shape) for key, array in found.items()},
+    )
+    if wrong and not skip:
+        raise ModelFileError(f"{name} has not the weights of model {model.name!r}: {wrong}.")
+    arrays = npz.read(path, fits) if archive else found
+    with contextlib.ExitStack() as stack:
+        if not model._lock.is_held_here:
+            stack.enter_context(model._alone())
+        targets = [own[places[key]] for key in fits]
+        values = [weight._checked(arrays[key]) for key, weight in zip(fits, targets, strict=True)]
+        atomic.assign_together([weight._array for weight in targets], values)
+    if wrong:
+        warnings.warn(f"Not all weights of {name} were taken: {wrong}.", UserWarning, stacklevel=3)
+
+
+def _is_archive(path: Path) -> bool:
+    with tensors.open_file(path) as file:
+        return bool(file.read(2) == b"PK")
+
+
+def _like(shape: tuple[int, ...]) -> Array:
+    """What stands for an array of which the shape alone counts."""
+    return np.broadcast_to(np.float32(0), shape)
+
+
+def _places(found: Mapping[str, Array], own: Mapping[str, Any]) -> dict[str, str]:
+    """The weight that each array is meant for: of its name, or of its path in another program's file."""
+    by_path = {weight.path: name for name, weight in own.items()}
+    if not set(found) <= set(own) and set(found) == set(by_path) and len(by_path) == len(own):
+        return {key: by_path[key] for key in found}
+    return {key: key for key in found}
+
+
+def classes_of_ones_own(model: Connected) -> dict[str, type]:
+    """The classes that are not pynn's, of the model and all in it."""
+    compiled = model._state.compiled
+    things: list[Any] = [model]
+    if compiled is not None:
+        things += [compiled.optimizer, compiled.optimizer._learning_rate, compiled.loss, compiled.metrics]
+        things.append(compiled.weighted_metrics)
+    seen: set[int] = set()
+    found: dict[str, type] = {}
+    while things:
+        thing = things.pop()
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        if isinstance(thing, list | tuple):
+            things += thing
+        elif isinstance(thing, dict):
+            things += thing.values()
+        elif hasattr(thing, "get_config") and not isinstance(thing, type):
+            kind = type(thing)
+            if not kind.__module__.startswith("pynn."):
+                found[kind.__name__] = kind
+            things += thing.layers if isinstance(thing, Connected) else vars(thing).values()
+    return found

@@ -1,0 +1,109 @@
+"""What ``compile`` was told, as plain values and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .. import losses, metrics, optimizers
+from ..foundation import checks, identifiers
+from .by_output import check_loss_weights, check_metrics, chosen_losses
+from .compiling import Compiled
+
+
+def described(what: Compiled) -> dict[str, Any]:
+    """Values fit for JSON, from which `compiled_of` makes an equal `Compiled`.
+
+    Raises:
+        ValueError: a function of one's own, which no configuration describes.
+    """
+    return {
+        "optimizer": _optimizer(what.optimizer),
+        "loss": _each(what.loss, lambda loss: _checked(losses.serialize(loss), "loss")),
+        "loss_weights": _each(what.loss_weights, float),
+        "metrics": _each(what.metrics, _metric),
+        "weighted_metrics": _each(what.weighted_metrics, _metric),
+    }
+
+
+def compiled_of(config: Mapping[str, Any]) -> Compiled:
+    """What was described.
+
+    Raises:
+        TypeError, ValueError, KeyError: another form of configuration.
+    """
+    if not isinstance(config, Mapping):
+        raise ValueError(f"compile must be a dict, but is {checks.shown(config)}.")
+    loss_weights = _again(config["loss_weights"])
+    found = [_again(config[argument]) for argument in ("metrics", "weighted_metrics")]
+    check_loss_weights(loss_weights)
+    for argument, given in zip(("metrics", "weighted_metrics"), found, strict=True):
+        check_metrics(given, argument)
+    optimizer = config["optimizer"]
+    if not isinstance(optimizer, dict):
+        raise ValueError(f"optimizer must be a configuration, but is {checks.shown(optimizer)}.")
+    return Compiled(optimizers.get(optimizer), chosen_losses(_again(config["loss"])), loss_weights, *found)
+
+
+def _optimizer(optimizer: optimizers.Optimizer) -> dict[str, Any]:
+    rate: Any = optimizer._learning_rate
+    if callable(rate) and not hasattr(rate, "get_config"):
+        raise ValueError(
+            "The optimizer's learning_rate is a function, which cannot be saved. Set optimizer.learning_rate to a "
+            "number first, or save the weights alone: model.save_weights."
+        )
+    config = identifiers.serialize(optimizer)
+    if callable(rate):
+        config["config"]["learning_rate"] = identifiers.serialize(rate)
+    _checked(config, "optimizer")
+    return config
+
+
+def _metric(metric: Any) -> Any:
+    """A name stays what it is: which accuracy is meant depends on the model."""
+    if isinstance(metric, str):
+        return metric
+    if isinstance(metric, dict):
+        return _checked(metric, "metric")
+    return _checked(metrics.serialize(metrics.get(metric)), "metric")
+
+
+def _checked(config: Any, what: str) -> Any:
+    try:
+        json.dumps(config, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"The {what} {checks.shown(config)} cannot be saved, as its configuration has something else than numbers "
+            f"and texts: {error}. Save the weights alone: model.save_weights."
+        ) from None
+    return config
+
+
+def _each(value: Any, describe: Callable[[Any], Any]) -> Any:
+    """Each value of what may be None, one, a list or a dict, and these again; a dict keeps its order."""
+    if value is None:
+        return None
+    if isinstance(value, list | tuple):
+        return {"list": [_each(each, describe) for each in value]}
+    if isinstance(value, Mapping) and "class_name" not in value:
+        return {"by_name": [[name, _each(each, describe)] for name, each in value.items()]}
+    return {"one": describe(value)}
+
+
+def _again(value: Any) -> Any:
+    """What `_each` described."""
+    if value is None:
+        return None
+    if not isinstance(value, dict) or len(value) != 1:
+        raise ValueError(f"An argument of compile must be one, a list or by_name, but is {checks.shown(value)}.")
+    ((form, inner),) = value.items()
+    if form == "one":
+        return inner
+    if not isinstance(inner, list):
+        raise ValueError(f"A {checks.shown(form)} of compile must be a list, but is {checks.shown(inner)}.")
+    if form == "list":
+        return [_again(each) for each in inner]
+    if form == "by_name" and all(isinstance(pair, list) and len(pair) == 2 for pair in inner):
+        return {str(name): _again(each) for name, each in inner}
+    raise ValueError(f"An argument of compile must be one, a list or by_name, but is {checks.shown(form)}.")
