@@ -52,7 +52,7 @@ MAY_IMPORT = {
     "storage": BASE,
     "layers": FACE | {"_core", "activations", "initializers", "regularizers", "constraints"},
     "ops": FACE | {"activations", "losses", "metrics", "optimizers"},
-    "training": FACE | {"_core", "losses", "metrics", "optimizers", "callbacks"},
+    "training": FACE | {"_core", "losses", "metrics", "optimizers", "callbacks", "storage"},
     "models": FACE | {"_core", "layers", "training", "losses", "metrics", "optimizers", "callbacks", "storage"},
     "saving": {"models"},
 }

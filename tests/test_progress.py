@@ -11,9 +11,9 @@ from helpers import bits, make_data, make_model
 from terminal import Clock, Terminal
 
 import pynn
+from pynn.callbacks import display as progress
 from pynn.foundation import text_bar
 from pynn.foundation.native import core
-from pynn.training import progress
 
 
 def test_verbose_0_prints_nothing(capsys):

@@ -304,7 +304,9 @@ def npy(shape, data=b""):
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + data
 
 
-@pytest.mark.parametrize("member", [npy((2**40,)), npy((-1,)), npy((2**62, 4)), npy((1,)), npy((0,), b"1"), b"", b"x" * 200])
+@pytest.mark.parametrize(
+    "member", [npy((2**40,)), npy((-1,)), npy((2**62, 4)), npy((1,)), npy((0,), b"1"), b"", b"x" * 200]
+)
 def test_npz_of_absurd_sizes_is_refused(tmp_path, member):
     zipfile = pytest.importorskip("zipfile")
     path = tmp_path / "file.npz"

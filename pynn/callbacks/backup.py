@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from ..foundation import checks
@@ -12,6 +13,7 @@ from .base import Callback, Logs
 from .checkpoints import EveryBatches, SaveFreq
 
 _NAME = "latest.pynn"
+_LEVELS = 7  # of calls, from the one of `fit` to the warning
 
 
 class Resumable(Protocol):
@@ -31,6 +33,8 @@ class BackupAndRestore(Callback):
     backup has takes the place of the weights, the optimizer's state, the order of the samples, the position in the
     epoch, the `History`, and what the other callbacks of this library know. Callbacks of one's own are kept by their
     `get_state` and `set_state`. At the end of the run the backup is deleted.
+
+    The first backup is made when the run begins.
 
     Args:
         backup_dir: The folder; it is made if it is not there. Nothing else may use it.
@@ -68,6 +72,15 @@ class BackupAndRestore(Callback):
     def _previous(self) -> str:
         return os.path.join(self.backup_dir, f"previous-{_NAME}")
 
+    def _check_run(self, names: Sequence[str] | None, directions: Mapping[str, str]) -> None:
+        rate = self.model.optimizer._learning_rate
+        if callable(rate) and not hasattr(rate, "get_config"):
+            warnings.warn(
+                "The learning rate is a function. What it remembers is not in the backup: a run that is taken up may go "
+                "on with other rates. Use one of pynn.optimizers.schedules.",
+                stacklevel=_LEVELS,
+            )
+
     def _take_up(self, run: Resumable) -> None:
         """Have the run go on from the backup, if there is one."""
         self._run, self._due.seen = run, 0
@@ -82,6 +95,7 @@ class BackupAndRestore(Callback):
                     ) from error
             else:
                 return
+        self._write()  # so that also a run that is killed before the first backup begins with the same weights
 
     def _write(self) -> None:
         assert self._run is not None

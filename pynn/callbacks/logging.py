@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -60,19 +59,24 @@ class CSVLogger(Callback):
         logs = logs or {}
         if not self._started:
             self._begin(logs)
-        row = [epoch, *(_plain(logs.get(name, "NA")) for name in self._names)]
-        with open(self.filename, "a", newline="", encoding="utf-8") as file:
-            csv.writer(file, delimiter=self.sep, lineterminator="\n").writerow(row)
+        self._write("a", [epoch, *(_plain(logs.get(name, "NA")) for name in self._names)])
 
     def _begin(self, logs: Logs) -> None:
+        import csv  # slow to import
+
         if self.append and os.path.exists(self.filename) and os.path.getsize(self.filename):
             with open(self.filename, newline="", encoding="utf-8") as file:
                 self._names = next(csv.reader(file, delimiter=self.sep))[1:]
         else:
             self._names = sorted({*logs, *self._announced})
-            with open(self.filename, "w", newline="", encoding="utf-8") as file:
-                csv.writer(file, delimiter=self.sep, lineterminator="\n").writerow(["epoch", *self._names])
+            self._write("w", ["epoch", *self._names])
         self._started = True
+
+    def _write(self, mode: Literal["a", "w"], row: list[Any]) -> None:
+        import csv
+
+        with open(self.filename, mode, newline="", encoding="utf-8") as file:
+            csv.writer(file, delimiter=self.sep, lineterminator="\n").writerow(row)
 
 
 def _plain(value: Any) -> Any:

@@ -32,7 +32,7 @@ class Metric(Described):
     kind = "metric"
     native_name: str = ""
     default_name: ClassVar[str] = ""  # where it is not native_name
-    a: float | tuple[float, float, float] = 0.0
+    a: float | tuple[float, ...] = 0.0
     sparse: bool = False
 
     def __init__(self, name: str | None = None, dtype: DTypeLike | None = None) -> None:

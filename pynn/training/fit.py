@@ -88,9 +88,11 @@ def fit(
         own = any(isinstance(each, ProgbarLogger) for each in calls.callbacks)
         with averages(model, task), Display() if own else displays.display(level) as display:
             run = Run(model, task, data, order, steps, validation, calls, display, range(first, last))
-            calls.on_train_begin()
+            display.run(last - first)
             run.train()
         calls.on_train_end(run.logs)
+        if run.backup is not None:
+            run.backup._finish()
         if run.failed is not None:
             warn_not_finite(run.failed)
         return history

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ..callbacks import History
 from ..data.layout import Layout
@@ -58,6 +58,12 @@ class Trainable(Protocol):
 
     def _passed(self, passes: int) -> None:
         """So many passes over data were begun in the model's life; the next run's first one has this number."""
+
+    def get_state(self) -> dict[str, NDArray[Any]]:
+        """All that decides how training goes on."""
+
+    def set_state(self, state: Mapping[str, ArrayLike]) -> None:
+        """Go on from what `get_state` gave; all of it or, where an error is raised, nothing."""
 
     @property
     def trainable_weights(self) -> Sequence[TrainedParameter]:

@@ -8,12 +8,16 @@ second's worth for a bar.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
 
 from ..callbacks import BackupAndRestore, CallbackList, History, TerminateOnNaN
 from ..callbacks.display import Display
 from ..data.dataset import Dataset
+from ..storage.tensors import read_tensors, write_tensors
+from . import resume
 from .model import Trainable
 from .task import Order, Stretch, Task
 
@@ -67,13 +71,17 @@ class Run:
         self.logs: dict[str, float] = {}
         self.failed: str | None = None
         self.batches = -(-data.samples // order.batch_size)  # of a pass
-        self._backup = next((each for each in calls.callbacks if isinstance(each, BackupAndRestore)), None)
+        self._resumed: Callable[[Stretch], None] | None = None  # what makes an epoch that which a backup was made in
+        self.backup = next((each for each in calls.callbacks if isinstance(each, BackupAndRestore)), None)
         self._silent = next((each for each in calls.callbacks if type(each) is History), None)
         if len(calls.callbacks) > 1 or validation is not None or display.wants_epochs or steps != self.batches:
             self._silent = None
 
     def train(self) -> None:
         """Train up to the last epoch."""
+        self.calls.on_train_begin()
+        if self.backup is not None:
+            self.backup._take_up(self)
         while self.epoch < self.last and not self.model.stop_training:
             finite = self._epochs(self._silent) if self._silent is not None else self._one_epoch()
             if not finite:
@@ -109,8 +117,13 @@ class Run:
         calls.on_epoch_begin(self.epoch)
         display.begin(f"Epoch {self.epoch + 1}/{self.last}", self.steps)
         stretch = self.stretch = Stretch(self.task, self.data, self.order, self.steps, self.step)
+        if self._resumed is not None:
+            self._resumed(stretch)
+            self._resumed = None
+            display.update(stretch.done, {})
         finite = self._steps(stretch)
         logs = self.logs = stretch.logs(failed=not finite)
+        display.update(stretch.done, logs)  # before the validation, whose time is not that of steps
         if finite and self.validation is not None and self.validation.is_due(self.epoch):
             values = self.task.evaluate(
                 self.validation.data, self.validation.batch_size, Display(), calls, self.validation.steps
@@ -123,9 +136,67 @@ class Run:
         self._move_on(stretch, stretch.done)
         if not finite:
             self._end(stretch.done)
-        elif self._backup is not None:
-            self._backup._after_epoch()
+        elif self.backup is not None:
+            self.backup._after_epoch()
         return finite
+
+    # ---- backups -----------------------------------------------------------------------------------------------------
+
+    def _of(self) -> dict[str, Any]:
+        """What a run must have in common with the one that a backup was made in."""
+        order = self.order
+        return {
+            "samples": self.data.samples,
+            "batch_size": order.batch_size,
+            "shuffle": order.shuffle,
+            "steps_per_epoch": self.steps,
+        }
+
+    def write(self, path: str) -> None:
+        """Write all that decides how the run goes on."""
+        stretch, arrays = self.stretch, dict[str, NDArray[Any]]()
+        callbacks = resume.of_callbacks(self.calls.callbacks, arrays)
+        arrays.update({f"model/{name}": array for name, array in self.model.get_state().items()})
+        if stretch is not None:
+            arrays["totals"] = stretch.totals
+        where = {
+            "epoch": self.epoch,
+            "pass": self.order.epoch,
+            "step": self.step,
+            "done": None if stretch is None else stretch.done,
+            "stop": self.model.stop_training,
+        }
+        write_tensors(path, arrays, {"run": self._of(), "where": where, "callbacks": callbacks})
+
+    def read(self, path: str) -> None:
+        """Get ready to go on from what `write` wrote; ValueError if it is of another run."""
+        arrays, found = read_tensors(path)
+        if not {"run", "where", "callbacks"} <= found.keys():
+            raise ValueError("it is no backup of a run.")
+        for name, own in self._of().items():
+            if found["run"][name] != own:
+                raise ValueError(f"it is of a run with {name}={found['run'][name]}, but here it is {own}.")
+        restore = resume.restoring(self.calls.callbacks, found["callbacks"], arrays)
+        prefix, where = "model/", found["where"]
+        state = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+        def go_on(stretch: Stretch | None) -> None:
+            self.model.set_state(state)
+            restore()
+            self.model.stop_training = where["stop"]
+            if stretch is not None:
+                stretch.totals[...] = arrays["totals"]
+                stretch.done = where["done"]
+
+        self.epoch, self.step = where["epoch"], where["step"]
+        self.order = self.order._replace(seed=int(state["training/order_seed"]), epoch=where["pass"])
+        # An epoch begins for all callbacks before they go on within it.
+        if where["done"] is None:
+            go_on(None)
+        else:
+            self._resumed = go_on
+
+    # ---- steps -------------------------------------------------------------------------------------------------------
 
     def _steps(self, stretch: Stretch) -> bool:
         """The steps of an epoch; False if the loss stopped being finite."""

@@ -1,0 +1,87 @@
+"""What a backup of a run holds: the model's state, where the run is, and what the callbacks know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..callbacks import BackupAndRestore, Callback
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def pack(state: Mapping[str, Any], prefix: str, arrays: Arrays) -> dict[str, Any]:
+    """The values of a callback's state, fit for JSON; numbers that must keep their bits go to `arrays`.
+
+    Raises:
+        TypeError: a value of another kind than those that `Callback.get_state` names.
+    """
+    packed: dict[str, Any] = {}
+    for name, value in state.items():
+        key = f"{prefix}/{name}"
+        if value is None or isinstance(value, bool | int | str):
+            packed[name] = ["plain", value]
+        elif isinstance(value, float | np.ndarray | np.generic):
+            arrays[key] = np.array(value)
+            packed[name] = ["float" if isinstance(value, float) else "array"]
+        elif isinstance(value, list) and all(isinstance(each, float) for each in value):
+            arrays[key] = np.array(value, np.float64)
+            packed[name] = ["floats"]
+        elif isinstance(value, list):
+            inner = {str(number): each for number, each in enumerate(value)}
+            packed[name] = ["list", pack(inner, key, arrays)]
+        else:
+            raise TypeError(f"The state has {key}, a {type(value).__name__}, which no file can keep.")
+    return packed
+
+
+def unpack(packed: Mapping[str, Any], prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """What `pack` was given."""
+    state: dict[str, Any] = {}
+    for name, (kind, *more) in packed.items():
+        key = f"{prefix}/{name}"
+        if kind == "plain":
+            state[name] = more[0]
+        elif kind == "list":
+            state[name] = list(unpack(more[0], key, arrays).values())
+        elif kind == "floats":
+            state[name] = arrays[key].tolist()
+        else:
+            state[name] = float(arrays[key]) if kind == "float" else arrays[key]
+    return state
+
+
+def of_callbacks(callbacks: list[Callback], arrays: Arrays) -> list[Any]:
+    """The class and the state of each callback."""
+    return [
+        [type(each).__name__, pack(each.get_state(), _key(number, each), arrays)]
+        for number, each in enumerate(_kept(callbacks))
+    ]
+
+
+def restoring(callbacks: list[Callback], found: list[Any], arrays: Arrays) -> Callable[[], None]:
+    """What gives the callbacks their state; ValueError if they are not those that it is of."""
+    own = _kept(callbacks)
+    if [type(each).__name__ for each in own] != [name for name, _ in found]:
+        raise ValueError(f"it is of a run with the callbacks {', '.join(name for name, _ in found)}.")
+    states = [
+        unpack(packed, _key(number, each), arrays)
+        for number, (each, (_, packed)) in enumerate(zip(own, found, strict=True))
+    ]
+
+    def restore() -> None:
+        for callback, state in zip(own, states, strict=True):
+            callback.set_state(state)
+
+    return restore
+
+
+def _kept(callbacks: list[Callback]) -> list[Callback]:
+    return [each for each in callbacks if not isinstance(each, BackupAndRestore)]
+
+
+def _key(number: int, callback: Callback) -> str:
+    return f"callbacks/{number}/{type(callback).__name__}"
