@@ -276,10 +276,10 @@ def problem(random):
 
 
 def trajectory(name, schedule, x, y, start, steps, **settings):
-    """The reference, whose rate is that of the update to come."""
+    """The reference, whose rate is that of the step to come."""
     twin = Trajectory(name, start, learning_rate=0.0, **settings)
     for _ in range(steps):
-        twin.settings["learning_rate"] = schedule(twin.steps // twin.every)
+        twin.settings["learning_rate"] = schedule(twin.steps)
         twin.step(gradients(twin.weights, x, y))
     return twin
 
@@ -323,13 +323,13 @@ def test_schedule_is_a_rate_of_every_optimizer(name, random):
     ],
     ids=str,
 )
-def test_schedule_counts_updates_beside_other_settings(settings, random):
+def test_schedule_counts_batches_beside_other_settings(settings, random):
     x, y, start = problem(random)
     schedule = schedules.ExponentialDecay(0.5, 1, 0.5)
     model = make_float64_model(optimizers.SGD(schedule, **settings), start)
     for epochs in (1, 4, 6):  # the stretches begin within an accumulation
         model.fit(x, y, batch_size=7, epochs=epochs, shuffle=False, verbose=0)
-        assert model.optimizer.learning_rate == schedule(model.optimizer.iterations)
+        assert model.optimizer.learning_rate == schedule(model.optimizer._trainer.iterations)
         if settings.get("use_ema"):
             break
     steps = model.optimizer._trainer.iterations

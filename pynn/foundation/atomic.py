@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, MutableSet
 from functools import partial
 from itertools import repeat
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
 
@@ -42,11 +42,11 @@ def assigning(array: NDArray[Any], value: NDArray[Any]) -> Change:
     return partial(_overwrite, array, ..., value)
 
 
-class Adding(NamedTuple):
+class Adding:
     """The change that adds to a set. A set of Python's own may be cut in two: such changes come first."""
 
-    to: MutableSet[Any]
-    value: object
+    def __init__(self, to: MutableSet[Any], value: object) -> None:
+        self.to, self.value = to, value
 
     def __call__(self) -> None:
         self.to.add(self.value)

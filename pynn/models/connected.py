@@ -75,8 +75,7 @@ class Connected(Structure):
             ),
         )
         state = self._state._replace(wiring=wiring, layout=layout)
-        users: list[atomic.Change] = []
-        users += [atomic.Adding(layer._users, self) for layer in wiring.layers]
+        users: list[atomic.Change] = [atomic.Adding(layer._users, self) for layer in wiring.layers]
         self._become(state, changes=[*users, atomic.setting(self, "_ends", (inputs, outputs))])
 
     def _drafts(self, shapes: Sequence[OpenShape], dtype: str | None = None) -> tuple[Layout, list[Draft]]:

@@ -151,11 +151,12 @@ class Optimizer(Described):
         """The learning rate of the next step; may be written at any time, also while another thread trains, and to 0.
 
         Where it is a function, reading it asks the function. Where it is a schedule, reading it gives the schedule's
-        rate for `iterations`, and writing a number raises TypeError.
+        rate after the steps so far, those that only accumulate gradients included, and writing a number raises
+        TypeError.
         """
         rate = self._learning_rate
         if isinstance(rate, LearningRateSchedule):
-            return float(rates_of(rate, self.iterations, 1)[0])
+            return float(rates_of(rate, self._steps_done, 1)[0])
         if callable(rate):
             return checks.number(rate(), "learning_rate", "[0, inf)")
         return rate if self._trainer is None else self._trainer.learning_rate
@@ -176,7 +177,12 @@ class Optimizer(Described):
     @property
     def iterations(self) -> int:
         """How many updates were made."""
-        return 0 if self._trainer is None else self._trainer.iterations // (self.gradient_accumulation_steps or 1)
+        return self._steps_done // (self.gradient_accumulation_steps or 1)
+
+    @property
+    def _steps_done(self) -> int:
+        """How many steps were made, those that only accumulate gradients included."""
+        return 0 if self._trainer is None else self._trainer.iterations
 
     def exclude_from_weight_decay(
         self, var_list: Sequence[NamedParameter] | None = None, var_names: Sequence[str] | None = None
@@ -306,13 +312,8 @@ class Optimizer(Described):
         """How many of the next `steps` have rates that are known, and the rates; None: that of the engine holds."""
         rate = self._learning_rate
         if isinstance(rate, LearningRateSchedule):
-            count, of_update = min(steps, _RATES_AT_ONCE), self.gradient_accumulation_steps or 1
-            done = 0 if self._trainer is None else self._trainer.iterations
-            first, last = done // of_update, (done + count - 1) // of_update
-            rates = rates_of(rate, first, last - first + 1)
-            if of_update > 1:
-                rates = rates[np.arange(done, done + count) // of_update - first]
-            return count, rates
+            count = min(steps, _RATES_AT_ONCE)
+            return count, rates_of(rate, self._steps_done, count)
         return (1, np.array([self.learning_rate])) if callable(rate) else (steps, None)
 
     def _becoming(self, owner: weakref.ref[Any] | None, trainer: _core.Trainer | None) -> list[atomic.Change]:
