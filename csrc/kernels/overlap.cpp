@@ -109,13 +109,14 @@ void overlap_of_batch(const Team& team, double* totals, double* factors, const d
   const Range mine = team.share(groups, 8);
   for (int64_t group = mine.begin; group < mine.end; ++group) {
     double total[3] = {};
-    for (int64_t sample = 0; sample < samples; ++sample)
+    for (int64_t sample = 0; sample < samples; ++sample) {
       for (int64_t part = 0; part < 3; ++part) total[part] += sums[(sample * 3 + part) * groups + group];
+      look.after(3);
+    }
     for (int64_t part = 0; part < 3; ++part) totals[part * groups + group] = total[part];
     const Overlap loss(total[0], total[1], total[2], spec);
     factors[group] = scale * loss.by_target;
     factors[groups + group] = scale * loss.constant;
-    look.after(3 * samples);
   }
 }
 

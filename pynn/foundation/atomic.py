@@ -43,7 +43,7 @@ def assigning(array: NDArray[Any], value: NDArray[Any]) -> Change:
 
 
 class Adding:
-    """The change that adds to a set. A set of Python's own may be cut in two: such changes come first."""
+    """The change that adds to a set. One that is written in Python may be cut in two: such changes come first."""
 
     def __init__(self, to: MutableSet[Any], value: object) -> None:
         self.to, self.value = to, value

@@ -10,6 +10,7 @@ int main(int count, char** arguments) {
                        {"fusion", check_fusion},
                        {"sharing", check_sharing},
                        {"heads", check_heads},
+                       {"gradients", check_gradients},
                        {"inputs", check_inputs},
                        {"hooks", check_hooks},
                        {"locks", check_locks},

@@ -108,7 +108,9 @@ void check_windows_look() {
   // Windows of many elements; few channels; the whole of a large image
   for (const PoolShape& s :
        {PoolShape{300, 300, 16, 269, 269, 32, 32, 1, 1, 0, 0}, PoolShape{2000, 2000, 3, 1000, 1000, 2, 2, 2, 2, 0, 0},
-        PoolShape{2500, 2500, 8, 1, 1, 2500, 2500, 1, 1, 0, 0}}) {
+        PoolShape{2500, 2500, 8, 1, 1, 2500, 2500, 1, 1, 0, 0},  // the next: windows side by side
+        PoolShape{1, 20'000'000, 1, 1, 10'000'000, 1, 2, 1, 2, 0, 0},
+        PoolShape{1, 20'000'000, 1, 1, 4, 1, 5'000'000, 1, 5'000'000, 0, 0}}) {
     const std::vector<T> x = numbers(s.height * s.width * s.channels);
     std::vector<T> y(s.out_height * s.out_width * s.channels), dx(x.size());
     for (const Pooling kind : {Pooling::max, Pooling::average}) {
@@ -130,7 +132,14 @@ void check_windows_look() {
   expect_looks("resample, many groups", 1, [&](const Team& team) {
     k().resample(team, y.data(), x.data(), 1, {1, outputs, 3, begin.data(), index.data(), nullptr});
   });
+  const std::vector<T> weights = numbers(outputs);
+  expect_looks("resample, many elements", 1, [&](const Team& team) {
+    k().resample(team, y.data(), x.data(), 1, {1, outputs, 1, begin.data(), index.data(), weights.data()});
+  });
   for (int64_t i = 0; i < 101; ++i) begin[i] = i * (outputs / 100);
+  expect_looks("resample, long groups with weights", 1, [&](const Team& team) {
+    k().resample(team, y.data(), wide.data(), 1, {1, 100, 1, begin.data(), index.data(), weights.data()});
+  });
   expect_looks("resample, long groups", 1, [&](const Team& team) {
     k().resample(team, y.data(), wide.data(), 1, {1, 100, 40, begin.data(), index.data(), nullptr});
   });
@@ -210,12 +219,20 @@ void check_functions_look() {
       });
     }
   }
-  for (const int64_t columns : {int64_t{10}, int64_t{100'000}}) {
+  for (const int64_t columns : {int64_t{1}, int64_t{10}, int64_t{100'000}}) {
     std::vector<double> values(n / columns);
     for (const Loss loss : {Loss::mean_squared_logarithmic_error, Loss::categorical_crossentropy_from_logits})
       expect_looks(text("loss, %d columns", static_cast<int>(columns)), 1, [&](const Team& team) {
         k().loss(team, values.data(), y.data(), x.data(), {x.data(), nullptr}, n / columns, columns, {loss, 0}, 1);
       });
+    const std::vector<T> one(n / columns, 1);
+    for (const bool masks_only : {false, true})
+      for (T* slopes : {y.data(), static_cast<T*>(nullptr)})
+        expect_looks(text("weigh, %d columns%s%s", static_cast<int>(columns), masks_only ? ", masks" : "",
+                          slopes == nullptr ? ", no slopes" : ""),
+                     1, [&](const Team& team) {
+                       k().weigh(team, values.data(), slopes, {one.data(), 1}, n / columns, columns, masks_only);
+                     });
     expect_looks(text("metric, %d columns", static_cast<int>(columns)), 1, [&](const Team& team) {
       k().metric(team, values.data(), x.data(), {x.data(), nullptr}, n / columns, columns,
                  {Metric::top_k_categorical_accuracy, 5});
@@ -224,10 +241,16 @@ void check_functions_look() {
   constexpr int64_t few = 100, zero = 0;
   std::vector<int64_t> repeat_at(n / few);
   for (size_t i = 0; i < repeat_at.size(); ++i) repeat_at[i] = static_cast<int64_t>(i) * few;
-  const NoiseSpec dropout{Noise::dropout, 0.5, 1, 2}, gaussian{Noise::gaussian_noise, 0.5, 1, 2};
-  for (const NoiseSpec& spec : {dropout, gaussian}) {
+  for (const Noise kind : {Noise::dropout, Noise::alpha_dropout, Noise::gaussian_dropout, Noise::gaussian_noise}) {
+    const NoiseSpec spec{kind, 0.5, 1, 2};
     expect_looks("noise", 1, [&](const Team& team) {
       k().noise(team, y.data(), x.data(), 1, 0, {n, 1, n, 1, 1, &zero, &zero, false}, spec);
+    });
+    expect_looks("noise, one number for all", 1, [&](const Team& team) {
+      k().noise(team, y.data(), x.data(), 1, 0, {n, 1, 1, n, 1, &zero, &zero, false}, spec);
+    });
+    expect_looks("noise, small samples", 1, [&](const Team& team) {
+      k().noise(team, y.data(), x.data(), n / few, 0, {few, 1, few, 1, 1, &zero, &zero, false}, spec);
     });
     expect_looks("noise, shared", 1, [&](const Team& team) {
       k().noise(team, y.data(), x.data(), 1, 0, {n, 1, few, 1, n / few, &zero, repeat_at.data(), false}, spec);
@@ -238,6 +261,41 @@ void check_functions_look() {
     k().gather(team, y.data(), {}, x.data(), nullptr, 32, 0, n / 32, {});
     k().find_nonzero(team, {words.data(), words.data() + n / 32 * 2, 32}, x.data(), 32, n / 32);
   });
+  const std::vector<uint8_t> bytes(n, 7);
+  const T half = 0.5F;
+  for (const int64_t columns : {int64_t{1}, int64_t{1000}, n})
+    expect_looks(text("gather_bytes, %d columns", static_cast<int>(columns)), 1, [&](const Team& team) {
+      k().gather_bytes(team, y.data(), {}, bytes.data(), nullptr, n / columns, 0, columns,
+                       {&half, &half, false, &half});
+    });
+}
+
+void check_overlaps_look() {
+  constexpr int64_t n = 24'000'000;
+  const std::vector<T> x = numbers(n), t = numbers(n);
+  std::vector<T> dx(n);
+  // One sample, or one element each; summed, or in part, or not at all
+  for (const int64_t samples : {int64_t{1}, n / 1000, n})
+    for (const int64_t groups : {int64_t{1}, int64_t{10}, n}) {
+      const int64_t elements = n / samples;
+      if (elements % groups != 0) continue;
+      OverlapSpec spec{0.5, 0.5, 1e-7, {}, true};
+      spec.axes = {2, {elements / groups, groups}, {false, true}, elements, groups};
+      const std::string what =
+          text("overlaps, %d samples, %d groups", static_cast<int>(samples), static_cast<int>(groups));
+      std::vector<double> sums(samples * 3 * groups), totals(3 * groups), factors(2 * groups), values(samples);
+      expect_looks(what + ", sums", 1, [&](const Team& team) {
+        k().overlap_sums(team, sums.data(), x.data(), t.data(), samples, spec.axes);
+      });
+      expect_looks(what + ", of batches", 1, [&](const Team& team) {
+        k().overlap_of_batch(team, totals.data(), factors.data(), sums.data(), samples, spec, 1);
+        k().overlap_slopes(team, dx.data(), t.data(), factors.data(), 0, samples, spec.axes);
+      });
+      expect_looks(what + ", of samples", 1, [&](const Team& team) {
+        k().overlap_of_samples(team, values.data(), sums.data(), static_cast<const T*>(nullptr), 1, samples, spec, 1);
+        k().overlap_slopes(team, dx.data(), t.data(), sums.data(), 3 * groups, samples, spec.axes);
+      });
+    }
 }
 
 void check_merge_look() {
@@ -255,8 +313,17 @@ void check_merge_look() {
     expect_looks("binary_backward" + what, 1, [&](const Team& team) {
       k().binary_backward(team, nullptr, y.data(), a.data(), a.data(), b.data(), b.data(), Binary::power, 1, shape);
     });
+    expect_looks("binary_backward of the first" + what, 1, [&](const Team& team) {
+      k().binary_backward(team, y.data(), nullptr, a.data(), a.data(), b.data(), b.data(), Binary::power, 1, shape);
+    });
   }
-  for (const int64_t width : {columns, int64_t{1}})
+  // Of each sample; and of very many samples
+  const BroadcastAxis small[] = {{1, 1, 0}};
+  expect_looks("binary, small samples", 1, [&](const Team& team) {
+    k().binary_forward(team, y.data(), a.data(), b.data(), Binary::divide, n, {1, small});
+    k().binary_backward(team, y.data(), nullptr, a.data(), a.data(), b.data(), b.data(), Binary::divide, n, {1, small});
+  });
+  for (const int64_t width : {n, columns, int64_t{1}})
     expect_looks(text("copy_columns, %d", static_cast<int>(width)), 1,
                  [&](const Team& team) { k().copy_columns(team, y.data(), a.data(), n / width, width, width, width); });
   const std::vector<int32_t> ids(rows, 7), many(n, 7);
@@ -264,6 +331,11 @@ void check_merge_look() {
                [&](const Team& team) { k().embedding_forward(team, y.data(), ids.data(), a.data(), rows, columns); });
   expect_looks("embedding_backward", 1, [&](const Team& team) {
     k().embedding_backward(team, y.data(), nullptr, a.data(), many.data(), n, rows, 1, false);
+  });
+  const int32_t first = 0;
+  expect_looks("embedding of long rows", 1, [&](const Team& team) {
+    k().embedding_forward(team, y.data(), &first, a.data(), 1, n);
+    k().embedding_backward(team, y.data(), nullptr, a.data(), &first, 1, 1, n, false);
   });
   expect_looks("numbers_of_ids", 1, [&](const Team& team) { k().numbers_of_ids(team, y.data(), many.data(), n); });
 }
@@ -276,6 +348,7 @@ void check_polling() {
   check_windows_look();
   check_normalizations_look();
   check_functions_look();
+  check_overlaps_look();
   check_merge_look();
 }
 

@@ -12,6 +12,7 @@ void check_merges();
 void check_fusion();
 void check_sharing();
 void check_heads();
+void check_gradients();
 void check_inputs();
 void check_hooks();
 void check_locks();
