@@ -425,6 +425,7 @@ void weigh(const Team& team, double* values, T* dpred, const RowWeights<T>& weig
   Look look(team);
   const Range mine = team.share(rows);
   for (int64_t row = mine.begin; row < mine.end; ++row) {
+    look.after(1);
     const T weight = weights.values[row / weights.each];
     if (masks_only && weight >= 0) continue;
     T* slope = dpred == nullptr ? nullptr : dpred + row * columns;

@@ -33,16 +33,12 @@ def as_array(x: ArrayLike, name: str, dtype: DTypeLike) -> Array:
 
 
 def as_samples(x: ArrayLike, name: str, dtype: DTypeLike, shape: tuple[int, ...], finite: bool = True) -> Array:
-    """Return `x` as an array (samples, *shape) of `dtype`, or of uint8 if it is that already.
-
-    With one number a sample, ``shape == (1,)``, an `x` of shape (samples,) is taken too.
+    """Return `x` as an array (samples, *shape) of `dtype`, or of uint8 if it is that already; see `with_rank`.
 
     Raises:
         TypeError, ValueError: as `as_array`; another shape; NaN or infinity, with the place of the first.
     """
-    given = as_numbers(x, name)
-    if shape == (1,) and given.ndim == 1:
-        given = given[:, None]
+    given = with_rank(as_numbers(x, name), shape)
     if given.ndim == 0 or given.shape[1:] != shape:
         one = f" A single sample needs an axis in front: {name}[None]." if given.shape == shape else ""
         raise ValueError(f"{name} must have the shape {_batch_of(shape)}, but has {given.shape}.{one}")
@@ -52,6 +48,15 @@ def as_samples(x: ArrayLike, name: str, dtype: DTypeLike, shape: tuple[int, ...]
     if finite:
         check_finite(out, name)
     return out
+
+
+def with_rank(given: Array, shape: tuple[int | None, ...]) -> Array:
+    """The array, with a last axis of size 1 more or less where samples of `shape` have one less or more, as in Keras."""
+    if given.ndim == len(shape) > 0 and shape[-1] == 1:
+        return given[..., None]
+    if given.ndim == len(shape) + 2 and given.shape[-1] == 1:
+        return given[..., 0]
+    return given
 
 
 def as_targets(y: ArrayLike, name: str, dtype: DTypeLike, shape: tuple[int, ...], labels_hint: str = "") -> Array:
@@ -109,9 +114,7 @@ def as_ids(x: ArrayLike, name: str, shape: tuple[int, ...], below: int, of: str)
     Raises:
         TypeError, ValueError: as `as_array`; another shape; an id out of range or not whole, with its row.
     """
-    given = as_numbers(x, name)
-    if shape == (1,) and given.ndim == 1:
-        given = given[:, None]
+    given = with_rank(as_numbers(x, name), shape)
     if given.ndim == 0 or given.shape[1:] != shape:
         raise ValueError(f"{name} must have the shape {_batch_of(shape)}, but has {given.shape}.")
     with np.errstate(invalid="ignore"):  # of NaN, which is outside

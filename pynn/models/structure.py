@@ -483,7 +483,7 @@ class Structure(Wired):
 
 def _sample_shape(x: Any, name: str, port: Port) -> Shape:
     """The shape of the samples in `x`, for an input with axes of any length; ValueError if it cannot take them."""
-    shape = arrays.as_numbers(x, name).shape
+    shape = arrays.with_rank(arrays.as_numbers(x, name), port.shape).shape
     if not shape or not port.takes(shape[1:]):
         raise ValueError(f"{name} must have the shape {('samples', *port.shape)}, but has {shape}.".replace("'", ""))
     if 0 in shape[1:]:
