@@ -51,7 +51,7 @@ def as_samples(x: ArrayLike, name: str, dtype: DTypeLike, shape: tuple[int, ...]
 
 
 def with_rank(given: Array, shape: tuple[int | None, ...]) -> Array:
-    """The array, with a last axis of size 1 more or less where samples of `shape` have one less or more, as in Keras."""
+    """The array without a last axis of size 1 that samples of `shape` lack, or with one that they have, as in Keras."""
     if given.ndim == len(shape) > 0 and shape[-1] == 1:
         return given[..., None]
     if given.ndim == len(shape) + 2 and given.shape[-1] == 1:
