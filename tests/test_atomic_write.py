@@ -151,8 +151,8 @@ def test_something_else_than_a_file_is_refused(tmp_path):
     assert left(folder) == []
     with pytest.raises(FileNotFoundError, match="Make it first"):
         write_atomically(tmp_path / "no folder" / "model", [NEW])
+    (tmp_path / "plain").write_bytes(b"")
     with pytest.raises(OSError, match="plain"):
-        (tmp_path / "plain").write_bytes(b"")
         write_atomically(tmp_path / "plain" / "model", [NEW])
 
 

@@ -191,7 +191,7 @@ def test_file_is_read_to_the_end_it_has(tmp_path):
     path, whole = small_file(tmp_path)
     path.write_bytes(whole)
     for reading in (lambda: read_tensors(tmp_path), lambda: read_tensors("/dev/null")):
-        with pytest.raises(pynn.ModelFileError, match="folder|device"):
+        with pytest.raises(pynn.ModelFileError, match=r"folder|device"):
             reading()
     with pytest.raises(FileNotFoundError, match="no file"):
         read_tensors(tmp_path / "nothing")

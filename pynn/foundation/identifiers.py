@@ -141,8 +141,16 @@ def look_up(name: str, table: Mapping[str, type[T]], kind: str, ignore_case: boo
     """The class called `name`, else ValueError with the names there are."""
     found = (_CUSTOM.get() or {}).get(name) or table.get(name.lower() if ignore_case else name)
     if found is None:
-        raise ValueError(unknown_name(name, table, kind))
+        raise UnknownNameError(unknown_name(name, table, kind), name, kind)
     return found
+
+
+class UnknownNameError(ValueError):
+    """Nothing of this kind has the name."""
+
+    def __init__(self, message: str, name: str, kind: str) -> None:
+        super().__init__(message)
+        self.name, self.kind = name, kind
 
 
 def unknown_name(name: str, known: Collection[str], kind: str) -> str:

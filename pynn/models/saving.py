@@ -92,21 +92,25 @@ def _described(model: Connected) -> Metadata:
 
 
 def _architecture(model: Connected) -> Metadata:
+    instead = "Its weights alone can be saved: model.save_weights."
     try:
         found = identifiers.serialize(model)
+        json.dumps(found, allow_nan=False)
     except NotImplementedError:
         raise ValueError(
             f"Model {model.name!r} cannot be saved or copied: {type(model).__name__} has a call of its own, and must "
-            "write get_config and from_config, so that the model can be made again. Its weights alone can be saved: "
-            "model.save_weights."
+            f"write get_config and from_config, so that the model can be made again. {instead}"
         ) from None
-    try:
-        json.dumps(found, allow_nan=False)
+    except RecursionError:
+        raise ValueError(
+            f"Model {model.name!r} cannot be saved or copied: it has models in models too deep. {instead}"
+        ) from None
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"Model {model.name!r} cannot be saved, as its configuration has something else than numbers and texts: "
-            f"{error}. Its weights alone can be saved: model.save_weights."
+            f"Model {model.name!r} cannot be saved or copied, as its configuration has something else than numbers and "
+            f"texts: {error}. {instead}"
         ) from None
+    _check_bounds(found)
     layout = model._state.layout
     if model._has_call() and layout is not None:
         inputs = layout.inputs
@@ -162,6 +166,11 @@ def _as_file_error(name: str) -> Iterator[None]:
         yield
     except ModelFileError:
         raise
+    except identifiers.UnknownNameError as error:
+        raise ModelFileError(
+            f"{name} has the {error.kind} {checks.shown(error.name)}, which is not pynn's. If it is yours, give its "
+            "class: load_model(filepath, custom_objects={name: class})."
+        ) from error
     except Exception as error:
         text = str(error) or type(error).__name__
         raise ModelFileError(f"{name} describes no model that can be made: {checks.cut(text)}") from error
@@ -213,7 +222,8 @@ def _check_bounds(architecture: Any) -> None:
             waiting.extend(value)
     if layers > _MOST_LAYERS or calls > _MOST_CALLS:
         raise ValueError(
-            f"it has {layers} layers and {calls} calls of them; there may be {_MOST_LAYERS} and {_MOST_CALLS}."
+            f"A model in a file has at most {_MOST_LAYERS} layers and {_MOST_CALLS} calls of them, but this one has "
+            f"{layers} and {calls}."
         )
 
 

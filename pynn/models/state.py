@@ -80,8 +80,9 @@ def parts_of(model: Connected) -> Parts:
 def _paths(model: Connected, prefix: str, seen: set[int]) -> Iterator[tuple[str, Layer]]:
     """The layers that are no models, each once, with their paths."""
     used: set[str] = set()
+    counts: dict[str, int] = {}
     for layer in model.layers:
-        name = _unused(_name(layer, used), used)
+        name = _unused(_name(layer, counts), used)
         used.add(name)
         if id(layer) in seen:
             continue
@@ -93,16 +94,13 @@ def _paths(model: Connected, prefix: str, seen: set[int]) -> Iterator[tuple[str,
             yield path, layer
 
 
-def _name(layer: Layer, used: set[str]) -> str:
+def _name(layer: Layer, counts: dict[str, int]) -> str:
     """The layer's name, with a number of this model's in place of the process's."""
     kind = to_snake_case(_KINDS.get(type(layer).__name__, type(layer).__name__))
     if not re.fullmatch(rf"{kind}(_\d+)?", layer.name):
         return layer.name
-    number, name = 0, kind
-    while name in used:
-        number += 1
-        name = f"{kind}_{number}"
-    return name
+    number = counts[kind] = counts.get(kind, -1) + 1
+    return f"{kind}_{number}" if number else kind
 
 
 def _unused(name: str, used: Any) -> str:

@@ -87,6 +87,8 @@ def encoded(arrays: Mapping[str, Array], metadata: Mapping[str, Any]) -> list[An
         begin, end = end, end + plain[name].nbytes
         entries.append(Entry(name, _NAMES[plain[name].dtype], plain[name].shape, begin, end))
     own = {**metadata, "format": FORMAT, "pynn": core.__version__}
+    if _is_deep(own):
+        raise ValueError(f"The metadata of a file may be nested {_DEEPEST} levels deep, but these are more.")
     data = {name: _bytes_of(plain[name]) for name in order}
     text = _canonical({**own, "digest": _digest(own, entries, data)})
     header = _header_text(entries, text)
@@ -289,17 +291,20 @@ def parse_json(text: bytes, name: str) -> dict[str, Any]:
         raise ModelFileError(f"{name} is no JSON text as it must be: {error}.") from None
     if not isinstance(found, dict):
         raise ModelFileError(f"{name} must be a dict.")
-    level: list[Any] = [found]
+    if _is_deep(found):
+        raise ModelFileError(f"{name} is nested more than {_DEEPEST} levels deep.")
+    return found
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether dicts and lists lie in each other more than `_DEEPEST` levels deep."""
+    level = [value]
     for _ in range(_DEEPEST):
-        level = [
-            each
-            for value in level
-            for each in (value.values() if isinstance(value, dict) else value)
-            if isinstance(each, dict | list)
-        ]
+        inner = [each.values() if isinstance(each, dict) else each for each in level]
+        level = [each for values in inner for each in values if isinstance(each, dict | list | tuple)]
         if not level:
-            return found
-    raise ModelFileError(f"{name} is nested more than {_DEEPEST} levels deep.")
+            return False
+    return True
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,0 +1,561 @@
+"""Models in files: what comes back is the model, which goes on as if nothing had been."""
+
+import copy
+import hashlib
+import io
+import os
+import pathlib
+import pickle
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from helpers import bits, make_data, make_model, unchanged
+from saved_models import CUSTOM, MODELS, OPTIMIZERS, Own, compiled
+
+import pynn
+from pynn import layers, optimizers
+
+FOLDER = pathlib.Path(__file__).parent
+
+
+def through_a_file(model, folder):
+    path = folder / "model"
+    model.save(path)
+    return pynn.load_model(path, CUSTOM)
+
+
+def through_a_pickle(model, folder):
+    return pickle.loads(pickle.dumps(model))
+
+
+def through_a_copy(model, folder):
+    return copy.deepcopy(model)
+
+
+def goes_on_alike(model, twin, x, y):
+    """Both train on, with the same bits in everything there is."""
+    assert same_state(model, twin)
+    histories = [m.fit(x, y, batch_size=7, epochs=2, verbose=0).history for m in (model, twin)]
+    assert histories[0] == histories[1]
+    assert same_state(model, twin)
+    assert model.optimizer.iterations == twin.optimizer.iterations > 0
+
+
+def same_state(model, twin):
+    one, other = model.get_state(), twin.get_state()
+    return list(one) == list(other) and all(
+        one[name].dtype == other[name].dtype and one[name].tobytes() == other[name].tobytes() for name in one
+    )
+
+
+# ---- training goes on ------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_training_goes_on_with_each_optimizer(tmp_path, optimizer, dtype):
+    """Noise, moving statistics, the order of the samples, and a step within an accumulation included."""
+    model, (x, y) = compiled("dense", optimizer, dtype)
+    model.fit(x, y, batch_size=7, epochs=2, verbose=0)
+    model.train_on_batch(x, y)
+    model(x, training=True)
+    twin = through_a_file(model, tmp_path)
+    assert twin.get_config() == model.get_config()
+    assert twin.optimizer.get_config() == model.optimizer.get_config()
+    np.testing.assert_array_equal(twin.predict(x, verbose=0), model.predict(x, verbose=0))
+    np.testing.assert_array_equal(twin(x, training=True), model(x, training=True))
+    goes_on_alike(model, twin, x, y)
+
+
+@pytest.mark.parametrize("way", [through_a_file, through_a_pickle, through_a_copy])
+@pytest.mark.parametrize("name", MODELS)
+def test_training_of_each_kind_of_model_goes_on(tmp_path, name, way):
+    model, (x, y) = compiled(name, "adam")
+    model.fit(x, y, batch_size=7, epochs=2, verbose=0)
+    pynn.config.set_floatx("float64" if name == "ids" else "float32")  # which a file does not depend on
+    twin = way(model, tmp_path)
+    assert type(twin) is type(model)
+    assert twin.name == model.name
+    if name != "own":  # which makes its layers itself
+        assert [w.path for w in twin.weights] == [w.path for w in model.weights]
+    assert [w.trainable for w in twin.weights] == [w.trainable for w in model.weights]
+    assert twin.evaluate(x, y, verbose=0, return_dict=True) == model.evaluate(x, y, verbose=0, return_dict=True)
+    goes_on_alike(model, twin, x, y)
+
+
+def test_two_and_two_epochs_through_a_file_are_four(tmp_path):
+    for optimizer in OPTIMIZERS:
+        if optimizer == "averages":
+            continue  # fit ends with the average
+        once, (x, y) = compiled("tensors", optimizer)
+        begun = copy.deepcopy(once)
+        once.fit(x, y, batch_size=7, epochs=4, verbose=0)
+        begun.fit(x, y, batch_size=7, epochs=2, verbose=0)
+        twin = through_a_file(begun, tmp_path)
+        twin.fit(x, y, batch_size=7, epochs=4, initial_epoch=2, verbose=0)
+        assert same_state(once, twin), optimizer
+
+
+def test_open_axes_go_on_with_another_length(tmp_path):
+    model, (x, y) = compiled("open_axes", "adam")
+    model.fit(x, y, batch_size=7, verbose=0)
+    twin = through_a_file(model, tmp_path)
+    goes_on_alike(model, twin, x[:, :5], y)
+    goes_on_alike(model, through_a_file(twin, tmp_path), x, y)
+
+
+def test_model_that_is_loaded_has_the_bytes_of_the_file(tmp_path):
+    model, (x, y) = compiled("tensors", "adam")
+    model.fit(x, y, verbose=0)
+    model.save(tmp_path / "one")
+    twin = pynn.load_model(tmp_path / "one")
+    assert twin.optimizer.iterations == model.optimizer.iterations == 1
+    twin.save(tmp_path / "two")
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_saving_changes_nothing(tmp_path):
+    model, (x, y) = compiled("dense", "adam")
+    twin = copy.deepcopy(model)
+    for m in (model, twin):
+        m.fit(x, y, batch_size=7, verbose=0)
+        if m is model:
+            m.save(tmp_path / "model")
+            m.get_state()
+    goes_on_alike(model, twin, x, y)
+
+
+def test_another_process_goes_on_alike(tmp_path):
+    model, (x, y) = compiled("dense", "nadam")
+    model.fit(x, y, batch_size=7, verbose=0)
+    model.save(tmp_path / "model")
+    program = (
+        f"import sys; sys.path.insert(0, {str(FOLDER)!r})\n"
+        "import pynn, saved_models, helpers, hashlib\n"
+        f"model = pynn.load_model({str(tmp_path / 'model')!r})\n"
+        "model.fit(*saved_models.data_of(model, 'dense'), batch_size=7, epochs=2, verbose=0)\n"
+        "print(hashlib.sha256(helpers.bits(model)).hexdigest())\n"
+    )
+    found = subprocess.run([sys.executable, "-c", program], cwd="/", capture_output=True, text=True, check=True)
+    model.fit(x, y, batch_size=7, epochs=2, verbose=0)
+    assert found.stdout.strip() == hashlib.sha256(bits(model)).hexdigest()
+
+
+def test_learning_rate_that_was_set_is_kept(tmp_path):
+    model, (x, y) = compiled("dense", "adam")
+    model.fit(x, y, verbose=0)
+    model.optimizer.learning_rate = 0.123
+    assert through_a_file(model, tmp_path).optimizer.learning_rate == 0.123
+
+
+@pytest.mark.parametrize("way", [through_a_file, through_a_pickle])
+def test_weights_without_decay_are_kept(tmp_path, way):
+    model, (x, y) = compiled("dense", "adamw")
+    model.optimizer.exclude_from_weight_decay(var_names=["bias"], var_list=[model.layers[1].gamma])
+    twin = way(model, tmp_path)
+    goes_on_alike(model, twin, x, y)
+    plain, _ = compiled("dense", "adamw")
+    plain.set_state(through_a_file(model, tmp_path).get_state())
+    plain.fit(x, y, verbose=0)
+    model.fit(x, y, verbose=0)
+    assert not same_state(plain, model)
+
+
+def test_recompile_with_the_same_optimizer_keeps_its_state(tmp_path):
+    for name in ("dense", "open_axes"):
+        model, (x, y) = compiled(name, "adam")
+        model.fit(x, y, batch_size=7, verbose=0)
+        twin = copy.deepcopy(model)
+        twin.compile(twin.optimizer, "mse", metrics=["mae"])
+        assert twin.optimizer.iterations == 4
+        goes_on_alike(model, twin, x, y)
+        model.compile(model.optimizer, "mse", metrics=["mae"])
+        goes_on_alike(model, twin, x, y)
+
+
+def test_layer_that_is_frozen_meanwhile_keeps_the_slots_of_all(tmp_path):
+    model, (x, y) = compiled("dense", "adam")
+    model.fit(x, y, batch_size=7, verbose=0)
+    before = model.get_state()
+    model.layers[0].trainable = False
+    model.fit(x, y, batch_size=7, verbose=0)
+    twin = through_a_file(model, tmp_path)
+    assert not twin.layers[0].trainable
+    after = twin.get_state()
+    np.testing.assert_array_equal(after["optimizer/dense/kernel/momentum"], before["optimizer/dense/kernel/momentum"])
+    for m in (model, twin):
+        m.layers[0].trainable = True
+    goes_on_alike(model, twin, x, y)
+
+
+def test_frozen_layers_that_never_learned_have_no_slots():
+    model, (x, y) = compiled("frozen", "adam")
+    model.fit(x, y, verbose=0)
+    names = list(model.get_state())
+    assert "optimizer/dense/kernel/momentum" not in names
+    assert "optimizer/dense_1/kernel/momentum" in names
+
+
+def test_model_without_compile(tmp_path):
+    model = MODELS["tensors"]()
+    x = [np.ones((2, 4), np.float32)] * 2
+    twin = through_a_file(model, tmp_path)
+    for name, array in model.predict(x, verbose=0).items():
+        np.testing.assert_array_equal(twin.predict(x, verbose=0)[name], array)
+    with pytest.raises(pynn.NotCompiledError):
+        twin.fit(x, x)
+    trained, (x, y) = compiled("dense", "adam")
+    trained.fit(x, y, verbose=0)
+    trained.save(tmp_path / "model")
+    twin = pynn.load_model(tmp_path / "model", compile=False)
+    with pytest.raises(pynn.NotCompiledError):
+        twin.evaluate(x, y)
+    assert bits(twin) == bits(trained)
+    twin.compile("sgd", "mse")
+    twin.fit(x, y, verbose=0)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"loss": "mse", "metrics": ["mae", "mse"], "weighted_metrics": ["accuracy"]},
+        {"loss": pynn.losses.Huber(delta=0.3, name="h"), "metrics": [pynn.metrics.MeanAbsoluteError(name="m")]},
+        {"loss": pynn.losses.mean_absolute_error, "metrics": [pynn.losses.mean_squared_error, pynn.losses.LogCosh()]},
+        {"loss": pynn.losses.MeanSquaredError, "metrics": [pynn.metrics.RootMeanSquaredError], "loss_weights": 0.5},
+        {"loss": "mse", "metrics": [{"class_name": "MeanSquaredError", "config": {"name": "given"}}]},
+    ],
+)
+def test_what_compile_was_told(tmp_path, arguments):
+    model, (x, y) = compiled("dense", "adam")
+    model.compile("adam", **arguments)
+    twin = through_a_file(model, tmp_path)
+    assert twin.metrics_names == model.metrics_names
+    goes_on_alike(model, twin, x, y)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"loss": {"q": "mse", "p": "mae"}, "loss_weights": {"p": 2.0, "q": 0.5}, "metrics": {"p": ["mae", "mse"]}},
+        {
+            "loss": ["mse", None],
+            "loss_weights": [0.5, 1.0],
+            "metrics": [["mae"], None],
+            "weighted_metrics": [[], "mse"],
+        },
+        {"loss": "mse", "metrics": {"q": "mae"}},
+    ],
+)
+def test_what_compile_was_told_of_several_outputs(tmp_path, arguments):
+    model, (x, y) = compiled("tensors", "adam")
+    model.compile("adam", **arguments)
+    twin = through_a_file(model, tmp_path)
+    assert twin.metrics_names == model.metrics_names
+    goes_on_alike(model, twin, x, y)
+
+
+# ---- classes and functions of one's own ------------------------------------------------------------------------------
+def test_class_of_ones_own_must_be_given(tmp_path):
+    model, _ = compiled("own", "adam")
+    model.build((None, 5))
+    model.save(tmp_path / "model")
+    with pytest.raises(pynn.ModelFileError, match=r"'Own'.*custom_objects"):
+        pynn.load_model(tmp_path / "model")
+    for bad in ([Own], {"Own": 3}, {3: Own}, {"Own": Own()}):
+        with pytest.raises(TypeError, match="custom_objects"):
+            pynn.load_model(tmp_path / "model", bad)
+    twin = pynn.models.model_from_json(model.to_json(), {"Own": Own})
+    assert type(twin) is type(Own.from_json(model.to_json(), {"Own": Own})) is Own
+    with pytest.raises(ValueError, match="must describe a Sequential"):
+        pynn.Sequential.from_json(model.to_json(), {"Own": Own})
+
+
+def test_class_of_ones_own_within_other_models(tmp_path):
+    inner = pynn.Sequential([pynn.Input((5,)), Own(3)], name="inner")
+    model = pynn.Sequential([pynn.Input((5,)), inner, layers.Dense(2)])
+    model.compile("adam", "mse")
+    x, y = np.ones((8, 5), np.float32), np.ones((8, 2))
+    model.fit(x, y, verbose=0)
+    assert any(name.startswith("inner/own/dense_1/") for name in model.get_state())
+    goes_on_alike(model, through_a_file(model, tmp_path), x, y)
+    goes_on_alike(model, pickle.loads(pickle.dumps(model)), x, y)
+
+
+def test_call_without_a_configuration_says_what_to_do(tmp_path):
+    class Plain(pynn.Model):
+        def __init__(self):
+            super().__init__()
+            self.layer = layers.Dense(2)
+
+        def call(self, x):
+            return self.layer(x)
+
+    model = Plain()
+    model.build((None, 3))
+    for way in (lambda m: m.save(tmp_path / "model"), copy.deepcopy, pickle.dumps):
+        with pytest.raises(ValueError, match="get_config and from_config"):
+            way(model)
+    model.save_weights(tmp_path / "weights")
+    assert os.listdir(tmp_path) == ["weights"]
+
+
+def test_function_as_learning_rate_cannot_be_saved(tmp_path):
+    model, (x, y) = compiled("dense", "adam")
+    model.compile(optimizers.SGD(lambda: 0.1), "mse")
+    model.fit(x, y, verbose=0)
+    with pytest.raises(ValueError, match=r"learning_rate is a function.*number"):
+        model.save(tmp_path / "model")
+    twin, _ = compiled("dense", "adam")
+    twin.compile(optimizers.SGD(lambda: 0.1), "mse")
+    twin.set_state(model.get_state())
+    assert "optimizer/learning_rate" not in model.get_state()
+    goes_on_alike(model, twin, x, y)
+    model.optimizer.learning_rate = 0.1
+    goes_on_alike(model, through_a_file(model, tmp_path), x, y)
+
+
+# ---- names of files --------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "name", ["model", "model.keras", "a.b.c", "mödel ü", ".hidden", "m" * 255, "model.safetensors"]
+)
+def test_any_name_of_a_file(tmp_path, name):
+    model = make_model()
+    for path in (tmp_path / name, str(tmp_path / name), os.fsencode(tmp_path / name)):
+        model.save(path)
+        assert bits(pynn.load_model(path)) == bits(model)
+    assert os.listdir(tmp_path) == [name]
+
+
+def test_file_in_the_working_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_model().save("model")
+    assert pynn.saving.load_model("model").built
+    pynn.models.save_model(pynn.models.load_model("model"), pathlib.Path("other"))
+    assert sorted(os.listdir()) == ["model", "other"]
+    with pytest.raises(TypeError, match="pynn model"):
+        pynn.models.save_model(3, "third")
+
+
+def test_names_that_are_refused(tmp_path):
+    model = make_model()
+    for name in ("model.h5", "model.HDF5", "model.weights.h5"):
+        for save in (model.save, model.save_weights):
+            with pytest.raises(ValueError, match=r"HDF5.*other name"):
+                save(tmp_path / name)
+    for bad in (3, None, ["a"], 1.5, object()):
+        for call in (model.save, model.save_weights, model.load_weights, pynn.load_model):
+            with pytest.raises(TypeError, match="filepath"):
+                call(bad)
+    with pytest.raises(ValueError, match="folder"):
+        model.save(f"{tmp_path}/")
+    with pytest.raises(ValueError, match="folder"):
+        model.save(tmp_path)
+    with pytest.raises(ValueError, match="null byte"):
+        model.save("a\0b")
+    with pytest.raises(FileNotFoundError, match="Make it first"):
+        model.save(tmp_path / "no" / "model")
+    with pytest.raises(FileNotFoundError, match="no file"):
+        pynn.load_model(tmp_path / "model")
+    with pytest.raises(pynn.ModelFileError, match="folder"):
+        pynn.load_model(tmp_path)
+    with pytest.raises(TypeError, match="overwrite"):
+        model.save(tmp_path / "model", overwrite="no")
+    (tmp_path / "there").write_bytes(b"")
+    with pytest.raises(FileExistsError, match="overwrite"):
+        model.save(tmp_path / "there", overwrite=False)
+    assert os.listdir(tmp_path) == ["there"]
+    assert (tmp_path / "there").read_bytes() == b""
+
+
+def test_unbuilt_model_is_not_saved(tmp_path):
+    model = pynn.Sequential([layers.Dense(2)])
+    for call in (model.save, model.save_weights):
+        with pytest.raises(pynn.NotBuiltError):
+            call(tmp_path / "model")
+    for call in (model.get_state, lambda: model.set_state({}), lambda: model.load_weights(tmp_path / "model")):
+        with pytest.raises(pynn.NotBuiltError):
+            call()
+    model.compile("adam", "mse")
+    x = np.ones((4, 3), np.float32)
+    pynn.set_random_seed(5)
+    twin = copy.deepcopy(model)
+    assert not twin.built
+    twin.fit(x, x[:, :2], verbose=0)
+    assert os.listdir(tmp_path) == []
+
+
+# ---- copies ----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_copy_shares_nothing(way):
+    model, (x, y) = compiled("dense", "adam")
+    model.fit(x, y, verbose=0)
+    twin = way(model)
+    before = bits(model)
+    twin.fit(x, y, verbose=0)
+    assert bits(model) == before != bits(twin)
+    assert twin.optimizer is not model.optimizer
+
+
+def test_joblib(tmp_path):
+    joblib = pytest.importorskip("joblib")
+    model, (x, y) = compiled("dense", "adam")
+    model.fit(x, y, verbose=0)
+    joblib.dump(model, tmp_path / "model")
+    goes_on_alike(model, joblib.load(tmp_path / "model"), x, y)
+
+
+def test_models_in_a_container():
+    model, (x, _) = compiled("dense", "adam")
+    found = copy.deepcopy({"a": [model, model]})
+    assert found["a"][0] is found["a"][1] is not model
+    buffer = io.BytesIO()
+    pickle.dump((model, x), buffer)
+    assert bits(pickle.loads(buffer.getvalue())[0]) == bits(model)
+
+
+# ---- while others work -----------------------------------------------------------------------------------------------
+def test_model_that_is_being_trained_is_not_saved(tmp_path):
+    """It would be half of one step and half of the next."""
+    model = make_model()
+    x, y = make_data(2000)
+    begun, found = threading.Event(), []
+
+    def train():
+        begun.set()
+        model.fit(x, y, batch_size=1, epochs=20, verbose=0)
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    begun.wait()
+    while thread.is_alive():
+        try:
+            model.save(tmp_path / "model")
+            found.append("saved")
+        except RuntimeError as error:
+            found.append(str(error))
+            break
+    thread.join()
+    assert "being trained" in found[-1]
+
+
+# ---- many ------------------------------------------------------------------------------------------------------------
+def cycle(path):
+    model, (x, y) = compiled("dense", "adam")
+    model.fit(x, y, verbose=0)
+    model.save(path)
+    pynn.load_model(path).predict(x, verbose=0)
+
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.parametrize("cycles", [60, pytest.param(1000, marks=pytest.mark.slow)])
+def test_cycles_do_not_grow_memory(tmp_path, cycles):
+    for _ in range(20):
+        cycle(tmp_path / "model")
+    before = resident()
+    for _ in range(cycles):
+        cycle(tmp_path / "model")
+    # A model is some kilobytes: were each one kept, this would be megabytes for 60.
+    assert resident() - before < 2**20 * (1 if cycles < 100 else 4)
+
+
+def test_model_of_many_layers(tmp_path):
+    model = pynn.Sequential([pynn.Input((1,)), *(layers.Dense(1, use_bias=False) for _ in range(300))])
+    twin = through_a_file(model, tmp_path)
+    assert bits(twin) == bits(model)
+    assert len(twin.get_state()) == 303
+
+
+# ---- weights alone ---------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", MODELS)
+def test_weights_alone(tmp_path, name):
+    model, (x, y) = compiled(name, "adam")
+    model.fit(x, y, verbose=0)
+    other, _ = compiled(name, "sgd")
+    other.fit(x, y, verbose=0)
+    iterations = other.optimizer.iterations
+    for save in (model.save_weights, model.save):
+        save(tmp_path / "weights")
+        other.set_weights([w * 0 for w in other.get_weights()])
+        other.load_weights(tmp_path / "weights")
+        assert bits(other) == bits(model)
+        assert other.optimizer.iterations == iterations
+
+
+def test_weights_of_other_programs(tmp_path):
+    model, other = make_model(), make_model(dtype="float64")
+    by_name = {name: array for name, array in model.get_state().items() if name.startswith("dense")}
+    values = [weight.numpy().astype(np.float64) for weight in model.weights]
+    by_path = {weight.path: value for weight, value in zip(other.weights, values, strict=True)}
+    assert set(by_name) != set(by_path)  # the process has made other layers before
+    for given in (by_name, by_path):
+        for save in (np.savez, np.savez_compressed):
+            save(tmp_path / "weights.npz", **given)
+            other.set_weights([w * 0 for w in other.get_weights()])
+            other.load_weights(tmp_path / "weights.npz")
+            for a, b in zip(model.get_weights(), other.get_weights(), strict=True):
+                np.testing.assert_array_equal(a, b)
+
+
+def test_weights_of_the_safetensors_package(tmp_path):
+    numpy_room = pytest.importorskip("safetensors.numpy")
+    model, other = make_model(), make_model(seed=9)
+    values = dict(zip([w.path for w in other.weights], model.get_weights(), strict=True))
+    numpy_room.save_file(values, tmp_path / "weights.safetensors")
+    other.load_weights(tmp_path / "weights.safetensors")
+    assert bits(other) == bits(model)
+    model.save(tmp_path / "model.safetensors")
+    found = numpy_room.load_file(tmp_path / "model.safetensors")
+    np.testing.assert_array_equal(found["dense/kernel"], model.weights[0].numpy())
+
+
+@pytest.mark.parametrize("form", ["own", "npz"])
+def test_weights_that_do_not_fit_change_nothing(tmp_path, form):
+    """Other units, a layer more, a layer fewer."""
+    random, path = np.random.default_rng(1), tmp_path / "weights.npz"
+    model = make_model()
+    shapes = {"dense/kernel": (5, 8), "dense/bias": (8,), "dense_1/kernel": (8, 3), "dense_1/bias": (3,)}
+    cases = {
+        r"of another shape or type: dense/kernel has shape \(5, 9\).*must have shape \(5, 8\)": {
+            "dense/kernel": (5, 9)
+        },
+        "left over: dense_2/kernel": {"dense_2/kernel": (3, 3)},
+        "missing: dense_1/bias": {"dense_1/bias": None},
+    }
+    for message, change in cases.items():
+        changed = {name: shape for name, shape in {**shapes, **change}.items() if shape is not None}
+        arrays = {name: random.normal(size=shape).astype(np.float32) for name, shape in changed.items()}
+        if form == "npz":
+            np.savez(path, **arrays)
+        else:
+            pynn.storage.tensors.write_tensors(path, arrays, {"kind": "weights"})
+        with unchanged(model), pytest.raises(pynn.ModelFileError, match=message):
+            model.load_weights(path)
+        twin = copy.deepcopy(model)
+        with pytest.warns(UserWarning, match=message):
+            twin.load_weights(path, skip_mismatch=True)
+        for name, array in twin.get_state().items():
+            if name in shapes:
+                taken = name in arrays and arrays[name].shape == shapes[name]
+                np.testing.assert_array_equal(array, arrays[name] if taken else model.get_state()[name])
+    np.savez(path, **{name: np.full(shape, 1e300) for name, shape in shapes.items()})
+    with unchanged(model), pytest.raises(ValueError, match="float32"):
+        model.load_weights(path)
+
+
+def test_names_of_weights_are_unique():
+    inner = pynn.Sequential([pynn.Input((2,)), layers.Dense(2, name="b")], name="a")
+    model = pynn.Sequential(
+        [pynn.Input((2,)), inner, layers.Dense(2, name="a/b"), layers.Dense(2, name="optimizer"), layers.Dense(2)]
+    )
+    names = [name for name in model.get_state() if not name.startswith("training/")]
+    assert names == [
+        *("a/b/kernel", "a/b/bias", "a/b/kernel~2", "a/b/bias~2"),
+        *("~optimizer/kernel", "~optimizer/bias", "dense/kernel", "dense/bias"),
+    ]
+    twin = copy.deepcopy(model)
+    assert same_state(model, twin)

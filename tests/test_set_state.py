@@ -1,0 +1,169 @@
+"""The state of a model as arrays: what it has, and that it is taken on as a whole or not at all."""
+
+import copy
+
+import numpy as np
+import pytest
+from saved_models import MODELS, OPTIMIZERS, compiled
+from test_saving import goes_on_alike, same_state
+
+import pynn
+from pynn import layers
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("trained", [False, True])
+def test_equal_model_takes_it_on(optimizer, trained):
+    """One that was trained, too: nothing of its own is left."""
+    model, (x, y) = compiled("dense", optimizer)
+    model.fit(x, y, batch_size=7, epochs=2, verbose=0)
+    model.train_on_batch(x, y)
+    twin, _ = compiled("dense", optimizer)
+    if trained:
+        twin.fit(x + 1, y, batch_size=5, epochs=3, verbose=0)
+    twin.set_state(model.get_state())
+    goes_on_alike(model, twin, x, y)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_each_kind_of_model_takes_it_on(name):
+    model, (x, y) = compiled(name, "adam")
+    fresh = None if not model.built else model.get_state()
+    model.fit(x, y, batch_size=7, verbose=0)
+    twin, _ = compiled(name, "adam")
+    if not twin.built:
+        twin.predict(x, verbose=0)
+    twin.set_state(model.get_state())
+    goes_on_alike(model, twin, x, y)
+    if fresh is not None:
+        twin.set_state(fresh)
+        assert twin.optimizer.iterations == 0
+        twin.fit(x, y, batch_size=7, verbose=0)
+        again, _ = compiled(name, "adam")
+        again.set_state(fresh)
+        again.fit(x, y, batch_size=7, verbose=0)
+        assert same_state(twin, again)
+
+
+def test_state_is_a_copy():
+    model, (x, y) = compiled("dense", "adam")
+    model.fit(x, y, verbose=0)
+    state = model.get_state()
+    before = {name: array.copy() for name, array in state.items()}
+    model.fit(x, y, verbose=0)
+    assert all(np.array_equal(state[name], before[name]) for name in state)
+    for array in state.values():
+        array[...] = 0
+    assert model.weights[0].numpy().any()
+
+
+def test_model_goes_back_to_an_earlier_state():
+    """Orders, noise and all: what follows is what followed before."""
+    model, (x, y) = compiled("dense", "nadam")
+    model.fit(x, y, batch_size=7, verbose=0)
+    state = model.get_state()
+    first = model.fit(x, y, batch_size=7, epochs=3, verbose=0).history
+    after = model.get_state()
+    model.set_state(state)
+    assert model.fit(x, y, batch_size=7, epochs=3, verbose=0).history == first
+    again = model.get_state()
+    assert all(again[name].tobytes() == after[name].tobytes() for name in after)
+
+
+def test_noise_of_a_layer_that_other_models_use_follows():
+    """The key belongs to the layer."""
+    model, _ = compiled("dense", "sgd")
+    part = pynn.Sequential([pynn.Input((6,)), model.layers[2]])
+    part.compile("sgd", "mse")
+    z = np.ones((4, 6), np.float32)
+    part(z, training=True)
+    twin, _ = compiled("dense", "sgd")
+    assert not np.array_equal(model.get_state()["noise/dropout"], twin.get_state()["noise/dropout"])
+    model.set_state(twin.get_state())
+    other = pynn.Sequential([pynn.Input((6,)), twin.layers[2]])
+    other(z, training=True)
+    np.testing.assert_array_equal(part(z, training=True), other(z, training=True))
+
+
+def wrong_states(state):
+    some = dict(state)
+    yield "missing: dense/kernel", {name: a for name, a in some.items() if name != "dense/kernel"}
+    yield "missing: optimizer/dense/kernel/momentum", {k: a for k, a in some.items() if "kernel/momentum" not in k}
+    yield "missing: optimizer/iterations", {k: a for k, a in some.items() if k != "optimizer/iterations"}
+    yield "missing: noise/dropout", {k: a for k, a in some.items() if k != "noise/dropout"}
+    yield "left over: more", {**some, "more": np.zeros(3)}
+    yield "left over: optimizer/dense/kernel/m", {**some, "optimizer/dense/kernel/m": some["dense/kernel"]}
+    yield r"dense/kernel has shape \(6, 5\)", {**some, "dense/kernel": some["dense/kernel"].T}
+    yield "float64", {**some, "dense/kernel": some["dense/kernel"].astype(np.float64)}
+    yield "velocity has shape", {**some, "optimizer/dense/bias/velocity": np.zeros(7, np.float32)}
+    yield "iterations", {**some, "optimizer/iterations": np.array(-1)}
+    yield "iterations", {**some, "optimizer/iterations": np.array(2**60)}
+    yield "iterations", {**some, "optimizer/iterations": np.array(3.0)}
+    yield "epochs", {**some, "training/epochs": np.array(-5)}
+    yield "calls", {**some, "training/calls": np.array(-5)}
+    yield "learning_rate", {**some, "optimizer/learning_rate": np.array(np.nan)}
+    yield "learning_rate", {**some, "optimizer/learning_rate": np.array(-1.0)}
+    yield "missing", {}
+
+
+def test_wrong_state_changes_nothing():
+    model, (x, y) = compiled("dense", "adam")
+    model.fit(x, y, batch_size=7, verbose=0)
+    for trained in (True, False):
+        twin, _ = compiled("dense", "adam")
+        if trained:
+            twin.fit(x, y, verbose=0)
+        before = copy.deepcopy(twin)
+        for message, state in wrong_states(model.get_state()):
+            with pytest.raises(ValueError, match=message) as error:
+                twin.set_state(state)
+            assert len(str(error.value)) < 2000
+            assert same_state(twin, before), message
+        for bad in (None, [1], "state"):
+            with pytest.raises(TypeError, match="state"):
+                twin.set_state(bad)
+        goes_on_alike(twin, before, x, y)
+
+
+def test_state_of_another_optimizer_is_refused():
+    model, (x, y) = compiled("dense", "momentum")
+    model.fit(x, y, verbose=0)
+    for optimizer in ("adam", "sgd", "accumulation"):
+        twin, _ = compiled("dense", optimizer)
+        with pytest.raises(ValueError, match=r"missing|left over"):
+            twin.set_state(model.get_state())
+    plain = MODELS["dense"]()
+    with pytest.raises(ValueError, match="left over: optimizer/iterations"):
+        plain.set_state(model.get_state())
+    with pytest.raises(ValueError, match="missing: optimizer/iterations"):
+        model.set_state(plain.get_state())
+
+
+def test_accumulated_steps_are_fewer_than_those_of_an_update():
+    model, (x, y) = compiled("dense", "accumulation")
+    model.fit(x, y, batch_size=7, verbose=0)
+    state = model.get_state()
+    assert (state["optimizer/iterations"], state["optimizer/accumulated_steps"]) == (0, 4)
+    state["optimizer/accumulated_steps"] = np.array(5)
+    with pytest.raises(ValueError, match="less than 5"):
+        model.set_state(state)
+
+
+def test_optimizer_steps_of_ones_own_go_on_after_it():
+    model, (x, y) = compiled("dense", "adam")
+    model.fit(x, y, verbose=0)
+    twin, _ = compiled("open_axes", "adam")
+    del twin
+    other = copy.deepcopy(model)
+    for m in (model, other):
+        _, gradients = m.gradients(x, y)
+        m.optimizer.apply(gradients, m.trainable_weights)
+    goes_on_alike(model, other, x, y)
+
+
+def test_weights_that_are_not_finite_are_kept():
+    model = pynn.Sequential([pynn.Input((2,)), layers.Dense(1)])
+    state = model.get_state()
+    state["dense/kernel"][:] = [[np.nan], [-0.0]]
+    model.set_state(state)
+    assert model.get_weights()[0].tobytes() == state["dense/kernel"].tobytes()
