@@ -68,7 +68,17 @@ SLOW_TO_IMPORT = (
         "safetensors",
         "IPython",
     ),
-    *("difflib", "asyncio", "multiprocessing", "urllib.request", "unittest", "importlib.metadata", "threadpoolctl"),
+    *(
+        "difflib",
+        "hashlib",
+        "zipfile",
+        "asyncio",
+        "multiprocessing",
+        "urllib.request",
+        "unittest",
+        "importlib.metadata",
+        "threadpoolctl",
+    ),
 )
 
 

@@ -559,3 +559,24 @@ def test_names_of_weights_are_unique():
     ]
     twin = copy.deepcopy(model)
     assert same_state(model, twin)
+
+
+class Sevens(pynn.initializers.Initializer):
+    """Initial values of one's own."""
+
+    def __call__(self, shape, dtype=None):
+        return np.full(shape, 7.0, dtype)
+
+    def get_config(self):
+        return {}
+
+
+def test_initial_values_of_ones_own(tmp_path):
+    model = pynn.Sequential([pynn.Input((2,)), layers.Dense(3, kernel_initializer=Sevens())])
+    model.layers[0].kernel.assign(np.zeros((2, 3)))
+    model.save(tmp_path / "model")
+    with pytest.raises(pynn.ModelFileError, match="'Sevens'"):
+        pynn.load_model(tmp_path / "model")
+    for twin in (pynn.load_model(tmp_path / "model", {"Sevens": Sevens}), pickle.loads(pickle.dumps(model))):
+        assert bits(twin) == bits(model)
+        assert type(twin.layers[0].kernel_initializer) is Sevens

@@ -1,6 +1,7 @@
 """The state of a model as arrays: what it has, and that it is taken on as a whole or not at all."""
 
 import copy
+import signal
 
 import numpy as np
 import pytest
@@ -167,3 +168,67 @@ def test_weights_that_are_not_finite_are_kept():
     state["dense/kernel"][:] = [[np.nan], [-0.0]]
     model.set_state(state)
     assert model.get_weights()[0].tobytes() == state["dense/kernel"].tobytes()
+
+
+# ---- in the middle of training ---------------------------------------------------------------------------------------
+def test_state_is_taken_and_set_within_fit():
+    """As a callback does: a function as the learning rate is asked before each step, with the model's lock held."""
+    model, (x, y) = compiled("dense", "adam")
+    twin = copy.deepcopy(model)
+    steps, states = [], []
+
+    def rate():
+        steps.append(model.optimizer.iterations)
+        if len(steps) == 3:
+            states.append(model.get_state())
+        if len(steps) == 6:
+            model.set_state(states[0])
+        return 0.01
+
+    model.optimizer.learning_rate = rate
+    model.fit(x, y, batch_size=7, epochs=2, shuffle=False, verbose=0)
+    assert steps == [0, 1, 2, 3, 4, 5, 3, 4]
+    twin.optimizer.learning_rate = lambda: 0.01
+    # The steps that count are the first two, and then number 6, 7 and 8, of rows 7 to 23, with the noise of 2 to 4.
+    for begin in (0, 7, 7, 14, 21):
+        twin.train_on_batch(x[begin : begin + 7], y[begin : begin + 7])
+    one, other = model.get_state(), twin.get_state()
+    assert all(np.array_equal(one[name], other[name]) for name in one if not name.startswith("training/"))
+
+
+def test_state_is_not_taken_within_a_step():
+    """A signal handler that runs within the engine is told so, and the training goes on."""
+    model, (x, y) = compiled("dense", "adam")
+    x, y = np.tile(x, (200, 1)), np.tile(y, (200, 1))
+    twin = copy.deepcopy(model)
+    found = []
+
+    def look(*_):
+        for call in (model.get_state, lambda: model.set_state(state)):
+            try:
+                call()
+                found.append("done")
+            except RuntimeError as error:
+                found.append(str(error))
+
+    state = model.get_state()
+    before = signal.signal(signal.SIGALRM, look)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        model.fit(x, y, batch_size=4, epochs=8, verbose=0)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    twin.fit(x, y, batch_size=4, epochs=8, verbose=0)
+    assert len(found) == 2
+    if "done" not in found:  # the signal came within the engine, as it does unless the machine is very slow
+        assert all("trained" in text for text in found)
+        assert same_state(model, twin)
+
+
+def test_state_waits_for_no_reader_and_refuses_while_another_model_trains_the_weights():
+    shared = layers.Dense(3)
+    one, other = (pynn.Sequential([pynn.Input((3,)), shared]) for _ in range(2))
+    with pynn.foundation.native.core.hold_to_read([shared.kernel.native[0]], None):
+        assert set(one.get_state()) >= {"dense/kernel"}
+        other.predict(np.ones((1, 3), np.float32), verbose=0)

@@ -6,13 +6,17 @@
 namespace pynn {
 namespace {
 
-// The number of a weight in the graph, or -1.
-int64_t place_of(const Graph& graph, const std::pair<std::shared_ptr<Parameters>, int>& weight) {
-  const auto& all = graph.parameters();
-  const auto found = std::find_if(all.begin(), all.end(), [&](const ParameterRef& p) {
-    return p.owner == weight.first && p.number == weight.second;
-  });
-  return found == all.end() ? -1 : found - all.begin();
+// The numbers of weights in the graph, -1 for one that is not of it.
+std::vector<int64_t> places_of(const Graph& graph, const WeightsOf& weights) {
+  std::map<std::pair<const Parameters*, int>, int64_t> known;
+  for (const ParameterRef& p : graph.parameters())
+    known.emplace(std::make_pair(p.owner.get(), p.number), static_cast<int64_t>(known.size()));
+  std::vector<int64_t> places;
+  for (const auto& [owner, number] : weights) {
+    const auto found = known.find({owner.get(), number});
+    places.push_back(found == known.end() ? -1 : found->second);
+  }
+  return places;
 }
 
 }  // namespace
@@ -24,11 +28,11 @@ std::vector<std::map<std::string, py::array>> optimizer_state(const py::object& 
   return any.with([&](auto& trainer) {
     using T = typename std::decay_t<decltype(trainer)>::Number;
     const std::vector<std::string> names = trainer.state_names();
+    const std::vector<int64_t> places = places_of(trainer.plan().graph(), weights);
     std::vector<std::map<std::string, py::array>> found(weights.size());
     for (std::size_t i = 0; i < weights.size(); ++i) {
-      const int64_t place = place_of(trainer.plan().graph(), weights[i]);
-      if (place < 0) continue;
-      const std::vector<const T*> arrays = trainer.state_of(static_cast<std::size_t>(place), all[i]);
+      if (places[i] < 0) continue;
+      const std::vector<const T*> arrays = trainer.state_of(static_cast<std::size_t>(places[i]), all[i]);
       for (std::size_t n = 0; n < names.size(); ++n)
         if (arrays[n] != nullptr)
           found[i].emplace(names[n], py::array_t<T>(weights[i].first->at(weights[i].second).size, arrays[n], self));
@@ -46,14 +50,14 @@ void set_optimizer_state(const AnyTrainer& any, int64_t iterations, const Weight
     const std::vector<std::string> names = trainer.state_names();
     std::vector<std::vector<const T*>> all(trainer.plan().graph().parameters().size(),
                                            std::vector<const T*>(names.size(), nullptr));
+    const std::vector<int64_t> places = places_of(trainer.plan().graph(), weights);
     for (std::size_t i = 0; i < weights.size(); ++i) {
-      const int64_t place = place_of(trainer.plan().graph(), weights[i]);
-      if (place < 0) continue;
+      if (places[i] < 0) continue;
       for (const auto& [name, array] : state[i]) {
         const auto found = std::find(names.begin(), names.end(), name);
         require(found != names.end(), "the optimizer keeps no such array of the weight");
         require(size(array) == weights[i].first->at(weights[i].second).size, "an array must have the weight's size");
-        all[static_cast<std::size_t>(place)][static_cast<std::size_t>(found - names.begin())] =
+        all[static_cast<std::size_t>(places[i])][static_cast<std::size_t>(found - names.begin())] =
             input<T>(array, "an array of the optimizer's");
       }
     }

@@ -189,7 +189,8 @@ class Optimizer(Described):
     ) -> None:
         """Let weights go without weight decay: biases, for instance, and the scales of normalisations.
 
-        It takes the place of an earlier call. Configurations and copies of the optimizer do not have it.
+        It takes the place of an earlier call. Saved models have it; configurations and copies of the optimizer alone do
+        not.
 
         Args:
             var_list: Weights, such as ``[layer.bias]``. Default ``None``: none.

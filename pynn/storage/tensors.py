@@ -10,7 +10,6 @@ A file is checked as a whole before memory is taken for its arrays, and nothing 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -127,6 +126,8 @@ def _header_text(entries: Iterable[Entry], metadata: str) -> bytes:
 
 def _digest(metadata: Mapping[str, Any], entries: Iterable[Entry], data: Mapping[str, memoryview]) -> str:
     """Over the metadata without the digest, and each array's name, type, shape and bytes, in the order of the names."""
+    import hashlib  # slow to import
+
     digest = hashlib.sha256(_canonical(metadata).encode())
     for entry in sorted(entries):
         digest.update(_canonical([entry.name, entry.dtype, entry.shape]).encode())
