@@ -76,8 +76,8 @@ class BackupAndRestore(Callback):
         rate = self.model.optimizer._learning_rate
         if callable(rate) and not hasattr(rate, "get_config"):
             warnings.warn(
-                "The learning rate is a function. What it remembers is not in the backup: a run that is taken up may go "
-                "on with other rates. Use one of pynn.optimizers.schedules.",
+                "The learning rate is a function. What it remembers is not in the backup: a run that is taken up may "
+                "go on with other rates. Use one of pynn.optimizers.schedules.",
                 stacklevel=_LEVELS,
             )
 
