@@ -25,12 +25,16 @@ GIVEN |= {"target_shape": (2, 3), "dims": (1, 2), "scale": 2.0, "n": 3, "output_
 GIVEN |= {"equation": "ab,bc->ac", "output_shape": 3}
 GIVEN |= {"initial_learning_rate": 0.1, "max_learning_rate": 0.1, "decay_steps": 10, "first_decay_steps": 10}
 GIVEN |= {"decay_rate": 0.5, "total_steps": 10, "boundaries": [5], "values": [0.2, 0.1]}
+GIVEN |= {"num_classes": 3, "target_class_ids": [0], "fn": abs}
+GIVEN |= {"precision": 0.5, "recall": 0.5, "sensitivity": 0.5, "specificity": 0.5}
 # What the layers name `base` in their signatures
 BASE = ["name", "trainable", "dtype", "input_shape", "input_dim"]
 ROOMS = ("activations", "layers", "losses", "metrics", "optimizers", "initializers", "regularizers", "constraints")
 # Bases, which nobody can make, and what layers are made of
 NOT_MADE = {"Layer", "Loss", "Metric", "Optimizer", "Initializer", "Regularizer", "Constraint"}
 NOT_MADE |= {"Lowering", "Weight", "WeightSpec", "RandomInitializer", "LearningRateSchedule"}
+# It takes any argument, for its function
+NOT_MADE |= {"MeanMetricWrapper"}
 
 
 def made_by_users():

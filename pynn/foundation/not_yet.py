@@ -27,10 +27,7 @@ _NAMES = {
     "part": """DTypePolicy FloatDTypePolicy Function InputSpec KerasTensor Operation Quantizer StatelessScope
         SymbolicScope Variable applications distribution dtype_policies export legacy mixed_precision
         preprocessing quantizers tree visualization wrappers""",
-    "metric": """Accuracy AUC BinaryFocalCrossentropy BinaryIoU CategoricalFocalCrossentropy ConcordanceCorrelation
-        F1Score FalseNegatives FalsePositives FBetaScore IoU Mean MeanIoU MeanMetricWrapper OneHotIoU OneHotMeanIoU
-        PearsonCorrelation Precision PrecisionAtRecall R2Score Recall RecallAtPrecision SensitivityAtSpecificity
-        SpecificityAtSensitivity Sum TrueNegatives TruePositives""",
+    "metric": "",
     "optimizer": "Adafactor Ftrl Lamb LossScaleOptimizer Muon",
     "regularizer": "OrthogonalRegularizer",
     "utility": """array_to_img audio_dataset_from_directory CustomObjectScope custom_object_scope FeatureSpace get_file

@@ -1,7 +1,8 @@
 """Metrics: what is reported of a model beside its loss.
 
-A metric is the mean of one value for each row of the prediction, a row being its last axis. During training the engine
-computes the rows' values in the same pass as the loss; called directly, metrics keep a running mean, as in Keras.
+Many are the mean of one value for each row of the prediction, a row being its last axis (`rows.py`). During training
+the engine computes the rows' values in the same pass as the loss. All others see the predictions themselves, in NumPy.
+Called directly, all of them keep what they have seen, as in Keras.
 """
 
 from __future__ import annotations
@@ -12,19 +13,32 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from .. import losses
 from ..foundation import identifiers, not_yet
 from ..foundation.names import to_snake_case
-from . import accuracy, of_losses
+from . import accuracy, auc, averages, confusion, f_scores, iou, of_losses, regression
 from .accuracy import *  # noqa: F403 - a metric is named in its family's file only
 from .accuracy import BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy
+from .auc import *  # noqa: F403
+from .averages import *  # noqa: F403
+from .averages import MeanMetricWrapper
 from .base import Array, Metric
+from .confusion import *  # noqa: F403
+from .f_scores import *  # noqa: F403
+from .iou import *  # noqa: F403
 from .of_losses import *  # noqa: F403
 from .of_losses import MeanLoss
+from .regression import *  # noqa: F403
 
 __all__ = ["Metric", "MetricLike", "get", "resolve", "serialize"]
 __all__ += accuracy.__all__
+__all__ += auc.__all__
+__all__ += averages.__all__
+__all__ += confusion.__all__
+__all__ += f_scores.__all__
+__all__ += iou.__all__
 __all__ += of_losses.__all__
+__all__ += regression.__all__
 
-_FAMILIES = {**vars(accuracy), **vars(of_losses)}
-_CLASSES: dict[str, type[Metric]] = {name: _FAMILIES[name] for name in [*accuracy.__all__, *of_losses.__all__]}
+_FAMILIES = (accuracy, auc, averages, confusion, f_scores, iou, of_losses, regression)
+_CLASSES: dict[str, type[Metric]] = {name: vars(family)[name] for family in _FAMILIES for name in family.__all__}
 _ALIASES = {
     "mse": "mean_squared_error",
     "mae": "mean_absolute_error",
@@ -32,7 +46,8 @@ _ALIASES = {
     "msle": "mean_squared_logarithmic_error",
     "bce": "binary_crossentropy",
 }
-_TABLE = {**_CLASSES, **{to_snake_case(name): cls for name, cls in _CLASSES.items() if cls is not MeanLoss}}
+_NAMELESS = (MeanLoss, MeanMetricWrapper)
+_TABLE = {**_CLASSES, **{to_snake_case(name): cls for name, cls in _CLASSES.items() if cls not in _NAMELESS}}
 _TABLE |= {alias: _TABLE[name] for alias, name in _ALIASES.items()}
 _TABLE |= {alias.upper(): _TABLE[name] for alias, name in _ALIASES.items()}
 _ACCURACY = ("accuracy", "acc")
@@ -41,15 +56,19 @@ _WHICH = (
     "categorical_accuracy or sparse_categorical_accuracy."
 )
 # Losses that Keras has no metric class for; their names work as metrics all the same.
-_LOSS_NAMES = ("huber", "log_cosh", "sum_squared_error", "perceptron")
+_LOSS_NAMES = (
+    *("huber", "log_cosh", "sum_squared_error", "perceptron"),
+    *("binary_focal_crossentropy", "categorical_focal_crossentropy"),
+)
 
 MetricLike: TypeAlias = str | Metric | type[Metric] | losses.Loss | Callable[..., Array] | dict[str, Any]
 
 
 def get(identifier: MetricLike) -> Metric:
-    """Return the metric meant by a name, class, instance, configuration, or by a loss or function of `losses`.
+    """Return the metric meant by a name, class, instance, configuration, loss or function.
 
-    A metric given as a name is called by it. ``"accuracy"`` depends on the model: see `resolve`.
+    A metric given as a name is called by it. ``"accuracy"`` depends on the model: see `resolve`. A function of
+    ``(y_true, y_pred)`` is the metric `MeanMetricWrapper` of it, with its name.
 
     Raises:
         ValueError: an unknown name. TypeError: an identifier of another kind.
@@ -57,7 +76,7 @@ def get(identifier: MetricLike) -> Metric:
     if isinstance(identifier, str):
         if identifier in _LOSS_NAMES:
             return MeanLoss(identifier, name=identifier)
-        if identifier not in _TABLE:
+        if identifier not in _TABLE or identifier in _ACCURACY:
             known = [*_TABLE, *_LOSS_NAMES, *_ACCURACY]
             raise ValueError(
                 _WHICH if identifier in _ACCURACY else identifiers.unknown_name(identifier, known, "metric")
@@ -67,6 +86,8 @@ def get(identifier: MetricLike) -> Metric:
         return metric
     if isinstance(identifier, losses.Loss) or losses.is_function(identifier):
         return MeanLoss(identifier)
+    if callable(identifier) and not isinstance(identifier, type | Metric):
+        return MeanMetricWrapper.of(identifier)
     return identifiers.resolve(identifier, Metric, _TABLE, "metric")
 
 

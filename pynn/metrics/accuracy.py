@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import DTypeLike
 
 from ..foundation import checks
-from .base import Metric
+from .rows import RowMetric
 
 __all__ = [
     "BinaryAccuracy",
@@ -18,7 +18,7 @@ __all__ = [
 ]
 
 
-class BinaryAccuracy(Metric):
+class BinaryAccuracy(RowMetric):
     """Share of the elements where ``p > threshold`` says the same as the target, 0 or 1.
 
     Args:
@@ -37,20 +37,20 @@ class BinaryAccuracy(Metric):
         return {**super().get_config(), "threshold": self.threshold}
 
 
-class CategoricalAccuracy(Metric):
+class CategoricalAccuracy(RowMetric):
     """Share of the rows where the largest prediction is at the largest target (the first, where several are equal)."""
 
     native_name = "categorical_accuracy"
 
 
-class SparseCategoricalAccuracy(Metric):
+class SparseCategoricalAccuracy(RowMetric):
     """Share of the rows where the largest prediction (the first, where several are equal) is at the class label."""
 
     native_name = "sparse_categorical_accuracy"
     sparse = True
 
 
-class TopKCategoricalAccuracy(Metric):
+class TopKCategoricalAccuracy(RowMetric):
     """Share of the rows where fewer than k predictions are higher than that of the largest target.
 
     Args:

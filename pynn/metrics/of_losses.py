@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from .. import losses
 from ..losses.probabilities import Crossentropy
 from .base import Array, Metric
+from .rows import RowMetric
 
 __all__ = [
     "BinaryCrossentropy",
@@ -31,7 +32,7 @@ __all__ = [
 ]
 
 
-class MeanLoss(Metric):
+class MeanLoss(RowMetric):
     """The mean over the rows of any loss.
 
     Args:

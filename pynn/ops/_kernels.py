@@ -230,9 +230,12 @@ def metric_forward(
     Shapes and arguments: as for `loss_forward`, with the name of a metric or a `Metric`.
 
     Raises:
-        TypeError, ValueError: unfit arrays, a label that is no class, or no such metric.
+        TypeError, ValueError: unfit arrays, a label that is no class, no such metric, or one without rows.
     """
-    return _row_values(y_true, y_pred, metrics.get(metric), out)
+    found = metrics.get(metric)
+    if not isinstance(found, metrics.rows.RowMetric):
+        raise ValueError(f"The metric {found.name} has no value for each row. Call it: metric(y_true, y_pred).")
+    return _row_values(y_true, y_pred, found, out)
 
 
 def _check_dense(x: Array, kernel: Array) -> tuple[int, int]:
@@ -253,7 +256,7 @@ def _per_column(value: float | Sequence[float] | Array, name: str, x: Array) -> 
 
 
 def _row_values(
-    y_true: Array, y_pred: Array, function: losses.Loss | metrics.Metric, out: Array | None
+    y_true: Array, y_pred: Array, function: losses.Loss | metrics.rows.RowMetric, out: Array | None
 ) -> NDArray[np.float64]:
     _check_rows(y_true, y_pred, function.sparse)
     out = _buffers.output(out, "out", y_pred.shape[:-1], np.dtype(np.float64), (y_true, y_pred))

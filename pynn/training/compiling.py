@@ -12,6 +12,7 @@ from ..foundation import checks
 from ..foundation.native import core
 from ..losses import Loss
 from ..metrics import Metric
+from ..metrics.rows import RowMetric
 from ..optimizers import Optimizer, OptimizerLike
 from ..optimizers.base import NamedParameter
 from . import by_output
@@ -77,6 +78,8 @@ def _resolved(given: Any, loss: Loss | None, port: Port, before: list[Measured])
     if loss is not None or before:
         metric.check_kind(sparse)
     metric.check_beside(loss)
+    if not isinstance(metric, RowMetric):
+        raise ValueError(f"The metric {metric.name} can be called, and not yet be measured by a model.")
     return metric
 
 

@@ -1,0 +1,90 @@
+"""Metrics that are the mean of a value of each row, the last axis of the prediction: the engine has the formulas.
+
+A model has them measured in the same pass as its loss.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from ..foundation import parallel
+from ..foundation.native import core
+from ..losses.base import row_values, with_weights
+from .base import Array, Metric
+
+
+class RowMetric(Metric):
+    """Base of these metrics; called directly, they keep a running mean, as in Keras.
+
+    Args:
+        name: Default: the metric's own name.
+        dtype: Number type of direct calls. Default ``None``: that of the prediction. A model computes in its own.
+
+    Attributes:
+        native_name, a: What the engine calls the rows' values, and its setting there.
+    """
+
+    native_name: str = ""
+    a: float | tuple[float, ...] = 0.0
+    sparse: bool = False
+    additive = True
+    state_names: ClassVar[tuple[str, ...]] = ("_total", "_count")
+
+    def __init__(self, name: str | None = None, dtype: DTypeLike | None = None) -> None:
+        super().__init__(name, dtype)
+        self.reset_state()
+
+    @classmethod
+    def _refuse(cls) -> None:
+        raise TypeError(f"{cls.__name__}: the engine has the formulas of {cls.__mro__[1].__name__}. {cls._own()}")
+
+    def automatic_name(self) -> str:
+        return self.default_name or self.native_name
+
+    def counterpart(self) -> str:
+        if self.sparse:
+            return self.native_name.removeprefix("sparse_")
+        return f"sparse_{self.native_name}" if "categorical" in self.native_name else ""
+
+    def take_ignored(self, targets: Array) -> Array | None:
+        """As for a loss: see `Loss.take_ignored`."""
+        return None
+
+    def finish(self, mean: float) -> float:
+        """The metric, from the mean of the rows' values."""
+        return mean
+
+    def forward(self, values: Array, y_pred: Array, y_true: Array) -> None:
+        """Write the engine's value of every row of `y_pred` to `values` (float64); `y_true` is prepared."""
+        core.metric_forward(values, y_pred, y_true, self.native_name, self.a, parallel.get_num_threads())
+
+    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
+        """Take the rows of one more batch into the mean.
+
+        Args:
+            y_true, y_pred: Targets and predictions.
+            sample_weight: What each sample, or each row of a sample, counts for. Default: all count alike.
+        """
+        values, kept = row_values(self, y_true, y_pred)
+        weights = np.ones_like(values) if kept is None else kept.astype(values.dtype)
+        if sample_weight is not None:
+            given = np.asarray(sample_weight)
+            missing = max(values.ndim - given.ndim, 0) if given.ndim else 0  # axes of a sample's rows
+            of_rows = values.reshape(values.shape + (1,) * max(given.ndim - values.ndim, 0))
+            _, given = with_weights(of_rows, given.reshape(given.shape + (1,) * missing) if missing else sample_weight)
+            weights = weights * given.reshape(values.shape)
+        rows = max(values.size // max(len(values), 1), 1) if values.ndim else 1  # of a sample
+        self._total += float((values * weights).sum()) / rows
+        self._count += float(weights.sum()) / rows
+
+    def result(self) -> float:
+        """The metric over all batches since the last `reset_state`; 0 before the first."""
+        return self.finish(self._total / self._count) if self._count else 0.0
+
+    def reset_state(self) -> None:
+        """Begin anew."""
+        self._total = 0.0
+        self._count = 0.0
