@@ -190,8 +190,11 @@ class Trainer:
     learning_rate: float  # may be written while another thread trains: it holds from the next step on
     iterations: int
     def __init__(self, plan: Plan) -> None: ...
-    def set_heads(self, heads: Sequence[Head]) -> None:
-        """The losses. Each is computed from what goes into a softmax or a sigmoid where that gives the same loss."""
+    def set_heads(self, heads: Sequence[Head], handed: Sequence[int] = ...) -> None:
+        """The losses. Each is computed from what goes into a softmax or a sigmoid where that gives the same loss.
+
+        handed: numbers of the outputs that `train` may be asked for.
+        """
 
     def set_optimizer(self, name: str, settings: dict[str, float]) -> None:
         """Zero the slots (or fill them as the optimizer says) and the iteration count; all weights decay."""
@@ -253,6 +256,7 @@ class Trainer:
         steps: int,
         threads: int,
         rates: Float64 | None = None,
+        outs: Sequence[Real | None] = ...,
     ) -> bool:
         """Run `steps` steps from step `first_step` of epoch `epoch` on; False if the loss stopped being finite.
 
@@ -263,13 +267,21 @@ class Trainer:
         the rows in the order permutation(seed, e).
 
         rates: the learning rate of each step. None: `learning_rate` holds.
+        outs: by output, an array for the outputs of all samples of these steps, as they were before each step, in the
+        order in which samples are visited; None for an output that nobody wants; empty: none.
         """
 
     def evaluate(
-        self, totals: Float64, xs: Sequence[Samples], ys: Sequence[Targets], weights: Weights, threads: int
+        self,
+        totals: Float64,
+        xs: Sequence[Samples],
+        ys: Sequence[Targets],
+        weights: Weights,
+        threads: int,
+        outs: Sequence[Real | None] = ...,
     ) -> None:
         """Add to totals what `train` would for these samples as one batch. Where no loss is a sum and there are no
-        weights, several batches come to the same."""
+        weights, several batches come to the same. outs: as for `train`, in the order of the samples."""
 
 class ReadHold:
     """Of weights and of what an optimizer keeps: while it is held, nobody trains them."""

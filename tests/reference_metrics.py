@@ -1,5 +1,7 @@
 """Slow references of the metrics in NumPy: by their definitions, in float64, over all samples at once."""
 
+import itertools
+
 import numpy as np
 
 
@@ -44,7 +46,7 @@ def area_of_thresholds(y, p, w, thresholds):
     for threshold in sorted(thresholds):
         tp, fp, tn, fn = counts(y, p, w, threshold)
         points.append((share(fp, fp + tn), share(tp, tp + fn)))
-    return sum((x1 - x0) * (y1 + y0) / 2 for (x1, y1), (x0, y0) in zip(points[:-1], points[1:], strict=True))
+    return sum((x1 - x0) * (y1 + y0) / 2 for (x1, y1), (x0, y0) in itertools.pairwise(points))
 
 
 def precision_area(y, p, w, parts):
@@ -54,7 +56,7 @@ def precision_area(y, p, w, parts):
     """
     points = [counts(y, p, w, threshold)[:2] for threshold in (np.inf, *sorted(set(p.tolist()), reverse=True), -np.inf)]
     positives, area = (w * y).sum(), 0.0
-    for (tp0, fp0), (tp1, fp1) in zip(points[:-1], points[1:], strict=True):
+    for (tp0, fp0), (tp1, fp1) in itertools.pairwise(points):
         steps = (np.arange(parts) + 0.5) / parts
         tp, fp = tp0 + steps * (tp1 - tp0), fp0 + steps * (fp1 - fp0)
         area += (tp / np.maximum(tp + fp, 1e-300)).mean() * (tp1 - tp0) / positives if tp1 > tp0 else 0.0

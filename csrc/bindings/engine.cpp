@@ -167,7 +167,7 @@ using MetricOf = std::tuple<std::string, NumbersOf, bool>;
 using AxesOf = std::optional<std::pair<bool, std::vector<std::pair<int64_t, bool>>>>;
 using HeadOf = std::tuple<int, std::string, int64_t, NumbersOf, std::string, double, std::vector<MetricOf>, AxesOf>;
 
-void set_heads(const AnyTrainer& any, const std::vector<HeadOf>& heads) {
+void set_heads(const AnyTrainer& any, const std::vector<HeadOf>& heads, const std::vector<int>& handed) {
   std::vector<HeadSetting> settings;
   for (const auto& [output, loss, columns, numbers, reduction, weight, metrics, axes] : heads) {
     const auto [a, b, c, by_class] = loss_numbers(numbers);
@@ -181,7 +181,7 @@ void set_heads(const AnyTrainer& any, const std::vector<HeadOf>& heads) {
   const Interrupt interrupt = signal_check();
   any.with([&](auto& trainer) {
     const WithoutGil released;  // it may wait for other threads
-    trainer.set_heads(settings, interrupt);
+    trainer.set_heads(settings, interrupt, handed);
   });
 }
 
@@ -225,9 +225,24 @@ void take_optimizer(const AnyTrainer& any, const AnyTrainer& other) {
       any.either, other.either);
 }
 
+// Where outputs of so many samples go: an array or None for each output; none at all for an empty list.
+template <typename T>
+std::vector<T*> handed_outputs(const Plan<T>& plan, std::vector<Optional>& outs, int64_t samples) {
+  const std::vector<int>& outputs = plan.graph().outputs();
+  require(outs.empty() || outs.size() == outputs.size(), "outs must have an array or None for each output, or nothing");
+  std::vector<T*> to;
+  for (std::size_t i = 0; i < outs.size(); ++i) {
+    if (outs[i])
+      require(size(*outs[i]) >= samples * plan.size(outputs[i]), "outs must have room for the outputs of all samples");
+    to.push_back(outs[i] ? output<T>(*outs[i], "outs") : nullptr);
+  }
+  return to;
+}
+
 bool train(const AnyTrainer& any, Float64 totals, const std::vector<py::array>& xs, const std::vector<py::array>& ys,
            const std::vector<Optional>& weights, int64_t batch_size, bool shuffle, uint64_t seed, int64_t epoch,
-           int64_t first_step, int64_t steps, int threads, const std::optional<Float64>& rates) {
+           int64_t first_step, int64_t steps, int threads, const std::optional<Float64>& rates,
+           std::vector<Optional> outs) {
   return any.with([&](auto& trainer) {
     const auto heads = trainer.heads();
     const Dataset data = data_of(trainer, *heads, xs, ys, weights);
@@ -242,21 +257,26 @@ bool train(const AnyTrainer& any, Float64 totals, const std::vector<py::array>& 
                 (steps == 0 || totals.shape(0) > (first_step + steps - 1) / batches),
             "totals must have a row for each epoch, and the columns of losses and metrics");
     double* to = output<double>(totals, "totals");
+    const int64_t visited = range.visited_before(first_step + steps, data.samples);
+    const auto handed = handed_outputs(trainer.plan(), outs, visited);
+    for (std::size_t i = 0; i < handed.size(); ++i)
+      require(handed[i] == nullptr || heads->hands(i), "outs must be of outputs that set_heads was told of");
     const Interrupt interrupt = signal_check();
-    return without_gil([&] { return trainer.train(to, data, range, threads, {interrupt}, heads); });
+    return without_gil([&] { return trainer.train(to, data, range, threads, {interrupt}, heads, handed); });
   });
 }
 
 void evaluate(const AnyTrainer& any, Float64 totals, const std::vector<py::array>& xs, const std::vector<py::array>& ys,
-              const std::vector<Optional>& weights, int threads) {
+              const std::vector<Optional>& weights, int threads, std::vector<Optional> outs) {
   any.with([&](const auto& trainer) {
     const auto heads = trainer.heads();
     const Dataset data = data_of(trainer, *heads, xs, ys, weights);
     require(threads > 0, "threads must be positive");
     require(size(totals) == heads->columns(), "totals must have the columns of losses and metrics");
     double* to = output<double>(totals, "totals");
+    const auto handed = handed_outputs(trainer.plan(), outs, data.samples);
     const Interrupt interrupt = signal_check();
-    without_gil([&] { trainer.evaluate(to, data, threads, interrupt, heads); });
+    without_gil([&] { trainer.evaluate(to, data, threads, interrupt, heads, handed); });
   });
 }
 
@@ -324,7 +344,7 @@ void bind_engine(py::module_& m) {
   };
   py::class_<AnyTrainer> trainers(m, "Trainer");
   trainers.def(py::init(&make_trainer), py::arg("plan"))
-      .def("set_heads", &set_heads, py::arg("heads"))
+      .def("set_heads", &set_heads, py::arg("heads"), py::arg("handed") = std::vector<int>())
       .def("take_optimizer", &take_optimizer, py::arg("other"))
       .def("set_optimizer", &set_optimizer, py::arg("name"), py::arg("settings"))
       .def("set_undecayed", &set_undecayed, py::arg("weights"))
@@ -342,9 +362,10 @@ void bind_engine(py::module_& m) {
            py::arg("training"), py::arg("step"), py::arg("threads"))
       .def("train", &train, py::arg("totals").noconvert(), py::arg("xs"), py::arg("ys"), py::arg("weights"),
            py::arg("batch_size"), py::arg("shuffle"), py::arg("seed"), py::arg("epoch"), py::arg("first_step"),
-           py::arg("steps"), py::arg("threads"), py::arg("rates") = py::none())
+           py::arg("steps"), py::arg("threads"), py::arg("rates") = py::none(),
+           py::arg("outs") = std::vector<Optional>())
       .def("evaluate", &evaluate, py::arg("totals").noconvert(), py::arg("xs"), py::arg("ys"), py::arg("weights"),
-           py::arg("threads"));
+           py::arg("threads"), py::arg("outs") = std::vector<Optional>());
 
   bind_optimizer_state(m, trainers);
 

@@ -51,19 +51,24 @@ OverlapSpec overlap_of(const HeadSetting& setting, int64_t size) {
 }  // namespace
 
 template <typename T>
-Heads<T>::Heads(const Plan<T>& plan, const std::vector<HeadSetting>& settings)
+Heads<T>::Heads(const Plan<T>& plan, const std::vector<HeadSetting>& settings, const std::vector<int>& handed)
     : plan_(plan), penalties_(plan.graph().penalties()) {
   for (const HeadSetting& setting : settings) add_head(setting);
   if (losses_ == 0) refuse("heads", "at least one loss", "none");
+  for (const int output : handed) handed_.push_back(output_tensor(output));
+}
+
+template <typename T>
+int Heads<T>::output_tensor(int output) const {
+  const std::vector<int>& outputs = plan_.graph().outputs();
+  if (output < 0 || output >= static_cast<int>(outputs.size()))
+    refuse("heads", "the number of one of " + std::to_string(outputs.size()) + " outputs", std::to_string(output));
+  return outputs[static_cast<std::size_t>(output)];
 }
 
 template <typename T>
 void Heads<T>::add_head(const HeadSetting& setting) {
-  const std::vector<int>& outputs = plan_.graph().outputs();
-  if (setting.output < 0 || setting.output >= static_cast<int>(outputs.size()))
-    refuse("heads", "the number of one of " + std::to_string(outputs.size()) + " outputs",
-           std::to_string(setting.output));
-  const int output = outputs[static_cast<std::size_t>(setting.output)];
+  const int output = output_tensor(setting.output);
   const int64_t size = plan_.size(output);
   if (setting.columns < 1 || size % setting.columns != 0)
     refuse("heads", "columns that divide the size " + std::to_string(size) + " of the output",
@@ -179,7 +184,13 @@ std::vector<int> Heads<T>::measured_tensors() const {
   std::vector<int> tensors = loss_tensors();
   for (const Metric& metric : metrics_) tensors.push_back(metric.tensor);
   for (const ActivityPenalty& penalty : penalties_) tensors.push_back(penalty.tensor);
+  tensors.insert(tensors.end(), handed_.begin(), handed_.end());
   return tensors;
+}
+
+template <typename T>
+bool Heads<T>::hands(std::size_t output) const {
+  return std::count(handed_.begin(), handed_.end(), plan_.graph().outputs()[output]) > 0;
 }
 
 template <typename T>

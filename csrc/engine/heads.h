@@ -54,8 +54,9 @@ struct RowSums {
 template <typename T>
 class Heads {
  public:
-  // Throws std::invalid_argument for a name that is not known, and for what does not fit.
-  Heads(const Plan<T>& plan, const std::vector<HeadSetting>& settings);
+  // `handed`: the outputs that training hands to whoever measures outside. Throws std::invalid_argument for a name that
+  // is not known, and for what does not fit.
+  Heads(const Plan<T>& plan, const std::vector<HeadSetting>& settings, const std::vector<int>& handed = {});
   Heads(const Heads&) = delete;  // specs of losses point into it
   Heads& operator=(const Heads&) = delete;
 
@@ -86,6 +87,8 @@ class Heads {
   std::vector<int> loss_tensors() const;
   // Whether a loss needs all samples of a batch at once.
   bool couples_samples() const;
+  // Whether training makes an output of the graph that it may hand over.
+  bool hands(std::size_t output) const;
 
   // Doubles that measure() writes for so many samples, and numbers that add_up() gives.
   int64_t row_count(int64_t samples) const;
@@ -138,6 +141,7 @@ class Heads {
     bool weighted;
   };
 
+  int output_tensor(int output) const;
   void add_head(const HeadSetting& setting);
   void find_logits(Head& head) const;
   void add_metric(const MetricSetting& setting, std::size_t head, int output);
@@ -156,6 +160,7 @@ class Heads {
   std::vector<Metric> metrics_;
   std::vector<ActivityPenalty> penalties_;
   std::list<std::vector<double>> by_class_;  // of all losses and metrics that have it
+  std::vector<int> handed_;  // tensors
 };
 
 }  // namespace pynn

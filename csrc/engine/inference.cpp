@@ -44,7 +44,7 @@ void note_lowest(std::atomic<int64_t>& lowest, int64_t value) {
 template <typename T>
 struct Plan<T>::Call {
   const Dataset& x;
-  const std::vector<T*>& outs;  // empty: none
+  const std::vector<T*>& outs;  // by output, null for none; empty: none at all
   bool check_finite;
   bool training;
   uint64_t step;
@@ -151,7 +151,7 @@ void Plan<T>::run_member(const Team& whole, const Call& call, bool alone, std::v
     load(team, call, begin, pass.batch, values, space, nonzero, first_bad);
     for (std::size_t i = 0; i < call.outs.size(); ++i) {
       const int output = graph_->outputs()[i];
-      if (input_of_[static_cast<std::size_t>(output)] < 0)
+      if (call.outs[i] != nullptr && input_of_[static_cast<std::size_t>(output)] < 0)
         values[static_cast<std::size_t>(output)] = call.outs[i] + begin * size(output);
     }
     team.barrier();
@@ -184,6 +184,7 @@ void Plan<T>::copy_outputs(const Team& team, const Call& call, int64_t begin, in
                            const std::vector<T*>& values) const {
   bool any = false;
   for (std::size_t i = 0; i < call.outs.size(); ++i) {
+    if (call.outs[i] == nullptr) continue;
     const int output = graph_->outputs()[i];
     T* to = call.outs[i] + begin * size(output);
     const T* from = values[static_cast<std::size_t>(output)];
@@ -247,9 +248,9 @@ std::optional<BadElement> Plan<T>::predict_training(const std::vector<T*>& outs,
 }
 
 template <typename T>
-void Plan<T>::for_chunks(const Dataset& x, int threads, const Interrupt& interrupt,
+void Plan<T>::for_chunks(const Dataset& x, const std::vector<T*>& outs, int threads, const Interrupt& interrupt,
                          const std::function<void(std::size_t)>& spaces, const OnChunk& on_chunk) const {
-  run({x, {}, false, false, 0, threads, interrupt, uses_, spaces, on_chunk});
+  run({x, outs, false, false, 0, threads, interrupt, uses_, spaces, on_chunk});
 }
 
 #define PYNN_INSTANTIATE(T)                                                                                            \
@@ -258,8 +259,8 @@ void Plan<T>::for_chunks(const Dataset& x, int threads, const Interrupt& interru
   template std::optional<BadElement> Plan<T>::predict_training(const std::vector<T*>&, const Dataset&, bool, uint64_t, \
                                                                int, const Interrupt&) const;                           \
   template int64_t Plan<T>::choose_chunk_rows() const;                                                                 \
-  template void Plan<T>::for_chunks(const Dataset&, int, const Interrupt&, const std::function<void(std::size_t)>&,    \
-                                    const OnChunk&) const;
+  template void Plan<T>::for_chunks(const Dataset&, const std::vector<T*>&, int, const Interrupt&,                     \
+                                    const std::function<void(std::size_t)>&, const OnChunk&) const;
 PYNN_INSTANTIATE(float)
 PYNN_INSTANTIATE(double)
 

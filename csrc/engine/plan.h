@@ -130,8 +130,9 @@ class Plan {
   };
   using OnChunk = std::function<void(const Team&, const Chunk&)>;
   int64_t chunk_rows() const { return chunk_rows_; }
-  // The caller holds the parameters. `spaces` is told how many workspaces there will be, before anything runs.
-  void for_chunks(const Dataset& x, int threads, const Interrupt& interrupt,
+  // The caller holds the parameters. `spaces` is told how many workspaces there will be, before anything runs. outs: as
+  // for predict, null for an output that nobody wants; empty: none.
+  void for_chunks(const Dataset& x, const std::vector<T*>& outs, int threads, const Interrupt& interrupt,
                   const std::function<void(std::size_t)>& spaces, const OnChunk& on_chunk) const;
 
   // Those who read; throws Busy where one of the parameters is being trained.

@@ -24,8 +24,9 @@ const Heads<T>* Trainer<T>::heads() const {
 }
 
 template <typename T>
-void Trainer<T>::set_heads(const std::vector<HeadSetting>& settings, const Interrupt& interrupt) {
-  auto fresh = std::make_unique<const Heads<T>>(*plan_, settings);
+void Trainer<T>::set_heads(const std::vector<HeadSetting>& settings, const Interrupt& interrupt,
+                           const std::vector<int>& handed) {
+  auto fresh = std::make_unique<const Heads<T>>(*plan_, settings, handed);
   const Taken held(use_, interrupt);
   if (!held) throw Busy(kBusy);
   all_heads_.push_back(std::move(fresh));
@@ -153,7 +154,7 @@ double Trainer<T>::parameter_penalties() const {
 
 template <typename T>
 void Trainer<T>::evaluate(double* totals, const Dataset& data, int threads, const Interrupt& interrupt,
-                          const Heads<T>* checked) const {
+                          const Heads<T>* checked, const std::vector<T*>& outs) const {
   const Shared own(use_);
   if (!own) throw Busy(kBusy);
   const auto held = plan_->share_parameters();
@@ -167,7 +168,7 @@ void Trainer<T>::evaluate(double* totals, const Dataset& data, int threads, cons
   std::vector<RowSums> batch;
   heads.weigh(batch, data, {nullptr, 0, data.samples, 0});
   plan_->for_chunks(
-      data, threads, interrupt,
+      data, outs, threads, interrupt,
       [&](std::size_t spaces) {
         values.resize(spaces);
         for (Buffer<double>& buffer : values) buffer.reserve(heads.row_count(std::min(rows, data.samples)));

@@ -24,6 +24,13 @@ struct TrainRange {
   uint64_t seed;
   int64_t epoch, first_step, steps;
   const double* rates = nullptr;  // of each step; null: that of the trainer, which may change at any time
+
+  // How many samples its steps visit before this one, where an epoch has so many: its last batch may be smaller.
+  int64_t visited_before(int64_t step, int64_t samples) const {
+    const int64_t batches = (samples - 1) / batch_size + 1;
+    const auto since_epoch = [&](int64_t s) { return s / batches * samples + s % batches * batch_size; };
+    return since_epoch(step) - since_epoch(first_step);
+  }
 };
 
 // What others may do in the loop over steps. Each is called by rank 0, all but the interrupt with the other members
@@ -54,7 +61,8 @@ class Trainer {
   const Heads<T>* heads() const;
 
   // Waits for those who evaluate; `interrupt` may end the wait.
-  void set_heads(const std::vector<HeadSetting>& settings, const Interrupt& interrupt = {});
+  void set_heads(const std::vector<HeadSetting>& settings, const Interrupt& interrupt = {},
+                 const std::vector<int>& handed = {});
   // Slots, averages, and the count of iterations begin anew; all parameters decay.
   void set_optimizer(const std::string& name, const std::map<std::string, double>& settings,
                      const Interrupt& interrupt = {});
@@ -87,15 +95,17 @@ class Trainer {
   int64_t steps_done() const { return steps_done_; }
 
   // Trains; false if the loss stopped being finite. totals: a row of heads()->columns() for each epoch. `checked`,
-  // where given, are the heads that the data were checked for: Busy, where others have taken their place.
+  // where given, are the heads that the data were checked for: Busy, where others have taken their place. outs: where
+  // the outputs go, as they were before each step, in the order in which the samples are visited: for each output of
+  // the graph null, or room for all samples of these steps; empty: none. Not for streams.
   bool train(double* totals, const Dataset& data, const TrainRange& range, int threads, const Hooks<T>& hooks,
-             const Heads<T>* checked = nullptr);
+             const Heads<T>* checked = nullptr, const std::vector<T*>& outs = {});
   // A step with these gradients, by parameter of the graph; null: it stays as it is. Penalties have no part in it.
   void apply_gradients(const std::vector<const T*>& given, int threads, const Interrupt& interrupt);
   // Takes the samples as one batch. Where no loss is a sum and no rows have weights, the totals of several batches are
-  // the same. totals: a row of heads()->columns(), with the penalties in the loss.
+  // the same. totals: a row of heads()->columns(), with the penalties in the loss. outs: as for train, in order.
   void evaluate(double* totals, const Dataset& data, int threads, const Interrupt& interrupt,
-                const Heads<T>* checked = nullptr) const;
+                const Heads<T>* checked = nullptr, const std::vector<T*>& outs = {}) const;
 
  private:
   struct Run;
@@ -128,7 +138,8 @@ class Trainer {
   void begin_step(Run& run, int64_t step);
   void run_step(const Team& team, Run& run, Member& member, int64_t step);
   void reduce(const Team& team, Run& run, Member& member);
-  bool run_slice(const Team& team, Run& run, Member& member, int64_t batch);
+  bool run_slice(const Team& team, Run& run, Member& member, int64_t step, int64_t batch);
+  void hand_over(const Team& team, const Run& run, const Pass<T>& pass, int64_t step) const;
   Selection samples_of(const Run& run, int64_t step) const;
   void gather_batch(const Team& team, Run& run, const Selection& batch, int64_t from, int64_t count);
   void put_in_order(uint64_t seed, int64_t epoch, int64_t count);

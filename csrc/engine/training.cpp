@@ -43,11 +43,12 @@ struct Trainer<T>::Member {
 
 template <typename T>
 bool Trainer<T>::train(double* totals, const Dataset& data, const TrainRange& range, int threads, const Hooks<T>& hooks,
-                       const Heads<T>* checked) {
+                       const Heads<T>* checked, const std::vector<T*>& outs) {
   const Taken own(use_, hooks.interrupt);
   if (!own) throw Busy("the network is being trained already, by another thread");
   const Heads<T>* heads = this->heads();
   if (checked != nullptr && checked != heads) throw Busy("the network was compiled anew by another thread");
+  if (hooks.next_batch && !outs.empty()) refuse("train", "no outputs to hand over of a stream", "some");
   steps_done_ = 0;  // not before: a training that runs counts by it
   const std::vector<char> frozen = plan_->frozen_parameters();
   const Holds held = hold_parameters(frozen, hooks.interrupt);
@@ -55,6 +56,7 @@ bool Trainer<T>::train(double* totals, const Dataset& data, const TrainRange& ra
   const bool fresh = gradients_.size() != elements_;
   if (fresh) gradients_.allocate(elements_);
   Run run{totals, data, heads, &*routes_, range, hooks, fresh};
+  run.outs = outs;
   plan_run(run, frozen);
   run.parameters_finite = plan_->first_parameters_finite();
   const int size = team_size(threads, step_work(run), kWorkPerMember);
@@ -188,7 +190,7 @@ void Trainer<T>::run_step(const Team& team, Run& run, Member& member, int64_t st
     // A rate that is infinite as a T would make NaN of a gradient of 0.
     pass.skip_zero_gradients =
         settings_.ignores_zero_gradients() && std::isfinite(static_cast<T>(run.step.learning_rate));
-    member.finite = run_slice(team, run, member, batch);
+    member.finite = run_slice(team, run, member, step, batch);
     if (team.rank == 0) run.heads->add_metrics(totals, member.sums.data());
   }
   if (run.hooks.reduce) reduce(team, run, member);
@@ -229,7 +231,7 @@ void Trainer<T>::reduce(const Team& team, Run& run, Member& member) {
 // Forward and backward for the samples that were gathered, of a batch of `batch`; adds to the loss. False, with nothing
 // changed, if the loss is not finite. Where parameters are updated at once, other members may still be about it.
 template <typename T>
-bool Trainer<T>::run_slice(const Team& team, Run& run, Member& member, int64_t batch) {
+bool Trainer<T>::run_slice(const Team& team, Run& run, Member& member, int64_t step, int64_t batch) {
   Pass<T>& pass = member.pass;
   for (std::size_t i = 0; i < plan_->ops().size(); ++i) {
     if (!run.routes->forward[i]) continue;
@@ -240,6 +242,7 @@ bool Trainer<T>::run_slice(const Team& team, Run& run, Member& member, int64_t b
   member.weights.clear();
   for (std::size_t h = 0; h < run.data.weights.size(); ++h)
     member.weights.push_back(run.heads->weights(h, run.data.weights[h], weights_[h].data()));
+  if (!run.outs.empty()) hand_over(team, run, pass, step);
   run.heads->measure(team, rows_.data(), space_.values, run.way_back->slopes(), member.targets, member.weights,
                      pass.batch, run.batch);
   team.barrier();
@@ -252,6 +255,19 @@ bool Trainer<T>::run_slice(const Team& team, Run& run, Member& member, int64_t b
   if (run.any_early) guard.emplace(team);
   run.way_back->run(team, pass, run.uses, member.nonzero, batch, !run.late.empty());
   return true;
+}
+
+// Copies the outputs of the samples in the pass to where they are asked for. A barrier must follow.
+template <typename T>
+void Trainer<T>::hand_over(const Team& team, const Run& run, const Pass<T>& pass, int64_t step) const {
+  const int64_t first = run.range.visited_before(step, run.data.samples) + pass.first_sample;
+  for (std::size_t i = 0; i < run.outs.size(); ++i) {
+    if (run.outs[i] == nullptr) continue;
+    const int output = plan_->graph().outputs()[i];
+    const int64_t size = plan_->size(output);
+    k_.gather(team, run.outs[i] + first * size, {}, space_.values[static_cast<std::size_t>(output)], nullptr,
+              pass.batch, 0, size, {});
+  }
 }
 
 template <typename T>
@@ -271,8 +287,8 @@ void Trainer<T>::gather_batch(const Team& team, Run& run, const Selection& batch
 }
 
 template bool Trainer<float>::train(double*, const Dataset&, const TrainRange&, int, const Hooks<float>&,
-                                    const Heads<float>*);
+                                    const Heads<float>*, const std::vector<float*>&);
 template bool Trainer<double>::train(double*, const Dataset&, const TrainRange&, int, const Hooks<double>&,
-                                     const Heads<double>*);
+                                     const Heads<double>*, const std::vector<double*>&);
 
 }  // namespace pynn

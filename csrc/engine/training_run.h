@@ -19,7 +19,8 @@ struct Trainer<T>::Run {
   const Routes* routes;
   TrainRange range;
   const Hooks<T>& hooks;
-  bool fresh;  // the gradients are zeros, in memory that no one has touched
+  bool fresh;              // the gradients are zeros, in memory that no one has touched
+  std::vector<T*> outs{};  // by output: where it is handed over to, null for none; empty: none at all
   ParameterUses<T> uses{};
   std::optional<WayBack<T>> way_back{};
   int64_t batches = 1;                        // of an epoch

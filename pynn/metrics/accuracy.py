@@ -28,6 +28,7 @@ class BinaryAccuracy(RowMetric):
     """
 
     native_name = "binary_accuracy"
+    direction = "up"
 
     def __init__(self, name: str | None = None, dtype: DTypeLike | None = None, threshold: float = 0.5) -> None:
         super().__init__(name, dtype)
@@ -41,12 +42,14 @@ class CategoricalAccuracy(RowMetric):
     """Share of the rows where the largest prediction is at the largest target (the first, where several are equal)."""
 
     native_name = "categorical_accuracy"
+    direction = "up"
 
 
 class SparseCategoricalAccuracy(RowMetric):
     """Share of the rows where the largest prediction (the first, where several are equal) is at the class label."""
 
     native_name = "sparse_categorical_accuracy"
+    direction = "up"
     sparse = True
 
 
@@ -59,6 +62,7 @@ class TopKCategoricalAccuracy(RowMetric):
     """
 
     native_name = "top_k_categorical_accuracy"
+    direction = "up"
 
     def __init__(self, k: int = 5, name: str | None = None, dtype: DTypeLike | None = None) -> None:
         super().__init__(name, dtype)

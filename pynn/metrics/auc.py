@@ -46,6 +46,7 @@ class AUC(Counting):
         from_logits: Whether predictions are logits. Otherwise those outside [0, 1] are taken as 0 or 1, as in Keras.
     """
 
+    direction = "up"
     _by_threshold = False
     _labels: int | None  # of `multi_label`, where they are known
     _seen: Seen | None  # where the area is exact

@@ -196,6 +196,7 @@ class Accuracy(_Fixed):
         dtype: Number type in which they are compared. Default ``None``: that of the predictions.
     """
 
+    direction = "up"
     additive = True
 
     def __init__(self, name: str | None = None, dtype: DTypeLike | None = None) -> None:
@@ -252,6 +253,8 @@ def concordance_correlation(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1
 
 class _Correlation(_Fixed):
     """Base of the two correlations."""
+
+    direction = "up"
 
     function: ClassVar[Function]
 

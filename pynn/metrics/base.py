@@ -38,6 +38,7 @@ class Metric(Described):
 
     Attributes:
         sparse: Whether `y_true` are class labels; None for a metric that takes either.
+        direction: "up" where more is better, "down" where less is; None where nothing is said.
         additive: Whether a batch may be cut into several, or several be joined, and the metric is the same.
         state_names: The attributes that are its state. Default None: all attributes that are numbers or arrays.
     """
@@ -45,6 +46,7 @@ class Metric(Described):
     kind = "metric"
     default_name: ClassVar[str] = ""  # where it is not the class's in snake case
     sparse: bool | None = None
+    direction: ClassVar[str | None] = None
     additive: bool = False
     state_names: ClassVar[tuple[str, ...] | None] = None
 
@@ -172,11 +174,14 @@ class Metric(Described):
     def fresh(self) -> Metric:
         """A metric of the same settings that has seen nothing. The two share nothing that changes."""
         twin = copy.copy(self)
-        for name, value in vars(self).items():
-            if isinstance(value, np.ndarray | list | dict | set):
-                setattr(twin, name, copy.copy(value))
+        twin.take(self)
         twin.reset_state()
         return twin
+
+    def take(self, other: Metric) -> None:
+        """Become what `other`, which came from `fresh`, is now. The two share nothing that changes."""
+        changes = (np.ndarray, list, dict, set)
+        vars(self).update({name: copy.copy(x) if isinstance(x, changes) else x for name, x in vars(other).items()})
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal metric."""

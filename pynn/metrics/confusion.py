@@ -193,6 +193,8 @@ class FalseNegatives(_Condition):
 class _Rate(Counting):
     """Base of precision and recall."""
 
+    direction = "up"
+
     def __init__(
         self,
         thresholds: Any = None,
@@ -248,6 +250,7 @@ class Recall(_Rate):
 class _BestUnder(Counting):
     """Base of the best of one rate where another is high enough: a subclass names the two rates."""
 
+    direction = "up"
     _by_threshold = False
     demanded: ClassVar[str]  # the argument, and the rate that must be at least this
     other: ClassVar[str]

@@ -56,30 +56,28 @@ def _interpolated_precision(counted: Counts) -> Array:
     return np.asarray(pieces.sum(axis=0))
 
 
-class Seen:
+class Seen(list[Aligned]):
     """Batches that are kept as they came, for an exact area: (elements, labels)."""
 
     def __init__(self, labels: int) -> None:
+        super().__init__()
         self.labels = labels
-        self._batches: list[Aligned] = []
 
     def add(self, batch: Aligned) -> None:
         """Keep a copy of a batch. NaN is below all predictions, as a comparison says."""
         y_true, y_pred, weights = batch.each(lambda x: x.reshape(-1, self.labels))
-        self._batches.append(
-            Aligned(y_true != 0, np.fmax(y_pred, -np.inf), None if weights is None else weights.copy())
-        )
+        self.append(Aligned(y_true != 0, np.fmax(y_pred, -np.inf), None if weights is None else weights.copy()))
 
     def all(self) -> Aligned | None:
         """All batches as one; None before the first."""
-        if len(self._batches) > 1:
+        if len(self) > 1:
             weights = None
-            if any(batch.weights is not None for batch in self._batches):
-                every = [np.ones(b.y_pred.shape) if b.weights is None else b.weights for b in self._batches]
+            if any(batch.weights is not None for batch in self):
+                every = [np.ones(batch.y_pred.shape) if batch.weights is None else batch.weights for batch in self]
                 weights = np.concatenate(every)
-            y_true = np.concatenate([batch.y_true for batch in self._batches])
-            self._batches = [Aligned(y_true, np.concatenate([b.y_pred for b in self._batches]), weights)]
-        return self._batches[0] if self._batches else None
+            y_true, y_pred = [batch.y_true for batch in self], [batch.y_pred for batch in self]
+            self[:] = [Aligned(np.concatenate(y_true), np.concatenate(y_pred), weights)]
+        return self[0] if self else None
 
     def areas(self, curve: str, method: str) -> Array:
         """The area of each label; 0 of nothing."""

@@ -32,6 +32,7 @@ class FBetaScore(Metric):
     """
 
     default_name = "fbeta_score"
+    direction = "up"
     sparse = False
     additive = True
     state_names: ClassVar[tuple[str, ...]] = (

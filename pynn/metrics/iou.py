@@ -145,6 +145,8 @@ class IoU(ConfusionMatrix):
         name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis: see `ConfusionMatrix`.
     """
 
+    direction = "up"
+
     def __init__(
         self,
         num_classes: int,

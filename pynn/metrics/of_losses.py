@@ -40,6 +40,8 @@ class MeanLoss(RowMetric):
         name, dtype: see `Metric`. Default name: the loss's.
     """
 
+    direction = "down"
+
     def __init__(self, loss: losses.LossLike, name: str | None = None, dtype: DTypeLike | None = None) -> None:
         self.loss = losses.get(loss)
         if not self.loss.of_rows:
@@ -140,6 +142,7 @@ class CosineSimilarity(_LossMetric):
     """Mean cosine of the angle between the rows of y and p: 1 for equal directions (the loss has the sign turned)."""
 
     loss_class = losses.CosineSimilarity
+    direction = "up"
 
     def finish(self, mean: float) -> float:
         return -mean

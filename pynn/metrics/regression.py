@@ -33,6 +33,7 @@ class R2Score(Metric):
     """
 
     default_name = "r2_score"
+    direction = "up"
     sparse = False
     additive = True
     state_names: ClassVar[tuple[str, ...]] = ("squared_sum", "sum", "total_mse", "count", "num_samples")

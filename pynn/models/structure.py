@@ -250,7 +250,7 @@ class Structure(Wired):
         if before is not None and before.layout == layout:
             task = Task(before.trainer, heads, layout, what.optimizer)
             self._told = None
-            task.trainer.set_heads(heads.native())
+            task.trainer.set_heads(heads.native(), heads.handed)
         else:
             task = what.task_to_evaluate(plan, layout, heads)
             if before is None:

@@ -12,7 +12,6 @@ from ..foundation import checks
 from ..foundation.native import core
 from ..losses import Loss
 from ..metrics import Metric
-from ..metrics.rows import RowMetric
 from ..optimizers import Optimizer, OptimizerLike
 from ..optimizers.base import NamedParameter
 from . import by_output
@@ -56,8 +55,9 @@ class Compiled(NamedTuple):
         if all(head.loss is None for head in heads):
             raise ValueError("loss must be given for at least one output.")
         order = by_output.order_of_losses(self.loss, outputs)
-        heads.sort(key=lambda head: (head.loss is None, order[head.number]))
-        return Heads(tuple(heads), len(outputs.ports) > 1)
+        heads.sort(key=lambda head: (head.loss is None, head.loss is None and not head.by_engine, order[head.number]))
+        handed = [head.number for head in heads if len(head.by_engine) < len(head.measured)]
+        return Heads(tuple(heads), len(outputs.ports) > 1, tuple(handed))
 
     def tell(self, trainer: _core.Trainer, weights: Iterable[NamedParameter]) -> None:
         """Give a new trainer of these weights the optimizer."""
@@ -67,19 +67,18 @@ class Compiled(NamedTuple):
     def task_to_evaluate(self, plan: _core.Plan, layout: Layout, heads: Heads) -> Task:
         """What evaluates `plan`, and knows no optimizer."""
         trainer = core.Trainer(plan)
-        trainer.set_heads(heads.native())
+        trainer.set_heads(heads.native(), heads.handed)
         return Task(trainer, heads, layout, self.optimizer)
 
 
 def _resolved(given: Any, loss: Loss | None, port: Port, before: list[Measured]) -> Metric:
     """The metric that is meant beside `loss`, or beside the metrics `before` it where there is none."""
-    sparse = loss.sparse if loss is not None else bool(before) and before[0].metric.sparse
-    metric = metric_room.resolve(given, sparse=sparse, output_columns=port.columns)
-    if loss is not None or before:
-        metric.check_kind(sparse)
+    kinds = [each.metric.sparse for each in before if each.metric.sparse is not None] if loss is None else [loss.sparse]
+    metric = metric_room.resolve(given, sparse=any(kinds[:1]), output_columns=port.columns)
+    if kinds:
+        metric.check_kind(kinds[0])
     metric.check_beside(loss)
-    if not isinstance(metric, RowMetric):
-        raise ValueError(f"The metric {metric.name} can be called, and not yet be measured by a model.")
+    metric.check_output(port.sizes)
     return metric
 
 

@@ -20,7 +20,8 @@ def of_loss(model: Trainable, x: Inputs, y: Any, sample_weight: Any, training: b
     model._require_compiled()
     step = _step(model, training)
     layout = model._layout_for(x, "x")
-    data = samples.dataset_of(layout, model._heads_for(layout), x, y, sample_weight, check_finite=True)
+    heads = model._heads_for(layout)
+    data = heads.for_engine(samples.dataset_of(layout, heads, x, y, sample_weight, check_finite=True))
     trainer = model._task(layout).trainer
     weights = model.trainable_weights
     natives, threads = [weight.native for weight in weights], parallel.get_num_threads()

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.dataset import Dataset
 from ..data.layout import Port
 from ..losses import Loss
 from ..metrics import Metric
+from ..metrics.rows import RowMetric
 
 if TYPE_CHECKING:
     from .. import _core
+
+
+NOTHING: Mapping[str, float] = {}
 
 
 class Measured(NamedTuple):
@@ -22,6 +28,11 @@ class Measured(NamedTuple):
     name: str  # in logs
     metric: Metric
     weighted: bool  # whether the weights of samples count
+
+    @property
+    def by_engine(self) -> RowMetric | None:
+        """The metric, if the engine has its formula; otherwise it looks at the outputs (measuring.py)."""
+        return self.metric if isinstance(self.metric, RowMetric) else None
 
 
 class Head(NamedTuple):
@@ -37,11 +48,24 @@ class Head(NamedTuple):
     @property
     def sparse(self) -> bool:
         """Whether the targets are class labels."""
-        return self.loss.sparse if self.loss is not None else self.measured[0].metric.sparse
+        return bool(self.judge.sparse)
+
+    @property
+    def judge(self) -> Loss | Metric:
+        """Who says what targets must be: the loss, else the first metric that does not take any."""
+        if self.loss is not None:
+            return self.loss
+        metrics = [each.metric for each in self.measured]
+        return next((metric for metric in metrics if metric.sparse is not None), metrics[0])
+
+    @property
+    def by_engine(self) -> list[tuple[Measured, RowMetric]]:
+        """The metrics that the engine measures."""
+        return [(each, each.by_engine) for each in self.measured if each.by_engine is not None]
 
     def native(self) -> _core.Head:
         """What the engine is told."""
-        loss, metrics = self.loss, [(each.metric.native_name, each.metric.a, each.weighted) for each in self.measured]
+        loss, metrics = self.loss, [(metric.native_name, metric.a, each.weighted) for each, metric in self.by_engine]
         if loss is None:
             return (self.number, "", self.port.columns, 0.0, "mean", 0.0, metrics, None)
         reduction, axes = loss.native_reduction, loss.summed_axes(self.port.sizes)
@@ -67,8 +91,9 @@ class Heads(NamedTuple):
     metric, in the order of the heads: the sum of the rows' values, and what to divide it by.
     """
 
-    heads: tuple[Head, ...]  # those with a loss first
+    heads: tuple[Head, ...]  # those with a loss first, those of which the engine measures nothing last
     several: bool  # whether the model has several outputs
+    handed: tuple[int, ...] = ()  # the outputs that metrics in Python look at
 
     @property
     def parts(self) -> list[str]:
@@ -81,7 +106,7 @@ class Heads(NamedTuple):
     @property
     def columns(self) -> int:
         """Of the engine's totals."""
-        return 1 + len(self.parts) + 2 * sum(len(head.measured) for head in self.heads)
+        return 1 + len(self.parts) + 2 * sum(len(head.by_engine) for head in self.heads)
 
     @property
     def names(self) -> list[str]:
@@ -91,42 +116,64 @@ class Heads(NamedTuple):
     @property
     def directions(self) -> dict[str, str]:
         """For metrics by their name in logs: "up" where more is better, "down" where less is."""
-        found = [(measured.name, getattr(measured.metric, "direction", None)) for _, measured in self._metrics()]
+        found = [(measured.name, measured.metric.direction) for _, measured in self._metrics()]
         return {name: direction for name, direction in found if direction is not None}
 
     def native(self) -> list[_core.Head]:
         """What the engine is told."""
-        return [head.native() for head in self.heads]
+        return [head.native() for head in self.heads[: self._of_engine]]
 
-    def _metrics(self) -> list[tuple[int, Measured]]:
-        """The metrics in the order of logs, that of Keras's lists, each with its column."""
-        every = [measured for head in self.heads for measured in head.measured]
-        placed = [(1 + len(self.parts) + 2 * i, measured) for i, measured in enumerate(every)]
+    @property
+    def _of_engine(self) -> int:
+        """How many heads the engine knows."""
+        return sum(head.loss is not None or bool(head.by_engine) for head in self.heads)
+
+    def for_engine(self, data: Dataset) -> Dataset:
+        """The data without the targets of heads that the engine does not know."""
+        count = self._of_engine if self.handed else len(self.heads)
+        return data if count == len(self.heads) else data._replace(ys=data.ys[:count], weights=data.weights[:count])
+
+    def _metrics(self) -> list[tuple[int | None, Measured]]:
+        """The metrics in the order of logs, that of Keras's lists, each with its column, None for the others."""
+        column, placed = 1 + len(self.parts), list[tuple[int | None, Measured]]()
+        for measured in [measured for head in self.heads for measured in head.measured]:
+            placed.append((column if measured.by_engine is not None else None, measured))
+            column += 2 * (measured.by_engine is not None)
         return sorted(placed, key=lambda each: each[1].name) if self.several else placed
 
     def depends_on_batches(self, weighted: bool) -> bool:
         """Whether the loss of samples is another where they are cut into other batches."""
         return weighted or any(head.depends_on_batches for head in self.heads)
 
-    def logs(self, totals: NDArray[Any], samples: int, measured: bool = True) -> dict[str, float]:
+    def logs(
+        self, totals: NDArray[Any], samples: int, measured: bool = True, values: Mapping[str, float] = NOTHING
+    ) -> dict[str, float]:
         """Losses and metrics, by name, from totals over so many samples.
 
         Args:
             measured: Whether the metrics have seen any; they are NaN otherwise.
+            values: The metrics in Python, by name.
         """
         logs = {name: float(totals[column]) / samples for column, name in enumerate(["loss", *self.parts])}
-        for column, (name, metric, _) in self._metrics():
+        for column, each in self._metrics():
+            metric = each.by_engine
+            if column is None or metric is None:
+                logs[each.name] = values[each.name] if measured else math.nan
+                continue
             value, weight = float(totals[column]), float(totals[column + 1])
             mean = 0.0 if weight == 0 else value / weight
-            logs[name] = metric.finish(mean if measured else math.nan)
+            logs[each.name] = metric.finish(mean if measured else math.nan)
         return logs
 
     def logs_of(self, totals: NDArray[Any], samples: int) -> dict[str, list[float]]:
-        """As `logs`, for a row of totals an epoch."""
+        """As `logs`, for a row of totals an epoch, of a model without metrics in Python."""
         losses = ["loss", *self.parts]
         logs: dict[str, list[float]] = {name: (totals[:, i] / samples).tolist() for i, name in enumerate(losses)}
-        for column, (name, metric, _) in self._metrics():
+        for column, each in self._metrics():
+            metric = each.by_engine
+            assert column is not None
+            assert metric is not None
             values, weights = totals[:, column], totals[:, column + 1]
             means = np.divide(values, weights, out=np.zeros_like(values), where=weights != 0)
-            logs[name] = [metric.finish(mean) for mean in means.tolist()]
+            logs[each.name] = [metric.finish(mean) for mean in means.tolist()]
         return logs

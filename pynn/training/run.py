@@ -76,6 +76,8 @@ class Run:
         self._silent = next((each for each in calls.callbacks if type(each) is History), None)
         if len(calls.callbacks) > 1 or validation is not None or display.wants_epochs or steps != self.batches:
             self._silent = None
+        if task.heads.handed:  # metrics in Python begin anew with each epoch
+            self._silent = None
 
     def train(self) -> None:
         """Train up to the last epoch."""

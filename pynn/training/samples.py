@@ -44,8 +44,7 @@ def dataset_of(
 
 
 def _targets(head: Head, y: ArrayLike, name: str, dtype: str) -> Array:
-    of = head.loss if head.loss is not None else head.measured[0].metric
-    targets = of.prepare_targets(y, dtype=dtype, output_shape=head.port.sizes, name=name)
+    targets = head.judge.prepare_targets(y, dtype=dtype, output_shape=head.port.sizes, name=name)
     for each in head.measured:
         each.metric.check_targets(targets)
     return targets

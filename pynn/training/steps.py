@@ -57,9 +57,7 @@ def evaluate(
 def test_on_batch(model: Trainable, x: Inputs, y: Any, sample_weight: Any, return_dict: bool) -> Result:
     """Loss and metrics of one batch; see ``Model.test_on_batch``."""
     data, task = _to_evaluate(model, x, y, sample_weight, True)
-    totals = np.zeros(task.heads.columns)
-    task.trainer.evaluate(totals, data.xs, data.ys, data.weights, parallel.get_num_threads())
-    return as_result(task.heads.logs(totals, data.samples), return_dict)
+    return as_result(task.evaluate_batch(data), return_dict)
 
 
 def _to_evaluate(

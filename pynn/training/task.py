@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..callbacks import CallbackList
 from ..callbacks.display import Display
@@ -12,7 +13,8 @@ from ..data.dataset import Dataset
 from ..data.layout import Layout
 from ..foundation import parallel
 from ..optimizers import Optimizer
-from .heads import Heads
+from .heads import NOTHING, Heads
+from .measuring import Measuring
 
 if TYPE_CHECKING:
     from .. import _core
@@ -45,6 +47,8 @@ class Task(NamedTuple):
         at_once = max(1, (steps if not display.wants_batches else steps // 50))
         if each or self.heads.depends_on_batches(bool(data.weights)):
             at_once = 1
+        measuring = Measuring(self.heads, self.layout, data, batch_size)
+        at_once = measuring.steps_at_once(at_once)
         totals, logs = np.zeros(self.heads.columns), dict[str, float]()
         calls.on_test_begin()
         display.begin("", steps)
@@ -52,16 +56,30 @@ class Task(NamedTuple):
             if each:
                 calls.on_test_batch_begin(step)
             part = data if at_once >= steps else data.part(slice(step * batch_size, (step + at_once) * batch_size))
-            self.trainer.evaluate(totals, part.xs, part.ys, part.weights, parallel.get_num_threads())
+            self._evaluate_part(totals, part, measuring)
             if each or display.wants_batches:
-                logs = self.heads.logs(totals, min((step + at_once) * batch_size, data.samples))
+                done = min((step + at_once) * batch_size, data.samples)
+                logs = self.heads.logs(totals, done, values=measuring.values())
                 display.update(min(step + at_once, steps), logs)
             if each:
                 calls.on_test_batch_end(step, logs)
-        logs = self.heads.logs(totals, data.samples)
+        logs = self.heads.logs(totals, data.samples, values=measuring.values())
         display.end(logs)
         calls.on_test_end(logs)
         return logs
+
+    def evaluate_batch(self, data: Dataset) -> dict[str, float]:
+        """Losses and metrics of one batch."""
+        totals, measuring = np.zeros(self.heads.columns), Measuring(self.heads, self.layout, data, data.samples)
+        self._evaluate_part(totals, data, measuring)
+        return self.heads.logs(totals, data.samples, values=measuring.values())
+
+    def _evaluate_part(self, totals: NDArray[Any], part: Dataset, measuring: Measuring) -> None:
+        """Evaluate the next samples."""
+        of_engine, outs = self.heads.for_engine(part), measuring.room(part.samples)
+        threads = parallel.get_num_threads()
+        self.trainer.evaluate(totals, of_engine.xs, of_engine.ys, of_engine.weights, threads, outs)
+        measuring.take(outs, part.samples)
 
 
 class Order(NamedTuple):
@@ -82,6 +100,9 @@ class Stretch:
         self.steps, self.first = steps, first
         self.totals = np.zeros((max(first + steps - 1, 0) // self.batches + 1, task.heads.columns))  # a row a pass
         self.done = 0
+        self._of_engine = task.heads.for_engine(data)
+        in_order = (order.seed, order.epoch) if order.shuffle else None
+        self.measuring = Measuring(task.heads, task.layout, data, order.batch_size, in_order, first)
 
     @property
     def finished(self) -> int:
@@ -94,13 +115,14 @@ class Stretch:
         end = self.done + steps
         while self.done < end:
             before, iterations = self.done, trainer.iterations
-            count, rates = optimizer._next_rates(end - before)
+            count, rates = optimizer._next_rates(self.measuring.steps_at_once(end - before))
+            outs = self.measuring.room_for_steps(count)
             try:
                 finite = trainer.train(
                     self.totals,
-                    self.data.xs,
-                    self.data.ys,
-                    self.data.weights,
+                    self._of_engine.xs,
+                    self._of_engine.ys,
+                    self._of_engine.weights,
                     self.order.batch_size,
                     self.order.shuffle,
                     self.order.seed,
@@ -109,9 +131,11 @@ class Stretch:
                     count,
                     parallel.get_num_threads(),
                     rates,
+                    outs,
                 )
             finally:
                 self.done = before + trainer.iterations - iterations
+            self.measuring.take_steps(outs, self.done - before)
             if not finite:
                 return False
         return True
@@ -124,7 +148,8 @@ class Stretch:
         """
         totals = self.totals[0] if len(self.totals) == 1 else self.totals.sum(axis=0)
         samples = self._samples(self.first + self.done + failed) - self._samples(self.first)
-        return self.task.heads.logs(totals, samples, measured=self.done > 0)
+        values = self.measuring.values() if self.done else NOTHING
+        return self.task.heads.logs(totals, samples, self.done > 0, values)
 
     def logs_by_pass(self) -> dict[str, list[float]]:
         """Losses and metrics of each pass that is over."""

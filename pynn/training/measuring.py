@@ -1,0 +1,248 @@
+"""The metrics that look at a model's outputs: the engine hands these over, and the metrics take them in, in NumPy.
+
+The engine writes what the network gave, in training before each step, in the order in which samples were visited. So a
+call of the engine makes as many steps as have outputs of some megabytes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..data.dataset import Dataset
+from ..data.layout import Layout
+from ..foundation import checks
+from ..foundation.native import core
+from ..metrics import Metric
+from .heads import NOTHING, Head, Heads
+
+Array = NDArray[Any]
+Outs = list[Array | None]  # by output
+
+# Bytes of outputs that are handed over at once, unless one batch has more.
+_ROOM = 16 * 2**20
+
+
+class _Watched(NamedTuple):
+    """A metric at work."""
+
+    name: str  # in logs
+    metric: Metric  # as the user made it
+    working: Metric  # which others do not see until `values`: it has seen these samples only
+    weighted: bool
+
+
+class Measuring:
+    """What metrics in Python see of an epoch, or of an evaluation. Where a model has none, nothing happens.
+
+    Args:
+        heads, layout, data, batch_size: What is measured.
+        order: The seed and the number of the first epoch, where samples are shuffled. None: they come in order.
+        first: The number of the first step within the epoch.
+    """
+
+    def __init__(
+        self,
+        heads: Heads,
+        layout: Layout,
+        data: Dataset,
+        batch_size: int,
+        order: tuple[int, int] | None = None,
+        first: int = 0,
+    ) -> None:
+        self._of_head: list[tuple[int, Head, list[_Watched]]] = []
+        if not heads.handed:
+            return
+        self._layout, self._data, self._batch_size, self._order = layout, data, batch_size, order
+        self._visited = self._samples_before(first)
+        self._permuted: tuple[int, Array] | None = None  # of an epoch
+        self._handed = heads.handed
+        for place, head in enumerate(heads.heads):
+            watched = [
+                _Watched(each.name, each.metric, each.metric.fresh(), each.weighted)
+                for each in head.measured
+                if each.by_engine is None
+            ]
+            if watched:
+                self._of_head.append((place, head, watched))
+
+    # ---- room for the outputs
+
+    def steps_at_once(self, wanted: int) -> int:
+        """How many steps the engine may make in a call, of the wanted ones."""
+        if not self._of_head:
+            return wanted
+        sizes = sum(int(np.prod(self._layout.outputs.ports[number].sizes)) for number in self._handed)
+        batch = sizes * np.dtype(self._layout.dtype).itemsize * self._batch_size
+        return max(1, min(wanted, _ROOM // batch))
+
+    def room(self, samples: int) -> Outs:
+        """Where the engine puts the outputs of so many samples; empty where there are no metrics. Always new arrays:
+        a metric may keep what it gets."""
+        if not self._of_head:
+            return []
+        ports = self._layout.outputs.ports
+        return [
+            np.empty((samples, *port.sizes), self._layout.dtype) if number in self._handed else None
+            for number, port in enumerate(ports)
+        ]
+
+    def room_for_steps(self, steps: int) -> Outs:
+        """As `room`, for the next steps."""
+        return self.room(self._samples_of(steps)) if self._of_head else []
+
+    # ---- samples, by steps
+
+    def _samples_before(self, steps: int) -> int:
+        """How many samples so many steps visit, from the begin of an epoch on: the last batch of one may be smaller."""
+        samples = self._data.samples
+        epochs, more = divmod(steps, -(-samples // self._batch_size))
+        return epochs * samples + min(more * self._batch_size, samples)
+
+    def _steps_before(self, samples: int) -> int:
+        epochs, more = divmod(samples, self._data.samples)
+        return epochs * -(-self._data.samples // self._batch_size) + more // self._batch_size
+
+    def _samples_of(self, steps: int) -> int:
+        return self._samples_before(self._steps_before(self._visited) + steps) - self._visited
+
+    def _batches(self, samples: int) -> list[tuple[int, int]]:
+        """The next samples cut at the ends of batches: from where to where."""
+        step, end = self._steps_before(self._visited), self._visited + samples
+        edges = [self._visited]
+        while edges[-1] < end:
+            step += 1
+            edges.append(min(self._samples_before(step), end))
+        return list(itertools.pairwise(edges))
+
+    def _rows(self, begin: int, end: int) -> slice | Array:
+        """Which rows of the data these are, which lie in one epoch."""
+        epoch, first = divmod(begin, self._data.samples)
+        rows = slice(first, first + end - begin)
+        if self._order is None:
+            return rows
+        if self._permuted is None or self._permuted[0] != epoch:
+            permuted = np.empty(self._data.samples, np.int64)
+            core.permutation(permuted, self._order[0], self._order[1] + epoch)
+            self._permuted = (epoch, permuted)
+        return self._permuted[1][rows]
+
+    # ---- what the metrics see
+
+    def take_steps(self, outs: Outs, steps: int) -> None:
+        """Show the metrics the outputs of the next steps."""
+        if self._of_head:
+            self.take(outs, self._samples_of(steps))
+
+    def take(self, outs: Outs, samples: int) -> None:
+        """Show the metrics the outputs of the next samples."""
+        if not self._of_head or not samples:
+            return
+        batches = self._batches(samples)
+        for begin, end in _within_epochs(batches, self._data.samples):
+            self._take_part(outs, begin, end, [each for each in batches if begin <= each[0] < end])
+        self._visited += samples
+
+    def _take_part(self, outs: Outs, begin: int, end: int, batches: list[tuple[int, int]]) -> None:
+        """Show some samples of one epoch: at once to metrics that are additive, otherwise by batches."""
+        rows = self._rows(begin, end)
+        for place, head, watched in self._of_head:
+            made = outs[head.number]
+            assert made is not None
+            y_pred = made[begin - self._visited : end - self._visited]
+            y_true = self._data.ys[place][rows]
+            weights = self._data.weights[place] if self._data.weights else None
+            given = None if weights is None else weights[rows]
+            for additive in (True, False):
+                some = [each for each in watched if each.working.additive == additive]
+                if not some:
+                    continue
+                for first, last in [(begin, end)] if additive else batches:
+                    part = slice(first - begin, last - begin)
+                    _show(some, head, y_true[part], y_pred[part], None if given is None else given[part])
+
+    def values(self) -> Mapping[str, float]:
+        """The metrics so far, by name. The user's own objects come to know what was seen.
+
+        Raises:
+            TypeError: a metric that is not one number.
+        """
+        if not self._of_head:
+            return NOTHING
+        found = {}
+        for _, _, watched in self._of_head:
+            for name, metric, working, _ in watched:
+                metric.take(working)
+                found[name] = _as_number(working.result(), name)
+        return found
+
+    # ---- to go on later
+
+    def get_state(self) -> dict[str, Array]:
+        """What the metrics have seen, as arrays by their name in logs and their own names."""
+        return {
+            f"{each.name}/{name}": array
+            for _, _, watched in self._of_head
+            for each in watched
+            for name, array in each.working.get_state().items()
+        }
+
+    def set_state(self, state: Mapping[str, ArrayLike], steps: int) -> None:
+        """Go on, after so many steps, from what `get_state` gave; ValueError for what it did not give."""
+        if not self._of_head:
+            return
+        by_metric: dict[str, dict[str, ArrayLike]] = {}
+        for key, array in state.items():
+            metric, _, name = key.rpartition("/")
+            by_metric.setdefault(metric, {})[name] = array
+        for _, _, watched in self._of_head:
+            for each in watched:
+                each.working.set_state(by_metric.get(each.name, {}))
+        self._visited += self._samples_of(steps)
+
+
+def _within_epochs(batches: list[tuple[int, int]], samples: int) -> list[tuple[int, int]]:
+    """Batches one after the other, joined as far as they lie in one epoch."""
+    joined: list[tuple[int, int]] = []
+    for begin, end in batches:
+        if joined and begin % samples:
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((begin, end))
+    return joined
+
+
+def _show(watched: list[_Watched], head: Head, y_true: Array, y_pred: Array, given: Array | None) -> None:
+    """Show a batch to metrics: without the rows that are masked, with weights for those that want them."""
+    sizes, columns = head.port.sizes, head.port.columns
+    if given is not None and (given < 0).any():
+        of_rows = np.broadcast_to(given, (len(given), head.port.rows)).ravel()
+        kept = of_rows >= 0
+        weights: Array | None = of_rows[kept]
+        y_pred = y_pred.reshape(-1, columns)[kept]
+        y_true = (y_true.reshape(-1) if head.sparse else y_true.reshape(-1, columns))[kept]
+    else:
+        y_true = y_true.reshape(len(y_true), *(sizes[:-1] if head.sparse else sizes))
+        weights = None if given is None else given.reshape(len(given), *(sizes[:-1] if given.shape[1] > 1 else ()))
+    for array in (y_true, weights):
+        if array is not None:
+            array.flags.writeable = False  # it may be the user's data
+    for each in watched:
+        if each.weighted and weights is not None:
+            each.working.update_state(y_true, y_pred, sample_weight=weights)
+        else:
+            each.working.update_state(y_true, y_pred)
+
+
+def _as_number(result: object, name: str) -> float:
+    value = np.asarray(result)
+    if value.size != 1 or value.dtype.kind not in "biuf":
+        raise TypeError(
+            f"The metric {name} must give one number to be measured by a model, but result() gave "
+            f"{checks.shown(result)}."
+        )
+    return float(value.reshape(()))
