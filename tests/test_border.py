@@ -191,6 +191,45 @@ def test_weights_of_another_form(weights):
         np.testing.assert_array_equal(of_network.array(0), np.eye(3).ravel())
 
 
+@pytest.mark.parametrize(
+    ("outs", "bad"),
+    [
+        ([np.zeros((2, 3)), None], True),
+        ([np.zeros((1, 3))], True),
+        ([np.zeros((2, 3), np.float32)], True),
+        ([np.zeros((4, 3))[::2]], True),
+        ([np.frombuffer(bytes(48)).reshape(2, 3)], True),  # read-only
+        ([np.zeros((2, 3))], False),
+        ([None], False),
+        ([], False),
+    ],
+)
+@pytest.mark.parametrize("handed", [[], [0]])
+def test_outputs_that_are_handed_over(outs, bad, handed):
+    """They are written to arrays that have room, of outputs that the trainer was told to make."""
+    trainer, weights = make_trainer()
+    loss = (0, "sparse_categorical_crossentropy_from_logits", 3, 0.0, "mean", 1.0, [])
+    trainer.set_heads([loss], handed)
+    x, labels = np.array([[1.0, 2, 3], [4, 5, 6]]), np.zeros(2, np.int32)
+    for step in range(2):
+        wanted = bool(outs) and outs[0] is not None
+        call = (
+            lambda: trainer.evaluate(np.zeros(1), [x], [labels], [], 1, outs),
+            lambda: trainer.train(np.zeros((1, 1)), [x], [labels], [], 2, False, 1, 0, 0, 1, 1, outs),
+        )[step]
+        if bad or (step == 1 and wanted and not handed):
+            with pytest.raises((ValueError, TypeError)):
+                call()
+            np.testing.assert_array_equal(weights.array(0), np.eye(3).ravel())
+            continue
+        call()
+        if wanted:
+            np.testing.assert_array_equal(outs[0], x)  # before the step
+            outs[0][...] = 0
+    with pytest.raises(ValueError, match="output"):
+        trainer.set_heads([loss], [1])
+
+
 @pytest.mark.parametrize("threads", [0, -1])
 def test_threads_of_no_number(threads):
     """libgomp would end the process."""

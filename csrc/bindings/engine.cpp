@@ -257,7 +257,7 @@ bool train(const AnyTrainer& any, Float64 totals, const std::vector<py::array>& 
                 (steps == 0 || totals.shape(0) > (first_step + steps - 1) / batches),
             "totals must have a row for each epoch, and the columns of losses and metrics");
     double* to = output<double>(totals, "totals");
-    const int64_t visited = range.visited_before(first_step + steps, data.samples);
+    const int64_t visited = outs.empty() ? 0 : range.visited_before(first_step + steps, data.samples);
     const auto handed = handed_outputs(trainer.plan(), outs, visited);
     for (std::size_t i = 0; i < handed.size(); ++i)
       require(handed[i] == nullptr || heads->hands(i), "outs must be of outputs that set_heads was told of");

@@ -22,7 +22,6 @@ Function = Callable[..., ArrayLike]
 class _Reduction(Metric):
     """Base of what adds up one value for each sample."""
 
-    additive = True
     state_names: ClassVar[tuple[str, ...]] = ("total", "count")
 
     def __init__(self, name: str | None = None, dtype: DTypeLike | None = None) -> None:
@@ -129,8 +128,6 @@ class MeanMetricWrapper(_Reduction):
         kwargs: For the function.
     """
 
-    additive = False  # a function may look at the batch as a whole
-
     def __init__(self, fn: Function, name: str | None = None, dtype: DTypeLike | None = None, **kwargs: Any) -> None:
         self._fn, self._kwargs = _function_of(fn), kwargs
         super().__init__(name, dtype)
@@ -197,7 +194,6 @@ class Accuracy(_Fixed):
     """
 
     direction = "up"
-    additive = True
 
     def __init__(self, name: str | None = None, dtype: DTypeLike | None = None) -> None:
         super().__init__(_equal, name, dtype)
@@ -261,7 +257,6 @@ class _Correlation(_Fixed):
     def __init__(self, name: str | None = None, dtype: DTypeLike | None = None, axis: int = -1) -> None:
         self.axis = checks.one_axis(axis)
         super().__init__(type(self).function, name, dtype, axis=self.axis)
-        self.additive = self.axis == -1  # along the samples, a batch has a correlation of its own
 
     def check_output(self, shape: tuple[int, ...]) -> None:
         if not -len(shape) - 1 <= self.axis <= len(shape):

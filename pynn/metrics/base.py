@@ -29,8 +29,9 @@ class Metric(Described):
     - ``reset_state()`` begins anew.
 
     What it keeps between them are attributes. A model calls it with `y_pred` of the shape (samples, ...) of its output,
-    and `y_true` of the same shape, or of class labels without the last axis where the loss takes such. It may be called
-    with all batches of an evaluation that are there at once only if it is `additive`.
+    and `y_true` of the same shape, or of class labels without the last axis where the loss takes such. Rows that the
+    loss ignores are left out; what is left of a batch then comes as rows. The model works with copies of the metric
+    (`fresh`), and has the metric become the copy (`take`) when it reports the result.
 
     Args:
         name: Default: the metric's own name.
@@ -39,7 +40,8 @@ class Metric(Described):
     Attributes:
         sparse: Whether `y_true` are class labels; None for a metric that takes either.
         direction: "up" where more is better, "down" where less is; None where nothing is said.
-        additive: Whether a batch may be cut into several, or several be joined, and the metric is the same.
+        additive: Whether batches without weights may be joined, or cut, and the metric has the same bits: what it keeps
+            are counts. Others are shown one batch after the other.
         state_names: The attributes that are its state. Default None: all attributes that are numbers or arrays.
     """
 

@@ -35,7 +35,6 @@ class R2Score(Metric):
     default_name = "r2_score"
     direction = "up"
     sparse = False
-    additive = True
     state_names: ClassVar[tuple[str, ...]] = ("squared_sum", "sum", "total_mse", "count", "num_samples")
 
     def __init__(

@@ -30,7 +30,6 @@ class RowMetric(Metric):
     native_name: str = ""
     a: float | tuple[float, ...] = 0.0
     sparse: bool = False
-    additive = True
     state_names: ClassVar[tuple[str, ...]] = ("_total", "_count")
 
     def __init__(self, name: str | None = None, dtype: DTypeLike | None = None) -> None:

@@ -148,7 +148,10 @@ class Measuring:
         self._visited += samples
 
     def _take_part(self, outs: Outs, begin: int, end: int, batches: list[tuple[int, int]]) -> None:
-        """Show some samples of one epoch: at once to metrics that are additive, otherwise by batches."""
+        """Show some samples of one epoch: at once where that comes to the same, otherwise by batches.
+
+        How many steps the engine makes at once depends on who looks at a run; what the metrics give must not.
+        """
         rows = self._rows(begin, end)
         for place, head, watched in self._of_head:
             made = outs[head.number]
@@ -157,13 +160,11 @@ class Measuring:
             y_true = self._data.ys[place][rows]
             weights = self._data.weights[place] if self._data.weights else None
             given = None if weights is None else weights[rows]
-            for additive in (True, False):
-                some = [each for each in watched if each.working.additive == additive]
-                if not some:
-                    continue
-                for first, last in [(begin, end)] if additive else batches:
+            for each in watched:
+                at_once = each.working.additive and not (each.weighted and given is not None)
+                for first, last in [(begin, end)] if at_once else batches:
                     part = slice(first - begin, last - begin)
-                    _show(some, head, y_true[part], y_pred[part], None if given is None else given[part])
+                    _show(each, head, y_true[part], y_pred[part], None if given is None else given[part])
 
     def values(self) -> Mapping[str, float]:
         """The metrics so far, by name. The user's own objects come to know what was seen.
@@ -216,8 +217,8 @@ def _within_epochs(batches: list[tuple[int, int]], samples: int) -> list[tuple[i
     return joined
 
 
-def _show(watched: list[_Watched], head: Head, y_true: Array, y_pred: Array, given: Array | None) -> None:
-    """Show a batch to metrics: without the rows that are masked, with weights for those that want them."""
+def _show(watched: _Watched, head: Head, y_true: Array, y_pred: Array, given: Array | None) -> None:
+    """Show a batch to a metric: without the rows that are masked, with weights if it wants them."""
     sizes, columns = head.port.sizes, head.port.columns
     if given is not None and (given < 0).any():
         of_rows = np.broadcast_to(given, (len(given), head.port.rows)).ravel()
@@ -231,11 +232,10 @@ def _show(watched: list[_Watched], head: Head, y_true: Array, y_pred: Array, giv
     for array in (y_true, weights):
         if array is not None:
             array.flags.writeable = False  # it may be the user's data
-    for each in watched:
-        if each.weighted and weights is not None:
-            each.working.update_state(y_true, y_pred, sample_weight=weights)
-        else:
-            each.working.update_state(y_true, y_pred)
+    if watched.weighted and weights is not None:
+        watched.working.update_state(y_true, y_pred, sample_weight=weights)
+    else:
+        watched.working.update_state(y_true, y_pred)
 
 
 def _as_number(result: object, name: str) -> float:
