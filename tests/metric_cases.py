@@ -118,3 +118,45 @@ def _cases():
 
 
 CASES = list(_cases())
+
+
+# ---- a training ------------------------------------------------------------------------------------------------------
+def training(keras):
+    """What `fit` and `evaluate` of Keras, or of what is like it, log of metrics: names and values in order."""
+    y, x, weights = data_of("multi")
+    y = y[:, :2]
+    inputs = keras.Input((4,))
+    hidden = keras.layers.Dense(5, activation="tanh")(inputs)
+    model = keras.Model(inputs, [keras.layers.Dense(2, activation="sigmoid", name=name)(hidden) for name in "ab"])
+    drawn = random.Random("weights")
+    start = [np.array([drawn.random() - 0.5 for _ in range(w.size)]).reshape(w.shape) for w in model.get_weights()]
+    model.set_weights(start)
+    kinds = keras.metrics
+
+    def largest_error(y_true, y_pred):
+        return abs(y_true - y_pred)
+
+    model.compile(
+        keras.optimizers.SGD(0.5),
+        "binary_crossentropy",
+        metrics=[
+            ["AUC", kinds.AUC(curve="PR", name="pr"), kinds.Precision(), "accuracy", largest_error],
+            [kinds.F1Score(average="macro", threshold=0.5), kinds.R2Score(), kinds.BinaryIoU(dtype="float32")],
+        ],
+        weighted_metrics=[["AUC", kinds.Recall(class_id=1)], [kinds.SensitivityAtSpecificity(0.4), "mse"]],
+    )
+    some, given = [y, 1 - y], [weights["samples"], weights["samples"] + 0.5]
+    history = model.fit(
+        x,
+        some,
+        batch_size=16,
+        epochs=3,
+        shuffle=False,
+        verbose=0,
+        sample_weight=given,
+        validation_data=(x[:25], [each[:25] for each in some], [each[:25] for each in given]),
+    )
+    logs = model.evaluate(x, some, batch_size=13, verbose=0, sample_weight=given, return_dict=True)
+    return {name: [float(each) for each in values] for name, values in sorted(history.history.items())}, {
+        name: float(value) for name, value in sorted(logs.items())
+    }

@@ -5,8 +5,9 @@ import pathlib
 
 import numpy as np
 import pytest
-from metric_cases import BATCHES, CASES, data_of
+from metric_cases import BATCHES, CASES, data_of, training
 
+import pynn
 from pynn import metrics
 
 GOLDEN = json.loads((pathlib.Path(__file__).parent / "golden" / "keras_metrics.json").read_text())
@@ -26,3 +27,11 @@ def test_metric_equals_keras(case):
         found = metric.result()
         assert np.shape(found) == np.shape(expected)
         np.testing.assert_allclose(found, expected, rtol=3e-6, atol=1e-6)
+
+
+def test_training_logs_what_keras_logs():
+    """Two outputs, metrics and weighted ones, validation, evaluation: names and values."""
+    for found, expected in zip(training(pynn), GOLDEN["training"], strict=True):
+        assert list(found) == list(expected)
+        for name, values in expected.items():
+            assert found[name] == pytest.approx(values, rel=2e-5, abs=1e-6), name

@@ -6,7 +6,6 @@ call of the engine makes as many steps as have outputs of some megabytes.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -110,15 +109,6 @@ class Measuring:
     def _samples_of(self, steps: int) -> int:
         return self._samples_before(self._steps_before(self._visited) + steps) - self._visited
 
-    def _batches(self, samples: int) -> list[tuple[int, int]]:
-        """The next samples cut at the ends of batches: from where to where."""
-        step, end = self._steps_before(self._visited), self._visited + samples
-        edges = [self._visited]
-        while edges[-1] < end:
-            step += 1
-            edges.append(min(self._samples_before(step), end))
-        return list(itertools.pairwise(edges))
-
     def _rows(self, begin: int, end: int) -> slice | Array:
         """Which rows of the data these are, which lie in one epoch."""
         epoch, first = divmod(begin, self._data.samples)
@@ -142,12 +132,14 @@ class Measuring:
         """Show the metrics the outputs of the next samples."""
         if not self._of_head or not samples:
             return
-        batches = self._batches(samples)
-        for begin, end in _within_epochs(batches, self._data.samples):
-            self._take_part(outs, begin, end, [each for each in batches if begin <= each[0] < end])
+        begin, last = self._visited, self._visited + samples
+        while begin < last:  # what lies in one epoch
+            end = min(last, (begin // self._data.samples + 1) * self._data.samples)
+            self._take_part(outs, begin, end)
+            begin = end
         self._visited += samples
 
-    def _take_part(self, outs: Outs, begin: int, end: int, batches: list[tuple[int, int]]) -> None:
+    def _take_part(self, outs: Outs, begin: int, end: int) -> None:
         """Show some samples of one epoch: at once where that comes to the same, otherwise by batches.
 
         How many steps the engine makes at once depends on who looks at a run; what the metrics give must not.
@@ -162,8 +154,9 @@ class Measuring:
             given = None if weights is None else weights[rows]
             for each in watched:
                 at_once = each.working.additive and not (each.weighted and given is not None)
-                for first, last in [(begin, end)] if at_once else batches:
-                    part = slice(first - begin, last - begin)
+                size = end - begin if at_once else self._batch_size
+                for first in range(0, end - begin, size):
+                    part = slice(first, first + size)
                     _show(each, head, y_true[part], y_pred[part], None if given is None else given[part])
 
     def values(self) -> Mapping[str, float]:
@@ -206,23 +199,14 @@ class Measuring:
         self._visited += self._samples_of(steps)
 
 
-def _within_epochs(batches: list[tuple[int, int]], samples: int) -> list[tuple[int, int]]:
-    """Batches one after the other, joined as far as they lie in one epoch."""
-    joined: list[tuple[int, int]] = []
-    for begin, end in batches:
-        if joined and begin % samples:
-            joined[-1] = (joined[-1][0], end)
-        else:
-            joined.append((begin, end))
-    return joined
-
-
 def _show(watched: _Watched, head: Head, y_true: Array, y_pred: Array, given: Array | None) -> None:
     """Show a batch to a metric: without the rows that are masked, with weights if it wants them."""
     sizes, columns = head.port.sizes, head.port.columns
     if given is not None and (given < 0).any():
         of_rows = np.broadcast_to(given, (len(given), head.port.rows)).ravel()
         kept = of_rows >= 0
+        if not kept.any():
+            return
         weights: Array | None = of_rows[kept]
         y_pred = y_pred.reshape(-1, columns)[kept]
         y_true = (y_true.reshape(-1) if head.sparse else y_true.reshape(-1, columns))[kept]

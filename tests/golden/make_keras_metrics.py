@@ -5,7 +5,7 @@ Needs Keras 3 with JAX, which the tests do not. In an environment that has them:
     pip install keras jax
     KERAS_BACKEND=jax python tests/golden/make_keras_metrics.py
 
-The file has the versions, and for each case the result after each of the batches. IoU metrics add up whole numbers in
+The file has the versions, for each case the result after each of the batches, and what a training logs. IoU metrics add up whole numbers in
 Keras, unless they are told a number type: they are, so that weights are not cut off.
 """
 
@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import jax
 import keras
 import numpy as np
-from metric_cases import BATCHES, CASES, data_of
+from metric_cases import BATCHES, CASES, data_of, training
 
 
 def results(case):
@@ -41,7 +41,9 @@ def main():
     versions = {"keras": keras.__version__, "jax": jax.__version__, "numpy": np.__version__}
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(found)}" for name, found in made.items())
     path = pathlib.Path(__file__).resolve().parent / "keras_metrics.json"
-    path.write_text(f'{{"versions": {json.dumps(versions)},\n"results": {{\n{lines}\n}}}}\n')
+    keras.backend.clear_session()  # names begin anew
+    logs = json.dumps(training(keras))
+    path.write_text(f'{{"versions": {json.dumps(versions)},\n"training": {logs},\n"results": {{\n{lines}\n}}}}\n')
 
 
 main()
