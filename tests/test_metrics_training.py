@@ -400,7 +400,8 @@ def test_state_within_an_epoch(random, few_at_once):
         (metrics.Mean(), "Mean is of values"),
         (metrics.Sum(), "Sum is of values"),
         (metrics.MeanIoU(3, sparse_y_pred=False), "takes class labels, but the loss takes targets"),
-        (metrics.OneHotMeanIoU(2), "is of 2 classes, but the output is"),
+        (metrics.OneHotMeanIoU(2), "is of 2 classes along the axis -1, but the output is"),
+        (metrics.OneHotMeanIoU(3, axis=5), "is of 3 classes along the axis 5"),
         (metrics.PearsonCorrelation(axis=3), "axis=3"),
     ],
 )

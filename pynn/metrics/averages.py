@@ -16,7 +16,7 @@ from .base import Array, Metric
 
 __all__ = ["Accuracy", "ConcordanceCorrelation", "Mean", "MeanMetricWrapper", "PearsonCorrelation", "Sum"]
 
-Function = Callable[..., ArrayLike]
+Function = Callable[..., Any]
 
 
 class _Reduction(Metric):

@@ -183,7 +183,8 @@ class Metric(Described):
     def take(self, other: Metric) -> None:
         """Become what `other`, which came from `fresh`, is now. The two share nothing that changes."""
         changes = (np.ndarray, list, dict, set)
-        vars(self).update({name: copy.copy(x) if isinstance(x, changes) else x for name, x in vars(other).items()})
+        held = dict(vars(other))  # another thread may be about it
+        vars(self).update({name: copy.copy(x) if isinstance(x, changes) else x for name, x in held.items()})
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal metric."""

@@ -118,8 +118,13 @@ class ConfusionMatrix(Metric):
         self.total_cm = np.zeros((self.num_classes, self.num_classes))
 
     def check_output(self, shape: tuple[int, ...]) -> None:
-        if not self.sparse_y_pred and shape[self.axis if self.axis < 0 else self.axis - 1] != self.num_classes:
-            raise ValueError(f"The metric {self.name} is of {self.num_classes} classes, but the output is {shape}.")
+        whole = (None, *shape)
+        has_axis = -len(whole) <= self.axis < len(whole)
+        if not self.sparse_y_pred and (not has_axis or whole[self.axis] != self.num_classes):
+            raise ValueError(
+                f"The metric {self.name} is of {self.num_classes} classes along the axis {self.axis}, but the output "
+                f"is {whole}."
+            )
         self._check_number()
 
     def _check_number(self) -> None:

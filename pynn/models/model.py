@@ -104,9 +104,9 @@ class Model(Connected):
             loss: Name or `Loss`. Of several outputs: one for all, a list, or a dict by output; an output may have None,
                 but not all of them. The loss of the model is the sum of them, each times its weight.
             loss_weights: Numbers, as a list or dict by output. Default: 1 for each.
-            metrics: List of names or `Metric` objects; ``"accuracy"`` is resolved from the shapes. Of several outputs:
-                a list or dict of what each has: a metric, a list of them or None. Weights of samples do not count in
-                them. Default: none.
+            metrics: List of names, `Metric` objects or functions of ``(y_true, y_pred)``; ``"accuracy"`` is resolved
+                from the shapes. Of several outputs: a list or dict of what each has: a metric, a list of them or None.
+                Weights of samples do not count in them. Default: none.
             weighted_metrics: As `metrics`, but weights of samples count.
             run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: Without effect: Keras has them, for engines
                 of other kinds.

@@ -5,8 +5,8 @@ Needs Keras 3 with JAX, which the tests do not. In an environment that has them:
     pip install keras jax
     KERAS_BACKEND=jax python tests/golden/make_keras_metrics.py
 
-The file has the versions, for each case the result after each of the batches, and what a training logs. IoU metrics add up whole numbers in
-Keras, unless they are told a number type: they are, so that weights are not cut off.
+The file has the versions, for each case the result after each of the batches, and what a training logs. IoU metrics add
+up whole numbers in Keras, unless they are told a number type: they are, so that weights are not cut off.
 """
 
 import json
