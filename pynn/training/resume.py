@@ -54,6 +54,11 @@ def unpack(packed: Mapping[str, Any], prefix: str, arrays: Mapping[str, NDArray[
     return state
 
 
+def below(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> Arrays:
+    """The arrays whose names begin with `prefix`, by the rest of their names."""
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
 def of_callbacks(callbacks: list[Callback], arrays: Arrays) -> list[Any]:
     """The class and the state of each callback."""
     return [

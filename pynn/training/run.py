@@ -161,6 +161,7 @@ class Run:
         arrays.update({f"model/{name}": array for name, array in self.model.get_state().items()})
         if stretch is not None:
             arrays["totals"] = stretch.totals
+            arrays.update({f"metrics/{name}": array for name, array in stretch.measuring.get_state().items()})
         where = {
             "epoch": self.epoch,
             "pass": self.order.epoch,
@@ -179,8 +180,7 @@ class Run:
             if found["run"][name] != own:
                 raise ValueError(f"it is of a run with {name}={found['run'][name]}, but here it is {own}.")
         restore = resume.restoring(self.calls.callbacks, found["callbacks"], arrays)
-        prefix, where = "model/", found["where"]
-        state = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+        where, state = found["where"], resume.below("model/", arrays)
 
         def go_on(stretch: Stretch | None) -> None:
             self.model.set_state(state)
@@ -188,6 +188,7 @@ class Run:
             self.model.stop_training = where["stop"]
             if stretch is not None:
                 stretch.totals[...] = arrays["totals"]
+                stretch.measuring.set_state(resume.below("metrics/", arrays), where["done"])
                 stretch.done = where["done"]
 
         self.epoch, self.step = where["epoch"], where["step"]
