@@ -463,3 +463,120 @@ def test_callback_list_for_loops_of_ones_own():
     assert telling.seen == [("epoch_begin", 0), ("train_batch_end", 1, "loss")]
     assert telling.params == {"epochs": 3}
     assert telling.model is not None
+
+
+# ---- checkpoints -----------------------------------------------------------------------------------------------------
+def test_model_checkpoint_by_epochs(tmp_path, capsys):
+    checkpoint = ModelCheckpoint(tmp_path / "new" / "{epoch:02d}-{loss:.2f}.pynn", verbose=1)
+    model, _ = run(checkpoint, epochs=3)
+    assert sorted(file.name for file in (tmp_path / "new").iterdir()) == [
+        "01-4.00.pynn",
+        "02-7.84.pynn",
+        "03-15.37.pynn",
+    ]
+    assert weight_of(pynn.load_model(tmp_path / "new" / "03-15.37.pynn")) == weight_of(model)
+    assert "Epoch 2: saved to" in capsys.readouterr().out
+
+
+def test_model_checkpoint_keeps_the_best(tmp_path):
+    file = tmp_path / "best"
+    checkpoint = ModelCheckpoint(file, "loss", save_best_only=True)
+    run(checkpoint, epochs=3)
+    assert checkpoint.best == 4.0
+    assert weight_of(pynn.load_model(file)) == pytest.approx(-2.8)  # the end of epoch 1
+    run(checkpoint, epochs=2)  # a later run, no better
+    assert weight_of(pynn.load_model(file)) == pytest.approx(-2.8)
+    checkpoint = ModelCheckpoint(tmp_path / "none", "loss", save_best_only=True, initial_value_threshold=3.0)
+    run(checkpoint, epochs=3)
+    assert not (tmp_path / "none").exists()
+
+
+def test_model_checkpoint_maximises_auc(tmp_path):
+    """tf#40604: with mode="auto"."""
+    x = np.linspace(-1, 1, 20)[:, None]
+    y = (x > 0).astype(float)
+    model = pynn.Sequential([pynn.Input((1,)), pynn.layers.Dense(1, "sigmoid", use_bias=False, dtype="float64")])
+    model.compile(pynn.optimizers.SGD(5.0), "binary_crossentropy", metrics=[pynn.metrics.AUC(name="auc")])
+    model.set_weights([np.array([[-2.5]])])
+    file = tmp_path / "best"
+    checkpoint = ModelCheckpoint(file, "auc", save_best_only=True)
+    history = model.fit(x, y, batch_size=20, epochs=4, verbose=0, callbacks=[checkpoint])
+    assert history.history["auc"][0] < 0.1
+    assert checkpoint.best == max(history.history["auc"]) == 1.0
+    assert weight_of(pynn.load_model(file)) > 0
+
+
+def test_model_checkpoint_of_weights_by_batches(tmp_path):
+    x = np.ones((5, 1))
+    model = one_weight(0.1)
+    checkpoint = ModelCheckpoint(tmp_path / "{epoch}-{batch}", save_weights_only=True, save_freq=2)
+    model.fit(x, 0 * x, batch_size=2, epochs=2, verbose=0, callbacks=checkpoint)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["1-2", "2-1", "2-3"]
+    other = one_weight(0.1)
+    other.load_weights(tmp_path / "2-1")
+    assert weight_of(other) == pytest.approx(2 * 0.8**4)
+
+
+def test_model_checkpoint_names_a_field_that_is_not_there(tmp_path):
+    model = one_weight(0.1)
+    with pytest.raises(ValueError, match="has the field 'val_loss', but there are: epoch, loss"):
+        model.fit(ONE, ZERO, verbose=0, callbacks=ModelCheckpoint(tmp_path / "{epoch}-{val_loss}"))
+    assert model.optimizer.iterations == 0
+
+
+def test_model_checkpoint_that_cannot_save_ends_the_run(tmp_path):
+    (tmp_path / "folder").mkdir()
+    model = one_weight(0.1)
+    with pytest.raises(ValueError, match="is a folder"):
+        model.fit(ONE, ZERO, epochs=3, verbose=0, callbacks=ModelCheckpoint(tmp_path / "folder"))
+    assert model.optimizer.iterations == 1
+
+
+@pytest.mark.parametrize("settings", [{"save_freq": "often"}, {"save_freq": 0}, {"mode": "best"}, {"monitor": 3}])
+def test_model_checkpoint_refuses(settings):
+    with pytest.raises((ValueError, TypeError), match=next(iter(settings))):
+        ModelCheckpoint("x", **settings)
+
+
+# ---- averages --------------------------------------------------------------------------------------------------------
+def test_swap_ema_weights(tmp_path):
+    def averaged():
+        model = one_weight(0.1)
+        model.compile(pynn.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5), "mse")
+        return model
+
+    plain = averaged().fit(ONE, ZERO, epochs=3, verbose=0, validation_data=(ONE, ZERO)).history["val_loss"]
+    model, file = averaged(), tmp_path / "{epoch}"
+    callbacks = [pynn.callbacks.SwapEMAWeights(swap_on_epoch=True), ModelCheckpoint(file)]
+    history = model.fit(ONE, ZERO, epochs=3, verbose=0, validation_data=(ONE, ZERO), callbacks=callbacks)
+    weights = [2 * 0.8**n for n in (1, 2, 3)]
+    averages = [weights[0]]
+    for weight in weights[1:]:
+        averages.append(0.5 * averages[-1] + 0.5 * weight)
+    assert plain == pytest.approx([w * w for w in weights])
+    assert history.history["val_loss"] == pytest.approx([a * a for a in averages])
+    assert history.history["loss"] == pytest.approx([4.0, *(w * w for w in weights[:2])])
+    saved = [weight_of(pynn.load_model(tmp_path / str(epoch))) for epoch in (1, 2, 3)]
+    assert saved == pytest.approx(averages)
+    assert weight_of(model) == pytest.approx(averages[-1])
+    with pytest.raises(ValueError, match="needs an optimizer with use_ema=True"):
+        run(pynn.callbacks.SwapEMAWeights())
+
+
+def test_tensorboard(tmp_path):
+    tensorboardx = pytest.importorskip("tensorboardX")
+    assert tensorboardx
+    callback = pynn.callbacks.TensorBoard(tmp_path, histogram_freq=1, update_freq=1, write_steps_per_second=True)
+    run(callback, epochs=2, validation_data=(ONE, ZERO))
+    for name, tags in {
+        "train": ("epoch_loss", "epoch_learning_rate", "batch_loss"),
+        "validation": ("epoch_loss",),
+    }.items():
+        content = b"".join(file.read_bytes() for file in (tmp_path / name).iterdir())
+        assert all(tag.encode() in content for tag in tags)
+
+
+def test_tensorboard_says_what_it_needs(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "tensorboardX", None)
+    with pytest.raises(ImportError, match="pip install tensorboardX"):
+        run(pynn.callbacks.TensorBoard())

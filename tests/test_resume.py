@@ -61,7 +61,8 @@ def network(optimizer="adam"):
             layers.Dense(3, "softmax"),
         ]
     )
-    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy", pynn.metrics.SparseTopKCategoricalAccuracy(2), Seen()])
+    metrics = ["accuracy", pynn.metrics.SparseTopKCategoricalAccuracy(2), Seen()]
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=metrics)
     return model
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..foundation import not_yet
+from .averages import SwapEMAWeights
 from .backup import BackupAndRestore
 from .base import Callback
 from .checkpoints import ModelCheckpoint
@@ -27,6 +28,7 @@ __all__ = [
     "ModelCheckpoint",
     "ProgbarLogger",
     "ReduceLROnPlateau",
+    "SwapEMAWeights",
     "TensorBoard",
     "TerminateOnNaN",
 ]

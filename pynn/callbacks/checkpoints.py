@@ -53,7 +53,8 @@ class ModelCheckpoint(Monitor):
     The best value is kept from one `fit` to the next, and in what `BackupAndRestore` writes.
 
     Raises:
-        ValueError: a bad argument; in `fit`, a name that the logs do not have, or a field that is not in them.
+        ValueError: a bad argument; in `fit`, a name that the logs do not have, a field that is not in them, or a path that
+            is no file's.
         OSError: the file cannot be written. The run ends, and the old file stays.
     """
 
@@ -94,7 +95,7 @@ class ModelCheckpoint(Monitor):
             batches = self._due.every and names is not None
             super()._check_run([n for n in names or () if not n.startswith("val_")] if batches else names, directions)
         if names is not None:
-            self._path(0, 0, dict.fromkeys(names, 0.0))
+            self._path(0, 0 if self._due.every else None, dict.fromkeys(names, 0.0))
 
     def _path(self, epoch: int, batch: int | None, logs: Logs | None) -> str:
         """The name of the file; ValueError for a field that is not there."""

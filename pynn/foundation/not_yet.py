@@ -7,7 +7,7 @@ from typing import Any
 
 _NAMES = {
     "activation": "sparse_plus sparse_sigmoid",
-    "callback": "OrbaxCheckpoint RemoteMonitor SwapEMAWeights",
+    "callback": "OrbaxCheckpoint RemoteMonitor",
     "constraint": "",
     "data set": "boston_housing california_housing cifar10 cifar100 fashion_mnist imdb reuters",
     "initializer": "STFT",

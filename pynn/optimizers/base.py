@@ -226,6 +226,14 @@ class Optimizer(Described):
         if self.use_ema and self._trainer is not None:
             self._trainer.take_averages([weight.native for weight in weights])
 
+    def _averages(self, weights: Sequence[TrainedParameter]) -> list[NDArray[Any] | None]:
+        """The average of each weight; None where there is none yet."""
+        if self._trainer is None:
+            return [None] * len(weights)
+        state = self._trainer.state([weight.native for weight in weights], [False] * len(weights))
+        found = [each.get("average") for each in state]
+        return [None if a is None else a.reshape(weight.shape) for a, weight in zip(found, weights, strict=True)]
+
     def apply(self, grads: Sequence[ArrayLike | None], trainable_variables: Sequence[TrainedParameter]) -> None:
         """Make a step with gradients of one's own, such as those of ``model.gradients``, with clips and constraints.
 
