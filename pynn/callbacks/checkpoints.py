@@ -53,8 +53,8 @@ class ModelCheckpoint(Monitor):
     The best value is kept from one `fit` to the next, and in what `BackupAndRestore` writes.
 
     Raises:
-        ValueError: a bad argument; in `fit`, a name that the logs do not have, a field that is not in them, or a path that
-            is no file's.
+        ValueError: a bad argument; in `fit`, a name that the logs do not have, a field that is not in them, or a path
+            that is no file's.
         OSError: the file cannot be written. The run ends, and the old file stays.
     """
 
