@@ -78,7 +78,10 @@ void overlap_sums(const Team& team, double* sums, const T* pred, const T* target
     double* const of_t = both + axes.groups;
     double* const of_p = of_t + axes.groups;
     const T *p = pred + sample * axes.elements, *t = target + sample * axes.elements;
-    for (int64_t i = 0; i < 3 * axes.groups; ++i) both[i] = 0;
+    for (int64_t i = 0; i < 3 * axes.groups; ++i) {
+      both[i] = 0;
+      look.after(1);
+    }
     for_runs(look, axes, [&](int64_t at, int64_t group, int64_t count) {
       if (!last_kept) return add_run(both + group, of_t + group, of_p + group, p + at, t + at, count);
       for (int64_t j = 0; j < count; ++j)

@@ -18,6 +18,9 @@ constexpr int64_t kWide = 256;
 // Rows that share the words of Nonzero::by_column.
 constexpr int64_t kWordRows = 32;
 
+// Rows between two looks for Ctrl-C, whole words of the bits of a column.
+constexpr int64_t kPartRows = 256 * kWordRows;
+
 // Bytes of rows to ask for ahead: more would push out what is in use.
 constexpr int64_t kLine = 64, kMostAhead = 65536;
 
@@ -120,13 +123,21 @@ void gather_rows(const Team& team, T* out, const Nonzero& nonzero, const Source*
   const bool fits = (r.end - r.begin) * (c.end - c.begin) * static_cast<int64_t>(sizeof(Source)) <= kMostAhead;
   const int64_t* next = order != nullptr && next_rows >= rows && fits ? order + rows : nullptr;
   constexpr int64_t block = kVectors * kWidth<T>;
-  int64_t j = c.begin;
   Look look(team);
-  for (; j + block <= c.end; j += block) {
-    gather_columns<T, kVectors>(out, nonzero, x, order, next, r, columns, j, kWidth<T>, scaling);
-    look.after((r.end - r.begin) * block);
-  }
-  gather_last_columns<T>(out, nonzero, x, order, next, r, columns, {j, c.end}, scaling);
+  const auto for_parts = [&](auto body) {
+    for (int64_t begin = r.begin; begin < r.end; begin += kPartRows) {
+      const Range part{begin, begin + kPartRows < r.end ? begin + kPartRows : r.end};
+      body(part);
+      look.after((part.end - part.begin) * block);
+    }
+  };
+  int64_t j = c.begin;
+  for (; j + block <= c.end; j += block)
+    for_parts([&](Range part) {
+      gather_columns<T, kVectors>(out, nonzero, x, order, next, part, columns, j, kWidth<T>, scaling);
+    });
+  for_parts(
+      [&](Range part) { gather_last_columns<T>(out, nonzero, x, order, next, part, columns, {j, c.end}, scaling); });
 }
 
 template <typename T>
