@@ -104,9 +104,10 @@ void pool_backward(const Team& team, T* dx, const T* dy, const T* x, const T* y,
   assert(kind != Pooling::max || (has(x, images * image_size(s)) && has(y, images * out_size(s))));
   assert(apart(dx, images * image_size(s), dy, images * out_size(s)));
   const Range mine = team.share(images);
+  constexpr int64_t kPiece = 65536;  // elements between two looks for Ctrl-C
   const int64_t size = s.height * s.width * s.channels, end = mine.end * size;
-  for (int64_t begin = mine.begin * size; begin < end; begin += kLargeRow) {
-    memset(dx + begin, 0, static_cast<size_t>(begin + kLargeRow < end ? kLargeRow : end - begin) * sizeof(T));
+  for (int64_t begin = mine.begin * size; begin < end; begin += kPiece) {
+    memset(dx + begin, 0, static_cast<size_t>(begin + kPiece < end ? kPiece : end - begin) * sizeof(T));
     team.poll();
   }
   const Range out_rows{mine.begin * s.out_height, mine.end * s.out_height};
