@@ -106,7 +106,7 @@ def make_trainer(loss="sparse_categorical_crossentropy_from_logits", metrics=())
     weights.array(0)[:] = np.eye(3).ravel()
     graph.set_outputs(graph.add("dense", [graph.add_input(3)], [kernel, -1], {"units": 3}))
     trainer = core.Trainer(core.Plan(graph, "float64"))
-    trainer.set_heads([(0, loss, 3, 0.0, "mean", 1.0, metrics)])
+    trainer.set_heads([(0, loss, 3, 0.0, "mean", 1.0, metrics, None)])
     trainer.set_optimizer("sgd", {"learning_rate": 0.1})
     return trainer, weights
 

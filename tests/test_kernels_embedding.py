@@ -131,7 +131,7 @@ def test_graph_refuses_ids_outside_of_the_smallest_table(wrong):
     with pytest.raises(ValueError, match=f"from 0 to 2, got {wrong}"):
         plan.predict_training(outs, [ids], True, 0, 1)
     trainer = core.Trainer(plan)
-    trainer.set_heads([(0, "mean_squared_error", 12, 0.0, "mean", 1.0, [])])
+    trainer.set_heads([(0, "mean_squared_error", 12, 0.0, "mean", 1.0, [], None)])
     trainer.set_optimizer("sgd", {"learning_rate": 1.0})
     for call in (
         lambda: trainer.train(np.zeros((1, 1)), [ids], [outs[0]], [], 3, False, 0, 0, 0, 1, 1),
@@ -167,7 +167,7 @@ def train(optimizer, settings, *, shared=False, batch=6, samples=20, steps=8, ca
     table[:] = random.normal(size=table.size)
     plan = core.Plan(graph, "float64")
     trainer = core.Trainer(plan)
-    trainer.set_heads([(i, "mean_squared_error", 12, 0.0, "mean", 1.0, []) for i in range(len(outputs))])
+    trainer.set_heads([(i, "mean_squared_error", 12, 0.0, "mean", 1.0, [], None) for i in range(len(outputs))])
     trainer.set_optimizer(optimizer, settings)
     ids = random.integers(0, 9, (samples, 4)).astype(np.int32)  # most rows stay untouched
     targets = [random.normal(size=(samples, 12)) for _ in outputs]
@@ -242,7 +242,7 @@ def test_sgd_after_adam_and_after_a_loss_that_is_not_finite():
     graph.set_outputs([y])
     plan = core.Plan(graph, "float64")
     trainer = core.Trainer(plan)
-    trainer.set_heads([(0, "mean_squared_error", 12, 0.0, "mean", 1.0, [])])
+    trainer.set_heads([(0, "mean_squared_error", 12, 0.0, "mean", 1.0, [], None)])
     random = np.random.default_rng(7)
     start = random.normal(size=table.size)
     ids = random.integers(0, 9, (700, 4)).astype(np.int32)
