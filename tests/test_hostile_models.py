@@ -264,6 +264,7 @@ def test_arrays_that_do_not_fit_the_architecture(tmp_path):
         ({"dense/kernel": kernel, "optimizer/learning_rate": np.array(np.inf)}, "learning_rate"),
     ):
         refused(tmp_path, {**some, **change}, metadata, match)
+    refused(tmp_path, arrays, {**metadata, "compile": None}, "left over: optimizer")
 
 
 # ---- field cases -----------------------------------------------------------------------------------------------------

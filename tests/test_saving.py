@@ -12,7 +12,7 @@ import threading
 
 import numpy as np
 import pytest
-from helpers import bits, make_data, make_model, unchanged
+from helpers import bits, make_data, make_model
 from saved_models import CUSTOM, MODELS, OPTIMIZERS, Own, compiled
 
 import pynn
@@ -315,76 +315,6 @@ def test_function_as_learning_rate_cannot_be_saved(tmp_path):
     goes_on_alike(model, through_a_file(model, tmp_path), x, y)
 
 
-# ---- names of files --------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    "name", ["model", "model.keras", "a.b.c", "mödel ü", ".hidden", "m" * 255, "model.safetensors"]
-)
-def test_any_name_of_a_file(tmp_path, name):
-    model = make_model()
-    for path in (tmp_path / name, str(tmp_path / name), os.fsencode(tmp_path / name)):
-        model.save(path)
-        assert bits(pynn.load_model(path)) == bits(model)
-    assert os.listdir(tmp_path) == [name]
-
-
-def test_file_in_the_working_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    make_model().save("model")
-    assert pynn.saving.load_model("model").built
-    pynn.models.save_model(pynn.models.load_model("model"), pathlib.Path("other"))
-    assert sorted(os.listdir()) == ["model", "other"]
-    with pytest.raises(TypeError, match="pynn model"):
-        pynn.models.save_model(3, "third")
-
-
-def test_names_that_are_refused(tmp_path):
-    model = make_model()
-    for name in ("model.h5", "model.HDF5", "model.weights.h5"):
-        for save in (model.save, model.save_weights):
-            with pytest.raises(ValueError, match=r"HDF5.*other name"):
-                save(tmp_path / name)
-    for bad in (3, None, ["a"], 1.5, object()):
-        for call in (model.save, model.save_weights, model.load_weights, pynn.load_model):
-            with pytest.raises(TypeError, match="filepath"):
-                call(bad)
-    with pytest.raises(ValueError, match="folder"):
-        model.save(f"{tmp_path}/")
-    with pytest.raises(ValueError, match="folder"):
-        model.save(tmp_path)
-    with pytest.raises(ValueError, match="null byte"):
-        model.save("a\0b")
-    with pytest.raises(FileNotFoundError, match="Make it first"):
-        model.save(tmp_path / "no" / "model")
-    with pytest.raises(FileNotFoundError, match="no file"):
-        pynn.load_model(tmp_path / "model")
-    with pytest.raises(pynn.ModelFileError, match="folder"):
-        pynn.load_model(tmp_path)
-    with pytest.raises(TypeError, match="overwrite"):
-        model.save(tmp_path / "model", overwrite="no")
-    (tmp_path / "there").write_bytes(b"")
-    with pytest.raises(FileExistsError, match="overwrite"):
-        model.save(tmp_path / "there", overwrite=False)
-    assert os.listdir(tmp_path) == ["there"]
-    assert (tmp_path / "there").read_bytes() == b""
-
-
-def test_unbuilt_model_is_not_saved(tmp_path):
-    model = pynn.Sequential([layers.Dense(2)])
-    for call in (model.save, model.save_weights):
-        with pytest.raises(pynn.NotBuiltError):
-            call(tmp_path / "model")
-    for call in (model.get_state, lambda: model.set_state({}), lambda: model.load_weights(tmp_path / "model")):
-        with pytest.raises(pynn.NotBuiltError):
-            call()
-    model.compile("adam", "mse")
-    x = np.ones((4, 3), np.float32)
-    pynn.set_random_seed(5)
-    twin = copy.deepcopy(model)
-    assert not twin.built
-    twin.fit(x, x[:, :2], verbose=0)
-    assert os.listdir(tmp_path) == []
-
-
 # ---- copies ----------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
 def test_copy_shares_nothing(way):
@@ -468,97 +398,6 @@ def test_model_of_many_layers(tmp_path):
     twin = through_a_file(model, tmp_path)
     assert bits(twin) == bits(model)
     assert len(twin.get_state()) == 303
-
-
-# ---- weights alone ---------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", MODELS)
-def test_weights_alone(tmp_path, name):
-    model, (x, y) = compiled(name, "adam")
-    model.fit(x, y, verbose=0)
-    other, _ = compiled(name, "sgd")
-    other.fit(x, y, verbose=0)
-    iterations = other.optimizer.iterations
-    for save in (model.save_weights, model.save):
-        save(tmp_path / "weights")
-        other.set_weights([w * 0 for w in other.get_weights()])
-        other.load_weights(tmp_path / "weights")
-        assert bits(other) == bits(model)
-        assert other.optimizer.iterations == iterations
-
-
-def test_weights_of_other_programs(tmp_path):
-    model, other = make_model(), make_model(dtype="float64")
-    by_name = {name: array for name, array in model.get_state().items() if name.startswith("dense")}
-    values = [weight.numpy().astype(np.float64) for weight in model.weights]
-    by_path = {weight.path: value for weight, value in zip(other.weights, values, strict=True)}
-    assert set(by_name) != set(by_path)  # the process has made other layers before
-    for given in (by_name, by_path):
-        for save in (np.savez, np.savez_compressed):
-            save(tmp_path / "weights.npz", **given)
-            other.set_weights([w * 0 for w in other.get_weights()])
-            other.load_weights(tmp_path / "weights.npz")
-            for a, b in zip(model.get_weights(), other.get_weights(), strict=True):
-                np.testing.assert_array_equal(a, b)
-
-
-def test_weights_of_the_safetensors_package(tmp_path):
-    numpy_room = pytest.importorskip("safetensors.numpy")
-    model, other = make_model(), make_model(seed=9)
-    values = dict(zip([w.path for w in other.weights], model.get_weights(), strict=True))
-    numpy_room.save_file(values, tmp_path / "weights.safetensors")
-    other.load_weights(tmp_path / "weights.safetensors")
-    assert bits(other) == bits(model)
-    model.save(tmp_path / "model.safetensors")
-    found = numpy_room.load_file(tmp_path / "model.safetensors")
-    np.testing.assert_array_equal(found["dense/kernel"], model.weights[0].numpy())
-
-
-@pytest.mark.parametrize("form", ["own", "npz"])
-def test_weights_that_do_not_fit_change_nothing(tmp_path, form):
-    """Other units, a layer more, a layer fewer."""
-    random, path = np.random.default_rng(1), tmp_path / "weights.npz"
-    model = make_model()
-    shapes = {"dense/kernel": (5, 8), "dense/bias": (8,), "dense_1/kernel": (8, 3), "dense_1/bias": (3,)}
-    cases = {
-        r"of another shape or type: dense/kernel has shape \(5, 9\).*must have shape \(5, 8\)": {
-            "dense/kernel": (5, 9)
-        },
-        "left over: dense_2/kernel": {"dense_2/kernel": (3, 3)},
-        "missing: dense_1/bias": {"dense_1/bias": None},
-    }
-    for message, change in cases.items():
-        changed = {name: shape for name, shape in {**shapes, **change}.items() if shape is not None}
-        arrays = {name: random.normal(size=shape).astype(np.float32) for name, shape in changed.items()}
-        if form == "npz":
-            np.savez(path, **arrays)
-        else:
-            pynn.storage.tensors.write_tensors(path, arrays, {"kind": "weights"})
-        with unchanged(model), pytest.raises(pynn.ModelFileError, match=message):
-            model.load_weights(path)
-        twin = copy.deepcopy(model)
-        with pytest.warns(UserWarning, match=message):
-            twin.load_weights(path, skip_mismatch=True)
-        for name, array in twin.get_state().items():
-            if name in shapes:
-                taken = name in arrays and arrays[name].shape == shapes[name]
-                np.testing.assert_array_equal(array, arrays[name] if taken else model.get_state()[name])
-    np.savez(path, **{name: np.full(shape, 1e300) for name, shape in shapes.items()})
-    with unchanged(model), pytest.raises(ValueError, match="float32"):
-        model.load_weights(path)
-
-
-def test_names_of_weights_are_unique():
-    inner = pynn.Sequential([pynn.Input((2,)), layers.Dense(2, name="b")], name="a")
-    model = pynn.Sequential(
-        [pynn.Input((2,)), inner, layers.Dense(2, name="a/b"), layers.Dense(2, name="optimizer"), layers.Dense(2)]
-    )
-    names = [name for name in model.get_state() if not name.startswith("training/")]
-    assert names == [
-        *("a/b/kernel", "a/b/bias", "a/b/kernel~2", "a/b/bias~2"),
-        *("~optimizer/kernel", "~optimizer/bias", "dense/kernel", "dense/bias"),
-    ]
-    twin = copy.deepcopy(model)
-    assert same_state(model, twin)
 
 
 class Sevens(pynn.initializers.Initializer):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, SupportsIndex
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,16 +17,14 @@ from ..foundation.arguments import explained
 from ..layers.base import Layer
 from ..layers.weight import Weight, assign_all
 from ..optimizers import Optimizer, OptimizerLike
-from ..storage.tensors import Path
 from ..training import fit, gradients
 from ..training import steps as calls
 from ..training.arguments import BatchSize, Verbose
 from ..training.by_output import Losses, LossWeights, Metrics
 from ..training.compiling import compiled
 from ..training.steps import Inputs, Outputs
-from . import configuration, saving, summary
-from .connected import Connected
-from .state import get_state, set_state
+from . import configuration, summary
+from .stored import Stored
 from .symbols import is_symbolic, made_of
 
 if TYPE_CHECKING:
@@ -35,7 +33,7 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 
-class Model(Connected):
+class Model(Stored):
     """A network of layers: what lies between symbolic inputs and outputs.
 
     ``Model(inputs, outputs)`` finds the layers from the tensors that `Input` and calls of layers gave. A subclass may
@@ -430,73 +428,6 @@ class Model(Connected):
         """
         assign_all(self.weights, weights, f"Model {self.name!r}")
 
-    # ---- state and files ---------------------------------------------------------------------------------------------
-
-    def get_state(self) -> dict[str, Array]:
-        """Copies of all that decides the bits of further training, by name.
-
-        These are the weights, moving statistics included (``"dense/kernel"``), what the optimizer keeps of them
-        (``"optimizer/dense/kernel/momentum"``) with its iterations and learning rate, the order of samples and the keys
-        of noise. pynn/models/state.py has all the names. Of layers that were given no name, they count anew in each
-        model: those of equal models are equal.
-
-        Raises:
-            NotBuiltError: the model has no weights yet. RuntimeError: another thread is training the model.
-        """
-        self._require_layout()
-        return get_state(self)
-
-    @explained
-    def set_state(self, state: Mapping[str, ArrayLike]) -> None:
-        """Take on what `get_state` gave, of this model or of an equal one that is compiled alike.
-
-        Raises:
-            TypeError, ValueError: something is missing, left over, or of another shape or type; then nothing is
-                changed.
-            NotBuiltError, RuntimeError: as for `get_state`.
-        """
-        self._require_layout()
-        set_state(self, state)
-
-    @explained
-    def save(self, filepath: Path, overwrite: bool = True) -> None:
-        """Write the model to one file: layers, weights, what `compile` was told, and the state of training.
-
-        `pynn.load_model` reads it. The file is a safetensors file, whatever its name, which other tools can read. It is
-        written as a whole or not at all: if anything fails, a file that was there stays as it was.
-
-        Args:
-            filepath: The file. Its folder must exist.
-            overwrite: Whether a file that is there is replaced. Default ``True``.
-
-        Raises:
-            ValueError: a name that ends in ``.h5``, or of something else than a file; a model that no configuration
-                describes, such as one with a function as the learning rate; the message says what to do.
-            FileExistsError: there is a file, and not `overwrite`. OSError: it cannot be written.
-            NotBuiltError: the model has no weights yet. RuntimeError: another thread is training the model.
-        """
-        saving.save(self, filepath, overwrite)
-
-    @explained
-    def save_weights(self, filepath: Path, overwrite: bool = True) -> None:
-        """Write the weights alone; arguments and errors as for `save`."""
-        saving.save_weights(self, filepath, overwrite)
-
-    @explained
-    def load_weights(self, filepath: Path, skip_mismatch: bool = False) -> None:
-        """Overwrite the weights by those of a file, by name and shape.
-
-        Args:
-            filepath: What `save` or `save_weights` wrote, or another program's ``.safetensors`` or ``.npz``, in which
-                the weights are called as in `get_state` or by their `path`. Numbers become those of the model's type.
-            skip_mismatch: Whether to take what fits, with a warning that says what does not. Default ``False``.
-
-        Raises:
-            ModelFileError: something is missing, left over, or of another shape, or the file is damaged; nothing is
-                changed then. OSError: it cannot be read. NotBuiltError, RuntimeError: as for `save`.
-        """
-        saving.load_weights(self, filepath, skip_mismatch)
-
     def count_params(self) -> int:
         """Number of weights, single numbers counted."""
         return sum(math.prod(weight.shape) for weight in self.weights)
@@ -572,10 +503,6 @@ class Model(Connected):
         if not isinstance(made, cls):
             raise ValueError(f"The text describes a {type(made).__name__}, but must describe a {cls.__name__}.")
         return made
-
-    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
-        """How copy and pickle take a model apart: as the bytes of its file. The copy shares nothing with it."""
-        return saving.from_bytes, (saving.to_bytes(self), saving.classes_of_ones_own(self))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

@@ -19,6 +19,7 @@ from .. import layers as layer_room
 from ..data.layout import Layout
 from ..errors import ModelFileError
 from ..foundation import atomic, checks, identifiers
+from ..foundation.arguments import explained
 from ..layers.building import values_from_elsewhere
 from ..layers.symbolic import Made
 from ..storage import npz, tensors
@@ -42,18 +43,20 @@ _OTHER_FORMATS = (".h5", ".hdf5")
 def save(model: Connected, path: Path, overwrite: bool) -> None:
     """Write a model; see ``Model.save``."""
     _check_path(path, "model.safetensors")
+    overwrite = checks.boolean(overwrite, "overwrite")
     model._require_layout()
     with state.held(model) as arrays:
-        write_atomically(path, tensors.encoded(arrays, _described(model)), checks.boolean(overwrite, "overwrite"))
+        write_atomically(path, tensors.encoded(arrays, _described(model)), overwrite)
 
 
 def save_weights(model: Connected, path: Path, overwrite: bool) -> None:
     """Write its weights; see ``Model.save_weights``."""
     _check_path(path, "model.weights.safetensors")
+    overwrite = checks.boolean(overwrite, "overwrite")
     model._require_layout()
     with state.held(model) as arrays:
         weights = {name: array for name, array in arrays.items() if state.is_weight(name)}
-        write_atomically(path, tensors.encoded(weights, {"kind": "weights"}), checks.boolean(overwrite, "overwrite"))
+        write_atomically(path, tensors.encoded(weights, {"kind": "weights"}), overwrite)
 
 
 def to_bytes(model: Connected) -> bytes:
@@ -86,7 +89,7 @@ def _described(model: Connected) -> Metadata:
         found["compile"] = compile_config.described(compiled)
         if model.built:
             weights = state.parts_of(model).weights
-            undecayed = compiled.optimizer._undecayed(weights.values())
+            undecayed = set(compiled.optimizer._undecayed(weights.values()))
             found["undecayed"] = [name for name, weight in weights.items() if weight.native in undecayed]
     return found
 
@@ -125,6 +128,7 @@ def _architecture(model: Connected) -> Metadata:
 # ---- reading ---------------------------------------------------------------------------------------------------------
 
 
+@explained
 def load_model(filepath: Path, custom_objects: Mapping[str, type] | None = None, compile: bool = True) -> Any:
     """The model that ``Model.save`` wrote.
 
@@ -184,10 +188,10 @@ def _made(header: tensors.Header, arrays: dict[str, Array], name: str, compiled:
     with _as_file_error(name):
         with values_from_elsewhere(header.size):
             model = _model_of(metadata["architecture"])
-        if metadata["compile"] is not None and compiled:
-            _compile(model, metadata)
-        else:
+        if not compiled:
             arrays = {key: array for key, array in arrays.items() if not key.startswith("optimizer/")}
+        elif metadata["compile"] is not None:
+            _compile(model, metadata)
         state.set_state(model, arrays)
         return model
 
@@ -245,8 +249,8 @@ def _compile(model: Connected, metadata: Metadata) -> None:
 def load_weights(model: Connected, path: Path, skip_mismatch: bool) -> None:
     """Overwrite the weights by those of a file; see ``Model.load_weights``."""
     skip = checks.boolean(skip_mismatch, "skip_mismatch")
-    own = state.parts_of(model).weights
     model._require_layout()
+    own = state.parts_of(model).weights
     name, archive = tensors.name_of(_checked(path)), _is_archive(path)
     if archive:
         described = npz.contents(path)
@@ -315,5 +319,5 @@ def classes_of_ones_own(model: Connected) -> dict[str, type]:
             kind = type(thing)
             if not kind.__module__.startswith("pynn."):
                 found[kind.__name__] = kind
-            things += thing.layers if isinstance(thing, Connected) else vars(thing).values()
+            things += thing.layers if isinstance(thing, Connected) else getattr(thing, "__dict__", {}).values()
     return found

@@ -1,0 +1,87 @@
+"""How a model is kept: its state as arrays, files, pickles and copies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, SupportsIndex
+
+from numpy.typing import ArrayLike
+
+from ..foundation.arguments import explained
+from ..storage.tensors import Path
+from . import saving
+from .connected import Connected
+from .state import State, get_state, set_state
+
+
+class Stored(Connected):
+    """Base of `Model`: what can be kept, and goes on from there."""
+
+    def get_state(self) -> State:
+        """Copies of all that decides the bits of further training, by name.
+
+        These are the weights, moving statistics included (``"dense/kernel"``), what the optimizer keeps of them
+        (``"optimizer/dense/kernel/momentum"``) with its iterations and learning rate, the order of samples and the keys
+        of noise. pynn/models/state.py has all the names. Of layers that were given no name, they count anew in each
+        model: those of equal models are equal.
+
+        Raises:
+            NotBuiltError: the model has no weights yet. RuntimeError: another thread is training the model.
+        """
+        self._require_layout()
+        return get_state(self)
+
+    @explained
+    def set_state(self, state: Mapping[str, ArrayLike]) -> None:
+        """Take on what `get_state` gave, of this model or of an equal one that is compiled alike.
+
+        Raises:
+            TypeError, ValueError: something is missing, left over, or of another shape or type; then nothing is
+                changed.
+            NotBuiltError, RuntimeError: as for `get_state`.
+        """
+        self._require_layout()
+        set_state(self, state)
+
+    @explained
+    def save(self, filepath: Path, overwrite: bool = True) -> None:
+        """Write the model to one file: layers, weights, what `compile` was told, and the state of training.
+
+        `pynn.load_model` reads it. The file is a safetensors file, whatever its name, which other tools can read. It is
+        written as a whole or not at all: if anything fails, a file that was there stays as it was.
+
+        Args:
+            filepath: The file. Its folder must exist.
+            overwrite: Whether a file that is there is replaced. Default ``True``.
+
+        Raises:
+            ValueError: a name that ends in ``.h5``, or of something else than a file; a model that no configuration
+                describes, such as one with a function as the learning rate; the message says what to do.
+            FileExistsError: there is a file, and not `overwrite`. OSError: it cannot be written.
+            NotBuiltError: the model has no weights yet. RuntimeError: another thread is training the model.
+        """
+        saving.save(self, filepath, overwrite)
+
+    @explained
+    def save_weights(self, filepath: Path, overwrite: bool = True) -> None:
+        """Write the weights alone; arguments and errors as for `save`."""
+        saving.save_weights(self, filepath, overwrite)
+
+    @explained
+    def load_weights(self, filepath: Path, skip_mismatch: bool = False) -> None:
+        """Overwrite the weights by those of a file, by name and shape.
+
+        Args:
+            filepath: What `save` or `save_weights` wrote, or another program's ``.safetensors`` or ``.npz``, in which
+                the weights are called as in `get_state` or by their `path`. Numbers become those of the model's type.
+            skip_mismatch: Whether to take what fits, with a warning that says what does not. Default ``False``.
+
+        Raises:
+            ModelFileError: something is missing, left over, or of another shape, or the file is damaged; nothing is
+                changed then. OSError: it cannot be read. NotBuiltError, RuntimeError: as for `save`.
+        """
+        saving.load_weights(self, filepath, skip_mismatch)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        """How copy and pickle take a model apart: as the bytes of its file. The copy shares nothing with it."""
+        return saving.from_bytes, (saving.to_bytes(self), saving.classes_of_ones_own(self))
