@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import contextvars
 import inspect
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from . import checks, not_yet
@@ -79,6 +78,10 @@ class Described(NamesItsArguments):
 
 D = TypeVar("D", bound=Described)
 T = TypeVar("T", bound=Configurable)
+R = TypeVar("R")
+
+# Users' own classes that are known by name while a configuration is read.
+_custom: contextvars.ContextVar[Mapping[str, Any] | None] = contextvars.ContextVar("custom_objects", default=None)
 
 
 def resolve(identifier: object, base: type[T], table: Mapping[str, type[T]], kind: str, ignore_case: bool = False) -> T:
@@ -110,36 +113,27 @@ def resolve(identifier: object, base: type[T], table: Mapping[str, type[T]], kin
     )
 
 
-# Classes of one's own, by the names that configurations have for them, within `custom_objects`.
-_CUSTOM: contextvars.ContextVar[Mapping[str, Any] | None] = contextvars.ContextVar("custom_objects", default=None)
-
-
-@contextlib.contextmanager
-def custom_objects(given: Mapping[str, Any] | None) -> Iterator[None]:
-    """Have `look_up` know these classes of one's own, too, in what happens inside.
+def knowing(custom_objects: Mapping[str, Any] | None, make: Callable[[], R]) -> R:
+    """What `make` returns, which finds users' own classes by these names.
 
     Raises:
-        TypeError: something else than a dict of classes.
+        TypeError: no dict of names and classes.
     """
-    classes = {} if given is None else given
-    if not isinstance(classes, Mapping):
-        raise TypeError(f"custom_objects must be a dict of classes by name, but got {checks.shown(given)}.")
-    for name, each in classes.items():
-        if not isinstance(name, str) or not isinstance(each, type) or not hasattr(each, "from_config"):
-            raise TypeError(
-                f"custom_objects must have classes with a from_config by name, but has {checks.shown(each)} as "
-                f"{checks.shown(name)}."
-            )
-    token = _CUSTOM.set({**(_CUSTOM.get() or {}), **classes})
-    try:
-        yield
-    finally:
-        _CUSTOM.reset(token)
+    if custom_objects is None:
+        return make()
+    if not isinstance(custom_objects, Mapping) or not all(isinstance(name, str) for name in custom_objects):
+        raise TypeError(
+            'custom_objects must be a dict of names and classes, such as {"Linear": Linear}, but got '
+            f"{checks.shown(custom_objects)}."
+        )
+    context = contextvars.copy_context()
+    context.run(_custom.set, {**(_custom.get() or {}), **custom_objects})
+    return context.run(make)
 
 
 def look_up(name: str, table: Mapping[str, type[T]], kind: str, ignore_case: bool = False) -> type[T]:
     """The class called `name`, else ValueError with the names there are."""
-    found = (_CUSTOM.get() or {}).get(name) or table.get(name.lower() if ignore_case else name)
+    found: type[T] | None = (_custom.get() or {}).get(name) or table.get(name.lower() if ignore_case else name)
     if found is None:
         raise UnknownNameError(unknown_name(name, table, kind), name, kind)
     return found

@@ -498,8 +498,7 @@ class Model(Stored):
         Raises:
             TypeError, ValueError: no such text, or a model of another class.
         """
-        with identifiers.custom_objects(custom_objects):
-            made: Any = layer_room.deserialize(json.loads(text))
+        made: Any = identifiers.knowing(custom_objects, lambda: layer_room.deserialize(json.loads(text)))
         if not isinstance(made, cls):
             raise ValueError(f"The text describes a {type(made).__name__}, but must describe a {cls.__name__}.")
         return made

@@ -146,15 +146,17 @@ def load_model(filepath: Path, custom_objects: Mapping[str, type] | None = None,
         OSError: the file cannot be read. TypeError: an argument of another kind.
     """
     compiled = checks.boolean(compile, "compile")
-    with identifiers.custom_objects(custom_objects):
-        header, arrays = tensors.read(_checked(filepath))
-        return _made(header, arrays, tensors.name_of(filepath), compiled)
+
+    def make() -> Any:
+        return _made(*tensors.read(_checked(filepath)), tensors.name_of(filepath), compiled)
+
+    return identifiers.knowing(custom_objects, make)
 
 
 def from_bytes(data: bytes, custom_objects: Mapping[str, type]) -> Any:
     """The model of `to_bytes`: what copies and pickles of models call."""
-    with identifiers.custom_objects(custom_objects):
-        return _made(*tensors.decoded(data, "The pickle of a model"), "The pickle of a model", True)
+    name = "The pickle of a model"
+    return identifiers.knowing(custom_objects, lambda: _made(*tensors.decoded(data, name), name, True))
 
 
 def _checked(path: Path) -> Path:

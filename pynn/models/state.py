@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -67,21 +67,23 @@ def parts_of(model: Connected) -> Parts:
     A name that a layer was not given is one among its neighbours, ``dense``, ``dense_1``, whatever the number that it
     has in the process: models that the same program makes have the same names.
     """
-    parts = Parts({}, {})
-    for path, layer in _paths(model, "", set()):
+    parts, named = Parts({}, {}), set[int]()
+    for path, layer in _paths(model.layers, "", set()):
         for weight in layer.weights:
-            parts.weights[_unused(f"{path}/{weight.name}", parts.weights)] = weight
+            if id(weight) not in named:  # by a layer within this one
+                named.add(id(weight))
+                parts.weights[_unused(f"{path}/{weight.name}", parts.weights)] = weight
         key = getattr(layer, "_key", None)
         if isinstance(key, core.NoiseKey):
             parts.keys[_unused(f"noise/{path}", parts.keys)] = key
     return parts
 
 
-def _paths(model: Connected, prefix: str, seen: set[int]) -> Iterator[tuple[str, Layer]]:
-    """The layers that are no models, each once, with their paths."""
+def _paths(layers: Sequence[Layer], prefix: str, seen: set[int]) -> Iterator[tuple[str, Layer]]:
+    """The layers that are no models, each once and after those within it, with their paths."""
     used: set[str] = set()
     counts: dict[str, int] = {}
-    for layer in model.layers:
+    for layer in layers:
         name = _unused(_name(layer, counts), used)
         used.add(name)
         if id(layer) in seen:
@@ -89,8 +91,9 @@ def _paths(model: Connected, prefix: str, seen: set[int]) -> Iterator[tuple[str,
         seen.add(id(layer))
         path = f"~{name}" if not prefix and not is_weight(name) else prefix + name
         if isinstance(layer, Connected):
-            yield from _paths(layer, f"{path}/", seen)
+            yield from _paths(layer.layers, f"{path}/", seen)
         else:
+            yield from _paths(getattr(layer, "_sublayers", ()), f"{path}/", seen)  # where it has a call
             yield path, layer
 
 

@@ -47,15 +47,13 @@ def compiled_of(config: Mapping[str, Any]) -> Compiled:
 
 
 def _optimizer(optimizer: optimizers.Optimizer) -> dict[str, Any]:
-    rate: Any = optimizer._learning_rate
+    rate = optimizer._learning_rate
     if callable(rate) and not hasattr(rate, "get_config"):
         raise ValueError(
             "The optimizer's learning_rate is a function, which cannot be saved. Set optimizer.learning_rate to a "
             "number first, or save the weights alone: model.save_weights."
         )
     config = identifiers.serialize(optimizer)
-    if callable(rate):
-        config["config"]["learning_rate"] = identifiers.serialize(rate)
     _checked(config, "optimizer")
     return config
 
