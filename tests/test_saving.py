@@ -142,6 +142,16 @@ def test_another_process_goes_on_alike(tmp_path):
     assert found.stdout.strip() == hashlib.sha256(bits(model)).hexdigest()
 
 
+def test_model_without_weights(tmp_path):
+    model = pynn.Sequential([pynn.Input((2, 3)), layers.Flatten(), layers.Dropout(0.5)])
+    model.compile("adam", "mse")
+    twin = through_a_file(model, tmp_path)
+    assert same_state(model, twin)
+    x = np.ones((4, 2, 3), np.float32)
+    assert twin.evaluate(x, x.reshape(4, 6), verbose=0) == 0
+    assert same_state(model, through_a_file(twin, tmp_path))
+
+
 def test_learning_rate_that_was_set_is_kept(tmp_path):
     model, (x, y) = compiled("dense", "adam")
     model.fit(x, y, verbose=0)
@@ -369,6 +379,25 @@ def test_model_that_is_being_trained_is_not_saved(tmp_path):
             break
     thread.join()
     assert "being trained" in found[-1]
+
+
+def test_threads_that_save_to_one_file(tmp_path):
+    """The file is always one of the models."""
+    models = [make_model(optimizer="adam") for _ in range(3)]
+    path, found = tmp_path / "model", []
+    for number, model in enumerate(models):
+        model.set_weights([np.full(w.shape, number) for w in model.weights])
+    models[0].save(path)
+    threads = [threading.Thread(target=lambda m=m: [m.save(path) for _ in range(20)]) for m in models]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        found.append(pynn.load_model(path).get_weights())
+    for thread in threads:
+        thread.join()
+    assert os.listdir(tmp_path) == ["model"]
+    for weights in found:
+        assert len({float(n) for w in weights for n in w.ravel()}) == 1
 
 
 # ---- many ------------------------------------------------------------------------------------------------------------
