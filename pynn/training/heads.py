@@ -106,7 +106,8 @@ class Heads(NamedTuple):
     @property
     def columns(self) -> int:
         """Of the engine's totals."""
-        return 1 + len(self.parts) + 2 * sum(len(head.by_engine) for head in self.heads)
+        measured = sum(len(head.by_engine if self.handed else head.measured) for head in self.heads)
+        return 1 + len(self.parts) + 2 * measured
 
     @property
     def names(self) -> list[str]:
@@ -130,15 +131,21 @@ class Heads(NamedTuple):
 
     def for_engine(self, data: Dataset) -> Dataset:
         """The data without the targets of heads that the engine does not know."""
-        count = self._of_engine if self.handed else len(self.heads)
-        return data if count == len(self.heads) else data._replace(ys=data.ys[:count], weights=data.weights[:count])
+        if not self.handed:
+            return data
+        count = self._of_engine
+        return data._replace(ys=data.ys[:count], weights=data.weights[:count])
 
     def _metrics(self) -> list[tuple[int | None, Measured]]:
         """The metrics in the order of logs, that of Keras's lists, each with its column, None for the others."""
-        column, placed = 1 + len(self.parts), list[tuple[int | None, Measured]]()
+        placed: list[tuple[int | None, Measured]] = []
+        column = 1 + len(self.parts)
         for measured in [measured for head in self.heads for measured in head.measured]:
-            placed.append((column if measured.by_engine is not None else None, measured))
-            column += 2 * (measured.by_engine is not None)
+            if measured.by_engine is None:
+                placed.append((None, measured))
+                continue
+            placed.append((column, measured))
+            column += 2
         return sorted(placed, key=lambda each: each[1].name) if self.several else placed
 
     def depends_on_batches(self, weighted: bool) -> bool:

@@ -6,7 +6,7 @@ call of the engine makes as many steps as have outputs of some megabytes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,10 +17,12 @@ from ..data.layout import Layout
 from ..foundation import checks
 from ..foundation.native import core
 from ..metrics import Metric
-from .heads import NOTHING, Head, Heads
+from .heads import Head, Heads
 
 Array = NDArray[Any]
-Outs = list[Array | None]  # by output
+Outs = Sequence[Array | None]  # by output; empty: none
+
+NO_OUTS: Outs = ()
 
 # Bytes of outputs that are handed over at once, unless one batch has more.
 _ROOM = 16 * 2**20
@@ -36,7 +38,7 @@ class _Watched(NamedTuple):
 
 
 class Measuring:
-    """What metrics in Python see of an epoch, or of an evaluation. Where a model has none, nothing happens.
+    """What metrics in Python see of an epoch, or of an evaluation.
 
     Args:
         heads, layout, data, batch_size: What is measured.
@@ -54,8 +56,6 @@ class Measuring:
         first: int = 0,
     ) -> None:
         self._of_head: list[tuple[int, Head, list[_Watched]]] = []
-        if not heads.handed:
-            return
         self._layout, self._data, self._batch_size, self._order = layout, data, batch_size, order
         self._visited = self._samples_before(first)
         self._permuted: tuple[int, Array] | None = None  # of an epoch
@@ -73,17 +73,12 @@ class Measuring:
 
     def steps_at_once(self, wanted: int) -> int:
         """How many steps the engine may make in a call, of the wanted ones."""
-        if not self._of_head:
-            return wanted
         sizes = sum(int(np.prod(self._layout.outputs.ports[number].sizes)) for number in self._handed)
         batch = sizes * np.dtype(self._layout.dtype).itemsize * self._batch_size
         return max(1, min(wanted, _ROOM // batch))
 
     def room(self, samples: int) -> Outs:
-        """Where the engine puts the outputs of so many samples; empty where there are no metrics. Always new arrays:
-        a metric may keep what it gets."""
-        if not self._of_head:
-            return []
+        """Where the engine puts the outputs of so many samples: new arrays, as a metric may keep what it gets."""
         ports = self._layout.outputs.ports
         return [
             np.empty((samples, *port.sizes), self._layout.dtype) if number in self._handed else None
@@ -92,7 +87,7 @@ class Measuring:
 
     def room_for_steps(self, steps: int) -> Outs:
         """As `room`, for the next steps."""
-        return self.room(self._samples_of(steps)) if self._of_head else []
+        return self.room(self._samples_of(steps))
 
     # ---- samples, by steps
 
@@ -125,13 +120,10 @@ class Measuring:
 
     def take_steps(self, outs: Outs, steps: int) -> None:
         """Show the metrics the outputs of the next steps."""
-        if self._of_head:
-            self.take(outs, self._samples_of(steps))
+        self.take(outs, self._samples_of(steps))
 
     def take(self, outs: Outs, samples: int) -> None:
         """Show the metrics the outputs of the next samples."""
-        if not self._of_head or not samples:
-            return
         begin, last = self._visited, self._visited + samples
         while begin < last:  # what lies in one epoch
             end = min(last, (begin // self._data.samples + 1) * self._data.samples)
@@ -159,14 +151,12 @@ class Measuring:
                     part = slice(first, first + size)
                     _show(each, head, y_true[part], y_pred[part], None if given is None else given[part])
 
-    def values(self) -> Mapping[str, float]:
+    def values(self) -> dict[str, float]:
         """The metrics so far, by name. The user's own objects come to know what was seen.
 
         Raises:
             TypeError: a metric that is not one number.
         """
-        if not self._of_head:
-            return NOTHING
         found = {}
         for _, _, watched in self._of_head:
             for name, metric, working, _ in watched:
@@ -187,8 +177,6 @@ class Measuring:
 
     def set_state(self, state: Mapping[str, ArrayLike], steps: int) -> None:
         """Go on, after so many steps, from what `get_state` gave; ValueError for what it did not give."""
-        if not self._of_head:
-            return
         by_metric: dict[str, dict[str, ArrayLike]] = {}
         for key, array in state.items():
             metric, _, name = key.rpartition("/")

@@ -161,7 +161,8 @@ class Run:
         arrays.update({f"model/{name}": array for name, array in self.model.get_state().items()})
         if stretch is not None:
             arrays["totals"] = stretch.totals
-            arrays.update({f"metrics/{name}": array for name, array in stretch.measuring.get_state().items()})
+            if stretch.measuring is not None:
+                arrays.update({f"metrics/{name}": array for name, array in stretch.measuring.get_state().items()})
         where = {
             "epoch": self.epoch,
             "pass": self.order.epoch,
@@ -188,7 +189,8 @@ class Run:
             self.model.stop_training = where["stop"]
             if stretch is not None:
                 stretch.totals[...] = arrays["totals"]
-                stretch.measuring.set_state(resume.below("metrics/", arrays), where["done"])
+                if stretch.measuring is not None:
+                    stretch.measuring.set_state(resume.below("metrics/", arrays), where["done"])
                 stretch.done = where["done"]
 
         self.epoch, self.step = where["epoch"], where["step"]

@@ -44,7 +44,7 @@ def dataset_of(
 
 
 def _targets(head: Head, y: ArrayLike, name: str, dtype: str) -> Array:
-    targets = head.judge.prepare_targets(y, dtype=dtype, output_shape=head.port.sizes, name=name)
+    targets = (head.loss or head.judge).prepare_targets(y, dtype=dtype, output_shape=head.port.sizes, name=name)
     for each in head.measured:
         each.metric.check_targets(targets)
     return targets

@@ -14,7 +14,7 @@ from ..data.layout import Layout
 from ..foundation import parallel
 from ..optimizers import Optimizer
 from .heads import NOTHING, Heads
-from .measuring import Measuring
+from .measuring import NO_OUTS, Measuring
 
 if TYPE_CHECKING:
     from .. import _core
@@ -47,8 +47,9 @@ class Task(NamedTuple):
         at_once = max(1, (steps if not display.wants_batches else steps // 50))
         if each or self.heads.depends_on_batches(bool(data.weights)):
             at_once = 1
-        measuring = Measuring(self.heads, self.layout, data, batch_size)
-        at_once = measuring.steps_at_once(at_once)
+        measuring = self._measuring(data, batch_size)
+        if measuring is not None:
+            at_once = measuring.steps_at_once(at_once)
         totals, logs = np.zeros(self.heads.columns), dict[str, float]()
         calls.on_test_begin()
         display.begin("", steps)
@@ -59,27 +60,40 @@ class Task(NamedTuple):
             self._evaluate_part(totals, part, measuring)
             if each or display.wants_batches:
                 done = min((step + at_once) * batch_size, data.samples)
-                logs = self.heads.logs(totals, done, values=measuring.values())
+                logs = self._logs(totals, done, measuring)
                 display.update(min(step + at_once, steps), logs)
             if each:
                 calls.on_test_batch_end(step, logs)
-        logs = self.heads.logs(totals, data.samples, values=measuring.values())
+        logs = self._logs(totals, data.samples, measuring)
         display.end(logs)
         calls.on_test_end(logs)
         return logs
 
     def evaluate_batch(self, data: Dataset) -> dict[str, float]:
         """Losses and metrics of one batch."""
-        totals, measuring = np.zeros(self.heads.columns), Measuring(self.heads, self.layout, data, data.samples)
+        totals = np.zeros(self.heads.columns)
+        measuring = self._measuring(data, data.samples)
         self._evaluate_part(totals, data, measuring)
-        return self.heads.logs(totals, data.samples, values=measuring.values())
+        return self._logs(totals, data.samples, measuring)
 
-    def _evaluate_part(self, totals: NDArray[Any], part: Dataset, measuring: Measuring) -> None:
+    def _measuring(self, data: Dataset, batch_size: int) -> Measuring | None:
+        """What shows the metrics in Python an evaluation; None where there are none."""
+        return Measuring(self.heads, self.layout, data, batch_size) if self.heads.handed else None
+
+    def _evaluate_part(self, totals: NDArray[Any], part: Dataset, measuring: Measuring | None) -> None:
         """Evaluate the next samples."""
-        of_engine, outs = self.heads.for_engine(part), measuring.room(part.samples)
         threads = parallel.get_num_threads()
+        if measuring is None:
+            self.trainer.evaluate(totals, part.xs, part.ys, part.weights, threads)
+            return
+        outs, of_engine = measuring.room(part.samples), self.heads.for_engine(part)
         self.trainer.evaluate(totals, of_engine.xs, of_engine.ys, of_engine.weights, threads, outs)
         measuring.take(outs, part.samples)
+
+    def _logs(self, totals: NDArray[Any], samples: int, measuring: Measuring | None) -> dict[str, float]:
+        if measuring is None:
+            return self.heads.logs(totals, samples)
+        return self.heads.logs(totals, samples, values=measuring.values())
 
 
 class Order(NamedTuple):
@@ -100,9 +114,12 @@ class Stretch:
         self.steps, self.first = steps, first
         self.totals = np.zeros((max(first + steps - 1, 0) // self.batches + 1, task.heads.columns))  # a row a pass
         self.done = 0
-        self._of_engine = task.heads.for_engine(data)
-        in_order = (order.seed, order.epoch) if order.shuffle else None
-        self.measuring = Measuring(task.heads, task.layout, data, order.batch_size, in_order, first)
+        self.measuring: Measuring | None = None
+        self._of_engine = data
+        if task.heads.handed:
+            in_order = (order.seed, order.epoch) if order.shuffle else None
+            self.measuring = Measuring(task.heads, task.layout, data, order.batch_size, in_order, first)
+            self._of_engine = task.heads.for_engine(data)
 
     @property
     def finished(self) -> int:
@@ -115,8 +132,12 @@ class Stretch:
         end = self.done + steps
         while self.done < end:
             before, iterations = self.done, trainer.iterations
-            count, rates = optimizer._next_rates(self.measuring.steps_at_once(end - before))
-            outs = self.measuring.room_for_steps(count)
+            count, outs = end - before, NO_OUTS
+            if self.measuring is not None:
+                count = self.measuring.steps_at_once(count)
+            count, rates = optimizer._next_rates(count)
+            if self.measuring is not None:
+                outs = self.measuring.room_for_steps(count)
             try:
                 finite = trainer.train(
                     self.totals,
@@ -135,7 +156,8 @@ class Stretch:
                 )
             finally:
                 self.done = before + trainer.iterations - iterations
-            self.measuring.take_steps(outs, self.done - before)
+            if self.measuring is not None:
+                self.measuring.take_steps(outs, self.done - before)
             if not finite:
                 return False
         return True
@@ -148,7 +170,7 @@ class Stretch:
         """
         totals = self.totals[0] if len(self.totals) == 1 else self.totals.sum(axis=0)
         samples = self._samples(self.first + self.done + failed) - self._samples(self.first)
-        values = self.measuring.values() if self.done else NOTHING
+        values = self.measuring.values() if self.measuring is not None and self.done else NOTHING
         return self.task.heads.logs(totals, samples, self.done > 0, values)
 
     def logs_by_pass(self) -> dict[str, list[float]]:
