@@ -1,5 +1,6 @@
 """Metrics in NumPy where a model measures them: in fit, evaluate and single batches, with weights, for any outputs."""
 
+import concurrent.futures
 import itertools
 
 import numpy as np
@@ -476,3 +477,20 @@ def test_early_stopping_knows_that_more_is_better(random):
     assert directions == {"precision": "up", "auc": "up", "mse": "down"}
     stop = pynn.callbacks.EarlyStopping("val_precision", patience=1)
     model.fit(x, y, 16, 20, verbose=0, validation_data=(x, y), callbacks=[stop])
+
+
+def test_evaluations_in_several_threads(random):
+    """Each has copies of its own, also of metrics that keep all they see."""
+    x, y = binary_data(random, 3000)
+    model = binary_model([metrics.AUC(None), metrics.Precision()])
+    parts = [slice(500 * i, 500 * (i + 1)) for i in range(6)]
+    made = model.predict(x, verbose=0)
+    kinds = [lambda: metrics.AUC(None), metrics.Precision]
+    expected = [[kind()(y[part, None], made[part]) for kind in kinds] for part in parts]
+
+    def values(part):
+        return [model.evaluate(x[part], y[part], 16, verbose=0)[1:] for _ in range(5)]
+
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        for found, wanted in zip(pool.map(values, parts), expected, strict=True):
+            assert found == [wanted] * 5

@@ -328,6 +328,53 @@ void check_other_axis() {
                    samples.data());
 }
 
+// Outputs are handed over as they were before each step, in the order of the samples, also one that has no head.
+void check_handed_over() {
+  const std::string what = "outputs that are handed over";
+  const int64_t count = 700, batch = 300, steps = 5;
+  Net net;
+  const int hidden = net.tanh_dense(net.input(kInputs), kWide);
+  const int logits = net.dense(hidden, 3);
+  const PlanPtr plan = net.plan({net.softmax(logits, 1, 3, 1), net.activation(logits, "tanh"), hidden});
+  const Samples samples = Samples(count).real(kInputs).one_hot(1, 3);
+  const std::vector<Numbers> before = weights_of(plan->graph());
+  HeadSetting head = mean_squared_error(0, 3);
+  head.loss = "categorical_crossentropy";  // which is computed from what goes into the softmax
+
+  Trainer<double> trainer(plan);
+  trainer.set_heads({head}, {}, {0, 1});
+  trainer.set_optimizer("sgd", {{"learning_rate", 0.1}});
+  std::vector<Numbers> expected(2);
+  Numbers totals(2);
+  for (int64_t s = 0; s < steps; ++s) {
+    const int64_t begin = s % 3 * batch;
+    const std::vector<Numbers> made = predict(plan, samples.rows(begin, std::min(batch, count - begin)), 1);
+    for (size_t i = 0; i < 2; ++i) expected[i].insert(expected[i].end(), made[i].begin(), made[i].end());
+    trainer.train(totals.data(), samples.data(), {batch, false, 0, 0, s, 1}, 1, {});
+  }
+  const std::vector<Numbers> after = weights_of(plan->graph());
+  for (const int threads : teams()) {
+    set_weights(plan->graph(), before);
+    trainer.set_optimizer("sgd", {{"learning_rate", 0.1}});
+    std::vector<Numbers> found{Numbers(expected[0].size()), Numbers(expected[1].size())};
+    trainer.train(totals.data(), samples.data(), {batch, false, 0, 0, 0, steps}, threads, {}, nullptr,
+                  {found[0].data(), found[1].data(), nullptr});
+    expect_same(what, found, expected);
+    expect_same(what + ": the weights", weights_of(plan->graph()), after);
+    const std::vector<Numbers> made = predict(plan, samples.data(), 1);
+    Numbers one(made[1].size());
+    trainer.evaluate(totals.data(), samples.data(), threads, {}, nullptr, {nullptr, one.data(), nullptr});
+    expect_same(what + " in evaluation", {one}, {made[1]});
+  }
+  Hooks<double> hooks;
+  hooks.next_batch = [](Dataset&) { return false; };
+  Numbers room(3 * count);
+  expect_throws<std::invalid_argument>(what + " of a stream", [&] {
+    trainer.train(totals.data(), {}, {batch, false, 0, 0, 0, 1}, 1, hooks, nullptr, {room.data(), nullptr, nullptr});
+  });
+  expect_throws<std::invalid_argument>(what + " of no output", [&] { trainer.set_heads({head}, {}, {3}); });
+}
+
 }  // namespace
 
 void check_heads() {
@@ -342,6 +389,7 @@ void check_heads() {
   check_logits("binary_crossentropy", "sigmoid", Samples(kSamples).real(kInputs).target(6, 0, 1));
   check_no_logits();
   check_other_axis();
+  check_handed_over();
 }
 
 }  // namespace pynn
