@@ -138,7 +138,7 @@ class Thresholds:
         return len(self.values)
 
     def buckets(self, y_pred: Array) -> Array:
-        """How many thresholds each prediction is above. NaN is below all of them, as a comparison says."""
+        """How many thresholds each prediction is above. NaN is below all that lie in [0, 1], as a comparison says."""
         if not self.evenly:
             known = np.array(self.values, y_pred.dtype)[self._order]
             return np.searchsorted(known, np.fmax(y_pred, -np.inf), side="left")
@@ -161,7 +161,7 @@ class Thresholds:
         totals = above[..., :1]
         counted = np.empty((labels, 2, len(self)))
         counted[..., self._order] = above[..., 1:]
-        negatives, positives = np.moveaxis(counted, 1, 0)
+        negatives, positives = counted[:, 0], counted[:, 1]
         found = (positives, negatives, totals[:, 0] - negatives, totals[:, 1] - positives)
         return Counts(*(each.T if by_label else each[0] for each in found))
 
