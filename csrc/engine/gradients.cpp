@@ -66,14 +66,16 @@ class Differentiation {
     pass.gradients = space_.gradients.data();
     pass.shared = space_.shared;
     pass.own = space_.own[static_cast<std::size_t>(team.rank)];
+    Alone<T> alone(plan_, space_, uses_, team);
     begin(team);
     for (int64_t from = 0; from < samples_; from += slice_) {
       pass.batch = std::min(slice_, samples_ - from);
       pass.first_sample = from;
       pass.accumulate = from > 0;
-      forward(team, pass, from);
+      gather_batch(team, pass, from);
+      alone.forward(team, pass, routes_.forward, uses_, nonzero_);
       measure(team, pass, from);
-      way_back_->run(team, pass, uses_, nonzero_, samples_, true);
+      way_back_->run(team, pass, alone, uses_, nonzero_, samples_, true);
       hand_out_inputs(team, pass, from);
       team.barrier();
     }
@@ -91,19 +93,13 @@ class Differentiation {
     team.barrier();
   }
 
-  void forward(const Team& team, Pass<T>& pass, int64_t from) const {
+  void gather_batch(const Team& team, const Pass<T>& pass, int64_t from) const {
     for (std::size_t i = 0; i < plan_.inputs().size(); ++i) {
       const PlanInput<T>& input = plan_.inputs()[i];
       gather(team, k_, space_.values[static_cast<std::size_t>(input.loaded)], {}, call_.data.inputs[i],
              {nullptr, from, pass.batch, 0}, input.scaling());
     }
     team.barrier();
-    for (std::size_t i = 0; i < plan_.ops().size(); ++i) {
-      if (!routes_.forward[i]) continue;
-      plan_.aim(pass, i, space_, uses_, nonzero_);
-      plan_.ops()[i]->forward(team, pass);
-      team.barrier();
-    }
   }
 
   // The gradients of the tensors that losses are computed from.

@@ -107,6 +107,10 @@ class Op {
   virtual int64_t saved(int64_t /*batch*/) const { return 0; }
   // Whether a sample's output depends on the others: a batch must then go through as a whole.
   virtual bool couples_samples() const { return false; }
+  // Whether a member may take some of at most `batch` samples through it, forwards and backwards, as a batch of its
+  // own. Such an op keeps nothing, and makes the gradients of its parameters, where those of its inputs are not asked
+  // for, without a barrier and without scratch of the team.
+  virtual bool splits_batch(const Kernels<T>&, int64_t /*batch*/) const { return false; }
   // Whether it runs code from outside: one member at a time, and it may throw.
   virtual bool runs_outside_code() const { return false; }
   // Whether its output is its input, but for training.

@@ -194,6 +194,11 @@ ParameterUses<T> Plan<T>::uses(const std::vector<char>& frozen) const {
 }
 
 template <typename T>
+bool Plan<T>::goes_alone(const Op<T>& op, int64_t batch) const {
+  return op.work() * static_cast<double>(batch) <= kMostAlone && op.splits_batch(k_, batch);
+}
+
+template <typename T>
 Workspace<T> Plan<T>::make_workspace(int64_t capacity, int members, const BackwardNeeds* backward) const {
   int64_t total = 0;
   const auto place = [&](int64_t elements) {
@@ -206,7 +211,7 @@ Workspace<T> Plan<T>::make_workspace(int64_t capacity, int members, const Backwa
     if (__builtin_mul_overflow(elements, capacity, &product)) throw std::bad_alloc();
     return product;
   };
-  std::vector<int64_t> value_at, gradient_at, spare_at, saved_at, own_at;
+  std::vector<int64_t> value_at, gradient_at, spare_at, saved_at, own_at, alone_at;
   for (int t = 0; t < graph_->tensors(); ++t) {
     const auto number = static_cast<std::size_t>(t);
     value_at.push_back(place(unused_[number] ? 0 : of_batch(size(t))));
@@ -215,14 +220,20 @@ Workspace<T> Plan<T>::make_workspace(int64_t capacity, int members, const Backwa
   if (backward != nullptr)
     for (const int64_t elements : backward->spare) spare_at.push_back(place(of_batch(elements)));
   ScratchSize most;
+  int64_t most_alone = 0;
   for (const auto& op : ops_) {
     const ScratchSize scratch = op->scratch(k_, capacity, members, backward != nullptr);
     most.shared = std::max(most.shared, scratch.shared);
     most.own = std::max(most.own, scratch.own);
+    if (members > 1 && goes_alone(*op, capacity))
+      most_alone = std::max(most_alone, op->scratch(k_, capacity, 1, backward != nullptr).shared);
     saved_at.push_back(place(op->saved(capacity)));
   }
   const int64_t shared_at = place(most.shared);
-  for (int member = 0; member < members; ++member) own_at.push_back(place(most.own));
+  for (int member = 0; member < members; ++member) {
+    own_at.push_back(place(most.own));
+    alone_at.push_back(place(most_alone));
+  }
 
   Workspace<T> space;
   space.memory.allocate(total);
@@ -237,6 +248,7 @@ Workspace<T> Plan<T>::make_workspace(int64_t capacity, int members, const Backwa
   space.spare = pointers(spare_at);
   space.saved = pointers(saved_at);
   space.own = pointers(own_at);
+  space.alone = pointers(alone_at);
   space.shared = memory + shared_at;
 
   const int64_t stride = padded<uint32_t>(capacity);

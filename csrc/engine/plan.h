@@ -19,6 +19,9 @@ namespace pynn {
 // Multiply-adds that make another member worth its start and its barriers: some 15 us of them.
 constexpr double kWorkPerMember = 1e6;
 
+// Multiply-adds of a batch up to which members take their samples through an op alone.
+constexpr double kMostAlone = 2e6;
+
 // Memory for `capacity` samples on their way through a plan.
 template <typename T>
 struct Workspace {
@@ -29,6 +32,7 @@ struct Workspace {
   std::vector<T*> saved;              // by op
   T* shared = nullptr;                // scratch of the team
   std::vector<T*> own;                // scratch of each member
+  std::vector<T*> alone;              // what is the team's of a member that works alone
   Buffer<uint32_t> bits;              // of `nonzero`
   std::vector<Nonzero> nonzero;       // by input
 };
@@ -98,6 +102,8 @@ class Plan {
   bool first_parameters_finite() const;
   // Which parameters of the graph are frozen now. To be asked once in a call, since others may change it meanwhile.
   std::vector<char> frozen_parameters() const;
+  // Whether members take their samples through the op alone, of at most `batch`.
+  bool goes_alone(const Op<T>& op, int64_t batch) const;
   // The parameters as the ops use them, without gradients.
   ParameterUses<T> uses(const std::vector<char>& frozen) const;
 

@@ -29,9 +29,11 @@ bool should_pause(const Team& team, Clock::time_point start, double seconds_alon
 // What one member of the team has for itself.
 template <typename T>
 struct Trainer<T>::Member {
-  explicit Member(const Kernels<T>& k) : pass(k) {}
+  Member(const Plan<T>& plan, const Workspace<T>& space, const ParameterUses<T>& uses, const Team& team)
+      : pass(plan.kernels()), alone(plan, space, uses, team) {}
 
   Pass<T> pass;
+  Alone<T> alone;
   std::vector<TargetRows<T>> targets;  // by head
   std::vector<Nonzero> nonzero;        // by input
   std::vector<double> sums, of_parts;  // what was measured; the parts of the loss, where there are several
@@ -78,7 +80,7 @@ bool Trainer<T>::train(double* totals, const Dataset& data, const TrainRange& ra
 
 template <typename T>
 void Trainer<T>::train_member(const Team& team, Run& run, bool team_waits) {
-  Member member(k_);
+  Member member(*plan_, space_, run.uses, team);
   member.nonzero = space_.nonzero;
   member.sums.resize(run.heads->parts());
   for (std::size_t h = 0; h < targets_.size(); ++h) {
@@ -233,12 +235,7 @@ void Trainer<T>::reduce(const Team& team, Run& run, Member& member) {
 template <typename T>
 bool Trainer<T>::run_slice(const Team& team, Run& run, Member& member, int64_t step, int64_t batch) {
   Pass<T>& pass = member.pass;
-  for (std::size_t i = 0; i < plan_->ops().size(); ++i) {
-    if (!run.routes->forward[i]) continue;
-    plan_->aim(pass, i, space_, run.uses, member.nonzero);
-    plan_->ops()[i]->forward(team, pass);
-    team.barrier();
-  }
+  member.alone.forward(team, pass, run.routes->forward, run.uses, member.nonzero);
   member.weights.clear();
   for (std::size_t h = 0; h < run.data.weights.size(); ++h)
     member.weights.push_back(run.heads->weights(h, run.data.weights[h], weights_[h].data()));
@@ -253,7 +250,7 @@ bool Trainer<T>::run_slice(const Team& team, Run& run, Member& member, int64_t s
   if (!std::isfinite(member.loss)) return false;
   std::optional<Uninterruptible> guard;
   if (run.any_early) guard.emplace(team);
-  run.way_back->run(team, pass, run.uses, member.nonzero, batch, !run.late.empty());
+  run.way_back->run(team, pass, member.alone, run.uses, member.nonzero, batch, !run.late.empty());
   return true;
 }
 

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "alone.h"
 #include "routes.h"
 
 namespace pynn {
@@ -25,13 +26,16 @@ class WayBack {
 
   // For the samples of the pass, which are some of a batch of `batch`. The last op is followed by a barrier only if
   // `ends` says so.
-  void run(const Team& team, Pass<T>& pass, const ParameterUses<T>& uses, const std::vector<Nonzero>& nonzero,
-           int64_t batch, bool ends) const;
+  void run(const Team& team, Pass<T>& pass, Alone<T>& alone, const ParameterUses<T>& uses,
+           const std::vector<Nonzero>& nonzero, int64_t batch, bool ends) const;
 
  private:
+  std::size_t run_alone(const Team& team, Pass<T>& pass, Alone<T>& alone, std::size_t last,
+                        const ParameterUses<T>& uses, const std::vector<Nonzero>& nonzero, int64_t batch) const;
   T* gradient_at(int route, int tensor) const;
   void complete(const Team& team, const Pass<T>& pass, std::size_t op, int64_t batch) const;
-  void add_spare(const Team& team, const Pass<T>& pass, int tensor, int spare) const;
+  void add_spares(const Team& team, const Pass<T>& pass, std::size_t op, int64_t first) const;
+  void add_spare(const Team& team, const Pass<T>& pass, int tensor, int spare, int64_t first) const;
 
   const Plan<T>& plan_;
   const Routes& routes_;
@@ -40,6 +44,7 @@ class WayBack {
   std::vector<ActivityPenalty> penalties_;
   std::vector<T*> slopes_;             // by loss
   std::vector<std::vector<T*>> dx_;    // by op and input: where the gradient of it goes
+  std::vector<T*> nowhere_;            // for an op whose gradients of inputs are there
   std::vector<char> to_be_completed_;  // by op
   std::size_t last_ = 0;               // the op that ends the way
 };

@@ -410,10 +410,16 @@ int64_t dense_own(int64_t inputs, int64_t units, bool backward) {
 }
 
 template <typename T>
+bool dense_splits_rows(int64_t rows, int64_t inputs, int64_t units) {
+  return !split_by_inputs(rows, inputs) && !pays_to_pack(rows, units) && !large_product(rows, units, inputs);
+}
+
+template <typename T>
 void fill(DenseKernels<T>& k) {
   k.dense_forward = dense_forward<T>;
   k.dense_backward = dense_backward<T>;
   k.dense_shared = dense_shared<T>;
+  k.dense_splits_rows = dense_splits_rows<T>;
   k.dense_own = dense_own<T>;
   k.dense_backward_bias = dense_backward_bias<T>;
 }

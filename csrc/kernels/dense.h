@@ -39,6 +39,9 @@ struct DenseKernels {
   void (*dense_backward)(const Team& team, T* dx, T* dkernel, const T* dy, const DenseLayer<T>& layer,
                          const ActivationSpec& below, bool accumulate, T* shared, T* own, const PartReady<T>& ready);
   int64_t (*dense_shared)(int64_t rows, int64_t inputs, int64_t units, int members, bool backward);
+  // Whether members may take some of at most so many rows each, rather than own rows of the kernel. dense_backward then
+  // has no barrier inside, and does not use `shared`, where dx is null.
+  bool (*dense_splits_rows)(int64_t rows, int64_t inputs, int64_t units);
   int64_t (*dense_own)(int64_t inputs, int64_t units, bool backward);
 
   // dbias[part] [+]= the sums of dy's columns.

@@ -52,6 +52,9 @@ class DenseOp : public Op<T> {
   ScratchSize scratch(const Kernels<T>& k, int64_t batch, int members, bool backward) const override {
     return {k.dense_shared(batch * rows_, inputs_, units_, members, backward), k.dense_own(inputs_, units_, backward)};
   }
+  bool splits_batch(const Kernels<T>& k, int64_t batch) const override {
+    return k.dense_splits_rows(batch * rows_, inputs_, units_);
+  }
   double work() const override {
     return static_cast<double>(rows_) * static_cast<double>(inputs_) * static_cast<double>(units_);
   }

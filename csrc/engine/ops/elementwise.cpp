@@ -29,6 +29,7 @@ class ActivationOp : public Op<T> {
     pass.k.activation_backward(team, this->dx(pass), this->dy(pass), this->x(pass), this->y(pass), pass.batch * size_,
                                spec_);
   }
+  bool splits_batch(const Kernels<T>&, int64_t) const override { return true; }
   double work() const override { return 8 * static_cast<double>(size_); }
   bool differentiable() const override { return spec_.kind != Activation::step; }
   const ActivationSpec* activation() const override { return &spec_; }
@@ -70,6 +71,7 @@ class SoftmaxOp : public Op<T> {
     pass.k.softmax_backward(team, this->dx(pass), this->dy(pass), this->y(pass), pass.batch * outer_, axis_, inner_,
                             log_);
   }
+  bool splits_batch(const Kernels<T>&, int64_t) const override { return true; }
   double work() const override { return 16 * static_cast<double>(outer_ * axis_ * inner_); }
   Loss loss_of_input(Loss loss, int64_t columns) const override {
     if (log_ || inner_ != 1 || axis_ != columns) return Loss::count;
@@ -106,6 +108,7 @@ class SparsemaxOp : public Op<T> {
   void backward(const Team& team, const Pass<T>& pass) const override {
     pass.k.sparsemax_backward(team, this->dx(pass), this->dy(pass), this->y(pass), pass.batch * outer_, axis_, inner_);
   }
+  bool splits_batch(const Kernels<T>&, int64_t) const override { return true; }
   double work() const override { return 16 * static_cast<double>(outer_ * axis_ * inner_); }
 
  private:
@@ -133,6 +136,7 @@ class GluOp : public Op<T> {
   void backward(const Team& team, const Pass<T>& pass) const override {
     pass.k.glu_backward(team, this->dx(pass), this->dy(pass), this->x(pass), pass.batch * rows_, half_);
   }
+  bool splits_batch(const Kernels<T>&, int64_t) const override { return true; }
   double work() const override { return 16 * static_cast<double>(rows_ * half_); }
 
  private:
@@ -179,6 +183,7 @@ class RescalingOp : public Op<T> {
     pass.k.rescaling_backward(team, this->dx(pass), this->dy(pass), pass.batch * size_, numbers_.scale.data(),
                               period());
   }
+  bool splits_batch(const Kernels<T>&, int64_t) const override { return true; }
   double work() const override { return static_cast<double>(size_); }
   const Rescaling<T>* rescaling() const override { return &numbers_; }
 

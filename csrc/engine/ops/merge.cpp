@@ -98,6 +98,7 @@ class BinaryOp : public Op<T> {
     pass.k.binary_backward(team, da, db, this->dy(pass), a(pass), b(pass), this->y(pass), function_, pass.batch,
                            shape_);
   }
+  bool splits_batch(const Kernels<T>&, int64_t) const override { return true; }
   double work() const override { return static_cast<double>(size_) * (function_ == Binary::power ? 16 : 1); }
 
  private:
@@ -141,6 +142,7 @@ class AddOp : public Op<T> {
     for (std::size_t i = 0; i < this->inputs.size(); ++i)
       if (this->dx(pass, i) != nullptr) copy(team, pass, this->dx(pass, i), this->dy(pass));
   }
+  bool splits_batch(const Kernels<T>&, int64_t) const override { return true; }
   double work() const override { return static_cast<double>(axis_.size) * static_cast<double>(this->inputs.size()); }
 
  private:
@@ -192,6 +194,7 @@ class ConcatOp : public Op<T> {
       dy += columns_[i];
     }
   }
+  bool splits_batch(const Kernels<T>&, int64_t) const override { return true; }
   double work() const override { return static_cast<double>(outer_ * row_); }
 
  private:

@@ -65,6 +65,7 @@ class NoiseOp : public Op<T> {
   void backward(const Team& team, const Pass<T>& pass) const override {
     apply(team, pass, this->dx(pass), this->dy(pass), pass.training && spec_.kind != Noise::gaussian_noise, true);
   }
+  bool splits_batch(const Kernels<T>&, int64_t) const override { return true; }
   double work() const override { return 16 * static_cast<double>(size_); }
   bool passes_on() const override { return true; }
 
