@@ -8,6 +8,7 @@ namespace pynn {
 
 // The families of check_engine, all in double.
 void check_branches();
+void check_alone();
 void check_merges();
 void check_fusion();
 void check_sharing();
