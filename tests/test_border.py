@@ -208,14 +208,14 @@ def test_weights_of_another_form(weights):
 def test_outputs_that_are_handed_over(outs, bad, handed):
     """They are written to arrays that have room, of outputs that the trainer was told to make."""
     trainer, weights = make_trainer()
-    loss = (0, "sparse_categorical_crossentropy_from_logits", 3, 0.0, "mean", 1.0, [])
+    loss = (0, "sparse_categorical_crossentropy_from_logits", 3, 0.0, "mean", 1.0, [], None)
     trainer.set_heads([loss], handed)
     x, labels = np.array([[1.0, 2, 3], [4, 5, 6]]), np.zeros(2, np.int32)
     for step in range(2):
         wanted = bool(outs) and outs[0] is not None
         call = (
             lambda: trainer.evaluate(np.zeros(1), [x], [labels], [], 1, outs),
-            lambda: trainer.train(np.zeros((1, 1)), [x], [labels], [], 2, False, 1, 0, 0, 1, 1, outs),
+            lambda: trainer.train(np.zeros((1, 1)), [x], [labels], [], 2, False, 1, 0, 0, 1, 1, None, outs),
         )[step]
         if bad or (step == 1 and wanted and not handed):
             with pytest.raises((ValueError, TypeError)):
