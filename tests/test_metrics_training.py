@@ -1,6 +1,7 @@
 """Metrics in NumPy where a model measures them: in fit, evaluate and single batches, with weights, for any outputs."""
 
 import concurrent.futures
+import copy
 import itertools
 
 import numpy as np
@@ -53,6 +54,23 @@ class Seen(metrics.Metric):
 
     def all(self, number):
         return np.concatenate([batch[number] for batch in self.batches])
+
+
+class Range(metrics.Metric):
+    """How far predictions lie apart."""
+
+    def __init__(self, name="range", dtype=None):
+        super().__init__(name, dtype)
+        self.low, self.high = np.inf, -np.inf
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.low, self.high = min(self.low, y_pred.min()), max(self.high, y_pred.max())
+
+    def result(self):
+        return self.high - self.low
+
+    def reset_state(self):
+        self.low, self.high = np.inf, -np.inf
 
 
 # ---- what is shown ---------------------------------------------------------------------------------------------------
@@ -477,6 +495,29 @@ def test_early_stopping_knows_that_more_is_better(random):
     assert directions == {"precision": "up", "auc": "up", "mse": "down"}
     stop = pynn.callbacks.EarlyStopping("val_precision", patience=1)
     model.fit(x, y, 16, 20, verbose=0, validation_data=(x, y), callbacks=[stop])
+
+
+def test_saved_with_metrics(random, tmp_path):
+    """A loaded model measures the same. The function of a metric is found by its name."""
+    x, y = binary_data(random)
+
+    def largest_error(y_true, y_pred):
+        return abs(y_true - y_pred)
+
+    given = [metrics.AUC(None, "PR", name="exact"), "auc", metrics.Precision(0.3), largest_error, Range()]
+    model = binary_model(given, [metrics.BinaryIoU(), metrics.SensitivityAtSpecificity(0.3)])
+    model.fit(x, y, verbose=0)
+    path = tmp_path / "model.pynn"
+    model.save(path)
+    own = {"largest_error": largest_error, "Range": Range}
+    logs = model.evaluate(x, y, verbose=0, return_dict=True)
+    for again in (pynn.load_model(path, custom_objects=own), copy.deepcopy(model)):
+        assert again.evaluate(x, y, verbose=0, return_dict=True) == logs
+        again.save(path)
+        assert pynn.load_model(path, custom_objects=own).metrics_names == list(logs)
+    for name in own:
+        with pytest.raises(pynn.ModelFileError, match=f"'{name}', which is not pynn's"):
+            pynn.load_model(path, custom_objects={each: own[each] for each in own if each != name})
 
 
 def test_evaluations_in_several_threads(random):

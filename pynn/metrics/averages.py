@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from .. import losses
 from ..data import arrays
-from ..foundation import checks
+from ..foundation import checks, identifiers
 from ..foundation.names import to_snake_case
 from .base import Array, Metric
 
@@ -162,15 +162,12 @@ class MeanMetricWrapper(_Reduction):
 
 
 def _function_of(fn: object) -> Function:
-    """`fn`, or the function of pynn that a name stands for."""
+    """`fn`, or the function that a name stands for: one of pynn, or of the `custom_objects` of who reads a file."""
     if isinstance(fn, str):
-        known = {each.__name__: each for each in [*losses.base.FUNCTIONS, pearson_correlation, concordance_correlation]}
-        if fn not in known:
-            raise ValueError(
-                f"fn must be a function, or the name of one of pynn.losses, but got {checks.shown(fn)}. The "
-                "configuration of a metric has the name of its function only."
-            )
-        return known[fn]
+        functions = [*losses.base.FUNCTIONS, pearson_correlation, concordance_correlation]
+        known: Any = {each.__name__: each for each in functions}
+        found: Function = identifiers.look_up(fn, known, "function")
+        return found
     if not callable(fn):
         raise TypeError(f"fn must be a function, but got {checks.shown(fn)} of type {type(fn).__name__}.")
     return fn

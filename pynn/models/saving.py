@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import types
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -129,7 +130,7 @@ def _architecture(model: Connected) -> Metadata:
 
 
 @explained
-def load_model(filepath: Path, custom_objects: Mapping[str, type] | None = None, compile: bool = True) -> Any:
+def load_model(filepath: Path, custom_objects: Mapping[str, Any] | None = None, compile: bool = True) -> Any:
     """The model that ``Model.save`` wrote.
 
     It goes on training with the same bits as the one that was saved. Nothing in the file is run, and it is checked as a
@@ -138,7 +139,8 @@ def load_model(filepath: Path, custom_objects: Mapping[str, type] | None = None,
     Args:
         filepath: The file.
         custom_objects: Classes of one's own, by the names of their classes, such as ``{"MyLayer": MyLayer}``: layers,
-            models with a `call`, and what else is in the model. Default: none.
+            models with a `call`, and what else is in the model; also functions that are metrics, by their names.
+            Default: none.
         compile: Whether the model is compiled as it was, and goes on where its training ended. Default ``True``.
 
     Raises:
@@ -300,14 +302,14 @@ def _places(found: Mapping[str, Array], own: Mapping[str, Any]) -> dict[str, str
 
 
 def classes_of_ones_own(model: Connected) -> dict[str, type]:
-    """The classes that are not pynn's, of the model and all in it."""
+    """The classes that are not pynn's, of the model and all in it, and the functions that are metrics."""
     compiled = model._state.compiled
     things: list[Any] = [model]
     if compiled is not None:
         things += [compiled.optimizer, compiled.optimizer._learning_rate, compiled.loss, compiled.metrics]
         things.append(compiled.weighted_metrics)
     seen: set[int] = set()
-    found: dict[str, type] = {}
+    found: dict[str, Any] = {}
     while things:
         thing = things.pop()
         if id(thing) in seen:
@@ -317,6 +319,8 @@ def classes_of_ones_own(model: Connected) -> dict[str, type]:
             things += thing
         elif isinstance(thing, dict):
             things += thing.values()
+        elif isinstance(thing, types.FunctionType) and not thing.__module__.startswith("pynn."):
+            found[thing.__name__] = thing
         elif hasattr(thing, "get_config") and not isinstance(thing, type):
             kind = type(thing)
             if not kind.__module__.startswith("pynn."):

@@ -36,7 +36,7 @@ def compiled_of(config: Mapping[str, Any]) -> Compiled:
     if not isinstance(config, Mapping):
         raise ValueError(f"compile must be a dict, but is {checks.shown(config)}.")
     loss_weights = _again(config["loss_weights"])
-    found = [_again(config[argument]) for argument in ("metrics", "weighted_metrics")]
+    found = [_made(_again(config[argument])) for argument in ("metrics", "weighted_metrics")]
     check_loss_weights(loss_weights)
     for argument, given in zip(("metrics", "weighted_metrics"), found, strict=True):
         check_metrics(given, argument)
@@ -76,6 +76,15 @@ def _checked(config: Any, what: str) -> Any:
             f"and texts: {error}. Save the weights alone: model.save_weights."
         ) from None
     return config
+
+
+def _made(value: Any) -> Any:
+    """Metrics in place of their configurations, while what is the user's own is known by name."""
+    if isinstance(value, list):
+        return [_made(each) for each in value]
+    if isinstance(value, dict) and "class_name" not in value:
+        return {name: _made(each) for name, each in value.items()}
+    return metrics.get(value) if isinstance(value, dict) else value
 
 
 def _each(value: Any, describe: Callable[[Any], Any]) -> Any:
