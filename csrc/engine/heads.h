@@ -160,7 +160,7 @@ class Heads {
   std::vector<Metric> metrics_;
   std::vector<ActivityPenalty> penalties_;
   std::list<std::vector<double>> by_class_;  // of all losses and metrics that have it
-  std::vector<int> handed_;  // tensors
+  std::vector<int> handed_;                  // tensors
 };
 
 }  // namespace pynn
