@@ -5,7 +5,7 @@ import signal
 
 import numpy as np
 import pytest
-from saved_models import MODELS, OPTIMIZERS, compiled
+from saved_models import MODELS, OPTIMIZERS, Own, compiled
 from test_saving import goes_on_alike, same_state
 
 import pynn
@@ -145,9 +145,34 @@ def test_accumulated_steps_are_fewer_than_those_of_an_update():
     model.fit(x, y, batch_size=7, verbose=0)
     state = model.get_state()
     assert (state["optimizer/iterations"], state["optimizer/accumulated_steps"]) == (0, 4)
-    state["optimizer/accumulated_steps"] = np.array(5)
-    with pytest.raises(ValueError, match="less than 5"):
-        model.set_state(state)
+    for change, message in (
+        ({"optimizer/accumulated_steps": np.array(5)}, "less than 5"),
+        ({"optimizer/iterations": np.array(2**52)}, "2\\^53 steps"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.set_state({**state, **change})
+
+
+class Unused(Own):
+    """With a layer that has weights and no part in the network."""
+
+    def __init__(self, units=4, name=None):
+        super().__init__(units, name)
+        self.other = layers.Dense(2)
+        self.other.build((None, 3))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adagrad", "sgd", "averages", "accumulation"])
+def test_layer_that_is_not_used(optimizer, tmp_path):
+    _, (x, y) = compiled("own", optimizer)
+    model, twin = Unused(), Unused()
+    for m in (model, twin):
+        m.compile(OPTIMIZERS[optimizer](), "mse")
+        m.fit(x, y, batch_size=7, verbose=0)
+    twin.set_state(model.get_state())
+    goes_on_alike(model, twin, x, y)
+    model.save(tmp_path / "model")
+    goes_on_alike(model, pynn.load_model(tmp_path / "model", {"Unused": Unused}), x, y)
 
 
 def test_optimizer_steps_of_ones_own_go_on_after_it():

@@ -148,11 +148,15 @@ def _views(model: Connected, parts: Parts) -> State:
     state.update(_counts(model))
     compiled = model._state.compiled
     trainer = None if compiled is None else compiled.optimizer._trainer
-    if trainer is not None and trainer.iterations:
+    if compiled is not None and trainer is not None and trainer.iterations:
         learned = _learned(parts)
+        begin = getattr(compiled.optimizer, "initial_accumulator_value", 0.0)
+        slots = [slot for slot in trainer.state_names if slot not in _LATE]
         # Of a frozen weight there may be something to keep, or nothing.
         natives, needed = [w.native for w in learned.values()], [w.trainable for w in learned.values()]
         for (name, weight), kept in zip(learned.items(), trainer.state(natives, needed), strict=True):
+            if weight.trainable and not kept:  # it has no part in the network
+                kept = {slot: np.full(weight.shape, begin, weight.dtype) for slot in slots}
             state.update({f"optimizer/{name}/{slot}": a.reshape(weight.shape) for slot, a in kept.items()})
     return state
 
@@ -226,8 +230,8 @@ def _check_names(model: Connected, parts: Parts, trainer: _core.Trainer | None, 
     needed.update({name: np.array(0, np.uint64) for name in parts.keys})
     possible: State = {}
     if trainer is not None:
-        # A state without steps has no slots. A subclass may have layers that it does not use.
-        trained = any(state[name].any() for name in _COUNTS_OF_STEPS if name in state) and _uses_all(model)
+        # A state without steps has no slots.
+        trained = any(state[name].any() for name in _COUNTS_OF_STEPS if name in state)
         for name, weight in _learned(parts).items():
             for slot in trainer.state_names:
                 is_needed = trained and weight.trainable and slot not in _LATE
@@ -264,10 +268,6 @@ def listed(names: list[str]) -> str:
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
-def _uses_all(model: Connected) -> bool:
-    return not model._has_call() and all(_uses_all(each) for each in model.layers if isinstance(each, Connected))
-
-
 def _setting_of_optimizer(
     model: Connected, compiled: Compiled, trainer: _core.Trainer, parts: Parts, state: State, numbers: dict[str, int]
 ) -> list[atomic.Change]:
@@ -275,12 +275,15 @@ def _setting_of_optimizer(
     steps, since = optimizer.gradient_accumulation_steps or 1, numbers.get("optimizer/accumulated_steps", 0)
     if since >= steps:
         raise ValueError(f"optimizer/accumulated_steps must be less than {steps}, but is {since}.")
+    done = numbers["optimizer/iterations"] * steps + since
+    if done >= _MOST:
+        raise ValueError(f"optimizer/iterations of {steps} steps each must be below 2^53 steps, but are {done}.")
     natives, kept = [], []
     for name, weight in _learned(parts).items():
         found = {slot: state.get(f"optimizer/{name}/{slot}") for slot in trainer.state_names}
         natives.append(weight.native)
         kept.append({slot: np.ascontiguousarray(a).reshape(-1) for slot, a in found.items() if a is not None})
-    changes = [atomic.calling(trainer.set_state, numbers["optimizer/iterations"] * steps + since, natives, kept)]
+    changes = [atomic.calling(trainer.set_state, done, natives, kept)]
     if optimizer._trainer is None:
         changes += model._compiling(compiled, trainer)
     if not callable(optimizer._learning_rate):

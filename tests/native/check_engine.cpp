@@ -15,6 +15,7 @@ int main(int count, char** arguments) {
                        {"inputs", check_inputs},
                        {"hooks", check_hooks},
                        {"locks", check_locks},
-                       {"refusals", check_refusals}},
+                       {"refusals", check_refusals},
+                       {"state", check_state}},
                       count, arguments);
 }

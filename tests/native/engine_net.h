@@ -18,6 +18,7 @@ void check_inputs();
 void check_hooks();
 void check_locks();
 void check_refusals();
+void check_state();
 
 using Numbers = std::vector<double>;
 using PlanPtr = std::shared_ptr<const Plan<double>>;
