@@ -380,7 +380,7 @@ def places(value, found):
 
 def test_mutated_configurations(tmp_path):
     """With a right digest: what is changed is the configuration. PYNN_FUZZ_SECONDS=600 for a long run."""
-    random, end = np.random.default_rng(5), time.monotonic() + float(os.environ.get("PYNN_FUZZ_SECONDS", "4"))
+    random, end = np.random.default_rng(5), time.monotonic() + float(os.environ.get("PYNN_FUZZ_SECONDS", "1"))
     files = [files_of(*each) for each in (("dense", "adamw"), ("tensors", "adam"), ("images", "sgd"), ("own", "adam"))]
     words = [
         each for _, metadata in files for c, k in places(metadata, []) for each in [c[k]] if not isinstance(each, dict)

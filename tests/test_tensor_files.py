@@ -236,7 +236,7 @@ def test_mutated_files(tmp_path):
     """PYNN_FUZZ_SECONDS=600 for a long run."""
     _, whole = small_file(tmp_path)
     plain = raw({"a": ENTRY, "b": {"dtype": "U8", "shape": [2, 1], "data_offsets": [8, 10]}}, bytes(10))
-    random, end = np.random.default_rng(7), time.monotonic() + float(os.environ.get("PYNN_FUZZ_SECONDS", "2"))
+    random, end = np.random.default_rng(7), time.monotonic() + float(os.environ.get("PYNN_FUZZ_SECONDS", "1"))
     refused = taken = 0
     while time.monotonic() < end:
         data = mutated(random, whole if random.integers(2) else plain)
