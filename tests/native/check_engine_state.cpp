@@ -23,7 +23,7 @@ PlanPtr noisy(const std::shared_ptr<const NoiseKey>& key) {
 }
 
 void steps(Trainer<double>& trainer, const Samples& samples, int64_t count, int threads) {
-  Numbers totals(1);
+  Numbers totals(static_cast<std::size_t>(count));  // each step is an epoch
   trainer.train(totals.data(), samples.data(), {samples.samples(), false, 0, 0, 0, count}, threads, {});
 }
 
