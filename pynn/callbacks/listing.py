@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -70,7 +71,7 @@ class CallbackList(Callback):
 
     def wants_batches(self, phase: str) -> bool:
         """Whether any callback overrides a hook of the batches of `phase`: "train", "test" or "predict"."""
-        return any(_overrides(each, f"on_{phase}_batch_{end}") for each in self.callbacks for end in ("begin", "end"))
+        return any(self.hooks(f"on_{phase}_batch_{end}") for end in ("begin", "end"))
 
     def _check_run(self, names: Sequence[str] | None, directions: Mapping[str, str]) -> None:
         """Ask each callback whether it can do its work; those of other people may write to the logs."""
@@ -83,12 +84,16 @@ class CallbackList(Callback):
 
     # ---- hooks -------------------------------------------------------------------------------------------------------
 
+    def hooks(self, name: str) -> list[Callable[..., None]]:
+        """The hooks of this name of those callbacks that override it."""
+        found = self._found.get(name)
+        if found is None:
+            found = self._found[name] = [getattr(each, name) for each in self.callbacks if _overrides(each, name)]
+        return found
+
     def _call(self, hook: str, logs: Logs | None, *values: int) -> None:
         logs = {} if logs is None else logs
-        found = self._found.get(hook)
-        if found is None:
-            found = self._found[hook] = [getattr(each, hook) for each in self.callbacks if _overrides(each, hook)]
-        for call in found:
+        for call in self.hooks(hook):
             call(*values, logs)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -165,5 +170,13 @@ def _flat(callbacks: Any) -> Iterable[Callback]:
 
 
 def _overrides(callback: Callback, hook: str) -> bool:
-    names = (hook, _OLD_NAMES[hook]) if hook in _OLD_NAMES else (hook,)
-    return any(name in vars(callback) or getattr(type(callback), name) is not getattr(Callback, name) for name in names)
+    return _class_overrides(type(callback), hook) or any(name in vars(callback) for name in _names(hook))
+
+
+@functools.lru_cache(maxsize=1000)
+def _class_overrides(kind: Any, hook: str) -> bool:
+    return any(getattr(kind, name) is not getattr(Callback, name) for name in _names(hook))
+
+
+def _names(hook: str) -> tuple[str, ...]:
+    return (hook, _OLD_NAMES[hook]) if hook in _OLD_NAMES else (hook,)

@@ -63,6 +63,8 @@ def finite(value: object, name: str) -> float:
 
 def unit_interval(value: object, name: str) -> float:
     """`value` as a float of [0, 1), such as a share of the data."""
+    if type(value) is float and 0.0 <= value < 1.0:
+        return value  # the way of every small call
     return number(value, name, "[0, 1)")
 
 
@@ -77,6 +79,8 @@ def non_negative_int(value: object, name: str, at_most: int | None = None) -> in
 
 
 def _whole_number(value: object, name: str, at_least: int, at_most: int | None) -> int:
+    if type(value) is int and at_least <= value <= (LARGEST if at_most is None else at_most):
+        return value  # the way of every small call
     limits = f"of at least {at_least}" if at_most is None else f"from {at_least} to {at_most}"
     if not isinstance(value, numbers.Real):
         kind = type(value).__name__

@@ -470,7 +470,7 @@ class Structure(Wired):
         return self._require_compiled().resolved(layout.outputs)
 
     def _begin(self, history: History, batch_size: int, shuffle: bool) -> Order:
-        atomic.apply_together([atomic.setting(self, "history", history), atomic.setting(self, "stop_training", False)])
+        self.history, self.stop_training = history, False
         return Order(batch_size, shuffle, self._order_seed, self._passes)
 
     def _passed(self, passes: int) -> None:

@@ -38,6 +38,6 @@ def optional_steps(steps: object, name: str) -> int | None:
 
 def epochs_of(validation_freq: object) -> int | list[int]:
     """``validation_freq`` as a number or as a list of epochs; TypeError or ValueError for something else."""
-    if isinstance(validation_freq, list | tuple | set | range | np.ndarray):
+    if type(validation_freq) is not int and isinstance(validation_freq, list | tuple | set | range | np.ndarray):
         return [checks.positive_int(epoch, "each epoch of validation_freq") for epoch in validation_freq]
     return checks.positive_int(validation_freq, "validation_freq")

@@ -84,40 +84,39 @@ class Head(NamedTuple):
         return self.loss.reduction == "sum" or (axes is not None and axes[0])
 
 
-class Heads(NamedTuple):
+class Heads:
     """The heads of a model.
 
     The engine's totals have a column for the loss, one for each of its parts where there are several, and two for each
     metric, in the order of the heads: the sum of the rows' values, and what to divide it by.
+
+    Args:
+        heads: Those with a loss first, those of which the engine measures nothing last.
+        several: Whether the model has several outputs.
+        handed: The outputs that metrics in Python look at.
+
+    Attributes:
+        parts: The names of the losses of which that of the model is made, if they are several.
+        columns: Of the engine's totals.
+        names: The names in logs, in order.
+        ignores_nothing: Whether no loss leaves rows out.
     """
 
-    heads: tuple[Head, ...]  # those with a loss first, those of which the engine measures nothing last
-    several: bool  # whether the model has several outputs
-    handed: tuple[int, ...] = ()  # the outputs that metrics in Python look at
-
-    @property
-    def parts(self) -> list[str]:
-        """The names of the losses of which that of the model is made, if they are several."""
-        if len(self.heads) == 1:
-            return []
-        named = [f"{head.name}_loss" for head in self.heads if head.loss is not None]
-        return named if len(named) > 1 else []
-
-    @property
-    def columns(self) -> int:
-        """Of the engine's totals."""
-        measured = sum(len(head.by_engine if self.handed else head.measured) for head in self.heads)
-        return 1 + len(self.parts) + 2 * measured
-
-    @property
-    def names(self) -> list[str]:
-        """The names in logs, in order."""
-        return ["loss", *self.parts, *[measured.name for _, measured in self._metrics()]]
+    def __init__(self, heads: tuple[Head, ...], several: bool, handed: tuple[int, ...] = ()) -> None:
+        self.heads, self.several, self.handed = heads, several, handed
+        losses = [f"{head.name}_loss" for head in heads if head.loss is not None] if len(heads) > 1 else []
+        self.parts = losses if len(losses) > 1 else []
+        self._losses = ["loss", *self.parts]
+        self._metrics = self._placed()  # in the order of logs, each with its column, None for those in Python
+        measured = sum(len(head.by_engine if handed else head.measured) for head in heads)
+        self.columns = len(self._losses) + 2 * measured
+        self.names = [*self._losses, *(each.name for _, each in self._metrics)]
+        self.ignores_nothing = all(head.loss is None or head.loss.ignore_class is None for head in heads)
 
     @property
     def directions(self) -> dict[str, str]:
         """For metrics by their name in logs: "up" where more is better, "down" where less is."""
-        found = [(measured.name, measured.metric.direction) for _, measured in self._metrics()]
+        found = [(measured.name, measured.metric.direction) for _, measured in self._metrics]
         return {name: direction for name, direction in found if direction is not None}
 
     def native(self) -> list[_core.Head]:
@@ -136,10 +135,10 @@ class Heads(NamedTuple):
         count = self._of_engine
         return data._replace(ys=data.ys[:count], weights=data.weights[:count])
 
-    def _metrics(self) -> list[tuple[int | None, Measured]]:
+    def _placed(self) -> list[tuple[int | None, Measured]]:
         """The metrics in the order of logs, that of Keras's lists, each with its column, None for the others."""
         placed: list[tuple[int | None, Measured]] = []
-        column = 1 + len(self.parts)
+        column = len(self._losses)
         for measured in [measured for head in self.heads for measured in head.measured]:
             if measured.by_engine is None:
                 placed.append((None, measured))
@@ -161,22 +160,24 @@ class Heads(NamedTuple):
             measured: Whether the metrics have seen any; they are NaN otherwise.
             values: The metrics in Python, by name.
         """
-        logs = {name: float(totals[column]) / samples for column, name in enumerate(["loss", *self.parts])}
-        for column, each in self._metrics():
+        found = totals.tolist()
+        logs = {"loss": found[0] / samples}
+        for column, name in enumerate(self.parts, 1):
+            logs[name] = found[column] / samples
+        for place, each in self._metrics:
             metric = each.by_engine
-            if column is None or metric is None:
+            if place is None or metric is None:
                 logs[each.name] = values[each.name] if measured else math.nan
                 continue
-            value, weight = float(totals[column]), float(totals[column + 1])
+            value, weight = found[place], found[place + 1]
             mean = 0.0 if weight == 0 else value / weight
             logs[each.name] = metric.finish(mean if measured else math.nan)
         return logs
 
     def logs_of(self, totals: NDArray[Any], samples: int) -> dict[str, list[float]]:
         """As `logs`, for a row of totals an epoch, of a model without metrics in Python."""
-        losses = ["loss", *self.parts]
-        logs: dict[str, list[float]] = {name: (totals[:, i] / samples).tolist() for i, name in enumerate(losses)}
-        for column, each in self._metrics():
+        logs: dict[str, list[float]] = {n: (totals[:, i] / samples).tolist() for i, n in enumerate(self._losses)}
+        for column, each in self._metrics:
             metric = each.by_engine
             assert column is not None
             assert metric is not None

@@ -206,17 +206,22 @@ class Run:
     def _steps(self, stretch: Stretch) -> bool:
         """The steps of an epoch; False if the loss stopped being finite."""
         calls, display, model = self.calls, self.display, self.model
-        each = calls.wants_batches("train")
+        begin, end = calls.hooks("on_train_batch_begin"), calls.hooks("on_train_batch_end")
         waiting = [callback for callback in calls.callbacks if callback._patience() is not None]
+        each = bool(begin or end)
         at_once = 1 if each or display.wants_batches else stretch.steps
         while stretch.done < stretch.steps and not model.stop_training:
-            count = min([at_once, stretch.steps - stretch.done, *[callback._patience() or 1 for callback in waiting]])
-            before, start = stretch.done, time.perf_counter()
-            if each:
-                calls.on_train_batch_begin(before)
+            batch, start = stretch.done, time.perf_counter()
+            count = min(at_once, stretch.steps - batch)
+            for callback in waiting:
+                count = min(count, callback._patience() or count)
+            for hook in begin:
+                hook(batch, {})
             finite = stretch.advance(count)
-            if each:
-                calls.on_train_batch_end(before, stretch.logs(failed=not finite))
+            if end:
+                logs = stretch.logs(failed=not finite)
+                for hook in end:
+                    hook(batch, logs)
             if not finite:
                 return False
             for callback in waiting:

@@ -37,6 +37,8 @@ def dataset_of(
         named_x = layout.inputs.named(name_x)[0]
         arrays.same_length(**{named_x: xs[0], **dict(zip(named_y, ys, strict=True))})
         raise ValueError(f"{name_x} and y have no samples.")
+    if sample_weight is None and len(ys) == 1 and heads.ignores_nothing:  # the way of every small step
+        return Dataset(xs, (ys[0] if ys[0].ndim == 2 else ys[0].reshape(rows, -1),))
     weights = _weights(sample_weight, name_w, layout, heads, len(ys[0]))
     masked = [_masked(*each, layout.dtype) for each in zip(heads.heads, ys, weights, strict=True)]
     flat = tuple(each if each.ndim == 2 else each.reshape(len(each), -1) for each in ys)

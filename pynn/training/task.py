@@ -114,6 +114,7 @@ class Stretch:
         self.steps, self.first = steps, first
         self.totals = np.zeros((max(first + steps - 1, 0) // self.batches + 1, task.heads.columns))  # a row a pass
         self.done = 0
+        self._before = self._samples(first)
         self.measuring: Measuring | None = None
         self._of_engine = data
         if task.heads.handed:
@@ -131,13 +132,14 @@ class Stretch:
         trainer, optimizer = self.task.trainer, self.task.optimizer
         end = self.done + steps
         while self.done < end:
-            before, iterations = self.done, trainer.iterations
+            before = self.done
             count, outs = end - before, NO_OUTS
             if self.measuring is not None:
                 count = self.measuring.steps_at_once(count)
             count, rates = optimizer._next_rates(count)
             if self.measuring is not None:
                 outs = self.measuring.room_for_steps(count)
+            iterations = trainer.iterations  # after a function was asked for the rate, which may set a state
             try:
                 finite = trainer.train(
                     self.totals,
@@ -169,7 +171,7 @@ class Stretch:
             failed: Whether a step followed whose loss was not finite. It counts with its loss, not with its metrics.
         """
         totals = self.totals[0] if len(self.totals) == 1 else self.totals.sum(axis=0)
-        samples = self._samples(self.first + self.done + failed) - self._samples(self.first)
+        samples = self._samples(self.first + self.done + failed) - self._before
         values = self.measuring.values() if self.measuring is not None and self.done else NOTHING
         return self.task.heads.logs(totals, samples, self.done > 0, values)
 
