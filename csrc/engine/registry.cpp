@@ -11,6 +11,7 @@ namespace pynn {
   X(batch_norm)     \
   X(bias)           \
   X(binary)         \
+  X(choose)         \
   X(concat)         \
   X(conv)           \
   X(custom)         \
@@ -21,6 +22,7 @@ namespace pynn {
   X(matmul)         \
   X(noise)          \
   X(numbers)        \
+  X(parameter)      \
   X(pool)           \
   X(prelu)          \
   X(resample)       \

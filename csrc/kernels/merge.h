@@ -35,7 +35,7 @@ struct MergeKernels {
   void (*binary_backward)(const Team& team, T* da, T* db, const T* dy, const T* a, const T* b, const T* y,
                           Binary function, int64_t samples, const Broadcast& shape);
 
-  // y (rows, columns) = x, where the rows lie ldy and ldx apart.
+  // y (rows, columns) = x, where the rows lie ldy and ldx apart. Where ldx is 0, x is one row, which is repeated.
   void (*copy_columns)(const Team& team, T* y, const T* x, int64_t rows, int64_t columns, int64_t ldy, int64_t ldx);
 };
 

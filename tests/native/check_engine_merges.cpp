@@ -154,6 +154,37 @@ struct Table {
   }
 };
 
+// Parameters as tensors: of a dense layer that uses them, too, and one that nothing else uses.
+void check_parameter() {
+  Net net;
+  const Weights weights = dense_weights(kInputs, kWide), other = dense_weights(kInputs, kWide);
+  const auto tensor_of = [&](const Weights& w, int number) {
+    const int64_t size = number == 0 ? kInputs * kWide : kWide;
+    return net.op("parameter", {}, {{"size", size}}, {{w.owner, number}});
+  };
+  const int x = net.dense(net.input(kInputs), weights);
+  const int gate = net.activation(tensor_of(other, 1), "sigmoid");
+  const int scaled = binary(net, "multiply", net.add({x, tensor_of(weights, 1)}), {kWide}, gate, {kWide});
+  check_net("parameters as tensors", net,
+            matmul(net, scaled, tensor_of(weights, 0), {1, 1, kWide, kInputs}, false, true), some_samples());
+}
+
+// In training one of two branches, otherwise the other: only the chosen one has a gradient.
+void check_choice() {
+  Net net;
+  const int x = net.tanh_dense(net.input(kInputs), kWide);
+  const int in_training = net.dense(x, kWide), otherwise = net.dense(x, kWide);
+  const PlanPtr plan = net.plan({net.dense(net.op("choose", {in_training, otherwise}, {}), kUnits)});
+  const Samples samples = some_samples();
+  expect_predictions("a choice", plan, samples.data());
+  const std::vector<Numbers> gone =
+      expect_gradients("a choice", plan, {{mean_squared_error(0, kUnits)}}, samples.data());
+  const auto is_zero = [](const Numbers& n) {
+    return std::all_of(n.begin(), n.end(), [](double each) { return each == 0; });
+  };
+  check(!is_zero(gone[2]) && is_zero(gone[4]), "a choice", "the wrong branch learned");
+}
+
 // Two inputs of ids and two tables, of which one is used by three ops, and the ids as numbers.
 struct Lookups {
   Net net;
@@ -244,6 +275,8 @@ void check_merges() {
   check_constants();
   check_concat();
   check_matmul();
+  check_parameter();
+  check_choice();
   check_lookups();
   check_by_rows();
   check_optimizers_of_tables();

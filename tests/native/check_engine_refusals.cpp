@@ -129,6 +129,7 @@ std::vector<Row> rows() {
            {"shape_b", Sizes{1, 3}},
            {"constant", Numbers{1, 2, 3}},
            {"constant_first", whole(1)}})},
+      {op("choose", {24, 24}, {}, {})},
       {op("concat", {4 * 6, 4, 4 * 3}, {}, {{"outer", whole(4)}})},
       {op("conv", {4 * 6 * 2}, {3 * 3 * 2 * 4, 4},
           {{"transposed", whole(0)}, {"shape", Sizes{4, 6, 2, 4, 6, 4, 3, 3, 1, 1, 1, 1, 1, 1, 1}}}),
@@ -157,6 +158,7 @@ std::vector<Row> rows() {
            {"shape", Sizes{4, 6}},
            {"sharing", Sizes{0, 1, 0}}})},
       {op("numbers", {6}, {}, {})},
+      {op("parameter", {}, {6}, {{"size", whole(6)}}), {false}},
       {op("pool", {4 * 6 * 2}, {}, {{"kind", name("average")}, {"shape", Sizes{4, 6, 2, 2, 3, 2, 2, 2, 2, 0, 0}}})},
       {op("prelu", {24}, {6}, {}), {false}},
       {op("resample", {4 * 6}, {},
@@ -179,10 +181,10 @@ void check_counts(const Row& row) {
   };
   OpArguments wrong = row.right;
   if (kind != "add" && kind != "concat" && kind != "custom") {
-    wrong.inputs.push_back(wrong.inputs[0]);
+    wrong.inputs.push_back(wrong.inputs.empty() ? 4 : wrong.inputs[0]);
     refused("an input too many", wrong);
     wrong.inputs.clear();
-    refused("no input", wrong);
+    if (!row.right.inputs.empty()) refused("no input", wrong);
   }
   wrong = row.right;
   wrong.parameters.push_back(4);

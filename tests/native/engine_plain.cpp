@@ -111,16 +111,28 @@ Numbers plain_embedding(const Graph& graph, const OpSpec& op, const Numbers& ids
   return y;
 }
 
+// The parameter, once for each sample; how many there are tells the first tensor, an input.
+Numbers plain_parameter(const Graph& graph, const OpSpec& op, const Numbers& first) {
+  const ParameterRef& p = graph.parameters()[static_cast<size_t>(op.parameters[0])];
+  const double* values = values_of<double>(p);
+  Numbers y;
+  for (size_t sample = 0; sample < first.size() / static_cast<size_t>(graph.size(0)); ++sample)
+    y.insert(y.end(), values, values + p.parameter().size);
+  return y;
+}
+
 }  // namespace
 
 Numbers plain_op(const Graph& graph, const OpSpec& op, const std::vector<Numbers>& tensors) {
   const auto x = [&](size_t input) { return tensors[static_cast<size_t>(op.inputs[input])]; };
   const auto attribute = [&](const char* name) { return static_cast<size_t>(op.attributes.integer(op.kind, name)); };
+  if (op.kind == "parameter") return plain_parameter(graph, op, tensors[0]);
   if (op.kind == "dense") return plain_dense(graph, op, x(0));
   if (op.kind == "matmul") return plain_matmul(op, x(0), x(1));
   if (op.kind == "concat") return plain_concat(graph, op, tensors);
   if (op.kind == "embedding") return plain_embedding(graph, op, x(0));
   if (op.kind == "numbers") return x(0);
+  if (op.kind == "choose") return x(1);  // as in prediction
   if (op.kind == "binary")
     return plain_binary(op, x(0), op.inputs.size() == 1 ? op.attributes.numbers(op.kind, "constant") : x(1),
                         x(0).size() / static_cast<size_t>(graph.size(op.inputs[0])));
