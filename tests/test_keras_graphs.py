@@ -4,6 +4,7 @@ import json
 import pathlib
 
 import graph_programs  # noqa: F401, fills PROGRAMS
+import graph_programs_layers  # noqa: F401, goes on filling it
 import graph_programs_losses  # noqa: F401, goes on filling it
 import graph_programs_models  # noqa: F401, goes on filling it
 import numpy as np

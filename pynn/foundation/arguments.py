@@ -32,6 +32,9 @@ class NamesItsArguments:
         if "__init__" in cls.__dict__:
             cls.__init__ = explain_wrong_calls(cls.__dict__["__init__"])  # type: ignore[method-assign]
 
+    def _note_arguments(self, args: tuple[Any, ...], named: dict[str, Any]) -> None:
+        """See the arguments of the call, before ``__init__`` runs."""
+
     def _check_made(self) -> None:
         """Raise TypeError where ``__init__`` left out what the class needs."""
 
@@ -41,6 +44,9 @@ def explain_wrong_calls(init: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(init)  # so that help() and editors see its arguments
     def __init__(self: NamesItsArguments, *args: Any, **named: Any) -> None:  # noqa: N807
+        outermost = type(self).__init__ is __init__
+        if outermost:
+            self._note_arguments(args, named)
         try:
             init(self, *args, **named)
         except TypeError as error:
@@ -48,7 +54,7 @@ def explain_wrong_calls(init: Callable[..., None]) -> Callable[..., None]:
                 raise  # from inside: the arguments did fit
             parameters = list(inspect.signature(init).parameters.values())[1:]
             raise TypeError(_explanation(type(self).__name__, parameters, args, named) or str(error)) from None
-        if type(self).__init__ is __init__:  # the outermost: that of a base leaves more to do
+        if outermost:  # that of a base leaves more to do
             self._check_made()
 
     return __init__

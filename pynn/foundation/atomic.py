@@ -7,11 +7,10 @@ of a C function that calls no Python code is done as a whole.
 from __future__ import annotations
 
 import operator
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, MutableSet
 from functools import partial
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
@@ -52,69 +51,22 @@ class Adding:
         self.to.add(self.value)
 
 
-class Journal:
-    """What a thread changes while it keeps this journal, to be taken back or to be done again."""
+def doing_first(thing: object, name: str, changes: list[Change]) -> list[Change]:
+    """The changes that keep `changes` as an attribute and make them; where there are some already, those once more.
 
-    def __init__(self) -> None:
-        self.changes: list[Change] = []
-        self._inverses: list[Change] = []
-
-    def note(self, changes: Iterable[Change]) -> None:
-        """Note changes that are to be made now."""
-        for change in changes:
-            self.changes.append(change)
-            self._inverses.append(_inverse(change))
-
-    def adopt(self, inner: Journal) -> None:
-        """Note what is in another journal, and was changed already."""
-        self.changes += inner.changes
-        self._inverses += inner._inverses
-
-    def take_back(self) -> None:
-        """Make undone what was noted."""
-        deque(map(_call, reversed(self._inverses)), maxlen=0)
+    So of several threads that do the like, all do what the first one did.
+    """
+    kept = chain.from_iterable(map(thing.__dict__.__getitem__, (name,)))  # asked for when it is needed
+    return [first_setting(thing, name, changes), partial(deque, map(_call, kept), 0)]
 
 
-_kept = threading.local()
-
-
-def journal() -> Journal | None:
-    """The journal that this thread keeps."""
-    return getattr(_kept, "journal", None)
-
-
-def keep_journal(of: Journal | None) -> None:
-    """Keep another journal from now on, or none."""
-    _kept.journal = of
-
-
-def _nothing() -> None:
-    """No change."""
-
-
-def _inverse(change: Change) -> Change:
-    """What takes back a change of this module that is not made yet; others stay."""
-    if isinstance(change, Adding):
-        return _nothing if change.value in change.to else partial(change.to.discard, change.value)
-    if not isinstance(change, partial):
-        return _nothing
-    if change.func is object.__setattr__:
-        thing, name, _ = change.args
-        attributes = vars(thing)
-    else:
-        attributes, name = getattr(change.func, "__self__", None), change.args[0] if change.args else ""
-        if not isinstance(attributes, dict):
-            return _nothing
-    if name in attributes:
-        return partial(attributes.__setitem__, name, attributes[name])
-    return partial(attributes.pop, name, None)
+def in_order(changes: Iterable[Change]) -> list[Change]:
+    """The changes, those first that may be cut in two."""
+    return sorted(changes, key=lambda change: not isinstance(change, Adding))
 
 
 def apply_together(changes: list[Change]) -> None:
     """Make all the changes, as one."""
-    kept = journal()
-    if kept is not None:
-        kept.note(changes)
     deque(map(_call, changes), maxlen=0)
 
 

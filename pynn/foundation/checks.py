@@ -166,6 +166,15 @@ def batch_shape(value: object, name: str) -> tuple[int | None, ...]:
     return open_shape(value[1:], f"{name}, after the batch axis,")
 
 
+def is_plain(value: object) -> bool:
+    """Whether JSON can hold `value`: a number, a string, None, or lists, tuples and dicts of these."""
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and is_plain(each) for key, each in value.items())
+    if isinstance(value, list | tuple):
+        return all(map(is_plain, value))
+    return value is None or isinstance(value, bool | int | float | str)
+
+
 def is_whole(dtype: DTypeLike) -> bool:
     """Whether `dtype` is a type of whole numbers."""
     try:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
-import threading
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,44 +35,7 @@ def next_seed() -> tuple[int, int]:
         set_random_seed(int.from_bytes(os.urandom(8), "little"))
         return next_seed()
     seed, streams = _state
-    _own.drawn = getattr(_own, "drawn", 0) + 1
     return seed, next(streams)
-
-
-class Position(NamedTuple):
-    """How far the draws came."""
-
-    seed: int
-    stream: int  # the next one
-    own: int  # draws of this thread
-
-
-_own = threading.local()
-
-
-def position() -> Position:
-    """Where the draws are."""
-    if _state is None:
-        set_random_seed(int.from_bytes(os.urandom(8), "little"))
-        return position()
-    seed, streams = _state
-    return Position(seed, int(repr(streams)[len("count(") : -1]), getattr(_own, "drawn", 0))
-
-
-def go_back(before: Position, after: Position) -> None:
-    """Draw again what this thread drew between two positions, unless another thread drew there, or does now."""
-    alone = after.stream - before.stream == after.own - before.own and before.seed == after.seed
-    if alone:
-        go_on(after, before)
-
-
-def go_on(before: Position, after: Position) -> bool:
-    """From one position on to another; False, with nothing changed, where the draws are not there."""
-    global _state
-    if position()[:2] != before[:2]:
-        return False
-    _state = before.seed, itertools.count(after.stream)
-    return True
 
 
 def next_key() -> int:

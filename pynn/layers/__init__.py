@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..engine.lowering import Lowering
-from ..foundation import identifiers, not_yet
+from ..foundation import checks, identifiers, not_yet
 from . import (
     activations,
     adaptive,
@@ -98,14 +98,25 @@ def serialize(layer: Layer) -> dict[str, Any]:
     return identifiers.serialize(layer)
 
 
-def deserialize(config: dict[str, Any]) -> Layer:
+def deserialize(config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Layer:
     """The layer of a configuration that `serialize` made; it has no weights yet.
+
+    Args:
+        config: The configuration.
+        custom_objects: Classes of one's own by name, ``{"Linear": Linear}``. Default: none.
 
     Raises:
         ValueError: no such layer, or another form of configuration. TypeError: arguments the layer does not have.
     """
     name, settings = identifiers.split_config(config, "layer")
-    return identifiers.look_up(name, _TABLE, "layer").from_config(settings)
+
+    def make() -> Layer:
+        kind = identifiers.look_up(name, _TABLE, "layer")
+        if not (isinstance(kind, type) and issubclass(kind, Layer)):
+            raise TypeError(f"{name!r} must be a layer, but custom_objects has {checks.shown(kind)} for it.")
+        return kind.from_config(settings)
+
+    return identifiers.knowing(custom_objects, make)
 
 
 if not TYPE_CHECKING:  # a checker would take every name for one that is there

@@ -25,24 +25,27 @@ from ..foundation.arguments import NamesItsArguments
 from ..regularizers import Regularizer
 from . import calling
 from .building import Built, Draft, building
-from .connecting import Connectable
+from .callform import CallForm
 from .symbolic import Node, SymbolicTensor
+from .tracing import Traceable, whole
+from .trial import current
 from .types import OpenShapes, Shape
-from .weight import Array, Weight, WeightSpec, assign_all
-
-# More elements in one array than any machine has memory for; checked before anything is allocated.
-MOST_ELEMENTS = 2**40
+from .weight import MOST_ELEMENTS, Array, Weight, WeightSpec, assign_all
 
 # Lengths that stand for one that is not known: what is None in a shape is tried with both. They have many divisors, so
 # that a Reshape or a Cropping does not fail for them.
 _PROBES = (5040, 10080)
 
 
-class Layer(Connectable, NamesItsArguments):
+class Layer(Traceable, NamesItsArguments):
     """Base of all layers.
 
-    A subclass writes `sample_output_shape`, `lower` and `get_config`, and `weight_specs` if it has weights. Shapes
-    are those of one sample, without the batch axis; those of `build`, `input_shape` and `output_shape` lead with None.
+    A layer of one's own writes ``call(self, inputs)``, and ``build(self, input_shape)`` if it has weights of its own
+    (`add_weight`); see docs/own-layers.md.
+
+    A layer inside pynn writes `sample_output_shape`, `lower` and `get_config`, and `weight_specs` if it has weights.
+    Shapes are those of one sample, without the batch axis; those of `build`, `input_shape` and `output_shape` lead with
+    None.
 
     Args:
         name: Letters, digits and ``_ . / -``, at most 128. Default: the class's name with a number, as in Keras.
@@ -63,21 +66,27 @@ class Layer(Connectable, NamesItsArguments):
 
     activation: Activation | None = None
     activity_regularizer: Regularizer | None = None
-    ids_below: int = 0  # a layer that takes ids: they are 0 to ids_below - 1
-    is_operation: bool = False  # made by an operator on symbolic tensors: no entry in `Model.layers`, as in Keras
-    _may_have_call = False
+    _may_have_call = False  # of models, which trace their `call` themselves
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if "call" in cls.__dict__ and not cls._may_have_call:
-            raise TypeError(cls._why_no_own())
+        own = cls.__dict__
+        if cls._may_have_call:
+            return
+        if "call" in own:
+            if cls.lower is not Layer.lower:
+                raise TypeError(
+                    f"{cls.__name__}: a layer with a call is a subclass of pynn.layers.Layer, or of another with a "
+                    "call. What pynn's layers do it gets from layers that are its attributes."
+                )
+            cls._form, cls.wired = CallForm(own["call"]), True
+            cls.__call__ = Layer._call_own  # type: ignore[method-assign]
+        if "build" in own:
+            cls.build = whole(own["build"])  # type: ignore[method-assign]
 
-    @classmethod
-    def _why_no_own(cls) -> str:
-        return (
-            f"{cls.__name__}: pynn cannot run layers with a call in Python yet. A layer of one's own writes "
-            "sample_output_shape and lower, which puts it together from the engine's operations."
-        )
+    def _note_arguments(self, args: tuple[Any, ...], named: dict[str, Any]) -> None:
+        if self._form is not None:
+            self._given = args, named
 
     def __init__(
         self,
@@ -111,7 +120,9 @@ class Layer(Connectable, NamesItsArguments):
 
     def sample_output_shape(self, shape: Shape) -> Shape:
         """Shape of a sample of the output, given that of the input; ValueError if the layer cannot take it."""
-        raise NotImplementedError(self._computes_nothing())
+        if self._form is None:
+            raise NotImplementedError(self._computes_nothing())
+        return self._shape_of_call(shape)  # type: ignore[no-any-return]
 
     def weight_specs(self, shape: Shape) -> list[WeightSpec]:
         """The weights that the layer has for inputs of `shape`."""
@@ -122,17 +133,20 @@ class Layer(Connectable, NamesItsArguments):
 
         Where the layer takes a list (`takes_list`), `x` and `shape` are lists.
         """
-        raise NotImplementedError(self._computes_nothing())
+        if self._form is None:
+            raise NotImplementedError(self._computes_nothing())
+        return self._lower_call(net, x, shape)  # type: ignore[no-any-return]
 
     @classmethod
     def _computes_nothing(cls) -> str:
-        return f"{cls.__name__} computes nothing: a layer of one's own must write sample_output_shape and lower."
+        return f"{cls.__name__} computes nothing: a layer of one's own must write call(self, inputs)."
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer, without its weights."""
         given = {} if self.batch_input_shape is None else {"input_shape": self.batch_input_shape}
         dtype = self.dtype if self.dtype_given or self.built else None
-        return {"name": self.name, "trainable": self.trainable, "dtype": dtype, **given}
+        config = {"name": self.name, "trainable": self.trainable, "dtype": dtype, **given}
+        return config if self._form is None or type(self).get_config is not Layer.get_config else self._given_in(config)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Layer:
@@ -150,6 +164,12 @@ class Layer(Connectable, NamesItsArguments):
         Raises:
             TypeError, ValueError: no such shape, one that the layer cannot take, or another than it is built for.
         """
+        trial = current()
+        if trial is not None and trial.layer is self:  # `super().build(input_shape)`: its layer is about it
+            return
+        self._build_whole(input_shape)
+
+    def _build_whole(self, input_shape: Any) -> None:
         shape = self._batch_shapes(input_shape)
         self._build_for(shape)
         if self._require_built().shape != shape:  # also where another thread was first
@@ -159,7 +179,8 @@ class Layer(Connectable, NamesItsArguments):
 
     def _batch_shapes(self, input_shape: Any) -> OpenShapes:
         """The shape of a batch, or a list of them where the layer takes one, without the batch axis."""
-        if not self.takes_list:
+        several = isinstance(input_shape, list | tuple) and all(isinstance(each, list | tuple) for each in input_shape)
+        if not (self.takes_list or (self._form is not None and several and input_shape)):
             return checks.batch_shape(input_shape, "input_shape")
         if not isinstance(input_shape, list | tuple) or not all(isinstance(each, list | tuple) for each in input_shape):
             raise TypeError(
@@ -179,6 +200,8 @@ class Layer(Connectable, NamesItsArguments):
 
         An axis of any length is tried with two lengths: what differs then has any length, too.
         """
+        if self._form is not None:
+            return self._draft_of_call(shape, dtype)
         first, second = (_closed(shape, probe) for probe in _PROBES)
         if first == second:
             return self._draft(first, dtype, True)
@@ -258,9 +281,11 @@ class Layer(Connectable, NamesItsArguments):
         Raises:
             TypeError, ValueError: no such shape, or one that the layer cannot take.
         """
-        outputs = self.draft(self._batch_shapes(input_shape), self._dtype_for([])).outputs
-        batch = input_shape[0][0] if self.takes_list else input_shape[0]
-        return self._arrange([(batch, *shape) for shape in outputs])
+        shapes = self._batch_shapes(input_shape)
+        draft = self.draft(shapes, self._dtype_for([]))
+        batch = input_shape[0][0] if isinstance(shapes, list) else input_shape[0]
+        arrange = self._arrange if draft.arrange is None else draft.arrange
+        return arrange([(batch, *shape) for shape in draft.outputs])
 
     @property
     def trainable(self) -> bool:
@@ -274,6 +299,8 @@ class Layer(Connectable, NamesItsArguments):
 
     def _freezing(self, trainable: bool) -> list[atomic.Change]:
         """The changes that set `trainable`."""
+        if self._form is not None:
+            return self._freezing_all(trainable)
         changes, built = [atomic.setting(self, "_trainable", trainable)], self._built
         if built is not None and built.parameters is not None:
             changes.append(atomic.setting(built.parameters, "frozen", not trainable))
@@ -306,6 +333,8 @@ class Layer(Connectable, NamesItsArguments):
     @property
     def weights(self) -> list[Weight]:
         """The layer's weights, none before it is built; the same objects each time."""
+        if self._form is not None:
+            return self._all_weights()
         built = self._built
         return [] if built is None else list(built.weights)
 
@@ -331,7 +360,8 @@ class Layer(Connectable, NamesItsArguments):
 
     def count_params(self) -> int:
         """Number of weights, single numbers counted."""
-        return sum(math.prod(weight.shape) for weight in self._require_built().weights)
+        self._require_built()
+        return sum(math.prod(weight.shape) for weight in self.weights)
 
     def get_weights(self) -> list[Array]:
         """Copies of the weight arrays."""

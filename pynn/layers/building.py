@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import contextvars
 import math
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
-
-import numpy as np
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..data.layout import Layout, OpenShape
-from ..foundation import atomic, pieces
+from ..foundation import atomic
 from ..foundation.native import core
+from .trial import Trial, current
 from .types import OpenShapes
+from .values import elsewhere
 from .weight import Weight, WeightSpec
 
 if TYPE_CHECKING:
@@ -36,8 +34,9 @@ class Built(NamedTuple):
 
     shape: OpenShapes  # of a sample of the input
     dtype: str
-    parameters: _core.Parameters | None  # None without weights
+    parameters: _core.Parameters | None  # None without weights, and where each weight has its own
     weights: tuple[Weight, ...]
+    traces: dict[Any, Any] | None = None  # of a layer with a `call`: a `wiring.Trace` by shapes and number type
 
 
 class Draft(NamedTuple):
@@ -51,37 +50,14 @@ class Draft(NamedTuple):
     constraints: list[tuple[str, tuple[float, ...], tuple[int, ...]]]
     inner: tuple[Draft, ...] = ()  # of a model: its layers, unless they are built
     layout: Layout | None = None  # of a model
+    trial: Trial | None = None  # of a layer with a `call`, unless it is built: what building it did
+    limits: tuple[int, ...] | None = None  # of a layer with a `call`: for each input, below what its ids must be
+    arrange: Callable[[list[Any]], Any] | None = None  # of a layer with a `call`: puts outputs into its form
 
     @property
     def outputs(self) -> list[OpenShape]:
         """The shape of each output."""
         return self.output if isinstance(self.output, list) else [self.output]
-
-
-class Values:
-    """Weights whose values come from elsewhere, so that no initial ones are drawn; they have so many bytes."""
-
-    def __init__(self, most_bytes: int) -> None:
-        self.left = most_bytes
-
-    def take(self, bytes_of_layer: int) -> None:
-        """Count the weights of a layer, before memory is taken for them; ValueError where there are too many."""
-        self.left -= bytes_of_layer
-        if self.left < 0:
-            raise ValueError("The layers have more weights than there are values.")
-
-
-_VALUES: contextvars.ContextVar[Values | None] = contextvars.ContextVar("values", default=None)
-
-
-@contextlib.contextmanager
-def values_from_elsewhere(most_bytes: int) -> Iterator[None]:
-    """What is built inside has weights of 0, and together no more than these bytes of them, else ValueError."""
-    token = _VALUES.set(Values(most_bytes))
-    try:
-        yield
-    finally:
-        _VALUES.reset(token)
 
 
 def building(drafts: Sequence[Draft]) -> list[atomic.Change]:
@@ -90,16 +66,19 @@ def building(drafts: Sequence[Draft]) -> list[atomic.Change]:
     All memory is taken before the first value is drawn. Where another thread builds a layer meanwhile, it was first.
     """
     changes: list[atomic.Change] = []
-    new: list[tuple[Built, list[WeightSpec]]] = []
-    everything, values = list(_all_of(drafts)), _VALUES.get()
+    new: list[Weight] = []
+    everything, trial, values = list(_all_of(drafts)), current(), elsewhere()
     for draft in everything:
         before = draft.layer._built
-        if draft.layout is not None:
+        if trial is not None:
+            trial.touch(draft.layer)
+        if draft.trial is not None:
+            changes += done_again(draft.trial)
+        elif draft.layout is not None:
             changes.append(draft.layer._laid_out(draft))
         elif before is None:
             if values is not None:
-                size = np.dtype(draft.dtype).itemsize
-                values.take(sum(math.prod(spec.shape) for spec in draft.specs) * size)
+                values.take([spec.shape for spec in draft.specs], draft.dtype)
             try:
                 built = _without_values(draft)
             except MemoryError:
@@ -107,14 +86,33 @@ def building(drafts: Sequence[Draft]) -> list[atomic.Change]:
                 raise MemoryError(
                     f"There is not enough memory for the {total:,} parameters of {draft.dtype} that are to be made."
                 ) from None
-            new.append((built, draft.specs))
+            new += built.weights
             changes.append(atomic.first_setting(draft.layer, "_built", built))
         else:
             changes.append(atomic.setting(draft.layer, "_built", before._replace(shape=draft.shape, dtype=draft.dtype)))
-    for built, specs in new if values is None else ():
-        for weight, spec in zip(built.weights, specs, strict=True):
-            pieces.assign(weight._array, np.asarray(spec.initializer(spec.shape, built.dtype)))
-    return changes
+    if trial is None:
+        for weight in new:
+            weight.draw()
+    else:  # it may be taken back, and nothing is drawn for that
+        trial.pending += new
+    return atomic.in_order(changes)
+
+
+def done_again(trial: Trial) -> list[atomic.Change]:
+    """The changes that do again what was done on trial; the initial values of its weights are drawn."""
+    outer, values = current(), elsewhere()
+    if values is not None:
+        for weight in trial.pending:
+            values.take([weight.shape], weight.dtype)
+    if outer is None:
+        for weight in trial.pending:
+            weight.draw()
+        return [*trial.users, *trial.changes()]
+    outer.pending += trial.pending
+    outer.users += trial.users
+    for layer in trial.touched:
+        outer.touch(layer)
+    return trial.changes()
 
 
 def _all_of(drafts: Sequence[Draft]) -> Iterator[Draft]:

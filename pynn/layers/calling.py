@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -30,14 +31,16 @@ class Callable(Protocol):
 
     name: str
     ids_below: int
+    wired: bool
     _calls: dict[tuple[tuple[int, ...], ...], Call]
 
     @property
-    def takes_list(self) -> bool: ...
-    @property
     def dtype(self) -> str: ...
-    def sample_output_shape(self, shape: Any) -> tuple[int, ...]: ...
-    def lower(self, net: Lowering, x: Any, shape: Any) -> int: ...
+    def sample_output_shape(self, shape: Any) -> Any: ...
+    def lower(self, net: Lowering, x: Any, shape: Any) -> Any: ...
+    def _limits_for(self, inputs: list[Any]) -> tuple[int, ...]: ...
+    def _as_taken(self, values: Sequence[Any]) -> Any: ...
+    def _arrange(self, outputs: list[Any]) -> Any: ...
     def _build_for(self, shape: Any) -> None: ...
     def _input_name(self, number: int) -> str: ...
 
@@ -46,20 +49,21 @@ class Call(NamedTuple):
     """A layer, lowered for one shape of its inputs."""
 
     plan: _core.Plan
-    output: tuple[int, ...]  # of a sample
+    output: tuple[int, ...]  # of a sample of the first output
+    more: list[tuple[int, ...]] | None  # of the others; None where the output comes as it is
     dtype: str
 
 
-def compute(layer: Callable, inputs: list[Any], training: bool) -> Array:
+def compute(layer: Callable, inputs: list[Any], training: bool) -> Any:
     """What a layer makes of arrays; it is built for them if it was not.
 
     Raises:
         TypeError, ValueError: arrays that the layer cannot take.
     """
-    if layer.ids_below:
-        given = arrays.as_numbers(inputs[0], layer._input_name(0))
-        xs: list[Array] = [arrays.as_ids(given, layer._input_name(0), given.shape[1:], layer.ids_below, layer.name)]
-        key: tuple[tuple[int, ...], ...] = (given.shape[1:],)
+    limits: tuple[int, ...] = ()
+    if layer.ids_below or layer.wired:
+        limits, dtype = layer._limits_for(inputs), layer.dtype
+        xs = [_converted(layer, number, x, limits[number], dtype) for number, x in enumerate(inputs)]
     else:
         dtype = layer.dtype
         xs = [
@@ -68,38 +72,50 @@ def compute(layer: Callable, inputs: list[Any], training: bool) -> Array:
             else arrays.as_array(x, layer._input_name(number), dtype)
             for number, x in enumerate(inputs)
         ]
-        key = tuple([x.shape[1:] for x in xs])
-    call = layer._calls.get(key) or _lowered(layer, xs, key)
+    key = tuple([x.shape[1:] for x in xs])
+    call = layer._calls.get(key) or _lowered(layer, xs, key, limits or (0,) * len(xs))
     rows = len(xs[0])
     out = np.empty((rows, *call.output), call.dtype)
+    outs = (out,) if call.more is None else (out, *(np.empty((rows, *each), call.dtype) for each in call.more))
     if rows:
         if training:
-            call.plan.predict_training((out,), xs, False, next(_training_calls), parallel.get_num_threads())
+            call.plan.predict_training(outs, xs, False, next(_training_calls), parallel.get_num_threads())
         else:
-            call.plan.predict((out,), xs, False, parallel.get_num_threads())
-    return out
+            call.plan.predict(outs, xs, False, parallel.get_num_threads())
+    return out if call.more is None else layer._arrange(list(outs))
 
 
-def _lowered(layer: Callable, xs: list[Array], key: tuple[tuple[int, ...], ...]) -> Call:
-    for number, x in enumerate(xs):
-        if x.ndim == 0:
-            raise ValueError(f"{layer._input_name(number)} must have a batch axis, but is the single number {x}.")
-        if 0 in key[number]:
-            raise ValueError(
-                f"{layer._input_name(number)} must have a number in each sample, but their shape is {key[number]}."
-            )
-        if len(x) != len(xs[0]):
-            raise ValueError(
-                f"Layer {layer.name!r}: all inputs must have the same number of samples, but got "
-                f"{', '.join(str(len(each)) for each in xs)}."
-            )
-    shapes: Any = list(key) if layer.takes_list else key[0]
+def _converted(layer: Callable, number: int, x: Any, below: int, dtype: str) -> Array:
+    """An input as the engine takes it: numbers of the layer's type, or ids."""
+    name = layer._input_name(number)
+    if not below:
+        return arrays.as_array(x, name, dtype)
+    given = arrays.as_numbers(x, name)
+    return arrays.as_ids(given, name, given.shape[1:], below, layer.name).reshape(given.shape)
+
+
+def check_inputs(names: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> None:
+    """Raise ValueError unless arrays of `shapes` are inputs of one call, with samples of at least one number."""
+    for name, shape in zip(names, shapes, strict=True):
+        if not shape:
+            raise ValueError(f"{name} must have a batch axis, but is a single number.")
+        if 0 in shape[1:]:
+            raise ValueError(f"{name} must have a number in each sample, but their shape is {shape[1:]}.")
+        if shape[0] != shapes[0][0]:
+            counts = ", ".join(str(each[0]) for each in shapes)
+            raise ValueError(f"{', '.join(names)} must have the same number of samples, but got {counts}.")
+
+
+def _lowered(layer: Callable, xs: list[Array], key: tuple[tuple[int, ...], ...], limits: tuple[int, ...]) -> Call:
+    check_inputs([layer._input_name(number) for number in range(len(xs))], [x.shape for x in xs])
+    shapes: Any = layer._as_taken(key)
     layer._build_for(shapes)
     graph = core.Graph()
     net = Lowering(graph)
-    tensors = [net.input(math.prod(shape), layer.ids_below) for shape in key]
-    output = layer.lower(net, tensors if layer.takes_list else tensors[0], shapes)
-    graph.set_outputs([output])
-    call = Call(core.Plan(graph, layer.dtype), layer.sample_output_shape(shapes), layer.dtype)
+    tensors = [net.input(math.prod(shape), below) for shape, below in zip(key, limits, strict=True)]
+    made, outputs = layer.lower(net, layer._as_taken(tensors), shapes), layer.sample_output_shape(shapes)
+    graph.set_outputs([net.numbers(y) for y in (made if isinstance(made, list) else [made])])
+    output, more = (outputs[0], outputs[1:]) if isinstance(outputs, list) else (outputs, None)
+    call = Call(core.Plan(graph, layer.dtype), output, more, layer.dtype)
     atomic.keep(layer._calls, key, call, MOST_KEPT)
     return call

@@ -9,6 +9,7 @@ from typing import Any
 from ..foundation import atomic
 from .building import Built, Draft, building
 from .symbolic import Made, Node, SymbolicTensor
+from .trial import current
 from .types import OpenShapes
 
 
@@ -20,6 +21,9 @@ class Connectable:
     _dtype: str
     takes_list: bool = False  # whether it takes a list of inputs; then shapes and tensors come as lists
     keeps_ids: bool = False  # whether it hands on its input as it is, also whole numbers
+    wired: bool = False  # whether it is made of other layers, and so takes ids and numbers as they come
+    is_input: bool = False  # whether it stands for an input of a model
+    is_operation: bool = False  # made by an operator on symbolic tensors: no entry in `Model.layers`, as in Keras
     _built: Built | None = None
     _nodes: weakref.WeakValueDictionary[int, Node]  # by id, in the order of the calls
     _users: weakref.WeakSet[Any]  # the models that the layer is part of
@@ -56,6 +60,10 @@ class Connectable:
             raise ValueError(f"Layer {self.name!r} takes a list of inputs, but got an empty one.")
         return list(inputs)
 
+    def _as_taken(self, values: Sequence[Any]) -> Any:
+        """What belongs to each input of a call, in the form in which `draft` and `lower` take it."""
+        return list(values) if self.takes_list else values[0]
+
     def _arrange(self, outputs: list[Any]) -> Any:
         """The outputs in the form in which a call returns them."""
         return outputs[0]
@@ -68,26 +76,49 @@ class Connectable:
         for x in inputs:
             if not isinstance(x, SymbolicTensor):
                 raise TypeError(
-                    f"Layer {self.name!r} got symbolic tensors together with {type(x).__name__}: use numbers and "
-                    "arrays with operators, such as tensor + array."
+                    f"Layer {self.name!r} got symbolic tensors together with {type(x).__name__}: use numbers, arrays "
+                    "and weights with operators, such as tensor + array."
                 )
+            if not (x.per_sample or self.is_operation):
+                raise TypeError(
+                    f"Layer {self.name!r} got {x.name!r}, which is made of weights alone, and so is the same for all "
+                    "samples: only operators and activation functions take it. Put it together with a tensor first."
+                )
+        trial = current()
+        if trial is not None and trial.training is not None:  # what the call was told is what the model does
+            training = None if trial.training and training else training
+            training = False if trial.training is False and training is None else training
         if training:
             raise ValueError(
                 f"Layer {self.name!r}: training=True on a symbolic tensor is not there yet. Call the model with "
                 "training=True."
             )
         draft = self.draft(self._sample_shapes(inputs), self._dtype_for(inputs))
+        for x, below in zip(inputs, draft.limits or (), strict=False):
+            if below:
+                self._check_ids(x)
         if not self.built:
             atomic.apply_together(building([draft]))
         ids = self.keeps_ids and inputs[0].holds_ids
-        made = tuple(Made(shape, "int32" if ids else draft.dtype) for shape in draft.outputs)
+        per_sample = any(x.per_sample for x in inputs)
+        made = tuple(Made(shape, "int32" if ids else draft.dtype, per_sample) for shape in draft.outputs)
         node = Node(self, tuple(inputs), made, training)
         self._nodes[id(node)] = node
         return self._arrange([SymbolicTensor(node, index) for index in range(len(made))])
 
+    def _check_ids(self, x: SymbolicTensor) -> None:
+        """Raise ValueError unless the tensor is an input, perhaps in another shape."""
+        source = x
+        while source.node.inputs and source.node.layer.keeps_ids:
+            source = source.node.inputs[0]
+        if not x.holds_ids and source.node.inputs:
+            raise self._shape_error(
+                f"takes ids, whole numbers from an Input, but got the numbers that layer {x.name!r} makes."
+            )
+
     def _sample_shapes(self, inputs: Sequence[SymbolicTensor]) -> OpenShapes:
-        shapes = [x.sample for x in inputs]
-        return shapes if self.takes_list else shapes[0]
+        shapes: OpenShapes = self._as_taken([x.sample for x in inputs])
+        return shapes
 
     def _dtype_for(self, inputs: Sequence[SymbolicTensor]) -> str:
         """The number type for these inputs: that of the numbers among them, else the layer's own."""

@@ -33,6 +33,7 @@ class InputLayer(Layer):
     """The shape of a sample, as the first item of a model; see `Input`."""
 
     keeps_ids = True
+    is_input = True
 
     def __init__(
         self,
@@ -47,13 +48,14 @@ class InputLayer(Layer):
         given = [each for each in (shape, batch_shape, input_shape) if each is not None]
         if len(given) != 1:
             raise ValueError(f"Give one of shape, batch_shape and input_shape, but got {len(given)} of them.")
-        if batch_size is not None:
-            checks.positive_int(batch_size, "batch_size")
+        self.batch_size = None if batch_size is None else checks.positive_int(batch_size, "batch_size")
         sample = (
             checks.open_shape(given[0], "shape")
             if batch_shape is None
             else checks.batch_shape(batch_shape, "batch_shape")
         )
+        if batch_shape is not None and batch_shape[0]:
+            self.batch_size = int(batch_shape[0])
         self.holds_ids = dtype is not None and checks.is_whole(dtype)
         super().__init__(name=name, dtype=None if self.holds_ids else dtype)
         self.batch_input_shape = sample
@@ -75,7 +77,8 @@ class InputLayer(Layer):
 
     def get_config(self) -> dict[str, Any]:
         dtype = "int32" if self.holds_ids else self.dtype if self.dtype_given else None
-        return {"shape": self.batch_input_shape, "dtype": dtype, "name": self.name}
+        size = {} if self.batch_size is None else {"batch_size": self.batch_size}
+        return {"shape": self.batch_input_shape, **size, "dtype": dtype, "name": self.name}
 
 
 @explained
@@ -93,7 +96,7 @@ def Input(  # noqa: N802 - Keras's name
 
     Args:
         shape: Shape of a sample, without the batch axis; None along an axis of any length.
-        batch_size: Checked, but without effect: batches may have any size.
+        batch_size: What `Model.summary` shows. Batches may have any size all the same.
         dtype: ``"float32"``, ``"float64"``, or a type of whole numbers, for ids. Default: ``config.floatx()``.
         batch_shape: In place of `shape`: with the batch axis in front.
         name: Default: ``"input_layer"`` with a number.

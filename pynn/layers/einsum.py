@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,8 @@ class EinsumDense(KernelLayer):
     The equation is that of one matrix product: each axis of the kernel is in the input, and summed over, or in the
     output. Those that are summed over come first in the kernel, or last. ``"abc,cd->abd"`` is `Dense` on sequences,
     ``"...x,xy->...y"`` on samples of any rank; ``"abc,cde->abde"`` makes two axes of one, and ``"abcd,cde->abe"`` one
-    of two.
+    of two. Where axes of the kernel are in both, ``"abc,bcd->abd"``, there is a product for each of their elements; the
+    kernel is copied for each sample of a batch then.
 
     Shapes: input, kernel and output as the equation has them; bias: the output from the first of the `bias_axes` on,
     with 1 for those that are not among them.
@@ -113,7 +115,8 @@ class EinsumDense(KernelLayer):
         product = self._product(shape)
         kernel, *bias = self._specs(product.kernel, product.bias or ())
         if isinstance(kernel.initializer, VarianceScaling):
-            initializer = _AsMatrix(kernel.initializer, (product.inputs, product.units))
+            outputs = product.products * product.units
+            initializer = _AsMatrix(kernel.initializer, (product.inputs, outputs))
             kernel = kernel._replace(initializer=initializer)
         return [kernel, *bias]
 
@@ -121,7 +124,9 @@ class EinsumDense(KernelLayer):
         product = self._product(shape)
         rows = net.resample(x, maps.permuted(shape, product.input_order))
         inside = self.bias if product.bias_is_inside else None
-        if product.kernel_is_transposed:
+        if product.kernel_order is not None:
+            y = self._products(net, rows, product)
+        elif product.kernel_is_transposed:
             axis = windows.axis(product.rows, 1, 1, 1, "valid")
             turned = windows.Convolution((axis,), product.units, product.inputs, 1)
             y = net.add("conv", rows, [self.kernel, inside], shape=turned.numbers(), transposed=True)
@@ -131,6 +136,14 @@ class EinsumDense(KernelLayer):
         if self.bias is not None and inside is None:
             y = self._add_bias(net, y, product)
         return self.activation.lower(net, y, product.output)
+
+    def _products(self, net: Lowering, rows: int, product: einsum.Product) -> int:
+        """A product for each element of the shared axes: the kernel is a tensor then, that each sample has."""
+        assert product.kernel_order is not None
+        kernel = net.add("parameter", [], [self.kernel], size=math.prod(product.kernel))
+        kernel = net.resample(kernel, maps.permuted(product.kernel, product.kernel_order))
+        sizes = {"batch": product.products, "m": product.rows, "k": product.inputs, "n": product.units}
+        return net.add("matmul", [rows, kernel], **sizes, transpose_a=False, transpose_b=False)
 
     def _add_bias(self, net: Lowering, y: int, product: einsum.Product) -> int:
         """Add the bias, whose axes the engine has last."""

@@ -14,7 +14,6 @@ from ..foundation import checks
 from ..initializers import InitializerLike
 from ..regularizers import RegularizerLike
 from .base import Layer
-from .core import InputLayer
 from .symbolic import SymbolicTensor
 from .types import Shape
 from .weight import Weight, WeightSpec
@@ -83,11 +82,8 @@ class Embedding(Layer):
         return net.add("embedding", x, [self.embeddings], rows=self.input_dim, dim=self.output_dim)
 
     def _record(self, inputs: list[Any], training: bool | None) -> Any:
-        x = inputs[0]
-        if isinstance(x, SymbolicTensor) and not x.holds_ids and not isinstance(x.node.layer, InputLayer):
-            raise self._shape_error(
-                f"takes ids, whole numbers from an Input, but got the numbers that layer {x.name!r} makes."
-            )
+        if isinstance(inputs[0], SymbolicTensor):
+            self._check_ids(inputs[0])
         return super()._record(inputs, training)
 
     def _dtype_for(self, inputs: Any) -> str:

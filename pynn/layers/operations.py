@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..activations import Activation as ActivationFunction
 from ..data import arrays
 from ..engine.lowering import Lowering
 from ..foundation import checks, names
@@ -17,7 +19,10 @@ from .base import Layer
 from .core import Activation
 from .merging import broadcast, combined
 from .symbolic import SymbolicTensor
+from .trial import is_calling
 from .types import Shape
+from .weight import Weight
+from .weighted import Choose, WeightProduct, WeightSum, WeightTensor
 
 # Names of the operations, as in Keras.
 _NAMES = {"divide": "true_divide"}
@@ -44,7 +49,7 @@ class Arithmetic(Layer):
             self.constant = arrays.as_array(constant, "The constant of an operator", "float64")
         self.constant_first = checks.boolean(constant_first, "constant_first")
         self.takes_list = constant is None
-        super().__init__(name=names.auto_name(_NAMES.get(function, function)) if name is None else name)
+        super().__init__(name=_name(_NAMES.get(function, function)) if name is None else name)
 
     def _shapes(self, shape: Any) -> list[Shape]:
         return shape if self.constant is None else [shape, self.constant.shape]
@@ -83,30 +88,46 @@ class Arithmetic(Layer):
 class MatMul(Layer):
     """The matrix product of two tensors over their last two axes; the axes in front must be the same.
 
-    Shapes: ``(N, ..., m, k)`` and ``(N, ..., k, n)``, output ``(N, ..., m, n)``.
+    Shapes: ``(N, ..., m, k)`` and ``(N, ..., k, n)``, output ``(N, ..., m, n)``. What is the same for all samples has
+    one or two axes, without that of the samples: ``(N, ..., k)`` and ``(k, n)``, or ``(m, k)`` and ``(N, k, n)``.
+
+    Args:
+        fixed: Which of the two are the same for all samples, as what is made of weights.
+        name: Default: ``"matmul"`` with a number.
     """
 
     takes_list = True
     is_operation = True
 
-    def __init__(self, name: str | None = None) -> None:
-        super().__init__(name=names.auto_name("matmul") if name is None else name)
+    def __init__(self, fixed: tuple[bool, bool] = (False, False), name: str | None = None) -> None:
+        self.fixed = fixed
+        super().__init__(name=_name("matmul") if name is None else name)
 
     def sample_output_shape(self, shape: Any) -> Shape:
         if len(shape) != 2:
             raise self._shape_error(f"takes exactly 2 inputs, but got {len(shape)}.")
         a, b = shape
-        if min(len(a), len(b)) < 2 or a[:-2] != b[:-2] or a[-1] != b[-2]:
+        if not self._fits(a, b):
             raise self._shape_error(f"cannot multiply matrices of samples of the shapes {a} and {b}.")
-        return (*a[:-1], b[-1])
+        return (*a[:-1], *b[1:]) if any(self.fixed) else (*a[:-1], b[-1])
+
+    def _fits(self, a: Shape, b: Shape) -> bool:
+        if not any(self.fixed):
+            return min(len(a), len(b)) >= 2 and a[:-2] == b[:-2] and a[-1] == b[-2]
+        if not a or not b or a[-1] != b[0]:
+            return False
+        return len(b) <= 2 if self.fixed[1] else len(a) <= 2 and len(b) == 2
 
     def lower(self, net: Lowering, x: Any, shape: Any) -> int:
         a, b = shape
-        sizes = {"batch": math.prod(a[:-2]), "m": a[-2], "k": a[-1], "n": b[-1]}
+        if any(self.fixed):
+            sizes = {"batch": 1, "m": math.prod(a[:-1]), "k": a[-1], "n": math.prod(b[1:])}
+        else:
+            sizes = {"batch": math.prod(a[:-2]), "m": a[-2], "k": a[-1], "n": b[-1]}
         return net.add("matmul", x, **sizes, transpose_a=False, transpose_b=False)
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name}
+        return {"name": self.name, "fixed": list(self.fixed)}
 
 
 class GetItem(Layer):
@@ -123,7 +144,7 @@ class GetItem(Layer):
         if not isinstance(key, list | tuple):
             raise TypeError(f"key must be a tuple of indices, but got {checks.shown(key)}.")
         self.key = tuple(_checked_index(_read(each)) for each in key)
-        super().__init__(name=names.auto_name("get_item") if name is None else name)
+        super().__init__(name=_name("get_item") if name is None else name)
 
     def sample_output_shape(self, shape: Shape) -> Shape:
         try:
@@ -179,7 +200,7 @@ class Absolute(Layer):
     is_operation = True
 
     def __init__(self, name: str | None = None) -> None:
-        super().__init__(name=names.auto_name("absolute") if name is None else name)
+        super().__init__(name=_name("absolute") if name is None else name)
 
     def sample_output_shape(self, shape: Shape) -> Shape:
         return shape
@@ -198,32 +219,110 @@ class Activated(Activation):
     is_operation = True
 
 
-def _apply(function: str, a: Any, b: Any) -> SymbolicTensor:
-    if function == "get_item":
-        result: SymbolicTensor = GetItem(_sample_key(a, b))(a)
-    elif function == "matmul":
-        if not isinstance(b, SymbolicTensor):
-            raise TypeError(f"The operator @ takes two symbolic tensors, but got {type(b).__name__}.")
-        result = MatMul()([a, b])
-    elif function == "activation":
-        result = Activated(b, name=names.auto_name(b.name))(a)
-    elif function == "absolute":
-        result = Absolute()(a)
-    elif function == "negative":
-        result = Arithmetic("multiply", -1.0, name=names.auto_name("negative"))(a)
-    elif isinstance(a, SymbolicTensor) and isinstance(b, SymbolicTensor):
-        result = Arithmetic(function)([a, b])
-    else:
-        first = not isinstance(a, SymbolicTensor)
-        tensor, constant = (b, a) if first else (a, b)
-        result = Arithmetic(function, _constant(constant, tensor), first)(tensor)
-    return result
+def _apply(function: str, a: Any, b: Any) -> Any:
+    """What an operator makes of symbolic tensors, weights, numbers and arrays."""
+    if not any(isinstance(x, SymbolicTensor) for x in (a, b)) and not is_calling():
+        return _of_values(function, a, b)
+    for x in (a, b):
+        if isinstance(x, Weight) and not is_calling():
+            raise TypeError(
+                f"The weight {x.path} goes together with symbolic tensors in the call of a layer or model only. "
+                "Elsewhere, use its values: weight.numpy()."
+            )
+    if function == "matmul" and isinstance(a, SymbolicTensor) and a.per_sample and isinstance(b, Weight):
+        return WeightProduct(b, _name("matmul"))(a)
+    if function == "add" and isinstance(a, SymbolicTensor) and isinstance(b, Weight) and b.shape == a.sample[-1:]:
+        return WeightSum(b, _name("add"))(a) if a.per_sample else _apply("add", a, _tensor(b))
+    a, b = _tensor(a), _tensor(b)
+    if function in _ALONE:
+        return _ALONE[function](a, b)
+    if isinstance(a, SymbolicTensor) and isinstance(b, SymbolicTensor):
+        return _of_two(function, a, b)
+    first = not isinstance(a, SymbolicTensor)
+    tensor, constant = (b, a) if first else (a, b)
+    if function == "matmul":
+        raise TypeError(f"The operator @ takes two symbolic tensors, but got {type(constant).__name__}.")
+    name = _name(_NAMES.get(function, function))
+    return Arithmetic(function, _constant(constant, tensor), first, name)(tensor)
+
+
+def _of_two(function: str, a: SymbolicTensor, b: SymbolicTensor) -> Any:
+    if function == "choose":
+        return Choose(name="choose")([a, b])
+    if function == "matmul":
+        return MatMul((not a.per_sample, not b.per_sample), _name("matmul"))([a, b])
+    if a.per_sample != b.per_sample:
+        a, b = (_beside(a, b), b) if b.per_sample else (a, _beside(b, a))
+    return Arithmetic(function, name=_name(_NAMES.get(function, function)))([a, b])
+
+
+def _beside(fixed: SymbolicTensor, tensor: SymbolicTensor) -> SymbolicTensor:
+    """What is the same for all samples, as NumPy would broadcast it against `tensor`: without an axis of samples."""
+    if fixed.ndim < tensor.ndim:
+        return fixed
+    if fixed.ndim > tensor.ndim or fixed.shape[0] != 1:
+        raise ValueError(
+            f"The tensor {tensor.name!r} of shape {tensor.shape} does not go together with {fixed.name!r} of shape "
+            f"{fixed.shape}, which is the same for all samples: it must have fewer axes, or the size 1 along the first."
+        )
+    return GetItem((0,), _name("get_item"))(fixed)  # type: ignore[no-any-return]
+
+
+def _get_item(a: SymbolicTensor, key: Any) -> Any:
+    given = _sample_key(a, key) if a.per_sample else tuple(key if isinstance(key, tuple) else (key,))
+    return GetItem(given, _name("get_item"))(a)
+
+
+def _activated(a: SymbolicTensor, function: Any) -> Any:
+    if not a.per_sample and not function.elementwise:
+        # An activation counts the axis of the samples.
+        axis = function.config["axis"]
+        moved = [n + 1 if n >= 0 else n for n in ([axis] if isinstance(axis, int) else axis)]
+        function = ActivationFunction(function.name, **{**function.config, "axis": moved})
+    return Activated(function, name=_name(function.name))(a)
+
+
+_ALONE: dict[str, Callable[[SymbolicTensor, Any], Any]] = {
+    "get_item": _get_item,
+    "activation": _activated,
+    "absolute": lambda a, _: Absolute(_name("absolute"))(a),
+    "negative": lambda a, _: Arithmetic("multiply", -1.0, name=_name("negative"))(a),
+}
+
+# The operators of values.
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "add": np.add,
+    "subtract": np.subtract,
+    "multiply": np.multiply,
+    "divide": np.true_divide,
+    "power": np.power,
+    "matmul": np.matmul,
+    "get_item": lambda a, key: a[key],
+    "activation": lambda a, function: function(a),
+    "absolute": lambda a, _: np.abs(a),
+    "negative": lambda a, _: -a,
+}
+
+
+def _of_values(function: str, a: Any, b: Any) -> Any:
+    """What an operator makes of the values of weights, outside of a `call`."""
+    return _FUNCTIONS[function](*(x.numpy() if isinstance(x, Weight) else x for x in (a, b)))
+
+
+def _tensor(x: Any) -> Any:
+    """A weight as a symbolic tensor; anything else as it is."""
+    return WeightTensor(x, x.name).tensor() if isinstance(x, Weight) else x
+
+
+def _name(function: str) -> str:
+    """The name of an operation: counted as in Keras, but in a `call`, where there are no such names."""
+    return function if is_calling() else names.auto_name(function)
 
 
 def _constant(value: Any, tensor: SymbolicTensor) -> NDArray[Any]:
     """A constant without the axis of the batch."""
     array = arrays.as_array(value, "The constant of an operator", "float64")
-    if array.ndim == tensor.ndim:
+    if array.ndim == tensor.ndim and tensor.per_sample:
         if len(array) != 1:
             raise ValueError(
                 f"A constant is the same for all samples: it must have the size 1 along the first axis, or go without "

@@ -18,6 +18,7 @@ class Made(NamedTuple):
 
     shape: OpenShape  # of a sample
     dtype: str  # "float32" or "float64"; "int32" for ids
+    per_sample: bool = True  # False: the same for all samples, as what is made of weights; then `shape` is all of it
 
 
 class Node:
@@ -34,14 +35,69 @@ class Node:
         self.training = training  # False: as in prediction, always
 
 
-class SymbolicTensor:
+class Operand:
+    """What operators take: a symbolic tensor or a weight."""
+
+    __slots__ = ()
+
+    def __add__(self, other: object) -> Any:
+        return arithmetic("add", self, other)
+
+    def __radd__(self, other: object) -> Any:
+        return arithmetic("add", other, self)
+
+    def __sub__(self, other: object) -> Any:
+        return arithmetic("subtract", self, other)
+
+    def __rsub__(self, other: object) -> Any:
+        return arithmetic("subtract", other, self)
+
+    def __mul__(self, other: object) -> Any:
+        return arithmetic("multiply", self, other)
+
+    def __rmul__(self, other: object) -> Any:
+        return arithmetic("multiply", other, self)
+
+    def __truediv__(self, other: object) -> Any:
+        return arithmetic("divide", self, other)
+
+    def __rtruediv__(self, other: object) -> Any:
+        return arithmetic("divide", other, self)
+
+    def __pow__(self, other: object) -> Any:
+        return arithmetic("power", self, other)
+
+    def __rpow__(self, other: object) -> Any:
+        return arithmetic("power", other, self)
+
+    def __neg__(self) -> Any:
+        return arithmetic("negative", self, None)
+
+    def __abs__(self) -> Any:
+        return arithmetic("absolute", self, None)
+
+    def activated(self, activation: Any) -> Any:
+        """What an activation function makes of it: how ``pynn.activations.relu(tensor)`` ends up here."""
+        return arithmetic("activation", self, activation)
+
+    def __matmul__(self, other: object) -> Any:
+        return arithmetic("matmul", self, other)
+
+    def __rmatmul__(self, other: object) -> Any:
+        return arithmetic("matmul", other, self)
+
+    def __getitem__(self, key: object) -> Any:
+        return arithmetic("get_item", self, key)
+
+
+class SymbolicTensor(Operand):
     """An output of a layer that is to be computed.
 
     Arithmetic (``+ - * / **``, ``@``, unary minus, ``abs``) with other symbolic tensors, numbers and arrays, indexing,
     and the functions of ``pynn.activations`` give further symbolic tensors.
 
     Attributes:
-        shape: Of a batch: ``(None, 4)``.
+        shape: Of a batch: ``(None, 4)``. What is made of weights alone has no axis of samples.
         dtype: ``"float32"``, ``"float64"``, or ``"int32"`` for ids.
         name: That of the layer.
     """
@@ -61,7 +117,12 @@ class SymbolicTensor:
     @property
     def shape(self) -> OpenShape:
         """The shape of a batch."""
-        return (None, *self.sample)
+        return (None, *self.sample) if self.per_sample else self.sample
+
+    @property
+    def per_sample(self) -> bool:
+        """Whether each sample has its own; what is made of weights alone is the same for all."""
+        return self.node.outputs[self.index].per_sample
 
     @property
     def ndim(self) -> int:
@@ -82,52 +143,6 @@ class SymbolicTensor:
     def name(self) -> str:
         """The name of the layer that makes it."""
         return str(self.node.layer.name)
-
-    def __add__(self, other: object) -> SymbolicTensor:
-        return arithmetic("add", self, other)
-
-    def __radd__(self, other: object) -> SymbolicTensor:
-        return arithmetic("add", other, self)
-
-    def __sub__(self, other: object) -> SymbolicTensor:
-        return arithmetic("subtract", self, other)
-
-    def __rsub__(self, other: object) -> SymbolicTensor:
-        return arithmetic("subtract", other, self)
-
-    def __mul__(self, other: object) -> SymbolicTensor:
-        return arithmetic("multiply", self, other)
-
-    def __rmul__(self, other: object) -> SymbolicTensor:
-        return arithmetic("multiply", other, self)
-
-    def __truediv__(self, other: object) -> SymbolicTensor:
-        return arithmetic("divide", self, other)
-
-    def __rtruediv__(self, other: object) -> SymbolicTensor:
-        return arithmetic("divide", other, self)
-
-    def __pow__(self, other: object) -> SymbolicTensor:
-        return arithmetic("power", self, other)
-
-    def __rpow__(self, other: object) -> SymbolicTensor:
-        return arithmetic("power", other, self)
-
-    def __neg__(self) -> SymbolicTensor:
-        return arithmetic("negative", self, None)
-
-    def __abs__(self) -> SymbolicTensor:
-        return arithmetic("absolute", self, None)
-
-    def activated(self, activation: Any) -> SymbolicTensor:
-        """What an activation function makes of the tensor: how ``pynn.activations.relu(tensor)`` ends up here."""
-        return arithmetic("activation", self, activation)
-
-    def __matmul__(self, other: object) -> SymbolicTensor:
-        return arithmetic("matmul", self, other)
-
-    def __getitem__(self, key: object) -> SymbolicTensor:
-        return arithmetic("get_item", self, key)
 
     def __iter__(self) -> Iterator[Any]:
         raise TypeError("A symbolic tensor cannot be iterated over: it holds no numbers. Take parts of it by index.")
@@ -153,9 +168,10 @@ class SymbolicTensor:
         return f"<SymbolicTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
 
 
-def _not_there(function: str, a: object, b: object) -> SymbolicTensor:
+def _not_there(function: str, a: object, b: object) -> Any:
     raise NotImplementedError
 
 
-# How an operator becomes a layer; operations.py sets it, as layers are made of this module.
-arithmetic: Callable[[str, Any, Any], SymbolicTensor] = _not_there
+# How an operator becomes a layer, or is done with the values of weights; operations.py sets it, as layers are made of
+# this module.
+arithmetic: Callable[[str, Any, Any], Any] = _not_there

@@ -10,17 +10,27 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ..constraints import Constraint
 from ..data import arrays
-from ..foundation import atomic
+from ..foundation import atomic, pieces
 from ..initializers import Initializer
 from ..regularizers import Regularizer
+from . import symbolic
+from .symbolic import Operand
+from .trial import is_calling
+from .values import elsewhere
 
 if TYPE_CHECKING:
     from .. import _core
 
 Array = NDArray[Any]
 
+# More elements in one array than any machine has memory for; checked before anything is allocated.
+MOST_ELEMENTS = 2**40
+
 # What the engine is told of a weight without a constraint.
 _NO_CONSTRAINT = ("none", (0.0, 0.0, 1.0), (1, 1, 1))
+
+# The operators among NumPy's functions.
+_OPERATORS = ("add", "subtract", "multiply", "divide", "power", "matmul")
 
 
 class WeightSpec(NamedTuple):
@@ -44,8 +54,11 @@ class WeightSpec(NamedTuple):
             raise ValueError(f"{kind} of {path}, a weight of shape {self.shape}: {error}") from None
 
 
-class Weight:
+class Weight(Operand):
     """One weight array of a built layer, which has it for life. `numpy` copies it, `assign` overwrites it.
+
+    In the `call` of a layer of one's own, operators and activation functions of it give symbolic tensors; elsewhere
+    they give arrays.
 
     Attributes:
         name: ``"kernel"``, for instance.
@@ -60,6 +73,7 @@ class Weight:
         self.native = (parameters, number)
         self.regularizer = spec.regularizer
         self._learned = spec.trainable
+        self._initializer: Initializer | None = spec.initializer  # None once there are values
         self._array: Array = parameters.array(number).reshape(spec.shape)
 
     @property
@@ -73,21 +87,51 @@ class Weight:
         return str(self._array.dtype)
 
     @property
+    def learned(self) -> bool:
+        """Whether it is one that is learned, where its layer is not frozen."""
+        return self._learned
+
+    @property
     def trainable(self) -> bool:
         """Whether the optimizer changes the weight."""
         return self._learned and not self.native[0].frozen
 
+    def draw(self) -> None:
+        """Take the initial values, unless there are values already, or come from elsewhere."""
+        if self._initializer is None:
+            return
+        if elsewhere() is None:
+            pieces.assign(self._array, np.asarray(self._initializer(self.shape, self.dtype)))
+        self._initializer = None
+
+    def _values(self) -> Array:
+        """The array; TypeError where a `call` is being traced, which computes with what the values will be."""
+        if is_calling():
+            raise TypeError(
+                f"The weight {self.path} has no values where a call is traced. Use operators (x @ w, w * x), functions "
+                "of pynn.activations and layers."
+            )
+        self.draw()
+        return self._array
+
     def penalty(self) -> float:
         """What the regularizer adds to the loss; 0 without one."""
-        return 0.0 if self.regularizer is None else float(self.regularizer(self._array))
+        return 0.0 if self.regularizer is None else float(self.regularizer(self._values()))
 
     def numpy(self) -> Array:
         """A copy of the values."""
-        return np.array(self._array)
+        return np.array(self._values())
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
         """What ``numpy.asarray(weight)`` gives: a copy."""
-        return np.array(self._array, dtype)
+        return np.array(self._values(), dtype)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **named: Any) -> Any:
+        """What NumPy's functions of it are: those of its values, but in a `call` ``array * weight`` is symbolic."""
+        if method == "__call__" and not named and is_calling() and ufunc.__name__ in _OPERATORS:
+            return symbolic.arithmetic(ufunc.__name__, *inputs)
+        given = [np.asarray(x) if isinstance(x, Weight) else x for x in inputs]
+        return getattr(ufunc, method)(*given, **named)
 
     def assign(self, value: ArrayLike) -> None:
         """Overwrite the values.
@@ -96,6 +140,7 @@ class Weight:
             TypeError, ValueError: values of another kind or shape; nothing is changed then.
         """
         self._array[...] = self._checked(value)
+        self._initializer = None
 
     def _checked(self, value: ArrayLike) -> Array:
         """`value` as an array of this shape and type, else TypeError or ValueError."""
@@ -126,4 +171,6 @@ def assign_all(own: list[Weight], values: Sequence[ArrayLike], owner: str) -> No
     if len(values) != len(own):
         raise ValueError(f"{owner} has {len(own)} weight arrays ({names}), but got {len(values)} weights.")
     checked = [weight._checked(value) for value, weight in zip(values, own, strict=True)]
+    for weight in own:
+        weight.draw()
     atomic.assign_together([weight._array for weight in own], checked)

@@ -6,15 +6,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import layers as layer_room
+from ..foundation import checks, identifiers
 from ..layers.base import Layer
+from ..layers.symbolic import SymbolicTensor
 from ..storage.tensors import Path
+from . import configuration
 from .model import Model
+from .saving import classes_of_ones_own
 from .sequential import Sequential
 
 layer_room.know({"Model": Model, "Functional": Model, "Sequential": Sequential})
 
 
-def model_from_json(text: str, custom_objects: Mapping[str, type] | None = None) -> Model:
+def model_from_json(text: str, custom_objects: Mapping[str, Any] | None = None) -> Model:
     """The model that `Model.to_json` described, with new weights.
 
     Args:
@@ -35,36 +39,52 @@ def save_model(model: Model, filepath: Path, overwrite: bool = True) -> None:
 
 
 def clone_model(
-    model: Model, input_tensors: None = None, clone_function: Callable[[Layer], Layer] | None = None
+    model: Model, input_tensors: Any = None, clone_function: Callable[[Layer], Layer] | None = None
 ) -> Model:
     """A model of equal layers with new weights, not compiled.
 
     Args:
         model: A model of tensors or a Sequential.
-        input_tensors: Not there yet: only None.
+        input_tensors: Symbolic tensors in place of the model's inputs, in their form; of a Sequential, one whose shape
+            and type its new input has. Default: inputs like those of the model.
         clone_function: Makes the layer that stands for one of the model's, but for inputs. Default: an equal layer.
 
     Raises:
         TypeError: no model, or a `clone_function` that makes no layers.
-        ValueError: `input_tensors` are given. NotImplementedError: a subclass with a `call`.
+        ValueError: other `input_tensors` than the model has inputs. NotImplementedError: a subclass with a `call`.
     """
     if not isinstance(model, Model):
         raise TypeError(f"model must be a pynn model, but got {type(model).__name__}.")
-    if input_tensors is not None:
-        raise ValueError("input_tensors is not there yet: leave it out.")
-    if clone_function is None:
-        return type(model).from_config(model.get_config())
-    if not callable(clone_function):
+    if clone_function is not None and not callable(clone_function):
         raise TypeError(f"clone_function must be a function of a layer, but got {type(clone_function).__name__}.")
-    replace, own = clone_function, {layer.name: layer for layer in model._wiring.layers}
+    replace, own = clone_function, {layer.name: layer for layer in model._parts}
 
     def make(config: dict[str, Any]) -> Layer:
-        layer = own.get(config["config"]["name"])
-        if layer is None or not layer.weights:
+        layer = own.get(config["config"].get("name"))
+        if replace is None or layer is None or not layer.weights:
             return layer_room.deserialize(config)
         made = replace(layer)
         if not isinstance(made, Layer):
             raise TypeError(f"clone_function must return a layer, but returned {type(made).__name__}.")
         return made
 
-    return type(model).from_config(model.get_config(), make)
+    config, inputs = model.get_config(), None if input_tensors is None else _inputs_for(model, input_tensors)
+    return identifiers.knowing(
+        classes_of_ones_own(model), lambda: configuration.reading(lambda: type(model)._made_of(config, make, inputs))
+    )
+
+
+def _inputs_for(model: Model, given: Any) -> list[SymbolicTensor]:
+    """The tensors that stand in for the inputs of a model, one by one."""
+    try:
+        found = model._require_layout().inputs.take_apart(given, "input_tensors")
+        found = [x[0] if isinstance(x, list | tuple) and len(x) == 1 else x for x in found]
+    except TypeError as error:
+        raise ValueError(str(error)) from None
+    for x in found:
+        if not isinstance(x, SymbolicTensor):
+            raise ValueError(
+                "input_tensors must be symbolic tensors, as Input and calls of layers on it give, in the form of the "
+                f"model's inputs, but has {checks.shown(x)} of type {type(x).__name__}."
+            )
+    return found

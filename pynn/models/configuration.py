@@ -5,8 +5,9 @@ A tensor is written ``[layer, call, output]``: the layer's name, which call of i
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+import contextvars
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from .. import layers as layer_room
 from ..data.layout import Layout
@@ -14,7 +15,10 @@ from ..foundation import checks
 from ..layers.base import Layer
 from ..layers.core import InputLayer
 from ..layers.symbolic import SymbolicTensor
-from .wiring import Wiring
+from ..layers.wiring import Wiring
+from .wired import Wired
+
+T = TypeVar("T")
 
 Reference = list[Any]  # [layer, call, output]
 Key: TypeAlias = tuple[str, int, int]  # the same, hashable
@@ -22,6 +26,12 @@ Key: TypeAlias = tuple[str, int, int]  # the same, hashable
 # What the entries of a configuration hold.
 _LAYER = {"class_name": str, "config": dict, "name": str, "inbound_nodes": list | tuple}
 _NODE = {"args": list | tuple, "kwargs": dict}
+Make: TypeAlias = Callable[[dict[str, Any]], Layer]  # makes a layer of its configuration
+
+# While a model describes itself: the numbers of layers that it holds in several places, as parts of it share them.
+_numbers: contextvars.ContextVar[dict[Layer, int] | None] = contextvars.ContextVar("numbers", default=None)
+# While a model is made of a description: the layers of these numbers.
+_made: contextvars.ContextVar[dict[int, Layer] | None] = contextvars.ContextVar("made", default=None)
 
 
 class Call(NamedTuple):
@@ -32,6 +42,50 @@ class Call(NamedTuple):
     number: int
     inputs: list[Key]
     training: bool | None
+
+
+def writing(model: Layer, make: Callable[[], T]) -> T:
+    """What `make` returns, a description of the model or of one within it."""
+    if _numbers.get() is not None:
+        return make()
+    found = list(places(model))
+    several = [layer for layer in dict.fromkeys(found) if found.count(layer) > 1]
+    context = contextvars.copy_context()
+    context.run(_numbers.set, {layer: number for number, layer in enumerate(several, 1)})
+    return context.run(make)
+
+
+def places(model: Any) -> Iterator[Layer]:
+    """The layers of a model and of those within, as often as they are there."""
+    for layer in model._parts:
+        yield layer
+        if isinstance(layer, Wired):
+            yield from places(layer)
+
+
+def of_layer(layer: Layer) -> dict[str, Any]:
+    """The configuration of a layer within a model; one that is there in several places has a ``shared_object_id``."""
+    number = (_numbers.get() or {}).get(layer)
+    return {**layer_room.serialize(layer), **({} if number is None else {"shared_object_id": number})}
+
+
+def reading(make: Callable[[], T]) -> T:
+    """What `make` returns, a model that is made of a description or one within it."""
+    if _made.get() is not None:
+        return make()
+    context = contextvars.copy_context()
+    context.run(_made.set, {})
+    return context.run(make)
+
+
+def layer_of(config: dict[str, Any], make: Make) -> Layer:
+    """The layer of a configuration within that of a model: one of a ``shared_object_id`` is made once."""
+    number, made = config.get("shared_object_id") if isinstance(config, dict) else None, _made.get()
+    if type(number) is not int or made is None:
+        return make(config)
+    if number not in made:
+        made[number] = make(config)
+    return made[number]
 
 
 def of_wiring(wiring: Wiring, layout: Layout) -> dict[str, Any]:
@@ -52,7 +106,7 @@ def of_wiring(wiring: Wiring, layout: Layout) -> dict[str, Any]:
         arguments = {} if step.training is None else {"training": step.training}
         calls[step.layer].append({"args": [references[x] for x in step.inputs], "kwargs": arguments})
     for layer in wiring.layers:
-        found = layer_room.serialize(layer)
+        found = of_layer(layer)
         if isinstance(layer, InputLayer) and not layer.holds_ids:  # it says the type of the layers after it
             found["config"]["dtype"] = layer.dtype
         described.append({**found, "name": layer.name, "inbound_nodes": calls[layer]})
@@ -63,19 +117,24 @@ def of_wiring(wiring: Wiring, layout: Layout) -> dict[str, Any]:
     }
 
 
-def tensors_of(config: dict[str, Any], make: Callable[[dict[str, Any]], Layer]) -> tuple[Any, Any]:
-    """The symbolic inputs and outputs that a configuration describes; `make` makes the layers.
+def tensors_of(config: dict[str, Any], make: Make, inputs: list[SymbolicTensor] | None = None) -> tuple[Any, Any]:
+    """The symbolic inputs and outputs that a configuration describes; `make` makes the layers, but not those of the
+    inputs where tensors are given that stand in for them.
 
     Raises:
         ValueError: another form of configuration, or a tensor that no layer makes.
     """
     made: dict[Key, SymbolicTensor] = {}
+    for key, x in zip(_keys(config["input_layers"]), inputs or (), strict=inputs is not None):
+        made[key] = x
     waiting: list[Call] = []
     if not isinstance(config["layers"], list | tuple):
         raise ValueError(f"config has no list of layers, but {checks.shown(config['layers'])}.")
     for each in config["layers"]:
         _check_form(each, _LAYER, "a layer")
-        layer = make({"class_name": each["class_name"], "config": each["config"]})
+        if (each["name"], 0, 0) in made:
+            continue
+        layer = layer_of(each, make)
         if isinstance(layer, InputLayer):
             made[each["name"], 0, 0] = layer.tensor()
         waiting += [_call(each["name"], layer, number, node) for number, node in enumerate(each["inbound_nodes"])]
@@ -99,7 +158,7 @@ def _call(name: str, layer: Layer, number: int, node: Any) -> Call:
     """What an entry of ``inbound_nodes`` says."""
     _check_form(node, _NODE, f"a call of layer {name!r}")
     inputs, training = [_key(each) for each in node["args"]], node["kwargs"].get("training")
-    if not inputs or (len(inputs) > 1 and not layer.takes_list):
+    if not inputs or (len(inputs) > 1 and not (layer.takes_list or layer.wired)):
         raise ValueError(f"config has a call of layer {name!r} on {len(inputs)} tensors.")
     if training not in (None, False):
         raise ValueError(f"config has a call of layer {name!r} with training={checks.shown(training)}.")
@@ -121,6 +180,15 @@ def _key(reference: Any) -> Key:
         name, call, output = reference
         return name, call, output
     raise ValueError(f"config must name tensors as [layer, call, output], but has {checks.shown(reference)}.")
+
+
+def _keys(references: Any) -> list[Key]:
+    """The tensors that are meant, one by one."""
+    if isinstance(references, dict):
+        return [_key(each) for each in references.values()]
+    if isinstance(references, list | tuple) and all(isinstance(each, list | tuple) for each in references):
+        return [_key(each) for each in references]
+    return [_key(references)]
 
 
 def _flat(outputs: Any) -> list[SymbolicTensor]:

@@ -9,24 +9,26 @@ from typing import Any, NamedTuple
 from .. import config
 from ..data.layout import Layout, OpenShape
 from ..foundation import atomic, checks
-from ..foundation.trial import Trial
 from ..layers.base import Layer
-from ..layers.building import Draft
+from ..layers.building import Draft, done_again
 from ..layers.core import InputLayer
 from ..layers.symbolic import SymbolicTensor
+from ..layers.tracing import Run, both_modes, check_tracked, layers_in
+from ..layers.trial import Trial, current, using
 from ..layers.types import OpenShapes
+from ..layers.wiring import Wiring, limits_of, ports, trace
 from .structure import Structure
-from .symbols import layers_in, sample_shapes, source, tensors_in, twice
-from .wiring import Wiring, check_input, connections, limits_of, names_of_inputs, ports, trace
+from .symbols import sample_shapes, source, tensors_in, twice
+from .wired import check_input, check_names, connections, names_of_inputs
 
 
 class _Tried(NamedTuple):
-    """What a subclass would be for data that are still to be checked."""
+    """What the `call` of a subclass makes of it, on trial."""
 
-    given: Any  # the shapes of samples
     layout: Layout
     wiring: Wiring
-    trial: Trial  # by which it becomes that
+    ends: tuple[Any, Any]  # the symbolic inputs and outputs
+    trial: Trial
 
 
 class Connected(Structure):
@@ -53,6 +55,14 @@ class Connected(Structure):
         if len(set(starts)) < len(starts):
             raise ValueError(f"Model {name!r}: inputs holds the tensor {twice(starts)!r} twice.")
         wiring = trace(starts, ends, name)
+        state = self._state._replace(wiring=wiring, layout=self._connected(inputs, outputs, wiring, name))
+        ending = atomic.setting(self, "_ends", (inputs, outputs))
+        self._become(state, changes=[*using(self, wiring.layers), ending])
+
+    def _connected(self, inputs: Any, outputs: Any, wiring: Wiring, name: str) -> Layout:
+        """What the network between these symbolic tensors takes and gives; ValueError if it cannot be a model."""
+        starts, ends = tensors_in(inputs, "inputs"), tensors_in(outputs, "outputs")
+        check_names([layer for layer in wiring.layers if not (layer.is_operation and self._has_call())], name)
         shapes = [x.sample for x in starts]
         for shape in shapes:
             check_input(shape)
@@ -64,7 +74,7 @@ class Connected(Structure):
             asked = " and ".join(f"{dtype} ({layer!r})" for dtype, layer in dtypes.items())
             raise ValueError(f"All layers of a model compute in one dtype, but there are {asked}.")
         limits = limits_of(wiring, [x.holds_ids for x in starts])
-        layout = Layout(
+        return Layout(
             next(iter(dtypes), config.floatx()),
             ports(names_of_inputs(starts, wiring), shapes, limits, inputs),
             ports(
@@ -74,45 +84,20 @@ class Connected(Structure):
                 outputs,
             ),
         )
-        state = self._state._replace(wiring=wiring, layout=layout)
-        users: list[atomic.Change] = [atomic.Adding(layer._users, self) for layer in wiring.layers]
-        self._become(state, changes=[*users, atomic.setting(self, "_ends", (inputs, outputs))])
 
     def _drafts(self, shapes: Sequence[OpenShape], dtype: str | None = None) -> tuple[Layout, list[Draft]]:
         if not self.built:  # a subclass, which finds its layers as it is called
             self._trace_once(shapes[0] if len(shapes) == 1 else list(shapes))
         return self._layout_at(shapes), []
 
-    def _layout_of_data(self, x: Any, name: str) -> Layout:
-        found: list[Layout] = []
-        self._wait_until(
-            lambda: self.built or bool(found), lambda: found.append(self._layout_by_trial(sample_shapes(x, name)))
-        )
-        return self._layout_for(x, name) if self.built else found[0]
-
-    def _layout_to_train(self, x: Any) -> Layout:
-        if not self.built and self._has_call():
-            return self._layout_by_trial(sample_shapes(x, "x"))
-        return super()._layout_to_train(x)
-
-    def _layout_by_trial(self, given: Any) -> Layout:
-        """What `_trace` would make of the model, which stays as it is until the data are found to be right.
-
-        The lock must be held.
-        """
-        with Trial() as trial:
-            self._trace(given)
-            layout, wiring = self._require_layout(), self._wiring
-            trial.take_back()
-        self._tried = _Tried(given, layout, wiring, trial)
-        return layout
+    def _try_layout(self, x: Any, name: str) -> Layout:
+        self._tried = self._try(_inputs_like(sample_shapes(x, name)))
+        return self._tried.layout
 
     def _build_as(self, layout: Layout) -> None:
         if not self._has_call():
             return super()._build_as(layout)
-        tried = self._tried_as(layout)
-        if not tried.trial.do_again():
-            self._trace(tried.given)
+        self._become_as(self._tried_as(layout))
         self._tried = None
         return None
 
@@ -135,16 +120,41 @@ class Connected(Structure):
 
         The lock must be held.
         """
-        if isinstance(given, dict):
-            inputs: Any = {key: source(each, key) for key, each in given.items()}
-        elif isinstance(given, list):
-            inputs = [source(each, f"input_{number}") for number, each in enumerate(given)]
-        else:
-            inputs = source(given, "input_layer")
-        # Its layers are to work as the model does, not always as in the default of an argument `training`.
-        mode = {"training": None} if "training" in inspect.signature(self.call).parameters else {}
-        with Trial():  # a layer that does not fit leaves those before it as they were
-            self._connect(inputs, self.call(inputs, **mode), self.name)
+        self._become_as(self._try(_inputs_like(given)))
+
+    def _try(self, inputs: Any) -> _Tried:
+        """What `call` makes of these symbolic inputs; the model stays as it is."""
+        trial = Trial(self)
+        layout, wiring, outputs = trial.run(lambda: self._try_call(inputs))
+        return _Tried(layout, wiring, (inputs, outputs), trial)
+
+    def _become_as(self, tried: _Tried) -> None:
+        state = self._state._replace(wiring=tried.wiring, layout=tried.layout)
+        self._become(
+            state,
+            changes=[
+                *using(self, tried.wiring.layers),
+                *done_again(tried.trial),
+                atomic.setting(self, "_ends", tried.ends),
+            ],
+        )
+
+    def _try_call(self, inputs: Any) -> tuple[Layout, Wiring, Any]:
+        """The layout and wiring of the model by its call, and the symbolic outputs; all of it is on trial."""
+        trial = current()
+        assert trial is not None
+        trial.phase = "call"
+
+        def run(mode: bool | None) -> Run:
+            outputs = self.call(inputs, **({} if mode is None else {"training": mode}))
+            ends = tensors_in(outputs, "outputs")
+            return trace(tensors_in(inputs, "inputs"), ends, self.name), outputs, ends
+
+        takes_training = "training" in inspect.signature(self.call).parameters
+        wiring, outputs, _ = both_modes(takes_training, run, self)
+        own = [*self._attributes, *(layer for layer in wiring.layers if not layer.is_operation)]
+        check_tracked(self, wiring, [weight for layer in own if layer.built for weight in layer.weights])
+        return self._connected(inputs, outputs, wiring, self.name), wiring, outputs
 
     def _batch_shapes(self, input_shape: Any) -> OpenShapes:
         several = isinstance(input_shape, list | tuple) and all(isinstance(each, list | tuple) for each in input_shape)
@@ -165,13 +175,29 @@ class Connected(Structure):
         found = [] if wiring is None else [layer for layer in wiring.layers if not layer.is_operation]
         if not self._has_call():
             return found
-        attributes = [value for name, value in vars(self).items() if name not in self._own]
-        own = [layer for layer in layers_in(attributes) if layer is not self]
-        found = [*own, *(layer for layer in found if not isinstance(layer, InputLayer))]
+        found = [*self._attributes, *(layer for layer in found if not isinstance(layer, InputLayer))]
         return list(dict.fromkeys(found))
+
+    @property
+    def _attributes(self) -> list[Layer]:
+        """The layers that attributes of a subclass hold."""
+        attributes = [value for name, value in vars(self).items() if name not in self._own]
+        return [layer for layer in layers_in(attributes) if layer is not self]
+
+    @property
+    def _parts(self) -> Sequence[Layer]:
+        wiring = self._state.wiring
+        return () if wiring is None or self._has_call() else wiring.layers
 
     def _wire(self) -> None:
         """All layers of a functional model were called on symbolic tensors already."""
+
+    @property
+    def _batch_size(self) -> int | None:
+        """The size of a batch that all inputs were given, or None."""
+        inputs = [layer for layer in self._parts if isinstance(layer, InputLayer)]
+        sizes = {layer.batch_size for layer in inputs}
+        return sizes.pop() if len(sizes) == 1 else None
 
     @property
     def _rows(self) -> list[tuple[Layer, str]]:
@@ -215,3 +241,12 @@ class Connected(Structure):
         self._require_layout()
         assert self._ends is not None
         return self._ends
+
+
+def _inputs_like(given: Any) -> Any:
+    """Symbolic inputs of these shapes of samples, or like what nodes say of tensors, in the form in which they come."""
+    if isinstance(given, dict):
+        return {key: source(each, key) for key, each in given.items()}
+    if isinstance(given, list):
+        return [source(each, f"input_{number}") for number, each in enumerate(given)]
+    return source(given, "input_layer")

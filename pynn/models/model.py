@@ -15,6 +15,7 @@ from ..callbacks import Callback, History
 from ..foundation import checks, identifiers, names
 from ..foundation.arguments import explained
 from ..layers.base import Layer
+from ..layers.symbolic import SymbolicTensor
 from ..layers.weight import Weight, assign_all
 from ..optimizers import Optimizer, OptimizerLike
 from ..training import fit, gradients
@@ -24,6 +25,7 @@ from ..training.by_output import Losses, LossWeights, Metrics
 from ..training.compiling import compiled
 from ..training.steps import Inputs, Outputs
 from . import configuration, summary
+from .configuration import Make
 from .stored import Stored
 from .symbols import is_symbolic, made_of
 
@@ -38,7 +40,7 @@ class Model(Stored):
 
     ``Model(inputs, outputs)`` finds the layers from the tensors that `Input` and calls of layers gave. A subclass may
     instead have layers as attributes and write ``call(self, x, training=False)``, which puts them together: it is
-    called once, with symbolic tensors, when the model first sees data or shapes.
+    called with symbolic tensors, for both values of `training`, when the model first sees data or shapes.
 
     A model is a layer, too: it can be called on arrays and on symbolic tensors, and be part of other models. Layers may
     be part of several models, which then share their weights.
@@ -460,17 +462,28 @@ class Model(Stored):
             raise NotImplementedError(
                 f"{type(self).__name__} has a call of its own: it must write get_config and from_config itself."
             )
-        return {"name": self.name, **configuration.of_wiring(self._wiring, self._require_layout())}
+        return configuration.writing(
+            self, lambda: {"name": self.name, **configuration.of_wiring(self._wiring, self._require_layout())}
+        )
 
     @classmethod
-    def from_config(
-        cls, config: dict[str, Any], make: Callable[[dict[str, Any]], Layer] = layer_room.deserialize
-    ) -> Self:
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
         """The model of a configuration that `get_config` made, with new weights.
 
         Args:
             config: The configuration.
-            make: Makes a layer of its own configuration. Default: ``layers.deserialize``.
+            custom_objects: Classes of one's own by name, ``{"Linear": Linear}``. Default: none.
+
+        Raises:
+            TypeError, ValueError: another form of configuration, or a class that is not known.
+        """
+        return identifiers.knowing(custom_objects, lambda: configuration.reading(lambda: cls._made_of(config)))
+
+    @classmethod
+    def _made_of(
+        cls, config: dict[str, Any], make: Make = layer_room.deserialize, inputs: list[SymbolicTensor] | None = None
+    ) -> Self:
+        """The model of a configuration: `make` makes a layer of its own one; `inputs` stand in for those that it has.
 
         Raises:
             TypeError, ValueError: another form of configuration.
@@ -480,15 +493,15 @@ class Model(Stored):
         known = {"name", "layers", "input_layers", "output_layers"}
         if not isinstance(config, dict) or set(config) != known:
             raise ValueError(f"config must be a dict made by get_config, but got {checks.shown(config)}.")
-        inputs, outputs = configuration.tensors_of(config, make)
-        return cls(inputs=inputs, outputs=outputs, name=config["name"])
+        starts, ends = configuration.tensors_of(config, make, inputs)
+        return cls(inputs=starts, outputs=ends, name=config["name"])
 
     def to_json(self, **options: Any) -> str:
         """`get_config` as a JSON text that `model_from_json` reads; `options` go to ``json.dumps``."""
         return json.dumps(identifiers.serialize(self), **options)
 
     @classmethod
-    def from_json(cls, text: str, custom_objects: Mapping[str, type] | None = None) -> Self:
+    def from_json(cls, text: str, custom_objects: Mapping[str, Any] | None = None) -> Self:
         """The model that `to_json` described, with new weights.
 
         Args:

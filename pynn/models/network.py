@@ -13,9 +13,10 @@ from ..foundation.native import core
 from ..layers.base import Layer
 from ..layers.calling import MOST_KEPT
 from ..layers.types import Shape
+from ..layers.wiring import Wiring, lower_all
 from ..training.compiling import Compiled
 from ..training.task import Task
-from .wiring import Wiring, lower_all
+from .wired import Wired
 
 if TYPE_CHECKING:
     from .. import _core
@@ -58,12 +59,19 @@ def common_dtype(stack: Sequence[Layer], default: str | None = None) -> str:
     Raises:
         ValueError: two types.
     """
-    given = {layer.dtype: layer.name for layer in stack if layer.dtype_given or (layer.built and layer.weights)}
+    given = {dtype: layer.name for layer in stack for dtype in _asked_for(layer)}
     if len(given) > 1:
         asked = " and ".join(f"{dtype} ({name!r})" for dtype, name in given.items())
         raise ValueError(f"All layers of a model compute in one dtype, but there are {asked}.")
     first = stack[0]
     return next(iter(given), default or (first.dtype if first.built else first._dtype))
+
+
+def _asked_for(layer: Layer) -> list[str]:
+    """The number type that a layer was given or has weights of; of a model that is not built, those of its layers."""
+    if isinstance(layer, Wired) and not layer.built:
+        return [dtype for part in layer._parts for dtype in _asked_for(part)]
+    return [layer.dtype] if layer.dtype_given or (layer.built and layer.weights) else []
 
 
 def check_dtype(new: Sequence[Layer], dtype: str) -> None:

@@ -21,8 +21,8 @@ from ..data.layout import Layout
 from ..errors import ModelFileError
 from ..foundation import atomic, checks, identifiers
 from ..foundation.arguments import explained
-from ..layers.building import values_from_elsewhere
 from ..layers.symbolic import Made
+from ..layers.values import values_from_elsewhere
 from ..storage import npz, tensors
 from ..storage.atomic_write import write_atomically
 from ..storage.tensors import Path
@@ -302,7 +302,11 @@ def _places(found: Mapping[str, Array], own: Mapping[str, Any]) -> dict[str, str
 
 
 def classes_of_ones_own(model: Connected) -> dict[str, type]:
-    """The classes that are not pynn's, of the model and all in it, and the functions that are metrics."""
+    """The classes that are not pynn's, of the model and all in it, and the functions that are metrics, by name.
+
+    Raises:
+        ValueError: two classes of one name.
+    """
     compiled = model._state.compiled
     things: list[Any] = [model]
     if compiled is not None:
@@ -323,7 +327,10 @@ def classes_of_ones_own(model: Connected) -> dict[str, type]:
             found[thing.__name__] = thing
         elif hasattr(thing, "get_config") and not isinstance(thing, type):
             kind = type(thing)
-            if not kind.__module__.startswith("pynn."):
-                found[kind.__name__] = kind
+            if not kind.__module__.startswith("pynn.") and found.setdefault(kind.__name__, kind) is not kind:
+                raise ValueError(
+                    f"Model {model.name!r} has things of two classes that are called {kind.__name__}, and cannot be "
+                    "copied."
+                )
             things += thing.layers if isinstance(thing, Connected) else getattr(thing, "__dict__", {}).values()
     return found

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import layers as layer_room
 from ..data import dataset
 from ..data.layout import Layout, OpenShape, Port, Ports, single
 from ..foundation import checks
-from ..foundation.trial import Trial
 from ..layers.base import Layer
 from ..layers.building import Draft
 from ..layers.core import InputLayer
 from ..layers.symbolic import SymbolicTensor
+from ..layers.trial import Trial, using
+from ..layers.wiring import chain, drafts_of, limits_of
+from . import configuration
+from .configuration import Make
 from .connected import Connected
 from .model import Model
 from .network import check_dtype, common_dtype
-from .wiring import chain, check_input, drafts_of, limits_of
+from .wired import check_input
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -112,9 +115,7 @@ class Sequential(Model):
             layout, drafts = _drafts(stack, left[0]._require_layout().input_shapes[0])
         elif stack:
             common_dtype(stack)
-        for layer in new:
-            layer._users.add(self)
-        self._become(state._replace(stack=stack, wiring=chain(left), layout=layout), drafts)
+        self._become(state._replace(stack=stack, wiring=chain(left), layout=layout), drafts, using(self, new))
 
     def _check_alone(self) -> None:
         """Raise ValueError where the model is part of others, which cannot follow its changes."""
@@ -132,7 +133,7 @@ class Sequential(Model):
             if not isinstance(layer, Layer):
                 raise TypeError(f"A layer must be a pynn layer such as pynn.layers.Dense(10), but got {layer!r}.")
             kind = type(layer)
-            if kind.lower is Layer.lower or kind.sample_output_shape is Layer.sample_output_shape:
+            if not kind.wired and (kind.lower is Layer.lower or kind.sample_output_shape is Layer.sample_output_shape):
                 raise TypeError(kind._computes_nothing())
             if layer.takes_list:
                 raise ValueError(
@@ -161,11 +162,9 @@ class Sequential(Model):
         # Which accuracy is meant is known with the shapes; the names are checked in any case.
         return single(Port(self.layers[-1].name if self.layers else "output", (2,)))
 
-    def _layout_of_data(self, x: Any, name: str) -> Layout:
-        with Trial() as trial:  # a subclass among the layers is built by its draft
-            layout = self._drafts([dataset.sample_shape(x, name)])[0]
-            trial.take_back()
-        return layout
+    def _try_layout(self, x: Any, name: str) -> Layout:
+        shape = dataset.sample_shape(x, name)
+        return Trial(self).run(lambda: self._drafts([shape])[0])  # a subclass among the layers is built by its draft
 
     def _wire(self) -> None:
         """Call the layers of a built model on symbolic tensors, once, so that they have an `input` and an `output`."""
@@ -181,6 +180,11 @@ class Sequential(Model):
         self._wired = state.stack, start, tensor
 
     @property
+    def _batch_size(self) -> int | None:
+        first = self._state.stack[:1]
+        return first[0].batch_size if first and isinstance(first[0], InputLayer) else None
+
+    @property
     def _rows(self) -> list[tuple[Layer, str]]:
         return [(layer, "") for layer in self.layers]
 
@@ -194,36 +198,37 @@ class Sequential(Model):
 
     def get_config(self) -> dict[str, Any]:
         """Name and layers as a dict of plain values (fit for JSON), without weights."""
-        config: dict[str, Any] = {
-            "name": self.name,
-            "layers": [layer_room.serialize(layer) for layer in self._state.stack],
-        }
+        config: dict[str, Any] = configuration.writing(
+            self, lambda: {"name": self.name, "layers": [configuration.of_layer(each) for each in self._state.stack]}
+        )
         if self._state.layout is not None:
             config["build_input_shape"] = self._state.layout.input_shapes[0]
         return config
 
     @classmethod
-    def from_config(
-        cls, config: dict[str, Any], make: Callable[[dict[str, Any]], Layer] = layer_room.deserialize
+    def _made_of(
+        cls, config: dict[str, Any], make: Make = layer_room.deserialize, inputs: list[SymbolicTensor] | None = None
     ) -> Self:
-        """The model of a configuration that `get_config` made, with new weights.
-
-        Args:
-            config: The configuration.
-            make: Makes a layer of its own configuration. Default: ``layers.deserialize``.
-
-        Raises:
-            TypeError, ValueError: another form of configuration.
-        """
         if not isinstance(config, dict) or not {"layers"} <= set(config) <= {"name", "layers", "build_input_shape"}:
             raise ValueError(f"config must be a dict made by get_config, but got {config!r}.")
         if not isinstance(config["layers"], list | tuple):
             raise ValueError(f"config has no list of layers, but {checks.shown(config['layers'])}.")
-        model = cls([make(layer) for layer in config["layers"]], name=config.get("name"))
-        shape = config.get("build_input_shape")
+        layers, shape = (
+            [configuration.layer_of(each, make) for each in config["layers"]],
+            config.get("build_input_shape"),
+        )
+        if inputs is not None:
+            layers = [_input_like(inputs[0], layers[0]), *_without_input(layers)]
+            shape = None
+        model = cls(layers, name=config.get("name"))
         if shape is not None and not model.built:
             model.build((None, *shape))
         return model
+
+
+def _input_like(x: SymbolicTensor, first: Layer) -> Layer:
+    """An input of the shape and type of a tensor, with the name of the input that it stands in for."""
+    return InputLayer(x.sample, dtype=x.dtype, name=first.name if isinstance(first, InputLayer) else None)
 
 
 def _without_input(stack: Sequence[Layer]) -> list[Layer]:

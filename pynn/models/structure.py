@@ -19,13 +19,15 @@ from ..foundation.native import core
 from ..layers.base import Layer
 from ..layers.building import Draft, building
 from ..layers.symbolic import SymbolicTensor
+from ..layers.trial import current
 from ..layers.types import OpenShapes, Shape
+from ..layers.wiring import Wiring, drafts_of, lower_all
 from ..optimizers import Optimizer
 from ..training.compiling import Compiled
 from ..training.heads import Heads
 from ..training.task import Order, Task
 from .network import Closed, State, plan_of
-from .wiring import Wired, Wiring, drafts_of, lower_all
+from .wired import Wired
 
 if TYPE_CHECKING:
     from .. import _core
@@ -66,8 +68,11 @@ class Structure(Wired):
         """
         raise NotImplementedError
 
-    def _layout_of_data(self, x: Any, name: str) -> Layout:
-        """What a model that is not built would be for the data `x`, or is now."""
+    def _try_layout(self, x: Any, name: str) -> Layout:
+        """What a model that is not built would be for the data `x`; it stays as it is until they are found to be right.
+
+        The lock must be held.
+        """
         raise NotImplementedError
 
     # ---- as a layer --------------------------------------------------------------------------------------------------
@@ -163,6 +168,9 @@ class Structure(Wired):
 
         The lock must be held. All happens at once, or nothing.
         """
+        trial = current()
+        if trial is not None:
+            trial.touch(self)
         atomic.apply_together([*changes, *building(drafts), *self._anew(state)])
 
     def _anew(self, state: State | None = None) -> list[atomic.Change]:
@@ -280,7 +288,7 @@ class Structure(Wired):
                     if not ready():
                         make()
             except RuntimeError:
-                if entered:
+                if entered or current() is not None:  # whoever has layers on trial waits for nobody
                     raise
                 time.sleep(_PATIENCE)
 
@@ -345,7 +353,9 @@ class Structure(Wired):
     def _layout_for(self, x: Any, name: str) -> Layout:
         layout = self._state.layout
         if layout is None:
-            return self._layout_of_data(x, name)
+            tried: list[Layout] = []
+            self._wait_until(lambda: self.built or bool(tried), lambda: tried.append(self._try_layout(x, name)))
+            return tried[0] if tried else self._layout_for(x, name)
         if not layout.is_open:
             return layout
         shapes = [
@@ -363,7 +373,7 @@ class Structure(Wired):
 
     def _layout_to_train(self, x: Any) -> Layout:
         """As `_layout_for`, for who has the lock."""
-        return self._layout_for(x, "x")
+        return self._layout_for(x, "x") if self.built else self._try_layout(x, "x")
 
     def _require_layout(self) -> Layout:
         if self._state.layout is None:

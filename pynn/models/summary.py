@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..layers.base import Layer
+from ..layers.core import InputLayer
 
 
 class Summarized(Protocol):
@@ -17,6 +18,8 @@ class Summarized(Protocol):
 
     @property
     def layers(self) -> list[Layer]: ...
+    @property
+    def _batch_size(self) -> int | None: ...
     @property
     def _rows(self) -> list[tuple[Layer, str]]: ...
 
@@ -31,7 +34,7 @@ def table(model: Summarized) -> str:
     """
     found = model._rows
     columns = 4 if any(inputs for _, inputs in found) else 3
-    rows = [_HEAD[:columns], *(_row(layer, inputs)[:columns] for layer, inputs in found)]
+    rows = [_HEAD[:columns], *(_row(layer, inputs, model._batch_size)[:columns] for layer, inputs in found)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
 
     def line(left: str, middle: str, right: str, fill: str) -> str:
@@ -63,11 +66,22 @@ def table(model: Summarized) -> str:
     )
 
 
-def _row(layer: Layer, inputs: str) -> tuple[str, ...]:
+def _row(layer: Layer, inputs: str, batch_size: int | None) -> tuple[str, ...]:
     name = f"{layer.name} ({type(layer).__name__})"
     if not layer.built:
         return name, "?", "0 (unbuilt)", inputs
-    return name, str(layer.output_shape), f"{layer.count_params():,}", inputs
+    size = layer.batch_size if isinstance(layer, InputLayer) else batch_size
+    shape = layer.output_shape if size is None else _with(layer.output_shape, size)
+    return name, str(shape), f"{layer.count_params():,}", inputs
+
+
+def _with(shape: Any, batch_size: int) -> Any:
+    """The shape of a batch, or a list or dict of them, with a size along the first axis."""
+    if isinstance(shape, dict):
+        return {key: _with(each, batch_size) for key, each in shape.items()}
+    if isinstance(shape, list) or (shape and isinstance(shape[0], tuple)):
+        return type(shape)(_with(each, batch_size) for each in shape)
+    return (batch_size, *shape[1:])
 
 
 def show(text: str) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ..data import dataset
 from ..data.layout import OpenShape
 from ..foundation import checks
-from ..layers.base import Layer
 from ..layers.core import InputLayer
 from ..layers.symbolic import Made, SymbolicTensor
 
@@ -31,7 +30,7 @@ def made_of(x: Any) -> Any:
 
 def source(given: Made | OpenShape, name: str) -> SymbolicTensor:
     """A symbolic input, like what a node says of a tensor, or of this shape and the usual type."""
-    shape, dtype = given if isinstance(given, Made) else (given, None)
+    shape, dtype = given[:2] if isinstance(given, Made) else (given, None)
     return InputLayer(shape, dtype=dtype, name=name).tensor()
 
 
@@ -68,15 +67,3 @@ def tensors_in(value: Any, name: str) -> list[SymbolicTensor]:
 
 def twice(tensors: Sequence[SymbolicTensor]) -> str:
     return next(x.name for number, x in enumerate(tensors) if x in tensors[:number])
-
-
-def layers_in(value: Any) -> Iterator[Layer]:
-    """The layers that an attribute holds: one, or a list, tuple or dict of them."""
-    if isinstance(value, Layer):
-        yield value
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from layers_in(each)
-    elif isinstance(value, dict):
-        for each in value.values():
-            yield from layers_in(each)

@@ -20,6 +20,7 @@ os.environ["KERAS_BACKEND"] = "jax"
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import graph_programs  # noqa: F401, fills PROGRAMS
+import graph_programs_layers  # noqa: F401, goes on filling it
 import graph_programs_losses  # noqa: F401, goes on filling it
 import graph_programs_models  # noqa: F401, goes on filling it
 import jax

@@ -1,19 +1,19 @@
-"""Which layer reads which tensor: the wiring of a model, and how it is found from symbolic tensors."""
+"""Which layer reads which tensor: the wiring of a model or of a layer with a `call`, and how it is found from symbolic
+tensors."""
 
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 from ..data.layout import OpenShape, Port, Ports
 from ..engine.lowering import Lowering
-from ..layers.base import MOST_ELEMENTS, Layer
-from ..layers.building import Draft
-from ..layers.core import InputLayer
-from ..layers.symbolic import Node, SymbolicTensor
-from ..layers.types import Shape
+from .building import Draft
+from .symbolic import Node, SymbolicTensor
+from .types import Shape
+
+Layer: TypeAlias = Any  # a `base.Layer`, which is made of this module
 
 
 class Step(NamedTuple):
@@ -34,6 +34,27 @@ class Wiring(NamedTuple):
     layers: tuple[Layer, ...]  # each once, in Keras's order, those of inputs included
 
 
+class Trace(NamedTuple):
+    """What a `call` does, for inputs of these shapes."""
+
+    wiring: Wiring
+    shapes: tuple[OpenShape, ...]  # of samples
+    outputs: Ports  # in the form in which the call returns them
+    limits: tuple[int, ...]  # for each input: below what its ids must be, 0 where it takes numbers
+
+    def takes(self, shapes: tuple[OpenShape, ...]) -> bool:
+        """Whether inputs of `shapes` are among those it is for."""
+        return len(shapes) == len(self.shapes) and all(
+            Port("", own).takes(shape) for own, shape in zip(self.shapes, shapes, strict=True)
+        )
+
+    def outputs_at(self, shapes: tuple[OpenShape, ...], dtype: str) -> list[OpenShape]:
+        """The shapes of the outputs for inputs of `shapes`."""
+        if shapes == self.shapes:
+            return [port.shape for port in self.outputs.ports]
+        return drafts_of(self.wiring, shapes, dtype)[1]
+
+
 def chain(stack: Sequence[Layer]) -> Wiring:
     """Layers one after the other."""
     steps = tuple(Step(layer, (number,), (number + 1,)) for number, layer in enumerate(stack))
@@ -45,7 +66,7 @@ def drafts_of(wiring: Wiring, shapes: Sequence[OpenShape], dtype: str) -> tuple[
     drafts, known = [], dict(zip(wiring.inputs, shapes, strict=True))
     for step in wiring.steps:
         given = [known[x] for x in step.inputs]
-        draft = step.layer.draft(given if step.layer.takes_list else given[0], dtype)
+        draft = step.layer.draft(step.layer._as_taken(given), dtype)
         known.update(zip(step.outputs, draft.outputs, strict=True))
         drafts.append(draft)
     return drafts, [known[y] for y in wiring.outputs]
@@ -57,10 +78,9 @@ def lower_all(wiring: Wiring, net: Lowering, xs: Sequence[int], shapes: Sequence
     for layer, inputs, outputs, training in wiring.steps:
         given: Any = [tensors[x] for x in inputs]
         shape: Any = [known[x] for x in inputs]
-        if not (layer.keeps_ids or layer.ids_below or isinstance(layer, Wired)):
+        if not (layer.keeps_ids or layer.ids_below or layer.wired):
             given = [net.numbers(x) for x in given]
-        if not layer.takes_list:
-            given, shape = given[0], shape[0]
+        given, shape = layer._as_taken(given), layer._as_taken(shape)
         before, net.inference = net.inference, net.inference or training is False
         made: Any = layer.lower(net, given, shape)
         net.inference = before
@@ -74,22 +94,14 @@ def lower_all(wiring: Wiring, net: Lowering, xs: Sequence[int], shapes: Sequence
     return [net.numbers(tensors[y]) for y in wiring.outputs]
 
 
-class Wired(Layer):
-    """Base of the models: a layer of layers."""
-
-    _may_have_call = True
-
-    def _input_limits(self) -> tuple[int, ...]:
-        """For each input: below what its ids must be, 0 where it takes numbers."""
-        raise NotImplementedError
-
-
 # Below what ids are that no embedding reads.
 _ANY_ID = 2**31 - 1
 
 
-def limits_of(wiring: Wiring, integers: Sequence[bool], drafts: Sequence[Draft] = ()) -> tuple[int, ...]:
-    """For each input: below what its ids must be, 0 where it takes numbers.
+def limits_of(
+    wiring: Wiring, integers: Sequence[bool], drafts: Sequence[Draft] = (), any_id: int = _ANY_ID
+) -> tuple[int, ...]:
+    """For each input: below what its ids must be, 0 where it takes numbers; `any_id` where no embedding reads ids.
 
     An input takes ids where it is one of whole numbers (`integers`), or where all that read it are embeddings.
     The `drafts` are those of the layers, in the order of the steps; there may be none where all models are built.
@@ -101,13 +113,15 @@ def limits_of(wiring: Wiring, integers: Sequence[bool], drafts: Sequence[Draft] 
     readers: dict[int, list[tuple[int, Layer]]] = {x: [] for x in wiring.inputs}
     for step, draft in itertools.zip_longest(wiring.steps, drafts):
         layer, layout = step.layer, None if draft is None else draft.layout
-        if layer.keeps_ids and step.inputs[0] in roots:
+        if layer.keeps_ids and step.inputs and step.inputs[0] in roots:
             roots[step.outputs[0]] = roots[step.inputs[0]]
             continue
         if layout is not None:
             wanted = layout.inputs.limits
+        elif draft is not None and draft.limits is not None:
+            wanted = draft.limits
         else:
-            wanted = layer._input_limits() if isinstance(layer, Wired) else (layer.ids_below,) * len(step.inputs)
+            wanted = layer._input_limits() if layer.wired else (layer.ids_below,) * len(step.inputs)
         for x, below in zip(step.inputs, wanted, strict=True):
             if x in roots:
                 readers[roots[x]].append((below, layer))
@@ -120,8 +134,56 @@ def limits_of(wiring: Wiring, integers: Sequence[bool], drafts: Sequence[Draft] 
                 f"An input is read as ids by layer {next(iter(ids.values())).name!r} and as numbers by {others[0]!r}. "
                 'Make it one of whole numbers: Input(..., dtype="int32").'
             )
-        limits.append(min(ids, default=_ANY_ID if whole else 0))
+        limits.append(min(ids, default=any_id if whole else 0))
     return tuple(limits)
+
+
+# ---- two wirings as one
+
+
+def merged(training: Wiring, other: Wiring, choices: Sequence[Layer]) -> Wiring:
+    """The wiring that is `training` in training and `other` otherwise, of the same inputs.
+
+    What both do alike is there once. Where the outputs differ, `choices` choose: a layer for each output.
+    """
+    waiting: dict[tuple[int, ...], list[Step]] = {}
+    for step in training.steps:
+        waiting.setdefault(step.inputs, []).append(step)
+    steps, tensors = list(training.steps), dict(zip(other.inputs, training.inputs, strict=True))
+    count = 1 + max((number for step in steps for number in step.outputs), default=len(training.inputs) - 1)
+    for step in other.steps:
+        inputs = tuple(tensors[x] for x in step.inputs)
+        twin = next((each for each in waiting.get(inputs, ()) if _is_alike(each.layer, step.layer)), None)
+        if twin is None:
+            twin = Step(step.layer, inputs, tuple(range(count, count + len(step.outputs))), False)
+            steps.append(twin)
+            count += len(step.outputs)
+        else:
+            waiting[inputs].remove(twin)
+        tensors.update(zip(step.outputs, twin.outputs, strict=True))
+    outputs = []
+    for y, other_y, choice in zip(training.outputs, other.outputs, choices, strict=True):
+        if tensors[other_y] == y:
+            outputs.append(y)
+            continue
+        steps.append(Step(choice, (y, tensors[other_y]), (count,)))
+        outputs.append(count)
+        count += 1
+    layers = dict.fromkeys((*training.layers, *(step.layer for step in steps)))
+    return Wiring(tuple(steps), training.inputs, tuple(outputs), tuple(layers))
+
+
+def _is_alike(one: Layer, other: Layer) -> bool:
+    """Whether two layers are the same, or do the same: what a call makes anew has the same settings each time."""
+    if one is other:
+        return True
+    if type(one) is not type(other) or [*map(id, one.weights)] != [*map(id, other.weights)]:
+        return False
+    try:
+        settings = [{**layer.get_config(), "name": None} for layer in (one, other)]
+    except NotImplementedError:  # of a layer of one's own, which is none of this kind
+        return False
+    return bool(settings[0] == settings[1])
 
 
 # ---- from symbolic tensors
@@ -141,7 +203,7 @@ def trace(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor], n
         ValueError: an output that needs another input; two layers of one name.
     """
     found = _walk(inputs, outputs, name)
-    unused = [x.node.layer for x in inputs if isinstance(x.node.layer, InputLayer) and x.node.layer not in found.order]
+    unused = [x.node.layer for x in inputs if x.node.layer.is_input and x.node.layer not in found.order]
     nodes, layers = _by_depth(found, unused)
     numbers: dict[SymbolicTensor, int] = {}
     for tensor in inputs:
@@ -158,7 +220,6 @@ def trace(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor], n
         )
         for node in nodes
     )
-    _check_names(layers, name)
     return Wiring(steps, tuple(numbers[x] for x in inputs), tuple(numbers[y] for y in outputs), tuple(layers))
 
 
@@ -179,7 +240,7 @@ def _walk(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor], n
                 continue
             if node in done:
                 continue
-            if not node.inputs:
+            if not node.inputs and tensor.per_sample:
                 raise ValueError(
                     f"Model {name!r}: the outputs need the input {tensor.name!r} (shape {tensor.shape}), which is not "
                     f"among the inputs {', '.join(repr(x.name) for x in inputs)}. Add it to them."
@@ -208,59 +269,15 @@ def _by_depth(found: Found, unused: Sequence[Layer]) -> tuple[list[Node], list[L
             else:
                 sources[x.node.layer] = max(sources.get(x.node.layer, 0), own + 1)
     for layer, own in sources.items():
-        if isinstance(layer, InputLayer):
+        if layer.is_input:
             depth_of_layer[layer] = max(depth_of_layer.get(layer, 0), own)
     for layer in (*found.order, *unused):
-        if isinstance(layer, InputLayer):
+        if layer.is_input:
             depth_of_layer.setdefault(layer, 0)
     layers = sorted(depth_of_layer, key=lambda layer: (-depth_of_layer[layer], found.order.get(layer, -1)))
     position = {node: number for number, node in enumerate(found.nodes)}
     nodes = sorted(found.nodes, key=lambda node: (-depth[node], found.order[node.layer], position[node]))
     return nodes, layers
-
-
-def _check_names(layers: Iterable[Layer], name: str) -> None:
-    seen: dict[str, Layer] = {}
-    for layer in layers:
-        if layer.name in seen:
-            raise ValueError(
-                f"Model {name!r} has two layers of the name {layer.name!r}: {seen[layer.name]!r} and {layer!r}. Layers "
-                "need names of their own."
-            )
-        seen[layer.name] = layer
-
-
-def names_of_inputs(inputs: Sequence[SymbolicTensor], wiring: Wiring) -> list[str]:
-    """A name for each input: that of its layer, or a new one where another input or a layer of the model has it."""
-    taken = {layer.name for layer in wiring.layers}
-    names = []
-    for x in inputs:
-        name = x.name
-        if not isinstance(x.node.layer, InputLayer):
-            others = (f"{x.name}_input_{number}" if number else f"{x.name}_input" for number in itertools.count())
-            name = next(each for each in itertools.chain([name], others) if each not in taken)
-        taken.add(name)
-        names.append(name)
-    return names
-
-
-def connections(wiring: Wiring, names: Sequence[str]) -> list[tuple[Layer, str]]:
-    """The layers, each with the tensors that go into it, as ``layer[call][output]``; a chain goes without them.
-
-    `names` are those of the inputs.
-    """
-    places = {x: f"{name}[0][0]" for x, name in zip(wiring.inputs, names, strict=True)}
-    found: dict[Layer, list[str]] = {layer: [] for layer in wiring.layers}
-    last, is_chain = wiring.inputs, len(wiring.inputs) == 1
-    for step in wiring.steps:
-        call = len(found[step.layer])
-        is_chain = is_chain and call == 0 and step.inputs == last
-        last = step.outputs
-        places.update({y: f"{step.layer.name}[{call}][{index}]" for index, y in enumerate(step.outputs)})
-        found[step.layer].append(", ".join(places[x] for x in step.inputs))
-    if is_chain:
-        return [(layer, "") for layer in wiring.layers]
-    return [(layer, ", ".join(inputs) or "-") for layer, inputs in found.items()]
 
 
 def ports(names: Sequence[str], shapes: Sequence[OpenShape], limits: Sequence[int], like: Any) -> Ports:
@@ -271,9 +288,3 @@ def ports(names: Sequence[str], shapes: Sequence[OpenShape], limits: Sequence[in
     if len(found) == 1:  # a list of one is, as in Keras, that one
         return Ports(found, "single", tuple(names))
     return Ports(found, "tuple" if isinstance(like, tuple) else "list", tuple(names))
-
-
-def check_input(shape: OpenShape) -> None:
-    """Raise ValueError where samples of `shape` are larger than any memory."""
-    if math.prod(size or 1 for size in shape) > MOST_ELEMENTS:
-        raise ValueError(f"The input shape {shape} has more elements than memory can hold.")

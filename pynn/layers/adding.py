@@ -1,0 +1,128 @@
+"""Weights that a layer of one's own adds to itself, one by one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from numpy.typing import DTypeLike
+
+from .. import config, constraints, initializers, regularizers
+from ..constraints import ConstraintLike
+from ..foundation import checks, names
+from ..foundation.arguments import explained
+from ..foundation.native import core
+from ..initializers import InitializerLike
+from ..regularizers import RegularizerLike
+from .callform import CallForm
+from .connecting import Connectable
+from .trial import current
+from .values import elsewhere
+from .weight import MOST_ELEMENTS, Weight, WeightSpec
+
+
+class AddsWeights(Connectable):
+    """The part of a `Layer` that is about `add_weight`."""
+
+    _form: CallForm | None = None  # of a class with a `call`
+    _own_weights: tuple[Weight, ...] = ()
+    _trainable: bool
+
+    @explained
+    def add_weight(
+        self,
+        shape: int | Sequence[int] | None = None,
+        initializer: InitializerLike | None = None,
+        dtype: DTypeLike | None = None,
+        *,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: RegularizerLike = None,
+        constraint: ConstraintLike = None,
+        aggregation: str | None = "none",
+        overwrite_with_gradient: bool = False,
+        name: str | None = None,
+    ) -> Weight:
+        """A new weight of the layer: in `build`, or in ``__init__`` where its shape is known.
+
+        Args:
+            shape: Default ``()``: one number.
+            initializer: Name or `Initializer`. Default ``"glorot_uniform"``.
+            dtype: That of the layer, which is the default, and no other.
+            trainable: Whether the optimizer learns it. Default ``True``.
+            regularizer: The penalty for large values: a name or `Regularizer`. Default: none.
+            constraint: What holds after each step: a name or `Constraint`. Default: none.
+            autocast, aggregation, overwrite_with_gradient: Without effect: Keras has them for mixed precision, for
+                several machines and for numbers of 8 bits.
+            name: Default: ``"variable"``, then ``"variable_1"`` and so on.
+
+        Raises:
+            TypeError, ValueError: a bad argument, or a layer that is built already.
+        """
+        self._check_may_add()
+        count = len(self._own_weights)
+        spec = WeightSpec(
+            names.check_name((f"variable_{count}" if count else "variable") if name is None else name),
+            checks.shape(() if shape is None else shape, "shape"),
+            initializers.get("glorot_uniform" if initializer is None else initializer),
+            regularizers.get(regularizer),
+            constraints.get(constraint),
+            checks.boolean(trainable, "trainable"),
+        )
+        checks.boolean(autocast, "autocast")
+        checks.choice(aggregation, "aggregation", (None, "none", "mean", "sum", "only_first_replica"))
+        checks.boolean(overwrite_with_gradient, "overwrite_with_gradient")
+        if dtype is not None and str(dtype) != self.dtype and config.resolve_dtype(dtype) != self.dtype:
+            raise ValueError(
+                f"dtype must be that of layer {self.name!r}, {self.dtype}, but got {checks.shown(dtype)}. Make the "
+                f"layer with dtype={checks.shown(dtype)}."
+            )
+        weight = self._new_weight(spec)
+        self._own_weights = (*self._own_weights, weight)
+        return weight
+
+    def add_loss(self, loss: Any) -> None:
+        """Keras's way to add any number to the loss, which is not there yet.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError(
+            f"Layer {self.name!r}: pynn does not have add_loss yet. Give penalties of weights to add_weight, as its "
+            "regularizer, and those of outputs to the layer pynn.layers.ActivityRegularization."
+        )
+
+    def _check_may_add(self) -> None:
+        if "name" not in vars(self):
+            raise TypeError(f"{type(self).__name__} adds a weight before super().__init__(), which must come first.")
+        if self._form is None:
+            raise TypeError(
+                f"Layer {self.name!r} cannot add weights: only layers of one's own can, which have a call, but "
+                f"{type(self).__name__} has none."
+            )
+        trial = current()
+        if trial is not None and trial.layer is self and trial.phase == "call":
+            raise ValueError(f"Layer {self.name!r} adds a weight in call: it must do so in build, or in __init__.")
+        if self._built is not None:
+            raise ValueError(f"Layer {self.name!r} is built already: weights are added in build, or in __init__.")
+
+    def _new_weight(self, spec: WeightSpec) -> Weight:
+        path = f"{self.name}/{spec.name}"
+        if math.prod(spec.shape) > MOST_ELEMENTS:
+            raise ValueError(f"The weight {path} of shape {spec.shape} would have more elements than memory can hold.")
+        constraint = spec.native_constraint(path)
+        penalty = (spec.regularizer.l1, spec.regularizer.l2) if spec.regularizer else (0.0, 0.0)
+        values, trial = elsewhere(), current()
+        if values is not None:
+            values.take([spec.shape], self.dtype)
+        parameters = core.Parameters(self.dtype)
+        number = parameters.add(math.prod(spec.shape), spec.trainable, *penalty, constraint)
+        parameters.frozen = not self._trainable
+        weight = Weight(path, spec, parameters, number)
+        if trial is not None and trial.layer is self:
+            trial.pending.append(weight)
+        else:  # in __init__, which settles the number type
+            weight.draw()
+            self.dtype_given = True
+        return weight

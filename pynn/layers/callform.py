@@ -1,0 +1,94 @@
+"""The arguments of a `call`: which of them are tensors, and how a list of tensors becomes a call of it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+# Arguments of a call that are no tensors.
+_NO_TENSORS = ("training", "mask")
+
+
+class CallForm:
+    """What the arguments of a `call` are.
+
+    Attributes:
+        names: Those that are tensors. A single one may be a list of tensors; of several, each is one tensor.
+        takes_training: Whether there is an argument `training`.
+    """
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._signature = inspect.signature(call)
+        kinds = inspect.Parameter
+        tensors = [
+            each
+            for each in list(self._signature.parameters.values())[1:]
+            if each.name not in _NO_TENSORS and each.kind not in (kinds.VAR_KEYWORD, kinds.VAR_POSITIONAL)
+        ]
+        self.names = tuple(each.name for each in tensors)
+        self._needed = sum(each.default is kinds.empty for each in tensors)
+        self.takes_training = "training" in self._signature.parameters
+        if not self.names:
+            raise TypeError(f"{call.__qualname__} must have an argument for the inputs: call(self, inputs).")
+
+    def flatten(self, owner: str, args: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[list[Any], Any]:
+        """The tensors of a call of the layer `owner` one by one, and what it says of `training`.
+
+        Raises:
+            TypeError: other arguments than the call has, or what is no tensor.
+        """
+        training = dict(named)
+        told = None if self.takes_training else training.pop("training", None)
+        try:
+            given = dict(self._signature.bind(None, *args, **training).arguments)
+        except TypeError as error:
+            raise TypeError(f"Layer {owner!r}: its call does not take these arguments: {error}.") from None
+        if given.get("mask") is not None:
+            raise TypeError(f"Layer {owner!r} got a mask: pynn does not have masks yet.")
+        tensors = [given.pop(name, None) for name in self.names]
+        while len(tensors) > 1 and tensors[-1] is None:
+            tensors.pop()
+        if len(self.names) == 1 and isinstance(tensors[0], list | tuple):
+            tensors = list(tensors[0])
+            if len(tensors) < 2:
+                raise TypeError(
+                    f"Layer {owner!r} takes a tensor, or a list of at least two, but got a list of {len(tensors)}."
+                )
+        for tensor in tensors:
+            if isinstance(tensor, list | tuple | dict) or not hasattr(tensor, "shape"):
+                raise TypeError(
+                    f"Layer {owner!r}: {' and '.join(self.names)} must each be a tensor or array"
+                    f"{', or one list of them' if len(self.names) == 1 else ''}, but got {type(tensor).__name__}."
+                )
+        return tensors, given.get("training", told)
+
+    def arguments(self, tensors: Sequence[Any]) -> dict[str, Any]:
+        """What the call gets for these tensors, by name."""
+        if len(self.names) == 1:
+            return {self.names[0]: tensors[0] if len(tensors) == 1 else list(tensors)}
+        return dict(zip(self.names, tensors, strict=False))
+
+    def check_count(self, count: int) -> str | None:
+        """What is wrong with so many tensors, or None."""
+        if len(self.names) > 1 and not self._needed <= count <= len(self.names):
+            return f"takes the tensors {', '.join(self.names)}, but got {count}."
+        return None
+
+    def shapes_for(self, build: Callable[..., Any], shapes: Sequence[Any]) -> tuple[list[Any], dict[str, Any]]:
+        """What a `build` gets for inputs of these shapes: by place, and by name.
+
+        One that has several arguments names them for those of the call, as in Keras: ``x_shape`` is that of ``x``.
+        """
+        wanted = [each.name for each in list(inspect.signature(build).parameters.values())[1:]]
+        by_name = self.arguments(shapes)
+        if len(wanted) < 2:
+            return ([next(iter(by_name.values()))] if wanted else []), {}
+        found = {f"{name}_shape": shape for name, shape in by_name.items()}
+        for name in wanted:
+            if name.removesuffix("_shape") not in self.names:
+                raise TypeError(
+                    f"build has the argument {name!r}, but must have one, input_shape, or those of call with '_shape' "
+                    f"behind: {', '.join(f'{each}_shape' for each in self.names)}."
+                )
+        return [], {name: found.get(name) for name in wanted}

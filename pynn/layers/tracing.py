@@ -1,0 +1,341 @@
+"""Layers of one's own: a `call` is run with symbolic tensors, and what it does with them becomes the layer's wiring.
+
+So such a layer has weights of its own (`add_weight`), the layers that its attributes hold, and a wiring as a model has.
+`call` runs once for each shape of the inputs; where it has an argument `training`, once for each of its values, and
+what differs is computed both ways.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..data.layout import OpenShape
+from ..engine.lowering import Lowering
+from ..foundation import atomic, checks
+from . import calling, symbolic
+from .adding import AddsWeights
+from .building import Built, Draft
+from .connecting import Connectable
+from .symbolic import Made, Node, SymbolicTensor
+from .trial import Trial, current, using
+from .types import OpenShapes
+from .weight import Weight
+from .wiring import Trace, Wiring, limits_of, lower_all, merged, ports, trace
+
+
+class Source:
+    """What makes the symbolic tensor that a `call` gets."""
+
+    is_input = False
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def tensor(self, shape: OpenShape, dtype: str) -> SymbolicTensor:
+        """The tensor, of samples of `shape`."""
+        return SymbolicTensor(Node(self, (), (Made(shape, dtype),), None), 0)
+
+
+class Traceable(AddsWeights):
+    """The part of a `Layer` that is about a `call` of its own."""
+
+    _given: tuple[tuple[Any, ...], dict[str, Any]] = (), {}  # the arguments that it was made with
+    ids_below: int = 0  # a layer that takes ids: they are 0 to ids_below - 1
+
+    def call(self, *args: Any, **named: Any) -> Any:
+        """What a layer of one's own computes, with operators, functions of ``pynn.activations`` and other layers."""
+        raise NotImplementedError
+
+    def _build_for(self, shape: OpenShapes) -> None:
+        raise NotImplementedError
+
+    def _compute(self, inputs: list[Any], training: bool) -> Any:
+        raise NotImplementedError
+
+    def _as_taken(self, values: Sequence[Any]) -> Any:
+        return super()._as_taken(values) if self._form is None or len(values) == 1 else list(values)
+
+    def _arrange(self, outputs: list[Any]) -> Any:
+        if self._form is None or self._built is None:
+            return super()._arrange(outputs)
+        return self._trace_with(outputs=len(outputs)).outputs.arrange(outputs)
+
+    def _input_limits(self) -> tuple[int, ...]:
+        """For each input: below what its ids must be, 0 where it takes numbers."""
+        return self._trace_with().limits
+
+    @property
+    def _traces(self) -> dict[Any, Trace]:
+        """What the call of a built layer does, by shapes of its inputs and number type."""
+        assert self._built is not None
+        assert self._built.traces is not None
+        return self._built.traces
+
+    def _trace_with(self, inputs: int = 0, outputs: int = 0) -> Trace:
+        """The first trace of so many inputs and outputs, which all have in common what is the same for all shapes."""
+        return next(
+            found
+            for found in list(self._traces.values())
+            if inputs in (0, len(found.shapes)) and outputs in (0, len(found.outputs.ports))
+        )
+
+    def _call_own(self, *args: Any, **named: Any) -> Any:
+        """What the layer makes of arrays, or of symbolic tensors: the arguments are those of its `call`."""
+        assert self._form is not None
+        given, training = self._form.flatten(self.name, args, named)
+        training = None if training is None else checks.boolean(training, "training")
+        if any(isinstance(x, SymbolicTensor) for x in given):
+            return self._record(given, training)
+        return self._compute(given, bool(training))
+
+    def _limits_for(self, inputs: list[Any]) -> tuple[int, ...]:
+        """For each array of a call: below what its ids must be, 0 where it has numbers."""
+        if self._form is None:
+            return (self.ids_below,) * len(inputs)
+        if not self.built or all(len(inputs) != len(found.shapes) for found in list(self._traces.values())):
+            shapes = [np.shape(x) for x in inputs]
+            calling.check_inputs([self._input_name(number) for number in range(len(shapes))], shapes)
+            self._build_for(self._as_taken([shape[1:] for shape in shapes]))
+        return self._trace_with(inputs=len(inputs)).limits
+
+    def _given_in(self, config: dict[str, Any]) -> dict[str, Any]:
+        """`config` with the arguments that the layer was made with, as Keras finds them where there is no get_config.
+
+        Raises:
+            NotImplementedError: an argument that is no plain value.
+        """
+        signature = inspect.signature(type(self).__init__)
+        args, named = self._given
+        given = signature.bind(self, *args, **named).arguments
+        rest = [each.name for each in signature.parameters.values() if each.kind == inspect.Parameter.VAR_KEYWORD]
+        given.update(given.pop(rest[0], {}) if rest else {})
+        found = {name: value for name, value in config.items() if rest or name in signature.parameters}
+        for name, value in list(given.items())[1:]:
+            if name not in config and not checks.is_plain(value):
+                raise NotImplementedError(
+                    f"{type(self).__name__} must write get_config: its argument {name!r} is {checks.shown(value)}, "
+                    "which is no plain value."
+                )
+        return {**dict(list(given.items())[1:]), **found}
+
+    # ---- layers and weights ------------------------------------------------------------------------------------------
+
+    @property
+    def _sublayers(self) -> list[Any]:
+        """The layers that attributes hold, each once."""
+        found = layers_in([value for name, value in vars(self).items() if name not in ("_built", "_done")])
+        return [layer for layer in dict.fromkeys(found) if layer is not self]
+
+    def _all_weights(self) -> list[Weight]:
+        """In Keras's order: those of its own that are learned, its others, and those of its layers."""
+        own = sorted(self._own_weights, key=lambda weight: not weight.learned)
+        inner = [weight for layer in self._sublayers for weight in layer.weights]
+        return list({id(weight): weight for weight in (*own, *inner)}.values())
+
+    def _freezing_all(self, trainable: bool) -> list[atomic.Change]:
+        """The changes that set `trainable`, here and in the layers within."""
+        own = [atomic.setting(weight.native[0], "frozen", not trainable) for weight in self._own_weights]
+        inner = [change for layer in self._sublayers for change in layer._freezing(trainable)]
+        return [atomic.setting(self, "_trainable", trainable), *own, *inner]
+
+    # ---- as a user of its layers, where one of these changes what it computes ----------------------------------------
+
+    def _alone(self) -> contextlib.AbstractContextManager[Any]:
+        return contextlib.nullcontext()
+
+    def _anew(self) -> list[atomic.Change]:
+        return [atomic.setting(self, "_calls", {})]
+
+    def _wire(self) -> None:
+        """Its layers were called on symbolic tensors as it was traced."""
+
+    # ---- building ----------------------------------------------------------------------------------------------------
+
+    def _draft_of_call(self, shape: OpenShapes, dtype: str) -> Draft:
+        assert self._form is not None
+        shapes = tuple(shape) if isinstance(shape, list) else (shape,)
+        wrong = self._form.check_count(len(shapes))
+        if wrong is not None:
+            raise self._shape_error(wrong)
+        outer = current()
+        while outer is not None:
+            if outer.layer is self and outer.phase == "call":
+                raise TypeError(f"Layer {self.name!r} calls itself in its call.")
+            outer = outer.outer
+        built, trial = self._built, None
+        if built is None:
+            trial = Trial(self)
+            found = trial.run(lambda: self._try_building(shape, shapes, dtype))
+        else:
+            if built.dtype != dtype and built.weights:
+                raise self._shape_error(f"has weights of type {built.dtype}, but the model computes in {dtype}.")
+            found = self._trace_at(shapes, dtype)
+        outputs = found.outputs_at(shapes, dtype)
+        output: OpenShapes = outputs[0] if found.outputs.form == "single" else outputs
+        arrange = found.outputs.arrange
+        return Draft(self, shape, output, dtype, [], [], (), None, trial, found.limits, arrange)  # type: ignore[arg-type]
+
+    def _try_building(self, shape: OpenShapes, shapes: tuple[OpenShape, ...], dtype: str) -> Trace:
+        """Be built; all of it is on trial."""
+        trial = _running()
+        if self._built is not None:  # by another thread, meanwhile
+            return self._trace_at(shapes, dtype)
+        if self._own_weights and self.dtype != dtype:
+            raise self._shape_error(f"has weights of type {self.dtype}, but the model computes in {dtype}.")
+        self._dtype = dtype
+        self._run_build(shapes)
+        found = self._trace_of(shapes, dtype)
+        self._built = Built(shape, dtype, None, tuple(self._all_weights()), {(shapes, dtype): found})
+        using(self, self._sublayers)
+        if not self._trainable:
+            trial.extra += self._freezing_all(False)
+        return found
+
+    def _run_build(self, shapes: tuple[OpenShape, ...]) -> None:
+        build = vars(self.build.__func__).get("__wrapped__")  # type: ignore[attr-defined]  # of Layer: none
+        if build is not None:
+            assert self._form is not None
+            places, named = self._form.shapes_for(build, [(None, *shape) for shape in shapes])
+            build(self, *places, **named)
+
+    def _trace_at(self, shapes: tuple[OpenShape, ...], dtype: str) -> Trace:
+        """What the call of a built layer does for inputs of these shapes; it is run where that is not known."""
+        traces = self._traces
+        exact = traces.get((shapes, dtype))
+        if exact is not None:
+            return exact
+        for (_, of), found in list(traces.items()):
+            if of == dtype and found.takes(shapes):
+                return found
+        new = Trial(self).run(lambda: self._retraced(shapes, dtype))
+        atomic.keep(traces, (shapes, dtype), new, calling.MOST_KEPT)
+        return new
+
+    def _retraced(self, shapes: tuple[OpenShape, ...], dtype: str) -> Trace:
+        before = {id(weight) for weight in self._all_weights()}
+        found = self._trace_of(shapes, dtype)
+        for weight in self._all_weights():
+            if id(weight) not in before:
+                raise self._shape_error(
+                    f"makes the weight {weight.path} when it is called on samples of shape {_listed(shapes)}, but had "
+                    "none when it was built. All weights are made then."
+                )
+        return found
+
+    # ---- tracing -----------------------------------------------------------------------------------------------------
+
+    def _trace_of(self, shapes: tuple[OpenShape, ...], dtype: str) -> Trace:
+        assert self._form is not None
+        trial = _running()
+        trial.phase = "call"
+        starts = [Source(f"{self.name}_input_{number}").tensor(shape, dtype) for number, shape in enumerate(shapes)]
+        wiring, outputs, ends = both_modes(self._form.takes_training, lambda mode: self._run_call(starts, mode), self)
+        check_tracked(self, wiring, self._all_weights())
+        found = ports([y.name for y in ends], [y.sample for y in ends], [0] * len(ends), outputs)
+        limits = limits_of(wiring, [True] * len(shapes), any_id=0)
+        return Trace(wiring, shapes, found, limits)
+
+    def _run_call(
+        self, starts: list[SymbolicTensor], training: bool | None
+    ) -> tuple[Wiring, Any, list[SymbolicTensor]]:
+        """What a call makes of these tensors: the wiring, and the outputs in its form and one by one."""
+        assert self._form is not None
+        mode = {} if training is None else {"training": training}
+        outputs = self.call(**self._form.arguments(starts), **mode)
+        ends = [outputs[key] for key in sorted(outputs)] if isinstance(outputs, dict) else outputs
+        ends = list(ends) if isinstance(ends, list | tuple) else [ends]
+        for y in ends:
+            if not isinstance(y, SymbolicTensor) or not y.per_sample:
+                what = "a weight, the same for all samples" if hasattr(y, "per_sample") else type(y).__name__
+                raise TypeError(
+                    f"Layer {self.name!r}: call must return a symbolic tensor that is computed from its inputs, or a "
+                    f"list, tuple or dict of them, but returned {what}."
+                )
+        if not ends:
+            raise TypeError(f"Layer {self.name!r}: call must return at least one symbolic tensor.")
+        return trace(starts, ends, self.name), outputs, ends
+
+    def _lower_call(self, net: Lowering, x: Any, shape: Any) -> Any:
+        xs, shapes = (x, shape) if isinstance(shape, list) else ([x], [shape])
+        assert self._built is not None
+        outputs = lower_all(self._trace_at(tuple(shapes), self._built.dtype).wiring, net, xs, shapes)
+        return outputs if len(outputs) > 1 else outputs[0]
+
+    def _shape_of_call(self, shape: Any) -> Any:
+        return self._draft_of_call(shape, self.dtype).output
+
+
+# A wiring, and its outputs in the form of the call and one by one.
+Run = tuple[Wiring, Any, list[SymbolicTensor]]
+
+
+def both_modes(takes_training: bool, run: Callable[[bool | None], Run], layer: Any) -> Run:
+    """What a call does: where it takes `training`, in training and otherwise, as one. It must be on trial."""
+    trial = _running()
+    trial.training = True if takes_training else None
+    wiring, outputs, ends = run(trial.training)
+    if not takes_training:
+        return wiring, outputs, ends
+    trial.training = False
+    other, _, other_ends = run(False)
+    if [y.sample for y in ends] != [y.sample for y in other_ends]:
+        raise layer._shape_error(
+            f"gives samples of shape {_listed(y.sample for y in ends)} in training, and of shape "
+            f"{_listed(y.sample for y in other_ends)} otherwise: they must be the same."
+        )
+    choices = [symbolic.arithmetic("choose", *pair).node.layer for pair in zip(ends, other_ends, strict=True)]
+    return merged(wiring, other, choices), outputs, ends
+
+
+def check_tracked(layer: Any, wiring: Wiring, weights: Sequence[Weight]) -> None:
+    """Raise ValueError where a call of the layer uses a weight that is none of `weights`, its own."""
+    own = {id(weight) for weight in weights}
+    for weight in (weight for each in wiring.layers if each.is_operation or each.built for weight in each.weights):
+        if id(weight) not in own:
+            raise layer._shape_error(
+                f"uses the weight {weight.path} in call, which is none of its own. Make the layer that has it an "
+                "attribute, in __init__ or build."
+            )
+
+
+def whole(build: Callable[..., None]) -> Callable[..., None]:
+    """The `build` of a layer of one's own: called from outside, it builds the layer with all that its call needs."""
+
+    @functools.wraps(build)
+    def wrapper(self: Any, *shapes: Any, **named: Any) -> None:
+        trial = current()
+        if self._form is None or (trial is not None and trial.layer is self):  # by `super().build()`
+            build(self, *shapes, **named)
+        else:
+            given = [*shapes, *named.values()]
+            self._build_whole(given[0] if len(given) == 1 else given)
+
+    return wrapper
+
+
+def _running() -> Trial:
+    trial = current()
+    assert trial is not None
+    return trial
+
+
+def _listed(shapes: Any) -> str:
+    return " and ".join(map(str, shapes))
+
+
+def layers_in(value: Any) -> Iterator[Any]:
+    """The layers that an attribute holds: one, or a list, tuple or dict of them."""
+    if isinstance(value, Connectable):
+        yield value
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from layers_in(each)
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from layers_in(each)

@@ -1,0 +1,124 @@
+"""Copies of models: layers that several parts share, and clones on other inputs."""
+
+import json
+
+import numpy as np
+import pytest
+
+import pynn
+from pynn import layers
+
+# ---- layers that nested models share ---------------------------------------------------------------------------------
+
+
+def sharing():
+    """Two nested models that share a layer, which the outer model uses, too; one of them is there twice."""
+    shared = layers.Dense(3, name="shared")
+    one = pynn.Sequential([pynn.Input((3,)), shared, layers.ReLU()], name="one")
+    inputs = pynn.Input((3,))
+    two = pynn.Model(inputs, shared(layers.Dense(3)(inputs)), name="two")
+    outer = pynn.Input((3,))
+    wrapped = pynn.Sequential([pynn.Input((3,)), two], name="wrapped")
+    return pynn.Model(outer, shared(one(outer) + two(wrapped(outer))))
+
+
+def test_layer_that_nested_models_share_stays_one():
+    model = sharing()
+    config = json.loads(json.dumps(model.get_config()))
+    assert json.loads(json.dumps(model.get_config())) == config
+    x = np.random.default_rng(1).normal(size=(4, 3))
+    for twin in (
+        pynn.Model.from_config(config),
+        pynn.models.model_from_json(model.to_json()),
+        pynn.models.clone_model(model),
+        layers.deserialize(layers.serialize(model)),
+    ):
+        shared = twin.get_layer("shared")
+        assert shared is twin.get_layer("one").layers[0]
+        assert shared in twin.get_layer("two").layers
+        assert twin.get_layer("wrapped").layers[0] is twin.get_layer("two")
+        assert [weight.path for weight in twin.weights] == [weight.path for weight in model.weights]
+        twin.set_weights(model.get_weights())
+        np.testing.assert_array_equal(twin.predict(x, verbose=0), model.predict(x, verbose=0))
+    other = pynn.Model.from_config(config)
+    assert other.get_layer("shared") is not pynn.Model.from_config(config).get_layer("shared")
+
+
+def test_only_what_is_shared_has_a_number():
+    described = sharing().get_config()["layers"]
+    assert {each["name"] for each in described if "shared_object_id" in each} == {"shared", "two"}
+    plain = pynn.Sequential([pynn.Input((3,)), layers.Dense(2)])
+    assert "shared_object_id" not in json.dumps(plain.get_config())
+    nested = sharing().get_layer("one").get_config()
+    assert "shared_object_id" not in json.dumps(nested)
+
+
+# ---- clones on other inputs ------------------------------------------------------------------------------------------
+
+
+def test_clone_on_other_inputs():
+    left, right = pynn.Input((3,), name="left"), pynn.Input((3,), name="right")
+    model = pynn.Model([left, right], layers.Dense(2)(left * right))
+    a, b = pynn.Input((3,), name="a"), pynn.Input((3,), name="b")
+    twin = pynn.models.clone_model(model, input_tensors=[a, b])
+    assert [x.name for x in twin.inputs] == ["a", "b"]
+    assert twin.inputs == [a, b]
+    twin.set_weights(model.get_weights())
+    x = np.random.default_rng(1).normal(size=(2, 4, 3))
+    np.testing.assert_array_equal(twin.predict([*x], verbose=0), model.predict([*x], verbose=0))
+    on_tensors = pynn.models.clone_model(model, [a, layers.Dense(3)(b)])
+    assert on_tensors.inputs[0] == a
+    keyed = pynn.Model({"l": left, "r": right}, layers.Dense(2)(left - right))
+    assert pynn.models.clone_model(keyed, {"r": b, "l": a}).input == {"l": a, "r": b}
+
+
+def test_clone_of_a_sequential_has_an_input_of_that_shape():
+    model = pynn.Sequential([pynn.Input((None, 3), name="first"), layers.Dense(2)])
+    for given in (pynn.Input((5, 3), name="other"), [pynn.Input((5, 3))]):
+        twin = pynn.models.clone_model(model, given)
+        assert (twin.input_shape, twin.output_shape, twin.inputs[0].name) == ((None, 5, 3), (None, 5, 2), "first")
+
+
+@pytest.mark.parametrize("given", [3, [], np.ones((2, 3)), {"x": 3}, "input"], ids=str)
+def test_clone_on_what_is_no_tensor_is_refused(given):
+    inputs = pynn.Input((3,))
+    for model in (pynn.Model(inputs, layers.Dense(2)(inputs)), pynn.Sequential([pynn.Input((3,)), layers.Dense(2)])):
+        with pytest.raises(ValueError, match="input_tensors"):
+            pynn.models.clone_model(model, input_tensors=given)
+
+
+# ---- number types, and sizes of batches ------------------------------------------------------------------------------
+
+
+def test_inner_sequential_says_the_number_type():
+    inner = pynn.Sequential([layers.Dense(2, dtype="float64")])
+    assert pynn.Sequential([inner, layers.Dense(3)])(np.ones((1, 3))).dtype == "float64"
+    inputs = pynn.Input((3,), dtype="float64")
+    for stack in (
+        [layers.Dense(2)],
+        [layers.Dense(2, dtype="float64")],
+        [pynn.Input((3,)), layers.Dense(2, dtype="float64")],
+    ):
+        assert pynn.Model(inputs, pynn.Sequential(stack)(inputs)).dtype == "float64"
+    inner = pynn.Sequential([layers.Dense(2, dtype="float64")])
+    with pytest.raises(ValueError, match="one dtype"):
+        pynn.Sequential([inner, layers.Dense(3, dtype="float32")])
+
+
+def summary_of(model):
+    lines = []
+    model.summary(print_fn=lines.append)
+    return [row.split("│")[2].strip() for row in lines[0].splitlines() if row.startswith("│")]
+
+
+def test_summary_shows_the_batch_size():
+    given, other = pynn.Input((3,), batch_size=8), pynn.Input((3,))
+    model = pynn.Model(given, layers.Dense(2)(given))
+    assert summary_of(model) == ["(8, 3)", "(8, 2)"]
+    assert summary_of(pynn.Model.from_config(model.get_config())) == ["(8, 3)", "(8, 2)"]
+    stack = pynn.Sequential([pynn.Input(batch_shape=(8, 3)), layers.Dense(2)])
+    assert summary_of(stack) == ["(8, 2)"]
+    assert summary_of(pynn.models.clone_model(stack)) == ["(8, 2)"]
+    assert summary_of(pynn.Model([given, other], layers.add([given, other])))[:2] == ["(8, 3)", "(None, 3)"]
+    assert model(np.ones((5, 3))).shape == (5, 2)
+    assert model.output_shape == (None, 2)

@@ -1,0 +1,348 @@
+"""Layers of one's own: what their call computes and how it learns, weights that are added, and that nothing is half
+made. The same programs with Keras's numbers are in graph_programs_layers.py."""
+
+import numpy as np
+import pytest
+from helpers import SIZES, THREADS, close_gradient
+
+import pynn
+from pynn import layers
+
+
+class Linear(layers.Layer):
+    def __init__(self, units=32, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+
+    def build(self, input_shape):
+        self.w = self.add_weight(shape=(input_shape[-1], self.units), initializer="random_normal", name="w")
+        self.b = self.add_weight(shape=(self.units,), initializer="zeros", name="b")
+
+    def call(self, inputs):
+        return inputs @ self.w + self.b
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+class Formula(layers.Layer):
+    """``formula(x, *weights)``, the weights of these shapes."""
+
+    def __init__(self, formula, shapes, **kwargs):
+        super().__init__(**kwargs)
+        self.formula, self.shapes = formula, shapes
+
+    def build(self, input_shape):
+        values = pynn.initializers.RandomUniform(0.5, 1.5, seed=3)
+        self.own = [self.add_weight(shape, values, name=f"w{i}") for i, shape in enumerate(self.shapes)]
+
+    def call(self, x):
+        return self.formula(x, *self.own)
+
+
+def sigmoid(x):
+    return pynn.activations.sigmoid(x)
+
+
+# What is computed, as NumPy computes it of the values; shape of the samples, shapes of the weights.
+FORMULAS = {
+    "matrix": (lambda x, w: x @ w, (3,), [(3, 4)]),
+    "matrix, more axes": (lambda x, w: x @ w, (2, 5, 3), [(3, 4)]),
+    "vector": (lambda x, w: x @ w, (2, 3), [(3,)]),
+    "matrix in front": (lambda x, w: w @ x, (3, 2), [(4, 3)]),
+    "vector in front": (lambda x, w: w @ x, (3, 2), [(3,)]),
+    "matrix of an expression": (lambda x, w: x @ (w * w), (2, 3), [(3, 4)]),
+    "matrix of an expression, one axis": (lambda x, w: x @ (1 - w), (3,), [(3, 4)]),
+    "product of weights": (lambda x, v, w: x @ (v @ w), (3,), [(3, 4), (4, 2)]),
+    "weight twice": (lambda x, w: (x @ w) @ w + x * w[0], (3,), [(3, 3)]),
+    "sum": (lambda x, w: x + w, (5, 3), [(3,)]),
+    "sum, weight first": (lambda x, w: w + x, (3,), [(3,)]),
+    "sum of a matrix": (lambda x, w: x + w, (2, 3), [(2, 3)]),
+    "axis of one": (lambda x, w: x - w, (2, 3), [(2, 1)]),
+    "axis for the samples": (lambda x, w: w * x, (3,), [(1, 3)]),
+    "number": (lambda x, w: w * x, (3,), [()]),
+    "one minus": (lambda x, w: x * (1 - w) ** 2 / 3, (3,), [(3,)]),
+    "array first": (lambda x, w: x * (np.arange(3.0) * w), (3,), [(3,)]),
+    "rows and columns": (lambda x, w: x * w[0] + w[1, :] - w[:, 1][0], (3,), [(2, 3)]),
+    "absolute": (lambda x, w: abs(-w) * x, (3,), [(3,)]),
+    "divided": (lambda x, w: x / w - w / (x * x + 1), (3,), [(3,)]),
+    "powers": (lambda x, w: w ** (x / 4) + 2**w, (3,), [(3,)]),
+    "new axis": (lambda x, w: x[:, :, None] * w, (3,), [(4,)]),
+    "gate": (lambda x, w: x * sigmoid(x @ w), (3,), [(3, 3)]),
+    "softmax of weights": (lambda x, w: x * pynn.activations.softmax(w), (2, 3), [(2, 3)]),
+}
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_formula_is_that_of_numpy(name):
+    formula, shape, weights = FORMULAS[name]
+    layer = Formula(formula, weights, dtype="float64")
+    x = np.random.default_rng(1).normal(size=(5, *shape))
+    y = layer(x)
+    assert [weight.shape for weight in layer.weights] == weights
+    expected = formula(x, *layer.get_weights())
+    assert y.shape == expected.shape
+    np.testing.assert_allclose(y, expected, rtol=1e-13, atol=1e-14)
+
+
+def expect_gradients(model, x, y):
+    """The gradients of the loss for all weights, against central differences."""
+    _, gradients = model.gradients(x, y)
+    for gradient, weight in zip(gradients, model.trainable_weights, strict=True):
+        value, numeric = weight.numpy(), np.empty(weight.shape)
+        for index in np.ndindex(weight.shape):
+            sides = []
+            for step in (1e-6, -1e-6):
+                moved = value.copy()
+                moved[index] += step
+                weight.assign(moved)
+                sides.append(model.gradients(x, y)[0])
+            numeric[index] = (sides[0] - sides[1]) / 2e-6
+        weight.assign(value)
+        assert close_gradient(numeric, gradient).all(), weight.path
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_formula_has_gradients(name):
+    formula, shape, weights = FORMULAS[name]
+    inputs = pynn.Input(shape, dtype="float64")
+    model = pynn.Model(inputs, Formula(formula, weights)(layers.Dense(shape[-1], activation="tanh")(inputs)))
+    model.compile("sgd", "mse")
+    random = np.random.default_rng(2)
+    x = random.normal(size=(4, *shape))
+    expect_gradients(model, x, random.normal(size=model(x).shape))
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_parameter_as_a_tensor_at_every_length(n, dtype, random):
+    """Values and gradients of the op alone: dw is the sum of dy over the samples."""
+    layer = Formula(lambda x, w: 0 * x + w, [(n,)], dtype=dtype)
+    model = pynn.Sequential([pynn.Input((n,)), layer])
+    for samples in SIZES:
+        x, dy = random.normal(size=(2, samples, n)).astype(dtype)
+        np.testing.assert_array_equal(model(x), np.broadcast_to(layer.own[0].numpy(), x.shape))
+        (dw,), _ = model.vjp(x, dy)
+        tolerance = 1e-5 if dtype == "float32" else 1e-13
+        np.testing.assert_allclose(dw, dy.astype(np.float64).sum(axis=0), rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("name", ["weight twice", "gate", "rows and columns", "matrix of an expression, one axis"])
+def test_bits_are_those_of_one_thread(name):
+    formula, _, _ = FORMULAS[name]
+    n = 33
+    random = np.random.default_rng(3)
+    x, y = random.normal(size=(2, 1000, n)).astype(np.float32)
+    found = []
+    for threads in THREADS:
+        pynn.config.set_num_threads(threads)
+        pynn.set_random_seed(1)
+        own = Formula(formula, [(n, n)])
+        model = pynn.Sequential([pynn.Input((n,)), layers.Dense(n), own, layers.Dense(n)])
+        model.compile("adam", "mse")
+        model.fit(x, y, batch_size=300, epochs=2, verbose=0)
+        found.append([weight.tobytes() for weight in model.get_weights()] + [model.predict(x, verbose=0).tobytes()])
+    assert all(each == found[0] for each in found)
+
+
+def test_own_layer_is_one_of_pynn():
+    """In a Sequential, a model of tensors and a subclass, Linear and Dense make the same of the same weights."""
+    random = np.random.default_rng(4)
+    x, y = random.normal(size=(20, 5)), random.normal(size=(20, 3))
+
+    class Network(pynn.Model):
+        def __init__(self, layer):
+            super().__init__()
+            self.hidden, self.last = layer(4), layer(3)
+
+        def call(self, x):
+            return self.last(pynn.activations.relu(self.hidden(x)))
+
+    def functional(layer):
+        inputs = pynn.Input((5,))
+        return pynn.Model(inputs, layer(3)(pynn.activations.relu(layer(4)(inputs))))
+
+    def sequential(layer):
+        return pynn.Sequential([layer(4), layers.ReLU(), layer(3)])
+
+    pynn.config.set_floatx("float64")
+    start = [random.normal(size=shape) for shape in ((5, 4), (4,), (4, 3), (3,))]
+    found = []
+    for make in (sequential, functional, Network):
+        for layer in (Linear, layers.Dense):
+            model = make(layer)
+            model.build((None, 5))
+            model.set_weights(start)
+            model.compile("adam", "mse")
+            model.fit(x, y, batch_size=8, epochs=3, verbose=0, shuffle=False)
+            found.append(np.concatenate([weight.ravel() for weight in model.get_weights()]))
+    for each in found[1:]:
+        np.testing.assert_allclose(each, found[0], rtol=1e-12)
+
+
+# ---- weights ---------------------------------------------------------------------------------------------------------
+
+
+def test_weights_come_in_keras_order():
+    class Mine(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.inner = [layers.Dense(2, name="a"), {"key": layers.Dense(2, name="b")}]
+
+        def build(self, input_shape):
+            self.count = self.add_weight(shape=(), initializer="zeros", trainable=False, name="count")
+            self.w = self.add_weight(shape=(2,), initializer="ones")
+            self.v = self.add_weight(shape=(2,), initializer="ones")
+
+        def call(self, x):
+            return self.inner[1]["key"](self.inner[0](x)) * self.w * self.v + self.count
+
+    layer = Mine()
+    assert layer.weights == []
+    assert not layer.built
+    layer.build((None, 3))
+    assert [weight.path for weight in layer.weights] == [
+        *("mine/variable_1", "mine/variable_2", "mine/count"),
+        *("a/kernel", "a/bias", "b/kernel", "b/bias"),
+    ]
+    assert layer.non_trainable_weights == [layer.count]
+    assert layer.count_params() == 5 + 8 + 6
+    assert layer.input_shape == (None, 3)
+    assert layer.output_shape == (None, 2)
+
+
+def test_penalties_and_constraints_hold():
+    class Mine(layers.Layer):
+        def build(self, input_shape):
+            self.w = self.add_weight((3,), "ones", regularizer=pynn.regularizers.L2(0.5), name="w")
+            self.v = self.add_weight((3,), "ones", constraint="non_neg", name="v")
+
+        def call(self, x):
+            return x * self.w * self.v
+
+    layer = Mine(dtype="float64")
+    model = pynn.Sequential([pynn.Input((3,)), layer])
+    model.compile(pynn.optimizers.SGD(10.0), "mse")
+    assert layer.losses == model.losses == [1.5]
+    x = np.ones((2, 3))
+    assert model.evaluate(x, x, verbose=0) == 1.5
+    model.train_on_batch(x, x - 5)
+    np.testing.assert_array_equal(layer.v.numpy(), 0)
+    np.testing.assert_allclose(layer.w.numpy(), 1 - 10 * (2 * 5 / 3 + 2 * 0.5))
+
+
+def test_frozen_layer_stays():
+    class Mine(layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.dense = layers.Dense(3)
+
+        def build(self, input_shape):
+            self.w = self.add_weight((3,), "ones")
+
+        def call(self, x):
+            return self.dense(x) * self.w
+
+    layer = Mine(trainable=False)
+    model = pynn.Sequential([pynn.Input((3,)), layer, layers.Dense(1)])
+    assert [weight.trainable for weight in model.weights] == [False] * 3 + [True] * 2
+    model.compile("sgd", "mse")
+    before = layer.get_weights()
+    model.train_on_batch(np.ones((4, 3)), np.ones((4, 1)))
+    for one, other in zip(before, layer.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    layer.trainable = True
+    assert layer.dense.trainable
+    assert len(layer.trainable_weights) == 3
+    model.train_on_batch(np.ones((4, 3)), np.ones((4, 1)))
+    assert (layer.w.numpy() != 1).all()
+
+
+def test_initial_values_are_drawn_once_and_in_order():
+    """However often a layer is tried before it is built, the seed gives the weights that Dense layers would have."""
+
+    class Mine(layers.Layer):
+        def build(self, input_shape):
+            self.w = self.add_weight((input_shape[-1], 3), "glorot_uniform", name="w")
+            self.dense = layers.Dense(2)
+
+        def call(self, x):
+            return self.dense(x @ self.w)
+
+    pynn.set_random_seed(5)
+    plain = pynn.Sequential([layers.Dense(3, use_bias=False), layers.Dense(2)])
+    plain(np.ones((1, 4)))
+    pynn.set_random_seed(5)
+    own = pynn.Sequential([Mine()])
+    assert own.layers[0].compute_output_shape((None, 4)) == (None, 2)
+    assert not own.layers[0].built
+    own(np.ones((1, 4)))
+    for one, other in zip(plain.get_weights(), own.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_build_may_use_and_set_values():
+    class Mine(layers.Layer):
+        def build(self, input_shape):
+            self.w = self.add_weight((3,), "random_normal", name="w")
+            self.start = self.w.numpy()
+            self.v = self.add_weight((3,), "random_normal", name="v")
+            self.v.assign([1, 2, 3])
+            self.dense = layers.Dense(3)
+            self.dense.build((None, 3))
+            self.dense.set_weights([np.eye(3), np.zeros(3)])
+
+        def call(self, x):
+            return self.dense(x) * self.w * self.v
+
+    layer = Mine()
+    y = layer(np.ones((1, 3)))
+    assert (layer.start != 0).all()
+    np.testing.assert_array_equal(layer.w.numpy(), layer.start)
+    np.testing.assert_allclose(y, [layer.start * [1, 2, 3]], rtol=1e-6)
+
+
+BAD_WEIGHTS = [
+    ({"shape": (2, None)}, ValueError, "shape must have a known size"),
+    ({"shape": (2, 0)}, ValueError, "shape must be"),
+    ({"shape": (2**30, 2**30)}, ValueError, "more elements than memory can hold"),
+    ({"initializer": "none_such"}, ValueError, "Unknown initializer"),
+    ({"dtype": "float64"}, ValueError, "dtype must be that of layer 'mine(_[0-9]+)?', float32, but got 'float64'"),
+    ({"dtype": "int32"}, ValueError, "int32"),
+    ({"trainable": 1}, TypeError, "trainable must be True or False"),
+    ({"regularizer": "l3"}, ValueError, "Unknown regularizer"),
+    ({"constraint": 3}, TypeError, "constraint must be"),
+    ({"aggregation": "all"}, ValueError, "aggregation must be one of"),
+    ({"name": "a b"}, ValueError, "name must be"),
+    ({"nam": "a"}, TypeError, "has no argument 'nam'. Did you mean 'name'"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "error", "message"), BAD_WEIGHTS, ids=str)
+def test_bad_weights_are_refused(arguments, error, message):
+    class Mine(layers.Layer):
+        def build(self, input_shape):
+            self.kept = self.add_weight((2,), "ones")
+            self.w = self.add_weight(**{"shape": (2,), **arguments})
+
+        def call(self, x):
+            return x * self.w
+
+    layer = Mine()
+    before = dict(vars(layer))
+    with pytest.raises(error, match=message):
+        layer.build((None, 2))
+    assert vars(layer) == before
+
+
+def test_arguments_without_effect_are_taken():
+    class Mine(layers.Layer):
+        def build(self, input_shape):
+            self.w = self.add_weight(
+                (2,), "ones", "float32", autocast=False, aggregation="mean", overwrite_with_gradient=True
+            )
+
+        def call(self, x):
+            return x * self.w
+
+    np.testing.assert_array_equal(Mine()(np.ones((1, 2))), [[1, 1]])

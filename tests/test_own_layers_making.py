@@ -1,0 +1,364 @@
+"""Layers of one's own: how they are called, traced and described."""
+
+import json
+import pathlib
+import re
+
+import numpy as np
+import pytest
+
+import pynn
+from pynn import layers
+from pynn.models import clone_model, model_from_json
+
+
+class Scale(layers.Layer):
+    """``x * w``, from an argument that is found without a get_config."""
+
+    def __init__(self, start=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.start = start
+
+    def build(self, input_shape):
+        self.w = self.add_weight((input_shape[-1],), pynn.initializers.Constant(self.start), name="w")
+
+    def call(self, x):
+        return x * self.w
+
+
+class Pair(layers.Layer):
+    """``left * w + right``."""
+
+    def build(self, left_shape, right_shape=None):
+        self.shapes = left_shape, right_shape
+        self.w = self.add_weight((left_shape[-1],), "ones", name="w")
+
+    def call(self, left, right=None):
+        return left * self.w if right is None else left * self.w + right
+
+
+class Modes(layers.Layer):
+    """Batch normalisation, and behind it in training another formula than otherwise."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = layers.BatchNormalization(momentum=0.5)
+
+    def call(self, x, training=None):
+        x = self.norm(x, training=training)
+        if training:
+            x = 3 * x
+        return x + 1
+
+
+# ---- calls -----------------------------------------------------------------------------------------------------------
+
+
+def test_several_inputs_by_place_and_by_name():
+    layer, ones = Pair(), np.ones((2, 3), np.float32)
+    np.testing.assert_array_equal(layer(ones, 2 * ones), 3 * ones)
+    assert layer.shapes == ((None, 3), (None, 3))
+    assert layer.input_shape == [(None, 3), (None, 3)]
+    np.testing.assert_array_equal(layer(ones, right=4 * ones), 5 * ones)
+    np.testing.assert_array_equal(layer(ones), ones)
+    left, right = pynn.Input((3,)), pynn.Input((3,))
+    model = pynn.Model([left, right], layer(left, right=right))
+    np.testing.assert_array_equal(model([ones, ones]), 2 * ones)
+
+
+def test_one_argument_may_be_a_list():
+    class Total(layers.Layer):
+        def build(self, input_shape):
+            self.shapes = input_shape
+
+        def call(self, inputs):
+            return layers.add(inputs) / len(inputs)
+
+    layer, ones = Total(), np.ones((2, 3), np.float32)
+    np.testing.assert_array_equal(layer([ones, 3 * ones]), 2 * ones)
+    assert layer.shapes == [(None, 3), (None, 3)]
+    np.testing.assert_array_equal(layer([ones, ones, 4 * ones]), 2 * ones)
+    assert Total().compute_output_shape([(7, 3), (7, 3)]) == (7, 3)
+
+
+@pytest.mark.parametrize("form", [tuple, list, dict], ids=str)
+def test_outputs_come_in_the_form_of_the_call(form):
+    class Several(layers.Layer):
+        def call(self, x):
+            return {"b": x, "a": 2 * x} if form is dict else form([x, 2 * x])
+
+    x = np.ones((2, 3), np.float32)
+    y = Several()(x)
+    assert type(y) is form
+    np.testing.assert_array_equal(y["a"] if form is dict else y[1], 2 * x)
+    tensors = Several()(pynn.Input((3,)))
+    assert type(tensors) is form
+    assert Several().compute_output_shape((4, 3)) == type(y)(
+        {"a": (4, 3), "b": (4, 3)} if form is dict else [(4, 3)] * 2
+    )
+
+
+def test_call_runs_once_for_each_shape():
+    seen = []
+
+    class Mine(layers.Layer):
+        def build(self, input_shape):
+            seen.append("build")
+            self.dense = layers.Dense(2)
+
+        def call(self, x):
+            seen.append(x.shape)
+            return self.dense(x)
+
+    model = pynn.Sequential([pynn.Input((None, 3)), Mine()])
+    model.compile("sgd", "mse")
+    for length in (4, 7):
+        model.train_on_batch(np.ones((2, length, 3)), np.ones((2, length, 2)))
+        assert model.predict(np.ones((2, length, 3)), verbose=0).shape == (2, length, 2)
+    assert seen == ["build", (None, None, 3)]
+    layer = model.layers[0]
+    for _ in range(2):
+        layer(np.ones((2, 3)))
+        layer(np.ones((2, 5, 4, 3)))
+    assert seen[2:] == [(None, 3), (None, 5, 4, 3)]
+
+
+def test_ids_reach_an_embedding():
+    class Words(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.table = layers.Embedding(7, 2)
+
+        def call(self, words):
+            return self.table(words)
+
+    layer = Words()
+    np.testing.assert_array_equal(layer(np.array([[3, 6]])), layer.table.get_weights()[0][[[3, 6]]])
+    with pytest.raises(ValueError, match=r"must be in \[0, 7\), but found 7"):
+        layer(np.array([[7]]))
+    with pytest.raises(ValueError, match="takes ids"):
+        layer(layers.Dense(3)(pynn.Input((3,))))
+
+
+WRONG_CALLS = [
+    (lambda layer, x: layer([x, x]), "left and right must each be a tensor or array, but got list"),
+    (lambda layer, x: layer(x, x, x), "does not take these arguments"),
+    (lambda layer, x: layer(x, center=x), "does not take these arguments: .*'center'"),
+    (lambda layer, x: layer(None), "but got NoneType"),
+    (lambda layer, x: layer({"a": x}), "but got dict"),
+    (lambda layer, x: layer(pynn.Input((3,)), x), "symbolic tensors together with ndarray"),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), WRONG_CALLS, ids=range(len(WRONG_CALLS)))
+def test_wrong_calls_are_told(call, message):
+    with pytest.raises(TypeError, match=message):
+        call(Pair(), np.ones((2, 3)))
+
+
+def test_other_numbers_of_samples_are_told():
+    with pytest.raises(ValueError, match="same number of samples, but got 2, 3"):
+        Pair()(np.ones((2, 3)), np.ones((3, 3)))
+
+
+# ---- training, and otherwise -----------------------------------------------------------------------------------------
+
+
+def test_training_is_what_the_model_does():
+    """The statistics follow once a step, and the branch of training is taken in training only."""
+    layer = Modes()
+    model = pynn.Sequential([pynn.Input((2,)), layer])
+    model.compile(pynn.optimizers.SGD(0.0), "mse")
+    x = np.array([[1.0, 2], [3, 6]], np.float32)
+    mean, variance = x.mean(axis=0), x.var(axis=0)
+    in_training = 3 * (x - mean) / np.sqrt(variance + 1e-3) + 1
+    loss = model.train_on_batch(x, np.zeros_like(x))
+    np.testing.assert_allclose(loss, np.square(in_training).mean(), rtol=1e-6)
+    np.testing.assert_allclose(layer.norm.get_weights()[2], mean / 2, rtol=1e-6)
+    np.testing.assert_allclose(layer.norm.get_weights()[3], (1 + variance) / 2, rtol=1e-6)
+    np.testing.assert_allclose(model(x, training=True), in_training, rtol=1e-5)
+    now = (x - layer.norm.get_weights()[2]) / np.sqrt(layer.norm.get_weights()[3] + 1e-3) + 1
+    for y in (model(x), model.predict(x, verbose=0), layer(x), layer(x, training=False)):
+        np.testing.assert_allclose(y, now, rtol=1e-5)
+
+
+def test_training_false_holds_always():
+    layer, inputs = Modes(), pynn.Input((2,))
+    model = pynn.Model(inputs, layer(inputs, training=False))
+    model.compile("sgd", "mse")
+    before = layer.norm.get_weights()[2:]
+    x = np.array([[1.0, 2], [3, 6]], np.float32)
+    expected = np.square(model(x)).mean()
+    np.testing.assert_allclose(model.train_on_batch(x, np.zeros_like(x)), expected, rtol=1e-6)
+    for one, other in zip(before, layer.norm.get_weights()[2:], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_both_modes_share_is_there_once():
+    """Dropout in training only, as the guide of Keras has it: the noise is that of the layer by itself."""
+
+    class Drop(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.drop = layers.Dropout(0.5, seed=3)
+
+        def call(self, x, training=None):
+            return self.drop(x, training=training) if training else x
+
+    x = np.ones((50, 8), np.float32)
+    own, plain = (pynn.Sequential([pynn.Input((8,)), layer]) for layer in (Drop(), layers.Dropout(0.5, seed=3)))
+    for model in (own, plain):
+        model.compile("sgd", "mse")
+    np.testing.assert_array_equal(own(x), x)
+    assert own.train_on_batch(x, x) == plain.train_on_batch(x, x) > 0
+
+
+def test_modes_of_other_shapes_are_refused():
+    class Mine(layers.Layer):
+        def call(self, x, training=None):
+            return x[:, :1] if training else x
+
+    with pytest.raises(ValueError, match=r"gives samples of shape \(1,\) in training, and of shape \(3,\) otherwise"):
+        Mine()(np.ones((2, 3)))
+
+
+# ---- descriptions ----------------------------------------------------------------------------------------------------
+
+CUSTOM = {"Scale": Scale, "Pair": Pair}
+
+
+def models():
+    left, right = pynn.Input((3,), name="left"), pynn.Input((3,), name="right")
+    scale = Scale(2.0, name="scale")
+    yield pynn.Sequential([pynn.Input((3,)), Scale(3.0), layers.Dense(2)])
+    yield pynn.Model([left, right], Pair()(scale(left), scale(right)))
+    yield pynn.Model(left, pynn.Sequential([Scale(start=0.5), layers.Dense(2)])(left))
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_models_come_back(number):
+    model = list(models())[number]
+    config = json.loads(json.dumps(model.get_config()))
+    kind = type(model)
+    twins = [
+        kind.from_config(config, custom_objects=CUSTOM),
+        model_from_json(model.to_json(), custom_objects=CUSTOM),
+        clone_model(model),
+        layers.deserialize(layers.serialize(model), custom_objects=CUSTOM),
+    ]
+    x = np.random.default_rng(1).normal(size=(4, 3))
+    x = [x, 2 * x] if number == 1 else x
+    for twin in twins:
+        assert [weight.path for weight in twin.weights] == [weight.path for weight in model.weights]
+        assert all(one is not other for one, other in zip(twin.weights, model.weights, strict=True))
+        assert [layer.start for layer in twin.layers if isinstance(layer, Scale)] == [
+            layer.start for layer in model.layers if isinstance(layer, Scale)
+        ]
+        twin.set_weights(model.get_weights())
+        np.testing.assert_array_equal(twin.predict(x, verbose=0), model.predict(x, verbose=0))
+    with pytest.raises(ValueError, match="Unknown layer 'Scale'"):
+        kind.from_config(config)
+
+
+def test_bad_custom_objects_are_told():
+    config = layers.serialize(Scale())
+    for wrong in (3, {3: Scale}, [Scale]):
+        with pytest.raises(TypeError, match="custom_objects must be a dict"):
+            layers.deserialize(config, custom_objects=wrong)
+    with pytest.raises(TypeError, match="'Scale' must be a layer"):
+        layers.deserialize(config, custom_objects={"Scale": 3})
+    assert layers.deserialize(config, custom_objects=CUSTOM).start == 1.0
+    with pytest.raises(ValueError, match="Unknown layer"):
+        layers.deserialize(config)
+
+
+def test_arguments_are_found_without_a_get_config():
+    class Few(layers.Layer):
+        def __init__(self, units, scale=2.0):
+            super().__init__()
+
+        def call(self, x):
+            return x
+
+    assert Scale(4.0, name="s").get_config() == {"start": 4.0, "name": "s", "trainable": True, "dtype": None}
+    assert Few(3).get_config() == {"units": 3}
+    assert Few.from_config(Few(3).get_config()).get_config() == {"units": 3}
+    with pytest.raises(NotImplementedError, match="must write get_config: its argument 'units'"):
+        Few(np.ones(3)).get_config()
+
+
+def test_code_of_the_page_runs():
+    page = (pathlib.Path(__file__).resolve().parent.parent / "docs" / "own-layers.md").read_text()
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(block, names)
+    assert names["twin"].count_params() == names["model"].count_params() > 0
+
+
+# ---- the call of a model ---------------------------------------------------------------------------------------------
+
+
+def test_call_of_a_model_is_told_what_it_does():
+    class Network(pynn.Model):
+        def __init__(self):
+            super().__init__()
+            self.norm = layers.BatchNormalization(momentum=0.5)
+
+        def call(self, x, training=False):
+            x = self.norm(x, training=training)
+            return 3 * x if training else x + 1
+
+    model, plain = Network(), layers.BatchNormalization(momentum=0.5)
+    model.compile(pynn.optimizers.SGD(0.0), "mse")
+    twin = pynn.Sequential([pynn.Input((2,)), plain])
+    x = np.array([[1.0, 2], [3, 6]], np.float32)
+    expected = 3 * twin(x, training=True)
+    np.testing.assert_allclose(model.train_on_batch(x, np.zeros_like(x)), np.square(expected).mean(), rtol=1e-5)
+    for one, other in zip(model.get_weights(), twin.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+    np.testing.assert_allclose(model.predict(x, verbose=0), twin(x) + 1, rtol=1e-5)
+
+
+def test_call_of_a_model_may_use_weights():
+    class Network(pynn.Model):
+        def __init__(self, foreign=None):
+            super().__init__()
+            self.dense = layers.Dense(3, use_bias=False)
+            self.other = None if foreign is None else foreign.kernel
+
+        def call(self, x):
+            y = self.dense(x)
+            return y @ (self.dense.kernel if self.other is None else self.other)
+
+    model = Network()
+    x = np.ones((2, 3), np.float32)
+    y = model(x)
+    kernel = model.dense.kernel.numpy()
+    np.testing.assert_allclose(y, x @ kernel @ kernel, rtol=1e-5)
+    assert model.weights == [model.dense.kernel]
+    foreign = layers.Dense(3)
+    foreign(x)
+    model = Network(foreign)
+    with pytest.raises(ValueError, match="none of its own"):
+        model(x)
+    assert not model.built
+    assert not model.dense.built
+
+
+def test_failing_call_of_a_model_leaves_its_layers_unbuilt():
+    class Network(pynn.Model):
+        def __init__(self):
+            super().__init__()
+            self.first, self.stack = Scale(), pynn.Sequential([layers.Dense(2)])
+            self.width = 3
+
+        def call(self, x):
+            return layers.Reshape((self.width,))(self.stack(self.first(x)))
+
+    model = Network()
+    with pytest.raises(ValueError, match="3"):
+        model(np.ones((2, 4)))
+    assert not any(layer.built for layer in (model, model.first, model.stack, model.stack.layers[0]))
+    model.width = 2
+    assert model(np.ones((2, 5))).shape == (2, 2)
+    assert model.first.w.shape == (5,)
