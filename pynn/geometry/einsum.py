@@ -1,4 +1,5 @@
-"""Products of samples and a kernel that an equation describes, ``"abc,cd->abd"``, as one matrix product."""
+"""Products of samples and a kernel that an equation describes, ``"abc,cd->abd"``, as a matrix product, or as one for
+each element of the axes that input, kernel and output share (``"abc,bcd->abd"``)."""
 
 from __future__ import annotations
 
@@ -35,6 +36,8 @@ class Product(NamedTuple):
     input_order: tuple[int, ...]
     kernel: Shape
     kernel_is_transposed: bool  # (outputs, inputs)
+    kernel_order: tuple[int, ...] | None  # where there is a product for each element of some axes: these come first
+    products: int
     rows: int
     inputs: int
     units: int
@@ -60,8 +63,13 @@ def parsed(text: str) -> Equation:
     return equation
 
 
+def _shared(equation: Equation) -> list[str]:
+    """The axes that input, kernel and output have."""
+    return [letter for letter in equation.kernel if letter in equation.input and letter in equation.output]
+
+
 def _check_axes(equation: Equation) -> None:
-    """Raise ValueError unless the equation can be one matrix product."""
+    """Raise ValueError unless the equation can be made of matrix products."""
     text, input_, kernel, output = equation[:4]
     if not equation.left and (input_[0] != output[0] or input_[0] in kernel):
         raise ValueError(
@@ -75,11 +83,10 @@ def _check_axes(equation: Equation) -> None:
         if letter not in kernel and letter not in output:
             raise ValueError(f"equation {text!r} has the axis {letter!r} in its input alone, which pynn cannot sum up.")
     for letter in kernel:
-        if (letter in input_) == (letter in output):
-            where = "all three parts: pynn has one product for all samples" if letter in input_ else "its kernel alone"
-            raise ValueError(f"equation {text!r} has the axis {letter!r} in {where}.")
+        if letter not in input_ and letter not in output:
+            raise ValueError(f"equation {text!r} has the axis {letter!r} in its kernel alone.")
     summed = [letter in input_ for letter in kernel]
-    if summed not in (sorted(summed), sorted(summed, reverse=True)):
+    if not _shared(equation) and summed not in (sorted(summed), sorted(summed, reverse=True)):
         raise ValueError(
             f"equation {text!r} must have the axes of the kernel {kernel!r} in another order: those that are summed "
             "over first, or last."
@@ -110,10 +117,11 @@ def product(equation: Equation, sample: Shape, sizes: Sequence[int | None], bias
             raise ValueError(
                 f"the axis {letter!r} has {size[letter]} in the input of {text!r}, but {given} in output_shape."
             )
-    summed = [letter for letter in kernel if letter in input_]
+    shared = _shared(equation)
+    summed = [letter for letter in kernel if letter in input_ and letter not in shared]
     new = [letter for letter in kernel if letter not in input_]
-    kept = [letter for letter in inputs if letter not in summed]
-    found = [*kept, *new]
+    kept = [letter for letter in inputs if letter not in summed and letter not in shared]
+    found = [*shared, *kept, *new]
 
     def shape_of(letters: Sequence[str]) -> Shape:
         return tuple(size[letter] for letter in letters)
@@ -121,9 +129,11 @@ def product(equation: Equation, sample: Shape, sizes: Sequence[int | None], bias
     bias = None if bias_axes is None else [letter for letter in outputs if letter in bias_axes]
     first = min(map(outputs.index, bias)) if bias else 0
     return Product(
-        input_order=tuple(inputs.index(letter) for letter in [*kept, *summed]),
+        input_order=tuple(inputs.index(letter) for letter in [*shared, *kept, *summed]),
         kernel=shape_of(kernel),
-        kernel_is_transposed=bool(new and summed) and kernel[0] == new[0],
+        kernel_is_transposed=bool(new and summed) and not shared and kernel[0] == new[0],
+        kernel_order=tuple(map(kernel.index, [*shared, *summed, *new])) if shared else None,
+        products=math.prod(shape_of(shared)),
         rows=math.prod(shape_of(kept)),
         inputs=math.prod(shape_of(summed)),
         units=math.prod(shape_of(new)),
@@ -132,5 +142,5 @@ def product(equation: Equation, sample: Shape, sizes: Sequence[int | None], bias
         output=shape_of(outputs),
         bias=None if bias is None else tuple(size[a] if a in bias else 1 for a in outputs[first:]),
         bias_axes=tuple(map(outputs.index, bias or ())),
-        bias_is_inside=bias == new,
+        bias_is_inside=bias == new and not shared,
     )
