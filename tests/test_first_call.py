@@ -57,6 +57,42 @@ class OfSubclass(pynn.Sequential):
         return [*self.net.parts, self.layers[-1]]
 
 
+class Gate(layers.Layer):
+    """A layer of one's own, with a weight and a layer within."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = layers.Dense(3)
+
+    def build(self, input_shape):
+        self.w = self.add_weight((input_shape[-1], 3), name="w")
+
+    def call(self, x, training=None):
+        return (x @ self.w) * self.inner(x)
+
+
+class OfOwn(pynn.Sequential):
+    def __init__(self):
+        super().__init__([Gate(), layers.Dense(2)])
+
+    @property
+    def parts(self):
+        return [*self.layers, self.layers[0].inner]
+
+
+class CallsOwn(pynn.Model):
+    def __init__(self):
+        super().__init__()
+        self.gate, self.last = Gate(), layers.Dense(2)
+
+    def call(self, x, training=None):
+        return self.last(self.gate(x))
+
+    @property
+    def parts(self):
+        return [self.gate, self.gate.inner, self.last]
+
+
 class Stack(pynn.Sequential):
     def __init__(self):
         super().__init__([layers.Dense(3), layers.Dense(2)])
@@ -66,7 +102,7 @@ class Stack(pynn.Sequential):
         return self.layers
 
 
-KINDS = [Net, Outer, OfSubclass, Stack]
+KINDS = [Net, Outer, OfSubclass, OfOwn, CallsOwn, Stack]
 CALLS = {
     "call": lambda model, x: model(x),
     "training": lambda model, x: model(x, training=True),
@@ -105,7 +141,7 @@ def test_refused_call_builds_nothing(kind, call):
         with pytest.raises((ValueError, TypeError)):
             CALLS[call](model, np.array(bad))
         assert not any(part.built for part in parts_of(model))
-        assert not any(len(part._users) for part in getattr(model, "net", model).parts if kind is not Stack)
+        assert not any(len(part._users) for part in getattr(model, "net", model).parts if kind not in (OfOwn, Stack))
     for found, expected in zip(weights_after_a_call(model), weights_after_a_call(made(kind)), strict=True):
         np.testing.assert_array_equal(found, expected)
 

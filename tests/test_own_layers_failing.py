@@ -189,6 +189,53 @@ def test_weights_are_added_at_their_time():
                 return x
 
 
+def test_layer_with_weights_takes_no_arrays_in_a_call():
+    """They would be what its weights are before they have values."""
+
+    class Table(pynn.Model):
+        def __init__(self, layer):
+            super().__init__()
+            self.layer = layer
+
+        def call(self, x):
+            return x + self.layer(np.ones((1, 4)))[0]
+
+    inner = pynn.Sequential([layers.Dense(4)])
+    for layer in (layers.Dense(4), Scale(), layers.BatchNormalization(), inner):
+        with pytest.raises(TypeError, match="on arrays where a call is traced"):
+            Table(layer)(np.ones((2, 4)))
+        assert not layer.built
+        layer(np.ones((2, 4)))
+        with pytest.raises(TypeError, match="on arrays where a call is traced"):
+            Table(layer)(np.ones((2, 4)))
+    np.testing.assert_array_equal(Table(layers.ReLU())(np.ones((2, 4))), np.full((2, 4), 2))
+
+
+def test_what_build_computes_on_trial_is_not_kept():
+    """Its layers have their initial values as it runs, and keep no network of weights that are taken back."""
+
+    class Started(layers.Layer):
+        def __init__(self, fails):
+            super().__init__()
+            self.inner, self.fails = layers.Dense(3), fails
+
+        def build(self, input_shape):
+            self.start = self.inner(np.ones((1, 4)))
+
+        def call(self, x):
+            if self.fails:
+                raise KeyError("of its own")
+            return self.inner(x) - self.start[0]
+
+    layer, failing = Started(False), Started(True)
+    np.testing.assert_array_equal(layer(np.ones((2, 4))), np.zeros((2, 3)))
+    assert layer.start.any()
+    with pytest.raises(KeyError):
+        failing(np.ones((2, 4)))
+    assert not failing.inner.built
+    np.testing.assert_array_equal(failing.inner(np.ones((1, 4)))[0], failing.inner.get_weights()[0].sum(0))
+
+
 def test_weights_are_arrays_outside_of_calls():
     layer = layers.Dense(3)
     layer(np.ones((1, 2)))

@@ -14,6 +14,7 @@ from ..data import arrays
 from ..engine.lowering import Lowering
 from ..foundation import atomic, draws, parallel
 from ..foundation.native import core
+from .trial import current, is_calling
 
 if TYPE_CHECKING:
     from .. import _core
@@ -36,6 +37,8 @@ class Callable(Protocol):
 
     @property
     def dtype(self) -> str: ...
+    @property
+    def weights(self) -> list[Any]: ...
     def sample_output_shape(self, shape: Any) -> Any: ...
     def lower(self, net: Lowering, x: Any, shape: Any) -> Any: ...
     def _limits_for(self, inputs: list[Any]) -> tuple[int, ...]: ...
@@ -58,7 +61,7 @@ def compute(layer: Callable, inputs: list[Any], training: bool) -> Any:
     """What a layer makes of arrays; it is built for them if it was not.
 
     Raises:
-        TypeError, ValueError: arrays that the layer cannot take.
+        TypeError, ValueError: arrays that the layer cannot take; also one with weights, where a `call` is traced.
     """
     limits: tuple[int, ...] = ()
     if layer.ids_below or layer.wired:
@@ -74,6 +77,8 @@ def compute(layer: Callable, inputs: list[Any], training: bool) -> Any:
         ]
     key = tuple([x.shape[1:] for x in xs])
     call = layer._calls.get(key) or _lowered(layer, xs, key, limits or (0,) * len(xs))
+    if is_calling() and layer.weights:
+        raise no_values_yet(f"Layer {layer.name!r}")
     rows = len(xs[0])
     out = np.empty((rows, *call.output), call.dtype)
     outs = (out,) if call.more is None else (out, *(np.empty((rows, *each), call.dtype) for each in call.more))
@@ -83,6 +88,14 @@ def compute(layer: Callable, inputs: list[Any], training: bool) -> Any:
         else:
             call.plan.predict(outs, xs, False, parallel.get_num_threads())
     return out if call.more is None else layer._arrange(list(outs))
+
+
+def no_values_yet(what: str) -> TypeError:
+    """The error for a layer or model with weights that is called on arrays where a `call` is traced."""
+    return TypeError(
+        f"{what} is called on arrays where a call is traced: its weights have no values there. Call it on tensors that "
+        "are computed from the inputs."
+    )
 
 
 def _converted(layer: Callable, number: int, x: Any, below: int, dtype: str) -> Array:
@@ -117,5 +130,9 @@ def _lowered(layer: Callable, xs: list[Array], key: tuple[tuple[int, ...], ...],
     graph.set_outputs([net.numbers(y) for y in (made if isinstance(made, list) else [made])])
     output, more = (outputs[0], outputs[1:]) if isinstance(outputs, list) else (outputs, None)
     call = Call(core.Plan(graph, layer.dtype), output, more, layer.dtype)
-    atomic.keep(layer._calls, key, call, MOST_KEPT)
+    if current() is None:
+        atomic.keep(layer._calls, key, call, MOST_KEPT)
+    else:  # it is about weights that may be taken back
+        for weight in layer.weights:
+            weight.draw()
     return call

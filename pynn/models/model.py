@@ -15,7 +15,9 @@ from ..callbacks import Callback, History
 from ..foundation import checks, identifiers, names
 from ..foundation.arguments import explained
 from ..layers.base import Layer
+from ..layers.calling import no_values_yet
 from ..layers.symbolic import SymbolicTensor
+from ..layers.trial import is_calling
 from ..layers.weight import Weight, assign_all
 from ..optimizers import Optimizer, OptimizerLike
 from ..training import fit, gradients
@@ -302,12 +304,15 @@ class Model(Stored):
                 arrays; on symbolic tensors as the model works that they become part of.
 
         Raises:
-            TypeError, ValueError: unfit data. RuntimeError: another thread is training the model.
+            TypeError, ValueError: unfit data; also arrays where the `call` of another model or layer is traced.
+            RuntimeError: another thread is training the model.
         """
         if type(x) is not np.ndarray and is_symbolic(x):
             if not self.built and self._has_call():
                 self._trace_once(made_of(x))
             return super().__call__(x, training)
+        if is_calling():
+            raise no_values_yet(f"Model {self.name!r}")
         if training is not None and checks.boolean(training, "training"):
             return calls.outputs_in_training(self, x)
         return calls.outputs(self, x)
