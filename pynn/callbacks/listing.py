@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..foundation import checks
@@ -170,12 +170,12 @@ def _flat(callbacks: Any) -> Iterable[Callback]:
 
 
 def _overrides(callback: Callback, hook: str) -> bool:
-    kind: Hashable = type(callback)
+    kind: Any = type(callback)  # which mypy takes for not hashable
     return _class_overrides(kind, hook) or any(name in vars(callback) for name in _names(hook))
 
 
 @functools.lru_cache(maxsize=1000)
-def _class_overrides(kind: Hashable, hook: str) -> bool:
+def _class_overrides(kind: type[Callback], hook: str) -> bool:
     return any(getattr(kind, name) is not getattr(Callback, name) for name in _names(hook))
 
 
