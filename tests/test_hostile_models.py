@@ -260,7 +260,7 @@ def test_arrays_that_do_not_fit_the_architecture(tmp_path):
         ({"dense/kernel": kernel, "more": kernel}, "left over: more"),
         ({"dense/kernel": kernel, "optimizer/iterations": np.array(-1)}, "iterations"),
         ({"dense/kernel": kernel, "optimizer/iterations": np.array(2**62)}, "iterations"),
-        ({"dense/kernel": kernel, "training/epochs": np.array(2**62)}, "epochs"),
+        ({"dense/kernel": kernel, "training/passes": np.array(2**62)}, "passes"),
         ({"dense/kernel": kernel, "optimizer/learning_rate": np.array(np.inf)}, "learning_rate"),
     ):
         refused(tmp_path, {**some, **change}, metadata, match)

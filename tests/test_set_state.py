@@ -100,7 +100,7 @@ def wrong_states(state):
     yield "iterations", {**some, "optimizer/iterations": np.array(-1)}
     yield "iterations", {**some, "optimizer/iterations": np.array(2**60)}
     yield "iterations", {**some, "optimizer/iterations": np.array(3.0)}
-    yield "epochs", {**some, "training/epochs": np.array(-5)}
+    yield "passes", {**some, "training/passes": np.array(-5)}
     yield "calls", {**some, "training/calls": np.array(-5)}
     yield "learning_rate", {**some, "optimizer/learning_rate": np.array(np.nan)}
     yield "learning_rate", {**some, "optimizer/learning_rate": np.array(-1.0)}

@@ -7,7 +7,7 @@
 | ``optimizer/learning_rate`` | unless it is a function or a schedule |
 | ``optimizer/dense/kernel/momentum`` | what is kept of a weight: slots, ``average``, ``accumulated_gradient`` |
 | ``noise/dropout`` | the key of a layer's noise |
-| ``training/order_seed``, ``training/epochs`` | the orders in which epochs visit the samples, and how many there were |
+| ``training/order_seed``, ``training/passes`` | the orders of samples, and how many passes over data were begun |
 | ``training/calls`` | the calls with ``training=True``, each of which has noise of its own |
 """
 
@@ -165,7 +165,7 @@ def _counts(model: Connected) -> State:
     """What is one number."""
     state: State = {
         "training/order_seed": np.array(model._order_seed, np.uint64),
-        "training/epochs": np.array(model._passes, np.int64),
+        "training/passes": np.array(model._passes, np.int64),
         "training/calls": np.array(model._training_calls, np.int64),
     }
     compiled = model._state.compiled
@@ -219,7 +219,7 @@ def _setting(model: Connected, state: State) -> list[atomic.Change]:
     return [
         *changes,
         atomic.setting(model, "_order_seed", numbers["training/order_seed"]),
-        atomic.setting(model, "_passes", numbers["training/epochs"]),
+        atomic.setting(model, "_passes", numbers["training/passes"]),
         atomic.setting(model, "_training_calls", numbers["training/calls"]),
     ]
 
