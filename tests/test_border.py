@@ -117,11 +117,13 @@ def train(trainer, labels, totals, first_step=0, steps=1):
 
 @pytest.mark.parametrize("labels", [[0, 3], [-1, 2], [2**31 - 1, 0], [0, -(2**31)]])
 def test_label_outside(labels):
-    """No kernel indexes with it, and nothing is trained."""
+    """No kernel indexes with it, and no step is made with it."""
     labels, values = np.array(labels, np.int32), np.zeros(2)
     trainer, weights = make_trainer(metrics=[("sparse_categorical_accuracy", 0.0, False)])
     with pytest.raises(ValueError, match="label"):
-        train(trainer, labels, np.zeros((1, 3)))
+        train(trainer, labels, np.zeros((1, 3)), steps=2)
+    assert trainer.steps_done == int(0 <= labels[0] < 3)  # batches of one are looked at when they are gathered
+    weights.array(0)[:] = np.eye(3).ravel()
     with pytest.raises(ValueError, match="label"):
         trainer.evaluate(np.zeros(3), [np.ones((2, 3))], [labels], [], 1)
     np.testing.assert_array_equal(weights.array(0), np.eye(3).ravel())

@@ -245,7 +245,7 @@ bool train(const AnyTrainer& any, Float64 totals, const std::vector<py::array>& 
            std::vector<Optional> outs) {
   return any.with([&](auto& trainer) {
     const auto heads = trainer.heads();
-    const Dataset data = data_of(trainer, *heads, xs, ys, weights);
+    const Dataset data = data_of(trainer, *heads, xs, ys, weights, false);
     require(data.samples > 0 && batch_size > 0 && epoch >= 0 && first_step >= 0 && steps >= 0 && threads > 0,
             "train wants samples, a batch size, and no negative number");
     require(steps <= INT64_MAX - first_step, "first_step + steps must fit into 64 bits");

@@ -56,8 +56,9 @@ inline void check_ids_of(const Column& column, int64_t samples, int64_t below, c
   check_ids(static_cast<const int32_t*>(column.data), samples * column.width, below, what);
 }
 
+// `check`: whether to look at all ids now, before anything else is done; training looks at those of each batch.
 template <typename T>
-Dataset samples_of(const Plan<T>& plan, const std::vector<py::array>& xs) {
+Dataset samples_of(const Plan<T>& plan, const std::vector<py::array>& xs, bool check = true) {
   require(xs.size() == plan.inputs().size(), "there must be an array of samples for each input");
   Dataset data;
   add_columns<T>(data, data.inputs, xs, "x");
@@ -66,7 +67,7 @@ Dataset samples_of(const Plan<T>& plan, const std::vector<py::array>& xs) {
     const Column& c = data.inputs[i];
     require(c.width == in.width, "x must have the shape (samples, size of the input)");
     require((in.kind == InputKind::ids) == (c.kind == ColumnKind::ids), "x must be real or ids, as the input is");
-    if (c.kind == ColumnKind::ids) check_ids_of(c, data.samples, in.ids_below, "ids of rows of a table");
+    if (check && c.kind == ColumnKind::ids) check_ids_of(c, data.samples, in.ids_below, "ids of rows of a table");
   }
   return data;
 }
@@ -93,8 +94,8 @@ void add_weights(Dataset& data, const Heads<T>& heads, const std::vector<Optiona
 
 template <typename T>
 Dataset data_of(const Trainer<T>& trainer, const Heads<T>& heads, const std::vector<py::array>& xs,
-                const std::vector<py::array>& ys, const std::vector<Optional>& weights) {
-  Dataset data = samples_of(trainer.plan(), xs);
+                const std::vector<py::array>& ys, const std::vector<Optional>& weights, bool check = true) {
+  Dataset data = samples_of(trainer.plan(), xs, check);
   require(ys.size() == static_cast<std::size_t>(heads.count()), "there must be an array of targets for each head");
   add_columns<T>(data, data.targets, ys, "y");
   for (int head = 0; head < heads.count(); ++head) {
@@ -102,7 +103,7 @@ Dataset data_of(const Trainer<T>& trainer, const Heads<T>& heads, const std::vec
     require(c.width == heads.target_width(head), "y must have a label for each row, or the size of the output");
     require(heads.takes_labels(head) ? c.kind == ColumnKind::ids : c.kind == ColumnKind::real,
             "y must be labels (int32) or numbers, as the loss takes them");
-    if (c.kind == ColumnKind::ids) check_ids_of(c, data.samples, heads.classes(head), "labels of classes");
+    if (check && c.kind == ColumnKind::ids) check_ids_of(c, data.samples, heads.classes(head), "labels of classes");
   }
   add_weights(data, heads, weights);
   return data;

@@ -1,6 +1,9 @@
 #include "dataset.h"
 
 #include <algorithm>
+#include <string>
+
+#include "attributes.h"
 
 namespace pynn {
 
@@ -12,9 +15,21 @@ const void* row_of(const Column& column, int64_t row, std::size_t element) {
   return static_cast<const uint8_t*>(column.data) + static_cast<std::size_t>(row * column.width) * bytes;
 }
 
+namespace {
+
+void check_ids(const int32_t* begin, const int32_t* end, int64_t below) {
+  if (below == INT64_MAX || begin == end) return;
+  const auto [least, most] = std::minmax_element(begin, end);
+  if (*least < 0 || *most >= below)
+    refuse("data", "ids and labels from 0 to " + std::to_string(below - 1),
+           std::to_string(*least < 0 ? *least : *most));
+}
+
+}  // namespace
+
 template <typename T>
 void gather(const Team& team, const Kernels<T>& k, T* to, const Nonzero& nonzero, const Column& column,
-            const Selection& rows, const InputScaling<T>& scaling) {
+            const Selection& rows, const InputScaling<T>& scaling, int64_t ids_below) {
   static_assert(sizeof(T) >= sizeof(int32_t), "ids lie where numbers would");
   const void* from = row_of(column, rows.order == nullptr ? rows.first : 0, sizeof(T));
   switch (column.kind) {
@@ -33,14 +48,15 @@ void gather(const Team& team, const Kernels<T>& k, T* to, const Nonzero& nonzero
       for (int64_t i = mine.begin; i < mine.end; ++i)
         std::copy_n(ids + (rows.order == nullptr ? i : rows.order[i]) * column.width, column.width,
                     out + i * column.width);
+      check_ids(out + mine.begin * column.width, out + mine.end * column.width, ids_below);
       break;
     }
   }
 }
 
 template void gather<float>(const Team&, const Kernels<float>&, float*, const Nonzero&, const Column&, const Selection&,
-                            const InputScaling<float>&);
+                            const InputScaling<float>&, int64_t);
 template void gather<double>(const Team&, const Kernels<double>&, double*, const Nonzero&, const Column&,
-                             const Selection&, const InputScaling<double>&);
+                             const Selection&, const InputScaling<double>&, int64_t);
 
 }  // namespace pynn

@@ -36,9 +36,10 @@ struct Selection {
 // The row of a column from which on its rows are; null where it has no data.
 const void* row_of(const Column& column, int64_t row, std::size_t element);
 
-// to (count, width) = the selected rows, scaled. `nonzero`, where not null, becomes that of them. ids stay int32.
+// to (count, width) = the selected rows, scaled. `nonzero`, where not null, becomes that of them. ids stay int32;
+// throws std::invalid_argument where one is not at least 0 and below `ids_below`, because kernels index with them.
 template <typename T>
 void gather(const Team& team, const Kernels<T>& k, T* to, const Nonzero& nonzero, const Column& column,
-            const Selection& rows, const InputScaling<T>& scaling);
+            const Selection& rows, const InputScaling<T>& scaling, int64_t ids_below = INT64_MAX);
 
 }  // namespace pynn

@@ -274,10 +274,11 @@ void Trainer<T>::gather_batch(const Team& team, Run& run, const Selection& batch
   for (std::size_t i = 0; i < plan_->inputs().size(); ++i) {
     const PlanInput<T>& input = plan_->inputs()[i];
     gather(team, k_, space_.values[static_cast<std::size_t>(input.loaded)], space_.nonzero[i], run.data.inputs[i], rows,
-           input.scaling());
+           input.scaling(), input.ids_below);
   }
   for (std::size_t h = 0; h < targets_.size(); ++h)
-    gather<T>(team, k_, targets_[h].data(), {}, run.data.targets[h], {rows.order, begin, count, 0}, {});
+    gather<T>(team, k_, targets_[h].data(), {}, run.data.targets[h], {rows.order, begin, count, 0}, {},
+              run.heads->classes(static_cast<int>(h)));
   for (std::size_t h = 0; h < run.data.weights.size(); ++h)
     if (run.data.weights[h].data != nullptr)
       gather<T>(team, k_, weights_[h].data(), {}, run.data.weights[h], {rows.order, begin, count, 0}, {});
