@@ -71,10 +71,8 @@ Pass<T>& Alone<T>::aim(std::size_t op, const std::vector<Nonzero>& nonzero) {
 }
 
 template <typename T>
-Pass<T>& Alone<T>::aim_back(std::size_t op, const std::vector<T*>& dx) {
-  const std::vector<int>& inputs = plan_.ops()[op]->inputs;
-  for (std::size_t j = 0; j < inputs.size(); ++j)
-    dx_[j] = dx[j] == nullptr ? nullptr : dx[j] + mine_.begin * plan_.size(inputs[j]);
+Pass<T>& Alone<T>::aim_back(std::size_t op, const std::vector<T*>& dx, const std::vector<int64_t>& room) {
+  for (std::size_t j = 0; j < dx.size(); ++j) dx_[j] = dx[j] == nullptr ? nullptr : dx[j] + mine_.begin * room[j];
   pass_.saved = nullptr;
   pass_.parameters = uses_[op].data();
   pass_.nonzero = {};

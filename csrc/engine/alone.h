@@ -26,9 +26,9 @@ class Alone {
   int64_t first() const { return mine_.begin; }
   bool has_samples() const { return mine_.begin < mine_.end; }
   // Its samples as a batch, at an op, without the gradients of parameters. dx: where those of the op's inputs go for
-  // the whole batch.
+  // the whole batch; room: how many elements each has for a sample.
   Pass<T>& aim(std::size_t op, const std::vector<Nonzero>& nonzero);
-  Pass<T>& aim_back(std::size_t op, const std::vector<T*>& dx);
+  Pass<T>& aim_back(std::size_t op, const std::vector<T*>& dx, const std::vector<int64_t>& room);
 
  private:
   void begin(const Pass<T>& whole);

@@ -14,7 +14,12 @@ WayBack<T>::WayBack(const Plan<T>& plan, const Routes& routes, const Workspace<T
   for (std::size_t i = 0; i < plan.ops().size(); ++i) {
     const Op<T>& op = *plan.ops()[i];
     dx_.emplace_back();
-    for (std::size_t j = 0; j < op.inputs.size(); ++j) dx_[i].push_back(gradient_at(routes.inputs[i][j], op.inputs[j]));
+    room_.emplace_back();
+    for (std::size_t j = 0; j < op.inputs.size(); ++j) {
+      const int route = routes.inputs[i][j];
+      dx_[i].push_back(gradient_at(route, op.inputs[j]));
+      room_[i].push_back(route >= 0 ? room_of(route) : plan.size(op.inputs[j]));
+    }
     const auto is_output = [&](const ActivityPenalty& penalty) {
       return std::find(op.outputs.begin(), op.outputs.end(), penalty.tensor) != op.outputs.end();
     };
@@ -67,7 +72,7 @@ std::size_t WayBack<T>::run_alone(const Team& team, Pass<T>& pass, Alone<T>& alo
     if (!alone.takes(i)) break;
     end = i;
     if (!alone.has_samples()) continue;
-    const Pass<T>& mine = alone.aim_back(i, dx_[i]);
+    const Pass<T>& mine = alone.aim_back(i, dx_[i], room_[i]);
     if (to_be_completed_[i]) complete(alone.team(), mine, i, batch);
     plan_.ops()[i]->backward(alone.team(), mine);
     add_spares(alone.team(), mine, i, alone.first());
@@ -120,7 +125,8 @@ void WayBack<T>::add_spare(const Team& team, const Pass<T>& pass, int tensor, in
   const int64_t size = plan_.size(tensor);
   const Range mine = team.share(pass.batch * size, 64);
   pass.k.add_to(pass.gradients[static_cast<std::size_t>(tensor)] + mine.begin,
-                space_.spare[static_cast<std::size_t>(spare)] + first * size + mine.begin, mine.end - mine.begin);
+                space_.spare[static_cast<std::size_t>(spare)] + first * room_of(spare) + mine.begin,
+                mine.end - mine.begin);
   team.barrier();
 }
 

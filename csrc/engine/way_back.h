@@ -33,6 +33,9 @@ class WayBack {
   std::size_t run_alone(const Team& team, Pass<T>& pass, Alone<T>& alone, std::size_t last,
                         const ParameterUses<T>& uses, const std::vector<Nonzero>& nonzero, int64_t batch) const;
   T* gradient_at(int route, int tensor) const;
+  // Elements of a spare gradient for a sample. Tensors of several sizes use it one after the other, and members that go
+  // alone use it for different ones at a time: each then has the room of its samples for itself.
+  int64_t room_of(int spare) const { return routes_.needs.spare[static_cast<std::size_t>(spare)]; }
   void complete(const Team& team, const Pass<T>& pass, std::size_t op, int64_t batch) const;
   void add_spares(const Team& team, const Pass<T>& pass, std::size_t op, int64_t first) const;
   void add_spare(const Team& team, const Pass<T>& pass, int tensor, int spare, int64_t first) const;
@@ -42,11 +45,12 @@ class WayBack {
   const Workspace<T>& space_;
   const std::vector<int> loss_tensors_;
   std::vector<ActivityPenalty> penalties_;
-  std::vector<T*> slopes_;             // by loss
-  std::vector<std::vector<T*>> dx_;    // by op and input: where the gradient of it goes
-  std::vector<T*> nowhere_;            // for an op whose gradients of inputs are there
-  std::vector<char> to_be_completed_;  // by op
-  std::size_t last_ = 0;               // the op that ends the way
+  std::vector<T*> slopes_;                  // by loss
+  std::vector<std::vector<T*>> dx_;         // by op and input: where the gradient of it goes
+  std::vector<std::vector<int64_t>> room_;  // elements that there are for a sample at each of these
+  std::vector<T*> nowhere_;                 // for an op whose gradients of inputs are there
+  std::vector<char> to_be_completed_;       // by op
+  std::size_t last_ = 0;                    // the op that ends the way
 };
 
 }  // namespace pynn
