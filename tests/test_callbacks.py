@@ -380,6 +380,23 @@ def test_a_name_that_is_not_there_is_an_error_at_once():
     assert model.optimizer.iterations == 1
 
 
+def test_epochs_without_validation_do_not_count(tmp_path):
+    """A value of the validation is not there after each epoch, and not where a loss stopped being finite."""
+    quiet, fitted = LambdaCallback(on_epoch_end=lambda epoch, logs: None), {"validation_data": (ONE, ZERO)}
+    for more in ([], [quiet]):  # those of other people may write to the logs
+        stopping = EarlyStopping(patience=2)
+        plateau = ReduceLROnPlateau(patience=2, factor=1 - 1e-9)
+        best = ModelCheckpoint(tmp_path / "{epoch}-{val_loss:.1f}", save_best_only=True)
+        every = ModelCheckpoint(tmp_path / "{epoch}-{loss:.0f}-{val_loss:.0f}")
+        _, history = run([*more, stopping, plateau, best, every], **fitted, epochs=9, validation_freq=2)
+        assert (len(history.epoch), stopping.best_epoch, stopping.stopped_epoch) == (6, 1, 5)
+        assert len(set(history.history["learning_rate"])) == 1
+        assert sorted(file.name for file in tmp_path.iterdir())[:3] == ["1-4-nan", "2-15.4", "2-8-15"]
+        assert len(list(tmp_path.iterdir())) == 7
+    with pytest.warns(RuntimeWarning, match="is not finite"):
+        run([EarlyStopping(patience=9), every], rate=1e200, **fitted)
+
+
 # ---- learning rates --------------------------------------------------------------------------------------------------
 def test_reduce_on_plateau():
     _, history = run(ReduceLROnPlateau("loss", factor=0.5, patience=1, cooldown=1, min_lr=0.2))
@@ -421,6 +438,9 @@ def test_csv_logger(tmp_path):
     assert rows[0] == ["epoch", "loss", "val_loss"]
     assert [float(row[1]) for row in rows[1:]] == history.history["loss"]
     assert [row[2] for row in rows[1:]] == ["NA", str(history.history["val_loss"][0]), "NA"]
+    quiet = LambdaCallback(on_epoch_end=lambda epoch, logs: None)  # could write other values
+    run([quiet, CSVLogger(file)], epochs=3, validation_data=(ONE, ZERO), validation_freq=2)
+    assert list(csv.reader(file.read_text().splitlines())) == rows
     run(CSVLogger(file, append=True), epochs=1)
     assert list(csv.reader(file.read_text().splitlines()))[4:] == [["0", "4.0", "NA"]]
     run(CSVLogger(file, separator=";"), epochs=1)
@@ -521,6 +541,12 @@ def test_model_checkpoint_names_a_field_that_is_not_there(tmp_path):
     model = one_weight(0.1)
     with pytest.raises(ValueError, match="has the field 'val_loss', but there are: epoch, loss"):
         model.fit(ONE, ZERO, verbose=0, callbacks=ModelCheckpoint(tmp_path / "{epoch}-{val_loss}"))
+    checkpoint = ModelCheckpoint(tmp_path / "{epoch}-{val_loss}", save_freq=1)
+    with pytest.raises(ValueError, match="has the field 'val_loss', but there are: batch, epoch, loss"):
+        model.fit(ONE, ZERO, verbose=0, callbacks=checkpoint, validation_data=(ONE, ZERO))
+    for name in ("{loss:d}", "{loss", "{loss.real.x}"):
+        with pytest.raises(ValueError, match=r"filepath .* cannot be filled in"):
+            model.fit(ONE, ZERO, verbose=0, callbacks=ModelCheckpoint(name))
     assert model.optimizer.iterations == 0
 
 

@@ -28,7 +28,7 @@ class SwapEMAWeights(Callback):
         self.swap_on_epoch = checks.boolean(swap_on_epoch, "swap_on_epoch")
         self._own: list[Any] | None = None  # the weights, while their averages are in place
 
-    def _check_run(self, names: Sequence[str] | None, directions: Mapping[str, str]) -> None:
+    def _check_run(self, names: Sequence[str], directions: Mapping[str, str], more: bool = False) -> None:
         if not self.model.optimizer.use_ema:
             raise ValueError("SwapEMAWeights needs an optimizer with use_ema=True.")
 
@@ -62,7 +62,7 @@ class SwapEMAWeights(Callback):
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
         """Put the averages in place."""
-        self._check_run(None, {})
+        self._check_run([], {})
         self._swap_in()
 
     def on_test_end(self, logs: Logs | None = None) -> None:
@@ -71,7 +71,7 @@ class SwapEMAWeights(Callback):
 
     def on_predict_begin(self, logs: Logs | None = None) -> None:
         """Put the averages in place."""
-        self._check_run(None, {})
+        self._check_run([], {})
         self._swap_in()
 
     def on_predict_end(self, logs: Logs | None = None) -> None:

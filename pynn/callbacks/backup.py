@@ -72,7 +72,7 @@ class BackupAndRestore(Callback):
     def _previous(self) -> str:
         return os.path.join(self.backup_dir, f"previous-{_NAME}")
 
-    def _check_run(self, names: Sequence[str] | None, directions: Mapping[str, str]) -> None:
+    def _check_run(self, names: Sequence[str], directions: Mapping[str, str], more: bool = False) -> None:
         rate = self.model.optimizer._learning_rate
         if callable(rate) and not hasattr(rate, "get_config"):
             warnings.warn(

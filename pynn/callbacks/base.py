@@ -62,12 +62,13 @@ class Callback(NamesItsArguments):
         for name, value in state.items():
             setattr(self, name, value)
 
-    def _check_run(self, names: Sequence[str] | None, directions: Mapping[str, str]) -> None:
+    def _check_run(self, names: Sequence[str], directions: Mapping[str, str], more: bool = False) -> None:
         """Raise ValueError where the callback cannot do its work in a run.
 
         Args:
-            names: Those that logs will have at the end of an epoch; None where other callbacks may add some.
+            names: Those that logs have at the end of an epoch, with those of the validation, if one follows it.
             directions: ``"up"`` or ``"down"`` for metrics that say which is better, by name.
+            more: Whether other callbacks may add names.
         """
 
     def _patience(self) -> int | None:

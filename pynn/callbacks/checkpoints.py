@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
@@ -41,7 +42,7 @@ class ModelCheckpoint(Monitor):
 
     Args:
         filepath: The file; may have fields such as ``"{epoch:02d}-{val_loss:.2f}.pynn"``: the number of the epoch, from
-            1, ``batch``, from 1, and the logs by name.
+            1, ``batch``, from 1, and the logs by name. After an epoch without validation its values are ``nan`` there.
         monitor: The value that ``save_best_only`` goes by, see `Monitor`. Default ``"val_loss"``.
         verbose: 1 tells of each file. Default ``0``.
         save_best_only: Whether to save only where the value is the best so far. Default ``False``.
@@ -79,6 +80,7 @@ class ModelCheckpoint(Monitor):
         self.save_freq = save_freq
         self._due = EveryBatches(save_freq)
         self._epoch = 0
+        self._names: list[str] = []  # of values that some epochs do not have
         if initial_value_threshold is not None:
             self.best = checks.finite(initial_value_threshold, "initial_value_threshold")
 
@@ -90,16 +92,18 @@ class ModelCheckpoint(Monitor):
         """Go on from what `get_state` gave."""
         self.best, self._due.seen = state["best"], state["batches"]
 
-    def _check_run(self, names: Sequence[str] | None, directions: Mapping[str, str]) -> None:
+    def _check_run(self, names: Sequence[str], directions: Mapping[str, str], more: bool = False) -> None:
+        if self._due.every:
+            names = [name for name in names if not name.startswith("val_")]
         if self.save_best_only:
-            batches = self._due.every and names is not None
-            super()._check_run([n for n in names or () if not n.startswith("val_")] if batches else names, directions)
-        if names is not None:
+            super()._check_run(names, directions, more)
+        self._names = list(names)
+        if not more:
             self._path(0, 0 if self._due.every else None, dict.fromkeys(names, 0.0))
 
     def _path(self, epoch: int, batch: int | None, logs: Logs | None) -> str:
         """The name of the file; ValueError for a field that is not there."""
-        values = {**(logs or {}), "epoch": epoch + 1}
+        values = {**dict.fromkeys(self._names, math.nan), **(logs or {}), "epoch": epoch + 1}
         if batch is not None:
             values["batch"] = batch + 1
         try:
@@ -108,6 +112,8 @@ class ModelCheckpoint(Monitor):
             raise ValueError(
                 f"filepath {self.filepath!r} has the field {error}, but there are: {', '.join(sorted(values))}."
             ) from None
+        except (ValueError, AttributeError, TypeError) as error:
+            raise ValueError(f"filepath {self.filepath!r} cannot be filled in: {error}.") from None
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Know which epoch it is."""
@@ -129,6 +135,8 @@ class ModelCheckpoint(Monitor):
         path = self._path(epoch, batch, logs)
         if self.save_best_only:
             value = self._value(logs)
+            if value is None:
+                return
             if not self._is_improvement(value, self.best):
                 if self.verbose > 0:
                     print(f"\nEpoch {epoch + 1}: {self.monitor} did not improve from {_shown(self.best)}")

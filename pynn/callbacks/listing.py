@@ -73,14 +73,14 @@ class CallbackList(Callback):
         """Whether any callback overrides a hook of the batches of `phase`: "train", "test" or "predict"."""
         return any(self.hooks(f"on_{phase}_batch_{end}") for end in ("begin", "end"))
 
-    def _check_run(self, names: Sequence[str] | None, directions: Mapping[str, str]) -> None:
+    def _check_run(self, names: Sequence[str], directions: Mapping[str, str], more: bool = False) -> None:
         """Ask each callback whether it can do its work; those of other people may write to the logs."""
         for each in self.callbacks:
             if isinstance(each, LambdaCallback) or not type(each).__module__.startswith(__package__ or ""):
-                names = None
-            if isinstance(each, LearningRateScheduler | ReduceLROnPlateau) and names is not None:
+                more = True
+            if isinstance(each, LearningRateScheduler | ReduceLROnPlateau):
                 names = [*names, "learning_rate"]
-            each._check_run(names, directions)
+            each._check_run(names, directions, more)
 
     # ---- hooks -------------------------------------------------------------------------------------------------------
 

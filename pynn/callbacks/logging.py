@@ -36,8 +36,8 @@ class CSVLogger(Callback):
         self._announced: list[str] = []
         self._started = False
 
-    def _check_run(self, names: Sequence[str] | None, directions: Mapping[str, str]) -> None:
-        self._announced = list(names or ())
+    def _check_run(self, names: Sequence[str], directions: Mapping[str, str], more: bool = False) -> None:
+        self._announced = list(names)
 
     def get_state(self) -> dict[str, Any]:
         """How long the file is, so that a run that goes on can cut off what was written since."""

@@ -32,7 +32,8 @@ class Monitor(Callback):
 
     Args:
         monitor: The name of the value in the logs. A name that will not be there is an error when the run begins, or at
-            the end of its first epoch, if other callbacks may write to the logs.
+            the end of its first epoch, if other callbacks may write to the logs. Epochs that no validation follows
+            do not count where the value is one of the validation.
         mode: ``"min"`` where less is better, ``"max"`` where more is. ``"auto"``: what the metric says, else what its
             name does.
         min_delta: By how much a value must be better than the best so far. Its sign does not matter.
@@ -44,14 +45,16 @@ class Monitor(Callback):
         self.min_delta = abs(checks.finite(min_delta, "min_delta"))
         self.best: float | None = None
         self._up = mode == "max"
+        self._announced = False  # whether the logs have the value after each validation or epoch
 
     @property
     def monitor_op(self) -> Any:
         """``np.greater`` or ``np.less``: what the better of two values is."""
         return np.greater if self._up else np.less
 
-    def _check_run(self, names: Sequence[str] | None, directions: Mapping[str, str]) -> None:
-        if names is not None and self.monitor not in names:
+    def _check_run(self, names: Sequence[str], directions: Mapping[str, str], more: bool = False) -> None:
+        self._announced = self.monitor in names
+        if not (self._announced or more):
             raise ValueError(self._missing(names))
         if self.mode == "auto":
             plain = self.monitor.removeprefix("val_")
@@ -63,12 +66,14 @@ class Monitor(Callback):
                 )
             self._up = direction == "up"
 
-    def _value(self, logs: Logs | None) -> float:
-        """The monitored value; ValueError if it is not there."""
+    def _value(self, logs: Logs | None) -> float | None:
+        """The monitored value; None after an epoch without validation, ValueError if it is not there otherwise."""
         value = (logs or {}).get(self.monitor)
-        if value is None:
-            raise ValueError(self._missing(list(logs or {})))
-        return float(value)
+        if value is not None:
+            return float(value)
+        if self._announced:
+            return None
+        raise ValueError(self._missing(list(logs or {})))
 
     def _missing(self, names: Sequence[str]) -> str:
         hint = did_you_mean(self.monitor, list(names)) or ""
@@ -149,6 +154,8 @@ class EarlyStopping(Monitor):
         if epoch < self.start_from_epoch:
             return
         value = self._value(logs)
+        if value is None:
+            return
         self.wait += 1
         if self._is_improvement(value, self.best):
             self.best, self.best_epoch = value, epoch
@@ -209,8 +216,8 @@ class ReduceLROnPlateau(Monitor):
         self.min_lr = checks.number(min_lr, "min_lr", "[0, inf)")
         self.on_train_begin()
 
-    def _check_run(self, names: Sequence[str] | None, directions: Mapping[str, str]) -> None:
-        super()._check_run(names, directions)
+    def _check_run(self, names: Sequence[str], directions: Mapping[str, str], more: bool = False) -> None:
+        super()._check_run(names, directions, more)
         check_rate_can_be_set(self)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -228,6 +235,8 @@ class ReduceLROnPlateau(Monitor):
         if logs is not None:
             logs["learning_rate"] = optimizer.learning_rate
         value = self._value(logs)
+        if value is None:
+            return
         if self.in_cooldown():
             self.cooldown_counter -= 1
             self.wait = 0

@@ -38,7 +38,7 @@ class LearningRateScheduler(Callback):
         else:
             self._takes_rate = True
 
-    def _check_run(self, names: Sequence[str] | None, directions: Mapping[str, str]) -> None:
+    def _check_run(self, names: Sequence[str], directions: Mapping[str, str], more: bool = False) -> None:
         check_rate_can_be_set(self)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
