@@ -164,6 +164,42 @@ def test_stop_training_within_an_epoch_ends_with_its_validation():
     assert len(model.history.epoch) == 3  # the next run begins anew
 
 
+@pytest.mark.parametrize("hook", ["on_train_begin", "on_epoch_begin"])
+def test_stop_training_before_the_first_step(hook):
+    class Stop(Telling):
+        def __init__(self):
+            super().__init__()
+            self.epoch = 0
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.epoch = epoch + 1
+
+    stop = Stop()
+
+    def act(*values):
+        stop.model.stop_training = hook == "on_train_begin" or values[0] == 1
+
+    setattr(stop, hook, act)
+    model, history = run([stop], epochs=3)
+    done = int(hook == "on_epoch_begin")
+    assert (history.epoch, stop.epoch, model.optimizer.iterations) == (list(range(done)), done, done)
+    assert stop.seen[-1] == ("train_end", *["loss"] * done)
+
+
+@pytest.mark.parametrize("hook", ["on_train_batch_end", "on_epoch_end"])
+def test_a_pass_that_an_error_cuts_short_counts(hook):
+    """The next run visits the samples in an order of its own."""
+
+    def fail(number, logs):
+        if model.optimizer.iterations >= 4:
+            raise KeyError
+
+    x, model = np.arange(6.0)[:, None], one_weight(0.001)
+    with pytest.raises(KeyError):
+        model.fit(x, x, batch_size=2, epochs=3, verbose=0, callbacks=LambdaCallback(**{hook: fail}))
+    assert model.get_state()["training/passes"] == 2
+
+
 def test_error_in_a_callback_ends_the_run_and_keeps_the_last_step():
     class Failing(Telling):
         def on_train_batch_end(self, batch, logs=None):
@@ -483,6 +519,16 @@ def test_callback_list_for_loops_of_ones_own():
     assert telling.seen == [("epoch_begin", 0), ("train_batch_end", 1, "loss")]
     assert telling.params == {"epochs": 3}
     assert telling.model is not None
+    calls.on_batch_begin(2)
+    calls.on_batch_end(2, {"loss": 1.0})
+    assert telling.seen[-2:] == [("train_batch_begin", 2), ("train_batch_end", 2, "loss")]
+
+
+def test_a_callback_list_is_a_list_of_callbacks(tmp_path):
+    x, history = np.ones((4, 1)), History()
+    calls = CallbackList([ModelCheckpoint(tmp_path / "{batch}", save_freq=2), history])
+    assert one_weight(0.1).fit(x, x, batch_size=1, verbose=0, callbacks=[calls]) is history
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["2", "4"]
 
 
 # ---- checkpoints -----------------------------------------------------------------------------------------------------

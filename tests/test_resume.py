@@ -273,11 +273,37 @@ def test_a_backup_of_another_run_is_refused(tmp_path, change, message):
     assert [w.tobytes() for w in model.get_weights()] == before
 
 
-def test_a_backup_of_another_model_is_refused(tmp_path):
+@pytest.mark.parametrize("save_freq", ["epoch", 3])
+def test_a_backup_of_another_model_is_refused(tmp_path, save_freq):
     with pytest.raises(Killed):
-        fit(network(), tmp_path, killing(12))
+        fit(network(), tmp_path, killing(12), save_freq=save_freq)
     with pytest.raises(ValueError, match="cannot be taken up"):
-        fit(network("sgd"), tmp_path, killing(10**6))
+        fit(network("sgd"), tmp_path, killing(10**6), save_freq=save_freq)
+
+
+def test_one_backup_is_enough(tmp_path):
+    with pytest.raises(ValueError, match="more than one BackupAndRestore"):
+        fit(network(), tmp_path, BackupAndRestore(tmp_path / "other", 2))
+
+
+def test_a_flag_of_numpy_is_kept(tmp_path):
+    class Stop(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = np.bool_(epoch == 2)
+
+    assert fit(network(), tmp_path, Stop()).epoch == [0, 1, 2]
+
+
+def test_batches_count_for_checkpoints_after_the_backup(tmp_path):
+    def run(*others):
+        checkpoint = ModelCheckpoint(tmp_path / "files" / "{epoch}-{batch}", save_freq=3)
+        backup = BackupAndRestore(tmp_path / "backup", 1)
+        network().fit(*data(), batch_size=BATCH, epochs=2, verbose=0, callbacks=[backup, checkpoint, *others])
+
+    with pytest.raises(Killed):
+        run(killing(5))
+    run(killing(10**6))
+    assert sorted(file.name for file in (tmp_path / "files").iterdir()) == ["1-3", "1-6", "2-2", "2-5"]
 
 
 def test_other_callbacks_are_refused(tmp_path):

@@ -20,7 +20,8 @@ class CallbackList(Callback):
     """Calls the hooks of several callbacks, in order, for loops of one's own. `fit` makes its own from a list.
 
     Args:
-        callbacks: A callback, or a list of them, which may be nested. Default: none.
+        callbacks: A callback, or a list of them, which may be nested. Default: none. The callbacks of another
+            `CallbackList` are taken out of it.
         add_history: Whether to add a `History` if there is none. Default ``False``.
         add_progbar: Whether to add a `ProgbarLogger` if there is none. Default ``False``.
         model: The model of the run.
@@ -120,6 +121,14 @@ class CallbackList(Callback):
         """Call this hook of all callbacks."""
         self._call("on_train_batch_end", logs, batch)
 
+    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """An older name of `on_train_batch_begin`."""
+        self.on_train_batch_begin(batch, logs)
+
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """An older name of `on_train_batch_end`."""
+        self.on_train_batch_end(batch, logs)
+
     def on_test_begin(self, logs: Logs | None = None) -> None:
         """Call this hook of all callbacks."""
         self._call("on_test_begin", logs)
@@ -157,7 +166,9 @@ def _flat(callbacks: Any) -> Iterable[Callback]:
     """The callbacks in a list of lists; TypeError for something else."""
     if callbacks is None:
         return
-    if isinstance(callbacks, list | tuple):
+    if isinstance(callbacks, CallbackList):
+        yield from callbacks.callbacks
+    elif isinstance(callbacks, list | tuple):
         for each in callbacks:
             yield from _flat(each)
     elif isinstance(callbacks, Callback):

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..callbacks import CallbackList, History, ProgbarLogger
+from ..callbacks import BackupAndRestore, CallbackList, History, ProgbarLogger
 from ..callbacks import display as displays
 from ..callbacks.display import Display
 from ..foundation import checks
@@ -102,6 +102,8 @@ def _introduce(
     calls: CallbackList, model: Trainable, heads: Heads, params: dict[str, Any], validation: Validation | None
 ) -> None:
     """Tell the callbacks of the run; ValueError where one of them cannot do its work in it."""
+    if sum(isinstance(each, BackupAndRestore) for each in calls.callbacks) > 1:
+        raise ValueError("callbacks has more than one BackupAndRestore. A run goes on from one backup: give one.")
     calls.set_params(params)
     calls.set_model(model)
     names = heads.names if validation is None else [*heads.names, *(f"val_{name}" for name in heads.names)]

@@ -117,25 +117,29 @@ class Run:
         """An epoch; False if the loss stopped being finite."""
         calls, display = self.calls, self.display
         calls.on_epoch_begin(self.epoch)
+        if self.model.stop_training and self._resumed is None:
+            return True  # there is nothing to tell of an epoch without steps
         display.begin(f"Epoch {self.epoch + 1}/{self.last}", self.steps)
         stretch = self.stretch = Stretch(self.task, self.data, self.order, self.steps, self.step)
-        if self._resumed is not None:
-            self._resumed(stretch)
-            self._resumed = None
-            display.update(stretch.done, {})
-        finite = self._steps(stretch)
-        logs = self.logs = stretch.logs(failed=not finite)
-        display.update(stretch.done, logs)  # before the validation, whose time is not that of steps
-        if finite and self.validation is not None and self.validation.is_due(self.epoch):
-            values = self.task.evaluate(
-                self.validation.data, self.validation.batch_size, Display(), calls, self.validation.steps
-            )
-            logs.update({f"val_{name}": value for name, value in values.items()})
-        calls.on_epoch_end(self.epoch, logs)
-        display.end(logs)
+        try:
+            if self._resumed is not None:
+                self._resumed(stretch)
+                self._resumed = None
+                display.update(stretch.done, {})
+            finite = self._steps(stretch)
+            logs = self.logs = stretch.logs(failed=not finite)
+            display.update(stretch.done, logs)  # before the validation, whose time is not that of steps
+            if finite and self.validation is not None and self.validation.is_due(self.epoch):
+                values = self.task.evaluate(
+                    self.validation.data, self.validation.batch_size, Display(), calls, self.validation.steps
+                )
+                logs.update({f"val_{name}": value for name, value in values.items()})
+            calls.on_epoch_end(self.epoch, logs)
+            display.end(logs)
+        finally:  # also after an error the next run has an order of its own
+            self.stretch = None
+            self._move_on(stretch, stretch.done)
         self.epoch += 1
-        self.stretch = None
-        self._move_on(stretch, stretch.done)
         if not finite:
             self._end(stretch.done)
         elif self.backup is not None:
@@ -168,7 +172,7 @@ class Run:
             "pass": self.order.epoch,
             "step": self.step,
             "done": None if stretch is None else stretch.done,
-            "stop": self.model.stop_training,
+            "stop": bool(self.model.stop_training),
         }
         write_tensors(path, arrays, {"run": self._of(), "where": where, "callbacks": callbacks})
 
@@ -193,6 +197,7 @@ class Run:
                     stretch.measuring.set_state(resume.below("metrics/", arrays), where["done"])
                 stretch.done = where["done"]
 
+        self.model.set_state(state)  # first, as it may refuse
         self.epoch, self.step = where["epoch"], where["step"]
         self.order = self.order._replace(seed=int(state["training/order_seed"]), epoch=where["pass"])
         # An epoch begins for all callbacks before they go on within it.
@@ -208,6 +213,7 @@ class Run:
         calls, display, model = self.calls, self.display, self.model
         begin, end = calls.hooks("on_train_batch_begin"), calls.hooks("on_train_batch_end")
         waiting = [callback for callback in calls.callbacks if callback._patience() is not None]
+        waiting.sort(key=lambda callback: callback is self.backup)  # last: it keeps what the others know
         each = bool(begin or end)
         at_once = 1 if each or display.wants_batches else stretch.steps
         while stretch.done < stretch.steps and not model.stop_training:
