@@ -3,6 +3,8 @@
 import csv
 import gc
 import re
+import sys
+import types
 import weakref
 
 import numpy as np
@@ -483,6 +485,16 @@ def test_csv_logger(tmp_path):
     assert file.read_text() == "epoch;loss\n0;4.0\n"
 
 
+def test_csv_logger_finds_errors_before_the_first_epoch(tmp_path):
+    for separator in ("", ";;", "\n", '"'):
+        with pytest.raises(ValueError, match="separator must be one character"):
+            CSVLogger(tmp_path / "log.csv", separator)
+    model = one_weight(0.1)
+    with pytest.raises(FileNotFoundError):
+        model.fit(ONE, ZERO, verbose=0, callbacks=CSVLogger(tmp_path / "none" / "log.csv"))
+    assert model.optimizer.iterations == 0
+
+
 def test_terminate_on_nan_ends_without_a_warning(capsys):
     model = one_weight(1e200)
     history = model.fit(ONE, ZERO, epochs=5, verbose=0, callbacks=[TerminateOnNaN()])
@@ -507,6 +519,27 @@ def test_progbar_logger_takes_the_place_of_the_display(capsys):
     out = capsys.readouterr().out
     assert out.count("Epoch 1/2") == 1
     assert out.count("loss") == 2
+
+
+def test_progbar_logger_after_an_error(capsys):
+    def fail(logs):
+        raise KeyError
+
+    model, logger = one_weight(0.1), ProgbarLogger()
+    with pytest.raises(KeyError):
+        model.fit(
+            ONE, ZERO, verbose=2, callbacks=[logger, LambdaCallback(on_test_begin=fail)], validation_data=(ONE, ZERO)
+        )
+    capsys.readouterr()
+    model.evaluate(ONE, ZERO, verbose=2, callbacks=logger)
+    assert "loss" in capsys.readouterr().out
+
+
+def test_params_of_an_evaluation_of_some_steps():
+    telling, x = Telling(), np.ones((5, 1))
+    for steps, batches in ((2, 2), (9, 3)):
+        one_weight(0.1).evaluate(x, x, batch_size=2, steps=steps, verbose=0, callbacks=telling)
+        assert telling.params["steps"] == batches
 
 
 def test_callback_list_for_loops_of_ones_own():
@@ -610,6 +643,15 @@ def test_model_checkpoint_refuses(settings):
         ModelCheckpoint("x", **settings)
 
 
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [("best.weights.h5", "writes no HDF5 files"), ("folder/", "is a folder's"), (3, "filepath must")],
+)
+def test_model_checkpoint_refuses_what_no_model_is_saved_to(path, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        ModelCheckpoint(path)
+
+
 # ---- averages --------------------------------------------------------------------------------------------------------
 def test_swap_ema_weights(tmp_path):
     def averaged():
@@ -635,6 +677,75 @@ def test_swap_ema_weights(tmp_path):
         run(pynn.callbacks.SwapEMAWeights())
 
 
+@pytest.mark.parametrize("call", ["evaluate", "predict"])
+def test_weights_are_back_after_an_error(call):
+    model, swap = one_weight(0.1), pynn.callbacks.SwapEMAWeights()
+    model.compile(pynn.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5), "mse")
+    model.train_on_batch(ONE, ZERO)
+    model.train_on_batch(ONE, ZERO)
+    before, arguments = weight_of(model), [ONE, ZERO][: 2 if call == "evaluate" else 1]
+
+    def fail(*values):
+        assert weight_of(model) != before
+        raise KeyboardInterrupt
+
+    name = "test" if call == "evaluate" else call
+    for hook in (f"on_{name}_begin", f"on_{name}_batch_end", f"on_{name}_end"):
+        failing = LambdaCallback(**{hook: fail})
+        with pytest.raises(KeyboardInterrupt):
+            getattr(model, call)(*arguments, verbose=0, callbacks=[failing, swap] if "end" in hook else [swap, failing])
+        assert weight_of(model) == before
+
+
+def test_swap_ema_weights_after_a_run():
+    model, swap = one_weight(0.1), pynn.callbacks.SwapEMAWeights(swap_on_epoch=True)
+    model.compile(pynn.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5), "mse")
+    model.fit(ONE, ZERO, epochs=3, verbose=0, callbacks=swap)
+    trained = weight_of(model)
+    model.evaluate(ONE, ZERO, verbose=0, callbacks=swap)
+    assert weight_of(model) == trained
+
+
+def test_tensorboard_counts_the_batches_of_its_run(monkeypatch, tmp_path):
+    class SummaryWriter:
+        """Keeps the numbers of batches."""
+
+        steps = []  # noqa: RUF012
+
+        def __init__(self, folder):
+            pass
+
+        def add_scalar(self, name, value, step):
+            if name == "batch_loss":
+                self.steps.append(step)
+
+        def flush(self):
+            pass
+
+        close = flush
+
+    monkeypatch.setitem(sys.modules, "tensorboardX", types.SimpleNamespace(SummaryWriter=SummaryWriter))
+    x, board = np.ones((5, 1)), pynn.callbacks.TensorBoard(tmp_path / "logs", update_freq=2)
+    model = one_weight(0.1)
+    for _ in range(2):
+        model.fit(x, x, batch_size=1, verbose=0, callbacks=board)
+    assert SummaryWriter.steps == [2, 4, 2, 4]
+    SummaryWriter.steps.clear()
+
+    def fail(batch, logs):
+        if model.optimizer.iterations == end:
+            raise KeyError
+
+    fitted = {"batch_size": 1, "epochs": 2, "verbose": 0}
+    backup = pynn.callbacks.BackupAndRestore(tmp_path / "backup", save_freq=3)
+    model, end = one_weight(0.1), 7
+    with pytest.raises(KeyError):
+        model.fit(x, x, callbacks=[board, backup, LambdaCallback(on_train_batch_end=fail)], **fitted)
+    model, end = one_weight(0.1), None
+    model.fit(x, x, callbacks=[board, backup, LambdaCallback(on_train_batch_end=fail)], **fitted)
+    assert SummaryWriter.steps == [2, 4, 6, 8, 10]
+
+
 def test_tensorboard(tmp_path):
     tensorboardx = pytest.importorskip("tensorboardX")
     assert tensorboardx
@@ -649,6 +760,6 @@ def test_tensorboard(tmp_path):
 
 
 def test_tensorboard_says_what_it_needs(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "tensorboardX", None)
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
     with pytest.raises(ImportError, match="pip install tensorboardX"):
         run(pynn.callbacks.TensorBoard())

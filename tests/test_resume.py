@@ -281,6 +281,22 @@ def test_a_backup_of_another_model_is_refused(tmp_path, save_freq):
         fit(network("sgd"), tmp_path, killing(10**6), save_freq=save_freq)
 
 
+@pytest.mark.parametrize("before", ["", "epoch,loss\n9,1.0\n"])
+def test_a_log_that_is_added_to_has_each_epoch_once(tmp_path, before):
+    file = tmp_path / "log.csv"
+    file.write_text(before)
+
+    def run(*others):
+        log, backup = CSVLogger(file, append=True), BackupAndRestore(tmp_path / "backup", 5 * STEPS)
+        network().fit(*data(), batch_size=BATCH, epochs=2, verbose=0, callbacks=[*others, log, backup])
+
+    with pytest.raises(Killed):
+        run(killing(STEPS + 1))
+    run(killing(10**6))
+    epochs = [line.split(",")[0] for line in file.read_text().splitlines()]
+    assert epochs == ["epoch", *["9"] * bool(before), "0", "1"]
+
+
 def test_one_backup_is_enough(tmp_path):
     with pytest.raises(ValueError, match="more than one BackupAndRestore"):
         fit(network(), tmp_path, BackupAndRestore(tmp_path / "other", 2))

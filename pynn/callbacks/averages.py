@@ -51,6 +51,13 @@ class SwapEMAWeights(Callback):
         """Forget an earlier run."""
         self._own = None
 
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """The averages have become the weights."""
+        self._own = None
+
+    def _give_up(self) -> None:
+        self._swap_out()
+
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Put the weights back."""
         self._swap_out()

@@ -116,6 +116,9 @@ class BackupAndRestore(Callback):
         if self._due.every == 0:
             self._write()
 
+    def _give_up(self) -> None:
+        self._run = None
+
     def _finish(self) -> None:
         """The run is over."""
         self._run = None

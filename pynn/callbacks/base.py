@@ -78,6 +78,9 @@ class Callback(NamesItsArguments):
     def _after_batches(self, count: int, batch: int, logs: Callable[[], Logs]) -> None:
         """`count` batches passed, `batch` is the last of them, and `logs` makes their logs."""
 
+    def _give_up(self) -> None:
+        """An error ends the run, evaluation or prediction: no hook of an end will be called."""
+
     # ---- hooks -------------------------------------------------------------------------------------------------------
 
     def on_train_begin(self, logs: Logs | None = None) -> None:

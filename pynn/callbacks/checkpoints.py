@@ -73,7 +73,8 @@ class ModelCheckpoint(Monitor):
         initial_value_threshold: float | None = None,
     ) -> None:
         super().__init__(monitor, mode)
-        self.filepath = os.fspath(filepath)
+        checks.model_file(filepath, "model.safetensors")
+        self.filepath = os.fsdecode(filepath)
         self.verbose = verbose
         self.save_best_only = checks.boolean(save_best_only, "save_best_only")
         self.save_weights_only = checks.boolean(save_weights_only, "save_weights_only")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..foundation import checks
@@ -69,6 +70,16 @@ class CallbackList(Callback):
         self.params = dict(params)
         for each in self.callbacks:
             each.set_params(params)
+
+    @contextlib.contextmanager
+    def _told_of_errors(self) -> Iterator[None]:
+        """Have the callbacks give up where an error leaves the block."""
+        try:
+            yield
+        except BaseException:
+            for each in self.callbacks:
+                each._give_up()
+            raise
 
     def wants_batches(self, phase: str) -> bool:
         """Whether any callback overrides a hook of the batches of `phase`: "train", "test" or "predict"."""

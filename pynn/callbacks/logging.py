@@ -25,12 +25,14 @@ class CSVLogger(Callback):
     ``NA``.
 
     Raises:
-        OSError: in `fit`, the file cannot be written.
+        ValueError: a separator that is not one character. OSError: when `fit` begins, the file cannot be written.
     """
 
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
         self.filename = os.fspath(filename)
         self.sep = checks.text(separator, "separator")
+        if len(self.sep) != 1 or self.sep in '"\r\n':
+            raise ValueError(f"separator must be one character, no quote and no line end, but got {separator!r}.")
         self.append = checks.boolean(append, "append")
         self._names: list[str] = []
         self._announced: list[str] = []
@@ -41,18 +43,22 @@ class CSVLogger(Callback):
 
     def get_state(self) -> dict[str, Any]:
         """How long the file is, so that a run that goes on can cut off what was written since."""
-        return {"bytes": os.path.getsize(self.filename) if self._started else 0, "names": list(self._names)}
+        there = (self._started or self.append) and os.path.exists(self.filename)
+        size = os.path.getsize(self.filename) if there else 0
+        return {"bytes": size, "names": list(self._names), "started": self._started}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what `get_state` gave."""
-        self._names, self._started = list(state["names"]), state["bytes"] > 0
-        if self._started and os.path.exists(self.filename):
+        self._names, self._started = list(state["names"]), state["started"]
+        if (self._started or self.append) and os.path.exists(self.filename):
             with open(self.filename, "r+b") as file:
                 file.truncate(min(state["bytes"], os.path.getsize(self.filename)))
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """A new run: the file is begun with its first epoch."""
+        """A new run: the file is begun with its first epoch. An error now costs no epoch."""
         self._names, self._started = [], False
+        with open(self.filename, "a", encoding="utf-8"):
+            pass
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Write a line."""
@@ -133,9 +139,21 @@ class TensorBoard(Callback):
                 "The callback TensorBoard needs the package tensorboardX: pip install tensorboardX"
             ) from None
         self._make = SummaryWriter
+        self._batches = self._due.seen = 0
+
+    def get_state(self) -> dict[str, Any]:
+        """The batches of the run so far."""
+        return {"batches": self._batches, "seen": self._due.seen}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `get_state` gave."""
+        self._batches, self._due.seen = state["batches"], state["seen"]
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Close the files."""
+        self._give_up()
+
+    def _give_up(self) -> None:
         for writer in self._writers.values():
             writer.close()
         self._writers = {}

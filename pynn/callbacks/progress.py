@@ -36,8 +36,16 @@ class ProgbarLogger(Callback):
     def _end(self, logs: Logs | None) -> None:
         if self._display is not None:
             self._display.end(logs or {})
+            self._close()
+
+    def _close(self) -> None:
+        if self._display is not None:
             self._display.close()
             self._display = None
+
+    def _give_up(self) -> None:
+        self._in_fit = False
+        self._close()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Know that validations belong to a `fit`, and are not shown."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import numbers
 import operator
+import os
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -223,3 +224,16 @@ def float_dtype(value: DTypeLike, name: str) -> str:
     if found not in ("float32", "float64"):
         raise ValueError(f'{name} must be "float32" or "float64", but got {found}.')
     return found
+
+
+def model_file(path: object, example: str) -> None:
+    """Raise TypeError or ValueError where `path` is no path of a file that a model can be written to."""
+    if not isinstance(path, str | bytes | os.PathLike):
+        raise TypeError(f"filepath must be the path of a file, but got {shown(path)}.")
+    name = os.path.basename(os.fsdecode(path))
+    if not name:
+        raise ValueError(f"filepath must be the path of a file, but {shown(os.fsdecode(path))} is a folder's.")
+    if name.lower().endswith((".h5", ".hdf5")):
+        raise ValueError(
+            f"pynn writes no HDF5 files, as the name {name!r} promises. Take any other name, such as {example!r}."
+        )

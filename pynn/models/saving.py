@@ -36,14 +36,12 @@ Metadata = dict[str, Any]
 _MOST_LAYERS = 10_000
 _MOST_CALLS = 100_000
 
-_OTHER_FORMATS = (".h5", ".hdf5")
-
 # ---- writing ---------------------------------------------------------------------------------------------------------
 
 
 def save(model: Connected, path: Path, overwrite: bool) -> None:
     """Write a model; see ``Model.save``."""
-    _check_path(path, "model.safetensors")
+    checks.model_file(path, "model.safetensors")
     overwrite = checks.boolean(overwrite, "overwrite")
     model._require_layout()
     with state.held(model) as arrays:
@@ -52,7 +50,7 @@ def save(model: Connected, path: Path, overwrite: bool) -> None:
 
 def save_weights(model: Connected, path: Path, overwrite: bool) -> None:
     """Write its weights; see ``Model.save_weights``."""
-    _check_path(path, "model.weights.safetensors")
+    checks.model_file(path, "model.weights.safetensors")
     overwrite = checks.boolean(overwrite, "overwrite")
     model._require_layout()
     with state.held(model) as arrays:
@@ -64,18 +62,6 @@ def to_bytes(model: Connected) -> bytes:
     """A model as the bytes of its file; it may be one that is not built."""
     with state.held(model) as arrays:
         return b"".join(tensors.encoded(arrays, _described(model)))
-
-
-def _check_path(path: Path, example: str) -> None:
-    if not isinstance(path, str | bytes | os.PathLike):
-        raise TypeError(f"filepath must be the path of a file, but got {checks.shown(path)}.")
-    name = os.path.basename(os.fsdecode(path))
-    if not name:
-        raise ValueError(f"filepath must be the path of a file, but {checks.shown(os.fsdecode(path))} is a folder's.")
-    if name.lower().endswith(_OTHER_FORMATS):
-        raise ValueError(
-            f"pynn writes no HDF5 files, as the name {name!r} promises. Take any other name, such as {example!r}."
-        )
 
 
 def _described(model: Connected) -> Metadata:

@@ -86,7 +86,7 @@ def fit(
         order = model._begin(history, size, shuffle)
 
         own = any(isinstance(each, ProgbarLogger) for each in calls.callbacks)
-        with averages(model, task), Display() if own else displays.display(level) as display:
+        with averages(model, task), calls._told_of_errors(), Display() if own else displays.display(level) as display:
             run = Run(model, task, data, order, steps, validation, calls, display, range(first, last))
             display.run(last - first)
             run.train()

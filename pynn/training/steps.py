@@ -49,8 +49,9 @@ def evaluate(
     steps = arguments.optional_steps(steps, "steps")
     data, task = _to_evaluate(model, x, y, sample_weight, check_finite)
     size = arguments.batch_size_of(batch_size, data.samples)
-    calls = _calls(callbacks, model, -(-data.samples // size), level)
-    with _display(level, calls) as display:
+    batches = -(-data.samples // size)
+    calls = _calls(callbacks, model, batches if steps is None else min(batches, steps), level)
+    with calls._told_of_errors(), _display(level, calls) as display:
         return as_result(task.evaluate(data, size, display, calls, steps), return_dict)
 
 
@@ -112,8 +113,8 @@ def predict(
     calls = _calls(callbacks, model, -(-len(columns[0]) // size), level)
     each = calls.wants_batches("predict")
     out = _outputs_for(layout, len(columns[0]))
-    calls.on_predict_begin()
-    with _display(level, calls) as display:
+    with calls._told_of_errors(), _display(level, calls) as display:
+        calls.on_predict_begin()
         rows = size if each else _PREDICT_ROWS
         parts = -(-len(columns[0]) // rows)
         display.begin("", parts)
@@ -127,7 +128,7 @@ def predict(
             if each:
                 calls.on_predict_batch_end(number, {"outputs": layout.outputs.arrange(made)})
         display.end({})
-    calls.on_predict_end()
+        calls.on_predict_end()
     return layout.outputs.arrange(out)
 
 
