@@ -378,6 +378,18 @@ def test_a_tie_is_not_better():
     assert stopped_by([1.0, 1.0, 1.0, 0.5], patience=2)[0] == 3
 
 
+def test_a_subclass_may_find_the_value_elsewhere():
+    """As Keras's subclasses do."""
+
+    class Mine(EarlyStopping):
+        def get_monitor_value(self, logs):
+            return 1 / logs["loss"] if len(self.model.history.epoch) > 2 else None
+
+    stopping = Mine("loss", patience=1)
+    assert len(run(stopping, rate=0.2)[1].epoch) == 5
+    assert stopping.best_epoch == 3
+
+
 def test_callbacks_begin_anew_in_a_second_run():
     stopping = EarlyStopping("loss", patience=2)
     run(stopping)
@@ -557,6 +569,14 @@ def test_callback_list_for_loops_of_ones_own():
     assert telling.seen[-2:] == [("train_batch_begin", 2), ("train_batch_end", 2, "loss")]
 
 
+def test_callbacks_that_count_batches_in_loops_of_ones_own(tmp_path):
+    backup = pynn.callbacks.BackupAndRestore(tmp_path / "backup", 1)  # of runs of fit
+    calls = CallbackList([ModelCheckpoint(tmp_path / "{batch}-{loss}", save_freq=2), backup], model=one_weight(0.1))
+    for batch in range(5):
+        calls.on_train_batch_end(batch, {"loss": batch})
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["2-1", "4-3"]
+
+
 def test_a_callback_list_is_a_list_of_callbacks(tmp_path):
     x, history = np.ones((4, 1)), History()
     calls = CallbackList([ModelCheckpoint(tmp_path / "{batch}", save_freq=2), history])
@@ -650,6 +670,15 @@ def test_model_checkpoint_refuses(settings):
 def test_model_checkpoint_refuses_what_no_model_is_saved_to(path, message):
     with pytest.raises((ValueError, TypeError), match=message):
         ModelCheckpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(CSVLogger, "filename"), (pynn.callbacks.TensorBoard, "log_dir"), (pynn.callbacks.BackupAndRestore, "backup_dir")],
+)
+def test_what_is_no_path_is_named(kind, name):
+    with pytest.raises(TypeError, match=f"{name} must be a path, but got 3"):
+        kind(3)
 
 
 # ---- averages --------------------------------------------------------------------------------------------------------
@@ -757,6 +786,11 @@ def test_tensorboard(tmp_path):
     }.items():
         content = b"".join(file.read_bytes() for file in (tmp_path / name).iterdir())
         assert all(tag.encode() in content for tag in tags)
+
+
+def test_tensorboard_names_its_argument():
+    with pytest.raises(ValueError, match="update_freq must be"):
+        pynn.callbacks.TensorBoard(update_freq="often")
 
 
 def test_tensorboard_says_what_it_needs(monkeypatch):

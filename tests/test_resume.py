@@ -302,6 +302,27 @@ def test_one_backup_is_enough(tmp_path):
         fit(network(), tmp_path, BackupAndRestore(tmp_path / "other", 2))
 
 
+def test_numbers_of_numpy_in_logs_are_kept(tmp_path):
+    def write(epoch, logs):
+        logs.update(small=np.float32(epoch + 0.5), whole=np.int64(epoch), yes=np.bool_(epoch), text="a", list=[1])
+
+    def run(*others):
+        backup = BackupAndRestore(tmp_path, 5)
+        return network().fit(
+            *data(),
+            batch_size=BATCH,
+            epochs=3,
+            verbose=0,
+            callbacks=[LambdaCallback(on_epoch_end=write), *others, backup],
+        )
+
+    with pytest.raises(Killed):
+        run(killing(2 * STEPS + 5))
+    history = run(killing(10**6)).history
+    for name, kind in {"small": np.float32, "whole": np.int64, "yes": np.bool_, "text": str, "list": list}.items():
+        assert [type(value) for value in history[name]] == [kind] * 3
+
+
 def test_a_flag_of_numpy_is_kept(tmp_path):
     class Stop(Callback):
         def on_epoch_end(self, epoch, logs=None):

@@ -55,7 +55,7 @@ class BackupAndRestore(Callback):
         double_checkpoint: bool = False,
         delete_checkpoint: bool = True,
     ) -> None:
-        self.backup_dir = os.fspath(backup_dir)
+        self.backup_dir = checks.path(backup_dir, "backup_dir")
         if not self.backup_dir:
             raise ValueError("backup_dir must name a folder, but is empty.")
         self.save_freq = save_freq
@@ -105,7 +105,7 @@ class BackupAndRestore(Callback):
         self._run.write(self._latest)
 
     def _patience(self) -> int | None:
-        return self._due.left
+        return None if self._run is None else self._due.left
 
     def _after_batches(self, count: int, batch: int, logs: Callable[[], Logs]) -> None:
         if self._due.count(count):

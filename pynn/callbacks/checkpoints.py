@@ -17,10 +17,10 @@ SaveFreq = int | Literal["epoch"]
 class EveryBatches:
     """Counts batches over all epochs, up to a number of them, and again."""
 
-    def __init__(self, save_freq: SaveFreq) -> None:
-        if isinstance(save_freq, str) and save_freq != "epoch":
-            raise ValueError(f'save_freq must be "epoch" or a number of batches, but got {save_freq!r}.')
-        self.every = 0 if save_freq == "epoch" else checks.positive_int(save_freq, "save_freq")
+    def __init__(self, freq: SaveFreq, name: str = "save_freq") -> None:
+        if isinstance(freq, str) and freq != "epoch":
+            raise ValueError(f'{name} must be "epoch" or a number of batches, but got {freq!r}.')
+        self.every = 0 if freq == "epoch" else checks.positive_int(freq, name)
         self.seen = 0
 
     @property
@@ -73,8 +73,7 @@ class ModelCheckpoint(Monitor):
         initial_value_threshold: float | None = None,
     ) -> None:
         super().__init__(monitor, mode)
-        checks.model_file(filepath, "model.safetensors")
-        self.filepath = os.fsdecode(filepath)
+        self.filepath = checks.model_file(filepath, "model.safetensors")
         self.verbose = verbose
         self.save_best_only = checks.boolean(save_best_only, "save_best_only")
         self.save_weights_only = checks.boolean(save_weights_only, "save_weights_only")
@@ -135,7 +134,7 @@ class ModelCheckpoint(Monitor):
     def _save(self, epoch: int, batch: int | None, logs: Logs | None) -> None:
         path = self._path(epoch, batch, logs)
         if self.save_best_only:
-            value = self._value(logs)
+            value = self.get_monitor_value(logs)
             if value is None:
                 return
             if not self._is_improvement(value, self.best):

@@ -131,6 +131,9 @@ class CallbackList(Callback):
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Call this hook of all callbacks."""
         self._call("on_train_batch_end", logs, batch)
+        for each in self.callbacks:
+            if each._patience() is not None:
+                each._after_batches(1, batch, lambda: logs or {})
 
     def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """An older name of `on_train_batch_begin`."""

@@ -29,7 +29,7 @@ class CSVLogger(Callback):
     """
 
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
-        self.filename = os.fspath(filename)
+        self.filename = checks.path(filename, "filename")
         self.sep = checks.text(separator, "separator")
         if len(self.sep) != 1 or self.sep in '"\r\n':
             raise ValueError(f"separator must be one character, no quote and no line end, but got {separator!r}.")
@@ -121,11 +121,11 @@ class TensorBoard(Callback):
         embeddings_freq: int = 0,
         embeddings_metadata: Any = None,
     ) -> None:
-        self.log_dir = os.fspath(log_dir)
+        self.log_dir = checks.path(log_dir, "log_dir")
         self.histogram_freq = checks.non_negative_int(histogram_freq, "histogram_freq")
         self.write_steps_per_second = checks.boolean(write_steps_per_second, "write_steps_per_second")
         self.update_freq = update_freq
-        self._due = EveryBatches(1 if update_freq == "batch" else update_freq)
+        self._due = EveryBatches(1 if update_freq == "batch" else update_freq, "update_freq")
         self._writers: dict[str, Any] = {}
         self._batches = 0
         self._begun = 0.0, 0

@@ -66,8 +66,11 @@ class Monitor(Callback):
                 )
             self._up = direction == "up"
 
-    def _value(self, logs: Logs | None) -> float | None:
-        """The monitored value; None after an epoch without validation, ValueError if it is not there otherwise."""
+    def get_monitor_value(self, logs: Logs | None) -> float | None:
+        """The monitored value. A subclass may find it elsewhere.
+
+        None after an epoch without validation: the epoch does not count. ValueError if it is never there.
+        """
         value = (logs or {}).get(self.monitor)
         if value is not None:
             return float(value)
@@ -153,7 +156,7 @@ class EarlyStopping(Monitor):
         """Look at the value."""
         if epoch < self.start_from_epoch:
             return
-        value = self._value(logs)
+        value = self.get_monitor_value(logs)
         if value is None:
             return
         self.wait += 1
@@ -234,7 +237,7 @@ class ReduceLROnPlateau(Monitor):
         optimizer = self.model.optimizer
         if logs is not None:
             logs["learning_rate"] = optimizer.learning_rate
-        value = self._value(logs)
+        value = self.get_monitor_value(logs)
         if value is None:
             return
         if self.in_cooldown():

@@ -226,14 +226,21 @@ def float_dtype(value: DTypeLike, name: str) -> str:
     return found
 
 
-def model_file(path: object, example: str) -> None:
-    """Raise TypeError or ValueError where `path` is no path of a file that a model can be written to."""
-    if not isinstance(path, str | bytes | os.PathLike):
-        raise TypeError(f"filepath must be the path of a file, but got {shown(path)}.")
-    name = os.path.basename(os.fsdecode(path))
+def path(value: object, name: str) -> str:
+    """`value` as the path of a file or folder; TypeError for something else."""
+    if not isinstance(value, str | bytes | os.PathLike):
+        raise TypeError(f"{name} must be a path, but got {shown(value)}.")
+    return os.fsdecode(value)
+
+
+def model_file(value: object, example: str) -> str:
+    """`value` as the path of a file that a model can be written to; TypeError or ValueError for something else."""
+    file = path(value, "filepath")
+    name = os.path.basename(file)
     if not name:
-        raise ValueError(f"filepath must be the path of a file, but {shown(os.fsdecode(path))} is a folder's.")
+        raise ValueError(f"filepath must be the path of a file, but {shown(file)} is a folder's.")
     if name.lower().endswith((".h5", ".hdf5")):
         raise ValueError(
             f"pynn writes no HDF5 files, as the name {name!r} promises. Take any other name, such as {example!r}."
         )
+    return file

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import types
 import warnings
 from collections.abc import Iterator, Mapping
@@ -136,7 +135,7 @@ def load_model(filepath: Path, custom_objects: Mapping[str, Any] | None = None, 
     compiled = checks.boolean(compile, "compile")
 
     def make() -> Any:
-        return _made(*tensors.read(_checked(filepath)), tensors.name_of(filepath), compiled)
+        return _made(*tensors.read(checks.path(filepath, "filepath")), tensors.name_of(filepath), compiled)
 
     return identifiers.knowing(custom_objects, make)
 
@@ -145,12 +144,6 @@ def from_bytes(data: bytes, custom_objects: Mapping[str, type]) -> Any:
     """The model of `to_bytes`: what copies and pickles of models call."""
     name = "The pickle of a model"
     return identifiers.knowing(custom_objects, lambda: _made(*tensors.decoded(data, name), name, True))
-
-
-def _checked(path: Path) -> Path:
-    if not isinstance(path, str | bytes | os.PathLike):
-        raise TypeError(f"filepath must be the path of a file, but got {checks.shown(path)}.")
-    return path
 
 
 @contextlib.contextmanager
@@ -241,7 +234,7 @@ def load_weights(model: Connected, path: Path, skip_mismatch: bool) -> None:
     skip = checks.boolean(skip_mismatch, "skip_mismatch")
     model._require_layout()
     own = state.parts_of(model).weights
-    name, archive = tensors.name_of(_checked(path)), _is_archive(path)
+    name, archive = tensors.name_of(checks.path(path, "filepath")), _is_archive(path)
     if archive:
         described = npz.contents(path)
         found = {key: np.broadcast_to(np.zeros((), d.dtype), d.shape) for key, d in described.items()}

@@ -26,7 +26,7 @@ def pack(state: Mapping[str, Any], prefix: str, arrays: Arrays) -> dict[str, Any
             packed[name] = ["plain", value]
         elif isinstance(value, float | np.ndarray | np.generic):
             arrays[key] = np.array(value)
-            packed[name] = ["float" if isinstance(value, float) else "array"]
+            packed[name] = ["float" if isinstance(value, float) else "array" if np.ndim(value) else "number"]
         elif isinstance(value, list) and all(isinstance(each, float) for each in value):
             arrays[key] = np.array(value, np.float64)
             packed[name] = ["floats"]
@@ -50,7 +50,8 @@ def unpack(packed: Mapping[str, Any], prefix: str, arrays: Mapping[str, NDArray[
         elif kind == "floats":
             state[name] = arrays[key].tolist()
         else:
-            state[name] = float(arrays[key]) if kind == "float" else arrays[key]
+            array = arrays[key]
+            state[name] = float(array) if kind == "float" else array[()] if kind == "number" else array
     return state
 
 
