@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..foundation import checks
@@ -71,15 +70,9 @@ class CallbackList(Callback):
         for each in self.callbacks:
             each.set_params(params)
 
-    @contextlib.contextmanager
-    def _told_of_errors(self) -> Iterator[None]:
-        """Have the callbacks give up where an error leaves the block."""
-        try:
-            yield
-        except BaseException:
-            for each in self.callbacks:
-                each._give_up()
-            raise
+    def _give_up(self) -> None:
+        for each in self.callbacks:
+            each._give_up()
 
     def wants_batches(self, phase: str) -> bool:
         """Whether any callback overrides a hook of the batches of `phase`: "train", "test" or "predict"."""

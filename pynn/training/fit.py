@@ -86,10 +86,14 @@ def fit(
         order = model._begin(history, size, shuffle)
 
         own = any(isinstance(each, ProgbarLogger) for each in calls.callbacks)
-        with averages(model, task), calls._told_of_errors(), Display() if own else displays.display(level) as display:
+        with averages(model, task), Display() if own else displays.display(level) as display:
             run = Run(model, task, data, order, steps, validation, calls, display, range(first, last))
             display.run(last - first)
-            run.train()
+            try:
+                run.train()
+            except BaseException:
+                calls._give_up()
+                raise
         calls.on_train_end(run.logs)
         if run.backup is not None:
             run.backup._finish()
@@ -102,7 +106,7 @@ def _introduce(
     calls: CallbackList, model: Trainable, heads: Heads, params: dict[str, Any], validation: Validation | None
 ) -> None:
     """Tell the callbacks of the run; ValueError where one of them cannot do its work in it."""
-    if sum(isinstance(each, BackupAndRestore) for each in calls.callbacks) > 1:
+    if len(calls.callbacks) > 2 and sum(isinstance(each, BackupAndRestore) for each in calls.callbacks) > 1:
         raise ValueError("callbacks has more than one BackupAndRestore. A run goes on from one backup: give one.")
     calls.set_params(params)
     calls.set_model(model)

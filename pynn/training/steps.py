@@ -51,8 +51,12 @@ def evaluate(
     size = arguments.batch_size_of(batch_size, data.samples)
     batches = -(-data.samples // size)
     calls = _calls(callbacks, model, batches if steps is None else min(batches, steps), level)
-    with calls._told_of_errors(), _display(level, calls) as display:
-        return as_result(task.evaluate(data, size, display, calls, steps), return_dict)
+    try:
+        with _display(level, calls) as display:
+            return as_result(task.evaluate(data, size, display, calls, steps), return_dict)
+    except BaseException:
+        calls._give_up()
+        raise
 
 
 def test_on_batch(model: Trainable, x: Inputs, y: Any, sample_weight: Any, return_dict: bool) -> Result:
@@ -111,24 +115,35 @@ def predict(
     if steps is not None:
         columns = tuple(x[: steps * size] for x in columns)
     calls = _calls(callbacks, model, -(-len(columns[0]) // size), level)
+    try:
+        with _display(level, calls) as display:
+            return _predicted(plan, layout, columns, size, calls, display)
+    except BaseException:
+        calls._give_up()
+        raise
+
+
+def _predicted(
+    plan: _core.Plan, layout: Layout, columns: tuple[Array, ...], size: int, calls: CallbackList, display: Display
+) -> Outputs:
+    """The outputs, part by part: by batches of `size` where a callback asks for them."""
     each = calls.wants_batches("predict")
     out = _outputs_for(layout, len(columns[0]))
-    with calls._told_of_errors(), _display(level, calls) as display:
-        calls.on_predict_begin()
-        rows = size if each else _PREDICT_ROWS
-        parts = -(-len(columns[0]) // rows)
-        display.begin("", parts)
-        for number in range(parts):
-            if each:
-                calls.on_predict_batch_begin(number)
-            part = slice(number * rows, (number + 1) * rows)
-            made = tuple(y[part] for y in out)
-            _run(plan, layout, made, tuple(x[part] for x in columns), False)
-            display.update(number + 1, {})
-            if each:
-                calls.on_predict_batch_end(number, {"outputs": layout.outputs.arrange(made)})
-        display.end({})
-        calls.on_predict_end()
+    calls.on_predict_begin()
+    rows = size if each else _PREDICT_ROWS
+    parts = -(-len(columns[0]) // rows)
+    display.begin("", parts)
+    for number in range(parts):
+        if each:
+            calls.on_predict_batch_begin(number)
+        part = slice(number * rows, (number + 1) * rows)
+        made = tuple(y[part] for y in out)
+        _run(plan, layout, made, tuple(x[part] for x in columns), False)
+        display.update(number + 1, {})
+        if each:
+            calls.on_predict_batch_end(number, {"outputs": layout.outputs.arrange(made)})
+    display.end({})
+    calls.on_predict_end()
     return layout.outputs.arrange(out)
 
 
