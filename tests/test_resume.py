@@ -323,6 +323,21 @@ def test_numbers_of_numpy_in_logs_are_kept(tmp_path):
         assert [type(value) for value in history[name]] == [kind] * 3
 
 
+def test_the_end_of_a_run_is_told_the_same_logs(tmp_path):
+    seen = []
+
+    def end(logs):
+        seen.append(logs)
+        if len(seen) == 1:
+            raise Killed
+
+    ending = LambdaCallback(on_train_end=end)
+    with pytest.raises(Killed):
+        fit(network(), tmp_path, ending)
+    history = fit(network(), tmp_path, ending).history
+    assert seen[0] == seen[1] == {name: values[-1] for name, values in history.items()}
+
+
 def test_a_flag_of_numpy_is_kept(tmp_path):
     class Stop(Callback):
         def on_epoch_end(self, epoch, logs=None):

@@ -173,6 +173,7 @@ class Run:
             "step": self.step,
             "done": None if stretch is None else stretch.done,
             "stop": bool(self.model.stop_training),
+            "logs": resume.pack(self.logs, "logs", arrays),
         }
         write_tensors(path, arrays, {"run": self._of(), "where": where, "callbacks": callbacks})
 
@@ -199,6 +200,7 @@ class Run:
 
         self.model.set_state(state)  # first, as it may refuse
         self.epoch, self.step = where["epoch"], where["step"]
+        self.logs = resume.unpack(where["logs"], "logs", arrays)  # should no epoch be left
         self.order = self.order._replace(seed=int(state["training/order_seed"]), epoch=where["pass"])
         # An epoch begins for all callbacks before they go on within it.
         if where["done"] is None:
