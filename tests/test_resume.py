@@ -323,6 +323,26 @@ def test_numbers_of_numpy_in_logs_are_kept(tmp_path):
         assert [type(value) for value in history[name]] == [kind] * 3
 
 
+@pytest.mark.parametrize("save_freq", ["epoch", 3])
+@pytest.mark.parametrize("first", [False, True])
+def test_what_a_callback_freezes_stays_frozen(tmp_path, save_freq, first):
+    def run(folder, *others):
+        def change(epoch, logs):
+            if epoch == 1:
+                model.layers[0].trainable = not first
+
+        model = network()
+        model.layers[0].trainable = first
+        callbacks = [LambdaCallback(on_epoch_begin=change), *others, BackupAndRestore(folder, save_freq)]
+        model.fit(*data(), batch_size=BATCH, epochs=4, verbose=0, callbacks=callbacks)
+        assert model.layers[0].trainable is not first
+        return {name: array.tobytes() for name, array in model.get_state().items()}
+
+    with pytest.raises(Killed):
+        run(tmp_path / "killed", killing(2 * STEPS + 4))
+    assert run(tmp_path / "killed", killing(10**6)) == run(tmp_path / "whole", killing(10**6))
+
+
 def test_the_end_of_a_run_is_told_the_same_logs(tmp_path):
     seen = []
 

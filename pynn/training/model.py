@@ -66,6 +66,10 @@ class Trainable(Protocol):
         """Go on from what `get_state` gave; all of it or, where an error is raised, nothing."""
 
     @property
+    def weights(self) -> Sequence[TrainedParameter]:
+        """All weights."""
+
+    @property
     def trainable_weights(self) -> Sequence[TrainedParameter]:
         """The weights that training changes."""
 

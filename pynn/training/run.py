@@ -173,6 +173,7 @@ class Run:
             "step": self.step,
             "done": None if stretch is None else stretch.done,
             "stop": bool(self.model.stop_training),
+            "frozen": [weight.native[0].frozen for weight in self.model.weights],  # callbacks may have set `trainable`
             "logs": resume.pack(self.logs, "logs", arrays),
         }
         write_tensors(path, arrays, {"run": self._of(), "where": where, "callbacks": callbacks})
@@ -190,6 +191,8 @@ class Run:
 
         def go_on(stretch: Stretch | None) -> None:
             self.model.set_state(state)
+            for weight, frozen in zip(self.model.weights, where["frozen"], strict=True):
+                weight.native[0].frozen = frozen
             restore()
             self.model.stop_training = where["stop"]
             if stretch is not None:
