@@ -14,6 +14,8 @@ from saved_models import CUSTOM, compiled
 
 import pynn
 from pynn import layers
+from pynn.models import configuration
+from pynn.models.configuration import Call
 from pynn.storage import tensors
 
 
@@ -62,6 +64,69 @@ def nested(depth):
 
 def units(n):
     return {"class_name": "Dense", "config": {"units": n}}
+
+
+class Recorder:
+    """Stands for a layer whose calls are noted."""
+
+    takes_list = wired = True
+
+    def __init__(self, name, noted):
+        self.name, self.noted = name, noted
+
+    def _record(self, inputs, training):
+        self.noted.append((self.name, inputs))
+        return f"{self.name}:{sum(name == self.name for name, _ in self.noted)}"
+
+
+class CountingDict(dict):
+    asked = 0
+
+    def __contains__(self, key):
+        self.asked += 1
+        return super().__contains__(key)
+
+
+def round_by_round(calls, made):
+    """The same as `_record_all`, simply: all calls are tried again and again."""
+    while calls:
+        left = []
+        for call in calls:
+            before = [(call.name, call.number - 1, 0)] if call.number else []
+            if all(key in made for key in [*call.inputs, *before]):
+                made[call.name, call.number, 0] = call.layer._record([made[key] for key in call.inputs], None)
+            else:
+                left.append(call)
+        calls = left
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_calls_in_any_order_are_made_round_by_round(seed):
+    random, noted = np.random.default_rng(seed), ([], [])
+    keys, calls = [("x", 0, 0)], []
+    for _ in range(60):
+        name = f"l{random.integers(12)}"
+        number = sum(key[0] == name for key in keys)
+        inputs = [keys[i] for i in random.integers(0, len(keys), random.integers(1, 4))]
+        calls.append((name, number, inputs))
+        keys.append((name, number, 0))
+    calls = [calls[i] for i in random.permutation(len(calls))]
+    for record, notes in zip((configuration._record_all, round_by_round), noted, strict=True):
+        record([Call(name, Recorder(name, notes), k, i, None) for name, k, i in calls], {("x", 0, 0): "x"})
+    assert len(noted[0]) == 60
+    assert noted[0] == noted[1]
+
+
+def test_a_bad_order_of_calls_costs_no_more():
+    """Two layers that take turns, a thousand times: in a file, all calls of the one come before those of the other."""
+    noted, made = [], CountingDict({("x", 0, 0): "x"})
+    a, b = Recorder("a", noted), Recorder("b", noted)
+    a._record = b._record = lambda inputs, training: "y"
+    calls = [Call("a", a, n, [("b", n - 1, 0) if n else ("x", 0, 0)], None) for n in range(1000)]
+    calls += [Call("b", b, n, [("a", n, 0)], None) for n in range(1000)]
+    configuration._record_all(calls[::-1], made)
+    assert len(made) == 2001
+    assert made.asked < 4 * len(calls)
 
 
 ARCHITECTURES = {

@@ -6,7 +6,9 @@ A tensor is written ``[layer, call, output]``: the layer's name, which call of i
 from __future__ import annotations
 
 import contextvars
+from collections import Counter
 from collections.abc import Callable, Iterator
+from heapq import heappop, heappush
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from .. import layers as layer_room
@@ -48,8 +50,7 @@ def writing(model: Layer, make: Callable[[], T]) -> T:
     """What `make` returns, a description of the model or of one within it."""
     if _numbers.get() is not None:
         return make()
-    found = list(places(model))
-    several = [layer for layer in dict.fromkeys(found) if found.count(layer) > 1]
+    several = [layer for layer, count in Counter(places(model)).items() if count > 1]
     context = contextvars.copy_context()
     context.run(_numbers.set, {layer: number for number, layer in enumerate(several, 1)})
     return context.run(make)
@@ -138,20 +139,41 @@ def tensors_of(config: dict[str, Any], make: Make, inputs: list[SymbolicTensor] 
         if isinstance(layer, InputLayer):
             made[each["name"], 0, 0] = layer.tensor()
         waiting += [_call(each["name"], layer, number, node) for number, node in enumerate(each["inbound_nodes"])]
-    while waiting:
-        left = []
-        for call in waiting:
-            name, number = call.name, call.number
-            if all(key in made for key in call.inputs) and (number == 0 or (name, number - 1, 0) in made):
-                outputs = call.layer._record([made[key] for key in call.inputs], call.training)
-                for index, y in enumerate(_flat(outputs)):
-                    made[name, number, index] = y
-            else:
-                left.append(call)
-        if len(left) == len(waiting):
-            raise ValueError(f"config has layers whose inputs no layer makes: {left[0].name!r} is one.")
-        waiting = left
+    _record_all(waiting, made)
     return _found(config["input_layers"], made), _found(config["output_layers"], made)
+
+
+def _record_all(calls: list[Call], made: dict[Key, SymbolicTensor]) -> None:
+    """Make the calls, round by round in their order, each as soon as its inputs are made, and add what they make.
+
+    The order is part of the model: gradients of a layer that is called twice are summed in it. A call that must wait
+    lies with the tensor that it waits for, so that a file of many calls in a bad order does not take for ever.
+    """
+    needed = [_needed(call) for call in calls]
+    blocked: dict[Key, list[int]] = {}
+    ready = [(0, place) for place in range(len(calls))]  # a heap
+    while ready:
+        turn, place = heappop(ready)
+        call = calls[place]
+        missing = next((key for key in needed[place] if key not in made), None)
+        if missing is not None:
+            blocked.setdefault(missing, []).append(place)
+            continue
+        for index, y in enumerate(_flat(call.layer._record([made[key] for key in call.inputs], call.training))):
+            key = call.name, call.number, index
+            made[key] = y
+            for waiting in blocked.pop(key, ()):
+                heappush(ready, (turn + (waiting < place), waiting))
+    if blocked:
+        first = calls[min(place for several in blocked.values() for place in several)]
+        raise ValueError(f"config has layers whose inputs no layer makes: {first.name!r} is one.")
+
+
+def _needed(call: Call) -> Iterator[Key]:
+    """What must be made before a call: each is asked for once, as what is made stays."""
+    yield from call.inputs
+    if call.number > 0:
+        yield call.name, call.number - 1, 0
 
 
 def _call(name: str, layer: Layer, number: int, node: Any) -> Call:
