@@ -649,6 +649,19 @@ def test_model_checkpoint_names_a_field_that_is_not_there(tmp_path):
     assert model.optimizer.iterations == 0
 
 
+def test_model_checkpoint_that_can_never_save_says_so_before_training(tmp_path):
+    model = one_weight(0.1)
+    for weights_only in (False, True):
+        with pytest.raises(ValueError, match=r"HDF5.*Take any other name"):
+            run(ModelCheckpoint(tmp_path / "{epoch}.h5", save_weights_only=weights_only))
+    model.compile(pynn.optimizers.SGD(lambda: 0.1), "mse")
+    with pytest.raises(ValueError, match=r"learning_rate is a function, which cannot be saved"):
+        model.fit(ONE, ZERO, verbose=0, callbacks=ModelCheckpoint(tmp_path / "model"))
+    assert model.optimizer.iterations == 0
+    model.fit(ONE, ZERO, verbose=0, callbacks=ModelCheckpoint(tmp_path / "weights", save_weights_only=True))
+    assert [path.name for path in tmp_path.iterdir()] == ["weights"]
+
+
 def test_model_checkpoint_that_cannot_save_ends_the_run(tmp_path):
     (tmp_path / "folder").mkdir()
     model = one_weight(0.1)

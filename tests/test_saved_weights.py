@@ -3,6 +3,7 @@
 import copy
 import os
 import pathlib
+import zipfile
 
 import numpy as np
 import pytest
@@ -35,7 +36,8 @@ def test_weights_of_other_programs(tmp_path):
     values = [weight.numpy().astype(np.float64) for weight in model.weights]
     by_path = {weight.path: value for weight, value in zip(other.weights, values, strict=True)}
     assert set(by_name) != set(by_path)  # the process has made other layers before
-    for given in (by_name, by_path):
+    keras = {f"sequential/{name}": array for name, array in by_name.items()}  # as in Keras's Sequential
+    for given in (by_name, by_path, keras, {f"mine/{name}": array for name, array in by_path.items()}):
         for save in (np.savez, np.savez_compressed):
             save(tmp_path / "weights.npz", **given)
             other.set_weights([w * 0 for w in other.get_weights()])
@@ -79,8 +81,9 @@ def test_weights_that_do_not_fit_change_nothing(tmp_path, form):
         with unchanged(model), pytest.raises(pynn.ModelFileError, match=message):
             model.load_weights(path)
         twin = copy.deepcopy(model)
-        with pytest.warns(UserWarning, match=message):
+        with pytest.warns(UserWarning, match=message) as warned:
             twin.load_weights(path, skip_mismatch=True)
+        assert warned[0].filename == __file__
         for name, array in twin.get_state().items():
             if name in shapes:
                 taken = name in arrays and arrays[name].shape == shapes[name]
@@ -102,6 +105,33 @@ def test_names_of_weights_are_unique():
     ]
     twin = copy.deepcopy(model)
     assert same_state(model, twin)
+
+
+def test_weights_below_the_name_of_a_model(tmp_path):
+    """What does not fit has the name that it has in the file."""
+    model = make_model()
+    arrays = {f"s/{name}": array for name, array in model.get_state().items() if name.startswith("dense")}
+    np.savez(tmp_path / "w.npz", **{**arrays, "s/dense_2/kernel": np.zeros(2, np.float32)})
+    with (
+        unchanged(model),
+        pytest.raises(pynn.ModelFileError, match=r"': left over: s/dense_2/kernel"),
+    ):
+        model.load_weights(tmp_path / "w.npz")
+    np.savez(tmp_path / "w.npz", **arrays, other=np.zeros(2, np.float32))
+    with unchanged(model), pytest.raises(pynn.ModelFileError, match=r"missing: dense/kernel.*over: s/dense/kernel"):
+        model.load_weights(tmp_path / "w.npz")
+
+
+def test_files_of_keras_say_what_to_do(tmp_path):
+    model = make_model()
+    with zipfile.ZipFile(tmp_path / "m.keras", "w") as archive:
+        archive.writestr("config.json", "{}")
+        archive.writestr("model.weights.h5", b"\x89HDF\r\n\x1a\n")
+    (tmp_path / "m.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(90))
+    for name in ("m.keras", "m.h5"):
+        for load in (model.load_weights, pynn.load_model):
+            with unchanged(model), pytest.raises(pynn.ModelFileError, match=r"numpy\.savez"):
+                load(tmp_path / name)
 
 
 # ---- names of files --------------------------------------------------------------------------------------------------

@@ -54,8 +54,8 @@ class ModelCheckpoint(Monitor):
     The best value is kept from one `fit` to the next, and in what `BackupAndRestore` writes.
 
     Raises:
-        ValueError: a bad argument; in `fit`, a name that the logs do not have, a field that is not in them, or a path
-            that is no file's.
+        ValueError: a bad argument; when `fit` begins, a name that the logs do not have, a field that is not in them, a
+            name that ends in ``.h5``, or a model that cannot be saved; later, a path that is no file's.
         OSError: the file cannot be written. The run ends, and the old file stays.
     """
 
@@ -100,6 +100,7 @@ class ModelCheckpoint(Monitor):
         self._names = list(names)
         if not more:
             self._path(0, 0 if self._due.every else None, dict.fromkeys(names, 0.0))
+        self.model._check_saving(self.filepath, self.save_weights_only)
 
     def _path(self, epoch: int, batch: int | None, logs: Logs | None) -> str:
         """The name of the file; ValueError for a field that is not there."""

@@ -9,7 +9,7 @@ import contextlib
 import json
 import types
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,13 @@ def to_bytes(model: Connected) -> bytes:
     """A model as the bytes of its file; it may be one that is not built."""
     with state.held(model) as arrays:
         return b"".join(tensors.encoded(arrays, _described(model)))
+
+
+def check_saving(model: Connected, path: Path, weights_only: bool) -> None:
+    """Raise what `save` or `save_weights` would raise for this name and model, before time goes into training."""
+    checks.model_file(path, "model.weights.safetensors" if weights_only else "model.safetensors")
+    if not weights_only:
+        _described(model)
 
 
 def _described(model: Connected) -> Metadata:
@@ -259,7 +266,8 @@ def load_weights(model: Connected, path: Path, skip_mismatch: bool) -> None:
         values = [weight._checked(arrays[key]) for key, weight in zip(fits, targets, strict=True)]
         atomic.assign_together([weight._array for weight in targets], values)
     if wrong:
-        warnings.warn(f"Not all weights of {name} were taken: {wrong}.", UserWarning, stacklevel=3)
+        # The level is that of who called Model.load_weights.
+        warnings.warn(f"{name} has not all weights of model {model.name!r}: {wrong}.", UserWarning, stacklevel=4)
 
 
 def _is_archive(path: Path) -> bool:
@@ -275,9 +283,23 @@ def _like(shape: tuple[int, ...]) -> Array:
 def _places(found: Mapping[str, Array], own: Mapping[str, Any]) -> dict[str, str]:
     """The weight that each array is meant for: of its name, or of its path in another program's file."""
     by_path = {weight.path: name for name, weight in own.items()}
-    if not set(found) <= set(own) and set(found) == set(by_path) and len(by_path) == len(own):
-        return {key: by_path[key] for key in found}
-    return {key: key for key in found}
+    as_is = {key: key for key in found}
+    shorter = _without_model(found)
+    if not set(found) <= set(own) and len(by_path) == len(own):
+        for names in (as_is, shorter):
+            if set(names.values()) == set(by_path):
+                return {key: by_path[name] for key, name in names.items()}
+    if set(own).isdisjoint(found):
+        return {key: name if name in own else key for key, name in shorter.items()}
+    return as_is
+
+
+def _without_model(names: Iterable[str]) -> dict[str, str]:
+    """The names without the first part, where all share it: paths in Keras's Sequential begin with the model's name."""
+    parts = {name: name.partition("/") for name in names}
+    if len({first for first, _, _ in parts.values()}) != 1:
+        return {name: name for name in parts}
+    return {name: rest for name, (_, _, rest) in parts.items()}
 
 
 def classes_of_ones_own(model: Connected) -> dict[str, type]:

@@ -67,13 +67,17 @@ class Stored(Connected):
         """Write the weights alone; arguments and errors as for `save`."""
         saving.save_weights(self, filepath, overwrite)
 
+    def _check_saving(self, filepath: Path, weights_only: bool) -> None:
+        saving.check_saving(self, filepath, weights_only)
+
     @explained
     def load_weights(self, filepath: Path, skip_mismatch: bool = False) -> None:
         """Overwrite the weights by those of a file, by name and shape.
 
         Args:
             filepath: What `save` or `save_weights` wrote, or another program's ``.safetensors`` or ``.npz``, in which
-                the weights are called as in `get_state` or by their `path`. Numbers become those of the model's type.
+                the weights are called as in `get_state` or by their `path`, perhaps with the name of the model in
+                front, as in Keras's ``Sequential``. Numbers become those of the model's type.
             skip_mismatch: Whether to take what fits, with a warning that says what does not. Default ``False``.
 
         Raises:

@@ -48,6 +48,13 @@ _PIECE = 2**24  # bytes between two looks for Ctrl-C
 _DIGEST = re.compile("sha256:[0-9a-f]{64}")
 
 
+# What to do with a file of Keras's.
+FROM_KERAS = (
+    "load it in Keras, write its weights by numpy.savez('weights.npz', **{w.path: w.numpy() for w in model.weights}), "
+    "make the same model in pynn, and call its load_weights('weights.npz')"
+)
+
+
 class Entry(NamedTuple):
     """An array, as the header describes it."""
 
@@ -205,7 +212,9 @@ def _header_size(start: bytes, file_size: int, name: str) -> int:
     size = int.from_bytes(start, "little")
     if start[:2] == b"PK" or start[:4] == b"\x89HDF":
         kind = "a zip archive, such as .keras and .npz files are," if start[:2] == b"PK" else "an HDF5 file"
-        raise ModelFileError(f"{name} is {kind} and no safetensors file, which pynn's models are.")
+        raise ModelFileError(
+            f"{name} is {kind} and no safetensors file, which pynn's models are. If it is Keras's: {FROM_KERAS}."
+        )
     if size > min(file_size - 8, _MOST_HEADER):
         raise ModelFileError(
             f"{name} is no model file, or was cut: its header would have {size} bytes, of {file_size - 8} there are."
