@@ -54,7 +54,7 @@ MAY_IMPORT = {
     "ops": FACE | {"activations", "losses", "metrics", "optimizers"},
     "training": FACE | {"_core", "losses", "metrics", "optimizers", "callbacks", "storage"},
     "models": FACE | {"_core", "layers", "training", "losses", "metrics", "optimizers", "callbacks", "storage"},
-    "saving": {"models"},
+    "saving": {"foundation", "models"},
 }
 SLOW_TO_IMPORT = (
     *(

@@ -211,3 +211,11 @@ def test_metric_accuracy_of_logits_compares_with_a_half():
     model.compile(loss=loss, metrics=["accuracy", metrics.BinaryAccuracy("of_logits", threshold=0.0)])
     logs = model.evaluate(x, y, verbose=0, return_dict=True)
     assert (logs["accuracy"], logs["of_logits"]) == (0.75, 1.0)
+
+
+def test_known_names_are_told_once():
+    with pytest.raises(ValueError, match="Known names: ") as error:
+        metrics.get("acuracy")
+    names = str(error.value).partition("Known names: ")[2].rstrip(".").split(", ")
+    assert names == sorted(set(names))
+    assert {"accuracy", "auc"} <= set(names)

@@ -5,7 +5,13 @@ import pytest
 import pynn
 from pynn.foundation import not_yet
 
-ROOMS = {"data set": "datasets", "loss": "losses", "utility": "utils", "model or function": "models"}
+ROOMS = {
+    "data set": "datasets",
+    "loss": "losses",
+    "utility": "utils",
+    "model or function": "models",
+    "function of saving": "saving",
+}
 NAMES = [(kind, name) for kind in not_yet._NAMES for name in not_yet.names(kind)]
 
 

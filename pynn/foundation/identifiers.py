@@ -150,7 +150,7 @@ class UnknownNameError(ValueError):
 def unknown_name(name: str, known: Collection[str], kind: str) -> str:
     """The message for a name that nothing has: what it may have meant, and what there is."""
     # Most things have a second name in capitals; one of the two is enough to be shown.
-    names = sorted(each for each in known if each.islower()) or sorted(known)
+    names = sorted({each for each in known if each.islower()} or set(known))
     what = kind.rpartition("_")[2]  # "kernel_regularizer" is a regularizer
     if not_yet.is_missing(name, what):
         return f"{not_yet.message(name, what)} Known names: {', '.join(names)}."

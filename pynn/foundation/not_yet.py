@@ -24,20 +24,24 @@ _NAMES = {
         TorchModuleWrapper UpSampling3D Wrapper ZeroPadding3D""",
     "loss": "CategoricalGeneralizedCrossEntropy Circle CTC",
     "model or function": "Functional",
+    "function of saving": """CustomObjectScope custom_object_scope deserialize_keras_object get_custom_objects
+        get_registered_name get_registered_object KerasFileEditor register_keras_serializable serialize_keras_object""",
     "part": """DTypePolicy FloatDTypePolicy Function InputSpec KerasTensor Operation Quantizer StatelessScope
         SymbolicScope Variable applications distribution dtype_policies export legacy mixed_precision
         preprocessing quantizers tree visualization wrappers""",
     "metric": "",
     "optimizer": "Adafactor Ftrl Lamb LossScaleOptimizer Muon",
     "regularizer": "OrthogonalRegularizer",
-    "utility": """array_to_img audio_dataset_from_directory CustomObjectScope custom_object_scope FeatureSpace get_file
+    "utility": """array_to_img audio_dataset_from_directory custom_object_scope CustomObjectScope
+        deserialize_keras_object FeatureSpace get_custom_objects get_file get_registered_name get_registered_object
         image_dataset_from_directory img_to_array load_img model_to_dot pack_x_y_sample_weight pad_sequences
-        plot_model PyDataset register_keras_serializable save_img Sequence split_dataset
+        plot_model PyDataset register_keras_serializable save_img Sequence serialize_keras_object split_dataset
         text_dataset_from_directory timeseries_dataset_from_array unpack_x_y_sample_weight""",
 }
 
 _ARGUMENTS = {
     "summary": "expand_nested layer_range line_length positions show_trainable",
+    "save": "zipped",
     "Input": "optional ragged sparse tensor",
 }
 
