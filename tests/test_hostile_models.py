@@ -62,6 +62,17 @@ def nested(depth):
     return found
 
 
+def doubled(depth):
+    """Models in models, each of which calls the one within it twice: two to the power of `depth` calls."""
+    inner = {"class_name": "Activation", "config": {"activation": "relu", "name": "m0"}}
+    for number in range(depth):
+        name = f"m{number}"
+        twice = [{"args": [["x", 0, 0]], "kwargs": {}}, {"args": [[name, 0, 0]], "kwargs": {}}]
+        config = functional({**inner, "name": name, "inbound_nodes": twice}, outputs=[name, 1, 0])["config"]
+        inner = {"class_name": "Functional", "config": {**config, "name": f"m{number + 1}"}}
+    return inner
+
+
 def units(n):
     return {"class_name": "Dense", "config": {"units": n}}
 
@@ -242,6 +253,23 @@ def test_architecture_that_is_made_up(tmp_path, kind):
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
     assert time.monotonic() - begin < 30  # it ends: the slowest takes a second
     assert not os.path.exists("/tmp/pynn-was-here")
+
+
+def test_calls_in_calls_are_counted(tmp_path):
+    """A short file of a network without end."""
+    metadata = {"kind": "model", "architecture": doubled(20), "compile": None}
+    refused(tmp_path, {}, metadata, "1000000 with those in models that are called several times.* and 2097150")
+    model = pynn.Model.from_config(doubled(5)["config"])
+    model.save(tmp_path / "model")
+    x = np.array([[-1.0, 2.0]], np.float32)
+    np.testing.assert_array_equal(pynn.load_model(tmp_path / "model").predict(x, verbose=0), [[0, 2]])
+
+
+def test_inputs_of_a_file_are_counted(tmp_path):
+    inputs = {"form": "list", "names": [], "each": [[[2], "float32"]] * 10_001}
+    architecture = {"class_name": "Sequential", "config": {"name": "s", "layers": [DENSE]}, "inputs": inputs}
+    metadata = {"kind": "model", "architecture": architecture, "compile": None}
+    refused(tmp_path, {}, metadata, "inputs must be at most 10000, but are 10001")
 
 
 def test_weights_are_counted_before_memory_is_taken(tmp_path, monkeypatch):

@@ -34,6 +34,7 @@ Metadata = dict[str, Any]
 
 _MOST_LAYERS = 10_000
 _MOST_CALLS = 100_000
+_MOST_STEPS = 1_000_000  # the calls of a model in a model count as often as that is called
 
 # ---- writing ---------------------------------------------------------------------------------------------------------
 
@@ -194,6 +195,8 @@ def _model_of(architecture: Any) -> Connected:
         raise ValueError(f"it is a {type(model).__name__}, and no model.")
     if "inputs" in architecture and not model.built:
         inputs = architecture["inputs"]
+        if len(inputs["each"]) > _MOST_LAYERS:
+            raise ValueError(f"inputs must be at most {_MOST_LAYERS}, but are {len(inputs['each'])}.")
         each = [Made(tuple(checks.open_shape(shape, "shape")), str(dtype)) for shape, dtype in inputs["each"]]
         if inputs["form"] == "dict":
             model._trace_once(dict(zip(inputs["names"], each, strict=True)))
@@ -204,20 +207,22 @@ def _model_of(architecture: Any) -> Connected:
 
 def _check_bounds(architecture: Any) -> None:
     """Raise ValueError where there are more layers, or calls of layers, than any model has."""
-    layers = calls = 0
-    waiting = [architecture]
+    layers = calls = steps = 0
+    waiting = [(architecture, 1)]  # with how often it is there in the network
     while waiting:
-        value = waiting.pop()
+        value, times = waiting.pop()
         if isinstance(value, dict):
             layers += len(value["layers"]) if isinstance(value.get("layers"), list) else 0
-            calls += len(value["inbound_nodes"]) if isinstance(value.get("inbound_nodes"), list) else 0
-            waiting.extend(value.values())
+            if isinstance(value.get("inbound_nodes"), list):
+                own = len(value["inbound_nodes"])
+                calls, steps, times = calls + own, steps + own * times, times * max(own, 1)
+            waiting += [(each, times) for each in value.values()]
         elif isinstance(value, list):
-            waiting.extend(value)
-    if layers > _MOST_LAYERS or calls > _MOST_CALLS:
+            waiting += [(each, times) for each in value]
+    if layers > _MOST_LAYERS or calls > _MOST_CALLS or steps > _MOST_STEPS:
         raise ValueError(
-            f"A model in a file has at most {_MOST_LAYERS} layers and {_MOST_CALLS} calls of them, but this one has "
-            f"{layers} and {calls}."
+            f"A model in a file has at most {_MOST_LAYERS} layers and {_MOST_CALLS} calls of them, {_MOST_STEPS} with "
+            f"those in models that are called several times, but this one has {layers}, {calls} and {steps}."
         )
 
 
