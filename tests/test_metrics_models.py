@@ -228,6 +228,61 @@ def test_saved_with_metrics(random, tmp_path):
             pynn.load_model(path, custom_objects={each: own[each] for each in own if each != name})
 
 
+class Count(metrics.Metric):
+    """The batches, times a number."""
+
+    def __init__(self, times=2, name="count", dtype=None):
+        super().__init__(name, dtype)
+        self.times, self.batches = times, 0
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.batches += 1
+
+    def result(self):
+        return self.times * self.batches
+
+    def reset_state(self):
+        self.batches = 0
+
+
+class Named(Count):
+    def __init__(self, name="named"):
+        super().__init__(name=name)
+
+
+class Whole(Count):
+    def get_config(self):
+        return {**super().get_config(), "times": self.times}
+
+
+class AnyArguments(Whole):
+    def __init__(self, **settings):
+        super().__init__(**settings)
+
+
+class MadeAgain(Named):
+    @classmethod
+    def from_config(cls, config):
+        return cls(config["name"])
+
+
+def test_metric_that_its_configuration_does_not_make_again(tmp_path, random):
+    """The error comes when the model is saved, not when it is loaded."""
+    x, y = binary_data(random, 20)
+    for metric, message in ((Count(7), "leaves out 'times'"), (Named(), "has 'dtype', which __init__ does not take")):
+        model = binary_model([metric])
+        for keep in (lambda model: model.save(tmp_path / "model"), copy.deepcopy):
+            with pytest.raises(ValueError, match=rf"{type(metric).__name__} cannot be saved.*get_config {message}"):
+                keep(model)
+        assert list(tmp_path.iterdir()) == []
+    for metric in (Whole(7), AnyArguments(times=5), MadeAgain()):
+        model = binary_model([metric])
+        model.save(tmp_path / "model")
+        loaded = pynn.load_model(tmp_path / "model", {type(metric).__name__: type(metric)})
+        assert loaded.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
+        (tmp_path / "model").unlink()
+
+
 def test_evaluations_in_several_threads(random):
     """Each has copies of its own, also of metrics that keep all they see."""
     x, y = binary_data(random, 3000)

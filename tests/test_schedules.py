@@ -519,6 +519,10 @@ def test_schedule_of_ones_own_is_serialized_by_its_get_config():
         optimizers.SGD.from_config(config)
     with pytest.raises(NotImplementedError, match=r"Own must define get_config\(\)"):
         optimizers.SGD(Own()).get_config()
+    model = pynn.Sequential([pynn.Input((1,)), pynn.layers.Dense(1)])
+    model.compile(optimizers.SGD(Own()), "mse")
+    with pytest.raises(ValueError, match=r"Own must define get_config\(\).*save_weights"):
+        copy.deepcopy(model)
     with pytest.raises(NotImplementedError, match=r"LearningRateSchedule must define __call__\(self, step\)"):
         schedules.LearningRateSchedule()(0)
 

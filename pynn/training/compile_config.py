@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -53,7 +54,12 @@ def _optimizer(optimizer: optimizers.Optimizer) -> dict[str, Any]:
             "The optimizer's learning_rate is a function, which cannot be saved. Set optimizer.learning_rate to a "
             "number first, or save the weights alone: model.save_weights."
         )
-    config = identifiers.serialize(optimizer)
+    try:
+        config = identifiers.serialize(optimizer)
+    except NotImplementedError as error:  # a schedule of one's own
+        raise ValueError(
+            f"The optimizer cannot be saved: {error} Or save the weights alone: model.save_weights."
+        ) from None
     _checked(config, "optimizer")
     return config
 
@@ -64,7 +70,32 @@ def _metric(metric: Any) -> Any:
         return metric
     if isinstance(metric, dict):
         return _checked(metric, "metric")
-    return _checked(metrics.serialize(metrics.get(metric)), "metric")
+    found = metrics.get(metric)
+    config: dict[str, Any] = _checked(metrics.serialize(found), "metric")
+    if isinstance(found, metrics.Metric):
+        _check_arguments(type(found), config["config"])
+    return config
+
+
+def _check_arguments(kind: type[metrics.Metric], config: Mapping[str, Any]) -> None:
+    """Raise ValueError where a class of one's own is not made again by what its get_config says.
+
+    A model would be saved that cannot be loaded, or one whose metric has other settings.
+    """
+    made = getattr(kind.from_config, "__func__", None)
+    if kind.__module__.startswith("pynn.") or made is not getattr(metrics.Metric.from_config, "__func__", None):
+        return
+    parameters = inspect.signature(kind).parameters.values()
+    named = [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    takes_more = any(p.kind == p.VAR_KEYWORD for p in parameters)
+    wrong = [f"has {name!r}, which __init__ does not take" for name in config if not takes_more and name not in named]
+    if kind.get_config.__module__.startswith("pynn."):  # one's own may leave out what is as the default
+        wrong += [f"leaves out {name!r}" for name in named if name not in config]
+    if wrong:
+        raise ValueError(
+            f"The metric {kind.__name__} cannot be saved or copied, as its get_config {wrong[0]}. Write one that "
+            "returns all arguments of its __init__ as a dict, or save the weights alone: model.save_weights."
+        )
 
 
 def _checked(config: Any, what: str) -> Any:
