@@ -122,6 +122,31 @@ def test_weights_below_the_name_of_a_model(tmp_path):
         model.load_weights(tmp_path / "w.npz")
 
 
+def npy(shape, data):
+    """A file of one array as NumPy writes it, but for the shape."""
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}}}".encode().ljust(1013) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("shape", "data"), [((1,) * 65, 4), ((0, 2**62, 2**62), 0), ((0, 2**70), 0), ((True,), 4), ((-1,), 0)]
+)
+def test_shapes_that_no_array_has(tmp_path, shape, data):
+    model = make_model()
+    with zipfile.ZipFile(tmp_path / "w.npz", "w") as archive:
+        archive.writestr("dense/kernel.npy", npy(shape, data))
+    for skip in (False, True):
+        with unchanged(model), pytest.raises(pynn.ModelFileError, match="dense/kernel"):
+            model.load_weights(tmp_path / "w.npz", skip)
+
+
+@pytest.mark.parametrize("layer", [layers.PReLU, lambda: layers.LayerNormalization(axis=list(range(1, 12)))])
+def test_weights_of_many_axes(tmp_path, layer):
+    model = pynn.Sequential([pynn.Input((2, 1, 2) + (1,) * 8), layer()])
+    model.save(tmp_path / "model")
+    assert bits(pynn.load_model(tmp_path / "model")) == bits(model)
+
+
 def test_files_of_keras_say_what_to_do(tmp_path):
     model = make_model()
     with zipfile.ZipFile(tmp_path / "m.keras", "w") as archive:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import ModelFileError
 from ..foundation import checks
-from .tensors import FROM_KERAS, Path, name_of, open_file
+from .tensors import FROM_KERAS, Path, is_shape, name_of, open_file
 
 Array = NDArray[Any]
 
@@ -92,8 +92,11 @@ def _described(file: Any, member: Any) -> Described:
         raise ValueError(f"{checks.shown(member.filename)} is of version {version}, but must be of 1.0 or 2.0")
     shape, fortran, dtype = readers[version](file, max_header_size=_MOST_HEADER)
     found = Described(dtype, shape, not fortran)
-    if dtype.kind not in "fiub" or dtype.itemsize > 8 or any(n < 0 for n in shape):
-        raise ValueError(f"{checks.shown(member.filename)} must be of numbers, but is of {dtype} and shape {shape}")
+    if dtype.kind not in "fiub" or dtype.itemsize > 8 or not is_shape(shape):
+        raise ValueError(
+            f"{checks.shown(member.filename)} must be of numbers, and of at most 32 axes and 2^48 elements, but is of "
+            f"{dtype} and shape {checks.shown(shape)}"
+        )
     if file.tell() + found.size != member.file_size:
         raise ValueError(
             f"{checks.shown(member.filename)} of {dtype} and shape {shape} must have {found.size} bytes, but has "

@@ -41,7 +41,7 @@ _NAMES = {np.dtype(dtype): name for name, dtype in _DTYPES.items()}
 
 _MOST_HEADER = 100_000_000  # bytes, as the format has it
 _MOST_ARRAYS = 1_000_000
-_MOST_AXES = 8
+_MOST_AXES = 32  # as every NumPy has them
 _MOST_ELEMENTS = 2**48
 _DEEPEST = 100  # levels of lists and dicts in a JSON text
 _PIECE = 2**24  # bytes between two looks for Ctrl-C
@@ -85,7 +85,8 @@ def encoded(arrays: Mapping[str, Array], metadata: Mapping[str, Any]) -> list[An
     """The file as pieces of bytes. Those of contiguous arrays are the arrays themselves, which must not change.
 
     Raises:
-        TypeError: an array of another kind than numbers. ValueError: metadata that are not fit for JSON.
+        TypeError: an array of another kind than numbers. ValueError: one of too many axes, or metadata that are not fit
+        for JSON.
     """
     plain = {name: _plain(name, array) for name, array in arrays.items()}
     order = sorted(plain, key=lambda name: (-plain[name].itemsize, name))
@@ -108,6 +109,10 @@ def _plain(name: str, array: Array) -> Array:
     dtype = given.dtype.newbyteorder("<")
     if dtype not in _NAMES:
         raise TypeError(f"The array {name!r} must be of numbers, but is of {given.dtype}.")
+    if not is_shape(given.shape):
+        raise ValueError(
+            f"The array {name!r} must have at most {_MOST_AXES} axes and 2^48 elements, but has shape {given.shape}."
+        )
     # Not ascontiguousarray, which makes an axis where there is none.
     return np.asarray(given, dtype, order="C")
 
@@ -256,7 +261,7 @@ def _entry(key: str, value: Any, name: str) -> Entry:
     dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
     if not isinstance(dtype, str) or dtype not in _DTYPES:
         raise ModelFileError(f"{what} must have one of the types {', '.join(_DTYPES)}, but has {checks.shown(dtype)}.")
-    if not _are_sizes(shape) or len(shape) > _MOST_AXES or math.prod(max(n, 1) for n in shape) > _MOST_ELEMENTS:
+    if not is_shape(shape):
         raise ModelFileError(
             f"{what} must have a shape of at most {_MOST_AXES} sizes and 2^48 elements, but has {checks.shown(shape)}."
         )
@@ -269,6 +274,12 @@ def _entry(key: str, value: Any, name: str) -> Entry:
             f"{what} of {dtype} and shape {tuple(shape)} must have {size} bytes, but has {end - begin}."
         )
     return Entry(key, dtype, tuple(shape), begin, end)
+
+
+def is_shape(value: Any) -> bool:
+    """Whether this is the shape of an array that a file may have."""
+    sizes = list(value) if isinstance(value, tuple) else value
+    return _are_sizes(sizes) and len(sizes) <= _MOST_AXES and math.prod(max(n, 1) for n in sizes) <= _MOST_ELEMENTS
 
 
 def _are_sizes(value: Any) -> bool:
