@@ -283,6 +283,26 @@ def test_metric_that_its_configuration_does_not_make_again(tmp_path, random):
         (tmp_path / "model").unlink()
 
 
+def test_two_functions_of_one_name_are_not_saved(tmp_path):
+    """A file, or a copy, would have one of them twice."""
+
+    def scaled(factor):
+        def error(y_true, y_pred):
+            return factor * np.abs(y_true - y_pred).mean(-1)
+
+        return error
+
+    once = scaled(1)
+    for given, more in (([once, scaled(10)], None), ([once], [scaled(10)])):
+        model = make_model()
+        model.compile("sgd", "mse", metrics=given, weighted_metrics=more)
+        for keep in (lambda model: model.save(tmp_path / "model"), copy.deepcopy):
+            with pytest.raises(ValueError, match=r"Two functions that are metrics have the name 'error'"):
+                keep(model)
+    model.compile("sgd", "mse", metrics=[once], weighted_metrics=[once])
+    assert copy.deepcopy(model).get_config() == model.get_config()
+
+
 def test_evaluations_in_several_threads(random):
     """Each has copies of its own, also of metrics that keep all they see."""
     x, y = binary_data(random, 3000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,8 +18,20 @@ def described(what: Compiled) -> dict[str, Any]:
     """Values fit for JSON, from which `compiled_of` makes an equal `Compiled`.
 
     Raises:
-        ValueError: a function of one's own, which no configuration describes.
+        ValueError: a function of one's own that is no metric, which no configuration describes; two of one name.
     """
+    functions: dict[str, Any] = {}
+
+    def note(metric: Any) -> None:
+        own = isinstance(metric, types.FunctionType) and not metric.__module__.startswith("pynn.")
+        if own and functions.setdefault(metric.__name__, metric) is not metric:
+            raise ValueError(
+                f"Two functions that are metrics have the name {metric.__name__!r}, by which a file knows them: the "
+                "model cannot be saved or copied. Give them other names, or save the weights alone: model.save_weights."
+            )
+
+    for given in (what.metrics, what.weighted_metrics):
+        _each(given, note)
     return {
         "optimizer": _optimizer(what.optimizer),
         "loss": _each(what.loss, lambda loss: _checked(losses.serialize(loss), "loss")),
