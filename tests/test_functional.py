@@ -14,6 +14,7 @@ import pynn
 from pynn import layers
 
 RANDOM = np.random.default_rng(5)
+MATRIX = np.linspace(-1, 2, 8).reshape(4, 2)
 X = RANDOM.standard_normal((12, 4)).astype(np.float32)
 
 
@@ -157,6 +158,44 @@ def test_operators():
     assert all(isinstance(layer, layers.InputLayer) for layer in model.layers)  # operators are none, as in Keras
 
 
+@pytest.mark.parametrize(
+    ("shape", "product"),
+    [
+        ((4,), lambda x: x @ MATRIX),
+        ((4,), lambda x: x @ MATRIX[:, 0]),
+        ((3, 4), lambda x: x @ MATRIX),
+        ((2, 3, 4), lambda x: x @ MATRIX),
+        ((2, 3, 4), lambda x: x @ MATRIX[:, 0]),
+        ((4, 3), lambda x: MATRIX.T @ x),
+        ((2, 4, 3), lambda x: MATRIX.T @ x),
+        ((2, 4, 3), lambda x: MATRIX[:, 0] @ x),
+    ],
+)
+def test_products_with_arrays(shape, product):
+    pynn.config.set_floatx("float64")
+    x = RANDOM.uniform(-1, 1, (5, *shape))
+    inputs = pynn.Input(shape)
+    model = pynn.Model(inputs, product(inputs))
+    expected = product(x)
+    assert model.output_shape == (None, *expected.shape[1:])
+    np.testing.assert_allclose(model(x), expected, rtol=1e-12, atol=1e-12)
+    copy = pynn.Model.from_config(model.get_config())
+    np.testing.assert_array_equal(copy(x), model(x))
+    dy = RANDOM.uniform(-1, 1, expected.shape)
+    _, dx = model.vjp(x, dy)  # the map is linear: its value along v is that of v, against dy
+    v = RANDOM.uniform(-1, 1, x.shape)
+    np.testing.assert_allclose((dx * v).sum(), (dy * product(v)).sum(), rtol=1e-12)
+
+
+def test_products_with_arrays_of_any_length():
+    inputs = pynn.Input((None, 4))
+    model = pynn.Model(inputs, inputs @ MATRIX)
+    assert model.output_shape == (None, None, 2)
+    for length in (1, 3):
+        x = RANDOM.uniform(-1, 1, (2, length, 4))
+        np.testing.assert_allclose(model(x), x @ MATRIX, rtol=1e-5, atol=1e-6)
+
+
 def test_operators_refuse_what_does_not_fit():
     a, b = pynn.Input((3, 4), name="a"), pynn.Input((2,), name="b")
     for use, message in (
@@ -168,7 +207,13 @@ def test_operators_refuse_what_does_not_fit():
         (lambda: a[:, 7], "out of bounds"),
         (lambda: a[:, [0, 1]], "got list"),
         (lambda: a[:, 1:1], "takes nothing"),
-        (lambda: a @ np.ones((4, 2)), "two symbolic tensors"),
+        (lambda: a @ np.ones((3, 2)), r"samples of shape \(3, 4\) by a constant of shape \(3, 2\)"),
+        (lambda: a @ np.ones((1, 4, 2)), "without the axis of the batch"),
+        (lambda: a @ np.ones((4, 0)), r"constant of shape \(4, 0\)"),
+        (lambda: a @ 2, r"constant of shape \(\)"),
+        (lambda: np.ones((2, 4)) @ a, r"constant of shape \(2, 4\) by samples of shape \(3, 4\)"),
+        (lambda: np.ones((2, 2)) @ b, "without the axis of the batch"),
+        (lambda: a @ "b", "numbers"),
     ):
         with pytest.raises((TypeError, ValueError), match=message):
             use()

@@ -75,6 +75,7 @@ _TABLE.update(
             operations.Absolute,
             operations.Activated,
             operations.Arithmetic,
+            operations.ConstantProduct,
             operations.GetItem,
             operations.MatMul,
         )

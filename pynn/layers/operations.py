@@ -130,6 +130,54 @@ class MatMul(Layer):
         return {"name": self.name, "fixed": list(self.fixed)}
 
 
+class ConstantProduct(Layer):
+    """``x @ constant`` or ``constant @ x``, the matrix product with an array that is the same for all samples.
+
+    Shapes: ``(N, ..., k)`` and ``(k, n)`` or ``(k,)``, output ``(N, ..., n)`` or ``(N, ...)``; with the constant first
+    ``(m, k)`` or ``(k,)`` and ``(N, ..., k, n)``, output ``(N, ..., m, n)`` or ``(N, ..., n)``.
+
+    Args:
+        constant: The array.
+        constant_first: Whether it is the first operand. Default False.
+        name: Default: ``"matmul"`` with a number.
+    """
+
+    is_operation = True
+
+    def __init__(self, constant: Any, constant_first: bool = False, name: str | None = None) -> None:
+        self.constant = arrays.as_array(constant, "The constant of an operator", "float64")
+        self.constant_first = checks.boolean(constant_first, "constant_first")
+        super().__init__(name=_name("matmul") if name is None else name)
+
+    def sample_output_shape(self, shape: Shape) -> Shape:
+        axis, size = self._axis(shape), self.constant.shape
+        summed = size[-1:] if self.constant_first else size[:1]
+        if axis < 0 or not 1 <= len(size) <= 2 or 0 in size or shape[axis] != summed[0]:
+            order = f"constant of shape {size} by samples of shape {shape}"
+            if not self.constant_first:
+                order = f"samples of shape {shape} by a constant of shape {size}"
+            raise self._shape_error(f"cannot multiply {order}. A constant goes without the axis of the batch.")
+        made = size[:-1] if self.constant_first else size[1:]
+        return (*shape[:axis], *made, *shape[axis + 1 :])
+
+    def _axis(self, shape: Shape) -> int:
+        """The axis of a sample that is summed over; negative where there is none."""
+        return len(shape) - (2 if self.constant_first else 1)
+
+    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
+        axis = self._axis(shape)
+        matrix = np.atleast_2d(self.constant if self.constant_first else self.constant.T)
+        rest = (*shape[:axis], *shape[axis + 1 :])
+        places = range(len(shape))
+        x = net.resample(x, maps.permuted(shape, [axis, *(each for each in places if each != axis)]))
+        x = net.resample(x, maps.multiplied(matrix, math.prod(rest)))
+        back = [*places[1 : axis + 1], 0, *places[axis + 1 :]]
+        return net.resample(x, maps.permuted((len(matrix), *rest), back))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "constant": self.constant.tolist(), "constant_first": self.constant_first}
+
+
 class GetItem(Layer):
     """The part of each sample that an index names, as in NumPy: whole numbers, slices, ``None`` and ``...``.
 
@@ -241,7 +289,7 @@ def _apply(function: str, a: Any, b: Any) -> Any:
     first = not isinstance(a, SymbolicTensor)
     tensor, constant = (b, a) if first else (a, b)
     if function == "matmul":
-        raise TypeError(f"The operator @ takes two symbolic tensors, but got {type(constant).__name__}.")
+        return ConstantProduct(constant, first, _name("matmul"))(tensor)
     name = _name(_NAMES.get(function, function))
     return Arithmetic(function, _constant(constant, tensor), first, name)(tensor)
 
