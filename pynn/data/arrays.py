@@ -117,8 +117,11 @@ def as_ids(x: ArrayLike, name: str, shape: tuple[int, ...], below: int, of: str)
     given = with_rank(as_numbers(x, name), shape)
     if given.ndim == 0 or given.shape[1:] != shape:
         raise ValueError(f"{name} must have the shape {_batch_of(shape)}, but has {given.shape}.")
-    with np.errstate(invalid="ignore"):  # of NaN, which is outside
-        outside = ~((given >= 0) & (given < below))
+    if given.dtype.kind == "f":
+        with np.errstate(invalid="ignore"):  # of NaN, which is outside
+            outside = ~((given >= 0) & (given < below))
+    else:
+        outside = (given < 0) | (given >= below)
     if outside.any():
         row, value = _first(outside, given)
         raise ValueError(
