@@ -211,3 +211,13 @@ def test_ids_may_be_numbers_for_other_layers():
         pynn.Model(numbers, [layers.Embedding(5, 2, name="both")(numbers), layers.Dense(2)(numbers)])
     with pytest.raises(ValueError, match="takes ids"):
         layers.Embedding(5, 2)(layers.Dense(3)(numbers))
+
+
+@pytest.mark.parametrize("made", [lambda ids: ids[:, :2], lambda ids: ids + 1])
+def test_ids_that_are_computed_are_refused(made):
+    ids = pynn.Input((3,), dtype="int32")
+    table = layers.Embedding(5, 2)
+    with pytest.raises(ValueError, match=r"takes ids.*in NumPy before they become inputs, or take parts of what"):
+        table(made(ids))
+    assert not table.built
+    assert table(ids)[:, :2].shape == (None, 2, 2)

@@ -113,7 +113,9 @@ class Connectable:
             source = source.node.inputs[0]
         if not x.holds_ids and source.node.inputs:
             raise self._shape_error(
-                f"takes ids, whole numbers from an Input, but got the numbers that layer {x.name!r} makes."
+                f"takes ids, whole numbers from an Input, but got the numbers that layer {x.name!r} makes. Compute "
+                "with ids, or take parts of them, in NumPy before they become inputs, or take parts of what the layer "
+                "makes."
             )
 
     def _sample_shapes(self, inputs: Sequence[SymbolicTensor]) -> OpenShapes:
