@@ -187,6 +187,33 @@ def test_products_with_arrays(shape, product):
     np.testing.assert_allclose((dx * v).sum(), (dy * product(v)).sum(), rtol=1e-12)
 
 
+def test_products_with_arrays_in_training():
+    inputs = pynn.Input((None, 4))
+    through = pynn.Model(inputs, layers.Dense(1, use_bias=False, name="last")(layers.Dense(4)(inputs) @ MATRIX))
+    inputs = pynn.Input((None, 4))
+    beside = layers.Dense(2, use_bias=False)
+    same = pynn.Model(inputs, layers.Dense(1, use_bias=False)(beside(layers.Dense(4)(inputs))))
+    beside.trainable = False
+    kernel, bias, last = through.get_weights()
+    same.set_weights([kernel, bias, MATRIX, last])
+    for model in (through, same):
+        model.compile(pynn.optimizers.Adam(0.1), "mse")
+        for length in (3, 5, 3):
+            x = np.linspace(-1, 1, 4 * length * 4).reshape(4, length, 4)
+            model.fit(x, x.sum(axis=-1, keepdims=True), epochs=2, batch_size=2, shuffle=False, verbose=0)
+    for got, expected in zip(through.trainable_weights, same.trainable_weights, strict=True):
+        np.testing.assert_array_equal(got.numpy(), expected.numpy())
+    assert len(through.weights) == 3
+
+
+@pytest.mark.parametrize("expression", [lambda x, array: x * array, lambda x, array: x @ array])
+def test_arrays_of_operators_are_taken_as_they_are_then(expression):
+    inputs, array = pynn.Input((4,)), np.full(4, 2.0)
+    model = pynn.Model(inputs, expression(inputs, array))
+    array[:] = 5
+    np.testing.assert_array_equal(model(np.ones((1, 4))), expression(np.ones((1, 4)), np.full(4, 2.0)))
+
+
 def test_products_with_arrays_of_any_length():
     inputs = pynn.Input((None, 4))
     model = pynn.Model(inputs, inputs @ MATRIX)

@@ -28,7 +28,7 @@ def draw(random, shape, dtype="float64", rows=3):
 def ops_of(layer, shape):
     """Whether the layer adds an op, by the number of the tensor it gives."""
     graph = core.Graph()
-    return layer.lower(layers.Lowering(graph), graph.add_input(int(np.prod(shape))), shape)
+    return layer.lower(layers.Lowering(graph, "float32"), graph.add_input(int(np.prod(shape))), shape)
 
 
 # ---- values

@@ -17,10 +17,11 @@ class Parameter(Protocol):
 
 
 class Lowering:
-    """A graph that is being written. Tensors are numbers, shapes those of one sample."""
+    """A graph that is being written, for a plan of `dtype`. Tensors are numbers, shapes those of one sample."""
 
-    def __init__(self, graph: _core.Graph) -> None:
+    def __init__(self, graph: _core.Graph, dtype: str) -> None:
         self._graph = graph
+        self.dtype = dtype
         self._ids: set[int] = set()  # tensors of whole numbers
         self._draws: dict[int, int] = {}  # by seed: how often it was asked for
         self.inference = False  # whether what is added works as in prediction, also in training

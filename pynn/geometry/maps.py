@@ -166,10 +166,3 @@ def selected(shape: Sequence[int], key: tuple[Any, ...]) -> Map | None:
         return None
     begin = np.arange(len(source) + 1, dtype=np.int64)
     return Map(places.size, math.prod(shape[kept:]), begin, source, np.ones(len(source)))
-
-
-def multiplied(matrix: NDArray[Any], inner: int) -> Map:
-    """The map of samples (n, inner) that multiplies them by a matrix (out, n)."""
-    out, n = matrix.shape
-    begin = np.arange(out + 1, dtype=np.int64) * n
-    return Map(n, inner, begin, np.tile(np.arange(n, dtype=np.int64), out), matrix.ravel())

@@ -124,7 +124,7 @@ def _lowered(layer: Callable, xs: list[Array], key: tuple[tuple[int, ...], ...],
     shapes: Any = layer._as_taken(key)
     layer._build_for(shapes)
     graph = core.Graph()
-    net = Lowering(graph)
+    net = Lowering(graph, layer.dtype)
     tensors = [net.input(math.prod(shape), below) for shape, below in zip(key, limits, strict=True)]
     made, outputs = layer.lower(net, layer._as_taken(tensors), shapes), layer.sample_output_shape(shapes)
     graph.set_outputs([net.numbers(y) for y in (made if isinstance(made, list) else [made])])

@@ -13,6 +13,7 @@ from ..activations import Activation as ActivationFunction
 from ..data import arrays
 from ..engine.lowering import Lowering
 from ..foundation import checks, names
+from ..foundation.native import core
 from ..geometry import maps
 from . import symbolic
 from .base import Layer
@@ -46,7 +47,7 @@ class Arithmetic(Layer):
         self.function = checks.choice(function, "function", ("add", "subtract", "multiply", "divide", "power"))
         self.constant: NDArray[Any] | None = None
         if constant is not None:
-            self.constant = arrays.as_array(constant, "The constant of an operator", "float64")
+            self.constant = arrays.as_array(constant, "The constant of an operator", "float64").copy()
         self.constant_first = checks.boolean(constant_first, "constant_first")
         self.takes_list = constant is None
         super().__init__(name=_name(_NAMES.get(function, function)) if name is None else name)
@@ -130,6 +131,16 @@ class MatMul(Layer):
         return {"name": self.name, "fixed": list(self.fixed)}
 
 
+class _Held:
+    """A float array in the engine that nothing changes, and that is no weight."""
+
+    def __init__(self, array: NDArray[Any], dtype: str) -> None:
+        parameters = core.Parameters(dtype)
+        self.native = (parameters, parameters.add(array.size, learned=False))
+        parameters.array(self.native[1])[:] = array.ravel()
+        parameters.frozen = True
+
+
 class ConstantProduct(Layer):
     """``x @ constant`` or ``constant @ x``, the matrix product with an array that is the same for all samples.
 
@@ -145,8 +156,9 @@ class ConstantProduct(Layer):
     is_operation = True
 
     def __init__(self, constant: Any, constant_first: bool = False, name: str | None = None) -> None:
-        self.constant = arrays.as_array(constant, "The constant of an operator", "float64")
+        self.constant = arrays.as_array(constant, "The constant of an operator", "float64").copy()
         self.constant_first = checks.boolean(constant_first, "constant_first")
+        self._held: dict[str, _Held] = {}  # by number type: one for all graphs, whose trainers take over from another
         super().__init__(name=_name("matmul") if name is None else name)
 
     def sample_output_shape(self, shape: Shape) -> Shape:
@@ -165,14 +177,20 @@ class ConstantProduct(Layer):
         return len(shape) - (2 if self.constant_first else 1)
 
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
-        axis = self._axis(shape)
-        matrix = np.atleast_2d(self.constant if self.constant_first else self.constant.T)
-        rest = (*shape[:axis], *shape[axis + 1 :])
-        places = range(len(shape))
-        x = net.resample(x, maps.permuted(shape, [axis, *(each for each in places if each != axis)]))
-        x = net.resample(x, maps.multiplied(matrix, math.prod(rest)))
-        back = [*places[1 : axis + 1], 0, *places[axis + 1 :]]
-        return net.resample(x, maps.permuted((len(matrix), *rest), back))
+        axis, last = self._axis(shape), len(shape) - 1
+        units = self.constant.size // shape[axis]
+        if axis == last:
+            return net.add("dense", x, [self._matrix(net.dtype), None], units=units)
+        exchanged = [*range(axis), last, axis]
+        x = net.resample(x, maps.permuted(shape, exchanged))
+        x = net.add("dense", x, [self._matrix(net.dtype), None], units=units)
+        return net.resample(x, maps.permuted((*shape[:axis], shape[last], units), exchanged))
+
+    def _matrix(self, dtype: str) -> _Held:
+        """What samples are multiplied by."""
+        if dtype not in self._held:
+            self._held.setdefault(dtype, _Held(self.constant.T if self.constant_first else self.constant, dtype))
+        return self._held[dtype]
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "constant": self.constant.tolist(), "constant_first": self.constant_first}

@@ -87,7 +87,7 @@ def check_dtype(new: Sequence[Layer], dtype: str) -> None:
 def plan_of(wiring: Wiring, layout: Layout) -> _core.Plan:
     """The network of a built model."""
     graph = core.Graph()
-    net = Lowering(graph)
+    net = Lowering(graph, layout.dtype)
     xs = [net.input(math.prod(port.sizes), port.below) for port in layout.inputs.ports]
     shapes: list[Shape] = [port.sizes for port in layout.inputs.ports]
     graph.set_outputs(lower_all(wiring, net, xs, shapes))
