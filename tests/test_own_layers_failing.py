@@ -113,7 +113,7 @@ def test_failing_later_layer_leaves_all_as_it_was():
     expect_untouched(layer)
     for formula, message in (
         (lambda _, x: layer(x), "Make the layer that has it an attribute"),
-        (lambda _, x: layer(x) @ 3, "@"),
+        (lambda _, x: layer(x) @ 3, "cannot multiply samples"),
     ):
         outer = Failing(formula)
         with pytest.raises((TypeError, ValueError), match=message):

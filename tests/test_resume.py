@@ -25,6 +25,12 @@ ROWS, BATCH, EPOCHS = 50, 8, 5  # 7 steps an epoch
 STEPS = 7
 
 
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Do not wait for the disk: what must be on it, and when, is tested in test_atomic_write.py."""
+    monkeypatch.setattr(os, "fsync", lambda file: None)
+
+
 def data():
     random = np.random.default_rng(5)
     x = random.normal(size=(ROWS, 6)).astype(np.float32)
