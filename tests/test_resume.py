@@ -56,7 +56,7 @@ class Seen(pynn.metrics.Metric):
 def network(optimizer="adam"):
     """Noise, moving statistics, a penalty: whatever training remembers."""
     pynn.set_random_seed(11)
-    pynn.utils.clear_session()  # the same names in each run
+    pynn.utils.clear_session(free_memory=False)  # the same names in each run
     layers = pynn.layers
     model = pynn.Sequential(
         [
