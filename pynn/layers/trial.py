@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import contextvars
 import operator
-import threading
+import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypeVar
 
 from ..foundation import atomic
+from ..foundation.native import core
 from .values import elsewhere
 
 T = TypeVar("T")
 
-# One thread at a time has layers on trial: nobody else is to build what another tries.
-_lock = threading.RLock()
+# One thread at a time has layers on trial: nobody else is to build what another tries. It is not one of Python's locks,
+# which an interrupt at the end of a `with` statement could leave held.
+_lock = core.UseLock()
+# Seconds between two looks at whether another thread is done.
+_PATIENCE = 5e-4
 _innermost: contextvars.ContextVar[Trial | None] = contextvars.ContextVar("trial", default=None)
 
 # What is no part of a trial: these change in place. Users are noted by `using`; the others hold nothing that a failure
@@ -66,8 +70,19 @@ class Trial:
 
     def run(self, work: Callable[[], T]) -> T:
         """What `work` returns; all layers are as before then."""
-        with _lock:
-            return contextvars.copy_context().run(self._run, work)
+        context = contextvars.copy_context()
+        if _lock.is_held_here:
+            return context.run(self._run, work)
+        while True:
+            entered = False
+            try:
+                with _lock.hold("Another thread has layers on trial."):
+                    entered = True
+                    return context.run(self._run, work)
+            except RuntimeError:
+                if entered:
+                    raise
+                time.sleep(_PATIENCE)
 
     def _run(self, work: Callable[[], T]) -> T:
         _innermost.set(self)
