@@ -234,6 +234,17 @@ def test_callbacks_may_predict_evaluate_and_change_weights():
     assert weight_of(model) == 1.0
 
 
+@pytest.mark.parametrize("callbacks", [[], [Telling()], [LambdaCallback(on_epoch_end=lambda epoch, logs: None)]])
+def test_a_pass_that_was_cut_short_counts_whoever_looks(callbacks):
+    """So the bits of the next run do not depend on what was shown, or called, in this one."""
+    model = one_weight(1e60)
+    x = np.ones((8, 1))
+    with pytest.warns(RuntimeWarning, match="not finite"):
+        model.fit(x, 0 * x, batch_size=1, epochs=3, verbose=0, callbacks=callbacks)
+    assert 0 < model.optimizer.iterations < 8
+    assert model.get_state()["training/passes"] == 1
+
+
 def test_what_a_hook_writes_into_logs_history_sees():
     writing = LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(mine=epoch * 10))
     _, history = run([writing], epochs=2)

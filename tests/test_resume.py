@@ -267,6 +267,7 @@ def test_a_state_that_no_file_can_keep_is_refused(tmp_path):
         ({"batch_size": 16}, "of a run with batch_size=8, but here it is 16"),
         ({"shuffle": False}, "of a run with shuffle=True, but here it is False"),
         ({"validation_split": 0.5}, "of a run with samples=40, but here it is 25"),
+        ({"steps_per_epoch": 3}, "of a run with steps_per_epoch=5, but here it is 3"),
     ],
 )
 def test_a_backup_of_another_run_is_refused(tmp_path, change, message):
@@ -276,6 +277,17 @@ def test_a_backup_of_another_run_is_refused(tmp_path, change, message):
     before = [w.tobytes() for w in model.get_weights()]
     with pytest.raises(ValueError, match=f"cannot be taken up: .*{message}.*Call fit as before, or delete it"):
         fit(model, tmp_path, killing(10**6), **change)
+    assert [w.tobytes() for w in model.get_weights()] == before
+
+
+def test_a_backup_with_other_metrics_is_refused(tmp_path):
+    with pytest.raises(Killed):
+        fit(network(), tmp_path, killing(12), save_freq=3)
+    model = network()
+    model.compile("adam", "sparse_categorical_crossentropy")
+    before = [w.tobytes() for w in model.get_weights()]
+    with pytest.raises(ValueError, match="of a run with logs="):
+        fit(model, tmp_path, killing(10**6), save_freq=3)
     assert [w.tobytes() for w in model.get_weights()] == before
 
 

@@ -44,8 +44,8 @@ class BackupAndRestore(Callback):
         delete_checkpoint: Whether to delete the backup at the end. Default ``True``.
 
     Raises:
-        ValueError: a bad argument; in `fit`, a backup of another model or of a run on other data, and data whose
-            position cannot be found again, such as a generator. OSError: in `fit`, a file cannot be written.
+        ValueError: a bad argument; in `fit`, a backup of another model or of another run, or two of these
+            callbacks. OSError: in `fit`, a file cannot be written.
     """
 
     def __init__(

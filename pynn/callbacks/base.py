@@ -62,6 +62,9 @@ class Callback(NamesItsArguments):
         for name, value in state.items():
             setattr(self, name, value)
 
+    # Names that it writes into the logs of an epoch; None: nobody knows.
+    _adds: tuple[str, ...] | None = ()
+
     def _check_run(self, names: Sequence[str], directions: Mapping[str, str], more: bool = False) -> None:
         """Raise ValueError where the callback cannot do its work in a run.
 

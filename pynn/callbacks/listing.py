@@ -9,9 +9,7 @@ from typing import Any
 from ..foundation import checks
 from .base import Callback, Logs
 from .history import History
-from .monitors import ReduceLROnPlateau
 from .progress import ProgbarLogger
-from .simple import LambdaCallback, LearningRateScheduler
 
 _OLD_NAMES = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
 
@@ -81,10 +79,9 @@ class CallbackList(Callback):
     def _check_run(self, names: Sequence[str], directions: Mapping[str, str], more: bool = False) -> None:
         """Ask each callback whether it can do its work; those of other people may write to the logs."""
         for each in self.callbacks:
-            if isinstance(each, LambdaCallback) or not type(each).__module__.startswith(__package__ or ""):
+            if each._adds is None or not type(each).__module__.startswith(__package__ or ""):
                 more = True
-            if isinstance(each, LearningRateScheduler | ReduceLROnPlateau):
-                names = [*names, "learning_rate"]
+            names = [*names, *(each._adds or ())]
             each._check_run(names, directions, more)
 
     # ---- hooks -------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from .base import Callback, Logs
 
 Mode = Literal["auto", "min", "max"]
 
-# How names begin and end of which more is better, where a metric does not say so itself: "val_auc_1", "my_accuracy".
+# Parts of the names of which more, or less, is better, where a metric does not say so itself: "val_auc_1", "my_loss".
 _MORE_IS_BETTER = (
     *("acc", "auc", "precision", "recall", "sensitivity", "specificity", "f1", "f2", "fbeta", "f_beta", "r2"),
     *("iou", "io_u", "dice", "score", "true_positives", "true_negatives", "pearson", "concordance"),
@@ -199,6 +199,7 @@ class ReduceLROnPlateau(Monitor):
     """
 
     _kept = ("wait", "cooldown_counter", "best")
+    _adds = ("learning_rate",)
 
     def __init__(
         self,

@@ -24,6 +24,8 @@ class LearningRateScheduler(Callback):
             learning rate is a schedule.
     """
 
+    _adds = ("learning_rate",)
+
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         if not callable(schedule):
             raise TypeError(f"schedule must be a function of the epoch, but got {checks.shown(schedule)}.")
@@ -67,6 +69,8 @@ class LambdaCallback(Callback):
     Raises:
         TypeError: an unknown hook, or no function.
     """
+
+    _adds = None
 
     def __init__(
         self,

@@ -98,7 +98,7 @@ class Run:
         finally:  # an epoch that an exception cuts short is not recorded
             history._extend(self.epoch, stretch.logs_by_pass())
             self.epoch += stretch.finished
-            self._move_on(stretch, stretch.finished * self.batches)
+            self._move_on(stretch, stretch.done)
         if not finite:
             last = self._rest_of(stretch)
             history.on_epoch_end(self.epoch, last.logs(failed=True))
@@ -156,6 +156,7 @@ class Run:
             "batch_size": order.batch_size,
             "shuffle": order.shuffle,
             "steps_per_epoch": self.steps,
+            "logs": self.task.heads.names,
         }
 
     def write(self, path: str) -> None:
@@ -201,15 +202,15 @@ class Run:
                     stretch.measuring.set_state(resume.below("metrics/", arrays), where["done"])
                 stretch.done = where["done"]
 
-        self.model.set_state(state)  # first, as it may refuse
-        self.epoch, self.step = where["epoch"], where["step"]
-        self.logs = resume.unpack(where["logs"], "logs", arrays)  # should no epoch be left
-        self.order = self.order._replace(seed=int(state["training/order_seed"]), epoch=where["pass"])
         # An epoch begins for all callbacks before they go on within it.
         if where["done"] is None:
             go_on(None)
         else:
+            self.model.set_state(state)  # it may refuse, and is done again when the epoch has begun
             self._resumed = go_on
+        self.epoch, self.step = where["epoch"], where["step"]
+        self.logs = resume.unpack(where["logs"], "logs", arrays)  # should no epoch be left
+        self.order = self.order._replace(seed=int(state["training/order_seed"]), epoch=where["pass"])
 
     # ---- steps -------------------------------------------------------------------------------------------------------
 
