@@ -470,7 +470,8 @@ def telling():
 def run_process(folder, kill_after=None):
     """Run the program; kill it when it has told of so many batches. Returns whether it came to its end."""
     command = [sys.executable, "-c", PROGRAM, str(pathlib.Path(__file__).parent), str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) as process:
+    # In another folder than the sources: `-c` puts the current one first, and there is no engine in it.
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ, cwd=folder) as process:
         assert process.stdout.readline() == "ready\n"
         for told, _ in enumerate(process.stdout):
             if told == kill_after:
