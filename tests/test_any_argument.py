@@ -22,6 +22,7 @@ VALUES = [
 GIVEN = {"units": 3, "filters": 2, "kernel_size": 2, "rate": 0.5, "stddev": 0.1, "activation": "relu", "loss": "mse"}
 GIVEN |= {"input_dim": 4, "output_dim": 2, "axes": 1}
 GIVEN |= {"target_shape": (2, 3), "dims": (1, 2), "scale": 2.0, "n": 3, "output_size": 2}
+GIVEN |= {"layer": pynn.layers.Dense(2)}
 GIVEN |= {"equation": "ab,bc->ac", "output_shape": 3}
 GIVEN |= {"initial_learning_rate": 0.1, "max_learning_rate": 0.1, "decay_steps": 10, "first_decay_steps": 10}
 GIVEN |= {"decay_rate": 0.5, "total_steps": 10, "boundaries": [5], "values": [0.2, 0.1]}

@@ -21,7 +21,7 @@ _NAMES = {
         RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness
         RandomShear RandomTranslation RandomZoom Resizing RNN SimpleRNN SimpleRNNCell Solarization SpatialDropout3D
         SpectralNormalization StackedRNNCells STFTSpectrogram StringLookup TextVectorization TFSMLayer TimeDistributed
-        TorchModuleWrapper UpSampling3D Wrapper ZeroPadding3D""",
+        TorchModuleWrapper UpSampling3D ZeroPadding3D""",
     "loss": "CategoricalGeneralizedCrossEntropy Circle CTC",
     "model or function": "Functional",
     "function of saving": """CustomObjectScope custom_object_scope deserialize_keras_object get_custom_objects

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..engine.lowering import Lowering
-from ..foundation import checks, identifiers, not_yet
+from ..foundation import not_yet
 from . import (
     activations,
     adaptive,
@@ -25,10 +24,12 @@ from . import (
     resizing,
     rms,
     transposed,
+    wrapping,
 )
 from .activations import *  # noqa: F403 - a layer is named in its family's file only
 from .adaptive import *  # noqa: F403
 from .base import Layer
+from .by_name import deserialize, know, serialize
 from .convolutional import *  # noqa: F403
 from .core import *  # noqa: F403
 from .depthwise import *  # noqa: F403
@@ -44,6 +45,7 @@ from .resizing import *  # noqa: F403
 from .rms import *  # noqa: F403
 from .transposed import *  # noqa: F403
 from .weight import Weight, WeightSpec
+from .wrapping import *  # noqa: F403
 
 __all__ = ["Layer", "Lowering", "Weight", "WeightSpec", "deserialize", "serialize"]
 __all__ += activations.__all__
@@ -62,13 +64,10 @@ __all__ += reshaping.__all__
 __all__ += resizing.__all__
 __all__ += rms.__all__
 __all__ += transposed.__all__
+__all__ += wrapping.__all__
 
-_TABLE: dict[str, type[Layer]] = {
-    cls.__name__: cls
-    for cls in list(globals().values())
-    if isinstance(cls, type) and issubclass(cls, Layer) and cls is not Layer
-}
-_TABLE.update(
+know({cls.__name__: cls for cls in list(globals().values()) if isinstance(cls, type) and issubclass(cls, Layer)})
+know(
     {
         cls.__name__: cls
         for cls in (
@@ -87,37 +86,6 @@ def __dir__() -> list[str]:
     """The layers, also by their second names, and no module or helper."""
     helpers = {"Lowering", "Weight", "WeightSpec", "deserialize", "serialize"}
     return [name for name in __all__ if name not in helpers]
-
-
-def know(classes: Mapping[str, type[Layer]]) -> None:
-    """Let `deserialize` make layers of further classes: models."""
-    _TABLE.update(classes)
-
-
-def serialize(layer: Layer) -> dict[str, Any]:
-    """The configuration ``{"class_name": ..., "config": ...}`` that `deserialize` reads."""
-    return identifiers.serialize(layer)
-
-
-def deserialize(config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Layer:
-    """The layer of a configuration that `serialize` made; it has no weights yet.
-
-    Args:
-        config: The configuration.
-        custom_objects: Classes of one's own by name, ``{"Linear": Linear}``. Default: none.
-
-    Raises:
-        ValueError: no such layer, or another form of configuration. TypeError: arguments the layer does not have.
-    """
-    name, settings = identifiers.split_config(config, "layer")
-
-    def make() -> Layer:
-        kind = identifiers.look_up(name, _TABLE, "layer")
-        if not (isinstance(kind, type) and issubclass(kind, Layer)):
-            raise TypeError(f"{name!r} must be a layer, but custom_objects has {checks.shown(kind)} for it.")
-        return kind.from_config(settings)
-
-    return identifiers.knowing(custom_objects, make)
 
 
 if not TYPE_CHECKING:  # a checker would take every name for one that is there

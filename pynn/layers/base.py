@@ -67,6 +67,7 @@ class Layer(Traceable, NamesItsArguments):
     activation: Activation | None = None
     activity_regularizer: Regularizer | None = None
     _may_have_call = False  # of models, which trace their `call` themselves
+    holds_layers = False  # whether it is made of layers that it holds: their weights are its own
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -126,6 +127,10 @@ class Layer(Traceable, NamesItsArguments):
 
     def weight_specs(self, shape: Shape) -> list[WeightSpec]:
         """The weights that the layer has for inputs of `shape`."""
+        return []
+
+    def _drafts_within(self, shape: OpenShapes, dtype: str) -> list[Draft]:
+        """The drafts of the layers that it holds, if it does, for samples of `shape`."""
         return []
 
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
@@ -202,6 +207,11 @@ class Layer(Traceable, NamesItsArguments):
         """
         if self._form is not None:
             return self._draft_of_call(shape, dtype)
+        draft = self._draft_alone(shape, dtype)
+        return draft._replace(inner=tuple(self._drafts_within(shape, dtype))) if self.holds_layers else draft
+
+    def _draft_alone(self, shape: OpenShapes, dtype: str) -> Draft:
+        """Without the layers that it holds."""
         first, second = (_closed(shape, probe) for probe in _PROBES)
         if first == second:
             return self._draft(first, dtype, True)
@@ -299,7 +309,7 @@ class Layer(Traceable, NamesItsArguments):
 
     def _freezing(self, trainable: bool) -> list[atomic.Change]:
         """The changes that set `trainable`."""
-        if self._form is not None:
+        if self._form is not None or self.holds_layers:
             return self._freezing_all(trainable)
         changes, built = [atomic.setting(self, "_trainable", trainable)], self._built
         if built is not None and built.parameters is not None:
@@ -333,7 +343,7 @@ class Layer(Traceable, NamesItsArguments):
     @property
     def weights(self) -> list[Weight]:
         """The layer's weights, none before it is built; the same objects each time."""
-        if self._form is not None:
+        if self._form is not None or self.holds_layers:
             return self._all_weights()
         built = self._built
         return [] if built is None else list(built.weights)

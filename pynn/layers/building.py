@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from ..data.layout import Layout, OpenShape
 from ..foundation import atomic
 from ..foundation.native import core
-from .trial import Trial, current
+from .trial import Trial, current, using
 from .types import OpenShapes
 from .values import elsewhere
 from .weight import Weight, WeightSpec
@@ -87,6 +87,7 @@ def building(drafts: Sequence[Draft]) -> list[atomic.Change]:
                     f"There is not enough memory for the {total:,} parameters of {draft.dtype} that are to be made."
                 ) from None
             new += built.weights
+            changes += using(draft.layer, [each.layer for each in draft.inner])
             changes.append(atomic.first_setting(draft.layer, "_built", built))
         else:
             changes.append(atomic.setting(draft.layer, "_built", before._replace(shape=draft.shape, dtype=draft.dtype)))
