@@ -113,12 +113,17 @@ def test_unknown_argument_names_the_class(cls):
             cls(**required, **{name[:-2] + name[-1]: 1})
 
 
+windows = pynn.utils.timeseries_dataset_from_array
+SETTINGS = ("targets", "sequence_length", "sampling_rate", "batch_size", "shuffle", "seed", "start_index", "end_index")
 FUNCTIONS = [
     *((pynn.config.set_num_threads, "n"), (pynn.config.set_epsilon, ""), (pynn.config.set_floatx, "floatx")),
     *((pynn.show_config, "mode"), (pynn.set_random_seed, "seed"), (pynn.Input, "shape")),
     *((pynn.utils.normalize, ""), (lambda v: pynn.utils.normalize([1.0], v), "axis")),
     *((lambda v: pynn.utils.normalize([1.0], -1, v), "order"), (pynn.utils.clear_session, "free_memory")),
-    *((pynn.random.set_seed, "seed"),),
+    *((pynn.random.set_seed, "seed"), (pynn.utils.pad_sequences, "sequences")),
+    *((lambda v, n=n: pynn.utils.pad_sequences([[1]], **{n: v}), n) for n in ("maxlen", "dtype", "padding", "value")),
+    (lambda v: windows(v, None, 1), "data"),
+    *((lambda v, n=n: windows(**{"data": [1, 2], "targets": None, "sequence_length": 1, n: v}), n) for n in SETTINGS),
     *((pynn.utils.to_categorical, ""), (lambda v: pynn.utils.to_categorical([0], v), "")),
     (lambda v: pynn.activations.relu([1.0], negative_slope=v), "negative_slope"),
     (lambda v: pynn.activations.relu([1.0], max_value=v), "max_value"),

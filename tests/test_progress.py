@@ -136,7 +136,7 @@ def clock(monkeypatch):
     made = Clock()
     monkeypatch.setattr(text_bar, "time", made)
     monkeypatch.setattr(progress, "time", made)
-    monkeypatch.setattr(pynn.utils, "time", made)
+    monkeypatch.setattr(pynn.utils.progress, "time", made)
     return made
 
 

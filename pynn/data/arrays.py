@@ -226,7 +226,8 @@ def as_numbers(x: ArrayLike, name: str) -> Array:
     except ValueError as error:
         if "inhomogeneous" not in str(error):
             raise
-        raise ValueError(f"{name} is ragged: its rows differ in length. Pad them to one length first.") from None
+        hint = "Make them one length: pynn.utils.pad_sequences."
+        raise ValueError(f"{name} is ragged: its rows differ in length. {hint}") from None
     kind = array.dtype.kind
     if kind == "c":
         raise ValueError(f"{name} must hold real numbers, but has the type {array.dtype}. Take .real or .imag of it.")

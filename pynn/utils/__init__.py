@@ -1,0 +1,24 @@
+"""Small helpers that Keras keeps under the same names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..foundation import not_yet
+from .numbers import normalize, to_categorical
+from .progress import Progbar
+from .seeds import clear_session, set_random_seed
+from .sequences import pad_sequences, timeseries_dataset_from_array
+
+__all__ = [
+    "Progbar",
+    "clear_session",
+    "normalize",
+    "pad_sequences",
+    "set_random_seed",
+    "timeseries_dataset_from_array",
+    "to_categorical",
+]
+
+if not TYPE_CHECKING:  # a checker would take every name for one that is there
+    __getattr__ = not_yet.attribute_of(__name__, "utility")
