@@ -6,34 +6,58 @@ from .foundation import interpreter as _interpreter  # noqa: F401 - before anyth
 
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-from . import (
-    activations,
-    backend,
-    callbacks,
-    config,
-    constraints,
-    datasets,
-    initializers,
-    layers,
-    losses,
-    metrics,
-    models,
-    ops,
-    optimizers,
-    random,
-    regularizers,
-    saving,
-    utils,
-)
-from .config import show_config
-from .errors import ModelFileError, NotBuiltError, NotCompiledError
-from .foundation import not_yet as _not_yet
+from .foundation import lazy as _lazy
 from .foundation.native import core as _native_core
-from .layers import Input
-from .models import Model, Sequential, load_model
-from .utils import set_random_seed
+
+if _TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
+    from . import (
+        activations,
+        backend,
+        callbacks,
+        config,
+        constraints,
+        datasets,
+        initializers,
+        layers,
+        losses,
+        metrics,
+        models,
+        ops,
+        optimizers,
+        random,
+        regularizers,
+        saving,
+        utils,
+    )
+    from .config import show_config
+    from .errors import ModelFileError, NotBuiltError, NotCompiledError
+    from .layers import Input
+    from .models import Model, Sequential, load_model
+    from .utils import set_random_seed
 
 __version__ = _native_core.__version__
+
+# The rooms, each with the names that are here, too
+_MODULES = {
+    "activations": "",
+    "backend": "",
+    "callbacks": "",
+    "config": "show_config",
+    "constraints": "",
+    "datasets": "",
+    "errors": "ModelFileError NotBuiltError NotCompiledError",
+    "initializers": "",
+    "layers": "Input",
+    "losses": "",
+    "metrics": "",
+    "models": "Model Sequential load_model",
+    "ops": "",
+    "optimizers": "",
+    "random": "",
+    "regularizers": "",
+    "saving": "",
+    "utils": "set_random_seed",
+}
 
 __all__ = [
     "Input",
@@ -65,5 +89,10 @@ __all__ = [
     "utils",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 if not _TYPE_CHECKING:  # a checker would take every name for one that is there
-    __getattr__ = _not_yet.attribute_of(__name__, "part")
+    __getattr__ = _lazy.attributes(__name__, _MODULES, "part")

@@ -9,8 +9,9 @@ import pynn
 from pynn import layers
 from pynn.foundation import not_yet
 
-NAMES = {name for name, kind in vars(layers).items() if isinstance(kind, type) and issubclass(kind, layers.Layer)}
-LAYERS = [kind for name, kind in vars(layers).items() if name in NAMES and name == kind.__name__]
+THINGS = {name: getattr(layers, name) for name in layers.__all__}
+NAMES = {name for name, kind in THINGS.items() if isinstance(kind, type) and issubclass(kind, layers.Layer)}
+LAYERS = [kind for name, kind in THINGS.items() if name in NAMES and name == kind.__name__]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Rules that the code itself keeps: which part may know which, and that the descriptions are true."""
 
 import ast
+import importlib
 import importlib.metadata
 import inspect
 import os
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 import pynn
+from pynn import layers, losses, metrics, optimizers
 from pynn.foundation import not_yet
 from pynn.foundation.native import core
 
@@ -228,13 +230,93 @@ def test_pynn_core_has_one_door():
             assert not re.search(r"^(from|import) .*\b_core\b", path.read_text(), re.MULTILINE), path
 
 
-def test_import_is_light():
-    program = "import sys, numpy; before = set(sys.modules); import pynn; print(*sorted(set(sys.modules) - before))"
-    loaded = subprocess.check_output([sys.executable, "-c", program], cwd="/", text=True).split()
-    assert "pynn" in loaded
-    assert not [
-        name for name in loaded if name in SLOW_TO_IMPORT or name.startswith(tuple(f"{s}." for s in SLOW_TO_IMPORT))
-    ]
+def loaded_by(program):
+    """The modules that a program loads, beyond those of NumPy."""
+    program = (
+        f"import __future__, sys, numpy; before = set(sys.modules); {program}; print(*(set(sys.modules) - before))"
+    )
+    return set(subprocess.check_output([sys.executable, "-c", program], cwd="/", text=True).split())
+
+
+def test_import_reads_what_every_program_needs():
+    """And nothing else: the rooms are imported when they are used. See "Imports" in docs/architecture.md."""
+    assert loaded_by("import pynn") == {
+        *("pynn", "pynn._core", "pynn.foundation"),
+        *(f"pynn.foundation.{name}" for name in ("interpreter", "lazy", "native", "not_yet")),
+    }
+
+
+def test_a_model_is_made_without_what_it_does_not_need():
+    loaded = loaded_by("import pynn; pynn.Sequential([pynn.Input((2,)), pynn.layers.Dense(1)])")
+    assert {"pynn.models.sequential", "pynn.layers.core"} <= loaded
+    assert {name.split(".")[0] for name in loaded}.isdisjoint(SLOW_TO_IMPORT)
+    rooms = ("datasets", "ops", "saving", "storage", "models.saving", "models.cloning", "training.compile_config")
+    assert not {name for name in loaded if name.removeprefix("pynn.").startswith(rooms)}
+    families = {module for module in loaded if module.startswith("pynn.layers.")} & {
+        f"pynn.layers.{name}" for name in layers._MODULES
+    }
+    assert families == {"pynn.layers.core"}
+    for room in (losses, metrics, optimizers, optimizers.schedules):
+        assert not {f"{room.__name__}.{name}" for name in room._MODULES if name != "schedules"} & loaded
+
+
+LAZY = [module for module, path in MODULES.items() if re.search("^_MODULES = ", path.read_text(), re.MULTILINE)]
+
+
+@pytest.mark.parametrize("module", LAZY)
+def test_what_is_imported_when_used_is_what_type_checkers_see(module):
+    """And what the files of families have as ``__all__``."""
+    package = importlib.import_module(f"pynn.{module}".strip("."))
+    table = {name: set(names.split()) for name, names in package._MODULES.items()}
+    seen = {name: set() for name in table}
+    for block in ast.parse(MODULES[module].read_text()).body:
+        if isinstance(block, ast.If) and ast.unparse(block.test).endswith("TYPE_CHECKING"):
+            for line in [line for line in block.body if isinstance(line, ast.ImportFrom)]:
+                names = [alias.name for alias in line.names]
+                if line.module is None:
+                    assert set(names) <= set(table)
+                elif names == ["*"]:
+                    family = importlib.import_module(f"{package.__name__}.{line.module}")
+                    seen[line.module] |= set(family.__all__)
+                else:
+                    seen[line.module] |= set(names)
+    assert seen == table
+    assert {name for names in table.values() for name in names} <= set(package.__all__)
+    for name in package.__all__:
+        assert getattr(package, name) is getattr(package, name)
+
+
+def test_lazy_names_are_known_like_any_other():
+    """By `dir`, by ``import *``, by pickle; what is not there is an AttributeError with the name."""
+    program = """
+import pickle, pynn
+assert {"layers", "Sequential", "ModelFileError", "__version__"} <= set(dir(pynn))
+assert pickle.loads(b"cpynn.layers\\nDense\\n.") is pynn.layers.Dense
+space = {}
+exec("from pynn import *; from pynn.layers import *; from pynn.metrics import AUC", space)
+assert space["Dense"] is pynn.layers.Dense and space["metrics"].AUC is space["AUC"]
+for place in (pynn, pynn.layers, pynn.optimizers.schedules, pynn.callbacks):
+    try:
+        place.Dens
+    except AttributeError as error:
+        assert "Dens" in str(error), error
+    else:
+        raise AssertionError(place)
+"""
+    subprocess.run([sys.executable, "-c", program], cwd="/", check=True)
+
+
+def test_configurations_find_what_is_not_imported_yet():
+    program = """
+import pynn
+make = pynn.layers.deserialize
+model = make({"class_name": "Sequential", "config": {"name": "s", "layers": []}})
+assert type(model) is pynn.Sequential
+assert type(pynn.losses.get("huber")).__name__ == "Huber"
+assert type(pynn.metrics.get("AUC")).__name__ == "AUC"
+assert type(pynn.optimizers.get("sgd")).__name__ == "SGD"
+"""
+    subprocess.run([sys.executable, "-c", program], cwd="/", check=True)
 
 
 def test_import_without_a_compiled_core_says_what_to_do(tmp_path):

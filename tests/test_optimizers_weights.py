@@ -186,7 +186,7 @@ def test_optimizer_excludes_from_weight_decay(exclude, kept, after):
         assert value == pytest.approx(1 if name in kept else 0.95, rel=1e-6), name
 
 
-@pytest.mark.parametrize("name", [cls.__name__ for cls in optimizers._CLASSES])
+@pytest.mark.parametrize("name", [cls.__name__ for cls in optimizers._TABLE.values()])
 def test_optimizer_of_any_kind_excludes_from_weight_decay(name):
     optimizer = getattr(optimizers, name)(learning_rate=0.1, weight_decay=0.5)
     found = decaying(lambda model: {"var_names": ["bias"]}, optimizer)

@@ -299,7 +299,7 @@ def test_schedule_gives_each_step_its_rate(name, settings, verbose, random):
     assert model.optimizer.learning_rate == schedule(14)
 
 
-@pytest.mark.parametrize("name", [cls.__name__ for cls in optimizers._CLASSES])
+@pytest.mark.parametrize("name", [cls.__name__ for cls in optimizers._TABLE.values()])
 def test_schedule_is_a_rate_of_every_optimizer(name, random):
     x, y, start = problem(random)
     schedule = schedules.PiecewiseConstantDecay([2, 4], [0.05, 0.5, 0.01])

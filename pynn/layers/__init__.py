@@ -5,79 +5,66 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..engine.lowering import Lowering
-from ..foundation import not_yet
-from . import (
-    activations,
-    adaptive,
-    convolutional,
-    core,
-    depthwise,
-    einsum,
-    embedding,
-    merging,
-    normalization,
-    operations,
-    pooling,
-    preprocessing,
-    regularization,
-    reshaping,
-    resizing,
-    rms,
-    transposed,
-    wrapping,
-)
-from .activations import *  # noqa: F403 - a layer is named in its family's file only
-from .adaptive import *  # noqa: F403
+from ..foundation import lazy
 from .base import Layer
 from .by_name import deserialize, know, serialize
-from .convolutional import *  # noqa: F403
-from .core import *  # noqa: F403
-from .depthwise import *  # noqa: F403
-from .einsum import *  # noqa: F403
-from .embedding import *  # noqa: F403
-from .merging import *  # noqa: F403
-from .normalization import *  # noqa: F403
-from .pooling import *  # noqa: F403
-from .preprocessing import *  # noqa: F403
-from .regularization import *  # noqa: F403
-from .reshaping import *  # noqa: F403
-from .resizing import *  # noqa: F403
-from .rms import *  # noqa: F403
-from .transposed import *  # noqa: F403
 from .weight import Weight, WeightSpec
-from .wrapping import *  # noqa: F403
+
+if TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
+    from .activations import *  # noqa: F403
+    from .adaptive import *  # noqa: F403
+    from .convolutional import *  # noqa: F403
+    from .core import *  # noqa: F403
+    from .depthwise import *  # noqa: F403
+    from .einsum import *  # noqa: F403
+    from .embedding import *  # noqa: F403
+    from .merging import *  # noqa: F403
+    from .normalization import *  # noqa: F403
+    from .pooling import *  # noqa: F403
+    from .preprocessing import *  # noqa: F403
+    from .regularization import *  # noqa: F403
+    from .reshaping import *  # noqa: F403
+    from .resizing import *  # noqa: F403
+    from .rms import *  # noqa: F403
+    from .transposed import *  # noqa: F403
+    from .wrapping import *  # noqa: F403
+
+# The names of each family of layers: what its file has as ``__all__``.
+_MODULES = {
+    "activations": "ELU LeakyReLU PReLU ReLU Softmax",
+    "adaptive": "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveMaxPooling1D AdaptiveMaxPooling2D",
+    "convolutional": "Conv1D Conv2D Convolution1D Convolution2D",
+    "core": "Activation Dense Identity Input InputLayer",
+    "depthwise": """DepthwiseConv1D DepthwiseConv2D SeparableConv1D SeparableConv2D SeparableConvolution1D
+        SeparableConvolution2D""",
+    "einsum": "EinsumDense",
+    "embedding": "Embedding",
+    "merging": """Add Average Concatenate Dot Maximum Minimum Multiply Subtract add average concatenate dot maximum
+        minimum multiply subtract""",
+    "normalization": "BatchNormalization GroupNormalization LayerNormalization",
+    "pooling": """AveragePooling1D AveragePooling2D AvgPool1D AvgPool2D GlobalAveragePooling1D GlobalAveragePooling2D
+        GlobalAvgPool1D GlobalAvgPool2D GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPooling1D GlobalMaxPooling2D
+        MaxPool1D MaxPool2D MaxPooling1D MaxPooling2D""",
+    "preprocessing": "Normalization Rescaling",
+    "regularization": """ActivityRegularization AlphaDropout Dropout GaussianDropout GaussianNoise SpatialDropout1D
+        SpatialDropout2D""",
+    "reshaping": "Flatten Permute RepeatVector Reshape",
+    "resizing": "Cropping1D Cropping2D UpSampling1D UpSampling2D ZeroPadding1D ZeroPadding2D",
+    "rms": "RMSNormalization UnitNormalization",
+    "transposed": "Conv1DTranspose Conv2DTranspose Convolution1DTranspose Convolution2DTranspose",
+    "wrapping": "Wrapper",
+}
 
 __all__ = ["Layer", "Lowering", "Weight", "WeightSpec", "deserialize", "serialize"]
-__all__ += activations.__all__
-__all__ += adaptive.__all__
-__all__ += convolutional.__all__
-__all__ += core.__all__
-__all__ += depthwise.__all__
-__all__ += einsum.__all__
-__all__ += embedding.__all__
-__all__ += merging.__all__
-__all__ += normalization.__all__
-__all__ += pooling.__all__
-__all__ += preprocessing.__all__
-__all__ += regularization.__all__
-__all__ += reshaping.__all__
-__all__ += resizing.__all__
-__all__ += rms.__all__
-__all__ += transposed.__all__
-__all__ += wrapping.__all__
+__all__ += lazy.names(_MODULES)
 
-know({cls.__name__: cls for cls in list(globals().values()) if isinstance(cls, type) and issubclass(cls, Layer)})
+# What configurations may name: layers, operations of symbolic tensors, and models, which are layers, too.
 know(
     {
-        cls.__name__: cls
-        for cls in (
-            operations.Absolute,
-            operations.Activated,
-            operations.Arithmetic,
-            operations.ConstantProduct,
-            operations.GetItem,
-            operations.MatMul,
-        )
+        **{name: place for name, place in lazy.places(__name__, _MODULES).items() if name[0].isupper()},
+        **lazy.places(__name__, {"operations": "Absolute Activated Arithmetic ConstantProduct GetItem MatMul"}),
+        "Functional": "pynn.models:Model",
+        **lazy.places("pynn", {"models": "Model Sequential"}),
     }
 )
 
@@ -89,4 +76,4 @@ def __dir__() -> list[str]:
 
 
 if not TYPE_CHECKING:  # a checker would take every name for one that is there
-    __getattr__ = not_yet.attribute_of(__name__, "layer")
+    __getattr__ = lazy.attributes(__name__, _MODULES, "layer")

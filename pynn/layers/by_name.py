@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..foundation import checks, identifiers
+from ..foundation import checks, identifiers, lazy
 from .base import Layer
 
-_table: dict[str, type[Layer]] = {}
+_places: dict[str, str] = {}
+_table: lazy.Table[type[Layer]] = lazy.Table(_places)
 
 
-def know(classes: Mapping[str, type[Layer]]) -> None:
-    """Let `deserialize` make layers of further classes."""
-    _table.update(classes)
+def know(places: Mapping[str, str]) -> None:
+    """Let `deserialize` make layers of further classes, which are imported when they are needed."""
+    _places.update(places)
 
 
 def serialize(layer: Layer) -> dict[str, Any]:

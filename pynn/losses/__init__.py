@@ -9,21 +9,32 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
-from ..foundation import identifiers, not_yet
-from . import focal, margins, overlaps, probabilities, regression
+from ..foundation import identifiers, lazy
+from ..foundation.names import to_snake_case
 from .base import FUNCTIONS, Array, Loss
-from .focal import *  # noqa: F403 - a loss is named in its family's file only
-from .margins import *  # noqa: F403
-from .overlaps import *  # noqa: F403
-from .probabilities import *  # noqa: F403
-from .regression import *  # noqa: F403
+
+if TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
+    from .focal import *  # noqa: F403
+    from .margins import *  # noqa: F403
+    from .overlaps import *  # noqa: F403
+    from .probabilities import *  # noqa: F403
+    from .regression import *  # noqa: F403
+
+# The names of each family of losses: what its file has as ``__all__``.
+_MODULES = {
+    "focal": """BinaryFocalCrossentropy CategoricalFocalCrossentropy binary_focal_crossentropy
+        categorical_focal_crossentropy""",
+    "margins": "CategoricalHinge Hinge Perceptron SquaredHinge categorical_hinge hinge perceptron squared_hinge",
+    "overlaps": "Dice Tversky dice tversky",
+    "probabilities": """BinaryCrossentropy CategoricalCrossentropy KLDivergence Poisson SparseCategoricalCrossentropy
+        binary_crossentropy categorical_crossentropy kl_divergence poisson sparse_categorical_crossentropy""",
+    "regression": """CosineSimilarity Huber LogCosh MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredError
+        MeanSquaredLogarithmicError SumSquaredError cosine_similarity huber log_cosh mean_absolute_error
+        mean_absolute_percentage_error mean_squared_error mean_squared_logarithmic_error sum_squared_error""",
+}
 
 __all__ = ["Loss", "LossLike", "get", "serialize"]
-__all__ += focal.__all__
-__all__ += margins.__all__
-__all__ += overlaps.__all__
-__all__ += probabilities.__all__
-__all__ += regression.__all__
+__all__ += lazy.names(_MODULES)
 
 _ALIASES = {
     "mse": "mean_squared_error",
@@ -33,12 +44,12 @@ _ALIASES = {
     "bce": "binary_crossentropy",
     "kld": "kl_divergence",
 }
-_TABLE: dict[str, type[Loss]] = {
-    **{function.__name__: cls for function, cls in FUNCTIONS.items()},
-    **{cls.__name__: cls for cls in FUNCTIONS.values()},
-}
-_TABLE |= {alias: _TABLE[name] for alias, name in _ALIASES.items()}
-_TABLE |= {alias.upper(): _TABLE[name] for alias, name in _ALIASES.items()}
+# A loss is known by the name of its class and by that of its function.
+_PLACES = {name: place for name, place in lazy.places(__name__, _MODULES).items() if name[0].isupper()}
+_PLACES |= {to_snake_case(name): place for name, place in _PLACES.items()}
+_PLACES |= {alias: _PLACES[name] for alias, name in _ALIASES.items()}
+_PLACES |= {alias.upper(): _PLACES[name] for alias, name in _ALIASES.items()}
+_TABLE: lazy.Table[type[Loss]] = lazy.Table(_PLACES)
 
 LossLike: TypeAlias = str | Loss | type[Loss] | Callable[..., Array] | dict[str, Any]
 
@@ -69,4 +80,4 @@ def __dir__() -> list[str]:
 
 
 if not TYPE_CHECKING:  # a checker would take every name for one that is there
-    __getattr__ = not_yet.attribute_of(__name__, "loss")
+    __getattr__ = lazy.attributes(__name__, _MODULES, "loss")

@@ -11,34 +11,39 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .. import losses
-from ..foundation import identifiers, not_yet
+from ..foundation import identifiers, lazy
 from ..foundation.names import to_snake_case
-from . import accuracy, auc, averages, confusion, f_scores, iou, of_losses, regression
-from .accuracy import *  # noqa: F403 - a metric is named in its family's file only
-from .accuracy import BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy
-from .auc import *  # noqa: F403
-from .averages import *  # noqa: F403
-from .averages import MeanMetricWrapper
 from .base import Array, Metric
-from .confusion import *  # noqa: F403
-from .f_scores import *  # noqa: F403
-from .iou import *  # noqa: F403
-from .of_losses import *  # noqa: F403
-from .of_losses import MeanLoss
-from .regression import *  # noqa: F403
+
+if TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
+    from .accuracy import *  # noqa: F403
+    from .auc import *  # noqa: F403
+    from .averages import *  # noqa: F403
+    from .confusion import *  # noqa: F403
+    from .f_scores import *  # noqa: F403
+    from .iou import *  # noqa: F403
+    from .of_losses import *  # noqa: F403
+    from .regression import *  # noqa: F403
+
+# The names of each family of metrics: what its file has as ``__all__``.
+_MODULES = {
+    "accuracy": """BinaryAccuracy CategoricalAccuracy SparseCategoricalAccuracy SparseTopKCategoricalAccuracy
+        TopKCategoricalAccuracy""",
+    "auc": "AUC",
+    "averages": "Accuracy ConcordanceCorrelation Mean MeanMetricWrapper PearsonCorrelation Sum",
+    "confusion": """FalseNegatives FalsePositives Precision PrecisionAtRecall Recall RecallAtPrecision
+        SensitivityAtSpecificity SpecificityAtSensitivity TrueNegatives TruePositives""",
+    "f_scores": "F1Score FBetaScore",
+    "iou": "BinaryIoU ConfusionMatrix IoU MeanIoU OneHotIoU OneHotMeanIoU",
+    "of_losses": """BinaryCrossentropy CategoricalCrossentropy CategoricalHinge CosineSimilarity Hinge KLDivergence
+        LogCoshError MeanAbsoluteError MeanAbsolutePercentageError MeanLoss MeanSquaredError
+        MeanSquaredLogarithmicError Poisson RootMeanSquaredError SparseCategoricalCrossentropy SquaredHinge""",
+    "regression": "R2Score",
+}
 
 __all__ = ["Metric", "MetricLike", "get", "resolve", "serialize"]
-__all__ += accuracy.__all__
-__all__ += auc.__all__
-__all__ += averages.__all__
-__all__ += confusion.__all__
-__all__ += f_scores.__all__
-__all__ += iou.__all__
-__all__ += of_losses.__all__
-__all__ += regression.__all__
+__all__ += lazy.names(_MODULES)
 
-_FAMILIES = (accuracy, auc, averages, confusion, f_scores, iou, of_losses, regression)
-_CLASSES: dict[str, type[Metric]] = {name: vars(family)[name] for family in _FAMILIES for name in family.__all__}
 _ALIASES = {
     "mse": "mean_squared_error",
     "mae": "mean_absolute_error",
@@ -46,10 +51,12 @@ _ALIASES = {
     "msle": "mean_squared_logarithmic_error",
     "bce": "binary_crossentropy",
 }
-_NAMELESS = (MeanLoss, MeanMetricWrapper)
-_TABLE = {**_CLASSES, **{to_snake_case(name): cls for name, cls in _CLASSES.items() if cls not in _NAMELESS}}
-_TABLE |= {alias: _TABLE[name] for alias, name in _ALIASES.items()}
-_TABLE |= {alias.upper(): _TABLE[name] for alias, name in _ALIASES.items()}
+_NAMELESS = ("MeanLoss", "MeanMetricWrapper")
+_PLACES = lazy.places(__name__, _MODULES)
+_PLACES |= {to_snake_case(name): place for name, place in _PLACES.items() if name not in _NAMELESS}
+_PLACES |= {alias: _PLACES[name] for alias, name in _ALIASES.items()}
+_PLACES |= {alias.upper(): _PLACES[name] for alias, name in _ALIASES.items()}
+_TABLE: lazy.Table[type[Metric]] = lazy.Table(_PLACES)
 _ACCURACY = ("accuracy", "acc")
 _WHICH = (
     "Which accuracy is meant depends on the model, and is found by compile. Elsewhere, name binary_accuracy, "
@@ -73,6 +80,9 @@ def get(identifier: MetricLike) -> Metric:
     Raises:
         ValueError: an unknown name. TypeError: an identifier of another kind.
     """
+    from .averages import MeanMetricWrapper
+    from .of_losses import MeanLoss
+
     if isinstance(identifier, str):
         if identifier in _LOSS_NAMES:
             return MeanLoss(identifier, name=identifier)
@@ -99,6 +109,8 @@ def resolve(identifier: MetricLike, *, sparse: bool, output_columns: int) -> Met
         output_columns: Size of the output's last axis: 1 means binary, more means categorical accuracy. Binary
             accuracy compares with 0.5, also where the loss takes logits, as in Keras: see `BinaryAccuracy`.
     """
+    from .accuracy import BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy
+
     if isinstance(identifier, str) and identifier.lower() in _ACCURACY:
         if sparse:
             return SparseCategoricalAccuracy(identifier)
@@ -116,4 +128,4 @@ def __dir__() -> list[str]:
 
 
 if not TYPE_CHECKING:  # a checker would take every name for one that is there
-    __getattr__ = not_yet.attribute_of(__name__, "metric")
+    __getattr__ = lazy.attributes(__name__, _MODULES, "metric")

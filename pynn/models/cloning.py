@@ -8,15 +8,11 @@ from typing import Any
 from .. import layers as layer_room
 from ..foundation import checks, identifiers
 from ..layers.base import Layer
-from ..layers.by_name import know
 from ..layers.symbolic import SymbolicTensor
 from ..storage.tensors import Path
 from . import configuration
 from .model import Model
 from .saving import classes_of_ones_own
-from .sequential import Sequential
-
-know({"Model": Model, "Functional": Model, "Sequential": Sequential})
 
 
 def model_from_json(text: str, custom_objects: Mapping[str, Any] | None = None) -> Model:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,7 +19,7 @@ from ..layers.symbolic import SymbolicTensor
 from ..layers.trial import is_calling
 from ..layers.weight import Weight, assign_all
 from ..optimizers import Optimizer, OptimizerLike
-from ..training import fit, gradients
+from ..training import fit
 from ..training import steps as calls
 from ..training.arguments import BatchSize, Verbose
 from ..training.by_output import Losses, LossWeights, Metrics
@@ -370,6 +369,8 @@ class Model(Stored):
         Raises:
             TypeError, ValueError, NotCompiledError, RuntimeError: as for `fit`.
         """
+        from ..training import gradients
+
         return gradients.of_loss(self, x, y, sample_weight, training)
 
     @explained
@@ -391,6 +392,8 @@ class Model(Stored):
         Raises:
             TypeError, ValueError: unfit data, or a function without gradient. RuntimeError: as for `predict`.
         """
+        from ..training import gradients
+
         return gradients.of_outputs(self, x, dy, training)
 
     # ---- layers and weights ------------------------------------------------------------------------------------------
@@ -503,6 +506,8 @@ class Model(Stored):
 
     def to_json(self, **options: Any) -> str:
         """`get_config` as a JSON text that `model_from_json` reads; `options` go to ``json.dumps``."""
+        import json
+
         return json.dumps(identifiers.serialize(self), **options)
 
     @classmethod
@@ -516,6 +521,8 @@ class Model(Stored):
         Raises:
             TypeError, ValueError: no such text, or a model of another class.
         """
+        import json
+
         made: Any = identifiers.knowing(custom_objects, lambda: layer_room.deserialize(json.loads(text)))
         if not isinstance(made, cls):
             raise ValueError(f"The text describes a {type(made).__name__}, but must describe a {cls.__name__}.")

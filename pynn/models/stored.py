@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from numpy.typing import ArrayLike
 
 from ..foundation.arguments import explained
-from ..storage.tensors import Path
-from . import saving
 from .connected import Connected
 from .state import State, get_state, set_state
+
+if TYPE_CHECKING:
+    from ..storage.tensors import Path
 
 
 class Stored(Connected):
@@ -60,14 +61,20 @@ class Stored(Connected):
             FileExistsError: there is a file, and not `overwrite`. OSError: it cannot be written.
             NotBuiltError: the model has no weights yet. RuntimeError: another thread is training the model.
         """
+        from . import saving  # here, as not every program keeps a model
+
         saving.save(self, filepath, overwrite)
 
     @explained
     def save_weights(self, filepath: Path, overwrite: bool = True) -> None:
         """Write the weights alone; arguments and errors as for `save`."""
+        from . import saving
+
         saving.save_weights(self, filepath, overwrite)
 
     def _check_saving(self, filepath: Path, weights_only: bool) -> None:
+        from . import saving
+
         saving.check_saving(self, filepath, weights_only)
 
     @explained
@@ -84,8 +91,12 @@ class Stored(Connected):
             ModelFileError: something is missing, left over, or of another shape, or the file is damaged; nothing is
                 changed then. OSError: it cannot be read. NotBuiltError, RuntimeError: as for `save`.
         """
+        from . import saving
+
         saving.load_weights(self, filepath, skip_mismatch)
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         """How copy and pickle take a model apart: as the bytes of its file. The copy shares nothing with it."""
+        from . import saving
+
         return saving.from_bytes, (saving.to_bytes(self), saving.classes_of_ones_own(self))

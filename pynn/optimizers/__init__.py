@@ -8,19 +8,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..foundation import identifiers, not_yet
-from . import descent, moments, schedules
+from ..foundation import identifiers, lazy
 from .base import Optimizer
-from .descent import *  # noqa: F403 - an optimizer is named in its family's file only
-from .moments import *  # noqa: F403
+
+if TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
+    from . import schedules
+    from .descent import *  # noqa: F403
+    from .moments import *  # noqa: F403
+
+# The names of each family of optimizers: what its file has as ``__all__``.
+_MODULES = {
+    "descent": "SGD Adadelta Adagrad RMSprop",
+    "moments": "Adam AdamW Adamax Lion Nadam",
+    "schedules": "",
+}
 
 __all__ = ["Optimizer", "OptimizerLike", "get", "schedules", "serialize"]
-__all__ += descent.__all__
-__all__ += moments.__all__
+__all__ += lazy.names(_MODULES)
 
-_FAMILIES = {**vars(descent), **vars(moments)}
-_CLASSES: tuple[type[Optimizer], ...] = tuple(_FAMILIES[name] for name in [*descent.__all__, *moments.__all__])
-_TABLE = {cls.__name__.lower(): cls for cls in _CLASSES}
+_TABLE: lazy.Table[type[Optimizer]] = lazy.Table(
+    {name.lower(): place for name, place in lazy.places(__name__, _MODULES).items()}
+)
 
 
 OptimizerLike: TypeAlias = str | Optimizer | type[Optimizer] | dict[str, Any]
@@ -45,4 +53,4 @@ def __dir__() -> list[str]:
 
 
 if not TYPE_CHECKING:  # a checker would take every name for one that is there
-    __getattr__ = not_yet.attribute_of(__name__, "optimizer")
+    __getattr__ = lazy.attributes(__name__, _MODULES, "optimizer")

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from ..callbacks import BackupAndRestore, CallbackList, History, TerminateOnNaN
 from ..callbacks.display import Display
 from ..data.dataset import Dataset
-from ..storage.tensors import read_tensors, write_tensors
 from . import resume
 from .model import Trainable
 from .task import Order, Stretch, Task
@@ -161,6 +160,8 @@ class Run:
 
     def write(self, path: str) -> None:
         """Write all that decides how the run goes on."""
+        from ..storage.tensors import write_tensors
+
         stretch, arrays = self.stretch, dict[str, NDArray[Any]]()
         callbacks = resume.of_callbacks(self.calls.callbacks, arrays)
         arrays.update({f"model/{name}": array for name, array in self.model.get_state().items()})
@@ -181,6 +182,8 @@ class Run:
 
     def read(self, path: str) -> None:
         """Get ready to go on from what `write` wrote; ValueError if it is of another run."""
+        from ..storage.tensors import read_tensors
+
         arrays, found = read_tensors(path)
         if not {"run", "where", "callbacks"} <= found.keys():
             raise ValueError("it is no backup of a run.")

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..foundation import not_yet
-from .numbers import normalize, to_categorical
-from .progress import Progbar
-from .seeds import clear_session, set_random_seed
-from .sequences import pad_sequences, timeseries_dataset_from_array
+from ..foundation import lazy
+
+if TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
+    from .numbers import normalize, to_categorical
+    from .progress import Progbar
+    from .seeds import clear_session, set_random_seed
+    from .sequences import pad_sequences, timeseries_dataset_from_array
+
+_MODULES = {
+    "numbers": "normalize to_categorical",
+    "progress": "Progbar",
+    "seeds": "clear_session set_random_seed",
+    "sequences": "pad_sequences timeseries_dataset_from_array",
+}
 
 __all__ = [
     "Progbar",
@@ -20,5 +29,10 @@ __all__ = [
     "to_categorical",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 if not TYPE_CHECKING:  # a checker would take every name for one that is there
-    __getattr__ = not_yet.attribute_of(__name__, "utility")
+    __getattr__ = lazy.attributes(__name__, _MODULES, "utility")

@@ -8,22 +8,27 @@ Rates are computed in float64, many steps at once, before the engine makes these
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ...foundation import checks, identifiers
-from . import cosines, decays
+from ...foundation import checks, identifiers, lazy
 from .base import LearningRateSchedule
-from .cosines import *  # noqa: F403 - a schedule is named in its family's file only
-from .decays import *  # noqa: F403
+
+if TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
+    from .cosines import *  # noqa: F403
+    from .decays import *  # noqa: F403
+
+# The names of each family of schedules: what its file has as ``__all__``.
+_MODULES = {
+    "cosines": "CosineDecay CosineDecayRestarts OneCycle",
+    "decays": "ExponentialDecay InverseTimeDecay PiecewiseConstantDecay PolynomialDecay",
+}
 
 __all__ = ["LearningRateSchedule", "deserialize", "serialize"]
-__all__ += decays.__all__
-__all__ += cosines.__all__
+__all__ += lazy.names(_MODULES)
 
 ByName: TypeAlias = dict[str, type[LearningRateSchedule]]
 
-_FAMILIES = {**vars(decays), **vars(cosines)}
-_TABLE: ByName = {name: _FAMILIES[name] for name in [*decays.__all__, *cosines.__all__]}
+_TABLE: lazy.Table[type[LearningRateSchedule]] = lazy.Table(lazy.places(__name__, _MODULES))
 
 
 def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
@@ -49,12 +54,15 @@ def deserialize(config: dict[str, Any], custom_objects: ByName | None = None) ->
     Raises:
         ValueError, TypeError: an unknown name, or something else than a configuration.
     """
-    if not isinstance(custom_objects, dict | None):
-        raise TypeError(f"custom_objects must be a dict of classes by name, but got {checks.shown(custom_objects)}.")
     name, settings = identifiers.split_config(config, "learning_rate_schedule")
-    known = {**_TABLE, **(custom_objects or {})}
-    return identifiers.look_up(name, known, "learning_rate_schedule").from_config(settings)
+    return identifiers.knowing(
+        custom_objects, lambda: identifiers.look_up(name, _TABLE, "learning_rate_schedule").from_config(settings)
+    )
 
 
 def __dir__() -> list[str]:
     return __all__
+
+
+if not TYPE_CHECKING:  # a checker would take every name for one that is there
+    __getattr__ = lazy.attributes(__name__, _MODULES, "learning rate schedule")
