@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..engine.lowering import Lowering
 from ..foundation import lazy
+from . import symbolic
 from .base import Layer
 from .by_name import deserialize, know, serialize
 from .weight import Weight, WeightSpec
@@ -67,6 +68,15 @@ know(
         **lazy.places("pynn", {"models": "Model Sequential"}),
     }
 )
+
+
+def _operate(function: str, a: Any, b: Any) -> Any:
+    from . import operations  # here, as not every program has operators
+
+    return operations.apply(function, a, b)
+
+
+symbolic.arithmetic = _operate
 
 
 def __dir__() -> list[str]:

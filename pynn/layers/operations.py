@@ -15,7 +15,6 @@ from ..engine.lowering import Lowering
 from ..foundation import checks, names
 from ..foundation.native import core
 from ..geometry import maps
-from . import symbolic
 from .base import Layer
 from .core import Activation
 from .merging import broadcast, combined
@@ -285,7 +284,7 @@ class Activated(Activation):
     is_operation = True
 
 
-def _apply(function: str, a: Any, b: Any) -> Any:
+def apply(function: str, a: Any, b: Any) -> Any:
     """What an operator makes of symbolic tensors, weights, numbers and arrays."""
     if not any(isinstance(x, SymbolicTensor) for x in (a, b)) and not is_calling():
         return _of_values(function, a, b)
@@ -298,7 +297,7 @@ def _apply(function: str, a: Any, b: Any) -> Any:
     if function == "matmul" and isinstance(a, SymbolicTensor) and a.per_sample and isinstance(b, Weight):
         return WeightProduct(b, _name("matmul"))(a)
     if function == "add" and isinstance(a, SymbolicTensor) and isinstance(b, Weight) and b.shape == a.sample[-1:]:
-        return WeightSum(b, _name("add"))(a) if a.per_sample else _apply("add", a, _tensor(b))
+        return WeightSum(b, _name("add"))(a) if a.per_sample else apply("add", a, _tensor(b))
     a, b = _tensor(a), _tensor(b)
     if function in _ALONE:
         return _ALONE[function](a, b)
@@ -412,6 +411,3 @@ def _sample_key(tensor: SymbolicTensor, key: Any) -> tuple[Any, ...]:
             f"The first index of the symbolic tensor {tensor.name!r} must be ':', all samples, but got {key!r}."
         )
     return given[1:]
-
-
-symbolic.arithmetic = _apply

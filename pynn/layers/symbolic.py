@@ -172,6 +172,6 @@ def _not_there(function: str, a: object, b: object) -> Any:
     raise NotImplementedError
 
 
-# How an operator becomes a layer, or is done with the values of weights; operations.py sets it, as layers are made of
+# How an operator becomes a layer, or is done with the values of weights; `pynn.layers` sets it, as layers are made of
 # this module.
 arithmetic: Callable[[str, Any, Any], Any] = _not_there
