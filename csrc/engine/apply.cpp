@@ -14,25 +14,26 @@ void Trainer<T>::apply_gradients(const std::vector<const T*>& given, int threads
   const Holds held = hold_parameters(kept, interrupt);
   if (gradients_.size() != elements_) gradients_.allocate(elements_);
   const Hooks<T> hooks{interrupt};
-  Run run{nullptr, {}, nullptr, nullptr, {1, false, 0, 0, 0, 1}, hooks, false};
-  run.rows.resize(places_.size());
+  Setup setup;
+  Run run{nullptr, {}, nullptr, nullptr, {1, false, 0, 0, 0, 1}, hooks, setup};
+  setup.rows.resize(places_.size());
   int64_t chunks = 0, elements = 0;
   for (std::size_t i = 0; i < places_.size(); ++i) {
     const int64_t its = kept[i] ? 0 : (places_[i].size + kSumChunk - 1) / kSumChunk;
-    run.chunks.push_back({chunks, its});
+    setup.chunks.push_back({chunks, its});
     chunks += its;
     if (kept[i]) continue;
-    run.late.push_back(i);
-    run.constrained |= parameter(i).constrained();
+    setup.late.push_back(i);
+    setup.constrained |= parameter(i).constrained();
     std::copy_n(given[i], places_[i].size, gradient(i));
     elements += places_[i].size;
   }
-  run.norms.resize(static_cast<std::size_t>(chunks));
+  setup.norms.resize(static_cast<std::size_t>(chunks));
   settle_rates(run);
   const auto body = [&](const Team& team) { update(team, run); };
   run_team(team_size(threads, 4 * static_cast<double>(elements), kWorkPerMember), body, interrupt);
   ++iterations_;
-  for (const std::size_t number : run.late) std::fill_n(gradient(number), places_[number].size, T{0});
+  for (const std::size_t number : setup.late) std::fill_n(gradient(number), places_[number].size, T{0});
 }
 
 template void Trainer<float>::apply_gradients(const std::vector<const float*>&, int, const Interrupt&);

@@ -178,9 +178,9 @@ bool Plan<T>::is_output(int tensor) const {
 
 template <typename T>
 std::vector<char> Plan<T>::frozen_parameters() const {
-  std::vector<char> of_owners, frozen;
-  for (const auto& owner : owners_) of_owners.push_back(owner->frozen);
-  for (const std::size_t owner : owner_of_) frozen.push_back(of_owners[owner]);
+  std::vector<char> of_owners(owners_.size()), frozen(owner_of_.size());
+  for (std::size_t i = 0; i < of_owners.size(); ++i) of_owners[i] = owners_[i]->frozen;
+  for (std::size_t i = 0; i < frozen.size(); ++i) frozen[i] = of_owners[owner_of_[i]];
   return frozen;
 }
 

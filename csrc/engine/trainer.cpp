@@ -1,10 +1,11 @@
-#include "trainer.h"
-
 #include <algorithm>
 #include <stdexcept>
 #include <utility>
 
+#include "training_run.h"
+
 namespace pynn {
+
 template <typename T>
 Trainer<T>::Trainer(std::shared_ptr<const Plan<T>> plan) : plan_(std::move(plan)), k_(plan_->kernels()) {
   for (const ParameterRef& p : plan_->graph().parameters()) {
@@ -15,6 +16,9 @@ Trainer<T>::Trainer(std::shared_ptr<const Plan<T>> plan) : plan_(std::move(plan)
   undecayed_.resize(places_.size());
   averaged_.resize(places_.size());
 }
+
+template <typename T>
+Trainer<T>::~Trainer() = default;
 
 template <typename T>
 const Heads<T>* Trainer<T>::heads() const {
@@ -59,6 +63,7 @@ void Trainer<T>::set_optimizer(const std::string& name, const std::map<std::stri
   undecayed_ = std::move(undecayed);
   averaged_ = std::move(averaged);
   settings_ = fresh;
+  setup_.reset();
   schedule_ = {};
   learning_rate_ = fresh.learning_rate;
   iterations_ = 0;
@@ -82,6 +87,8 @@ void Trainer<T>::take_optimizer(Trainer& other, const Interrupt& interrupt) {
   undecayed_ = other.undecayed_;
   averaged_ = other.averaged_;
   settings_ = std::exchange(other.settings_, {});
+  setup_.reset();
+  other.setup_.reset();
   schedule_ = std::exchange(other.schedule_, {});
   learning_rate_ = other.learning_rate_.load();
   iterations_ = other.iterations_.load();

@@ -55,6 +55,7 @@ class Trainer {
   using Number = T;
 
   explicit Trainer(std::shared_ptr<const Plan<T>> plan);
+  ~Trainer();
 
   const Plan<T>& plan() const { return *plan_; }
   // What set_heads made last; it lives as long as the trainer. Throws std::invalid_argument before set_heads.
@@ -108,6 +109,7 @@ class Trainer {
                 const Heads<T>* checked = nullptr, const std::vector<T*>& outs = {}) const;
 
  private:
+  struct Setup;
   struct Run;
 
   // A parameter of the graph: where its gradient and its slots are.
@@ -129,12 +131,14 @@ class Trainer {
   };
   Holds hold_parameters(const std::vector<char>& frozen, const Interrupt& interrupt) const;
   void route(const Heads<T>& heads, const std::vector<char>& frozen);
-  void plan_run(Run& run, const std::vector<char>& frozen);
+  Setup& set_up(const Heads<T>& heads, const std::vector<char>& frozen, int64_t batch, bool reduces);
+  std::vector<char> settle_updates(Setup& setup) const;
+  void use_parameters(Setup& setup, const std::vector<char>& frozen, const std::vector<char>& early) const;
   void prepare_memory(const Run& run, int members);
   void train_member(const Team& team, Run& run, bool team_waits);
-  std::vector<int64_t> marked_rows(const Run& run) const;
-  void prepare_marks(const Run& run);
-  double step_work(const Run& run) const;
+  std::vector<int64_t> marked_rows(bool reduces) const;
+  void prepare_marks(const std::vector<int64_t>& rows, bool fresh);
+  double step_work(const Setup& setup) const;
   void begin_step(Run& run, int64_t step);
   void run_step(const Team& team, Run& run, Member& member, int64_t step);
   void reduce(const Team& team, Run& run, Member& member);
@@ -181,8 +185,9 @@ class Trainer {
   // ---- of training
 
   Workspace<T> space_;
-  std::vector<char> trainable_;  // what the routes are for
+  std::vector<char> frozen_;  // what the routes are for
   std::optional<Routes> routes_;
+  std::unique_ptr<Setup> setup_;     // of the last run
   std::vector<Buffer<char>> marks_;  // by parameter: the rows of its gradient that are not 0, if it is updated by rows
   bool marks_right_ = false;         // between steps: those gradients are 0, and no row is marked
   std::vector<Buffer<T>> targets_;   // by head; labels lie there as int32

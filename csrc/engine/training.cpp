@@ -55,15 +55,16 @@ bool Trainer<T>::train(double* totals, const Dataset& data, const TrainRange& ra
   const std::vector<char> frozen = plan_->frozen_parameters();
   const Holds held = hold_parameters(frozen, hooks.interrupt);
   route(*heads, frozen);
-  const bool fresh = gradients_.size() != elements_;
-  if (fresh) gradients_.allocate(elements_);
-  Run run{totals, data, heads, &*routes_, range, hooks, fresh};
+  const int64_t samples = hooks.next_batch ? range.batch_size : data.samples;
+  Setup& setup = set_up(*heads, frozen, std::min(range.batch_size, samples), static_cast<bool>(hooks.reduce));
+  Run run{totals, data, heads, &*routes_, range, hooks, setup};
   run.outs = outs;
-  plan_run(run, frozen);
+  run.batches = hooks.next_batch ? range.first_step + range.steps + 1 : (samples - 1) / range.batch_size + 1;
+  run.first_iteration = iterations_;
   run.parameters_finite = plan_->first_parameters_finite();
-  const int size = team_size(threads, step_work(run), kWorkPerMember);
+  const int size = team_size(threads, step_work(setup), kWorkPerMember);
   prepare_memory(run, size);
-  run.way_back.emplace(*plan_, *routes_, space_, heads->loss_tensors(), true);
+  if (!setup.way_back) setup.way_back.emplace(*plan_, *routes_, space_, heads->loss_tensors(), true);
 
   blas::keep_serial();
   bool alone = false;
@@ -80,7 +81,7 @@ bool Trainer<T>::train(double* totals, const Dataset& data, const TrainRange& ra
 
 template <typename T>
 void Trainer<T>::train_member(const Team& team, Run& run, bool team_waits) {
-  Member member(*plan_, space_, run.uses, team);
+  Member member(*plan_, space_, run.setup.uses, team);
   member.nonzero = space_.nonzero;
   member.sums.resize(run.heads->parts());
   for (std::size_t h = 0; h < targets_.size(); ++h) {
@@ -165,7 +166,7 @@ void Trainer<T>::run_step(const Team& team, Run& run, Member& member, int64_t st
   const Selection samples = samples_of(run, step);
   const int64_t batch = samples.count;
   measure_penalties(team, run);
-  for (const std::size_t number : run.shared) {
+  for (const std::size_t number : run.setup.shared) {
     T* gradient = gradients_.data() + places_[number].offset;
     const Range mine = team.share(places_[number].size, 64);
     std::fill(gradient + mine.begin, gradient + mine.end, T{0});
@@ -178,8 +179,8 @@ void Trainer<T>::run_step(const Team& team, Run& run, Member& member, int64_t st
   double* const totals = run.totals + step / run.batches * run.heads->columns();
   double* const metrics = totals + run.heads->loss_columns();
   if (team.rank == 0) member.metrics.assign(metrics, totals + run.heads->columns());
-  for (int64_t from = 0; from < batch && member.finite; from += run.slice) {
-    pass.batch = std::min(run.slice, batch - from);
+  for (int64_t from = 0; from < batch && member.finite; from += run.setup.slice) {
+    pass.batch = std::min(run.setup.slice, batch - from);
     pass.accumulate = from > 0;
     pass.first_sample = from;
     gather_batch(team, run, samples, from, pass.batch);
@@ -188,7 +189,7 @@ void Trainer<T>::run_step(const Team& team, Run& run, Member& member, int64_t st
     team.barrier();
     if (run.pause) return;
     if (from == 0)
-      for (const double penalty : run.penalties) member.loss += penalty;
+      for (const double penalty : run.setup.penalties) member.loss += penalty;
     // A rate that is infinite as a T would make NaN of a gradient of 0.
     pass.skip_zero_gradients =
         settings_.ignores_zero_gradients() && std::isfinite(static_cast<T>(run.step.learning_rate));
@@ -207,11 +208,11 @@ void Trainer<T>::run_step(const Team& team, Run& run, Member& member, int64_t st
       totals[1 + h] += member.of_parts[h] * static_cast<double>(batch);
   }
   if (!member.finite) return;
-  if (!run.late.empty()) update(team, run);
+  if (!run.setup.late.empty()) update(team, run);
   const Uninterruptible guard(team);
   for (const std::size_t i : plan_->ops_that_end_steps()) {
     if (!run.routes->forward[i]) continue;
-    plan_->aim(pass, i, space_, run.uses, member.nonzero);
+    plan_->aim(pass, i, space_, run.setup.uses, member.nonzero);
     plan_->ops()[i]->end_step(team, pass);
   }
 }
@@ -235,12 +236,12 @@ void Trainer<T>::reduce(const Team& team, Run& run, Member& member) {
 template <typename T>
 bool Trainer<T>::run_slice(const Team& team, Run& run, Member& member, int64_t step, int64_t batch) {
   Pass<T>& pass = member.pass;
-  member.alone.forward(team, pass, run.routes->forward, run.uses, member.nonzero);
+  member.alone.forward(team, pass, run.routes->forward, run.setup.uses, member.nonzero);
   member.weights.clear();
   for (std::size_t h = 0; h < run.data.weights.size(); ++h)
     member.weights.push_back(run.heads->weights(h, run.data.weights[h], weights_[h].data()));
   if (!run.outs.empty()) hand_over(team, run, pass, step);
-  run.heads->measure(team, rows_.data(), space_.values, run.way_back->slopes(), member.targets, member.weights,
+  run.heads->measure(team, rows_.data(), space_.values, run.setup.way_back->slopes(), member.targets, member.weights,
                      pass.batch, run.batch);
   team.barrier();
   run.heads->add_up(member.sums.data(), rows_.data(), pass.batch);
@@ -249,8 +250,8 @@ bool Trainer<T>::run_slice(const Team& team, Run& run, Member& member, int64_t s
     member.of_parts[h] += run.heads->part_of_loss(h, member.sums.data(), run.batch);
   if (!std::isfinite(member.loss)) return false;
   std::optional<Uninterruptible> guard;
-  if (run.any_early) guard.emplace(team);
-  run.way_back->run(team, pass, member.alone, run.uses, member.nonzero, batch, !run.late.empty());
+  if (run.setup.any_early) guard.emplace(team);
+  run.setup.way_back->run(team, pass, member.alone, run.setup.uses, member.nonzero, batch, !run.setup.late.empty());
   return true;
 }
 

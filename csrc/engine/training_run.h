@@ -1,4 +1,4 @@
-// What the members of a team share while they train. Private to training.cpp and update.cpp.
+// What a run of training is made of. Private to training.cpp and the files beside it.
 #pragma once
 
 #include "trainer.h"
@@ -11,6 +11,27 @@ struct SumChunks {
   int64_t first, count;
 };
 
+// What a run settles before its first step. The next run finds it as it is, if it needs the same.
+template <typename T>
+struct Trainer<T>::Setup {
+  // What it is for, beside the routes and the settings of the optimizer.
+  int64_t batch = 0;
+  bool reduces = false;
+
+  int64_t slice = 1;                  // samples that go through together
+  bool any_early = false;             // some parameters are updated as soon as their gradients are there
+  std::vector<std::size_t> late{};    // the parameters that are updated at the end of a step
+  std::vector<std::size_t> shared{};  // whose gradients several ops add to
+  std::vector<int64_t> rows{};        // by parameter: how many, if it is updated by rows, otherwise 0
+  std::vector<SumChunks> chunks{};    // by parameter
+  std::vector<double> norms{};        // by chunk
+  std::vector<double> penalties{};    // by chunk; empty where no parameter has one
+  bool constrained = false;
+  ParameterUses<T> uses{};
+  std::optional<WayBack<T>> way_back{};  // of the workspace
+};
+
+// What the members of a team share while they train.
 template <typename T>
 struct Trainer<T>::Run {
   double* totals;
@@ -19,23 +40,12 @@ struct Trainer<T>::Run {
   const Routes* routes;
   TrainRange range;
   const Hooks<T>& hooks;
-  bool fresh;              // the gradients are zeros, in memory that no one has touched
-  std::vector<T*> outs{};  // by output: where it is handed over to, null for none; empty: none at all
-  ParameterUses<T> uses{};
-  std::optional<WayBack<T>> way_back{};
-  int64_t batches = 1;                        // of an epoch
-  int64_t slice = 1;                          // samples that go through together
-  int64_t first_iteration = 0;                // of the optimizer
-  bool any_early = false;                     // some parameters are updated as soon as their gradients are there
+  Setup& setup;
+  std::vector<T*> outs{};       // by output: where it is handed over to, null for none; empty: none at all
+  int64_t batches = 1;          // of an epoch
+  int64_t first_iteration = 0;  // of the optimizer
   std::atomic<bool> parameters_finite{true};  // those that meet the samples, when it begins; and all that change
-  std::vector<std::size_t> late{};            // the parameters that are updated at the end of a step
-  std::vector<std::size_t> shared{};          // whose gradients several ops add to
-  std::vector<int64_t> rows{};                // by parameter: how many, if it is updated by rows, otherwise 0
   std::vector<RowSums> batch{};               // by head
-  std::vector<SumChunks> chunks{};            // by parameter
-  std::vector<double> norms{};                // by chunk
-  std::vector<double> penalties{};            // by chunk; empty where no parameter has one
-  bool constrained = false;
   OptimizerStep step{}, undecayed_step{};
   bool finite = true;
   bool ended = false;        // there are no more batches

@@ -36,22 +36,22 @@ void Trainer<T>::apply(Run& run, std::size_t number, Range part, const Gradient<
 // What the penalties of the parameters add to the loss, before anything changes.
 template <typename T>
 void Trainer<T>::measure_penalties(const Team& team, Run& run) const {
-  if (run.penalties.empty()) return;
+  if (run.setup.penalties.empty()) return;
   for_my_chunks(team, run, [&](std::size_t parameter_number, int64_t number, int64_t chunk, Range) {
-    run.penalties[static_cast<std::size_t>(number)] =
+    run.setup.penalties[static_cast<std::size_t>(number)] =
         parameter(parameter_number).penalized() ? penalty_of_chunk(parameter_number, chunk) : 0;
   });
 }
 
 template <typename T>
 void Trainer<T>::update(const Team& team, Run& run) {
-  if (!run.penalties.empty()) add_penalty_slopes(team, run);
+  if (!run.setup.penalties.empty()) add_penalty_slopes(team, run);
   const bool updates = settings_.ends_in_update(iterations_);
   if (updates && settings_.accumulates()) take_mean_gradients(team, run);
   if (updates && settings_.needs_norms()) scale_by_norms(team, run);
   const Uninterruptible guard(team);
-  for (const std::size_t number : run.late) {
-    if (run.rows[number] > 0) {
+  for (const std::size_t number : run.setup.late) {
+    if (run.setup.rows[number] > 0) {
       update_rows(team, run, number);
       continue;
     }
@@ -64,11 +64,11 @@ void Trainer<T>::update(const Team& team, Run& run) {
   if (settings_.use_ema) {
     team.barrier();
     if (team.rank == 0)
-      for (const std::size_t number : run.late) averaged_[number] = 1;
+      for (const std::size_t number : run.setup.late) averaged_[number] = 1;
   }
-  if (!run.constrained) return;
+  if (!run.setup.constrained) return;
   team.barrier();
-  for (const std::size_t number : run.late) {
+  for (const std::size_t number : run.setup.late) {
     const Parameter& p = parameter(number);
     if (p.constrained() && !k_.constrain(team, places_[number].value, p.constraint))
       run.parameters_finite.store(false, std::memory_order_relaxed);
@@ -78,10 +78,10 @@ void Trainer<T>::update(const Team& team, Run& run) {
 // The same for the rows that are marked; afterwards none is, and their gradient is 0.
 template <typename T>
 void Trainer<T>::update_rows(const Team& team, Run& run, std::size_t number) {
-  const int64_t columns = places_[number].size / run.rows[number];
+  const int64_t columns = places_[number].size / run.setup.rows[number];
   char* const marks = marks_[number].data();
   const bool all = !std::isfinite(static_cast<T>(run.step.learning_rate));  // times a gradient of 0: NaN
-  const Range mine = team.share(run.rows[number], kUpdateGrain);
+  const Range mine = team.share(run.setup.rows[number], kUpdateGrain);
   const auto next = [&](const char* from) {
     return all ? from
                : static_cast<const char*>(std::memchr(from, 1, static_cast<std::size_t>(marks + mine.end - from)));
@@ -101,7 +101,7 @@ void Trainer<T>::update_rows(const Team& team, Run& run, std::size_t number) {
 template <typename T>
 void Trainer<T>::take_mean_gradients(const Team& team, Run& run) {
   const double factor = 1 / static_cast<double>(settings_.steps_of_update());
-  for (const std::size_t number : run.late) {
+  for (const std::size_t number : run.setup.late) {
     const Range mine = team.share(places_[number].size, kUpdateGrain);
     const int64_t at = places_[number].offset + mine.begin, count = mine.end - mine.begin;
     if (count == 0) continue;
@@ -147,10 +147,10 @@ void Trainer<T>::add_penalty_slopes(const Team& team, Run& run) {
 template <typename T>
 template <typename Body>
 void Trainer<T>::for_my_chunks(const Team& team, const Run& run, const Body& body) const {
-  const Range mine = team.share(static_cast<int64_t>(run.norms.size()));
+  const Range mine = team.share(static_cast<int64_t>(run.setup.norms.size()));
   for (std::size_t i = 0; i < places_.size(); ++i)
-    for (int64_t c = 0; c < run.chunks[i].count; ++c) {
-      const int64_t number = run.chunks[i].first + c;
+    for (int64_t c = 0; c < run.setup.chunks[i].count; ++c) {
+      const int64_t number = run.setup.chunks[i].first + c;
       if (number < mine.begin || number >= mine.end) continue;
       body(i, number, c, Range{c * kSumChunk, std::min((c + 1) * kSumChunk, places_[i].size)});
     }
@@ -168,14 +168,15 @@ void Trainer<T>::scale_by_norms(const Team& team, Run& run) {
   std::vector<double> norms(groups);
   const auto take_norms = [&] {
     for_my_chunks(team, run, [&](std::size_t parameter_number, int64_t number, int64_t, Range part) {
-      run.norms[static_cast<std::size_t>(number)] = k_.sum_of_squares(
+      run.setup.norms[static_cast<std::size_t>(number)] = k_.sum_of_squares(
           gradient(parameter_number) + part.begin, part.end - part.begin, exponents[group_of(parameter_number)]);
     });
     team.barrier();
     for (std::size_t i = 0; i < groups; ++i) {
-      const SumChunks chunks = global ? SumChunks{0, static_cast<int64_t>(run.norms.size())} : run.chunks[i];
+      const SumChunks chunks =
+          global ? SumChunks{0, static_cast<int64_t>(run.setup.norms.size())} : run.setup.chunks[i];
       double sum = 0;
-      for (int64_t c = 0; c < chunks.count; ++c) sum += run.norms[static_cast<std::size_t>(chunks.first + c)];
+      for (int64_t c = 0; c < chunks.count; ++c) sum += run.setup.norms[static_cast<std::size_t>(chunks.first + c)];
       norms[i] = std::sqrt(sum);
     }
   };
@@ -185,7 +186,7 @@ void Trainer<T>::scale_by_norms(const Team& team, Run& run) {
     if (norms[i] <= bound || bound / norms[i] >= static_cast<double>(std::numeric_limits<T>::min())) continue;
     looked = true;
     double largest = 0;
-    for (const std::size_t number : run.late) {
+    for (const std::size_t number : run.setup.late) {
       if (!global && number != i) continue;
       const double its = k_.largest(gradient(number), places_[number].size);
       if (its > largest || std::isnan(its)) largest = its;

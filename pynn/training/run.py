@@ -226,7 +226,7 @@ class Run:
         each = bool(begin or end)
         at_once = 1 if each or display.wants_batches else stretch.steps
         while stretch.done < stretch.steps and not model.stop_training:
-            batch, start = stretch.done, time.perf_counter()
+            batch, start = stretch.done, 0.0 if each else time.perf_counter()
             count = min(at_once, stretch.steps - batch)
             for callback in waiting:
                 count = min(count, callback._patience() or count)

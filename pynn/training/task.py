@@ -110,11 +110,12 @@ class Stretch:
 
     def __init__(self, task: Task, data: Dataset, order: Order, steps: int, first: int = 0) -> None:
         self.task, self.data, self.order = task, data, order
-        self.batches = -(-data.samples // order.batch_size)  # of a pass
+        self.samples = data.samples
+        self.batches = -(-self.samples // order.batch_size)  # of a pass
         self.steps, self.first = steps, first
         self.totals = np.zeros((max(first + steps - 1, 0) // self.batches + 1, task.heads.columns))  # a row a pass
         self.done = 0
-        self._before = self._samples(first)
+        self._before = self._visited(first)
         self.measuring: Measuring | None = None
         self._of_engine = data
         if task.heads.handed:
@@ -171,15 +172,15 @@ class Stretch:
             failed: Whether a step followed whose loss was not finite. It counts with its loss, not with its metrics.
         """
         totals = self.totals[0] if len(self.totals) == 1 else self.totals.sum(axis=0)
-        samples = self._samples(self.first + self.done + failed) - self._before
+        samples = self._visited(self.first + self.done + failed) - self._before
         values = self.measuring.values() if self.measuring is not None and self.done else NOTHING
         return self.task.heads.logs(totals, samples, self.done > 0, values)
 
     def logs_by_pass(self) -> dict[str, list[float]]:
         """Losses and metrics of each pass that is over."""
-        return self.task.heads.logs_of(self.totals[: self.finished], self.data.samples)
+        return self.task.heads.logs_of(self.totals[: self.finished], self.samples)
 
-    def _samples(self, steps: int) -> int:
+    def _visited(self, steps: int) -> int:
         """How many samples so many steps have, from the begin of a pass on."""
         passes, more = divmod(steps, self.batches)
-        return passes * self.data.samples + min(more * self.order.batch_size, self.data.samples)
+        return passes * self.samples + min(more * self.order.batch_size, self.samples)
