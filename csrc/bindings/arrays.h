@@ -5,8 +5,10 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace pynn {
 
@@ -14,6 +16,17 @@ namespace py = pybind11;
 
 template <typename T>
 using Array = py::array_t<T, py::array::c_style>;
+
+// An array among the arguments. A py::array would do, but pybind11 begins with an empty one of the type of the
+// argument, which NumPy would have to make: here that is null.
+class Given : public py::array {
+ public:
+  Given() : py::array(py::handle(), borrowed_t{}) {}
+  Given(py::handle h, borrowed_t kind) : py::array(h, kind) {}
+  Given(py::handle h, stolen_t kind) : py::array(h, kind) {}
+};
+using Arrays = std::vector<Given>;
+using Optional = std::optional<Given>;
 
 using Float64 = Array<double>;
 using Int64 = Array<int64_t>;

@@ -16,7 +16,6 @@
 
 namespace pynn {
 
-using Optional = std::optional<py::array>;
 using Settings = std::map<std::string, double>;
 
 // The settings of a loss or a metric: one number, three, or two and one for each of several classes.

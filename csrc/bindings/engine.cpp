@@ -64,7 +64,7 @@ std::vector<int> add_op(Graph& graph, const std::string& kind, const std::vector
 // ---- plan
 
 template <typename T>
-std::vector<T*> outputs_of(const Plan<T>& plan, std::vector<py::array>& outs, int64_t samples) {
+std::vector<T*> outputs_of(const Plan<T>& plan, Arrays& outs, int64_t samples) {
   require(outs.size() == plan.graph().outputs().size(), "there must be an array for each output");
   std::vector<T*> to;
   for (std::size_t i = 0; i < outs.size(); ++i) {
@@ -87,8 +87,7 @@ AnyPlan make_plan(const Graph& graph, const std::string& dtype) {
 using Place = std::optional<std::pair<int, int64_t>>;
 
 template <typename Predict>
-Place predict_with(const AnyPlan& any, std::vector<py::array>& outs, const std::vector<py::array>& xs, int threads,
-                   const Predict& predict) {
+Place predict_with(const AnyPlan& any, Arrays& outs, const Arrays& xs, int threads, const Predict& predict) {
   require(threads > 0, "threads must be positive");
   return any.with([&](const auto& plan) -> Place {
     const Dataset data = samples_of(plan, xs);
@@ -100,15 +99,14 @@ Place predict_with(const AnyPlan& any, std::vector<py::array>& outs, const std::
   });
 }
 
-Place predict(const AnyPlan& any, std::vector<py::array> outs, const std::vector<py::array>& xs, bool check_finite,
-              int threads) {
+Place predict(const AnyPlan& any, Arrays outs, const Arrays& xs, bool check_finite, int threads) {
   return predict_with(any, outs, xs, threads, [&](const auto& plan, const auto& to, const auto& x, const auto& check) {
     return plan.predict(to, x, check_finite, threads, check);
   });
 }
 
-Place predict_training(const AnyPlan& any, std::vector<py::array> outs, const std::vector<py::array>& xs,
-                       bool check_finite, uint64_t step, int threads) {
+Place predict_training(const AnyPlan& any, Arrays outs, const Arrays& xs, bool check_finite, uint64_t step,
+                       int threads) {
   return predict_with(any, outs, xs, threads, [&](const auto& plan, const auto& to, const auto& x, const auto& check) {
     return plan.predict_training(to, x, check_finite, step, threads, check);
   });
@@ -124,7 +122,7 @@ std::vector<py::ssize_t> batch_shape(py::ssize_t samples, const py::tuple& of_sa
   return shape;
 }
 
-py::object predict_array(const AnyPlan& any, const py::array& x, const py::tuple& x_shape, const py::tuple& y_shape,
+py::object predict_array(const AnyPlan& any, const Given& x, const py::tuple& x_shape, const py::tuple& y_shape,
                          bool check_finite, int threads) {
   require(threads > 0, "threads must be positive");
   return any.with([&](const auto& plan) -> py::object {
@@ -239,10 +237,9 @@ std::vector<T*> handed_outputs(const Plan<T>& plan, std::vector<Optional>& outs,
   return to;
 }
 
-bool train(const AnyTrainer& any, Float64 totals, const std::vector<py::array>& xs, const std::vector<py::array>& ys,
+bool train(const AnyTrainer& any, Given totals, const Arrays& xs, const Arrays& ys,
            const std::vector<Optional>& weights, int64_t batch_size, bool shuffle, uint64_t seed, int64_t epoch,
-           int64_t first_step, int64_t steps, int threads, const std::optional<Float64>& rates,
-           std::vector<Optional> outs) {
+           int64_t first_step, int64_t steps, int threads, const Optional& rates, std::vector<Optional> outs) {
   return any.with([&](auto& trainer) {
     const auto heads = trainer.heads();
     const Dataset data = data_of(trainer, *heads, xs, ys, weights, false);
@@ -266,7 +263,7 @@ bool train(const AnyTrainer& any, Float64 totals, const std::vector<py::array>& 
   });
 }
 
-void evaluate(const AnyTrainer& any, Float64 totals, const std::vector<py::array>& xs, const std::vector<py::array>& ys,
+void evaluate(const AnyTrainer& any, Given totals, const Arrays& xs, const Arrays& ys,
               const std::vector<Optional>& weights, int threads, std::vector<Optional> outs) {
   any.with([&](const auto& trainer) {
     const auto heads = trainer.heads();
@@ -360,11 +357,10 @@ void bind_engine(py::module_& m) {
       .def("apply_gradients", &apply_gradients, py::arg("gradients"), py::arg("weights"), py::arg("threads"))
       .def("gradients", &gradients, py::arg("xs"), py::arg("ys"), py::arg("weights"), py::arg("wanted"),
            py::arg("training"), py::arg("step"), py::arg("threads"))
-      .def("train", &train, py::arg("totals").noconvert(), py::arg("xs"), py::arg("ys"), py::arg("weights"),
-           py::arg("batch_size"), py::arg("shuffle"), py::arg("seed"), py::arg("epoch"), py::arg("first_step"),
-           py::arg("steps"), py::arg("threads"), py::arg("rates") = py::none(),
-           py::arg("outs") = std::vector<Optional>())
-      .def("evaluate", &evaluate, py::arg("totals").noconvert(), py::arg("xs"), py::arg("ys"), py::arg("weights"),
+      .def("train", &train, py::arg("totals"), py::arg("xs"), py::arg("ys"), py::arg("weights"), py::arg("batch_size"),
+           py::arg("shuffle"), py::arg("seed"), py::arg("epoch"), py::arg("first_step"), py::arg("steps"),
+           py::arg("threads"), py::arg("rates") = py::none(), py::arg("outs") = std::vector<Optional>())
+      .def("evaluate", &evaluate, py::arg("totals"), py::arg("xs"), py::arg("ys"), py::arg("weights"),
            py::arg("threads"), py::arg("outs") = std::vector<Optional>());
 
   bind_optimizer_state(m, trainers);

@@ -27,9 +27,8 @@ std::pair<std::vector<Array<T>>, std::vector<T*>> gradients_for(const Graph& gra
 
 }  // namespace
 
-py::tuple gradients(const AnyTrainer& any, const std::vector<py::array>& xs, const std::vector<py::array>& ys,
-                    const std::vector<Optional>& weights, const WeightsOf& wanted, bool training, uint64_t step,
-                    int threads) {
+py::tuple gradients(const AnyTrainer& any, const Arrays& xs, const Arrays& ys, const std::vector<Optional>& weights,
+                    const WeightsOf& wanted, bool training, uint64_t step, int threads) {
   require(threads > 0, "threads must be positive");
   return any.with([&](const auto& trainer) -> py::tuple {
     using T = typename std::decay_t<decltype(trainer)>::Number;
@@ -44,8 +43,8 @@ py::tuple gradients(const AnyTrainer& any, const std::vector<py::array>& xs, con
   });
 }
 
-py::tuple vjp(const AnyPlan& any, const std::vector<py::array>& dys, const std::vector<py::array>& xs,
-              const WeightsOf& wanted, bool training, uint64_t step, int threads) {
+py::tuple vjp(const AnyPlan& any, const Arrays& dys, const Arrays& xs, const WeightsOf& wanted, bool training,
+              uint64_t step, int threads) {
   require(threads > 0, "threads must be positive");
   return any.with([&](const auto& plan) -> py::tuple {
     using T = typename std::decay_t<decltype(plan)>::Number;
@@ -72,8 +71,7 @@ py::tuple vjp(const AnyPlan& any, const std::vector<py::array>& dys, const std::
 }
 
 // Each of the weights must be a parameter of the graph, and come once.
-void apply_gradients(const AnyTrainer& any, const std::vector<py::array>& gradients, const WeightsOf& weights,
-                     int threads) {
+void apply_gradients(const AnyTrainer& any, const Arrays& gradients, const WeightsOf& weights, int threads) {
   require(threads > 0, "threads must be positive");
   require(gradients.size() == weights.size(), "there must be a gradient for each weight");
   any.with([&](auto& trainer) {

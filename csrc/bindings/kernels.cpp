@@ -103,8 +103,8 @@ void metric_forward(Float64 values, const py::array& y_pred, const py::array& y_
   });
 }
 
-void optimizer_update(const std::string& name, const Settings& settings, py::array w, const py::array& g,
-                      std::vector<py::array> slots, int64_t iteration, int threads) {
+void optimizer_update(const std::string& name, const Settings& settings, py::array w, const py::array& g, Arrays slots,
+                      int64_t iteration, int threads) {
   const OptimizerSettings parsed(name, settings);
   require(!parsed.needs_norms(), "clipnorm and global_clipnorm want all gradients: scale them first");
   require(slots.size() == parsed.slot_names().size(), "the optimizer has another number of slots");
@@ -115,7 +115,7 @@ void optimizer_update(const std::string& name, const Settings& settings, py::arr
     T* pw = output<T>(w, "w");
     const T* pg = input<T>(g, "g");
     std::vector<T*> slot;
-    for (py::array& s : slots) {
+    for (Given& s : slots) {
       require(size(s) == size(w), "a slot must have the size of w");
       slot.push_back(output<T>(s, "slot"));
     }

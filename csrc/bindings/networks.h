@@ -42,7 +42,7 @@ Column column(const py::array& a, const char* name) {
 
 // Adds the arrays of one kind, each of as many samples.
 template <typename T>
-void add_columns(Dataset& data, std::vector<Column>& to, const std::vector<py::array>& arrays, const char* name) {
+void add_columns(Dataset& data, std::vector<Column>& to, const Arrays& arrays, const char* name) {
   for (const py::array& a : arrays) {
     to.push_back(column<T>(a, name));
     const auto samples = static_cast<int64_t>(a.shape(0));
@@ -58,7 +58,7 @@ inline void check_ids_of(const Column& column, int64_t samples, int64_t below, c
 
 // `check`: whether to look at all ids now, before anything else is done; training looks at those of each batch.
 template <typename T>
-Dataset samples_of(const Plan<T>& plan, const std::vector<py::array>& xs, bool check = true) {
+Dataset samples_of(const Plan<T>& plan, const Arrays& xs, bool check = true) {
   require(xs.size() == plan.inputs().size(), "there must be an array of samples for each input");
   Dataset data;
   add_columns<T>(data, data.inputs, xs, "x");
@@ -93,8 +93,8 @@ void add_weights(Dataset& data, const Heads<T>& heads, const std::vector<Optiona
 }
 
 template <typename T>
-Dataset data_of(const Trainer<T>& trainer, const Heads<T>& heads, const std::vector<py::array>& xs,
-                const std::vector<py::array>& ys, const std::vector<Optional>& weights, bool check = true) {
+Dataset data_of(const Trainer<T>& trainer, const Heads<T>& heads, const Arrays& xs, const Arrays& ys,
+                const std::vector<Optional>& weights, bool check = true) {
   Dataset data = samples_of(trainer.plan(), xs, check);
   require(ys.size() == static_cast<std::size_t>(heads.count()), "there must be an array of targets for each head");
   add_columns<T>(data, data.targets, ys, "y");
@@ -113,12 +113,10 @@ Dataset data_of(const Trainer<T>& trainer, const Heads<T>& heads, const std::vec
 void bind_optimizer_state(py::module_& m, py::class_<AnyTrainer>& trainer);
 
 // Gradients on demand, and steps with them (gradients.cpp).
-py::tuple gradients(const AnyTrainer& any, const std::vector<py::array>& xs, const std::vector<py::array>& ys,
-                    const std::vector<Optional>& weights, const WeightsOf& wanted, bool training, uint64_t step,
-                    int threads);
-py::tuple vjp(const AnyPlan& any, const std::vector<py::array>& dys, const std::vector<py::array>& xs,
-              const WeightsOf& wanted, bool training, uint64_t step, int threads);
-void apply_gradients(const AnyTrainer& any, const std::vector<py::array>& gradients, const WeightsOf& weights,
-                     int threads);
+py::tuple gradients(const AnyTrainer& any, const Arrays& xs, const Arrays& ys, const std::vector<Optional>& weights,
+                    const WeightsOf& wanted, bool training, uint64_t step, int threads);
+py::tuple vjp(const AnyPlan& any, const Arrays& dys, const Arrays& xs, const WeightsOf& wanted, bool training,
+              uint64_t step, int threads);
+void apply_gradients(const AnyTrainer& any, const Arrays& gradients, const WeightsOf& weights, int threads);
 
 }  // namespace pynn

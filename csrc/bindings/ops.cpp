@@ -9,7 +9,6 @@
 namespace pynn {
 namespace {
 
-using Arrays = std::vector<py::array>;
 using OptionalArrays = std::vector<Optional>;
 
 // The elements of a sample of an array (samples, ...).
@@ -88,14 +87,14 @@ class Single {
 
   double work() const { return op_->work() * static_cast<double>(batch_); }
 
-  void forward(const std::vector<T*>& ys, std::optional<py::array>& saved, int threads) {
+  void forward(const std::vector<T*>& ys, Optional& saved, int threads) {
     add_outputs(ys);
     keep(saved);
     run_op(threads, 1, false, [&](const Team& team, const Pass<T>& pass) { op_->forward(team, pass); });
   }
 
-  void backward(OptionalArrays& dxs, OptionalArrays& dparameters, const Arrays& dys, const Arrays& ys,
-                std::optional<py::array>& saved, int threads) {
+  void backward(OptionalArrays& dxs, OptionalArrays& dparameters, const Arrays& dys, const Arrays& ys, Optional& saved,
+                int threads) {
     require(saved || op_->saved(batch_) == 0, "the op needs what its forward pass has saved");
     const auto is_given = [](const Optional& array) { return array.has_value(); };
     require(!uses_.empty() || std::all_of(dxs.begin(), dxs.end(), is_given),
@@ -136,7 +135,7 @@ class Single {
   }
 
   // What the op keeps from forward to backward: in the caller's array, or nowhere.
-  void keep(std::optional<py::array>& saved) {
+  void keep(Optional& saved) {
     const int64_t size = op_->saved(batch_);
     if (saved) {
       require(pynn::size(*saved) == size, "saved must have the size of what the op keeps");
@@ -174,7 +173,7 @@ class Single {
 };
 
 void op_forward(const std::string& kind, const py::dict& attributes, Arrays ys, const Arrays& xs,
-                const OptionalArrays& parameters, std::optional<py::array> saved, int threads) {
+                const OptionalArrays& parameters, Optional saved, int threads) {
   require(threads > 0, "threads must be at least 1");
   const OpArguments arguments = arguments_of(kind, attributes, xs, parameters);
   const std::vector<int64_t> sizes = op_kind(kind).output_sizes(arguments);
@@ -189,7 +188,7 @@ void op_forward(const std::string& kind, const py::dict& attributes, Arrays ys, 
 
 void op_backward(const std::string& kind, const py::dict& attributes, OptionalArrays dxs, OptionalArrays dparameters,
                  const Arrays& dys, const Arrays& xs, const Arrays& ys, const OptionalArrays& parameters,
-                 std::optional<py::array> saved, int threads) {
+                 Optional saved, int threads) {
   require(threads > 0, "threads must be at least 1");
   const OpArguments arguments = arguments_of(kind, attributes, xs, parameters);
   const std::vector<int64_t> sizes = op_kind(kind).output_sizes(arguments);
