@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from ..foundation import checks
 from .base import Callback, Logs
 from .history import History
 from .progress import ProgbarLogger
+
+_Kind = TypeVar("_Kind", bound=Callback)
 
 _OLD_NAMES = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
 
@@ -42,14 +44,21 @@ class CallbackList(Callback):
     ) -> None:
         self.callbacks: list[Callback] = list(_flat(callbacks))
         self._found: dict[str, list[Callable[..., None]]] = {}  # those that override a hook
-        if add_history and not any(isinstance(each, History) for each in self.callbacks):
+        if add_history and self._first(History) is None:
             self.append(History())
-        if add_progbar and not any(isinstance(each, ProgbarLogger) for each in self.callbacks):
+        if add_progbar and self._first(ProgbarLogger) is None:
             self.append(ProgbarLogger())
         if model is not None:
             self.set_model(model)
         if params:
             self.set_params(params)
+
+    def _first(self, kind: type[_Kind]) -> _Kind | None:
+        """The first callback of a class; None where there is none."""
+        for each in self.callbacks:
+            if isinstance(each, kind):
+                return each
+        return None
 
     def append(self, callback: Callback) -> None:
         """Add a callback."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ..callbacks import BackupAndRestore, CallbackList, History, ProgbarLogger
@@ -17,16 +16,6 @@ from .heads import Heads
 from .model import Trainable
 from .run import Run, Validation
 from .task import Task
-
-
-@contextlib.contextmanager
-def averages(model: Trainable, task: Task) -> Iterator[None]:
-    """At the end the weights become their averages, where the optimizer keeps some, as in Keras also after an error."""
-    try:
-        yield
-    finally:
-        if task.optimizer.use_ema:
-            task.optimizer.finalize_variable_values(model.trainable_weights)
 
 
 def fit(
@@ -82,11 +71,12 @@ def fit(
             validation = Validation(held_out, held_out_size, validated_steps, validated_epochs)
         task = model._task_to_train(layout)
         _introduce(calls, model, heads, {"epochs": last, "steps": steps, "verbose": level}, validation)
-        history = next(each for each in calls.callbacks if isinstance(each, History))
+        history = calls._first(History)
+        assert history is not None
         order = model._begin(history, size, shuffle)
 
-        own = any(isinstance(each, ProgbarLogger) for each in calls.callbacks)
-        with averages(model, task), Display() if own else displays.display(level) as display:
+        own = calls._first(ProgbarLogger) is not None
+        with Display() if own else displays.display(level) as display:
             run = Run(model, task, data, order, steps, validation, calls, display, range(first, last))
             display.run(last - first)
             try:
@@ -94,6 +84,9 @@ def fit(
             except BaseException:
                 calls._give_up()
                 raise
+            finally:  # as in Keras also after an error
+                if task.optimizer.use_ema:
+                    task.optimizer.finalize_variable_values(model.trainable_weights)
         calls.on_train_end(run.logs)
         if run.backup is not None:
             run.backup._finish()

@@ -71,12 +71,11 @@ class Run:
         self.failed: str | None = None
         self.batches = -(-data.samples // order.batch_size)  # of a pass
         self._resumed: Callable[[Stretch], None] | None = None  # what makes an epoch that which a backup was made in
-        self.backup = next((each for each in calls.callbacks if isinstance(each, BackupAndRestore)), None)
-        self._silent = next((each for each in calls.callbacks if type(each) is History), None)
-        if len(calls.callbacks) > 1 or validation is not None or display.wants_epochs or steps != self.batches:
-            self._silent = None
-        if task.heads.handed:  # metrics in Python begin anew with each epoch
-            self._silent = None
+        self.backup = calls._first(BackupAndRestore)
+        # The record of a run that nobody looks at. Metrics in Python begin anew with each epoch.
+        only = calls.callbacks[0] if len(calls.callbacks) == 1 and not task.heads.handed else None
+        seen = validation is not None or display.wants_epochs or steps != self.batches
+        self._silent = only if type(only) is History and not seen else None
 
     def train(self) -> None:
         """Train up to the last epoch."""
@@ -251,7 +250,8 @@ class Run:
     def _move_on(self, stretch: Stretch, steps: int) -> None:
         """The next steps come after so many of a stretch."""
         passes, self.step = divmod(stretch.first + steps, self.batches)
-        self.order = self.order._replace(epoch=self.order.epoch + passes)
+        if passes > 0:
+            self.order = self.order._replace(epoch=self.order.epoch + passes)
         self.model._passed(self.order.epoch + (self.step > 0))
 
     def _end(self, step: int) -> None:

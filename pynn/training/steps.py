@@ -157,8 +157,7 @@ def _calls(callbacks: Any, model: Trainable, steps: int, level: int) -> Callback
 
 def _display(level: int, calls: CallbackList) -> Display:
     """The display, unless a callback is one."""
-    shown = any(isinstance(each, ProgbarLogger) for each in calls.callbacks)
-    return Display() if shown else displays.display(level)
+    return displays.display(level) if calls._first(ProgbarLogger) is None else Display()
 
 
 def outputs(model: Trainable, x: Inputs, check_finite: bool = True) -> Outputs:
