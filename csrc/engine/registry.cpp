@@ -18,7 +18,9 @@ namespace pynn {
   X(dense)          \
   X(embedding)      \
   X(glu)            \
+  X(gru)            \
   X(group_norm)     \
+  X(lstm)           \
   X(matmul)         \
   X(noise)          \
   X(numbers)        \
@@ -28,6 +30,7 @@ namespace pynn {
   X(resample)       \
   X(rescaling)      \
   X(rms_norm)       \
+  X(simple_rnn)     \
   X(softmax)        \
   X(sparsemax)
 

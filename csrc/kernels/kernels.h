@@ -25,6 +25,7 @@
 #include "overlap.h"
 #include "penalties.h"
 #include "pool.h"
+#include "recurrent.h"
 #include "resample.h"
 #include "rms.h"
 #include "rows.h"
@@ -38,6 +39,7 @@ struct Kernels : GemmKernels<T>,
                  DenseKernels<T>,
                  ConvKernels<T>,
                  PoolKernels<T>,
+                 RecurrentKernels<T>,
                  NoiseKernels<T>,
                  NormKernels<T>,
                  RmsKernels<T>,

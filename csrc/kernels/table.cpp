@@ -1,26 +1,28 @@
 #include "kernels.h"
 
 // The files that fill the table, and which part of it each of them fills.
-#define PYNN_FILES(X)               \
-  X(gemm, GemmKernels)              \
-  X(dense, DenseKernels)            \
-  X(conv, ConvKernels)              \
-  X(conv_input, ConvKernels)        \
-  X(conv_backward, ConvKernels)     \
-  X(pool, PoolKernels)              \
-  X(noise, NoiseKernels)            \
-  X(norm, NormKernels)              \
-  X(rms, RmsKernels)                \
-  X(columns, ColumnKernels)         \
-  X(resample, ResampleKernels)      \
-  X(merge, MergeKernels)            \
-  X(embedding, EmbeddingKernels)    \
-  X(activations, ActivationKernels) \
-  X(softmax, SoftmaxKernels)        \
-  X(losses, LossKernels)            \
-  X(overlap, OverlapKernels)        \
-  X(optimizers, OptimizerKernels)   \
-  X(penalties, PenaltyKernels)      \
+#define PYNN_FILES(X)                     \
+  X(gemm, GemmKernels)                    \
+  X(dense, DenseKernels)                  \
+  X(conv, ConvKernels)                    \
+  X(conv_input, ConvKernels)              \
+  X(conv_backward, ConvKernels)           \
+  X(pool, PoolKernels)                    \
+  X(recurrent, RecurrentKernels)          \
+  X(recurrent_backward, RecurrentKernels) \
+  X(noise, NoiseKernels)                  \
+  X(norm, NormKernels)                    \
+  X(rms, RmsKernels)                      \
+  X(columns, ColumnKernels)               \
+  X(resample, ResampleKernels)            \
+  X(merge, MergeKernels)                  \
+  X(embedding, EmbeddingKernels)          \
+  X(activations, ActivationKernels)       \
+  X(softmax, SoftmaxKernels)              \
+  X(losses, LossKernels)                  \
+  X(overlap, OverlapKernels)              \
+  X(optimizers, OptimizerKernels)         \
+  X(penalties, PenaltyKernels)            \
   X(rows, RowKernels)
 
 namespace pynn {

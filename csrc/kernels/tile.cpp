@@ -65,6 +65,12 @@ void multiply_tile(const Product<T>& p, int64_t i, int64_t at, int64_t columns) 
 #pragma GCC unroll 16
       for (int row = 0; row < MR; ++row) sum[row][j] = first;
     }
+  if (p.continues)
+#pragma GCC unroll 16
+    for (int row = 0; row < MR; ++row)
+#pragma GCC unroll 8
+      for (int j = 0; j < NV; ++j)
+        sum[row][j] = load(p.c + (i + row) * ldc + at + j * kWidth<T>, j < NV - 1 ? kWidth<T> : last);
   // Vectors may read past the end of a row into the next ones, whose lanes are not stored, but not past the end of b.
   const int64_t strip = p.strips == nullptr ? p.k : p.strip;
   const int64_t over = whole - columns, short_rows = over > 0 ? (over + ldb - 1) / ldb : 0;
@@ -171,7 +177,7 @@ void multiply(const Product<T>& p) {
 
 template <typename T>
 void multiply_some_or_all(const Product<T>& p) {
-  if (p.m == 0 || (p.k == 0 && p.accumulate)) return;
+  if (p.m == 0 || (p.k == 0 && (p.accumulate || p.continues))) return;
   if (p.nonzero != nullptr)
     multiply<T, true>(p);
   else

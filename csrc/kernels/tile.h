@@ -42,7 +42,8 @@ struct Product {
   int64_t strip;
   // Where not null, what the sums of each row begin with: (n), instead of zeros. Not where they are accumulated.
   const T* bias;
-  Ahead* ahead;  // or null
+  Ahead* ahead;    // or null
+  bool continues;  // the sums begin with c: as if its terms came first. Not with accumulate, bias or zeros passed over.
 };
 
 namespace {
@@ -53,7 +54,7 @@ constexpr int64_t kBlasRows = 128, kBlasColumns = 256;
 template <typename T>
 inline Product<T> product(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_column, const T* b,
                           int64_t ldb, bool accumulate, T* c, int64_t ldc) {
-  return {m, n, k, a, a_row, a_column, b, ldb, c, ldc, accumulate, nullptr, 0, 0, nullptr, 0, nullptr, nullptr};
+  return {m, n, k, a, a_row, a_column, b, ldb, c, ldc, accumulate, nullptr, 0, 0, nullptr, 0, nullptr, nullptr, false};
 }
 
 // To be asked for in the course of so many rows of products.

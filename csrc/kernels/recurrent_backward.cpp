@@ -1,0 +1,436 @@
+#include "checks.h"
+#include "polling.h"
+#include "recurrent_common.h"
+#include "register.h"
+#include "tile.h"
+
+namespace pynn {
+namespace PYNN_ISA {
+namespace {
+
+// ---- through time
+
+// Some samples on their way back.
+template <typename T>
+struct Block {
+  const RecurrentShape& s;
+  const RecurrentInputs<T>& in;
+  const RecurrentOutputs<T>& dout;
+  const Saved<T>& saved;
+  int64_t first, samples;
+  // (samples, units): what reaches h before a step other than through U; the gradient of what meets U; that of c; for
+  // gru without reset_after, that of r h.
+  T *direct, *met, *dc, *reset;
+  const T *to_state, *to_reset;  // U^T, packed: for what meets U, and for r h
+};
+
+// The parts of a member's scratch: kTogether rows of `units` each, and packed kernels.
+template <typename T>
+struct Own {
+  T *direct, *met, *dc, *reset, *recurrent, *kernel;
+};
+
+template <typename T>
+Own<T> own_at(const RecurrentShape& s, T* own) {
+  const int64_t states = kTogether * s.units;
+  T* const packed = own + 4 * states;
+  return {own, own + states, own + 2 * states, own + 3 * states, packed, packed + s.units * columns_of(s)};
+}
+
+int64_t own_elements(const RecurrentShape& s) {
+  return 4 * kTogether * s.units + (s.units + s.features) * columns_of(s);
+}
+
+// What a step of a sample finds and leaves. dh comes from the output and from the step behind.
+template <typename T>
+struct Moment {
+  T* row;
+  const T *h, *c, *c_next;  // the state before the step, and c behind it
+  const T* dy;              // or null
+  const T* dropped;         // or null
+  T *direct, *met, *dc, *reset;
+  Vec<T> dh(int64_t j, int64_t n) const {
+    Vec<T> d = load(met + j, n);
+    if (dropped != nullptr) d *= load(dropped + j, n);
+    d += load(direct + j, n);
+    return dy == nullptr ? d : d + load(dy + j, n);
+  }
+};
+
+template <typename T>
+void stay(const RecurrentShape& s, const Moment<T>& at) {
+  for_vectors<T>(0, s.units, [&](int64_t j, int64_t n) {
+    store(at.direct + j, at.dh(j, n), n);
+    for (int64_t part = 0; part < row_parts(s.cell); ++part) store(at.row + part * s.units + j, Vec<T>{}, n);
+  });
+}
+
+template <typename T, typename F>
+void step_simple(const RecurrentShape& s, const Moment<T>& at, F f) {
+  for_vectors<T>(0, s.units, [&](int64_t j, int64_t n) {
+    const Vec<T> h = load(at.row + j, n), sum = s.keeps_sums ? load(at.row + s.units + j, n) : h;
+    store(at.row + j, at.dh(j, n) * f.gradient(sum, h), n);
+    store(at.direct + j, Vec<T>{}, n);
+  });
+}
+
+template <typename T, typename F, typename G>
+void step_lstm(const RecurrentShape& s, const Moment<T>& at, F f, G g) {
+  const int64_t units = s.units;
+  for_vectors<T>(0, units, [&](int64_t j, int64_t n) {
+    T* row = at.row + j;
+    const Vec<T> i = load(row, n), forget = load(row + units, n), in = load(row + 2 * units, n),
+                 o = load(row + 3 * units, n), out = load(row + 4 * units, n), dh = at.dh(j, n);
+    Vec<T> sum[] = {i, forget, in, o};
+    if (s.keeps_sums)
+      for (int64_t k = 0; k < 4; ++k) sum[k] = load(row + (5 + k) * units, n);
+    const Vec<T> dc = load(at.dc + j, n) + dh * o * f.gradient(load(at.c_next + j, n), out);
+    store(row, dc * in * g.gradient(sum[0], i), n);
+    store(row + units, dc * load(at.c + j, n) * g.gradient(sum[1], forget), n);
+    store(row + 2 * units, dc * i * f.gradient(sum[2], in), n);
+    store(row + 3 * units, dh * out * g.gradient(sum[3], o), n);
+    store(at.dc + j, dc * forget, n);
+    store(at.direct + j, Vec<T>{}, n);
+  });
+}
+
+template <typename T, typename F, typename G>
+void step_gru(const RecurrentShape& s, const Moment<T>& at, F f, G g) {
+  const int64_t units = s.units, made = (s.reset_after ? 3 : 2) * units;
+  for_vectors<T>(0, units, [&](int64_t j, int64_t n) {
+    T* row = at.row + j;
+    const Vec<T> z = load(row, n), r = load(row + units, n), in = load(row + made, n), h = load(at.h + j, n);
+    const Vec<T> dh = at.dh(j, n);
+    Vec<T> sum[] = {z, r, in};
+    if (s.keeps_sums)
+      for (int64_t k = 0; k < 3; ++k) sum[k] = load(row + (4 + k) * units, n);
+    const Vec<T> din = dh * (1 - z) * f.gradient(sum[2], in);
+    store(row, dh * (h - in) * g.gradient(sum[0], z), n);
+    store(row + made, din, n);
+    store(at.direct + j, dh * z, n);
+    if (s.reset_after) {
+      const Vec<T> inner = load(row + 2 * units, n);
+      store(row + 2 * units, din * r, n);
+      store(row + units, din * inner * g.gradient(sum[1], r), n);
+    }
+  });
+}
+
+// The gradient of r, from that of r h.
+template <typename T, typename G>
+void step_gru_reset(const RecurrentShape& s, const Moment<T>& at, const T* meets, G g) {
+  const int64_t units = s.units;
+  for_vectors<T>(0, units, [&](int64_t j, int64_t n) {
+    T* row = at.row + j;
+    const Vec<T> r = load(row + units, n), d = load(at.reset + j, n);
+    const Vec<T> sum = s.keeps_sums ? load(row + 5 * units, n) : r;
+    Vec<T> direct = d * r;
+    if (at.dropped != nullptr) direct *= load(at.dropped + j, n);
+    store(at.direct + j, load(at.direct + j, n) + direct, n);
+    store(row + units, d * load(meets + j, n) * g.gradient(sum, r), n);
+  });
+}
+
+template <typename T>
+void state_product(Look& look, const Block<T>& b, int64_t terms, const T* rows, const T* packed, T* to) {
+  multiply_packed(product<T>(b.samples, b.s.units, terms, rows, row_width(b.s), 1, packed, 0, false, to, b.s.units));
+  look.after_product(b.samples, b.s.units, terms);
+}
+
+template <typename T, typename F, typename G>
+void step_back(Look& look, const Block<T>& b, int64_t p, F f, G g) {
+  const RecurrentShape& s = b.s;
+  const int64_t units = s.units, width = row_width(s), before = (p * s.batch + b.first) * units;
+  T* const rows = b.saved.rows + (p * s.batch + b.first) * width;
+  const T* mask = b.in.mask == nullptr ? nullptr : b.in.mask + b.first * s.steps + time_of(s, p);
+  const auto masked = [&](int64_t i) { return mask != nullptr && mask[i * s.steps] == 0; };
+  const auto at = [&](int64_t i) {
+    const int64_t of = i * units;
+    const T* dy = nullptr;
+    if (b.dout.y != nullptr && (s.sequences || p == s.steps - 1) && !(s.zero_masked && masked(i)))
+      dy = b.dout.y + (s.sequences ? (b.first + i) * s.steps + p : b.first + i) * units;
+    return Moment<T>{rows + i * width,
+                     b.saved.h + before + of,
+                     b.saved.c + before + of,
+                     b.saved.c + before + of + s.batch * units,
+                     dy,
+                     b.in.dropped == nullptr ? nullptr : b.in.dropped + b.first * units + of,
+                     b.direct + of,
+                     b.met + of,
+                     b.dc + of,
+                     b.reset + of};
+  };
+  for (int64_t i = 0; i < b.samples; ++i) {
+    if (masked(i))
+      stay<T>(s, at(i));
+    else if (s.cell == Cell::simple_rnn)
+      step_simple<T>(s, at(i), f);
+    else if (s.cell == Cell::lstm)
+      step_lstm<T>(s, at(i), f, g);
+    else
+      step_gru<T>(s, at(i), f, g);
+  }
+  int64_t terms = columns_of(s);
+  if (s.cell == Cell::gru && !s.reset_after) {
+    const T* meets = (b.in.dropped == nullptr ? b.saved.h : b.saved.dropped) + before;
+    state_product(look, b, units, rows + 2 * units, b.to_reset, b.reset);
+    for (int64_t i = 0; i < b.samples; ++i)
+      if (!masked(i)) step_gru_reset<T>(s, at(i), meets + i * units, g);
+    terms = 2 * units;
+  }
+  state_product(look, b, terms, rows, b.to_state, b.met);
+  look.after(8 * b.samples * columns_of(s));
+}
+
+template <typename T>
+void copy_or_clear(T* to, const T* from, int64_t n) {
+  for_vectors<T>(0, n, [&](int64_t j, int64_t count) {
+    store(to + j, from == nullptr ? Vec<T>{} : load(from + j, count), count);
+  });
+}
+
+template <typename T>
+void go_back(Look& look, const Block<T>& b, const RecurrentGradients<T>& gradients) {
+  const RecurrentShape& s = b.s;
+  const int64_t states = b.samples * s.units, before = b.first * s.units;
+  copy_or_clear<T>(b.direct, b.dout.h == nullptr ? nullptr : b.dout.h + before, states);
+  copy_or_clear<T>(b.dc, b.dout.c == nullptr ? nullptr : b.dout.c + before, states);
+  copy_or_clear<T>(b.met, nullptr, states);
+  for (int64_t p = s.steps; p-- > 0;) with_both<T>(s, [&](auto f, auto g) { step_back(look, b, p, f, g); });
+  if (gradients.dc != nullptr) copy_or_clear<T>(gradients.dc + before, b.dc, states);
+  if (gradients.dh == nullptr) return;
+  for (int64_t of = 0; of < states; of += s.units) {  // row by row, as in any block
+    const T* dropped = b.in.dropped == nullptr ? nullptr : b.in.dropped + before + of;
+    const Moment<T> at{nullptr, nullptr,       nullptr,    nullptr, nullptr,
+                       dropped, b.direct + of, b.met + of, nullptr, nullptr};
+    for_vectors<T>(0, s.units, [&](int64_t j, int64_t n) { store(gradients.dh + before + of + j, at.dh(j, n), n); });
+  }
+}
+
+// dx = (the gradient of x W) W^T, step by step, or where samples are few, sample by sample.
+template <typename T>
+void input_gradients(Look& look, const Block<T>& b, const T* packed, T* dx) {
+  const RecurrentShape& s = b.s;
+  const int64_t width = row_width(s), columns = columns_of(s);
+  const auto multiply = [&](int64_t m, const T* rows, int64_t apart, T* to, int64_t ldc) {
+    const auto part = [&](int64_t begin, int64_t end, int64_t at, bool continues) {
+      Product<T> p =
+          product<T>(m, s.features, end - begin, rows + at, apart, 1, packed + begin * s.features, 0, false, to, ldc);
+      p.continues = continues;
+      multiply_packed(p);
+      look.after_product(m, s.features, end - begin);
+    };
+    if (s.cell == Cell::gru) {
+      part(0, 2 * s.units, 0, false);
+      part(2 * s.units, columns, (s.reset_after ? 3 : 2) * s.units, true);
+    } else {
+      part(0, columns, 0, false);
+    }
+  };
+  const T* rows = b.saved.rows + b.first * width;
+  if (b.samples >= 8) {
+    for (int64_t p = 0; p < s.steps; ++p)
+      multiply(b.samples, rows + p * s.batch * width, width, dx + (b.first * s.steps + time_of(s, p)) * s.features,
+               s.steps * s.features);
+    return;
+  }
+  for (int64_t i = 0; i < b.samples; ++i)
+    multiply(s.steps, rows + i * width, s.batch * width, dx + ((b.first + i) * s.steps + time_of(s, 0)) * s.features,
+             s.backwards ? -s.features : s.features);
+}
+
+// W^T, or U^T, packed: `columns` of them.
+template <typename T>
+void turn(const RecurrentShape& s, const T* kernel, int64_t rows, int64_t begin, int64_t end, T* to) {
+  pack_block(end - begin, rows, kernel + begin, 1, columns_of(s), {0, rows}, to + begin * rows);
+}
+
+// ---- the gradients of the parameters
+
+// Their sums are made for a few groups of samples, which depend on the shape alone, and added up in order.
+constexpr int64_t kMostGroups = 8, kLeastSamples = 16, kLeastRows = 128;
+
+int64_t groups_of(const RecurrentShape& s) {
+  const int64_t by_samples = s.batch / kLeastSamples, by_rows = s.batch * s.steps / kLeastRows;
+  const int64_t groups = by_samples < by_rows ? by_samples : by_rows;
+  return groups < 1 ? 1 : groups > kMostGroups ? kMostGroups : groups;
+}
+
+// Rows of a product with a near cache full of the other operand.
+constexpr int64_t kRowsNear = 64;
+
+// Some columns of the gradient of one of the parameters, as a product: with a row of a for each of its rows.
+template <typename T>
+struct Piece {
+  int64_t rows, columns;  // of the gradient; 0 rows: of the bias, the sums of the columns of b
+  T* to;
+  int64_t ldc;
+  const T *a, *b;  // of the first step
+  int64_t a_sample, a_step;
+};
+
+template <typename T>
+void sum_columns(Look& look, const RecurrentShape& s, const Piece<T>& piece, Range samples, bool accumulate) {
+  const int64_t width = row_width(s);
+  for_vectors<T>(0, piece.columns, [&](int64_t j, int64_t n) {
+    Vec<T> sum = accumulate ? load(piece.to + j, n) : Vec<T>{};
+    for (int64_t p = 0; p < s.steps; ++p)
+      for (int64_t i = samples.begin; i < samples.end; ++i) sum += load(piece.b + (p * s.batch + i) * width + j, n);
+    store(piece.to + j, sum, n);
+    look.after(n * s.steps * (samples.end - samples.begin));
+  });
+}
+
+// One chain of terms for each element, over the steps and the samples of a group: a term that is 0, as that of a masked
+// step is, changes nothing wherever it stands.
+template <typename T>
+void make_piece(Look& look, const RecurrentShape& s, const Piece<T>& piece, Range samples, bool accumulate) {
+  if (piece.rows == 0) {
+    sum_columns(look, s, piece, samples, accumulate);
+    return;
+  }
+  const int64_t count = samples.end - samples.begin, width = row_width(s), b_step = s.batch * width;
+  const int64_t together = kRowsNear < count ? 1 : kRowsNear / count;
+  Strip strips[kRowsNear];
+  for (int64_t p = 0; p < s.steps; p += together) {
+    const int64_t steps = s.steps - p < together ? s.steps - p : together;
+    for (int64_t k = 0; k < steps; ++k) strips[k] = {k * piece.a_step, k * b_step};
+    Product<T> sums = product<T>(piece.rows, piece.columns, steps * count,
+                                 piece.a + p * piece.a_step + samples.begin * piece.a_sample, 1, piece.a_sample,
+                                 piece.b + p * b_step + samples.begin * width, width, false, piece.to, piece.ldc);
+    sums.strips = strips;
+    sums.strip = count;
+    sums.continues = accumulate || p > 0;
+    multiply_block(sums);
+    look.after_product(piece.rows, piece.columns, steps * count);
+  }
+}
+
+// Where the gradients of a group go; each may be null.
+template <typename T>
+struct Targets {
+  T *kernel, *recurrent, *bias;
+};
+
+// Calls use(piece) for all pieces of a group.
+template <typename T, typename Use>
+void for_pieces(const RecurrentShape& s, const RecurrentInputs<T>& in, const Saved<T>& saved, const Targets<T>& to,
+                Use use) {
+  const int64_t units = s.units, columns = columns_of(s), states = s.batch * units, width = row_width(s);
+  // The parts of a row that belong to the last gate of gru beside x are not behind those of the other gates.
+  const bool gru = s.cell == Cell::gru, two = gru && s.reset_after;
+  const int64_t front = gru ? 2 * units : columns;
+  const auto cut = [&](Range range, Piece<T> piece, T* gradient, int64_t row_column) {
+    constexpr int64_t wide = 64;
+    for (int64_t j = range.begin; j < range.end && gradient != nullptr; j += wide) {
+      piece.columns = range.end - j < wide ? range.end - j : wide;
+      piece.to = gradient + j;
+      piece.b = saved.rows + row_column + j - range.begin;
+      use(piece);
+    }
+  };
+  const int64_t x_step = s.backwards ? -s.features : s.features;
+  const Piece<T> x{s.features,           0,     nullptr, columns, in.x + time_of(s, 0) * s.features, nullptr,
+                   s.steps * s.features, x_step};
+  const Piece<T> h{units, 0, nullptr, columns, in.dropped == nullptr ? saved.h : saved.dropped, nullptr, units, states};
+  const Piece<T> reset{units, 0, nullptr, columns, saved.rows + 3 * units, nullptr, width, s.batch * width};
+  const Piece<T> bias{0, 0, nullptr, 0, nullptr, nullptr, 0, 0};
+  const int64_t last = (two ? 3 : 2) * units;
+  cut({0, front}, x, to.kernel, 0);
+  cut({front, columns}, x, to.kernel, last);
+  cut({0, two ? columns : front}, h, to.recurrent, 0);
+  if (!two) cut({front, columns}, reset, to.recurrent, last);
+  cut({0, front}, bias, to.bias, 0);
+  cut({front, columns}, bias, to.bias, last);
+  if (two) cut({columns, 2 * columns}, bias, to.bias, 0);
+}
+
+template <typename T>
+void parameter_gradients(const Team& team, const RecurrentShape& s, const RecurrentInputs<T>& in, const Saved<T>& saved,
+                         const RecurrentGradients<T>& gradients, T* shared) {
+  const int64_t groups = groups_of(s), columns = columns_of(s);
+  const int64_t kernel = s.features * columns, recurrent = s.units * columns, bias = bias_elements(s);
+  const auto target = [&](int64_t group) {
+    T* at = shared + group * (kernel + recurrent + bias);
+    const auto choose = [&](T* gradient, T* partial) {
+      return gradient == nullptr || groups == 1 ? gradient : partial;
+    };
+    return Targets<T>{choose(gradients.dkernel, at), choose(gradients.drecurrent, at + kernel),
+                      choose(gradients.dbias, at + kernel + recurrent)};
+  };
+  int64_t pieces = 0, number = 0;
+  for_pieces<T>(s, in, saved, target(0), [&](const Piece<T>&) { ++pieces; });
+  const Range mine = team.share(groups * pieces);
+  Look look(team);
+  for (int64_t group = 0; group < groups; ++group)
+    for_pieces<T>(s, in, saved, target(group), [&](const Piece<T>& piece) {
+      if (number >= mine.begin && number < mine.end)
+        make_piece(look, s, piece, Range{s.batch * group / groups, s.batch * (group + 1) / groups},
+                   gradients.accumulate && groups == 1);
+      ++number;
+    });
+  if (groups == 1) return;
+  team.barrier();
+  const auto add_up = [&](T* to, int64_t size, int64_t offset) {
+    const Range part = team.share(to == nullptr ? 0 : size, 64);
+    for_vectors<T>(part.begin, part.end, [&](int64_t j, int64_t n) {
+      Vec<T> sum = gradients.accumulate ? load(to + j, n) : Vec<T>{};
+      for (int64_t group = 0; group < groups; ++group)
+        sum += load(shared + group * (kernel + recurrent + bias) + offset + j, n);
+      store(to + j, sum, n);
+      look.after(n * groups);
+    });
+  };
+  add_up(gradients.dkernel, kernel, 0);
+  add_up(gradients.drecurrent, recurrent, kernel);
+  add_up(gradients.dbias, bias, kernel + recurrent);
+}
+
+template <typename T>
+void recurrent_backward(const Team& team, const RecurrentShape& s, const RecurrentInputs<T>& in,
+                        const RecurrentOutputs<T>& dout, const RecurrentGradients<T>& gradients, T* memory, T* shared,
+                        T* own_memory) {
+  assert(is_member(team) && has(in.x, s.batch * s.steps * s.features) && memory != nullptr && own_memory != nullptr);
+  const Own<T> own = own_at(s, own_memory);
+  const Saved<T> saved = saved_at(s, memory);
+  const bool two = s.cell == Cell::gru && !s.reset_after;
+  if (two) {
+    turn(s, in.recurrent, s.units, 0, 2 * s.units, own.recurrent);
+    turn(s, in.recurrent, s.units, 2 * s.units, 3 * s.units, own.recurrent);
+  } else {
+    turn(s, in.recurrent, s.units, 0, columns_of(s), own.recurrent);
+  }
+  if (gradients.dx != nullptr && s.cell == Cell::gru) {
+    turn(s, in.kernel, s.features, 0, 2 * s.units, own.kernel);
+    turn(s, in.kernel, s.features, 2 * s.units, 3 * s.units, own.kernel);
+  } else if (gradients.dx != nullptr) {
+    turn(s, in.kernel, s.features, 0, columns_of(s), own.kernel);
+  }
+  const Range mine = team.share(s.batch);
+  Look look(team);
+  for (int64_t first = mine.begin; first < mine.end; first += kTogether) {
+    const int64_t samples = mine.end - first < kTogether ? mine.end - first : kTogether;
+    const Block<T> b{s,          in,      dout,   saved,     first,         samples,
+                     own.direct, own.met, own.dc, own.reset, own.recurrent, own.recurrent + 2 * s.units * s.units};
+    go_back(look, b, gradients);
+    if (gradients.dx != nullptr) input_gradients(look, b, own.kernel, gradients.dx);
+  }
+  team.barrier();
+  parameter_gradients(team, s, in, saved, gradients, shared);
+}
+
+template <typename T>
+void fill(RecurrentKernels<T>& k) {
+  k.recurrent_backward = recurrent_backward<T>;
+  k.recurrent_own_backward = [](const RecurrentShape& s) { return own_elements(s); };
+  k.recurrent_shared = [](const RecurrentShape& s) {
+    return groups_of(s) == 1 ? 0 : groups_of(s) * ((s.features + s.units) * columns_of(s) + bias_elements(s));
+  };
+}
+
+}  // namespace
+
+PYNN_DEFINE_REGISTER(recurrent_backward, RecurrentKernels)
+
+}  // namespace PYNN_ISA
+}  // namespace pynn
