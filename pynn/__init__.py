@@ -27,6 +27,7 @@ if _TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
         random,
         regularizers,
         saving,
+        tune,
         utils,
     )
     from .config import show_config
@@ -56,6 +57,7 @@ _MODULES = {
     "random": "",
     "regularizers": "",
     "saving": "",
+    "tune": "",
     "utils": "set_random_seed",
 }
 
@@ -86,6 +88,7 @@ __all__ = [
     "saving",
     "set_random_seed",
     "show_config",
+    "tune",
     "utils",
 ]
 

@@ -57,6 +57,7 @@ MAY_IMPORT = {
     "training": FACE | {"_core", "losses", "metrics", "optimizers", "callbacks", "storage"},
     "models": FACE | {"_core", "layers", "training", "losses", "metrics", "optimizers", "callbacks", "storage"},
     "saving": {"foundation", "models"},
+    "tune": BASE | {"callbacks", "models", "training"},
 }
 SLOW_TO_IMPORT = (
     *(

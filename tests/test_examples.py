@@ -10,7 +10,9 @@ import pytest
 EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples"
 pytestmark = pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the repository's examples are not here")
 
-SLOW = ("mnist_cnn", "mnist_keras", "overfitting")
+SLOW = ("mnist_cnn", "mnist_keras", "overfitting", "tuning")
+SHORT = ("tuning",)  # those that take minutes otherwise
+NEEDS = {"tuning": "optuna"}
 EXPECTED = {
     "first_network": [r"11\.842708\d* +-5\.747265\d* -5\.747265\d*", r"0\.99775195"],
     "neurons": [r"= 0\.0\n", r"0\.54983", r"parameters 11\n", r"0\.622459\d+ 0\.65077\d+ +0\.65077\d+ +0\.675037"],
@@ -25,6 +27,11 @@ EXPECTED = {
     ],
     "policy_gradient": [r"After training: (1[5-9]\d|200) steps"],
     "physics_informed": [r"Largest error: 0\.00"],
+    "tuning": [
+        r"best epoch",
+        r"Test accuracy of the default network: 0\.\d+",
+        r"Test accuracy of the best network: 0\.8",
+    ],
     "mnist_keras": [r"accuracy: 0\.9[78]"],
 }
 
@@ -37,9 +44,10 @@ def test_every_example_is_run():
     "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in EXPECTED], ids=str
 )
 def test_example(name):
-    done = subprocess.run(
-        [sys.executable, EXAMPLES / f"{name}.py"], cwd="/", capture_output=True, text=True, timeout=300, check=False
-    )
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name])
+    command = [sys.executable, EXAMPLES / f"{name}.py", *["--short"] * (name in SHORT)]
+    done = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     for pattern in EXPECTED[name]:
         assert re.search(pattern, done.stdout), pattern

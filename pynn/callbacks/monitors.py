@@ -58,7 +58,7 @@ class Monitor(Callback):
             raise ValueError(self._missing(names))
         if self.mode == "auto":
             plain = self.monitor.removeprefix("val_")
-            direction = "down" if plain == "loss" else directions.get(plain) or _direction_of(plain)
+            direction = "down" if plain == "loss" else directions.get(plain) or direction_of(plain)
             if direction is None:
                 raise ValueError(
                     f"{type(self).__name__} cannot tell whether more or less of {self.monitor!r} is better. "
@@ -94,7 +94,8 @@ class Monitor(Callback):
         return value - self.min_delta > reference if self._up else value + self.min_delta < reference
 
 
-def _direction_of(name: str) -> str | None:
+def direction_of(name: str) -> str | None:
+    """``"up"`` where more is better, ``"down"`` where less is, by the name of a loss or metric; None: nobody knows."""
     plain = name.lower()
     if any(part in plain for part in _LESS_IS_BETTER):
         return "down"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import itertools
 import math
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -22,6 +25,9 @@ FIRST_CALL = 2**63
 # with a seed of its own uses stream 0.
 _state: tuple[int, itertools.count[int]] | None = None
 
+# A seed of this thread's own, in place of the global one.
+_own: contextvars.ContextVar[tuple[int, itertools.count[int]] | None] = contextvars.ContextVar("seed", default=None)
+
 
 def set_random_seed(seed: int) -> None:
     """`seed` is checked already (utils.py)."""
@@ -29,12 +35,24 @@ def set_random_seed(seed: int) -> None:
     _state = seed, itertools.count(1)
 
 
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """What this thread draws inside depends on this seed; the global one, and other threads, go on as if it were not
+    there."""
+    token = _own.set((seed, itertools.count(1)))
+    try:
+        yield
+    finally:
+        _own.reset(token)
+
+
 def next_seed() -> tuple[int, int]:
     """A (seed, stream) that no earlier call returned; without `set_random_seed` the seed is the system's choice."""
-    if _state is None:
+    state = _own.get() or _state
+    if state is None:
         set_random_seed(int.from_bytes(os.urandom(8), "little"))
         return next_seed()
-    seed, streams = _state
+    seed, streams = state
     return seed, next(streams)
 
 
