@@ -60,6 +60,9 @@ def op_forward(
     saved: what the op keeps for the way back, None where nobody wants it.
     """
 
+def op_saved(kind: str, attributes: dict[str, Attribute], xs: Sequence[Real], parameters: Sequence[Real | None]) -> int:
+    """How many elements an op keeps from forward to backward: the size of `saved`."""
+
 def op_backward(
     kind: str,
     attributes: dict[str, Attribute],

@@ -186,6 +186,14 @@ void op_forward(const std::string& kind, const py::dict& attributes, Arrays ys, 
   });
 }
 
+// The elements that an op keeps from forward to backward: the size of `saved`.
+int64_t op_saved(const std::string& kind, const py::dict& attributes, const Arrays& xs,
+                 const OptionalArrays& parameters) {
+  const OpArguments arguments = arguments_of(kind, attributes, xs, parameters);
+  op_kind(kind).output_sizes(arguments);
+  return make_op<float>(arguments)->saved(batch_of(xs));
+}
+
 void op_backward(const std::string& kind, const py::dict& attributes, OptionalArrays dxs, OptionalArrays dparameters,
                  const Arrays& dys, const Arrays& xs, const Arrays& ys, const OptionalArrays& parameters,
                  Optional saved, int threads) {
@@ -213,6 +221,7 @@ void op_backward(const std::string& kind, const py::dict& attributes, OptionalAr
 void bind_ops(py::module_& m) {
   m.def("op_forward", &op_forward, py::arg("kind"), py::arg("attributes"), py::arg("ys"), py::arg("xs"),
         py::arg("parameters"), py::arg("saved"), py::arg("threads"));
+  m.def("op_saved", &op_saved, py::arg("kind"), py::arg("attributes"), py::arg("xs"), py::arg("parameters"));
   m.def("op_backward", &op_backward, py::arg("kind"), py::arg("attributes"), py::arg("dxs"), py::arg("dparameters"),
         py::arg("dys"), py::arg("xs"), py::arg("ys"), py::arg("parameters"), py::arg("saved"), py::arg("threads"));
 }

@@ -23,7 +23,9 @@ class Differentiation {
     for (const T* input : call.inputs) inputs.push_back(input != nullptr);
     routes_ = make_routes(plan, losses, heads ? heads->measured_tensors() : outputs, wanted, inputs);
     samples_ = call.data.samples;
-    const bool whole = (call.training && plan.couples_samples()) || (heads && heads->couples_samples());
+    plan.check_samples(samples_, samples_);
+    const bool whole =
+        (call.training && plan.couples_samples()) || plan.state_samples() > 0 || (heads && heads->couples_samples());
     slice_ = whole ? samples_ : std::min(samples_, kSlice);
     members_ = team_size(call.threads, 3 * plan.work() * static_cast<double>(slice_), kWorkPerMember);
     space_ = plan.make_workspace(slice_, members_, &routes_.needs);

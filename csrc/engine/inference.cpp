@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "../runtime/blas.h"
+#include "pieces.h"
 #include "plan.h"
 
 namespace pynn {
@@ -93,8 +94,9 @@ template <typename T>
 std::optional<BadElement> Plan<T>::run(const Call& call) const {
   const Dataset& x = call.x;
   const int64_t rows = call.training ? x.samples : chunk_rows(), chunks = (x.samples + rows - 1) / rows;
+  check_samples(x.samples, rows);
   const int size = team_size(call.threads, work_ * static_cast<double>(x.samples), kWorkPerMember);
-  const bool alone = size == 1 || (chunks >= size && !runs_outside_code());
+  const bool alone = size == 1 || (chunks >= size && !runs_outside_code() && state_samples_ == 0);
   std::vector<Workspace<T>> spaces(static_cast<std::size_t>(alone ? size : 1));
   for (Workspace<T>& space : spaces) space = borrow_space(std::min(rows, x.samples), alone ? 1 : size);
   if (call.spaces) call.spaces(spaces.size());
@@ -166,9 +168,10 @@ void Plan<T>::run_member(const Team& whole, const Call& call, bool alone, std::v
       op.forward(team, pass);
       team.barrier();
     }
-    if (call.training && first_bad == kNoneBad) {
+    const auto& ending = call.training ? ops_that_end_steps_ : ops_with_states_;
+    if (!ending.empty() && first_bad == kNoneBad) {
       const Uninterruptible guard(whole);
-      for (const std::size_t i : ops_that_end_steps_) {
+      for (const std::size_t i : ending) {
         aim(pass, i, space, call.uses, nonzero);
         ops_[i]->end_step(team, pass);
       }
@@ -221,12 +224,32 @@ void Plan<T>::load(const Team& team, const Call& call, int64_t begin, int64_t ba
   }
 }
 
+// Of all samples, before any of them changes a state.
+template <typename T>
+std::optional<BadElement> Plan<T>::first_bad_element(const Dataset& x) const {
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    if (x.inputs[i].kind != ColumnKind::real) continue;
+    int64_t bad = -1;
+    in_pieces(x.samples * x.inputs[i].width, [&](int64_t begin, int64_t end) {
+      if (bad < 0) bad = k_.first_non_finite(static_cast<const T*>(x.inputs[i].data), {begin, end});
+    });
+    if (bad >= 0) return BadElement{static_cast<int>(i), bad};
+  }
+  return std::nullopt;
+}
+
 template <typename T>
 std::optional<BadElement> Plan<T>::predict(const std::vector<T*>& outs, const Dataset& x, bool check_finite,
                                            int threads, const Interrupt& interrupt) const {
   if (x.samples == 0) return std::nullopt;
-  const auto held = share_parameters();
-  return run({x, outs, check_finite, false, 0, threads, interrupt, uses_, {}, {}});
+  if (state_samples_ == 0) {
+    const auto held = share_parameters();
+    return run({x, outs, check_finite, false, 0, threads, interrupt, uses_, {}, {}});
+  }
+  const auto held = hold_parameters(changed_by_predictions_, interrupt);
+  if (check_finite)
+    if (const auto bad = first_bad_element(x)) return bad;
+  return run({x, outs, false, false, 0, threads, interrupt, uses_, {}, {}});
 }
 
 template <typename T>
@@ -234,16 +257,9 @@ std::optional<BadElement> Plan<T>::predict_training(const std::vector<T*>& outs,
                                                     uint64_t step, int threads, const Interrupt& interrupt) const {
   if (x.samples == 0) return std::nullopt;
   const std::vector<char> frozen = frozen_parameters();
-  std::vector<char> changed(owners_.size(), 0);
-  for (std::size_t i = 0; i < frozen.size(); ++i) changed[owner_of_[i]] |= !frozen[i] && !ops_that_end_steps_.empty();
-  std::vector<Taken> taken;
-  std::vector<Shared> shared;
-  for (std::size_t i = 0; i < owners_.size(); ++i) {
-    if (changed[i])
-      taken.push_back(take(*owners_[i], interrupt));
-    else
-      shared.push_back(share(*owners_[i]));
-  }
+  std::vector<char> changes = changed_by_predictions_;
+  for (std::size_t i = 0; i < frozen.size(); ++i) changes[owner_of_[i]] |= !frozen[i] && !ops_that_end_steps_.empty();
+  const auto held = hold_parameters(changes, interrupt);
   return run({x, outs, check_finite, true, step, threads, interrupt, uses(frozen), {}, {}});
 }
 

@@ -118,6 +118,9 @@ class Op {
   // After a step of training, or a forward pass as in training: what it learns by itself, if it does.
   virtual bool ends_steps() const { return false; }
   virtual void end_step(const Team&, const Pass<T>&) const {}
+  // The samples whose state it keeps from one batch to the next, in parameters that are not learned, or 0: each batch
+  // must have as many, and end_step follows predictions, too.
+  virtual int64_t state_samples() const { return 0; }
   // Multiply-adds per sample in the forward direction: how much work there is to share.
   virtual double work() const = 0;
   // Whether it is faster for knowing which elements of its first input are 0.

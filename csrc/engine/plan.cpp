@@ -26,6 +26,7 @@ Plan<T>::Plan(std::shared_ptr<const Graph> graph) : graph_(std::move(graph)), un
     owner_of_.push_back(
         static_cast<std::size_t>(std::lower_bound(owners_.begin(), owners_.end(), p.owner) - owners_.begin()));
   make_ops();
+  find_states();
   fuse();
   take_rescaling();
   input_of_.assign(graph_->sizes().size(), -1);
@@ -37,6 +38,7 @@ Plan<T>::Plan(std::shared_ptr<const Graph> graph) : graph_(std::move(graph)), un
     const int input = op->inputs.empty() ? -1 : input_of_[static_cast<std::size_t>(op->inputs[0])];
     input_read_by_.push_back(input);
     if (op->ends_steps()) ops_that_end_steps_.push_back(uses_.size());
+    if (op->state_samples() > 0) ops_with_states_.push_back(uses_.size());
     if (input >= 0) {
       PlanInput<T>& read = inputs_[static_cast<std::size_t>(input)];
       read.zeros_matter |= op->passes_over_zeros();
@@ -61,7 +63,7 @@ Plan<T>::Plan(std::shared_ptr<const Graph> graph) : graph_(std::move(graph)), un
     parameter_elements_ += padded<T>(size);
     largest_parameter_ = std::max(largest_parameter_, size);
   }
-  chunk_rows_ = choose_chunk_rows();
+  chunk_rows_ = state_samples_ > 0 ? state_samples_ : choose_chunk_rows();
   all_unknown_.resize(inputs_.size());
 }
 
@@ -80,6 +82,34 @@ void Plan<T>::make_ops() {
     ops_.back()->outputs = spec.outputs;
     ops_.back()->parameters = spec.parameters;
   }
+}
+
+template <typename T>
+void Plan<T>::find_states() {
+  states_.assign(graph_->parameters().size(), 0);
+  changed_by_predictions_.assign(owners_.size(), 0);
+  for (const auto& op : ops_) {
+    const int64_t samples = op->state_samples();
+    if (samples == 0) continue;
+    if (state_samples_ > 0 && samples != state_samples_)
+      refuse("plan", "states of " + std::to_string(state_samples_) + " samples, as of another op",
+             std::to_string(samples));
+    state_samples_ = samples;
+    for (const int number : op->parameters) {
+      const auto parameter = static_cast<std::size_t>(number);
+      if (number < 0 || graph_->parameters()[parameter].parameter().learned) continue;
+      states_[parameter] = 1;
+      changed_by_predictions_[owner_of_[parameter]] = 1;
+    }
+  }
+}
+
+template <typename T>
+void Plan<T>::check_samples(int64_t samples, int64_t batch_size) const {
+  if (state_samples_ == 0) return;
+  if (batch_size != state_samples_ || samples % state_samples_ != 0)
+    refuse("states", "batches of " + std::to_string(state_samples_) + " samples, as the states have",
+           std::to_string(samples) + " samples in batches of " + std::to_string(batch_size));
 }
 
 // Fusion saves passes over a tensor, and barriers. A convolution takes over the activation behind it, and then the max
@@ -272,6 +302,20 @@ std::vector<Shared> Plan<T>::share_parameters() const {
   held.reserve(owners_.size());
   for (const auto& owner : owners_) held.push_back(share(*owner));
   return held;
+}
+
+template <typename T>
+typename Plan<T>::Holds Plan<T>::hold_parameters(const std::vector<char>& changes, const Interrupt& interrupt) const {
+  Holds holds;
+  holds.taken.reserve(owners_.size());
+  holds.shared.reserve(owners_.size());
+  for (std::size_t i = 0; i < owners_.size(); ++i) {
+    if (changes[i])
+      holds.taken.push_back(take(*owners_[i], interrupt));
+    else
+      holds.shared.push_back(share(*owners_[i]));
+  }
+  return holds;
 }
 
 template class Plan<float>;

@@ -94,6 +94,12 @@ class Plan {
 
   // Whether a batch must go through as a whole.
   bool couples_samples() const;
+  // The samples that each batch must have, because states are kept for them; 0: any number.
+  int64_t state_samples() const { return state_samples_; }
+  // Throws std::invalid_argument where such batches cannot be made of the samples.
+  void check_samples(int64_t samples, int64_t batch_size) const;
+  // Whether a parameter of the graph is such a state, which predictions change.
+  bool is_state(std::size_t parameter) const { return states_[parameter] != 0; }
   // Whether code from outside is among the ops.
   bool runs_outside_code() const;
   // Multiply-adds per sample, forward.
@@ -143,11 +149,21 @@ class Plan {
 
   // Those who read; throws Busy where one of the parameters is being trained.
   std::vector<Shared> share_parameters() const;
+  // For a call: takes the owners of what it changes, in one order, so that no two calls can wait for each other, and
+  // shares the others. Throws Busy as above.
+  struct Holds {
+    std::vector<Taken> taken;
+    std::vector<Shared> shared;
+  };
+  Holds hold_parameters(const std::vector<char>& changes, const Interrupt& interrupt) const;
+  // What a prediction changes, by owner.
+  const std::vector<char>& changed_by_predictions() const { return changed_by_predictions_; }
 
  private:
   struct Call;  // inference.cpp
 
   void make_ops();
+  void find_states();
   void fuse();
   void take_rescaling();
   int64_t choose_chunk_rows() const;
@@ -157,6 +173,7 @@ class Plan {
   void load(const Team& team, const Call& call, int64_t begin, int64_t batch, std::vector<T*>& values,
             const Workspace<T>& space, const std::vector<Nonzero>& nonzero, std::atomic<int64_t>& first_bad) const;
   std::vector<char> inputs_to_skip(const Dataset& x) const;
+  std::optional<BadElement> first_bad_element(const Dataset& x) const;
   void copy_outputs(const Team& team, const Call& call, int64_t begin, int64_t batch,
                     const std::vector<T*>& values) const;
   bool is_output(int tensor) const;
@@ -169,9 +186,12 @@ class Plan {
   std::vector<PlanInput<T>> inputs_;
   std::vector<int> input_of_;       // by tensor: the number of the input that is loaded to it, or -1
   std::vector<int> input_read_by_;  // by op: the number of the input that it reads first, or -1
-  std::vector<std::size_t> ops_that_end_steps_;
-  std::vector<Nonzero> all_unknown_;  // by input
-  std::vector<bool> unused_;          // by tensor: it is never made
+  std::vector<std::size_t> ops_that_end_steps_, ops_with_states_;
+  int64_t state_samples_ = 0;
+  std::vector<char> states_;                  // by parameter
+  std::vector<char> changed_by_predictions_;  // by owner
+  std::vector<Nonzero> all_unknown_;          // by input
+  std::vector<bool> unused_;                  // by tensor: it is never made
   std::vector<std::shared_ptr<Parameters>> owners_;
   std::vector<std::size_t> owner_of_;  // by parameter
   ParameterUses<T> uses_;

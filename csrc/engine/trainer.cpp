@@ -164,7 +164,8 @@ void Trainer<T>::evaluate(double* totals, const Dataset& data, int threads, cons
                           const Heads<T>* checked, const std::vector<T*>& outs) const {
   const Shared own(use_);
   if (!own) throw Busy(kBusy);
-  const auto held = plan_->share_parameters();
+  plan_->check_samples(data.samples, plan_->chunk_rows());
+  const auto held = plan_->hold_parameters(plan_->changed_by_predictions(), interrupt);
   const Heads<T>* now = this->heads();
   if (checked != nullptr && checked != now) throw Busy("the network was compiled anew by another thread");
   const Heads<T>& heads = *now;

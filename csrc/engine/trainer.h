@@ -125,10 +125,7 @@ class Trainer {
 
   // training.cpp
   struct Member;
-  struct Holds {
-    std::vector<Taken> taken;
-    std::vector<Shared> shared;
-  };
+  using Holds = typename Plan<T>::Holds;
   Holds hold_parameters(const std::vector<char>& frozen, const Interrupt& interrupt) const;
   void route(const Heads<T>& heads, const std::vector<char>& frozen);
   Setup& set_up(const Heads<T>& heads, const std::vector<char>& frozen, int64_t batch, bool reduces);

@@ -51,6 +51,7 @@ bool Trainer<T>::train(double* totals, const Dataset& data, const TrainRange& ra
   const Heads<T>* heads = this->heads();
   if (checked != nullptr && checked != heads) throw Busy("the network was compiled anew by another thread");
   if (hooks.next_batch && !outs.empty()) refuse("train", "no outputs to hand over of a stream", "some");
+  plan_->check_samples(hooks.next_batch ? range.batch_size : data.samples, range.batch_size);
   steps_done_ = 0;  // not before: a training that runs counts by it
   const std::vector<char> frozen = plan_->frozen_parameters();
   const Holds held = hold_parameters(frozen, hooks.interrupt);
@@ -137,6 +138,7 @@ void Trainer<T>::begin_step(Run& run, int64_t step) {
     if (!run.pause && !run.ended && (run.data.samples < 1 || run.data.samples > run.range.batch_size))
       refuse("train", "batches of 1 to " + std::to_string(run.range.batch_size) + " samples",
              std::to_string(run.data.samples));
+    if (!run.pause && !run.ended) plan_->check_samples(run.data.samples, run.data.samples);
   } else if (run.range.shuffle) {
     put_in_order(run.range.seed, run.range.epoch + step / run.batches, run.data.samples);
   }

@@ -15,23 +15,12 @@ int64_t chunks_of(int64_t n) { return (n + kSumChunk - 1) / kSumChunk; }
 
 }  // namespace
 
-// Takes the parameters that a training changes, and shares the others, which are frozen: in one order for both, so that
-// no two trainings can wait for each other.
+// Takes the parameters that a training changes, and shares the others, which are frozen.
 template <typename T>
-typename Trainer<T>::Holds Trainer<T>::hold_parameters(const std::vector<char>& frozen,
-                                                       const Interrupt& interrupt) const {
-  const auto& owners = plan_->owners();
-  std::vector<char> changes(owners.size(), 0);
-  for (std::size_t i = 0; i < places_.size(); ++i) changes[plan_->owner_of(i)] |= !frozen[i];
-  Holds holds;
-  holds.taken.reserve(owners.size());
-  for (std::size_t i = 0; i < owners.size(); ++i) {
-    if (changes[i])
-      holds.taken.push_back(take(*owners[i], interrupt));
-    else
-      holds.shared.push_back(share(*owners[i]));
-  }
-  return holds;
+typename Plan<T>::Holds Trainer<T>::hold_parameters(const std::vector<char>& frozen, const Interrupt& interrupt) const {
+  std::vector<char> changes(plan_->owners().size(), 0);
+  for (std::size_t i = 0; i < places_.size(); ++i) changes[plan_->owner_of(i)] |= !frozen[i] || plan_->is_state(i);
+  return plan_->hold_parameters(changes, interrupt);
 }
 
 // Works out the ways of the gradients anew where other parameters are frozen than before.
@@ -195,15 +184,14 @@ void Trainer<T>::prepare_memory(const Run& run, int members) {
   }
 }
 
-template typename Trainer<float>::Holds Trainer<float>::hold_parameters(const std::vector<char>&,
-                                                                        const Interrupt&) const;
+template typename Plan<float>::Holds Trainer<float>::hold_parameters(const std::vector<char>&, const Interrupt&) const;
 template void Trainer<float>::route(const Heads<float>&, const std::vector<char>&);
 template typename Trainer<float>::Setup& Trainer<float>::set_up(const Heads<float>&, const std::vector<char>&, int64_t,
                                                                 bool);
 template double Trainer<float>::step_work(const Setup&) const;
 template void Trainer<float>::prepare_memory(const Run&, int);
-template typename Trainer<double>::Holds Trainer<double>::hold_parameters(const std::vector<char>&,
-                                                                          const Interrupt&) const;
+template typename Plan<double>::Holds Trainer<double>::hold_parameters(const std::vector<char>&,
+                                                                       const Interrupt&) const;
 template void Trainer<double>::route(const Heads<double>&, const std::vector<char>&);
 template typename Trainer<double>::Setup& Trainer<double>::set_up(const Heads<double>&, const std::vector<char>&,
                                                                   int64_t, bool);

@@ -64,15 +64,16 @@ class RecurrentOp : public Op<T> {
         masked_(has_flag(a, "masked")),
         initial_(has_flag(a, "initial")),
         dropped_(has_flag(a, "dropped")),
-        ends_(has_flag(a, "states")) {}
+        ends_(has_flag(a, "states")),
+        state_samples_(has_flag(a, "stateful") ? a.parameters[state_at] / shape_.units : 0) {}
 
   static std::vector<int64_t> check(const OpArguments& a) {
     const RecurrentShape s = shape_of(a);
     const int64_t gates = gates_of(s.cell), states = s.cell == Cell::lstm ? 2 : 1;
     const bool masked = has_flag(a, "masked"), initial = has_flag(a, "initial"), dropped = has_flag(a, "dropped");
     const auto inputs = static_cast<std::size_t>(1 + masked + initial * states + dropped);
-    a.expect(!has_flag(a, "stateful"), "an op without a state of its own", "stateful");
-    a.expect_counts(inputs, state_at);
+    const bool stateful = has_flag(a, "stateful");
+    a.expect_counts(inputs, static_cast<std::size_t>(state_at + stateful * states));
     const int64_t x = a.product({s.steps, s.features}, "steps and features");
     const int64_t sequence = a.product({s.steps, s.units}, "steps and units");
     a.expect_input(x);
@@ -88,17 +89,26 @@ class RecurrentOp : public Op<T> {
     a.expect_parameter(kernel_at, "kernel", a.product({s.features, gates, s.units}, "features and units"));
     a.expect_parameter(recurrent_at, "recurrent_kernel", a.product({s.units, gates, s.units}, "units"));
     a.expect_parameter(bias_at, "bias", (s.reset_after ? 2 : 1) * gates * s.units, true);
+    if (stateful) {
+      const int64_t size = a.parameters[state_at];
+      a.expect(size >= s.units && size % s.units == 0,
+               "a state of samples * units elements with units=" + std::to_string(s.units), std::to_string(size));
+      for (int64_t i = 1; i < states; ++i)
+        a.expect_parameter(static_cast<std::size_t>(state_at + i), "the other state", size);
+    }
     std::vector<int64_t> sizes{s.sequences ? sequence : s.units};
     if (has_flag(a, "states")) sizes.insert(sizes.end(), static_cast<std::size_t>(states), s.units);
     return sizes;
   }
 
   void forward(const Team& team, const Pass<T>& pass) const override {
+    if (state_samples_ > 0 && pass.batch != state_samples_)  // before any member has begun
+      refuse("states", "batches of " + std::to_string(state_samples_) + " samples", std::to_string(pass.batch));
     RecurrentOutputs<T> out{this->y(pass), nullptr, nullptr};
-    if (ends_) out.h = this->y(pass, 1);
-    if (ends_ && states_ > 1) out.c = this->y(pass, 2);
-    pass.k.recurrent_forward(team, shape(pass.batch), inputs_of(pass), out, pass.keeps ? pass.saved : nullptr,
-                             pass.own);
+    if (ends_ || state_samples_ > 0) out.h = end(pass, 0);
+    if ((ends_ || state_samples_ > 0) && states_ > 1) out.c = end(pass, 1);
+    pass.k.recurrent_forward(team, shape(pass.batch), inputs_of(pass), out,
+                             pass.keeps ? pass.saved + own_states(pass.batch) : nullptr, pass.own);
   }
 
   void backward(const Team& team, const Pass<T>& pass) const override {
@@ -113,9 +123,18 @@ class RecurrentOp : public Op<T> {
     gradients.drecurrent = pass.parameters[recurrent_at].gradient;
     gradients.dbias = pass.parameters[bias_at].gradient;
     gradients.accumulate = pass.adds(kernel_at);
-    pass.k.recurrent_backward(team, shape(pass.batch), inputs_of(pass), dout, gradients, pass.saved, pass.shared,
-                              pass.own);
+    pass.k.recurrent_backward(team, shape(pass.batch), inputs_of(pass), dout, gradients,
+                              pass.saved + own_states(pass.batch), pass.shared, pass.own);
     announce_gradients(team, pass, state_at);
+  }
+
+  int64_t state_samples() const override { return state_samples_; }
+  bool couples_samples() const override { return state_samples_ > 0; }
+  bool ends_steps() const override { return state_samples_ > 0; }
+  void end_step(const Team& team, const Pass<T>& pass) const override {
+    const Range mine = team.share(pass.batch * shape_.units, 64);
+    for (int64_t i = 0; i < states_; ++i)
+      std::copy(end(pass, i) + mine.begin, end(pass, i) + mine.end, pass.parameters[state_at + i].value + mine.begin);
   }
 
   ScratchSize scratch(const Kernels<T>& k, int64_t batch, int, bool backward) const override {
@@ -124,7 +143,7 @@ class RecurrentOp : public Op<T> {
     return backward ? ScratchSize{k.recurrent_shared(s), std::max(forward, k.recurrent_own_backward(s))}
                     : ScratchSize{0, forward};
   }
-  int64_t saved(int64_t batch) const override { return kernels<T>().recurrent_saved(shape(batch)); }
+  int64_t saved(int64_t batch) const override { return own_states(batch) + kernels<T>().recurrent_saved(shape(batch)); }
   double work() const override {
     const int64_t columns = gates_of(shape_.cell) * shape_.units;
     return static_cast<double>(shape_.steps) * static_cast<double>((shape_.features + shape_.units + 8) * columns);
@@ -139,11 +158,20 @@ class RecurrentOp : public Op<T> {
     shape.batch = batch;
     return shape;
   }
+  // Where the states at the end wait for the end of the step: outputs, or what comes first in what is saved.
+  int64_t own_states(int64_t batch) const {
+    return state_samples_ > 0 && !ends_ ? (states_ * batch * shape_.units + 15) / 16 * 16 : 0;
+  }
+  T* end(const Pass<T>& pass, int64_t state) const {
+    return ends_ ? this->y(pass, static_cast<std::size_t>(1 + state)) : pass.saved + state * pass.batch * shape_.units;
+  }
   std::size_t first_state() const { return masked_ ? 2 : 1; }
   RecurrentInputs<T> inputs_of(const Pass<T>& pass) const {
     RecurrentInputs<T> in{};
     in.x = this->x(pass);
     if (masked_) in.mask = this->x(pass, 1);
+    if (state_samples_ > 0) in.h = pass.parameters[state_at].value;
+    if (state_samples_ > 0 && states_ > 1) in.c = pass.parameters[state_at + 1].value;
     if (initial_) in.h = this->x(pass, first_state());
     if (initial_ && states_ > 1) in.c = this->x(pass, first_state() + 1);
     if (dropped_) in.dropped = this->x(pass, this->inputs.size() - 1);
@@ -156,6 +184,7 @@ class RecurrentOp : public Op<T> {
   const RecurrentShape shape_;  // without the batch
   const int64_t states_;
   const bool masked_, initial_, dropped_, ends_;
+  const int64_t state_samples_;
 };
 
 const auto check_recurrent = RecurrentOp<float>::check;
