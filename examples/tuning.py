@@ -11,7 +11,7 @@ from pathlib import Path
 import pynn
 
 short = "--short" in sys.argv
-images, seconds = (1000, 4) if short else (10000, 100)
+images, trials, seconds = (1000, 5, None) if short else (10000, 200, 100)
 data = Path(__file__).parent.parent / "data" / "mnist"
 (x, y), (x_test, y_test) = pynn.datasets.mnist.load_data(data)
 x, y = x[:images], y[:images]
@@ -52,7 +52,7 @@ study = pynn.tune.search(
     build,
     x,
     y,
-    trials=200,
+    trials=trials,
     timeout=seconds,
     epochs=5 if short else 15,
     validation_split=0.2,
