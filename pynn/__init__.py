@@ -24,6 +24,7 @@ if _TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
         models,
         ops,
         optimizers,
+        plotting,
         random,
         regularizers,
         saving,
@@ -34,6 +35,14 @@ if _TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
     from .errors import ModelFileError, NotBuiltError, NotCompiledError
     from .layers import Input
     from .models import Model, Sequential, load_model
+    from .plotting import (
+        plot_confusion_matrix,
+        plot_decision_boundary,
+        plot_history,
+        plot_images,
+        plot_model,
+        plot_weights,
+    )
     from .utils import set_random_seed
 
 __version__ = _native_core.__version__
@@ -54,6 +63,7 @@ _MODULES = {
     "models": "Model Sequential load_model",
     "ops": "",
     "optimizers": "",
+    "plotting": """plot_confusion_matrix plot_decision_boundary plot_history plot_images plot_model plot_weights""",
     "random": "",
     "regularizers": "",
     "saving": "",
@@ -83,6 +93,13 @@ __all__ = [
     "models",
     "ops",
     "optimizers",
+    "plot_confusion_matrix",
+    "plot_decision_boundary",
+    "plot_history",
+    "plot_images",
+    "plot_model",
+    "plot_weights",
+    "plotting",
     "random",
     "regularizers",
     "saving",

@@ -6,8 +6,11 @@ import weakref
 from collections.abc import Mapping
 from typing import Any
 
-from ..foundation import atomic
+from ..foundation import atomic, html
 from .base import Callback, Logs
+
+# How many epochs from each end notebooks show.
+_SHOWN_EPOCHS = 6
 
 
 class History(Callback):
@@ -70,6 +73,22 @@ class History(Callback):
     def __repr__(self) -> str:
         last = "".join(f", {name}={_shown(values[-1])}" for name, values in self.history.items() if values)
         return f"<History of {len(self.epoch)} epoch{'s' * (len(self.epoch) != 1)}{last}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the values of the first and the last epochs."""
+        rows = max(map(len, self.history.values()), default=0)
+        places = list(range(rows))
+        if rows > 2 * _SHOWN_EPOCHS:
+            places = [*places[:_SHOWN_EPOCHS], *places[-_SHOWN_EPOCHS:]]
+        cells = []
+        for before, place in zip([-1, *places], places, strict=False):
+            if place != before + 1:
+                cells.append(["…"] * (1 + len(self.history)))
+            number = str(self.epoch[place] + 1) if len(self.epoch) == rows else str(place + 1)
+            values = [_shown(of[place]) if len(of) == rows else "" for of in self.history.values()]
+            cells.append([number, *values])
+        numbers = range(1 + len(self.history))
+        return html.table(repr(self)[1:-1], ["epoch", *self.history], cells, numbers)
 
 
 def _shown(value: Any) -> str:

@@ -530,3 +530,7 @@ class Model(Stored):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the table of `summary`."""
+        return summary.as_html(self)

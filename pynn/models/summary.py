@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from ..foundation import html
 from ..layers.base import Layer
 from ..layers.core import InputLayer
 
@@ -32,9 +33,7 @@ def table(model: Summarized) -> str:
 
     A network that is no chain has a column with the tensors that go into each layer, as ``layer[call][output]``.
     """
-    found = model._rows
-    columns = 4 if any(inputs for _, inputs in found) else 3
-    rows = [_HEAD[:columns], *(_row(layer, inputs, model._batch_size)[:columns] for layer, inputs in found)]
+    rows = _cells(model)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
 
     def line(left: str, middle: str, right: str, fill: str) -> str:
@@ -44,11 +43,6 @@ def table(model: Summarized) -> str:
         cells = [f" {cell:{'>' if at == 2 else '<'}{widths[at]}} " for at, cell in enumerate(row)]
         return edge + edge.join(cells) + edge
 
-    every = {id(weight): weight for layer in model.layers if layer.built for weight in layer.weights}
-    sizes = [
-        (math.prod(weight.shape), weight.trainable, 8 if weight.dtype == "float64" else 4) for weight in every.values()
-    ]
-    counts = {"Total": (True, False), "Trainable": (True,), "Non-trainable": (False,)}
     return "\n".join(
         [
             f'Model: "{model.name}"',
@@ -57,13 +51,35 @@ def table(model: Summarized) -> str:
             line("┡", "╇", "┩", "━"),
             *f"\n{line('├', '┼', '┤', '─')}\n".join(text(row, "│") for row in rows[1:]).splitlines(),
             line("└", "┴", "┘", "─"),
-            *(
-                f" {name} params: {sum(n for n, learned, _ in sizes if learned in kinds):,} "
-                f"({_size(sum(n * each for n, learned, each in sizes if learned in kinds))})"
-                for name, kinds in counts.items()
-            ),
+            *(f" {total}" for total in _totals(model)),
         ]
     )
+
+
+def as_html(model: Summarized) -> str:
+    """The table, as a notebook shows it."""
+    head, *rows = _cells(model)
+    return html.table(f'Model: "{model.name}"', head, rows, (2,), "; ".join(_totals(model)))
+
+
+def _cells(model: Summarized) -> list[tuple[str, ...]]:
+    """The head and the rows."""
+    found = model._rows
+    columns = 4 if any(inputs for _, inputs in found) else 3
+    return [_HEAD[:columns], *(_row(layer, inputs, model._batch_size)[:columns] for layer, inputs in found)]
+
+
+def _totals(model: Summarized) -> list[str]:
+    every = {id(weight): weight for layer in model.layers if layer.built for weight in layer.weights}
+    sizes = [
+        (math.prod(weight.shape), weight.trainable, 8 if weight.dtype == "float64" else 4) for weight in every.values()
+    ]
+    counts = {"Total": (True, False), "Trainable": (True,), "Non-trainable": (False,)}
+    return [
+        f"{name} params: {sum(n for n, learned, _ in sizes if learned in kinds):,} "
+        f"({_size(sum(n * each for n, learned, each in sizes if learned in kinds))})"
+        for name, kinds in counts.items()
+    ]
 
 
 def _row(layer: Layer, inputs: str, batch_size: int | None) -> tuple[str, ...]:

@@ -8,12 +8,14 @@ from ..foundation import lazy
 
 if TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
     from .numbers import normalize, to_categorical
+    from .pictures import plot_model
     from .progress import Progbar
     from .seeds import clear_session, set_random_seed
     from .sequences import pad_sequences, timeseries_dataset_from_array
 
 _MODULES = {
     "numbers": "normalize to_categorical",
+    "pictures": "plot_model",
     "progress": "Progbar",
     "seeds": "clear_session set_random_seed",
     "sequences": "pad_sequences timeseries_dataset_from_array",
@@ -24,6 +26,7 @@ __all__ = [
     "clear_session",
     "normalize",
     "pad_sequences",
+    "plot_model",
     "set_random_seed",
     "timeseries_dataset_from_array",
     "to_categorical",
