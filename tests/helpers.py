@@ -1,6 +1,8 @@
 """Small models and data, and what many tests ask of a model."""
 
 import contextlib
+import functools
+import inspect
 import os
 import subprocess
 import sys
@@ -14,6 +16,29 @@ TIME_LIMIT = 60  # seconds of what must not hang
 THREADS = (1, 2, 3, 4, 7)
 # Around the lengths of vectors (4, 8, 16 elements) and of blocks
 SIZES = (1, 2, 7, 15, 16, 17, 33, 64, 100, 129)
+
+
+def looped(name, values):
+    """As `pytest.mark.parametrize`, but a loop within one test. A failure says which value it is of.
+
+    A test of its own costs pytest a millisecond or two: more than most kernels take.
+    """
+
+    def decorate(test):
+        @functools.wraps(test)
+        def loop(**arguments):
+            for value in values:
+                try:
+                    test(**arguments, **{name: value})
+                except Exception as error:
+                    raise AssertionError(f"with {name} = {getattr(value, '__name__', value)}") from error
+
+        signature = inspect.signature(test)
+        others = [parameter for parameter in signature.parameters.values() if parameter.name != name]
+        loop.__signature__ = signature.replace(parameters=others)
+        return loop
+
+    return decorate
 
 
 def make_model(dtype=None, optimizer="sgd", loss="sparse_categorical_crossentropy", metrics=("accuracy",), seed=3):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from helpers import THREADS, bits
+from helpers import THREADS, bits, looped
 
 import pynn
 from pynn import ops
@@ -77,10 +77,10 @@ def make_model(convolution, pooling, activation, dtype="float64", sample=SAMPLE)
     return model
 
 
-@pytest.mark.parametrize("activation", ["relu", "relu6", "linear", "tanh", "gelu"])
+@looped("activation", ["relu", "relu6", "linear", "tanh", "gelu"])
 @pytest.mark.parametrize("pooling", POOLINGS, ids=str)
 @pytest.mark.parametrize("convolution", CONVOLUTIONS, ids=str)
-@pytest.mark.parametrize("n", [1, 3, 4, 9])
+@looped("n", [1, 3, 4, 9])
 def test_step_is_that_of_separate_kernels(n, convolution, pooling, activation, random):
     """One step of SGD at rate 1: the weights lose the gradients that the kernels make one by one."""
     model = make_model(convolution, pooling, activation)

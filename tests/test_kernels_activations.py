@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import reference
-from helpers import SIZES, THREADS, close_gradient
+from helpers import SIZES, THREADS, close_gradient, looped
 
 import pynn
 from pynn import ops
@@ -36,7 +36,7 @@ DIFFERENTIABLE = [case for case in CASES if case[0] != "step"]
 IDS = ["-".join([name, *map(str, config.values())]) for name, config, _ in CASES]
 every_case = pytest.mark.parametrize(("name", "config", "twin"), CASES, ids=IDS)
 every_derivative = pytest.mark.parametrize(("name", "config", "twin"), DIFFERENTIABLE, ids=IDS[: len(DIFFERENTIABLE)])
-every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+every_dtype = looped("dtype", [np.float32, np.float64])
 # Relative to the result, and to one, in units of eps: polynomials of a few operations each
 ULPS = 8
 

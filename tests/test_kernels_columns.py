@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import SIZES, THREADS, close_gradient
+from helpers import SIZES, THREADS, close_gradient, looped
 from reference import central_difference
 
 import pynn
@@ -13,7 +13,7 @@ KINDS = {
     "prelu": lambda x, slope: np.where(x > 0, x, slope * x),
 }
 every_kind = pytest.mark.parametrize("kind", KINDS)
-every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+every_dtype = looped("dtype", [np.float32, np.float64])
 
 
 def forward(kind, x, learned):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import reference_windows as reference
-from helpers import THREADS, close_gradient
+from helpers import THREADS, close_gradient, looped
 from reference import central_difference
 
 import pynn
@@ -116,7 +116,7 @@ CASES = [
     Case(40, (6, 6, 8), (3, 3), 16),
 ]
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
-every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+every_dtype = looped("dtype", [np.float32, np.float64])
 
 
 @every_case
@@ -317,7 +317,7 @@ def assert_same_specials(got, expected):
         np.testing.assert_array_equal(kind(got), kind(expected))
 
 
-@pytest.mark.parametrize("special", [np.nan, np.inf])
+@looped("special", [np.nan, np.inf])
 @pytest.mark.parametrize(
     ("where", "case"),
     [(where, c) for where in ("x", "kernel", "dy") for c in CASES if where == "x" or c.padding == "valid"],

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import SIZES, THREADS, close_gradient
+from helpers import SIZES, THREADS, close_gradient, looped
 from reference import central_difference, dense_backward, dense_forward, gemm_magnitude
 
 import pynn
@@ -22,7 +22,7 @@ SHAPES = [
     (300, 700, 500),
 ]
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "x".join(map(str, shape)))
-every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+every_dtype = looped("dtype", [np.float32, np.float64])
 
 
 def make_arrays(shape, dtype, draw):

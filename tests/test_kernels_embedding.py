@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import THREADS
+from helpers import THREADS, looped
 
 from pynn.foundation.native import core
 
@@ -10,7 +10,7 @@ SIZES = (1, 2, 7, 15, 16, 17, 33)  # around the lengths of vectors
 # samples, ids of a sample, rows, columns
 CASES = [*((3, 4, 5, n) for n in SIZES), (5, 1, 1, 3), (1, 200, 7, 40), (300, 60, 40, 33)]
 every_case = pytest.mark.parametrize(("samples", "size", "rows", "columns"), CASES)
-every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+every_dtype = looped("dtype", [np.float32, np.float64])
 
 
 def forward(ids, table, threads=1):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import SIZES, THREADS
+from helpers import SIZES, THREADS, looped
 from reference import gemm, gemm_magnitude
 
 import pynn
@@ -23,8 +23,8 @@ SHAPES = [
     (300, 700, 500),
 ]
 DTYPES = (np.float32, np.float64)
-every_transpose = pytest.mark.parametrize("transposed", [(False, False), (True, False), (False, True), (True, True)])
-every_dtype = pytest.mark.parametrize("dtype", DTYPES)
+every_transpose = looped("transposed", [(False, False), (True, False), (False, True), (True, True)])
+every_dtype = looped("dtype", DTYPES)
 
 
 def operands(shape, transposed, draw, dtype):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import SIZES, THREADS, close_gradient
+from helpers import SIZES, THREADS, close_gradient, looped
 from loss_cases import LOSS_CASES, LossCase, as_loss, make_case
 from reference import central_difference
 from reference_losses import EPSILON, loss_rows
@@ -11,7 +11,7 @@ import pynn
 from pynn import losses, ops
 
 every_case = pytest.mark.parametrize("case", LOSS_CASES, ids=str)
-every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+every_dtype = looped("dtype", [np.float32, np.float64])
 
 
 def cast(y_true, y_pred, dtype):
@@ -25,7 +25,7 @@ def wide(array):
 
 @every_case
 @every_dtype
-@pytest.mark.parametrize("columns", SIZES)
+@looped("columns", SIZES)
 def test_loss_value_and_gradient(case, dtype, columns):
     y_true, y_pred = cast(*make_case(case, rows=9, columns=columns), dtype)
     values, gradients = loss_rows(case.name, wide(y_true), wide(y_pred), *case.settings)
@@ -44,7 +44,7 @@ def test_loss_value_and_gradient(case, dtype, columns):
 
 @pytest.mark.parametrize("from_logits", [False, True])
 @every_dtype
-@pytest.mark.parametrize("columns", SIZES)
+@looped("columns", SIZES)
 def test_focal_loss_with_alpha_by_class(from_logits, dtype, columns, random):
     name = "categorical_focal_crossentropy" + "_from_logits" * from_logits
     alphas = random.uniform(0.1, 2, columns)
@@ -69,7 +69,7 @@ def test_loss_gradient_is_the_derivative(case):
 
 
 @every_case
-@pytest.mark.parametrize("scale", [0.0, 1.0, -2.5, 1 / 3])
+@looped("scale", [0.0, 1.0, -2.5, 1 / 3])
 def test_loss_scale(case, scale):
     y_true, y_pred = make_case(case, rows=4, columns=6)
     unit = ops.loss_backward(y_true, y_pred, as_loss(case), scale=1.0)
@@ -131,7 +131,7 @@ LOGIT_CASES = [case for case in LOSS_CASES if case.name.endswith("from_logits")]
 
 @pytest.mark.parametrize("case", LOGIT_CASES, ids=str)
 @every_dtype
-@pytest.mark.parametrize("size", [30.0, 100.0, 1000.0, 30000.0])
+@looped("size", [30.0, 100.0, 1000.0, 30000.0])
 def test_loss_from_large_logits(case, dtype, size):
     y_true, y_pred = make_case(case, rows=8, columns=5)
     y_true, y_pred = cast(y_true, size * np.sign(y_pred), dtype)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import reference
-from helpers import THREADS, close_gradient
+from helpers import THREADS, close_gradient, looped
 
 from pynn.foundation.native import core
 
@@ -29,7 +29,7 @@ SHAPES = [
 ]
 every_function = pytest.mark.parametrize("function", FUNCTIONS)
 every_shape = pytest.mark.parametrize(("shape_a", "shape_b"), SHAPES)
-every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+every_dtype = looped("dtype", [np.float32, np.float64])
 
 
 def forward(kind, attributes, xs, size, threads=1):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import SIZES, THREADS
+from helpers import SIZES, THREADS, looped
 from loss_cases import LOSS_CASES, LossCase, as_loss, make_case
 from reference_losses import metric_rows
 
@@ -35,8 +35,8 @@ def cast(array, dtype):
 
 
 @every_case
-@pytest.mark.parametrize("columns", SIZES)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@looped("columns", SIZES)
+@looped("dtype", [np.float32, np.float64])
 def test_metric_value(case, metric, columns, dtype):
     y_true, y_pred = (cast(array, dtype) for array in make_case(case, rows=40, columns=columns))
     values = ops.metric_forward(y_true, y_pred, metric)
@@ -55,7 +55,7 @@ def test_metric_threads(case, metric):
 
 
 @every_case
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@looped("dtype", [np.float32, np.float64])
 def test_metric_of_ties(case, metric, dtype):
     """Many equal scores: the first maximum counts, and fewer than k larger scores are a hit."""
     y_true, y_pred = (cast(array, dtype) for array in make_case(case, rows=60, columns=7))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import SIZES, THREADS
+from helpers import SIZES, THREADS, looped
 from reference_optimizers import slot_names, start_slots, update
 
 import pynn
@@ -35,7 +35,7 @@ CASES = [
 OPTIONS = [{}, {"weight_decay": 0.1}, {"clipvalue": 0.5}, {"weight_decay": 0.1, "clipvalue": 0.5}]
 COUNTED = ("adam", "adamax", "nadam")
 every_case = pytest.mark.parametrize(("name", "config"), CASES)
-every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+every_dtype = looped("dtype", [np.float32, np.float64])
 
 
 def step(name, w, g, slots, t, **settings):

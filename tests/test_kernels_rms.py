@@ -2,16 +2,16 @@
 
 import numpy as np
 import pytest
-from helpers import SIZES, THREADS, close_gradient
+from helpers import SIZES, THREADS, close_gradient, looped
 from reference import central_difference
 
 import pynn
 from pynn.engine import single
 from pynn.foundation.native import core
 
-every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+every_dtype = looped("dtype", [np.float32, np.float64])
 every_unit = pytest.mark.parametrize("unit", [False, True], ids=["rms", "unit"])
-every_length = pytest.mark.parametrize("columns", SIZES)
+every_length = looped("columns", SIZES)
 
 
 def reference(x, scale, epsilon, unit):

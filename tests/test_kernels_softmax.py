@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import reference
-from helpers import SIZES, THREADS, close_gradient
+from helpers import SIZES, THREADS, close_gradient, looped
 
 import pynn
 from pynn import ops
@@ -21,8 +21,8 @@ CASES = [
     ((2, 3, 4, 5), -1),
 ]
 every_case = pytest.mark.parametrize(("shape", "axis"), CASES)
-every_name = pytest.mark.parametrize("name", ["softmax", "log_softmax", "sparsemax"])
-every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+every_name = looped("name", ["softmax", "log_softmax", "sparsemax"])
+every_dtype = looped("dtype", [np.float32, np.float64])
 
 
 @every_case
