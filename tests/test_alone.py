@@ -2,6 +2,7 @@
 
 import pytest
 from helpers import THREADS, bits
+from tiers import DTYPES_OF_TEAMS
 
 import pynn
 from pynn import layers
@@ -23,7 +24,7 @@ def make_model(dtype):
     return model
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", DTYPES_OF_TEAMS)
 @pytest.mark.parametrize("batch_size", [9, 16, 33, 100])  # too few to share, some for some members, some for all
 def test_threads(dtype, batch_size, random):
     x, y = random.normal(size=(110, 40)), random.integers(0, 10, 110)

@@ -50,6 +50,7 @@ def installed(side):
 
 
 # ---- the same work ---------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mlp128", "mlp16", "online", "cnn", "xor"])
 def test_numpy_network_trains_as_pynn(name, folder):
     from sides.pynn_side import make_model
@@ -71,6 +72,7 @@ def test_numpy_network_trains_as_pynn(name, folder):
     np.testing.assert_allclose(baseline.predict(theirs.x_test), model.predict(ours.x_test, verbose=0), atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mlp16", "cnn"])
 def test_numpy_gradients_are_those_of_the_loss(name, folder):
     """Central differences, on weights of every layer."""
@@ -174,6 +176,7 @@ def test_flop_of_a_network():
 
 
 # ---- the worker processes --------------------------------------------------------------------------------------------
+@pytest.mark.slow
 @pytest.mark.parametrize("side", SIDES)
 def test_side_in_a_worker(side, folder):
     if not installed(side):

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 from helpers import run
+from tiers import slow
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="uses POSIX signals and fork")
 
@@ -93,7 +94,7 @@ def test_daemon_thread_in_the_engine_at_the_end(call, threads):
 
 # ---- fork ------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("threads", THREADS)
-@pytest.mark.parametrize("name", ["fit", "train_on_batch", "predict", "evaluate", "call"])
+@pytest.mark.parametrize("name", ["fit", "predict", *slow("train_on_batch", "evaluate", "call")])
 def test_child_uses_the_model_that_a_thread_of_its_parent_used(name, threads):
     """Its copy is nobody's: no lock that the parent's thread held means anything in the child."""
     run(

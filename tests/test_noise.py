@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from helpers import THREADS, bits
-from tiers import DTYPES_OF_TEAMS
+from tiers import DTYPES_OF_TEAMS, slow
 
 import pynn
 from pynn import layers
@@ -226,7 +226,7 @@ def test_noise_follows_the_seed(layer, random):
     assert not np.array_equal(drawn[0], drawn[1])
 
 
-@pytest.mark.parametrize("batch_size", [32, 300, "full"])
+@pytest.mark.parametrize("batch_size", [300, *slow(32, "full")])
 @pytest.mark.parametrize("dtype", DTYPES_OF_TEAMS)
 def test_noise_threads(batch_size, dtype, random):
     """Batches of more than 256 samples go through in slices, whose samples keep their numbers."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from helpers import bits
 from test_interrupts import SHORT, Interrupt
+from tiers import slow
 
 import pynn
 from pynn import layers
@@ -290,7 +291,7 @@ def interrupt_each(name, every):
     assert n > 300
 
 
-@pytest.mark.parametrize("name", ["call", "add", "fit"])
+@pytest.mark.parametrize("name", ["add", *slow("call", "fit")])
 def test_interrupt_at_some_lines_leaves_a_layer_built_or_unbuilt(name):
     interrupt_each(name, SHORT)
 

@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 from helpers import TIME_LIMIT, bits, make_data, make_model, run
+from tiers import slow
 
 import pynn
 from pynn.foundation.native import core
@@ -278,7 +279,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]))
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("threads", [2, *slow(1, 3)])
 @pytest.mark.parametrize(
     "call",
     ["first.predict(x, verbose=0)", "first.fit(x, np.zeros((6000, 10)), batch_size=300, verbose=0)"],
