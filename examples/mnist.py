@@ -1,9 +1,17 @@
-"""Trains 784-128-10 on MNIST, and tells how often it is right on the test images and how long it took."""
+"""Trains 784-128-10 on MNIST, and tells how often it is right on the test images and how long it took.
 
+``--plot FOLDER`` writes two pictures: the curves of the training, and test digits that were got wrong.
+"""
+
+import argparse
 import time
 from pathlib import Path
 
 import pynn
+
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("--plot", metavar="FOLDER", type=Path)
+arguments = parser.parse_args()
 
 data = Path(__file__).parent.parent / "data" / "mnist"
 (x_train, y_train), (x_test, y_test) = pynn.datasets.mnist.load_data(data)
@@ -22,8 +30,21 @@ model.summary()
 model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
 
 start = time.perf_counter()
-model.fit(x_train, y_train, batch_size=32, epochs=5)
+history = model.fit(x_train, y_train, batch_size=32, epochs=5)
 seconds = time.perf_counter() - start
 
 loss, accuracy = model.evaluate(x_test, y_test, verbose=0)
 print(f"Test accuracy: {accuracy:.4f} after {seconds:.2f} s of training")
+
+if arguments.plot:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    arguments.plot.mkdir(parents=True, exist_ok=True)
+    said = model.predict(x_test, verbose=0)
+    wrong = said.argmax(axis=1) != y_test
+    curves = pynn.plot_history(history)
+    digits = pynn.plot_images(x_test[wrong][:40], y_test[wrong][:40], said[wrong][:40])
+    for name, axes in {"curves": curves, "wrong": digits}.items():
+        axes[0].figure.savefig(arguments.plot / f"{name}.png", dpi=120)
+        print(f"Drawn in {arguments.plot / name}.png")

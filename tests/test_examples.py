@@ -12,12 +12,13 @@ pytestmark = pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the repository's 
 
 SLOW = ("mnist_cnn", "mnist_keras", "overfitting", "tuning")
 SHORT = ("tuning",)  # those that take minutes otherwise
-NEEDS = {"tuning": "optuna"}
+NEEDS = {"tuning": "optuna", "mnist": "matplotlib"}
+ARGUMENTS = {"mnist": ["--plot", "."]}
 EXPECTED = {
     "first_network": [r"11\.842708\d* +-5\.747265\d* -5\.747265\d*", r"0\.99775195"],
     "neurons": [r"= 0\.0\n", r"0\.54983", r"parameters 11\n", r"0\.622459\d+ 0\.65077\d+ +0\.65077\d+ +0\.675037"],
     "logic": [r"AND: \[0\. 0\. 0\. 1\.\]", r"XOR: \[0 1 1 0\]", r"Line: 3\.0000 x \+ 2\.0000"],
-    "mnist": [r"101,770", r"Test accuracy: 0\.9(7[5-9]|8)"],
+    "mnist": [r"101,770", r"Test accuracy: 0\.9(7[5-9]|8)", r"Drawn in curves\.png", r"Drawn in wrong\.png"],
     "mnist_cnn": [r"121,930", r"Test accuracy: 0\.9(8[6-9]|9)"],
     "overfitting": [
         r"nothing +1\.0000 +0\.[89]\d+ +0\.[01]",
@@ -43,11 +44,34 @@ def test_every_example_is_run():
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in EXPECTED], ids=str
 )
-def test_example(name):
+def test_example(name, tmp_path):
     if name in NEEDS:
         pytest.importorskip(NEEDS[name])
-    command = [sys.executable, EXAMPLES / f"{name}.py", *["--short"] * (name in SHORT)]
-    done = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=300, check=False)
+    command = [sys.executable, EXAMPLES / f"{name}.py", *["--short"] * (name in SHORT), *ARGUMENTS.get(name, ())]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     for pattern in EXPECTED[name]:
         assert re.search(pattern, done.stdout), pattern
+
+
+RUN = """
+import sys, nbclient, nbformat
+folder, name = sys.argv[1:]
+notebook = nbformat.read(f"{folder}/{name}", 4)
+nbclient.NotebookClient(notebook, resources={"metadata": {"path": folder}}).execute()
+outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+print(sum("image/png" in output.get("data", ()) for output in outputs), "pictures")
+print(*(output.text for output in outputs if output.output_type == "stream"))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.ipynb")))
+def test_notebook(name):
+    for package in ("ipykernel", "matplotlib", "nbclient", "optuna"):
+        pytest.importorskip(package)
+    command = [sys.executable, "-c", RUN, EXAMPLES, name]
+    done = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "7 pictures" in done.stdout
+    assert re.search(r"Right on 9[78]\.\d% of the test images", done.stdout), done.stdout
