@@ -133,9 +133,15 @@ class Graph:
         """Its number in the graph, the same one at each call."""
 
     def add(
-        self, kind: str, inputs: Sequence[int], parameters: Sequence[int], attributes: dict[str, Attribute]
+        self,
+        kind: str,
+        inputs: Sequence[int],
+        parameters: Sequence[int],
+        attributes: dict[str, Attribute],
+        times: int = 1,
     ) -> list[int]:
-        """Append an op (csrc/engine/registry.cpp); the numbers of its outputs. parameters: -1 for one left out.
+        """Append an op (csrc/engine/registry.cpp); the numbers of its outputs. parameters: -1 for one left out. times:
+        over how many equal parts of each sample it goes, each by itself.
 
         Raises ValueError where the sizes do not fit: "[kind] expected ..., got ...".
         """
@@ -143,7 +149,9 @@ class Graph:
     def add_activity_penalty(self, tensor: int, l1: float, l2: float) -> None:
         """Add (l1 * sum |x| + l2 * sum x^2) / samples to the loss."""
 
-    def set_outputs(self, tensors: Sequence[int]) -> None: ...
+    def set_outputs(self, tensors: Sequence[int], masks: Sequence[int] = ...) -> None:
+        """masks: of each output, the tensor that says which of its steps are real; -1 for none."""
+
     def size(self, tensor: int) -> int: ...
 
 class Plan:
@@ -155,6 +163,10 @@ class Plan:
     def __init__(self, graph: Graph, dtype: str) -> None: ...
     @property
     def dtype(self) -> str: ...
+    @property
+    def masks(self) -> list[int]:
+        """By output: the size of a sample of its mask, 0 where it has none."""
+
     def predict(
         self, outs: Sequence[Real], xs: Sequence[Samples], check_finite: bool, threads: int
     ) -> tuple[int, int] | None:

@@ -55,10 +55,10 @@ int add_input(Graph& graph, int64_t size, const std::string& kind) {
 }
 
 std::vector<int> add_op(Graph& graph, const std::string& kind, const std::vector<int>& inputs,
-                        const std::vector<int>& parameters, const py::dict& attributes) {
+                        const std::vector<int>& parameters, const py::dict& attributes, int64_t times) {
   const Interrupt interrupt = signal_check();
   const Interruptible guard(interrupt);
-  return graph.add({kind, inputs, parameters, attributes_of(attributes), {}});
+  return graph.add({kind, inputs, parameters, attributes_of(attributes), {}, times});
 }
 
 // ---- plan
@@ -147,6 +147,15 @@ py::object predict_array(const AnyPlan& any, const Given& x, const py::tuple& x_
   });
 }
 
+std::vector<int64_t> mask_sizes(const AnyPlan& any) {
+  return any.with([](const auto& plan) {
+    std::vector<int64_t> sizes;
+    for (std::size_t i = 0; i < plan.graph().outputs().size(); ++i)
+      sizes.push_back(plan.graph().mask(i) < 0 ? 0 : plan.size(plan.graph().mask(i)));
+    return sizes;
+  });
+}
+
 // ---- trainer
 
 AnyTrainer make_trainer(const AnyPlan& any) {
@@ -226,10 +235,12 @@ void take_optimizer(const AnyTrainer& any, const AnyTrainer& other) {
 // Where outputs of so many samples go: an array or None for each output; none at all for an empty list.
 template <typename T>
 std::vector<T*> handed_outputs(const Plan<T>& plan, std::vector<Optional>& outs, int64_t samples) {
-  const std::vector<int>& outputs = plan.graph().outputs();
-  require(outs.empty() || outs.size() == outputs.size(), "outs must have an array or None for each output, or nothing");
+  const std::vector<int>& outputs = plan.graph().shown();
+  require(outs.empty() || outs.size() == plan.graph().outputs().size() || outs.size() == outputs.size(),
+          "outs must have an array or None for each output, and perhaps for the mask of each, or nothing");
   std::vector<T*> to;
   for (std::size_t i = 0; i < outs.size(); ++i) {
+    require(!outs[i] || outputs[i] >= 0, "there is no mask of this output");
     if (outs[i])
       require(size(*outs[i]) >= samples * plan.size(outputs[i]), "outs must have room for the outputs of all samples");
     to.push_back(outs[i] ? output<T>(*outs[i], "outs") : nullptr);
@@ -317,17 +328,19 @@ void bind_engine(py::module_& m) {
             return g.add_parameter({parameters, number});
           },
           py::arg("parameters"), py::arg("number"))
-      .def("add", &add_op, py::arg("kind"), py::arg("inputs"), py::arg("parameters"), py::arg("attributes"))
+      .def("add", &add_op, py::arg("kind"), py::arg("inputs"), py::arg("parameters"), py::arg("attributes"),
+           py::arg("times") = 1)
       .def(
           "add_activity_penalty",
           [](Graph& g, int tensor, double l1, double l2) { g.add_activity_penalty({tensor, l1, l2}); },
           py::arg("tensor"), py::arg("l1"), py::arg("l2"))
-      .def("set_outputs", &Graph::set_outputs, py::arg("tensors"))
+      .def("set_outputs", &Graph::set_outputs, py::arg("tensors"), py::arg("masks") = std::vector<int>())
       .def("size", &Graph::size, py::arg("tensor"));
 
   py::class_<AnyPlan>(m, "Plan")
       .def(py::init(&make_plan), py::arg("graph"), py::arg("dtype"))
       .def_property_readonly("dtype", [](const AnyPlan& p) { return p.either.index() == 1 ? "float64" : "float32"; })
+      .def_property_readonly("masks", &mask_sizes)
       .def("predict", &predict, py::arg("outs"), py::arg("xs"), py::arg("check_finite"), py::arg("threads"))
       .def("predict_array", &predict_array, py::arg("x"), py::arg("x_shape"), py::arg("y_shape"),
            py::arg("check_finite"), py::arg("threads"))

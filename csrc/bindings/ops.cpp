@@ -96,12 +96,14 @@ class Single {
   void backward(OptionalArrays& dxs, OptionalArrays& dparameters, const Arrays& dys, const Arrays& ys, Optional& saved,
                 int threads) {
     require(saved || op_->saved(batch_) == 0, "the op needs what its forward pass has saved");
-    const auto is_given = [](const Optional& array) { return array.has_value(); };
-    require(!uses_.empty() || std::all_of(dxs.begin(), dxs.end(), is_given),
-            "an op without parameters makes the gradients of its inputs");
     require(op_->differentiable(), "the op has no gradient");
     require(dxs.size() == op_->inputs.size() && dparameters.size() == uses_.size(),
             "there must be a gradient or None for each input and parameter");
+    for (std::size_t i = 0; i < dxs.size(); ++i) {
+      require(!dxs[i] || op_->takes_gradient(i), "there is no gradient of this input");
+      require(dxs[i] || !uses_.empty() || !op_->takes_gradient(i),
+              "an op without parameters makes the gradients of its inputs");
+    }
     std::vector<T*> to;
     for (const py::array& y : ys) to.push_back(const_cast<T*>(input<T>(y, "y")));
     add_outputs(to);

@@ -118,8 +118,13 @@ class Differentiation {
       team.barrier();
       return;
     }
-    heads_->measure(team, rows_.data(), space_.values, slopes, heads_->targets(call_.data, from),
-                    heads_->weights(call_.data, from), pass.batch, batch_);
+    const std::vector<RowWeights<T>> weights = heads_->weights(call_.data, from);
+    if (heads_->masked()) {
+      if (team.rank == 0) heads_->weigh_masked(batch_, space_.values, weights, pass.batch);
+      team.barrier();
+    }
+    heads_->measure(team, rows_.data(), space_.values, slopes, heads_->targets(call_.data, from), weights, pass.batch,
+                    batch_);
     team.barrier();
     if (team.rank != 0) return;
     std::vector<double> sums(heads_->parts());

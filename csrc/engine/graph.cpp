@@ -37,8 +37,12 @@ int Graph::add_input(int64_t size, InputKind kind) {
 std::vector<int> Graph::add(OpSpec spec) {
   const OpKind& kind = op_kind(spec.kind);
   OpArguments arguments{spec.kind, {}, {}, spec.attributes};
+  if (spec.times < 1) refuse(spec.kind, "at least one part of a sample", std::to_string(spec.times));
   for (const int tensor : spec.inputs) {
-    arguments.inputs.push_back(size(tensor));
+    if (size(tensor) % spec.times != 0)
+      refuse(spec.kind, "samples of " + std::to_string(spec.times) + " equal parts",
+             std::to_string(size(tensor)) + " elements");
+    arguments.inputs.push_back(size(tensor) / spec.times);
     if (kind.reads == Reads::numbers) expect_numbers(spec.kind, tensor);
     if (kind.reads == Reads::ids) expect_ids(spec.kind, tensor);
   }
@@ -52,7 +56,11 @@ std::vector<int> Graph::add(OpSpec spec) {
     arguments.parameters.push_back(number < 0 ? -1 : parameters_[static_cast<std::size_t>(number)].parameter().size);
   }
   spec.outputs.clear();
-  for (const int64_t size : kind.output_sizes(arguments)) {
+  std::vector<int64_t> made = kind.output_sizes(arguments);
+  for (int64_t& size : made)
+    if (__builtin_mul_overflow(size, spec.times, &size) || size > INT64_MAX / 64)
+      refuse(spec.kind, "outputs that fit into memory", "a size above 2^57");
+  for (const int64_t size : made) {
     sizes_.push_back(size);
     spec.outputs.push_back(tensors() - 1);
   }
@@ -75,12 +83,21 @@ void Graph::add_activity_penalty(const ActivityPenalty& penalty) {
   penalties_.push_back(penalty);
 }
 
-void Graph::set_outputs(const std::vector<int>& tensors) {
-  for (const int tensor : tensors) {
-    check_tensor(tensor);
-    expect_numbers("outputs", tensor);
-  }
+void Graph::set_outputs(const std::vector<int>& tensors, const std::vector<int>& masks) {
+  if (!masks.empty() && masks.size() != tensors.size())
+    refuse("outputs", "a mask or -1 for each of " + std::to_string(tensors.size()) + " outputs",
+           std::to_string(masks.size()));
+  for (const auto* of : {&tensors, &masks})
+    for (const int tensor : *of) {
+      if (of == &masks && tensor == -1) continue;
+      check_tensor(tensor);
+      expect_numbers("outputs", tensor);
+    }
   outputs_ = tensors;
+  masks_ = masks;
+  shown_ = tensors;
+  if (std::any_of(masks.begin(), masks.end(), [](int mask) { return mask >= 0; }))
+    shown_.insert(shown_.end(), masks.begin(), masks.end());
 }
 
 }  // namespace pynn

@@ -18,6 +18,7 @@ struct OpSpec {
   std::vector<int> parameters;  // numbers in the graph, -1 for none
   Attributes attributes;
   std::vector<int> outputs;  // tensors
+  int64_t times = 1;         // equal parts of each sample, such as steps, over each of which it goes by itself
 };
 
 // What comes in from outside: numbers of the network's type (bytes are converted to it), or whole numbers.
@@ -44,7 +45,9 @@ class Graph {
   // The number of a parameter in the graph, the same one at each call.
   int add_parameter(const ParameterRef& parameter);
   void add_activity_penalty(const ActivityPenalty& penalty);
-  void set_outputs(const std::vector<int>& tensors);
+  // masks: for each output, the tensor that says which of its steps are real (1) and which are padding (0), -1 for
+  // none; empty: none has one.
+  void set_outputs(const std::vector<int>& tensors, const std::vector<int>& masks = {});
 
   int tensors() const { return static_cast<int>(sizes_.size()); }
   int64_t size(int tensor) const { return sizes_[check_tensor(tensor)]; }
@@ -52,6 +55,10 @@ class Graph {
   const std::vector<OpSpec>& ops() const { return ops_; }
   const std::vector<GraphInput>& inputs() const { return inputs_; }
   const std::vector<int>& outputs() const { return outputs_; }
+  // What may be handed out: the outputs and, where any has a mask, behind them the mask of each, or -1.
+  const std::vector<int>& shown() const { return shown_; }
+  // The mask of an output, or -1.
+  int mask(std::size_t output) const { return masks_.empty() ? -1 : masks_[output]; }
   const std::vector<ParameterRef>& parameters() const { return parameters_; }
   const std::vector<ActivityPenalty>& penalties() const { return penalties_; }
 
@@ -66,7 +73,7 @@ class Graph {
   std::vector<int64_t> sizes_;  // by tensor
   std::vector<OpSpec> ops_;
   std::vector<GraphInput> inputs_;
-  std::vector<int> outputs_;
+  std::vector<int> outputs_, masks_, shown_;
   std::vector<ParameterRef> parameters_;
   std::vector<ActivityPenalty> penalties_;
 };

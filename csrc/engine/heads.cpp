@@ -55,7 +55,10 @@ Heads<T>::Heads(const Plan<T>& plan, const std::vector<HeadSetting>& settings, c
     : plan_(plan), penalties_(plan.graph().penalties()) {
   for (const HeadSetting& setting : settings) add_head(setting);
   if (losses_ == 0) refuse("heads", "at least one loss", "none");
-  for (const int output : handed) handed_.push_back(output_tensor(output));
+  for (const int output : handed) {
+    handed_.push_back(output_tensor(output));
+    if (const int mask = plan.graph().mask(static_cast<std::size_t>(output)); mask >= 0) handed_.push_back(mask);
+  }
 }
 
 template <typename T>
@@ -81,9 +84,11 @@ void Heads<T>::add_head(const HeadSetting& setting) {
             setting.weight,
             wants_labels(setting),
             {}};
+  take_mask(head, setting.output);
   if (!setting.loss.empty()) {
     if (losses_ < heads_.size()) refuse("heads", "those that have a loss first", "one that has none before");
     if (setting.axes) {
+      if (head.mask >= 0) refuse("heads", "no mask for a loss of overlaps", "one");
       head.overlap = overlap_of(setting, size);
     } else {
       head.loss.kind = loss_of(setting.loss);
@@ -95,6 +100,18 @@ void Heads<T>::add_head(const HeadSetting& setting) {
   }
   heads_.push_back(head);
   for (const MetricSetting& metric : setting.metrics) add_metric(metric, heads_.size() - 1, output);
+}
+
+// A step has one row or several.
+template <typename T>
+void Heads<T>::take_mask(Head& head, int output) const {
+  head.mask = plan_.graph().mask(static_cast<std::size_t>(output));
+  if (head.mask < 0) return;
+  const int64_t steps = plan_.size(head.mask);
+  if (head.rows % steps != 0)
+    refuse("heads", "a mask with a step for each of " + std::to_string(head.rows) + " rows, or for some together",
+           std::to_string(steps) + " steps");
+  head.mask_each = head.rows / steps;
 }
 
 // What a loss has for each class; null for nothing.
@@ -155,7 +172,12 @@ bool Heads<T>::takes_row_weights(int head) const {
 template <typename T>
 bool Heads<T>::couples_samples() const {
   return std::any_of(heads_.begin(), heads_.end(),
-                     [](const Head& head) { return head.overlap && head.overlap->of_batch; });
+                     [](const Head& head) { return head.mask >= 0 || (head.overlap && head.overlap->of_batch); });
+}
+
+template <typename T>
+bool Heads<T>::masked() const {
+  return std::any_of(heads_.begin(), heads_.end(), [](const Head& head) { return head.mask >= 0; });
 }
 
 template <typename T>
@@ -184,13 +206,15 @@ std::vector<int> Heads<T>::measured_tensors() const {
   std::vector<int> tensors = loss_tensors();
   for (const Metric& metric : metrics_) tensors.push_back(metric.tensor);
   for (const ActivityPenalty& penalty : penalties_) tensors.push_back(penalty.tensor);
+  for (const Head& head : heads_)
+    if (head.mask >= 0) tensors.push_back(head.mask);
   tensors.insert(tensors.end(), handed_.begin(), handed_.end());
   return tensors;
 }
 
 template <typename T>
 bool Heads<T>::hands(std::size_t output) const {
-  return std::count(handed_.begin(), handed_.end(), plan_.graph().outputs()[output]) > 0;
+  return std::count(handed_.begin(), handed_.end(), plan_.graph().shown()[output]) > 0;
 }
 
 template <typename T>
@@ -230,6 +254,45 @@ void Heads<T>::weigh(std::vector<RowSums>& batch, const Dataset& data, const Sel
     }
     const auto each = static_cast<double>(heads_[h].rows / column.width);
     batch.back() = {each * static_cast<double>(kept), each * sum, true};
+  }
+}
+
+template <typename T>
+RowWeights<T> Heads<T>::row_weights(std::size_t head, const std::vector<T*>& values,
+                                    const std::vector<RowWeights<T>>& weights) const {
+  RowWeights<T> of_rows = weights.empty() ? RowWeights<T>{nullptr, 1} : weights[head];
+  if (heads_[head].mask < 0) return of_rows;
+  of_rows.mask = values[static_cast<std::size_t>(heads_[head].mask)];
+  of_rows.mask_each = heads_[head].mask_each;
+  return of_rows;
+}
+
+template <typename T>
+void Heads<T>::weigh_masked(std::vector<RowSums>& batch, const std::vector<T*>& values,
+                            const std::vector<RowWeights<T>>& weights, int64_t samples) const {
+  for (std::size_t h = 0; h < heads_.size(); ++h) {
+    if (heads_[h].mask < 0) continue;
+    const RowWeights<T> of_rows = row_weights(h, values, weights);
+    double kept = 0, sum = 0;
+    for (int64_t row = 0; row < samples * heads_[h].rows; ++row) {
+      const T weight = of_rows.of(row);
+      if (weight < 0) continue;
+      ++kept;
+      sum += static_cast<double>(weight);
+    }
+    batch[h] = {kept, sum, true};
+  }
+}
+
+template <typename T>
+void Heads<T>::add_up_masked(std::vector<RowSums>& batch, const std::vector<std::vector<RowSums>>& parts) const {
+  for (std::size_t h = 0; h < heads_.size(); ++h) {
+    if (heads_[h].mask < 0) continue;
+    batch[h] = {0, 0, true};
+    for (const auto& part : parts) {
+      batch[h].rows += part[h].rows;
+      batch[h].weights += part[h].weights;
+    }
   }
 }
 
@@ -283,8 +346,9 @@ void Heads<T>::measure(const Team& team, double* rows, const std::vector<T*>& va
   const Kernels<T>& k = plan_.kernels();
   const auto value = [&](int tensor) { return values[static_cast<std::size_t>(tensor)]; };
   const auto weigh = [&](std::size_t h, T* slope, bool masks_only) {
-    if (weights.empty() || weights[h].values == nullptr) return;
-    k.weigh(team, rows, slope, weights[h], samples * heads_[h].rows, heads_[h].columns, masks_only);
+    const RowWeights<T> of_rows = row_weights(h, values, weights);
+    if (of_rows.values == nullptr && of_rows.mask == nullptr) return;
+    k.weigh(team, rows, slope, of_rows, samples * heads_[h].rows, heads_[h].columns, masks_only);
   };
   for (std::size_t h = 0; h < losses_; ++h) {
     const Head& head = heads_[h];

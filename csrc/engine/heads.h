@@ -87,15 +87,22 @@ class Heads {
   std::vector<int> loss_tensors() const;
   // Whether a loss needs all samples of a batch at once.
   bool couples_samples() const;
-  // Whether training makes an output of the graph that it may hand over.
+  // Whether training makes what the graph shows, an output or a mask, so that it may be handed over.
   bool hands(std::size_t output) const;
 
   // Doubles that measure() writes for so many samples, and numbers that add_up() gives.
   int64_t row_count(int64_t samples) const;
   std::size_t parts() const { return loss_parts_ + metrics_.size() + penalties_.size(); }
 
-  // Adds up what the rows of a batch count for, by head.
+  // Adds up what the rows of a batch count for, by head. What masks leave out is known once the samples have gone
+  // forwards: weigh_masked then does it again for the heads that have one.
   void weigh(std::vector<RowSums>& batch, const Dataset& data, const Selection& selection) const;
+  void weigh_masked(std::vector<RowSums>& batch, const std::vector<T*>& values,
+                    const std::vector<RowWeights<T>>& weights, int64_t samples) const;
+  // Of a batch whose parts were weighed.
+  void add_up_masked(std::vector<RowSums>& batch, const std::vector<std::vector<RowSums>>& parts) const;
+  // Whether any head has a mask.
+  bool masked() const;
 
   // Measures this member's share of the rows of all parts. slopes, for training: where the gradient of each loss's
   // tensor goes, null for none. weights: by head, values null for none; empty: none at all. These samples are some of
@@ -124,6 +131,8 @@ class Heads {
     double weight;
     bool labels;
     std::optional<OverlapSpec> overlap;  // in place of the loss
+    int mask = -1;                       // the tensor that leaves steps out, or -1
+    int64_t mask_each = 1;               // rows of a step
 
     // Of the parts of the loss, and of what is measured of a sample for them.
     int64_t parts() const { return overlap && overlap->of_batch ? 3 * overlap->axes.groups : 1; }
@@ -144,6 +153,9 @@ class Heads {
   int output_tensor(int output) const;
   void add_head(const HeadSetting& setting);
   void find_logits(Head& head) const;
+  void take_mask(Head& head, int output) const;
+  RowWeights<T> row_weights(std::size_t head, const std::vector<T*>& values,
+                            const std::vector<RowWeights<T>>& weights) const;
   void add_metric(const MetricSetting& setting, std::size_t head, int output);
   const double* keep(const std::vector<double>& by_class, Loss kind, int64_t columns);
   void measure_overlaps(const Team& team, double* rows, const T* pred, T* slope, const TargetRows<T>& target,

@@ -45,7 +45,7 @@ void note_lowest(std::atomic<int64_t>& lowest, int64_t value) {
 template <typename T>
 struct Plan<T>::Call {
   const Dataset& x;
-  const std::vector<T*>& outs;  // by output, null for none; empty: none at all
+  const std::vector<T*>& outs;  // by output (Graph::shown), null for none; empty: none at all
   bool check_finite;
   bool training;
   uint64_t step;
@@ -152,7 +152,7 @@ void Plan<T>::run_member(const Team& whole, const Call& call, bool alone, std::v
     pass.batch = std::min(rows, samples - begin);
     load(team, call, begin, pass.batch, values, space, nonzero, first_bad);
     for (std::size_t i = 0; i < call.outs.size(); ++i) {
-      const int output = graph_->outputs()[i];
+      const int output = graph_->shown()[i];
       if (call.outs[i] != nullptr && input_of_[static_cast<std::size_t>(output)] < 0)
         values[static_cast<std::size_t>(output)] = call.outs[i] + begin * size(output);
     }
@@ -188,7 +188,7 @@ void Plan<T>::copy_outputs(const Team& team, const Call& call, int64_t begin, in
   bool any = false;
   for (std::size_t i = 0; i < call.outs.size(); ++i) {
     if (call.outs[i] == nullptr) continue;
-    const int output = graph_->outputs()[i];
+    const int output = graph_->shown()[i];
     T* to = call.outs[i] + begin * size(output);
     const T* from = values[static_cast<std::size_t>(output)];
     if (from == to) continue;

@@ -90,6 +90,7 @@ struct Rescaling {
   std::vector<T> mean, scale, offset;
 };
 
+// What it may say of itself. times.h hands all of that on, but for fusion.
 template <typename T>
 class Op {
  public:
@@ -132,6 +133,8 @@ class Op {
   virtual int64_t marked_rows() const { return 0; }
   // Whether a gradient can pass.
   virtual bool differentiable() const { return true; }
+  // Whether there is a gradient of this input. A mask, say, has none: what goes in there learns nothing.
+  virtual bool takes_gradient(std::size_t /*input*/) const { return true; }
   // The loss, computed from its input, that equals this loss of its output, or Loss::count; `columns` make a row.
   virtual Loss loss_of_input(Loss, int64_t /*columns*/) const { return Loss::count; }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "times.h"
+
 namespace pynn {
 namespace {
 
@@ -25,10 +27,12 @@ Plan<T>::Plan(std::shared_ptr<const Graph> graph) : graph_(std::move(graph)), un
   for (const ParameterRef& p : graph_->parameters())
     owner_of_.push_back(
         static_cast<std::size_t>(std::lower_bound(owners_.begin(), owners_.end(), p.owner) - owners_.begin()));
-  make_ops();
+  std::vector<int64_t> times = make_ops();
   find_states();
-  fuse();
-  take_rescaling();
+  fuse(times);
+  take_rescaling(times);
+  for (std::size_t i = 0; i < ops_.size(); ++i)
+    if (times[i] > 1) ops_[i] = std::make_unique<TimesOp<T>>(std::move(ops_[i]), times[i]);
   input_of_.assign(graph_->sizes().size(), -1);
   for (std::size_t i = 0; i < inputs_.size(); ++i)
     input_of_[static_cast<std::size_t>(inputs_[i].loaded)] = static_cast<int>(i);
@@ -67,21 +71,27 @@ Plan<T>::Plan(std::shared_ptr<const Graph> graph) : graph_(std::move(graph)), un
   all_unknown_.resize(inputs_.size());
 }
 
+// Returns how many parts of a sample each goes over.
 template <typename T>
-void Plan<T>::make_ops() {
+std::vector<int64_t> Plan<T>::make_ops() {
+  std::vector<int64_t> times;
   for (const GraphInput& input : graph_->inputs())
     inputs_.push_back({input.tensor, input.tensor, input.kind, size(input.tensor), {}});
   for (const OpSpec& spec : graph_->ops()) {
     OpArguments arguments{spec.kind, {}, {}, spec.attributes};
-    for (const int tensor : spec.inputs) arguments.inputs.push_back(size(tensor));
+    for (const int tensor : spec.inputs) arguments.inputs.push_back(size(tensor) / spec.times);
     for (const int number : spec.parameters)
       arguments.parameters.push_back(
           number < 0 ? -1 : graph_->parameters()[static_cast<std::size_t>(number)].parameter().size);
     ops_.push_back(make_op<T>(arguments));
+    if (spec.times > 1 && ops_.back()->state_samples() > 0)
+      refuse(spec.kind, "no states where it goes over the parts of samples", "some");
+    times.push_back(spec.times);
     ops_.back()->inputs = spec.inputs;
     ops_.back()->outputs = spec.outputs;
     ops_.back()->parameters = spec.parameters;
   }
+  return times;
 }
 
 template <typename T>
@@ -115,10 +125,11 @@ void Plan<T>::check_samples(int64_t samples, int64_t batch_size) const {
 // Fusion saves passes over a tensor, and barriers. A convolution takes over the activation behind it, and then the max
 // pooling. A dense layer takes over the activation if another dense layer comes next: that one multiplies the gradient
 // by the slope. Outputs and penalized tensors are read by others than ops, so they are kept, and so is what goes into
-// the op that makes an output: a loss may be computed from it.
+// the op that makes an output: a loss may be computed from it. What goes over parts of samples is fused with what goes
+// over as many.
 template <typename T>
-void Plan<T>::fuse() {
-  std::vector<int> kept = graph_->outputs();
+void Plan<T>::fuse(std::vector<int64_t>& times) {
+  std::vector<int> kept = graph_->shown();
   for (const ActivityPenalty& penalty : graph_->penalties()) kept.push_back(penalty.tensor);
   std::vector<int> readers(graph_->sizes().size(), 0), reader(graph_->sizes().size(), -1);
   const auto count_readers = [&] {
@@ -130,26 +141,30 @@ void Plan<T>::fuse() {
       }
   };
   // The only op that reads the tensor, or null where there is none, or others do.
-  const auto only_reader = [&](int tensor) -> Op<T>* {
+  const auto only_reader = [&](int tensor, int64_t parts) -> Op<T>* {
     const auto t = static_cast<std::size_t>(tensor);
-    return readers[t] == 1 && !contains(kept, tensor) ? ops_[static_cast<std::size_t>(reader[t])].get() : nullptr;
+    if (readers[t] != 1 || contains(kept, tensor)) return nullptr;
+    const auto i = static_cast<std::size_t>(reader[t]);
+    return times[i] == parts ? ops_[i].get() : nullptr;
   };
   const auto take_over = [&](Op<T>& op, const Op<T>& next) {
     unused_[static_cast<std::size_t>(op.outputs[0])] = true;
     op.outputs = next.outputs;
-    ops_.erase(std::find_if(ops_.begin(), ops_.end(), [&](const auto& each) { return each.get() == &next; }));
+    const auto place = std::find_if(ops_.begin(), ops_.end(), [&](const auto& each) { return each.get() == &next; });
+    times.erase(times.begin() + (place - ops_.begin()));
+    ops_.erase(place);
     count_readers();
   };
   count_readers();
   for (std::size_t i = 0; i < ops_.size(); ++i) {
     Op<T>& op = *ops_[i];
     if (op.outputs.size() != 1) continue;
-    Op<T>* next = only_reader(op.outputs[0]);
+    Op<T>* next = only_reader(op.outputs[0], times[i]);
     if (next != nullptr && next->activation() != nullptr && k_.gradient_from_output(*next->activation())) {
-      Op<T>* behind = only_reader(next->outputs[0]);
+      Op<T>* behind = only_reader(next->outputs[0], times[i]);
       if (behind != nullptr && op.take_activation(*next->activation(), *behind)) take_over(op, *next);
     }
-    next = only_reader(op.outputs[0]);
+    next = only_reader(op.outputs[0], times[i]);
     if (next != nullptr && next->max_pooling() != nullptr && op.take_pooling(*next->max_pooling()))
       take_over(op, *next);
   }
@@ -157,11 +172,11 @@ void Plan<T>::fuse() {
 
 // A rescaling of the samples is done while they are loaded.
 template <typename T>
-void Plan<T>::take_rescaling() {
+void Plan<T>::take_rescaling(std::vector<int64_t>& times) {
   for (PlanInput<T>& input : inputs_) {
     const auto reads = [&](const auto& op) { return contains(op->inputs, input.tensor); };
     const auto op = std::find_if(ops_.begin(), ops_.end(), reads);
-    const bool kept = contains(graph_->outputs(), input.tensor) ||
+    const bool kept = contains(graph_->shown(), input.tensor) ||
                       std::any_of(graph_->penalties().begin(), graph_->penalties().end(),
                                   [&](const ActivityPenalty& penalty) { return penalty.tensor == input.tensor; });
     if (kept || op == ops_.end() || (*op)->rescaling() == nullptr ||
@@ -177,6 +192,7 @@ void Plan<T>::take_rescaling() {
     repeat(numbers.offset, input.numbers.offset);
     unused_[static_cast<std::size_t>(input.tensor)] = true;
     input.loaded = (*op)->outputs[0];
+    times.erase(times.begin() + (op - ops_.begin()));
     ops_.erase(op);
   }
 }
@@ -203,7 +219,7 @@ bool Plan<T>::first_parameters_finite() const {
 
 template <typename T>
 bool Plan<T>::is_output(int tensor) const {
-  return contains(graph_->outputs(), tensor);
+  return contains(graph_->shown(), tensor);
 }
 
 template <typename T>

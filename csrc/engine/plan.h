@@ -162,10 +162,10 @@ class Plan {
  private:
   struct Call;  // inference.cpp
 
-  void make_ops();
+  std::vector<int64_t> make_ops();
   void find_states();
-  void fuse();
-  void take_rescaling();
+  void fuse(std::vector<int64_t>& times);
+  void take_rescaling(std::vector<int64_t>& times);
   int64_t choose_chunk_rows() const;
   std::optional<BadElement> run(const Call& call) const;
   void run_member(const Team& whole, const Call& call, bool alone, std::vector<Workspace<T>>& spaces,

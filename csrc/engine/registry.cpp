@@ -8,6 +8,7 @@ namespace pynn {
 #define PYNN_OPS(X) \
   X(activation)     \
   X(add)            \
+  X(any_not_equal)  \
   X(batch_norm)     \
   X(bias)           \
   X(binary)         \
@@ -20,9 +21,12 @@ namespace pynn {
   X(glu)            \
   X(gru)            \
   X(group_norm)     \
+  X(keep_rows)      \
   X(lstm)           \
+  X(masked_mean)    \
   X(matmul)         \
   X(noise)          \
+  X(not_equal)      \
   X(numbers)        \
   X(parameter)      \
   X(pool)           \

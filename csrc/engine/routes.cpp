@@ -11,6 +11,15 @@ bool any_of(const Flags& flags, const std::vector<int>& numbers) {
                      [&](int number) { return number >= 0 && flags[static_cast<std::size_t>(number)]; });
 }
 
+// The inputs of an op that there are gradients of.
+template <typename T>
+std::vector<int> with_gradients(const Op<T>& op) {
+  std::vector<int> tensors;
+  for (std::size_t i = 0; i < op.inputs.size(); ++i)
+    if (op.takes_gradient(i)) tensors.push_back(op.inputs[i]);
+  return tensors;
+}
+
 // What must be made so that the measured tensors are there.
 template <typename T>
 std::vector<char> ops_for(const Plan<T>& plan, const std::vector<int>& measured) {
@@ -32,7 +41,7 @@ std::vector<char> leading_somewhere(const Plan<T>& plan, const std::vector<char>
   std::vector<char> leads(plan.graph().sizes().size(), 0);
   for (std::size_t i = 0; i < inputs.size(); ++i) leads[static_cast<std::size_t>(plan.inputs()[i].loaded)] = inputs[i];
   for (const auto& op : plan.ops())
-    if (any_of(leads, op->inputs) || any_of(trainable, op->parameters))
+    if (any_of(leads, with_gradients(*op)) || any_of(trainable, op->parameters))
       for (const int tensor : op->outputs) leads[static_cast<std::size_t>(tensor)] = 1;
   return leads;
 }
@@ -45,8 +54,8 @@ std::vector<char> reached_from(const Plan<T>& plan, const std::vector<int>& loss
   for (const ActivityPenalty& penalty : plan.graph().penalties()) reached[static_cast<std::size_t>(penalty.tensor)] = 1;
   for (auto op = plan.ops().rbegin(); op != plan.ops().rend(); ++op)
     if (any_of(reached, (*op)->outputs))
-      for (const auto* of_op : {&(*op)->inputs, &(*op)->outputs})
-        for (const int tensor : *of_op) reached[static_cast<std::size_t>(tensor)] = 1;
+      for (const auto& of_op : {with_gradients(**op), (*op)->outputs})
+        for (const int tensor : of_op) reached[static_cast<std::size_t>(tensor)] = 1;
   return reached;
 }
 
@@ -96,7 +105,8 @@ Routes make_routes(const Plan<T>& plan, const std::vector<int>& loss_tensors, co
       refuse("train", "activations that a gradient can pass", "one that has none ('step')");
     for (const int tensor : op.outputs)
       if (!written[static_cast<std::size_t>(tensor)]) routes.unwritten[i].push_back(tensor);
-    for (const int tensor : op.inputs) routes.inputs[i].push_back(next_route(tensor));
+    for (std::size_t j = 0; j < op.inputs.size(); ++j)
+      routes.inputs[i].push_back(op.takes_gradient(j) ? next_route(op.inputs[j]) : Routes::none);
     for (const int number : op.parameters)
       if (number >= 0) ++uses[static_cast<std::size_t>(number)];
   }

@@ -38,6 +38,7 @@ struct Trainer<T>::Member {
   std::vector<Nonzero> nonzero;        // by input
   std::vector<double> sums, of_parts;  // what was measured; the parts of the loss, where there are several
   std::vector<RowWeights<T>> weights;  // by head; empty: none
+  std::vector<RowSums> batch;          // by head: what the rows of a batch with masks count for
   std::vector<double> metrics;         // of rank 0: the totals of the metrics before the step
   double loss = 0;                     // of the batch, so far
   bool finite = true;
@@ -202,7 +203,7 @@ void Trainer<T>::run_step(const Team& team, Run& run, Member& member, int64_t st
   if (team.rank == 0) {
     // A step that is not made counts with its loss, which says so, and not with the metrics of a part of its samples.
     if (member.finite)
-      run.heads->add_metric_weights(totals, run.batch);
+      run.heads->add_metric_weights(totals, run.heads->masked() ? member.batch : run.batch);
     else
       std::copy(member.metrics.begin(), member.metrics.end(), metrics);
     *totals += member.loss * static_cast<double>(batch);
@@ -243,13 +244,19 @@ bool Trainer<T>::run_slice(const Team& team, Run& run, Member& member, int64_t s
   for (std::size_t h = 0; h < run.data.weights.size(); ++h)
     member.weights.push_back(run.heads->weights(h, run.data.weights[h], weights_[h].data()));
   if (!run.outs.empty()) hand_over(team, run, pass, step);
+  const bool masked = run.heads->masked();
+  if (masked) {  // each member for itself; the batch is here as a whole
+    member.batch = run.batch;
+    run.heads->weigh_masked(member.batch, space_.values, member.weights, pass.batch);
+  }
+  const std::vector<RowSums>& counts = masked ? member.batch : run.batch;
   run.heads->measure(team, rows_.data(), space_.values, run.setup.way_back->slopes(), member.targets, member.weights,
-                     pass.batch, run.batch);
+                     pass.batch, counts);
   team.barrier();
   run.heads->add_up(member.sums.data(), rows_.data(), pass.batch);
-  member.loss += run.heads->loss(member.sums.data(), run.batch, batch);
+  member.loss += run.heads->loss(member.sums.data(), counts, batch);
   for (std::size_t h = 0; h < member.of_parts.size(); ++h)
-    member.of_parts[h] += run.heads->part_of_loss(h, member.sums.data(), run.batch);
+    member.of_parts[h] += run.heads->part_of_loss(h, member.sums.data(), counts);
   if (!std::isfinite(member.loss)) return false;
   std::optional<Uninterruptible> guard;
   if (run.setup.any_early) guard.emplace(team);
@@ -263,7 +270,7 @@ void Trainer<T>::hand_over(const Team& team, const Run& run, const Pass<T>& pass
   const int64_t first = run.range.visited_before(step, run.data.samples) + pass.first_sample;
   for (std::size_t i = 0; i < run.outs.size(); ++i) {
     if (run.outs[i] == nullptr) continue;
-    const int output = plan_->graph().outputs()[i];
+    const int output = plan_->graph().shown()[i];
     const int64_t size = plan_->size(output);
     k_.gather(team, run.outs[i] + first * size, {}, space_.values[static_cast<std::size_t>(output)], nullptr,
               pass.batch, 0, size, {});

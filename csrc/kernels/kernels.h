@@ -18,6 +18,7 @@
 #include "embedding.h"
 #include "gemm.h"
 #include "losses.h"
+#include "masks.h"
 #include "merge.h"
 #include "noise.h"
 #include "norm.h"
@@ -47,6 +48,7 @@ struct Kernels : GemmKernels<T>,
                  ResampleKernels<T>,
                  MergeKernels<T>,
                  EmbeddingKernels<T>,
+                 MaskKernels<T>,
                  ActivationKernels<T>,
                  SoftmaxKernels<T>,
                  LossKernels<T>,

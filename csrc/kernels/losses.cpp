@@ -421,13 +421,14 @@ template <typename T>
 void weigh(const Team& team, double* values, T* dpred, const RowWeights<T>& weights, int64_t rows, int64_t columns,
            bool masks_only) {
   assert(is_member(team) && rows >= 0 && columns > 0 && weights.each > 0 && has(values, rows));
-  assert(may_have(dpred, rows * columns) && has(weights.values, (rows + weights.each - 1) / weights.each));
+  assert(may_have(dpred, rows * columns) && may_have(weights.values, (rows + weights.each - 1) / weights.each));
+  assert(weights.mask_each > 0 && may_have(weights.mask, (rows + weights.mask_each - 1) / weights.mask_each));
   Look look(team);
   const Range mine = team.share(rows);
   for (int64_t row = mine.begin; row < mine.end; ++row) {
     look.after(1);
-    const T weight = weights.values[row / weights.each];
-    if (masks_only && weight >= 0) continue;
+    const T weight = weights.of(row);
+    if (weight >= 0 && (masks_only || weights.values == nullptr)) continue;
     T* slope = dpred == nullptr ? nullptr : dpred + row * columns;
     // As a T, so that a loss that is too large for one is told
     values[row] = weight < 0 ? 0 : static_cast<double>(static_cast<T>(values[row]) * weight);

@@ -66,11 +66,18 @@ struct TargetRows {
 };
 
 // What rows count for: `each` rows in a row have one weight. A row of a negative weight is masked: it counts for
-// nothing.
+// nothing. So is one whose mask is 0, of which `mask_each` rows in a row have one.
 template <typename T>
 struct RowWeights {
-  const T* values;
+  const T* values;  // null: 1
   int64_t each;
+  const T* mask = nullptr;  // null: none
+  int64_t mask_each = 1;
+
+  T of(int64_t row) const {
+    if (mask != nullptr && mask[row / mask_each] == 0) return -1;
+    return values == nullptr ? T{1} : values[row / each];
+  }
 };
 
 template <typename T>

@@ -17,6 +17,7 @@
   X(resample, ResampleKernels)            \
   X(merge, MergeKernels)                  \
   X(embedding, EmbeddingKernels)          \
+  X(masks, MaskKernels)                   \
   X(activations, ActivationKernels)       \
   X(softmax, SoftmaxKernels)              \
   X(losses, LossKernels)                  \

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from .. import _core
@@ -16,15 +16,75 @@ class Parameter(Protocol):
     native: tuple[_core.Parameters, int]
 
 
+class Mask(NamedTuple):
+    """Which steps of a tensor are real: the number of a tensor that has 1 for them, and 0 for padding."""
+
+    tensor: int
+    shape: tuple[int, ...]  # of a sample
+
+
+class Writable(Protocol):
+    """What a graph is to who writes it."""
+
+    def add_input(self, size: int, kind: str) -> int:
+        """The number of a new tensor."""
+        ...
+
+    def add(
+        self, kind: str, inputs: Sequence[int], parameters: Sequence[int], attributes: dict[str, Any], times: int
+    ) -> list[int]:
+        """The numbers of the tensors that an op makes."""
+        ...
+
+    def add_parameter(self, parameters: _core.Parameters, number: int) -> int:
+        """The number of a weight."""
+        ...
+
+    def add_activity_penalty(self, tensor: int, l1: float, l2: float) -> None:
+        """Make a penalty part of the loss."""
+
+
+class NoGraph:
+    """In place of a graph, where it is only asked what a layer would write."""
+
+    def __init__(self) -> None:
+        self._tensors = 0
+
+    def add_input(self, size: int, kind: str) -> int:
+        """The number of a new tensor."""
+        self._tensors += 1
+        return self._tensors - 1
+
+    def add(
+        self, kind: str, inputs: Sequence[int], parameters: Sequence[int], attributes: dict[str, Any], times: int
+    ) -> list[int]:
+        """The number of a new tensor."""
+        return [self.add_input(0, "real")]
+
+    def add_parameter(self, parameters: _core.Parameters, number: int) -> int:
+        """No number."""
+        return -1
+
+    def add_activity_penalty(self, tensor: int, l1: float, l2: float) -> None:
+        """Nothing."""
+
+
 class Lowering:
     """A graph that is being written, for a plan of `dtype`. Tensors are numbers, shapes those of one sample."""
 
-    def __init__(self, graph: _core.Graph, dtype: str) -> None:
+    def __init__(self, graph: Writable, dtype: str) -> None:
         self._graph = graph
         self.dtype = dtype
         self._ids: set[int] = set()  # tensors of whole numbers
         self._draws: dict[int, int] = {}  # by seed: how often it was asked for
         self.inference = False  # whether what is added works as in prediction, also in training
+        self.times = 1  # over how many equal parts of each sample what is added goes, such as steps: each by itself
+        self.masks: Sequence[Mask | None] = ()  # of the inputs of the layer that is being lowered
+
+    @property
+    def mask(self) -> Mask | None:
+        """The mask of the first input of the layer that is being lowered."""
+        return self.masks[0] if self.masks else None
 
     def input(self, size: int, below: int = 0) -> int:
         """Append an input of `size` elements a sample: numbers, or ids below `below`; returns its number."""
@@ -53,7 +113,7 @@ class Lowering:
             attributes: The op's settings.
         """
         numbers = [self.parameter(parameter) for parameter in parameters]
-        return self._graph.add(kind, [x] if isinstance(x, int) else list(x), numbers, attributes)[0]
+        return self._graph.add(kind, [x] if isinstance(x, int) else list(x), numbers, attributes, self.times)[0]
 
     def parameter(self, parameter: Parameter | None) -> int:
         """The number of a weight in the graph, the same each time; -1 for None."""

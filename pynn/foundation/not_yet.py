@@ -15,12 +15,12 @@ _NAMES = {
         CategoryEncoding CenterCrop Conv3D Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D Convolution3D
         Convolution3DTranspose Cropping3D CutMix Discretization Equalization FlaxLayer GlobalAveragePooling3D
         GlobalAvgPool3D GlobalMaxPool3D GlobalMaxPooling3D GroupQueryAttention GRU GRUCell HashedCrossing Hashing
-        IntegerLookup JaxLayer Lambda LSTM LSTMCell Masking MaxNumBoundingBoxes MaxPool3D MaxPooling3D MelSpectrogram
+        IntegerLookup JaxLayer Lambda LSTM LSTMCell MaxNumBoundingBoxes MaxPool3D MaxPooling3D MelSpectrogram
         MixUp MultiHeadAttention Pipeline RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter
         RandomContrast RandomCrop RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale
         RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness
         RandomShear RandomTranslation RandomZoom Resizing RNN SimpleRNN SimpleRNNCell Solarization SpatialDropout3D
-        SpectralNormalization StackedRNNCells STFTSpectrogram StringLookup TextVectorization TFSMLayer TimeDistributed
+        SpectralNormalization StackedRNNCells STFTSpectrogram StringLookup TextVectorization TFSMLayer
         TorchModuleWrapper UpSampling3D ZeroPadding3D""",
     "loss": "CategoricalGeneralizedCrossEntropy Circle CTC",
     "model or function": "Functional",

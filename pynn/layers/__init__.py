@@ -17,8 +17,10 @@ if TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
     from .convolutional import *  # noqa: F403
     from .core import *  # noqa: F403
     from .depthwise import *  # noqa: F403
+    from .distributed import *  # noqa: F403
     from .einsum import *  # noqa: F403
     from .embedding import *  # noqa: F403
+    from .masking import *  # noqa: F403
     from .merging import *  # noqa: F403
     from .normalization import *  # noqa: F403
     from .pooling import *  # noqa: F403
@@ -38,8 +40,10 @@ _MODULES = {
     "core": "Activation Dense Identity Input InputLayer",
     "depthwise": """DepthwiseConv1D DepthwiseConv2D SeparableConv1D SeparableConv2D SeparableConvolution1D
         SeparableConvolution2D""",
+    "distributed": "TimeDistributed",
     "einsum": "EinsumDense",
     "embedding": "Embedding",
+    "masking": "Masking",
     "merging": """Add Average Concatenate Dot Maximum Minimum Multiply Subtract add average concatenate dot maximum
         minimum multiply subtract""",
     "normalization": "BatchNormalization GroupNormalization LayerNormalization",
@@ -63,7 +67,7 @@ __all__ += lazy.names(_MODULES)
 know(
     {
         **{name: place for name, place in lazy.places(__name__, _MODULES).items() if name[0].isupper()},
-        **lazy.places(__name__, {"operations": "Absolute Activated Arithmetic ConstantProduct GetItem MatMul"}),
+        **lazy.places(__name__, {"operations": "Absolute Activated Arithmetic ConstantProduct GetItem MaskOf MatMul"}),
         "Functional": "pynn.models:Model",
         **lazy.places("pynn", {"models": "Model Sequential"}),
     }
@@ -76,7 +80,13 @@ def _operate(function: str, a: Any, b: Any) -> Any:
     return operations.apply(function, a, b)
 
 
-symbolic.arithmetic = _operate
+def _mask(layer: Any, inputs: list[Any], masks: list[Any]) -> Any:
+    from . import operations
+
+    return operations.masking_of(layer, inputs, masks)
+
+
+symbolic.arithmetic, symbolic.masking = _operate, _mask
 
 
 def __dir__() -> list[str]:

@@ -10,17 +10,22 @@ from numpy.typing import DTypeLike
 from .. import constraints, initializers, regularizers
 from ..activations import Activation
 from ..constraints import ConstraintLike
-from ..engine.lowering import Lowering
+from ..data.layout import OpenShape
+from ..engine.lowering import Lowering, Mask
 from ..foundation import checks
 from ..geometry import maps
 from ..initializers import InitializerLike
 from ..regularizers import RegularizerLike
 from .base import Layer
 from .core import ActivationLayer
+from .merging import combined, widened
 from .types import Shape
 from .weight import Weight, WeightSpec
 
 __all__ = ["ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
+
+# What is added to elements that a mask leaves out, with its sign changed; as in Keras.
+_LARGE = 1e9
 
 
 class ReLU(ActivationLayer):
@@ -112,6 +117,8 @@ class PReLU(Layer):
     Raises:
         TypeError, ValueError: a bad argument; when the model is built, samples without such axes.
     """
+
+    supports_masking = True
 
     def __init__(
         self,
@@ -205,6 +212,9 @@ class ELU(ActivationLayer):
 class Softmax(ActivationLayer):
     """``exp(x) / sum(exp(x))`` over one axis, or several adjacent ones together.
 
+    A mask says which elements count: the others are 0, and no part of the sum. It has the shape of the inputs, or the
+    size 1 along some axes, as in Keras; behind a sequence with a mask of its steps, use ``Activation("softmax")``.
+
     Args:
         axis: An axis or a tuple of axes; 0 is the batch axis, which must not be among them. Default ``-1``.
         name, trainable, dtype, input_shape, input_dim: see `Layer`.
@@ -231,3 +241,27 @@ class Softmax(ActivationLayer):
             input_shape=input_shape,
             input_dim=input_dim,
         )
+
+    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
+        if net.mask is None:
+            return super().lower(net, x, shape)
+        kept = widened(net, net.mask, shape).tensor
+        lowered = combined(net, "subtract", [kept], [shape, ()], constant=[1.0], constant_first=False)
+        lowered = combined(net, "multiply", [lowered], [shape, ()], constant=[_LARGE], constant_first=False)
+        masked = combined(net, "add", [net.add("keep_rows", [x, kept]), lowered], [shape, shape])
+        return net.add("keep_rows", [super().lower(net, masked, shape), kept])
+
+    def lower_mask(self, net: Lowering, x: int, shape: Shape, masks: Sequence[Mask | None]) -> Mask | None:
+        if masks[0] is not None:
+            self._check_mask(shape, masks[0].shape)
+        return masks[0]
+
+    def _check_mask(self, shape: OpenShape, mask: OpenShape) -> None:
+        fits = len(mask) == len(shape) and all(
+            own in (1, size) or None in (own, size) for own, size in zip(mask, shape, strict=True)
+        )
+        if not fits:
+            raise self._shape_error(
+                f"got a mask of shape {(None, *mask)} for inputs of shape {(None, *shape)}: it must have the same "
+                'axes, of the same size or 1. Behind a sequence with a mask of its steps, use Activation("softmax").'
+            )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import re
+import warnings
 import weakref
 from collections.abc import Sequence
 from typing import Any, SupportsIndex
@@ -18,18 +19,18 @@ from numpy.typing import ArrayLike, DTypeLike
 from .. import config
 from ..activations import Activation
 from ..data.layout import OpenShape
-from ..engine.lowering import Lowering
+from ..engine.lowering import Lowering, Mask, NoGraph
 from ..errors import NotBuiltError
 from ..foundation import atomic, checks, names
 from ..foundation.arguments import NamesItsArguments
 from ..regularizers import Regularizer
-from . import calling
+from . import calling, symbolic
 from .building import Built, Draft, building
 from .callform import CallForm
 from .symbolic import Node, SymbolicTensor
 from .tracing import Traceable, whole
 from .trial import current
-from .types import OpenShapes, Shape
+from .types import Masks, OpenShapes, Shape
 from .weight import MOST_ELEMENTS, Array, Weight, WeightSpec, assign_all
 
 # Lengths that stand for one that is not known: what is None in a shape is tried with both. They have many divisors, so
@@ -59,6 +60,9 @@ class Layer(Traceable, NamesItsArguments):
         batch_input_shape: What `input_shape` or `input_dim` said, or None.
         activation: The activation that ends the layer, or None for layers without one.
         activity_regularizer: The penalty for the output, or None for layers without one.
+        supports_masking: Whether the layer knows what to do with the mask of its input (docs/masks.md): by default the
+            output has the same one. Where it does not, the mask ends there, and a warning tells. A layer of one's own
+            sets it, or writes `compute_mask`.
 
     Raises:
         TypeError, ValueError: a bad argument.
@@ -81,6 +85,8 @@ class Layer(Traceable, NamesItsArguments):
                     "call. What pynn's layers do it gets from layers that are its attributes."
                 )
             cls._form, cls.wired = CallForm(own["call"]), True
+            if cls.compute_mask is not Layer.compute_mask and "supports_masking" not in own:
+                cls.supports_masking = True
             cls.__call__ = Layer._call_own  # type: ignore[method-assign]
         if "build" in own:
             cls.build = whole(own["build"])  # type: ignore[method-assign]
@@ -140,7 +146,40 @@ class Layer(Traceable, NamesItsArguments):
         """
         if self._form is None:
             raise NotImplementedError(self._computes_nothing())
-        return self._lower_call(net, x, shape)  # type: ignore[no-any-return]
+        outputs = self._lower_call(net, x, shape, ())[0]
+        return outputs if len(outputs) > 1 else outputs[0]  # type: ignore[return-value]
+
+    def lower_mask(self, net: Lowering, x: Any, shape: Any, masks: Sequence[Mask | None]) -> Any:
+        """The mask of the output, or None; a list of them where there are several outputs. It may add ops.
+
+        Args:
+            net, x, shape: As for `lower`.
+            masks: Those of the inputs, None for one that has none.
+        """
+        return masks[0] if self.supports_masking else None
+
+    def lower_with_masks(
+        self, net: Lowering, x: Any, shape: Any, masks: Sequence[Mask | None]
+    ) -> tuple[list[int], list[Mask | None]]:
+        """Add the layer's ops, as `lower`, where its inputs have these masks; the outputs and their masks."""
+        if self._form is not None:
+            return self._lower_call(net, x, shape, masks)
+        before, net.masks = net.masks, masks
+        made: Any = self.lower(net, x, shape)
+        found = self.lower_mask(net, x, shape, masks)
+        net.masks = before
+        outputs = made if isinstance(made, list) else [made]
+        if found is None and any(mask is not None for mask in masks):
+            self._warn_of_lost_mask()
+        return outputs, _for_each(found, len(outputs))
+
+    def _warn_of_lost_mask(self) -> None:
+        if not (self.supports_masking or self.is_operation):
+            warnings.warn(
+                f"Layer {self.name!r} ({type(self).__name__}) got an input with a mask, and does not support masks: "
+                "the layers behind it do not see the mask.",
+                stacklevel=2,
+            )
 
     @classmethod
     def _computes_nothing(cls) -> str:
@@ -194,29 +233,32 @@ class Layer(Traceable, NamesItsArguments):
             )
         return [checks.batch_shape(each, "input_shape") for each in input_shape]
 
-    def _build_for(self, shape: OpenShapes) -> None:
+    def _build_for(self, shape: OpenShapes, masks: Masks = ()) -> None:
         """Be built for samples of `shape`, unless it is built; ValueError if it cannot take them."""
-        draft = self.draft(shape, self.dtype)
+        draft = self.draft(shape, self.dtype, masks)
         if not self.built:
             atomic.apply_together(building([draft]))
 
-    def draft(self, shape: OpenShapes, dtype: str) -> Draft:
+    def draft(self, shape: OpenShapes, dtype: str, masks: Masks = ()) -> Draft:
         """What the layer would be for samples of `shape`; ValueError if it cannot take them, or is built for others.
 
-        An axis of any length is tried with two lengths: what differs then has any length, too.
+        An axis of any length is tried with two lengths: what differs then has any length, too. `masks` are the shapes
+        of those of the inputs.
         """
         if self._form is not None:
-            return self._draft_of_call(shape, dtype)
-        draft = self._draft_alone(shape, dtype)
+            return self._draft_of_call(shape, dtype, masks)
+        draft = self._draft_alone(shape, dtype, masks)
         return draft._replace(inner=tuple(self._drafts_within(shape, dtype))) if self.holds_layers else draft
 
-    def _draft_alone(self, shape: OpenShapes, dtype: str) -> Draft:
+    def _draft_alone(self, shape: OpenShapes, dtype: str, masks: Masks) -> Draft:
         """Without the layers that it holds."""
         first, second = (_closed(shape, probe) for probe in _PROBES)
+        of_first, of_second = (tuple(_closed_mask(mask, probe) for mask in masks) for probe in _PROBES)
         if first == second:
-            return self._draft(first, dtype, True)
+            return self._draft(first, dtype, True, of_first)
         try:
-            one, other = self._draft(first, dtype, False), self._draft(second, dtype, False)
+            one = self._draft(first, dtype, False, of_first)
+            other = self._draft(second, dtype, False, of_second)
         except ValueError as error:
             raise ValueError(re.sub(rf"\b({_PROBES[0]}|{_PROBES[1]})\b", "None", str(error))) from None
         for spec, of_other in zip(one.specs, other.specs, strict=True):
@@ -225,9 +267,11 @@ class Layer(Traceable, NamesItsArguments):
                     f"needs samples of a known size, as the shape of its {spec.name} follows from it, but gets {shape}."
                 )
         outputs = [_opened(a, b) for a, b in zip(one.outputs, other.outputs, strict=True)]
-        return one._replace(shape=shape, output=outputs if isinstance(one.output, list) else outputs[0])
+        made = [None if a is None else _opened(a, b) for a, b in zip(one.made_masks, other.made_masks, strict=True)]  # type: ignore[arg-type]
+        output = outputs if isinstance(one.output, list) else outputs[0]
+        return one._replace(shape=shape, output=output, made_masks=tuple(made))
 
-    def _draft(self, shape: Any, dtype: str, check_size: bool) -> Draft:
+    def _draft(self, shape: Any, dtype: str, check_size: bool, masks: Masks) -> Draft:
         output = self.sample_output_shape(shape)
         if check_size:
             self._check_size(output)
@@ -248,7 +292,17 @@ class Layer(Traceable, NamesItsArguments):
             if built.dtype != dtype:
                 raise self._shape_error(f"has weights of type {built.dtype}, but the model computes in {dtype}.")
         constraints = [spec.native_constraint(f"{self.name}/{spec.name}") for spec in specs]
-        return Draft(self, shape, output, dtype, specs, constraints)
+        made = self._masks_made(shape, dtype, masks, len(output) if isinstance(output, list) else 1)
+        return Draft(self, shape, output, dtype, specs, constraints, made_masks=made)
+
+    def _masks_made(self, shape: Any, dtype: str, masks: Masks, outputs: int) -> Masks:
+        """The shapes of the masks of the outputs; empty where there are none."""
+        net, shapes = Lowering(NoGraph(), dtype), shape if isinstance(shape, list) else [shape]
+        xs = [net.input(1) for _ in shapes]
+        given = [None if mask is None else Mask(net.input(1), mask) for mask in masks] or [None] * len(shapes)  # type: ignore[arg-type]
+        found = _for_each(self.lower_mask(net, self._as_taken(xs), shape, given), outputs)
+        made = tuple(None if mask is None else mask.shape for mask in found)
+        return made if any(mask is not None for mask in made) else ()
 
     def _check_size(self, output: Shape) -> None:
         """Raise ValueError where samples of the shape `output`, or what makes them, are too large for memory."""
@@ -257,7 +311,7 @@ class Layer(Traceable, NamesItsArguments):
 
     # ---- calling -----------------------------------------------------------------------------------------------------
 
-    def __call__(self, inputs: Any, training: bool | None = None) -> Any:
+    def __call__(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """What the layer makes of arrays, or of symbolic tensors; it is built for them if it was not.
 
         Args:
@@ -265,6 +319,9 @@ class Layer(Traceable, NamesItsArguments):
                 `Input` gives: then the result is one, too.
             training: Whether to compute as in training. On symbolic tensors, ``False`` means that the layer works as in
                 prediction there, always. Default ``None``: as the model does, and ``False`` on arrays.
+            mask: Which steps of the inputs are real (true, or not 0) and which are padding: an array or a symbolic
+                tensor (samples, steps), or a list of them, some of which may be None, where the layer takes a list.
+                Default ``None``: the mask that a symbolic tensor has (docs/masks.md); on arrays all steps are real.
 
         Raises:
             TypeError, ValueError: what the layer cannot take; it is as before then.
@@ -272,13 +329,39 @@ class Layer(Traceable, NamesItsArguments):
         if training is not None:
             training = checks.boolean(training, "training")
         given = self._take_apart(inputs)
+        masks = () if mask is None else self._masks_of(given, mask)
         for x in given:
             if isinstance(x, SymbolicTensor):
-                return self._record(given, training)
-        return self._compute(given, bool(training))
+                return self._record(given, training, masks)
+        return self._compute(given, bool(training), masks)
 
-    def _compute(self, inputs: list[Any], training: bool) -> Any:
-        return calling.compute(self, inputs, training)
+    def _masks_of(self, inputs: list[Any], mask: Any) -> list[Any]:
+        """The masks that a call was given, by input."""
+        masks = list(mask) if self.takes_list and isinstance(mask, list | tuple) else [mask]
+        if len(masks) != len(inputs):
+            raise ValueError(
+                f"mask of layer {self.name!r} must have a mask, or None, for each of {len(inputs)} inputs, but has "
+                f"{len(masks)}."
+            )
+        return masks
+
+    def _compute(self, inputs: list[Any], training: bool, masks: Sequence[Any] = ()) -> Any:
+        return calling.compute(self, inputs, training, masks)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of what the layer makes of these inputs: an array of booleans (samples, steps), or a symbolic tensor
+        where `inputs` are some; None where it has none.
+
+        Args:
+            inputs: As for a call.
+            mask: That of the inputs, or a list of them for layers that take a list. Default ``None``.
+
+        Raises:
+            TypeError, ValueError: what the layer cannot take.
+        """
+        given = self._take_apart(inputs)
+        masks = [None] * len(given) if mask is None else self._masks_of(given, mask)
+        return symbolic.masking(self, given, masks)
 
     # ---- state -------------------------------------------------------------------------------------------------------
 
@@ -426,6 +509,15 @@ class Layer(Traceable, NamesItsArguments):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _for_each(found: Any, outputs: int) -> list[Any]:
+    """What `lower_mask` found, for each output."""
+    return found if isinstance(found, list) else [found, *[None] * (outputs - 1)]
+
+
+def _closed_mask(shape: OpenShape | None, length: int) -> Shape | None:
+    return None if shape is None else _closed(shape, length)
 
 
 def _closed(shapes: OpenShapes, length: int) -> Any:

@@ -53,11 +53,17 @@ class Draft(NamedTuple):
     trial: Trial | None = None  # of a layer with a `call`, unless it is built: what building it did
     limits: tuple[int, ...] | None = None  # of a layer with a `call`: for each input, below what its ids must be
     arrange: Callable[[list[Any]], Any] | None = None  # of a layer with a `call`: puts outputs into its form
+    made_masks: tuple[OpenShape | None, ...] = ()  # the shapes of the masks of the outputs; empty: they have none
 
     @property
     def outputs(self) -> list[OpenShape]:
         """The shape of each output."""
         return self.output if isinstance(self.output, list) else [self.output]
+
+    @property
+    def masks(self) -> Sequence[OpenShape | None]:
+        """The shape of the mask of each output, None for one that has none."""
+        return self.made_masks or (None,) * len(self.outputs)
 
 
 def building(drafts: Sequence[Draft]) -> list[atomic.Change]:

@@ -16,6 +16,8 @@ class CallForm:
     Attributes:
         names: Those that are tensors. A single one may be a list of tensors; of several, each is one tensor.
         takes_training: Whether there is an argument `training`.
+        masks: The arguments that are masks, by the tensor that they are of: ``query_mask`` is that of ``query``, and
+            ``mask`` that of a tensor that comes alone.
     """
 
     def __init__(self, call: Callable[..., Any]) -> None:
@@ -26,26 +28,32 @@ class CallForm:
             for each in list(self._signature.parameters.values())[1:]
             if each.name not in _NO_TENSORS and each.kind not in (kinds.VAR_KEYWORD, kinds.VAR_POSITIONAL)
         ]
+        every = {each.name for each in tensors}
+        of_masks = {name: name.removesuffix("_mask") for name in every if name.endswith("_mask")}
+        self.masks = {tensor: name for name, tensor in of_masks.items() if tensor in every}
+        tensors = [each for each in tensors if each.name not in self.masks.values()]
+        self._takes_mask = "mask" in self._signature.parameters
         self.names = tuple(each.name for each in tensors)
         self._needed = sum(each.default is kinds.empty for each in tensors)
         self.takes_training = "training" in self._signature.parameters
         if not self.names:
             raise TypeError(f"{call.__qualname__} must have an argument for the inputs: call(self, inputs).")
 
-    def flatten(self, owner: str, args: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[list[Any], Any]:
-        """The tensors of a call of the layer `owner` one by one, and what it says of `training`.
+    def flatten(self, owner: str, args: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[list[Any], Any, list[Any]]:
+        """The tensors of a call of the layer `owner` one by one, what it says of `training`, and its masks by tensor.
 
         Raises:
             TypeError: other arguments than the call has, or what is no tensor.
         """
         training = dict(named)
         told = None if self.takes_training else training.pop("training", None)
+        mask = None if self._takes_mask else training.pop("mask", None)
         try:
             given = dict(self._signature.bind(None, *args, **training).arguments)
         except TypeError as error:
             raise TypeError(f"Layer {owner!r}: its call does not take these arguments: {error}.") from None
-        if given.get("mask") is not None:
-            raise TypeError(f"Layer {owner!r} got a mask: pynn does not have masks yet.")
+        mask = given.pop("mask", mask)
+        masks = [given.pop(self.masks[name], None) if name in self.masks else None for name in self.names]
         tensors = [given.pop(name, None) for name in self.names]
         while len(tensors) > 1 and tensors[-1] is None:
             tensors.pop()
@@ -61,13 +69,34 @@ class CallForm:
                     f"Layer {owner!r}: {' and '.join(self.names)} must each be a tensor or array"
                     f"{', or one list of them' if len(self.names) == 1 else ''}, but got {type(tensor).__name__}."
                 )
-        return tensors, given.get("training", told)
+        masks = [*masks, *[None] * len(tensors)][: len(tensors)]
+        if mask is not None:
+            of_tensors = list(mask) if isinstance(mask, list | tuple) else [mask]
+            if len(of_tensors) != len(tensors):
+                raise ValueError(
+                    f"Layer {owner!r}: mask must have a mask, or None, for each of {len(tensors)} tensors, but has "
+                    f"{len(of_tensors)}."
+                )
+            masks = [own if own is not None else each for own, each in zip(masks, of_tensors, strict=True)]
+        return tensors, given.get("training", told), masks
 
-    def arguments(self, tensors: Sequence[Any]) -> dict[str, Any]:
-        """What the call gets for these tensors, by name."""
+    @property
+    def takes_masks(self) -> bool:
+        """Whether the call is given the masks of its tensors."""
+        return self._takes_mask or bool(self.masks)
+
+    def arguments(self, tensors: Sequence[Any], masks: Sequence[Any] = ()) -> dict[str, Any]:
+        """What the call gets for these tensors and their masks, by name."""
         if len(self.names) == 1:
-            return {self.names[0]: tensors[0] if len(tensors) == 1 else list(tensors)}
-        return dict(zip(self.names, tensors, strict=False))
+            found = {self.names[0]: tensors[0] if len(tensors) == 1 else list(tensors)}
+        else:
+            found = dict(zip(self.names, tensors, strict=False))
+        for name, mask in zip(self.names, masks, strict=False):
+            if name in self.masks:
+                found[self.masks[name]] = mask
+        if self._takes_mask and masks and (len(tensors) == 1 or len(self.names) == 1):
+            found["mask"] = masks[0] if len(tensors) == 1 else list(masks)
+        return found
 
     def check_count(self, count: int) -> str | None:
         """What is wrong with so many tensors, or None."""

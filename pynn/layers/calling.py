@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import arrays
-from ..engine.lowering import Lowering
+from ..engine.lowering import Lowering, Mask
 from ..foundation import atomic, draws, parallel
 from ..foundation.native import core
 from .trial import current, is_calling
@@ -33,18 +33,19 @@ class Callable(Protocol):
     name: str
     ids_below: int
     wired: bool
-    _calls: dict[tuple[tuple[int, ...], ...], Call]
+    _calls: dict[tuple[Any, ...], Call]
 
     @property
     def dtype(self) -> str: ...
     @property
     def weights(self) -> list[Any]: ...
     def sample_output_shape(self, shape: Any) -> Any: ...
-    def lower(self, net: Lowering, x: Any, shape: Any) -> Any: ...
-    def _limits_for(self, inputs: list[Any]) -> tuple[int, ...]: ...
+    def lower_with_masks(self, net: Lowering, x: Any, shape: Any, masks: Any) -> Any: ...
+    def _limits_for(self, inputs: list[Any], masks: Any = ()) -> tuple[int, ...]: ...
     def _as_taken(self, values: Sequence[Any]) -> Any: ...
     def _arrange(self, outputs: list[Any]) -> Any: ...
-    def _build_for(self, shape: Any) -> None: ...
+    def _build_for(self, shape: Any, masks: Any = ()) -> None: ...
+    def _check_mask(self, shape: Any, mask: Any) -> None: ...
     def _input_name(self, number: int) -> str: ...
 
 
@@ -57,15 +58,15 @@ class Call(NamedTuple):
     dtype: str
 
 
-def compute(layer: Callable, inputs: list[Any], training: bool) -> Any:
-    """What a layer makes of arrays; it is built for them if it was not.
+def compute(layer: Callable, inputs: list[Any], training: bool, masks: Sequence[Any] = ()) -> Any:
+    """What a layer makes of arrays, with masks or None beside them; it is built for them if it was not.
 
     Raises:
         TypeError, ValueError: arrays that the layer cannot take; also one with weights, where a `call` is traced.
     """
     limits: tuple[int, ...] = ()
     if layer.ids_below or layer.wired:
-        limits, dtype = layer._limits_for(inputs), layer.dtype
+        limits, dtype = layer._limits_for(inputs, masks), layer.dtype
         xs = [_converted(layer, number, x, limits[number], dtype) for number, x in enumerate(inputs)]
     else:
         dtype = layer.dtype
@@ -75,8 +76,12 @@ def compute(layer: Callable, inputs: list[Any], training: bool) -> Any:
             else arrays.as_array(x, layer._input_name(number), dtype)
             for number, x in enumerate(inputs)
         ]
-    key = tuple([x.shape[1:] for x in xs])
-    call = layer._calls.get(key) or _lowered(layer, xs, key, limits or (0,) * len(xs))
+    key: tuple[Any, ...] = tuple([x.shape[1:] for x in xs])
+    if masks:
+        found = [_mask(layer, number, *each) for number, each in enumerate(zip(masks, xs, strict=True))]
+        key = (*key, *(None if each is None else ("mask", *each.shape[1:]) for each in found))
+        xs += [each for each in found if each is not None]
+    call = layer._calls.get(key) or _lowered(layer, xs, key, limits or (0,) * len(inputs))
     if is_calling() and layer.weights:
         raise no_values_yet(f"Layer {layer.name!r}")
     rows = len(xs[0])
@@ -107,6 +112,20 @@ def _converted(layer: Callable, number: int, x: Any, below: int, dtype: str) -> 
     return arrays.as_ids(given, name, given.shape[1:], below, layer.name).reshape(given.shape)
 
 
+def _mask(layer: Callable, number: int, mask: Any, x: Array) -> Array | None:
+    """A mask of an input, as numbers 0 and 1 of the layer's type."""
+    if mask is None:
+        return None
+    given = arrays.as_numbers(mask, f"mask of {layer._input_name(number)}")
+    if given.shape[:1] != x.shape[:1]:
+        raise ValueError(
+            f"mask of {layer._input_name(number)} must have the shape of its first axes, such as (samples, steps), but "
+            f"has {given.shape} where they have {x.shape}."
+        )
+    layer._check_mask(x.shape[1:], given.shape[1:])
+    return np.ascontiguousarray(given != 0, layer.dtype)
+
+
 def check_inputs(names: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> None:
     """Raise ValueError unless arrays of `shapes` are inputs of one call, with samples of at least one number."""
     for name, shape in zip(names, shapes, strict=True):
@@ -119,15 +138,20 @@ def check_inputs(names: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> Non
             raise ValueError(f"{', '.join(names)} must have the same number of samples, but got {counts}.")
 
 
-def _lowered(layer: Callable, xs: list[Array], key: tuple[tuple[int, ...], ...], limits: tuple[int, ...]) -> Call:
-    check_inputs([layer._input_name(number) for number in range(len(xs))], [x.shape for x in xs])
-    shapes: Any = layer._as_taken(key)
-    layer._build_for(shapes)
+def _lowered(layer: Callable, xs: list[Array], key: tuple[Any, ...], limits: tuple[int, ...]) -> Call:
+    """The layer, lowered for these inputs, behind which their masks come. `key`: shapes of both, None for no mask."""
+    count = len(limits)
+    check_inputs([layer._input_name(number) for number in range(count)], [x.shape for x in xs[:count]])
+    shapes: Any = layer._as_taken(key[:count])
+    of_masks = [None if each is None else each[1:] for each in key[count:]]
+    layer._build_for(shapes, tuple(of_masks))
     graph = core.Graph()
     net = Lowering(graph, layer.dtype)
-    tensors = [net.input(math.prod(shape), below) for shape, below in zip(key, limits, strict=True)]
-    made, outputs = layer.lower(net, layer._as_taken(tensors), shapes), layer.sample_output_shape(shapes)
-    graph.set_outputs([net.numbers(y) for y in (made if isinstance(made, list) else [made])])
+    tensors = [net.input(math.prod(shape), below) for shape, below in zip(key[:count], limits, strict=True)]
+    masks = [None if each is None else Mask(net.input(math.prod(each)), each) for each in of_masks]
+    made, _ = layer.lower_with_masks(net, layer._as_taken(tensors), shapes, masks or [None] * count)
+    outputs = layer.sample_output_shape(shapes)
+    graph.set_outputs([net.numbers(y) for y in made])
     output, more = (outputs[0], outputs[1:]) if isinstance(outputs, list) else (outputs, None)
     call = Call(core.Plan(graph, layer.dtype), output, more, layer.dtype)
     if current() is None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import weakref
 from collections.abc import Sequence
 from typing import Any
 
+from ..data.layout import OpenShape, Port
 from ..foundation import atomic
 from .building import Built, Draft, building
 from .symbolic import Made, Node, SymbolicTensor
 from .trial import current
-from .types import OpenShapes
+from .types import Masks, OpenShapes
 
 
 class Connectable:
@@ -23,6 +25,7 @@ class Connectable:
     keeps_ids: bool = False  # whether it hands on its input as it is, also whole numbers
     wired: bool = False  # whether it is made of other layers, and so takes ids and numbers as they come
     is_input: bool = False  # whether it stands for an input of a model
+    supports_masking: bool = False  # whether it knows what to do with a mask
     is_operation: bool = False  # made by an operator on symbolic tensors: no entry in `Model.layers`, as in Keras
     _built: Built | None = None
     _nodes: weakref.WeakValueDictionary[int, Node]  # by id, in the order of the calls
@@ -38,8 +41,8 @@ class Connectable:
         """The number type, ``"float32"`` or ``"float64"``."""
         return self._dtype if self._built is None else self._built.dtype
 
-    def draft(self, shape: OpenShapes, dtype: str) -> Draft:
-        """What the layer would be for samples of `shape`."""
+    def draft(self, shape: OpenShapes, dtype: str, masks: Masks = ()) -> Draft:
+        """What the layer would be for samples of `shape`, with masks of the shapes `masks`."""
         raise NotImplementedError
 
     def _shape_error(self, message: str) -> ValueError:
@@ -71,8 +74,11 @@ class Connectable:
     def _input_name(self, number: int) -> str:
         return f"inputs[{number}] of layer {self.name!r}" if self.takes_list else f"inputs of layer {self.name!r}"
 
-    def _record(self, inputs: list[Any], training: bool | None) -> Any:
-        """The symbolic outputs for symbolic inputs; the layer is built for them if it was not."""
+    def _record(self, inputs: list[Any], training: bool | None, masks: Sequence[Any] = ()) -> Any:
+        """The symbolic outputs for symbolic inputs; the layer is built for them if it was not.
+
+        `masks` are those that the call was given, by input; None for one that has its own.
+        """
         for x in inputs:
             if not isinstance(x, SymbolicTensor):
                 raise TypeError(
@@ -93,7 +99,11 @@ class Connectable:
                 f"Layer {self.name!r}: training=True on a symbolic tensor is not there yet. Call the model with "
                 "training=True."
             )
-        draft = self.draft(self._sample_shapes(inputs), self._dtype_for(inputs))
+        told = self._check_masks(inputs, masks)
+        of_inputs = tuple(
+            x.mask_shape if mask is None else mask.sample for x, mask in itertools.zip_longest(inputs, told)
+        )
+        draft = self.draft(self._sample_shapes(inputs), self._dtype_for(inputs), of_inputs)
         for x, below in zip(inputs, draft.limits or (), strict=False):
             if below:
                 self._check_ids(x)
@@ -101,10 +111,36 @@ class Connectable:
             atomic.apply_together(building([draft]))
         ids = self.keeps_ids and inputs[0].holds_ids
         per_sample = any(x.per_sample for x in inputs)
-        made = tuple(Made(shape, "int32" if ids else draft.dtype, per_sample) for shape in draft.outputs)
-        node = Node(self, tuple(inputs), made, training)
+        made = tuple(
+            Made(shape, "int32" if ids else draft.dtype, per_sample, mask)
+            for shape, mask in zip(draft.outputs, draft.masks, strict=True)
+        )
+        node = Node(self, tuple(inputs), made, training, told)
         self._nodes[id(node)] = node
         return self._arrange([SymbolicTensor(node, index) for index in range(len(made))])
+
+    def _check_masks(self, inputs: Sequence[Any], masks: Sequence[Any]) -> tuple[Any, ...]:
+        """The masks that a call on symbolic tensors was given; TypeError or ValueError for others."""
+        if all(mask is None for mask in masks):
+            return ()
+        for x, mask in zip(inputs, masks, strict=True):
+            if mask is None:
+                continue
+            if not isinstance(mask, SymbolicTensor):
+                raise TypeError(
+                    f"Layer {self.name!r} got a mask of type {type(mask).__name__} together with symbolic tensors: the "
+                    "mask must be one, too, such as that of compute_mask, or an Input."
+                )
+            self._check_mask(x.sample, mask.sample)
+        return tuple(masks)
+
+    def _check_mask(self, shape: OpenShape, mask: OpenShape) -> None:
+        """Raise ValueError unless samples of `shape` may have a mask of this shape: that of their first axes."""
+        if not mask or not Port("", shape[: len(mask)]).takes(mask):
+            raise self._shape_error(
+                f"got a mask of shape {(None, *mask)} for inputs of shape {(None, *shape)}: it must have the shape of "
+                "their first axes, such as (samples, steps)."
+            )
 
     def _check_ids(self, x: SymbolicTensor) -> None:
         """Raise ValueError unless the tensor is an input, perhaps in another shape."""

@@ -127,6 +127,8 @@ class Dense(KernelLayer):
         TypeError, ValueError: a bad argument.
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         units: int,
@@ -190,6 +192,7 @@ class Identity(Layer):
         name, trainable, dtype, input_shape, input_dim: see `Layer`.
     """
 
+    supports_masking = True
     keeps_ids = True
 
     def sample_output_shape(self, shape: Shape) -> Shape:
@@ -202,6 +205,7 @@ class Identity(Layer):
 class ActivationLayer(Layer):
     """Base of the layers that apply an activation function and nothing else."""
 
+    supports_masking = True
     activation: ActivationFunction
 
     def __init__(self, activation: ActivationFunction, **base: Unpack[LayerArguments]) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike
 
 from .. import constraints, initializers, regularizers
 from ..constraints import ConstraintLike
-from ..engine.lowering import Lowering
+from ..engine.lowering import Lowering, Mask
 from ..foundation import checks
 from ..initializers import InitializerLike
 from ..regularizers import RegularizerLike
@@ -35,6 +35,8 @@ class Embedding(Layer):
         embeddings_initializer: Default ``"uniform"``, from -0.05 to 0.05.
         embeddings_regularizer: Penalty for the table: a name or `Regularizer`. Default ``None``.
         embeddings_constraint: What holds after each step: a name or `Constraint`. Default ``None``.
+        mask_zero: Whether the id 0 is padding: the output has a mask then (docs/masks.md). 0 is one of the `input_dim`
+            ids all the same. Default ``False``.
         name, trainable, dtype: see `Layer`.
 
     Raises:
@@ -48,6 +50,7 @@ class Embedding(Layer):
         embeddings_initializer: InitializerLike = "uniform",
         embeddings_regularizer: RegularizerLike = None,
         embeddings_constraint: ConstraintLike = None,
+        mask_zero: bool = False,
         *,
         name: str | None = None,
         trainable: bool = True,
@@ -61,6 +64,7 @@ class Embedding(Layer):
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer, "embeddings_regularizer")
         self.embeddings_constraint = constraints.get(embeddings_constraint, "embeddings_constraint")
+        self.mask_zero = self.supports_masking = checks.boolean(mask_zero, "mask_zero")
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
 
     def sample_output_shape(self, shape: Shape) -> Shape:
@@ -81,10 +85,13 @@ class Embedding(Layer):
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
         return net.add("embedding", x, [self.embeddings], rows=self.input_dim, dim=self.output_dim)
 
-    def _record(self, inputs: list[Any], training: bool | None) -> Any:
+    def lower_mask(self, net: Lowering, x: int, shape: Shape, masks: Sequence[Mask | None]) -> Mask | None:
+        return Mask(net.add("not_equal", x, value=0), shape) if self.mask_zero else None
+
+    def _record(self, inputs: list[Any], training: bool | None, masks: Sequence[Any] = ()) -> Any:
         if isinstance(inputs[0], SymbolicTensor):
             self._check_ids(inputs[0])
-        return super()._record(inputs, training)
+        return super()._record(inputs, training, masks)
 
     def _dtype_for(self, inputs: Any) -> str:
         return self.dtype  # ids have no say in it
@@ -102,4 +109,5 @@ class Embedding(Layer):
             "embeddings_initializer": initializers.serialize(self.embeddings_initializer),
             "embeddings_regularizer": regularizers.serialize(self.embeddings_regularizer),
             "embeddings_constraint": constraints.serialize(self.embeddings_constraint),
+            "mask_zero": self.mask_zero,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from ..engine.lowering import Lowering
+from ..engine.lowering import Lowering, Mask
 from ..foundation import checks
 from ..geometry import maps
 from .base import Layer
@@ -47,12 +48,35 @@ def combined(net: Lowering, function: str, xs: Sequence[int], shapes: Sequence[S
     return net.add("binary", xs, function=function, shape_a=a, shape_b=b, **settings)
 
 
+def either(net: Lowering, one: Mask, other: Mask) -> Mask:
+    """The mask of the steps that are real in one of two masks."""
+    tensor = combined(net, "maximum", [one.tensor, other.tensor], [one.shape, other.shape])
+    return Mask(tensor, broadcast(one.shape, other.shape))
+
+
+def widened(net: Lowering, mask: Mask, shape: Shape) -> Mask:
+    """A mask of the first axes of `shape`, repeated along the others."""
+    if mask.shape == shape:
+        return mask
+    own = mask.shape + (1,) * (len(shape) - len(mask.shape))
+    zeros = [0.0] * math.prod(shape)
+    constant = {"shape_b": shape, "constant": zeros, "constant_first": False}
+    return Mask(net.add("binary", mask.tensor, function="maximum", shape_a=own, **constant), shape)
+
+
+def all_real(net: Lowering, x: int, shape: Shape) -> Mask:
+    """A mask of tensor `x` all of whose steps are real: no number is NaN's equal."""
+    rows = math.prod(shape[:-1])
+    return Mask(net.add("any_not_equal", x, rows=rows, columns=shape[-1], value=math.nan), shape[:-1])
+
+
 class Merge(Layer):
     """Base of the layers that make one tensor of several, element by element.
 
     Axes of size 1 are repeated; tensors of fewer axes get some of size 1 behind that of the batch.
     """
 
+    supports_masking = True
     takes_list = True
     function: str  # of two elements
     least, most = 1, 2**31  # inputs
@@ -79,6 +103,13 @@ class Merge(Layer):
             y = combined(net, self.function, [y, each], [output, of_each])
             output = broadcast(output, of_each)
         return int(y)
+
+    def lower_mask(self, net: Lowering, x: Any, shape: Any, masks: Sequence[Mask | None]) -> Mask | None:
+        """A step is real where it is in one of the inputs; there is a mask where all of them have one."""
+        found = masks[0]
+        for mask in masks[1:]:
+            found = None if found is None or mask is None else either(net, found, mask)
+        return found
 
 
 class Add(Merge):
@@ -192,6 +223,7 @@ class Concatenate(Layer):
         TypeError, ValueError: a bad argument; when called, shapes that do not fit together.
     """
 
+    supports_masking = True
     takes_list = True
 
     def __init__(
@@ -226,6 +258,25 @@ class Concatenate(Layer):
             return int(x[0])
         return net.add("concat", x, outer=math.prod(shape[0][: self._place(shape)]))
 
+    def lower_mask(self, net: Lowering, x: Any, shape: Any, masks: Sequence[Mask | None]) -> Mask | None:
+        """Along the last axis a step is real where it is in one of the inputs; along another the masks come one after
+        the other, as the inputs do. An input without a mask has real steps only."""
+        if all(mask is None for mask in masks):
+            return None
+        place, last = self._place(shape), len(shape[0]) - 1
+        if place == last and None in masks:
+            return None
+        wide = [
+            all_real(net, each, of_each) if mask is None else widened(net, mask, of_each[:-1])
+            for each, of_each, mask in zip(x, shape, masks, strict=True)
+        ]
+        if place == last:
+            return functools.reduce(functools.partial(either, net), wide)
+        output = self.sample_output_shape(shape)[:-1]
+        if len(wide) == 1:
+            return wide[0]
+        return Mask(net.add("concat", [mask.tensor for mask in wide], outer=math.prod(output[:place])), output)
+
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "axis": self.axis}
 
@@ -247,6 +298,7 @@ class Dot(Layer):
         TypeError, ValueError: a bad argument; when called, other than two inputs, or shapes that do not fit together.
     """
 
+    supports_masking = True
     takes_list = True
 
     def __init__(
@@ -297,6 +349,9 @@ class Dot(Layer):
         k = shape[0][self._places(shape)[0]]
         sizes = {"batch": 1, "m": math.prod(shape[0]) // k, "k": k, "n": math.prod(shape[1]) // k}
         return net.add("matmul", [a, b], **sizes, transpose_a=False, transpose_b=True)
+
+    def lower_mask(self, net: Lowering, x: Any, shape: Any, masks: Sequence[Mask | None]) -> Mask | None:
+        return None
 
     def _matrix(self, net: Lowering, x: int, shape: Shape, place: int) -> int:
         """Tensor `x` with the axis at `place` as the last one, of length 1 along it where that is asked for."""

@@ -27,6 +27,8 @@ __all__ = ["BatchNormalization", "GroupNormalization", "LayerNormalization"]
 class _Normalization(AxesLayer):
     """What normalisations with a learned scale gamma and offset beta have in common."""
 
+    supports_masking = True
+
     def __init__(
         self,
         axis: int | tuple[int, ...],

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from ..activations import Activation as ActivationFunction
 from ..data import arrays
-from ..engine.lowering import Lowering
+from ..engine.lowering import Lowering, Mask
 from ..foundation import checks, names
 from ..foundation.native import core
 from ..geometry import maps
 from .base import Layer
+from .by_name import deserialize, serialize
 from .core import Activation
 from .merging import broadcast, combined
 from .symbolic import SymbolicTensor
@@ -278,10 +279,80 @@ class Absolute(Layer):
         return {"name": self.name}
 
 
+class MaskOf(Layer):
+    """The mask of what a layer makes of its inputs, as numbers 0 and 1.
+
+    Args:
+        layer: The layer, or its configuration.
+        masks: Of each input, whether a mask of it comes behind the inputs.
+        name: Default: ``"mask_of"`` with a number.
+    """
+
+    takes_list = True
+    is_operation = True
+
+    def __init__(self, layer: Any, masks: list[bool], name: str | None = None) -> None:
+        self.layer: Any = layer
+        if isinstance(layer, dict):
+            self.layer = deserialize(layer)
+        self.masks = [checks.boolean(each, "masks") for each in masks]
+        self.ids_below = self.layer.ids_below
+        super().__init__(name=_name("mask_of") if name is None else name)
+
+    def _dtype_for(self, inputs: Any) -> str:
+        return str(self.layer._dtype_for(inputs[: len(self.masks)]))
+
+    def _apart(self, behind: Any) -> list[Any]:
+        """What comes behind the inputs, by input."""
+        left = iter(behind)
+        return [next(left) if there else None for there in self.masks]
+
+    def sample_output_shape(self, shape: Any) -> Shape:
+        count = len(self.masks)
+        made = self.layer._masks_made(
+            self.layer._as_taken(shape[:count]), self.dtype, tuple(self._apart(shape[count:])), 1
+        )
+        if not made:
+            raise self._shape_error("makes the mask of a layer that has none.")
+        return made[0]  # type: ignore[no-any-return]
+
+    def lower(self, net: Lowering, x: Any, shape: Any) -> int:
+        count = len(self.masks)
+        masks = [
+            None if tensor is None else Mask(tensor, of_tensor)
+            for tensor, of_tensor in zip(self._apart(x[count:]), self._apart(shape[count:]), strict=True)
+        ]
+        taken = self.layer._as_taken
+        made = self.layer.lower_mask(net, taken(x[:count]), taken(shape[:count]), masks)
+        return int((made[0] if isinstance(made, list) else made).tensor)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "layer": serialize(self.layer), "masks": self.masks}
+
+
+def masking_of(layer: Any, inputs: list[Any], masks: list[Any]) -> Any:
+    """The mask of what `layer` makes of arrays or symbolic tensors with these masks; None where it has none."""
+    if layer.wired:
+        return masks[0] if layer.supports_masking else None
+    if layer.ids_below:
+        masks = [None] * len(inputs)
+    symbolic_inputs = any(isinstance(x, SymbolicTensor) for x in inputs)
+    shapes = [x.sample if isinstance(x, SymbolicTensor) else np.shape(x)[1:] for x in inputs]
+    of_masks = [mask.sample if isinstance(mask, SymbolicTensor) else mask for mask in masks]
+    if not symbolic_inputs:
+        of_masks = [None if mask is None else np.shape(mask)[1:] for mask in masks]
+    if layer.draft(layer._as_taken(shapes), layer.dtype, tuple(of_masks)).masks[0] is None:
+        return None
+    given = [mask for mask in masks if mask is not None]
+    made = MaskOf(layer, [mask is not None for mask in masks])([*inputs, *given])
+    return made if symbolic_inputs else made != 0
+
+
 class Activated(Activation):
     """What a function of ``pynn.activations`` makes of a symbolic tensor."""
 
     is_operation = True
+    supports_masking = False
 
 
 def apply(function: str, a: Any, b: Any) -> Any:

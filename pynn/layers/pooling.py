@@ -8,7 +8,8 @@ from typing import Any
 from numpy.typing import DTypeLike
 
 from .. import config
-from ..engine.lowering import Lowering
+from ..data.layout import OpenShape
+from ..engine.lowering import Lowering, Mask
 from ..foundation import checks
 from ..geometry import windows
 from .channels import ChannelsLayer
@@ -204,9 +205,29 @@ class GlobalMaxPooling2D(_GlobalPooling):
 
 
 class GlobalAveragePooling1D(_GlobalPooling):
-    """The mean of each channel of a sequence; see `GlobalMaxPooling1D` for shapes and arguments."""
+    """The mean of each channel of a sequence; see `GlobalMaxPooling1D` for shapes and arguments.
 
+    Where the input has a mask (docs/masks.md), the mean is that of the real steps, 0 where there are none, and the
+    output has no mask.
+    """
+
+    supports_masking = True
     rank, kind = 1, "average"
+
+    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
+        if net.mask is None:
+            return super().lower(net, x, shape)
+        steps, channels = (shape[1], shape[0]) if self.data_format == "channels_first" else shape
+        axes = (
+            {"outer": channels, "inner": 1} if self.data_format == "channels_first" else {"outer": 1, "inner": channels}
+        )
+        return net.add("masked_mean", [x, net.mask.tensor], steps=steps, **axes)
+
+    def lower_mask(self, net: Lowering, x: int, shape: Shape, masks: Sequence[Mask | None]) -> Mask | None:
+        return None
+
+    def _check_mask(self, shape: OpenShape, mask: OpenShape) -> None:
+        super()._check_mask(shape[1:] if self._channels_first else shape, mask)
 
 
 class GlobalAveragePooling2D(_GlobalPooling):

@@ -31,6 +31,8 @@ class Rescaling(Layer):
         TypeError, ValueError: a bad argument.
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         scale: float | Sequence[float],
@@ -84,6 +86,8 @@ class Normalization(Layer):
     Raises:
         TypeError, ValueError: a bad argument; when the model is built, no mean and variance, or too many.
     """
+
+    supports_masking = True
 
     def __init__(
         self,

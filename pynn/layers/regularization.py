@@ -35,6 +35,7 @@ class _Noise(Layer):
     """What layers of noise have in common. The noise is a function of the layer's seed, the step and the element alone,
     so that it is the same for any number of threads."""
 
+    supports_masking = True
     kind: str
 
     def __init__(self, amount: float, seed: int | None, **base: Unpack[LayerArguments]) -> None:
@@ -374,6 +375,8 @@ class ActivityRegularization(Layer):
     Raises:
         TypeError, ValueError: a bad argument.
     """
+
+    supports_masking = True
 
     def __init__(
         self,

@@ -74,6 +74,8 @@ class UnitNormalization(AxesLayer):
         TypeError, ValueError: a bad argument.
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         axis: int | Sequence[int] = -1,

@@ -19,20 +19,32 @@ class Made(NamedTuple):
     shape: OpenShape  # of a sample
     dtype: str  # "float32" or "float64"; "int32" for ids
     per_sample: bool = True  # False: the same for all samples, as what is made of weights; then `shape` is all of it
+    mask: OpenShape | None = None  # the shape of its mask, None: it has none
 
 
 class Node:
     """One use of a layer."""
 
-    __slots__ = ("__weakref__", "inputs", "layer", "outputs", "training")
+    __slots__ = ("__weakref__", "inputs", "layer", "masks", "outputs", "training")
 
     def __init__(
-        self, layer: Any, inputs: tuple[SymbolicTensor, ...], outputs: tuple[Made, ...], training: bool | None
+        self,
+        layer: Any,
+        inputs: tuple[SymbolicTensor, ...],
+        outputs: tuple[Made, ...],
+        training: bool | None,
+        masks: tuple[SymbolicTensor | None, ...] = (),
     ) -> None:
         self.layer = layer
         self.inputs = inputs
         self.outputs = outputs
         self.training = training  # False: as in prediction, always
+        self.masks = masks  # what the call said of the masks of its inputs; None: those that they have
+
+    @property
+    def sources(self) -> list[SymbolicTensor]:
+        """All tensors that went in."""
+        return [*self.inputs, *(mask for mask in self.masks if mask is not None)]
 
 
 class Operand:
@@ -125,6 +137,11 @@ class SymbolicTensor(Operand):
         return self.node.outputs[self.index].per_sample
 
     @property
+    def mask_shape(self) -> OpenShape | None:
+        """The shape of a sample of its mask; None where it has none."""
+        return self.node.outputs[self.index].mask
+
+    @property
     def ndim(self) -> int:
         """Number of axes, that of the batch included."""
         return len(self.shape)
@@ -175,3 +192,5 @@ def _not_there(function: str, a: object, b: object) -> Any:
 # How an operator becomes a layer, or is done with the values of weights; `pynn.layers` sets it, as layers are made of
 # this module.
 arithmetic: Callable[[str, Any, Any], Any] = _not_there
+# How the mask is computed of what a layer makes of these inputs, with these masks; set likewise.
+masking: Callable[[Any, list[Any], list[Any]], Any] = _not_there

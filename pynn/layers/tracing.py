@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..data.layout import OpenShape
-from ..engine.lowering import Lowering
+from ..engine.lowering import Lowering, Mask
 from ..foundation import atomic, checks
 from . import calling, symbolic
 from .adding import AddsWeights
@@ -24,7 +24,7 @@ from .building import Built, Draft
 from .connecting import Connectable
 from .symbolic import Made, Node, SymbolicTensor
 from .trial import Trial, current, using
-from .types import OpenShapes
+from .types import Masks, OpenShapes
 from .weight import Weight
 from .wiring import Trace, Wiring, limits_of, lower_all, merged, ports, trace
 
@@ -37,9 +37,9 @@ class Source:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def tensor(self, shape: OpenShape, dtype: str) -> SymbolicTensor:
-        """The tensor, of samples of `shape`."""
-        return SymbolicTensor(Node(self, (), (Made(shape, dtype),), None), 0)
+    def tensor(self, shape: OpenShape, dtype: str, mask: OpenShape | None = None) -> SymbolicTensor:
+        """The tensor, of samples of `shape`, with a mask of the shape `mask`."""
+        return SymbolicTensor(Node(self, (), (Made(shape, dtype, mask=mask),), None), 0)
 
 
 class Traceable(AddsWeights):
@@ -52,10 +52,14 @@ class Traceable(AddsWeights):
         """What a layer of one's own computes, with operators, functions of ``pynn.activations`` and other layers."""
         raise NotImplementedError
 
-    def _build_for(self, shape: OpenShapes) -> None:
+    def _build_for(self, shape: OpenShapes, masks: Masks = ()) -> None:
         raise NotImplementedError
 
-    def _compute(self, inputs: list[Any], training: bool) -> Any:
+    def _compute(self, inputs: list[Any], training: bool, masks: Sequence[Any] = ()) -> Any:
+        raise NotImplementedError
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of what the layer makes of the inputs."""
         raise NotImplementedError
 
     def _as_taken(self, values: Sequence[Any]) -> Any:
@@ -88,20 +92,22 @@ class Traceable(AddsWeights):
     def _call_own(self, *args: Any, **named: Any) -> Any:
         """What the layer makes of arrays, or of symbolic tensors: the arguments are those of its `call`."""
         assert self._form is not None
-        given, training = self._form.flatten(self.name, args, named)
+        given, training, masks = self._form.flatten(self.name, args, named)
         training = None if training is None else checks.boolean(training, "training")
+        masks = [] if all(mask is None for mask in masks) else masks
         if any(isinstance(x, SymbolicTensor) for x in given):
-            return self._record(given, training)
-        return self._compute(given, bool(training))
+            return self._record(given, training, masks)
+        return self._compute(given, bool(training), masks)
 
-    def _limits_for(self, inputs: list[Any]) -> tuple[int, ...]:
+    def _limits_for(self, inputs: list[Any], masks: Sequence[Any] = ()) -> tuple[int, ...]:
         """For each array of a call: below what its ids must be, 0 where it has numbers."""
         if self._form is None:
             return (self.ids_below,) * len(inputs)
         if not self.built or all(len(inputs) != len(found.shapes) for found in list(self._traces.values())):
             shapes = [np.shape(x) for x in inputs]
             calling.check_inputs([self._input_name(number) for number in range(len(shapes))], shapes)
-            self._build_for(self._as_taken([shape[1:] for shape in shapes]))
+            of_masks = tuple(None if mask is None else np.shape(mask)[1:] for mask in masks)
+            self._build_for(self._as_taken([shape[1:] for shape in shapes]), of_masks)
         return self._trace_with(inputs=len(inputs)).limits
 
     def _given_in(self, config: dict[str, Any]) -> dict[str, Any]:
@@ -157,7 +163,8 @@ class Traceable(AddsWeights):
 
     # ---- building ----------------------------------------------------------------------------------------------------
 
-    def _draft_of_call(self, shape: OpenShapes, dtype: str) -> Draft:
+    def _draft_of_call(self, shape: OpenShapes, dtype: str, masks: Masks | None) -> Draft:
+        """The draft where the inputs have these masks; None: whichever they have, which changes no shape."""
         assert self._form is not None
         shapes = tuple(shape) if isinstance(shape, list) else (shape,)
         wrong = self._form.check_count(len(shapes))
@@ -171,27 +178,28 @@ class Traceable(AddsWeights):
         built, trial = self._built, None
         if built is None:
             trial = Trial(self)
-            found = trial.run(lambda: self._try_building(shape, shapes, dtype))
+            found = trial.run(lambda: self._try_building(shape, shapes, dtype, masks or ()))
         else:
             if built.dtype != dtype and built.weights:
                 raise self._shape_error(f"has weights of type {built.dtype}, but the model computes in {dtype}.")
-            found = self._trace_at(shapes, dtype)
-        outputs = found.outputs_at(shapes, dtype)
+            found = self._trace_at(shapes, dtype, masks)
+        outputs, made = found.outputs_at(shapes, dtype, masks or ())
         output: OpenShapes = outputs[0] if found.outputs.form == "single" else outputs
         arrange = found.outputs.arrange
-        return Draft(self, shape, output, dtype, [], [], (), None, trial, found.limits, arrange)  # type: ignore[arg-type]
+        return Draft(self, shape, output, dtype, [], [], (), None, trial, found.limits, arrange, made)  # type: ignore[arg-type]
 
-    def _try_building(self, shape: OpenShapes, shapes: tuple[OpenShape, ...], dtype: str) -> Trace:
+    def _try_building(self, shape: OpenShapes, shapes: tuple[OpenShape, ...], dtype: str, masks: Masks) -> Trace:
         """Be built; all of it is on trial."""
         trial = _running()
+        masks = masks or (None,) * len(shapes)
         if self._built is not None:  # by another thread, meanwhile
-            return self._trace_at(shapes, dtype)
+            return self._trace_at(shapes, dtype, masks)
         if self._own_weights and self.dtype != dtype:
             raise self._shape_error(f"has weights of type {self.dtype}, but the model computes in {dtype}.")
         self._dtype = dtype
         self._run_build(shapes)
-        found = self._trace_of(shapes, dtype)
-        self._built = Built(shape, dtype, None, tuple(self._all_weights()), {(shapes, dtype): found})
+        found = self._trace_of(shapes, dtype, masks)
+        self._built = Built(shape, dtype, None, tuple(self._all_weights()), {(shapes, dtype, masks): found})
         using(self, self._sublayers)
         if not self._trainable:
             trial.extra += self._freezing_all(False)
@@ -204,22 +212,25 @@ class Traceable(AddsWeights):
             places, named = self._form.shapes_for(build, [(None, *shape) for shape in shapes])
             build(self, *places, **named)
 
-    def _trace_at(self, shapes: tuple[OpenShape, ...], dtype: str) -> Trace:
-        """What the call of a built layer does for inputs of these shapes; it is run where that is not known."""
-        traces = self._traces
-        exact = traces.get((shapes, dtype))
+    def _trace_at(self, shapes: tuple[OpenShape, ...], dtype: str, masks: Masks | None) -> Trace:
+        """What the call of a built layer does for inputs of these shapes and masks; it is run where that is not known.
+
+        Where `masks` is None, it may be for any masks.
+        """
+        traces, given = self._traces, masks or (None,) * len(shapes)
+        exact = traces.get((shapes, dtype, given))
         if exact is not None:
             return exact
-        for (_, of), found in list(traces.items()):
-            if of == dtype and found.takes(shapes):
+        for (_, of, _), found in list(traces.items()):
+            if of == dtype and found.takes(shapes, found.masks if masks is None else given):
                 return found
-        new = Trial(self).run(lambda: self._retraced(shapes, dtype))
-        atomic.keep(traces, (shapes, dtype), new, calling.MOST_KEPT)
+        new = Trial(self).run(lambda: self._retraced(shapes, dtype, given))
+        atomic.keep(traces, (shapes, dtype, given), new, calling.MOST_KEPT)
         return new
 
-    def _retraced(self, shapes: tuple[OpenShape, ...], dtype: str) -> Trace:
+    def _retraced(self, shapes: tuple[OpenShape, ...], dtype: str, masks: Masks) -> Trace:
         before = {id(weight) for weight in self._all_weights()}
-        found = self._trace_of(shapes, dtype)
+        found = self._trace_of(shapes, dtype, masks)
         for weight in self._all_weights():
             if id(weight) not in before:
                 raise self._shape_error(
@@ -230,24 +241,54 @@ class Traceable(AddsWeights):
 
     # ---- tracing -----------------------------------------------------------------------------------------------------
 
-    def _trace_of(self, shapes: tuple[OpenShape, ...], dtype: str) -> Trace:
+    def _trace_of(self, shapes: tuple[OpenShape, ...], dtype: str, masks: Masks) -> Trace:
         assert self._form is not None
         trial = _running()
         trial.phase = "call"
-        starts = [Source(f"{self.name}_input_{number}").tensor(shape, dtype) for number, shape in enumerate(shapes)]
-        wiring, outputs, ends = both_modes(self._form.takes_training, lambda mode: self._run_call(starts, mode), self)
+        starts = [
+            Source(f"{self.name}_input_{number}").tensor(shape, dtype, mask)
+            for number, (shape, mask) in enumerate(zip(shapes, masks, strict=True))
+        ]
+        given = [
+            None if mask is None else Source(f"{self.name}_mask_{number}").tensor(mask, dtype)
+            for number, mask in enumerate(masks)
+        ]
+        places: list[int] = []
+        wiring, outputs, ends = both_modes(
+            self._form.takes_training, lambda mode: self._run_call(starts, mode, given, places), self
+        )
         check_tracked(self, wiring, self._all_weights())
+        ends, of_ends = ends[: len(ends) - len(places)], ends[len(ends) - len(places) :]
+        made = [y.mask_shape for y in ends]
+        if self.supports_masking and not self._computes_mask:
+            made[0] = made[0] or masks[0]
+        for place, mask in zip(places, of_ends, strict=True):
+            made[place] = mask.sample
         found = ports([y.name for y in ends], [y.sample for y in ends], [0] * len(ends), outputs)
-        limits = limits_of(wiring, [True] * len(shapes), any_id=0)
-        return Trace(wiring, shapes, found, limits)
+        inputs = [True] * len(wiring.inputs)
+        limits = limits_of(wiring, inputs, any_id=0)[: len(shapes)]
+        return Trace(wiring, shapes, found, limits, masks, tuple(places), tuple(made))
+
+    @property
+    def _computes_mask(self) -> bool:
+        """Whether the layer has a `compute_mask` of its own."""
+        own = [kind for kind in type(self).__mro__ if getattr(kind, "_form", None) is not None]
+        return any("compute_mask" in vars(kind) for kind in own)
 
     def _run_call(
-        self, starts: list[SymbolicTensor], training: bool | None
+        self,
+        starts: list[SymbolicTensor],
+        training: bool | None,
+        masks: list[SymbolicTensor | None],
+        places: list[int],
     ) -> tuple[Wiring, Any, list[SymbolicTensor]]:
-        """What a call makes of these tensors: the wiring, and the outputs in its form and one by one."""
+        """What a call makes of these tensors: the wiring, and the outputs in its form and one by one.
+
+        Behind these come the masks that `compute_mask` makes for the outputs of the numbers `places`, which it fills.
+        """
         assert self._form is not None
         mode = {} if training is None else {"training": training}
-        outputs = self.call(**self._form.arguments(starts), **mode)
+        outputs = self.call(**self._form.arguments(starts, masks), **mode)
         ends = [outputs[key] for key in sorted(outputs)] if isinstance(outputs, dict) else outputs
         ends = list(ends) if isinstance(ends, list | tuple) else [ends]
         for y in ends:
@@ -259,16 +300,55 @@ class Traceable(AddsWeights):
                 )
         if not ends:
             raise TypeError(f"Layer {self.name!r}: call must return at least one symbolic tensor.")
-        return trace(starts, ends, self.name), outputs, ends
+        made = self._run_compute_mask(starts, masks, ends)
+        places[:] = made
+        ends += made.values()
+        given = [mask for mask in masks if mask is not None]
+        return trace([*starts, *given], ends, self.name), outputs, ends
 
-    def _lower_call(self, net: Lowering, x: Any, shape: Any) -> Any:
+    def _run_compute_mask(
+        self, starts: list[SymbolicTensor], masks: list[SymbolicTensor | None], ends: list[SymbolicTensor]
+    ) -> dict[int, SymbolicTensor]:
+        """The masks that the layer's own `compute_mask` makes, by the number of the output."""
+        if not (self.supports_masking and self._computes_mask):
+            return {}
+        assert self._form is not None
+        first = next(iter(self._form.arguments(starts).values()))
+        given: Any = list(masks) if isinstance(first, list) else masks[0]
+        found = self.compute_mask(first, None if isinstance(given, list) and given == [None] * len(given) else given)
+        of_ends = list(found) if isinstance(found, list | tuple) else [found]
+        made = {}
+        for place, (mask, y) in enumerate(zip(of_ends, ends, strict=False)):
+            if mask is None or y.mask_shape is not None:  # a layer in the call gave it one
+                continue
+            if not isinstance(mask, SymbolicTensor):
+                raise TypeError(
+                    f"Layer {self.name!r}: compute_mask must return a symbolic tensor or None, or a list of them, but "
+                    f"returned {type(mask).__name__}."
+                )
+            made[place] = mask
+        return made
+
+    def _lower_call(
+        self, net: Lowering, x: Any, shape: Any, masks: Sequence[Mask | None]
+    ) -> tuple[list[int], list[Mask | None]]:
         xs, shapes = (x, shape) if isinstance(shape, list) else ([x], [shape])
         assert self._built is not None
-        outputs = lower_all(self._trace_at(tuple(shapes), self._built.dtype).wiring, net, xs, shapes)
-        return outputs if len(outputs) > 1 else outputs[0]
+        of_masks = tuple(None if mask is None else mask.shape for mask in masks)
+        found = self._trace_at(tuple(shapes), self._built.dtype, of_masks)
+        given = [mask for mask in masks if mask is not None]
+        tensors = [*xs, *(mask.tensor for mask in given)]
+        made = lower_all(found.wiring, net, tensors, [*shapes, *(mask.shape for mask in given)], masks)
+        count = len(found.outputs.ports)
+        outputs, made_masks = made.tensors[:count], made.masks[:count]
+        if self.supports_masking and not self._computes_mask and masks:
+            made_masks[0] = made_masks[0] or masks[0]
+        for place, tensor, of_shape in zip(found.mask_outputs, made.tensors[count:], made.shapes[count:], strict=True):
+            made_masks[place] = Mask(tensor, of_shape)
+        return outputs, made_masks
 
     def _shape_of_call(self, shape: Any) -> Any:
-        return self._draft_of_call(shape, self.dtype).output
+        return self._draft_of_call(shape, self.dtype, None).output
 
 
 # A wiring, and its outputs in the form of the call and one by one.

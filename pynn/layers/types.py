@@ -16,6 +16,8 @@ from ..regularizers import RegularizerLike
 Shape: TypeAlias = tuple[int, ...]  # of one sample
 # Of the samples of one input, or of several where the layer takes a list. Open ones have None along some axes.
 OpenShapes: TypeAlias = OpenShape | list[OpenShape]
+# The shapes of the masks of the inputs, None for one that has none; empty: none has one.
+Masks: TypeAlias = tuple[OpenShape | None, ...]
 
 
 class LayerArguments(TypedDict, total=False):

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from ..data.layout import OpenShape, Port, Ports
-from ..engine.lowering import Lowering
+from ..engine.lowering import Lowering, Mask
 from .building import Draft
 from .symbolic import Node, SymbolicTensor
-from .types import Shape
+from .types import Masks, Shape
 
 Layer: TypeAlias = Any  # a `base.Layer`, which is made of this module
 
@@ -23,6 +23,7 @@ class Step(NamedTuple):
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     training: bool | None = None  # False: as in prediction, always
+    masks: tuple[int | None, ...] = ()  # what the call said of the masks of its inputs; None: those that they have
 
 
 class Wiring(NamedTuple):
@@ -41,18 +42,48 @@ class Trace(NamedTuple):
     shapes: tuple[OpenShape, ...]  # of samples
     outputs: Ports  # in the form in which the call returns them
     limits: tuple[int, ...]  # for each input: below what its ids must be, 0 where it takes numbers
+    masks: Masks  # the shapes of those of the inputs, None for one that has none
+    mask_outputs: tuple[int, ...]  # the outputs whose masks the wiring has as further outputs
+    made_masks: Masks  # the shapes of the masks of the outputs
 
-    def takes(self, shapes: tuple[OpenShape, ...]) -> bool:
-        """Whether inputs of `shapes` are among those it is for."""
-        return len(shapes) == len(self.shapes) and all(
-            Port("", own).takes(shape) for own, shape in zip(self.shapes, shapes, strict=True)
-        )
+    def takes(self, shapes: tuple[OpenShape, ...], masks: Masks) -> bool:
+        """Whether inputs of `shapes` with masks of the shapes `masks` are among those it is for."""
+        if len(shapes) != len(self.shapes) or [each is None for each in masks] != [each is None for each in self.masks]:
+            return False
+        given, own = (*shapes, *_given(masks)), (*self.shapes, *_given(self.masks))
+        return all(Port("", one).takes(shape) for one, shape in zip(own, given, strict=True))
 
-    def outputs_at(self, shapes: tuple[OpenShape, ...], dtype: str) -> list[OpenShape]:
-        """The shapes of the outputs for inputs of `shapes`."""
+    def outputs_at(self, shapes: tuple[OpenShape, ...], dtype: str, masks: Masks) -> tuple[list[OpenShape], Masks]:
+        """The shapes of the outputs for inputs of `shapes`, and those of their masks."""
         if shapes == self.shapes:
-            return [port.shape for port in self.outputs.ports]
-        return drafts_of(self.wiring, shapes, dtype)[1]
+            return [port.shape for port in self.outputs.ports], self.made_masks
+        count, of_masks = len(self.outputs.ports), masks or self.masks
+        found = drafts_of(self.wiring, (*shapes, *_given(of_masks)), dtype, of_masks)
+        made = [own or shape for own, shape in zip(found.masks, self.made_masks, strict=False)]
+        for place, shape in zip(self.mask_outputs, found.shapes[count:], strict=True):
+            made[place] = shape
+        return found.shapes[:count], tuple(made)
+
+
+class Drafted(NamedTuple):
+    """What the layers of a wiring would be."""
+
+    drafts: list[Draft]
+    shapes: list[OpenShape]  # of the outputs
+    masks: list[OpenShape | None]  # of the outputs: the shapes of their masks, None for one that has none
+
+
+class Lowered(NamedTuple):
+    """The outputs of a wiring that is written into a graph."""
+
+    tensors: list[int]
+    masks: list[Mask | None]
+    shapes: list[Shape]  # of samples
+
+
+def _given(masks: Sequence[OpenShape | None]) -> list[OpenShape]:
+    """The shapes of the masks that there are."""
+    return [each for each in masks if each is not None]
 
 
 def chain(stack: Sequence[Layer]) -> Wiring:
@@ -61,37 +92,58 @@ def chain(stack: Sequence[Layer]) -> Wiring:
     return Wiring(steps, (0,), (len(stack),), tuple(stack))
 
 
-def drafts_of(wiring: Wiring, shapes: Sequence[OpenShape], dtype: str) -> tuple[list[Draft], list[OpenShape]]:
-    """The layers for samples of these shapes, and the shapes of the outputs; ValueError where one does not fit."""
+def drafts_of(
+    wiring: Wiring, shapes: Sequence[OpenShape], dtype: str, masks: Sequence[OpenShape | None] = ()
+) -> Drafted:
+    """The layers for samples of these shapes, and the outputs; ValueError where one does not fit.
+
+    `masks` are the shapes of those of the first inputs.
+    """
     drafts, known = [], dict(zip(wiring.inputs, shapes, strict=True))
+    masked: dict[int, OpenShape | None] = dict(zip(wiring.inputs, masks, strict=False))
     for step in wiring.steps:
         given = [known[x] for x in step.inputs]
-        draft = step.layer.draft(step.layer._as_taken(given), dtype)
+        of_given = [masked.get(x) for x in step.inputs]
+        for place, mask in enumerate(step.masks):
+            if mask is not None:
+                of_given[place] = known[mask]
+        draft = step.layer.draft(step.layer._as_taken(given), dtype, tuple(of_given))
         known.update(zip(step.outputs, draft.outputs, strict=True))
+        masked.update(zip(step.outputs, draft.masks, strict=True))
         drafts.append(draft)
-    return drafts, [known[y] for y in wiring.outputs]
+    return Drafted(drafts, [known[y] for y in wiring.outputs], [masked.get(y) for y in wiring.outputs])
 
 
-def lower_all(wiring: Wiring, net: Lowering, xs: Sequence[int], shapes: Sequence[Shape]) -> list[int]:
-    """Write the layers on tensors `xs`; returns the numbers of the outputs."""
+def lower_all(
+    wiring: Wiring, net: Lowering, xs: Sequence[int], shapes: Sequence[Shape], masks: Sequence[Mask | None] = ()
+) -> Lowered:
+    """Write the layers on tensors `xs`, the first of which have these masks."""
     tensors, known = dict(zip(wiring.inputs, xs, strict=True)), dict(zip(wiring.inputs, shapes, strict=True))
-    for layer, inputs, outputs, training in wiring.steps:
+    masked: dict[int, Mask | None] = dict(zip(wiring.inputs, masks, strict=False))
+    for layer, inputs, outputs, training, told in wiring.steps:
         given: Any = [tensors[x] for x in inputs]
         shape: Any = [known[x] for x in inputs]
+        of_given = [masked.get(x) for x in inputs]
+        for place, mask in enumerate(told):
+            if mask is not None:
+                of_given[place] = Mask(net.numbers(tensors[mask]), known[mask])
         if not (layer.keeps_ids or layer.ids_below or layer.wired):
             given = [net.numbers(x) for x in given]
         given, shape = layer._as_taken(given), layer._as_taken(shape)
         before, net.inference = net.inference, net.inference or training is False
-        made: Any = layer.lower(net, given, shape)
+        made, made_masks = layer.lower_with_masks(net, given, shape, of_given)
         net.inference = before
-        made = made if isinstance(made, list) else [made]
         penalty = layer.activity_regularizer
         if penalty is not None:
             net.add_activity_penalty(made[0], penalty.l1, penalty.l2)
         made_shapes: Any = layer.sample_output_shape(shape)
         tensors.update(zip(outputs, made, strict=True))
+        masked.update(zip(outputs, made_masks, strict=True))
         known.update(zip(outputs, made_shapes if isinstance(made_shapes, list) else [made_shapes], strict=True))
-    return [net.numbers(tensors[y]) for y in wiring.outputs]
+    outputs = wiring.outputs
+    return Lowered(
+        [net.numbers(tensors[y]) for y in outputs], [masked.get(y) for y in outputs], [known[y] for y in outputs]
+    )
 
 
 # Below what ids are that no embedding reads.
@@ -146,20 +198,21 @@ def merged(training: Wiring, other: Wiring, choices: Sequence[Layer]) -> Wiring:
 
     What both do alike is there once. Where the outputs differ, `choices` choose: a layer for each output.
     """
-    waiting: dict[tuple[int, ...], list[Step]] = {}
+    waiting: dict[tuple[Any, ...], list[Step]] = {}
     for step in training.steps:
-        waiting.setdefault(step.inputs, []).append(step)
+        waiting.setdefault((step.inputs, step.masks), []).append(step)
     steps, tensors = list(training.steps), dict(zip(other.inputs, training.inputs, strict=True))
     count = 1 + max((number for step in steps for number in step.outputs), default=len(training.inputs) - 1)
     for step in other.steps:
         inputs = tuple(tensors[x] for x in step.inputs)
-        twin = next((each for each in waiting.get(inputs, ()) if _is_alike(each.layer, step.layer)), None)
+        masks = tuple(None if mask is None else tensors[mask] for mask in step.masks)
+        twin = next((each for each in waiting.get((inputs, masks), ()) if _is_alike(each.layer, step.layer)), None)
         if twin is None:
-            twin = Step(step.layer, inputs, tuple(range(count, count + len(step.outputs))), False)
+            twin = Step(step.layer, inputs, tuple(range(count, count + len(step.outputs))), False, masks)
             steps.append(twin)
             count += len(step.outputs)
         else:
-            waiting[inputs].remove(twin)
+            waiting[inputs, masks].remove(twin)
         tensors.update(zip(step.outputs, twin.outputs, strict=True))
     outputs = []
     for y, other_y, choice in zip(training.outputs, other.outputs, choices, strict=True):
@@ -217,6 +270,7 @@ def trace(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor], n
             tuple(numbers[x] for x in node.inputs),
             tuple(numbers[SymbolicTensor(node, index)] for index in range(len(node.outputs))),
             node.training,
+            tuple(None if mask is None else numbers[mask] for mask in node.masks),
         )
         for node in nodes
     )
@@ -247,7 +301,7 @@ def _walk(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor], n
                 )
             order.setdefault(node.layer, len(order))
             waiting.append((tensor, True))
-            waiting.extend((x, False) for x in reversed(node.inputs))
+            waiting.extend((x, False) for x in reversed(node.sources))
     return Found(list(done), order)
 
 
@@ -263,7 +317,7 @@ def _by_depth(found: Found, unused: Sequence[Layer]) -> tuple[list[Node], list[L
     for node in reversed(found.nodes):
         own = max(depth.get(node, 0), depth_of_layer.get(node.layer, 0))
         depth[node] = depth_of_layer[node.layer] = own
-        for x in node.inputs:
+        for x in node.sources:
             if x.node in inside:
                 depth[x.node] = max(depth.get(x.node, 0), own + 1)
             else:

@@ -44,6 +44,7 @@ class Call(NamedTuple):
     number: int
     inputs: list[Key]
     training: bool | None
+    masks: list[Key | None]  # that the call was given; empty: none
 
 
 def writing(model: Layer, make: Callable[[], T]) -> T:
@@ -104,7 +105,9 @@ def of_wiring(wiring: Wiring, layout: Layout) -> dict[str, Any]:
     for step in wiring.steps:
         for index, y in enumerate(step.outputs):
             references[y] = [step.layer.name, len(calls[step.layer]), index]
-        arguments = {} if step.training is None else {"training": step.training}
+        arguments: dict[str, Any] = {} if step.training is None else {"training": step.training}
+        if step.masks:
+            arguments["mask"] = [None if mask is None else references[mask] for mask in step.masks]
         calls[step.layer].append({"args": [references[x] for x in step.inputs], "kwargs": arguments})
     for layer in wiring.layers:
         found = of_layer(layer)
@@ -159,7 +162,9 @@ def _record_all(calls: list[Call], made: dict[Key, SymbolicTensor]) -> None:
         if missing is not None:
             blocked.setdefault(missing, []).append(place)
             continue
-        for index, y in enumerate(_flat(call.layer._record([made[key] for key in call.inputs], call.training))):
+        masks = [None if mask is None else made[mask] for mask in call.masks]
+        recorded = call.layer._record([made[key] for key in call.inputs], call.training, masks)
+        for index, y in enumerate(_flat(recorded)):
             key = call.name, call.number, index
             made[key] = y
             for waiting in blocked.pop(key, ()):
@@ -172,6 +177,7 @@ def _record_all(calls: list[Call], made: dict[Key, SymbolicTensor]) -> None:
 def _needed(call: Call) -> Iterator[Key]:
     """What must be made before a call: each is asked for once, as what is made stays."""
     yield from call.inputs
+    yield from (mask for mask in call.masks if mask is not None)
     if call.number > 0:
         yield call.name, call.number - 1, 0
 
@@ -184,7 +190,13 @@ def _call(name: str, layer: Layer, number: int, node: Any) -> Call:
         raise ValueError(f"config has a call of layer {name!r} on {len(inputs)} tensors.")
     if training not in (None, False):
         raise ValueError(f"config has a call of layer {name!r} with training={checks.shown(training)}.")
-    return Call(name, layer, number, inputs, training)
+    masks = node["kwargs"].get("mask", [])
+    if not isinstance(masks, list | tuple) or len(masks) not in (0, len(inputs)):
+        raise ValueError(
+            f"config must have a list of masks for each of the {len(inputs)} tensors of a call of layer {name!r}, but "
+            f"has {checks.shown(masks)}."
+        )
+    return Call(name, layer, number, inputs, training, [None if mask is None else _key(mask) for mask in masks])
 
 
 def _check_form(value: Any, form: dict[str, Any], what: str) -> None:

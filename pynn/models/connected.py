@@ -15,8 +15,8 @@ from ..layers.core import InputLayer
 from ..layers.symbolic import SymbolicTensor
 from ..layers.tracing import Run, both_modes, check_tracked, layers_in
 from ..layers.trial import Trial, current, using
-from ..layers.types import OpenShapes
-from ..layers.wiring import Wiring, limits_of, ports, trace
+from ..layers.types import Masks, OpenShapes
+from ..layers.wiring import Wiring, drafts_of, limits_of, ports, trace
 from .structure import Structure
 from .symbols import sample_shapes, source, tensors_in, twice
 from .wired import check_input, check_names, connections, names_of_inputs
@@ -85,10 +85,13 @@ class Connected(Structure):
             ),
         )
 
-    def _drafts(self, shapes: Sequence[OpenShape], dtype: str | None = None) -> tuple[Layout, list[Draft]]:
+    def _drafts(
+        self, shapes: Sequence[OpenShape], dtype: str | None = None, masks: Masks = ()
+    ) -> tuple[Layout, list[Draft], Masks]:
         if not self.built:  # a subclass, which finds its layers as it is called
             self._trace_once(shapes[0] if len(shapes) == 1 else list(shapes))
-        return self._layout_at(shapes), []
+        layout = self._layout_at(shapes)
+        return layout, [], tuple(drafts_of(self._wiring, shapes, layout.dtype, masks).masks)
 
     def _try_layout(self, x: Any, name: str) -> Layout:
         self._tried = self._try(_inputs_like(sample_shapes(x, name)))
@@ -162,9 +165,9 @@ class Connected(Structure):
             return super()._batch_shapes(input_shape)
         return [checks.batch_shape(each, "input_shape") for each in input_shape]
 
-    def _build_for(self, shape: OpenShapes) -> None:
+    def _build_for(self, shape: OpenShapes, masks: Masks = ()) -> None:
         if not self._has_call():
-            super()._build_for(shape)
+            super()._build_for(shape, masks)
         else:
             self._trace(shape)
 

@@ -293,7 +293,7 @@ class Model(Stored):
         """
         return calls.predict(self, x, batch_size, verbose, steps, callbacks, check_finite)
 
-    def __call__(self, x: Inputs, training: bool | None = None) -> Outputs:
+    def __call__(self, x: Inputs, training: bool | None = None, mask: Any = None) -> Outputs:
         """The output for samples, as `predict`, without a display; the symbolic output for symbolic tensors.
 
         Args:
@@ -301,6 +301,7 @@ class Model(Stored):
             training: Whether layers work as in training, with all samples as one batch: noise is added, and batch
                 normalisation uses the statistics of the batch, which its moving ones follow. Default ``None``: not on
                 arrays; on symbolic tensors as the model works that they become part of.
+            mask: Which steps are real, as for a layer; a list for several inputs. Default ``None``.
 
         Raises:
             TypeError, ValueError: unfit data; also arrays where the `call` of another model or layer is traced.
@@ -309,9 +310,14 @@ class Model(Stored):
         if type(x) is not np.ndarray and is_symbolic(x):
             if not self.built and self._has_call():
                 self._trace_once(made_of(x))
-            return super().__call__(x, training)
+            return super().__call__(x, training, mask)
         if is_calling():
             raise no_values_yet(f"Model {self.name!r}")
+        if mask is not None:
+            raise TypeError(
+                f"Model {self.name!r} takes a mask on symbolic tensors only. Make a Model that has an Input for it: "
+                "Model([x, m], model(x, mask=m))."
+            )
         if training is not None and checks.boolean(training, "training"):
             return calls.outputs_in_training(self, x)
         return calls.outputs(self, x)

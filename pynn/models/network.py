@@ -12,7 +12,7 @@ from ..foundation import atomic
 from ..foundation.native import core
 from ..layers.base import Layer
 from ..layers.calling import MOST_KEPT
-from ..layers.types import Shape
+from ..layers.types import Masks, Shape
 from ..layers.wiring import Wiring, lower_all
 from ..training.compiling import Compiled
 from ..training.task import Task
@@ -48,6 +48,7 @@ class State(NamedTuple):
     stack: tuple[Layer, ...] = ()  # of a Sequential: its layers, with the InputLayer, if there is one
     wiring: Wiring | None = None  # None: not known before the model sees data
     layout: Layout | None = None  # None: not built
+    masks: Masks | None = None  # of a Sequential: the shape of the mask of what its last layer makes; None: not known
     plan: _core.Plan | None = None  # the layers, lowered; None until it is needed, and where the layout is open
     compiled: Compiled | None = None
     task: Task | None = None  # the plan, configured as compiled; None until it is needed
@@ -90,5 +91,6 @@ def plan_of(wiring: Wiring, layout: Layout) -> _core.Plan:
     net = Lowering(graph, layout.dtype)
     xs = [net.input(math.prod(port.sizes), port.below) for port in layout.inputs.ports]
     shapes: list[Shape] = [port.sizes for port in layout.inputs.ports]
-    graph.set_outputs(lower_all(wiring, net, xs, shapes))
+    made = lower_all(wiring, net, xs, shapes)
+    graph.set_outputs(made.tensors, [-1 if mask is None else mask.tensor for mask in made.masks])
     return core.Plan(graph, layout.dtype)

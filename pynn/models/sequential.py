@@ -14,6 +14,7 @@ from ..layers.building import Draft
 from ..layers.core import InputLayer
 from ..layers.symbolic import SymbolicTensor
 from ..layers.trial import Trial, using
+from ..layers.types import Masks
 from ..layers.wiring import chain, drafts_of, limits_of
 from . import configuration
 from .configuration import Make
@@ -93,9 +94,9 @@ class Sequential(Model):
             stack, layer, layout = state.stack[:-1], state.stack[-1], state.layout
             left = _without_input(stack)
             if layout is not None:
-                shapes = drafts_of(chain(left), layout.input_shapes, layout.dtype)[1]
+                shapes = drafts_of(chain(left), layout.input_shapes, layout.dtype).shapes
                 layout = layout._replace(outputs=single(Port(left[-1].name, shapes[0]))) if left else None
-            self._become(state._replace(stack=stack, wiring=chain(left), layout=layout))
+            self._become(state._replace(stack=stack, wiring=chain(left), layout=layout, masks=None))
             layer._users.discard(self)
             return layer
 
@@ -105,17 +106,23 @@ class Sequential(Model):
         new = self._check_new(given, state.stack)
         stack, drafts = (*state.stack, *new), list[Draft]()
         left, layout = _without_input(stack), state.layout
+        masks: Masks | None = None
         if layout is not None:
             check_dtype(new, layout.dtype)
-            drafts, shapes = drafts_of(chain(new), [layout.output.shape], layout.dtype)
-            layout = layout._replace(outputs=single(Port(new[-1].name, shapes[0])))
+            before = state.masks
+            if before is None:
+                before = tuple(drafts_of(chain(_without_input(state.stack)), layout.input_shapes, layout.dtype).masks)
+            made = drafts_of(chain(new), [layout.output.shape], layout.dtype, before)
+            drafts, masks = made.drafts, tuple(made.masks)
+            layout = layout._replace(outputs=single(Port(new[-1].name, made.shapes[0])))
         elif left and stack[0].batch_input_shape is not None:
-            layout, drafts = _drafts(stack, stack[0].batch_input_shape)
+            layout, drafts, masks = _drafts(stack, stack[0].batch_input_shape)
         elif left and isinstance(left[0], Model) and left[0].built:
-            layout, drafts = _drafts(stack, left[0]._require_layout().input_shapes[0])
+            layout, drafts, masks = _drafts(stack, left[0]._require_layout().input_shapes[0])
         elif stack:
             common_dtype(stack)
-        self._become(state._replace(stack=stack, wiring=chain(left), layout=layout), drafts, using(self, new))
+        after = state._replace(stack=stack, wiring=chain(left), layout=layout, masks=masks)
+        self._become(after, drafts, using(self, new))
 
     def _check_alone(self) -> None:
         """Raise ValueError where the model is part of others, which cannot follow its changes."""
@@ -152,11 +159,13 @@ class Sequential(Model):
 
     # ---- the network -------------------------------------------------------------------------------------------------
 
-    def _drafts(self, shapes: Sequence[OpenShape], dtype: str | None = None) -> tuple[Layout, list[Draft]]:
+    def _drafts(
+        self, shapes: Sequence[OpenShape], dtype: str | None = None, masks: Masks = ()
+    ) -> tuple[Layout, list[Draft], Masks]:
         stack = self._state.stack
         if not _without_input(stack):
             raise ValueError(f"Model {self.name!r} has no layer yet: add some.")
-        return _drafts(stack, shapes[0], dtype)
+        return _drafts(stack, shapes[0], dtype, masks)
 
     def _outputs_to_be(self) -> Ports | None:
         # Which accuracy is meant is known with the shapes; the names are checked in any case.
@@ -235,13 +244,16 @@ def _without_input(stack: Sequence[Layer]) -> list[Layer]:
     return [layer for layer in stack if not isinstance(layer, InputLayer)]
 
 
-def _drafts(stack: Sequence[Layer], shape: OpenShape, default: str | None = None) -> tuple[Layout, list[Draft]]:
+def _drafts(
+    stack: Sequence[Layer], shape: OpenShape, default: str | None = None, masks: Masks = ()
+) -> tuple[Layout, list[Draft], Masks]:
     dtype = common_dtype(stack, default)
     check_input(shape)
     layers = _without_input(stack)
     wiring = chain(layers)
-    drafts, outputs = drafts_of(wiring, [shape], dtype)
+    drafts, outputs, made = drafts_of(wiring, [shape], dtype, masks)
     first = stack[0]
     name, whole = (first.name, first.holds_ids) if isinstance(first, InputLayer) else ("input_layer", False)
     below = limits_of(wiring, [whole], drafts)[0]
-    return Layout(dtype, single(Port(name, shape, below)), single(Port(layers[-1].name, outputs[0]))), drafts
+    layout = Layout(dtype, single(Port(name, shape, below)), single(Port(layers[-1].name, outputs[0])))
+    return layout, drafts, tuple(made)

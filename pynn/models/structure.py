@@ -12,7 +12,7 @@ from .. import config
 from ..callbacks import History
 from ..data import arrays
 from ..data.layout import Layout, OpenShape, Port, Ports
-from ..engine.lowering import Lowering
+from ..engine.lowering import Lowering, Mask
 from ..errors import NotBuiltError, NotCompiledError
 from ..foundation import atomic, checks, draws
 from ..foundation.native import core
@@ -20,7 +20,7 @@ from ..layers.base import Layer
 from ..layers.building import Draft, building
 from ..layers.symbolic import SymbolicTensor
 from ..layers.trial import current
-from ..layers.types import OpenShapes, Shape
+from ..layers.types import Masks, OpenShapes, Shape
 from ..layers.wiring import Wiring, drafts_of, lower_all
 from ..optimizers import Optimizer
 from ..training.compiling import Compiled
@@ -61,8 +61,11 @@ class Structure(Wired):
         """The layers, in order."""
         raise NotImplementedError
 
-    def _drafts(self, shapes: Sequence[OpenShape], dtype: str | None = None) -> tuple[Layout, list[Draft]]:
-        """What the model and its layers would be for samples of `shapes`; ValueError if they cannot take them.
+    def _drafts(
+        self, shapes: Sequence[OpenShape], dtype: str | None = None, masks: Masks = ()
+    ) -> tuple[Layout, list[Draft], Masks]:
+        """What the model and its layers would be for samples of `shapes`, with masks of the shapes `masks`, and the
+        shapes of the masks of its outputs; ValueError if they cannot take them.
 
         They compute in `dtype` where they were given no type.
         """
@@ -94,15 +97,19 @@ class Structure(Wired):
     def _input_limits(self) -> tuple[int, ...]:
         return self._require_layout().inputs.limits
 
-    def draft(self, shape: OpenShapes, dtype: str) -> Draft:
-        """What the model would be for samples of `shape`; ValueError if it cannot take them."""
-        shapes = shape if isinstance(shape, list) else [shape]
-        layout, drafts = (self._layout_at(shapes), list[Draft]()) if self.built else self._drafts(shapes, dtype)
+    def draft(self, shape: OpenShapes, dtype: str, masks: Masks = ()) -> Draft:
+        """What the model would be for samples of `shape`, with masks of the shapes `masks`; ValueError if it cannot
+        take them."""
+        shapes, drafts = shape if isinstance(shape, list) else [shape], list[Draft]()
+        if self.built:
+            layout, made = self._layout_at(shapes), tuple(drafts_of(self._wiring, shapes, dtype, masks).masks)
+        else:
+            layout, drafts, made = self._drafts(shapes, dtype, masks)
         if layout.dtype != dtype:
             raise self._shape_error(f"computes in {layout.dtype}, but is to be part of a model that does in {dtype}.")
         outputs = [port.shape for port in layout.outputs.ports]
         output: OpenShapes = outputs if len(outputs) > 1 else outputs[0]
-        return Draft(self, shape, output, dtype, [], [], tuple(drafts), layout)
+        return Draft(self, shape, output, dtype, [], [], tuple(drafts), layout, made_masks=made)
 
     def _dtype_for(self, inputs: Sequence[SymbolicTensor]) -> str:
         if self.built:
@@ -113,8 +120,8 @@ class Structure(Wired):
         state = self._state
         return atomic.setting(self, "_state", state if self.built else state._replace(layout=draft.layout))
 
-    def _build_for(self, shape: OpenShapes) -> None:
-        layout, drafts = self._drafts(shape if isinstance(shape, list) else [shape])
+    def _build_for(self, shape: OpenShapes, masks: Masks = ()) -> None:
+        layout, drafts, _ = self._drafts(shape if isinstance(shape, list) else [shape], None, masks)
         self._become(self._state._replace(layout=layout), drafts)
 
     def sample_output_shape(self, shape: Any) -> Any:
@@ -130,9 +137,16 @@ class Structure(Wired):
 
         Where the model has several inputs or outputs, these are lists.
         """
-        xs, shapes = (x, shape) if isinstance(shape, list) else ([x], [shape])
-        outputs = lower_all(self._wiring, net, xs, shapes)
+        outputs = self.lower_with_masks(net, x, shape, ())[0]
         return outputs if len(outputs) > 1 else outputs[0]
+
+    def lower_with_masks(
+        self, net: Lowering, x: Any, shape: Any, masks: Sequence[Mask | None]
+    ) -> tuple[list[int], list[Mask | None]]:
+        """Add the layers' ops; the outputs and their masks."""
+        xs, shapes = (x, shape) if isinstance(shape, list) else ([x], [shape])
+        made = lower_all(self._wiring, net, xs, shapes, masks)
+        return made.tensors, made.masks
 
     @property
     def _wiring(self) -> Wiring:
@@ -152,7 +166,7 @@ class Structure(Wired):
                 raise self._shape_error(
                     f"takes samples of shape {port.shape} as its input {port.name!r}, but got {shape}."
                 )
-        found = drafts_of(self._wiring, shapes, layout.dtype)[1]
+        found = drafts_of(self._wiring, shapes, layout.dtype).shapes
         return layout._replace(inputs=layout.inputs.of(shapes), outputs=layout.outputs.of(found))
 
     # ---- structure ---------------------------------------------------------------------------------------------------
@@ -256,7 +270,7 @@ class Structure(Wired):
         """
         heads, state, changes = what.resolved(layout.outputs), self._state, list[atomic.Change]()
         if before is not None and before.layout == layout:
-            task = Task(before.trainer, heads, layout, what.optimizer)
+            task = Task(before.trainer, heads, layout, what.optimizer, before.masks)
             self._told = None
             task.trainer.set_heads(heads.native(), heads.handed)
         else:
@@ -338,7 +352,7 @@ class Structure(Wired):
         # The activations that losses take along, by tensor
         fused = {wiring.outputs[head.number]: head.loss.fused_with for head in heads if head.loss is not None}
         learns: set[int] = set()  # tensors below which there are weights to train
-        for step, draft in zip(wiring.steps, drafts_of(wiring, layout.input_shapes, layout.dtype)[0], strict=True):
+        for step, draft in zip(wiring.steps, drafts_of(wiring, layout.input_shapes, layout.dtype).drafts, strict=True):
             layer = step.layer
             if any(x in learns for x in step.inputs) or (
                 layer.trainable and any(spec.trainable for spec in draft.specs)

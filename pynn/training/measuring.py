@@ -42,6 +42,7 @@ class Measuring:
 
     Args:
         heads, layout, data, batch_size: What is measured.
+        masks: By output: the size of a sample of its mask, 0 where it has none.
         order: The seed and the number of the first epoch, where samples are shuffled. None: they come in order.
         first: The number of the first step within the epoch.
     """
@@ -50,6 +51,7 @@ class Measuring:
         self,
         heads: Heads,
         layout: Layout,
+        masks: tuple[int, ...],
         data: Dataset,
         batch_size: int,
         order: tuple[int, int] | None = None,
@@ -59,7 +61,7 @@ class Measuring:
         self._layout, self._data, self._batch_size, self._order = layout, data, batch_size, order
         self._visited = self._samples_before(first)
         self._permuted: tuple[int, Array] | None = None  # of an epoch
-        self._handed = heads.handed
+        self._handed, self._masks = heads.handed, masks
         for place, head in enumerate(heads.heads):
             watched = [
                 _Watched(each.name, each.metric, each.metric.fresh(), each.weighted)
@@ -80,10 +82,17 @@ class Measuring:
     def room(self, samples: int) -> Outs:
         """Where the engine puts the outputs of so many samples: new arrays, as a metric may keep what it gets."""
         ports = self._layout.outputs.ports
-        return [
+        outs = [
             np.empty((samples, *port.sizes), self._layout.dtype) if number in self._handed else None
             for number, port in enumerate(ports)
         ]
+        if not any(self._masks):
+            return outs
+        of_masks = [
+            np.empty((samples, size), self._layout.dtype) if size and number in self._handed else None
+            for number, size in enumerate(self._masks)
+        ]
+        return [*outs, *of_masks]
 
     def room_for_steps(self, steps: int) -> Outs:
         """As `room`, for the next steps."""
@@ -144,6 +153,10 @@ class Measuring:
             y_true = self._data.ys[place][rows]
             weights = self._data.weights[place] if self._data.weights else None
             given = None if weights is None else weights[rows]
+            if self._masks[head.number]:
+                mask = outs[len(self._masks) + head.number]
+                assert mask is not None
+                given = _masked(given, mask[begin - self._visited : end - self._visited], head)
             for each in watched:
                 at_once = each.working.additive and not (each.weighted and given is not None)
                 size = end - begin if at_once else self._batch_size
@@ -185,6 +198,13 @@ class Measuring:
             for each in watched:
                 each.working.set_state(by_metric.get(each.name, {}))
         self._visited += self._samples_of(steps)
+
+
+def _masked(weights: Array | None, mask: Array, head: Head) -> Array:
+    """The weights of rows, -1 where a mask leaves them out."""
+    rows = head.port.rows
+    own = np.ones((len(mask), 1), mask.dtype) if weights is None else weights
+    return np.where(np.repeat(mask, rows // mask.shape[1], 1) == 0, -1, np.broadcast_to(own, (len(mask), rows)))
 
 
 def _show(watched: _Watched, head: Head, y_true: Array, y_pred: Array, given: Array | None) -> None:

@@ -27,6 +27,7 @@ class Task(NamedTuple):
     heads: Heads
     layout: Layout
     optimizer: Optimizer
+    masks: tuple[int, ...]  # by output: the size of a sample of its mask, 0 where it has none
 
     def evaluate(
         self,
@@ -45,7 +46,7 @@ class Task(NamedTuple):
             steps, data = most_steps, data.part(slice(most_steps * batch_size))
         each = calls.wants_batches("test")
         at_once = max(1, (steps if not display.wants_batches else steps // 50))
-        if each or self.heads.depends_on_batches(bool(data.weights)):
+        if each or self.heads.depends_on_batches(bool(data.weights) or any(self.masks)):
             at_once = 1
         measuring = self._measuring(data, batch_size)
         if measuring is not None:
@@ -78,7 +79,7 @@ class Task(NamedTuple):
 
     def _measuring(self, data: Dataset, batch_size: int) -> Measuring | None:
         """What shows the metrics in Python an evaluation; None where there are none."""
-        return Measuring(self.heads, self.layout, data, batch_size) if self.heads.handed else None
+        return Measuring(self.heads, self.layout, self.masks, data, batch_size) if self.heads.handed else None
 
     def _evaluate_part(self, totals: NDArray[Any], part: Dataset, measuring: Measuring | None) -> None:
         """Evaluate the next samples."""
@@ -120,7 +121,7 @@ class Stretch:
         self._of_engine = data
         if task.heads.handed:
             in_order = (order.seed, order.epoch) if order.shuffle else None
-            self.measuring = Measuring(task.heads, task.layout, data, order.batch_size, in_order, first)
+            self.measuring = Measuring(task.heads, task.layout, task.masks, data, order.batch_size, in_order, first)
             self._of_engine = task.heads.for_engine(data)
 
     @property

@@ -1,0 +1,130 @@
+"""A layer at each step of a sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..data.layout import OpenShape
+from ..engine.lowering import Lowering, Mask
+from ..geometry import maps
+from ..regularizers import Regularizer
+from .base import Layer
+from .building import Draft
+from .normalization import BatchNormalization
+from .types import Masks, OpenShapes, Shape
+from .wrapping import Wrapper
+
+__all__ = ["TimeDistributed"]
+
+
+class TimeDistributed(Wrapper):
+    """A layer, or a model, that is applied to each step of a sequence by itself: ``y[n, t] = layer(x[n, t])``.
+
+    The mask of the input is that of the output (docs/masks.md); a layer within that takes masks gets its part of one
+    that has more axes than the steps. A `BatchNormalization` within takes the moments of each step by itself, and its
+    moving ones follow step after step, as in Keras.
+
+    Shapes: input ``(N, steps, ...)``, output ``(N, steps, ...)``, where ``(N, ...)`` are those of the layer. The number
+    of steps may be None.
+
+    Args:
+        layer: The layer, of one input and one output.
+        name, trainable, dtype, input_shape, input_dim: see `Layer`. ``trainable=False`` holds for the layer, too.
+
+    Raises:
+        TypeError, ValueError: a bad argument; when called, samples that have no steps, or that the layer cannot take.
+    """
+
+    supports_masking = True
+
+    @property
+    def wired(self) -> bool:  # type: ignore[override]
+        """Whether the layer is made of other layers, and so takes ids and numbers as they come."""
+        return self.layer.wired
+
+    @property
+    def ids_below(self) -> int:  # type: ignore[override]
+        """Below what ids must be; 0 for a layer that takes numbers."""
+        return self.layer.ids_below
+
+    @property
+    def activity_regularizer(self) -> Regularizer | None:  # type: ignore[override]
+        """The penalty for the outputs of the layer."""
+        return self.layer.activity_regularizer
+
+    def _of_step(self, shape: OpenShape) -> Any:
+        """The shape of a step."""
+        if not shape:
+            raise self._shape_error("takes samples of shape (steps, ...), but gets single numbers.")
+        return shape[1:]
+
+    def sample_output_shape(self, shape: Shape) -> Shape:
+        made: Any = self.layer.sample_output_shape(self._of_step(shape))
+        if isinstance(made, list):
+            raise self._shape_error(f"takes a layer of one output, but {self.layer.name!r} has {len(made)}.")
+        return (shape[0], *made)
+
+    def draft(self, shape: OpenShapes, dtype: str, masks: Masks = ()) -> Draft:
+        """What the layer would be for samples of `shape`; ValueError if it cannot take them."""
+        draft = super().draft(shape, dtype, masks)
+        within = draft.inner[0]
+        limits = within.limits if within.layout is None else within.layout.inputs.limits
+        return draft._replace(limits=limits)
+
+    def _drafts_within(self, shape: OpenShapes, dtype: str) -> list[Draft]:
+        assert not isinstance(shape, list)
+        return [self.layer.draft(self._of_step(shape), dtype)]
+
+    def _limits_for(self, inputs: list[Any], masks: Sequence[Any] = ()) -> tuple[int, ...]:
+        if not self.wired:
+            return super()._limits_for(inputs, masks)
+        if not self.built:
+            self._build_for(np.shape(inputs[0])[1:])
+        return self.layer._input_limits()
+
+    def _input_limits(self) -> tuple[int, ...]:
+        return self.layer._input_limits()
+
+    def _dtype_for(self, inputs: Any) -> str:
+        return self.layer._dtype_for(inputs)
+
+    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
+        of_step, mask = self._of_step(shape), self._mask_of_step(net)
+        if not net.inference and _normalizes_batches(self.layer):
+            return self._lower_by_steps(net, x, shape, mask)
+        before, net.times = net.times, net.times * shape[0]
+        y = self.layer.lower_with_masks(net, x, of_step, [mask])[0][0]
+        net.times = before
+        return y
+
+    def _lower_by_steps(self, net: Lowering, x: int, shape: Shape, mask: Mask | None) -> int:
+        ys = []
+        for step in range(shape[0]):
+            part = net.resample(x, maps.selected(shape, (step,)))
+            of_step = None
+            if mask is not None:
+                of_step = Mask(net.resample(mask.tensor, maps.selected((shape[0], *mask.shape), (step,))), mask.shape)
+            ys.append(self.layer.lower_with_masks(net, part, shape[1:], [of_step])[0][0])
+        return net.add("concat", ys, outer=1) if len(ys) > 1 else ys[0]
+
+    def _mask_of_step(self, net: Lowering) -> Mask | None:
+        """The part of a mask that belongs to a step, where there is one and the layer takes it."""
+        mask = net.mask
+        if mask is None or len(mask.shape) < 2 or not (self.layer.supports_masking or self.layer.wired):
+            return None
+        return Mask(mask.tensor, mask.shape[1:])
+
+
+def _normalizes_batches(layer: Layer) -> bool:
+    """Whether the layer is, or has, a `BatchNormalization`."""
+    return any(isinstance(each, BatchNormalization) for each in _with_parts(layer))
+
+
+def _with_parts(layer: Any) -> Iterator[Any]:
+    yield layer
+    parts = layer._wiring.layers if hasattr(layer, "_wiring") else layer._sublayers
+    for part in parts:
+        yield from _with_parts(part)

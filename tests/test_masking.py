@@ -1,0 +1,692 @@
+"""Masks: where they come from, how they go through layers, and what they do to losses and metrics."""
+
+import numpy as np
+import pytest
+from helpers import THREADS, bits, close_gradient
+from reference import central_difference
+
+import pynn
+from pynn import layers
+
+
+class MaskOut(layers.Layer):
+    """The mask of its input, twos where it has none."""
+
+    def call(self, x, mask=None):
+        return x[..., 0] * 0 + 2 if mask is None else mask
+
+
+def ids(random, samples=6, steps=5, most=9):
+    """Ids of sequences of all lengths from 0 on, with padding at their ends."""
+    found = random.integers(1, most, (samples, steps)).astype("int32")
+    found[np.arange(steps) >= np.arange(samples)[:, None] % (steps + 1)] = 0
+    return found
+
+
+def padded(random, samples=6, steps=5, features=3, value=0.0):
+    """Sequences with padding in the middle, one of padding alone."""
+    x = random.normal(size=(samples, steps, features)).astype("float32")
+    x[:, 1] = value
+    x[0] = value
+    x[1, 3] = value
+    x[2, 2, 0] = value  # not all of the step
+    return x
+
+
+def tokens(*rest, steps=5, loss=None, metrics=None, weighted=None, optimizer="sgd"):
+    model = pynn.Sequential([pynn.Input((steps,), dtype="int32"), layers.Embedding(9, 4, mask_zero=True), *rest])
+    if loss is not None:
+        model.compile(optimizer, loss, metrics=metrics, weighted_metrics=weighted)
+    return model
+
+
+# ---- where masks come from
+
+
+def test_embedding_masks_id_0(random):
+    x = ids(random)
+    model = tokens(MaskOut())
+    np.testing.assert_array_equal(model.predict(x, verbose=0), x != 0)
+    layer = layers.Embedding(9, 4, mask_zero=True)
+    mask = layer.compute_mask(x)
+    assert mask.dtype == bool
+    np.testing.assert_array_equal(mask, x != 0)
+    assert layers.Embedding(9, 4).compute_mask(x) is None
+    assert layer.supports_masking
+    assert not layers.Embedding(9, 4).supports_masking
+    assert layer.get_config()["mask_zero"] is True
+
+
+def test_embedding_of_no_sequence_has_a_mask(random):
+    x = np.array([0, 3, 0, 1])
+    layer = layers.Embedding(9, 4, mask_zero=True)
+    np.testing.assert_array_equal(layer.compute_mask(x[:, None, None]), (x != 0)[:, None, None])
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, 0.1])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_masking_masks_steps_of_its_value(value, dtype, random):
+    x = padded(random, value=value).astype(dtype)
+    x = np.where(x == np.float32(value), value, x).astype(dtype)
+    mask = (x != np.asarray(value, dtype)).any(-1)
+    layer = layers.Masking(value, dtype=dtype)
+    np.testing.assert_array_equal(layer(x), np.where(mask[..., None], x, 0))
+    np.testing.assert_array_equal(layer.compute_mask(x), mask)
+    model = pynn.Sequential([pynn.Input((5, 3), dtype=dtype), layers.Masking(value), MaskOut()])
+    np.testing.assert_array_equal(model.predict(x, verbose=0), mask)
+
+
+def test_masking_keeps_steps_that_are_not_a_number():
+    x = np.array([[[np.nan, 0.0], [0.0, 0.0]]], "float32")
+    np.testing.assert_array_equal(layers.Masking()(x), x)
+    np.testing.assert_array_equal(layers.Masking().compute_mask(x), [[True, False]])
+
+
+@pytest.mark.parametrize("value", ["a", None, np.nan, np.inf])
+def test_masking_value_must_be_a_finite_number(value):
+    with pytest.raises((TypeError, ValueError), match="mask_value"):
+        layers.Masking(value)
+
+
+# ---- how they go through layers
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.Dense(4),
+        layers.Dense(4, activation="softmax"),
+        layers.Activation("relu"),
+        layers.ReLU(),
+        layers.LeakyReLU(),
+        layers.PReLU(),
+        layers.ELU(),
+        layers.Dropout(0.5),
+        layers.AlphaDropout(0.5),
+        layers.SpatialDropout1D(0.5),
+        layers.GaussianNoise(1.0),
+        layers.GaussianDropout(0.5),
+        layers.ActivityRegularization(0.1),
+        layers.LayerNormalization(),
+        layers.GroupNormalization(1),
+        layers.BatchNormalization(),
+        layers.UnitNormalization(),
+        layers.Rescaling(2.0),
+        layers.Identity(),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_layers_hand_the_mask_on(layer, random):
+    x = padded(random)
+    mask = (x != 0).any(-1)
+    layer = type(layer).from_config({**layer.get_config(), "name": None})
+    assert layer.supports_masking
+    model = pynn.Sequential([pynn.Input((5, 3)), layers.Masking(), layer, MaskOut()])
+    np.testing.assert_array_equal(model.predict(x, verbose=0), mask)
+    np.testing.assert_array_equal(layer.compute_mask(x, mask), mask)
+    assert layer.compute_mask(x) is None
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.Flatten(),
+        layers.Reshape((3, 5)),
+        layers.Permute((2, 1)),
+        layers.Conv1D(2, 2),
+        layers.MaxPooling1D(),
+        layers.GlobalMaxPooling1D(),
+        layers.RMSNormalization(),
+        layers.ZeroPadding1D(),
+        layers.UpSampling1D(),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_layers_that_end_a_mask_say_so(layer, random):
+    x = padded(random)
+    layer = type(layer).from_config({**layer.get_config(), "name": None})
+    model = pynn.Sequential([pynn.Input((5, 3)), layers.Masking(), layer, MaskOut()])
+    with pytest.warns(UserWarning, match=rf"Layer '{layer.name}' .* does not support masks"):
+        y = model.predict(x, verbose=0)
+    assert (y == 2).all()
+    assert not layer.supports_masking
+    assert layer.compute_mask(x, (x != 0).any(-1)) is None
+
+
+def two(random):
+    x = padded(random)
+    other = padded(random)[::-1].copy()
+    return x, other, (x != 0).any(-1), (other != 0).any(-1)
+
+
+MERGED = ["Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract"]
+
+
+@pytest.mark.parametrize("kind", [*MERGED, "Concatenate"])
+def test_merged_steps_are_real_where_one_is(kind, random):
+    x, other, of_x, of_other = two(random)
+    a, b = pynn.Input((5, 3)), pynn.Input((5, 3))
+    layer = getattr(layers, kind)()
+    y = MaskOut()(layer([layers.Masking()(a), layers.Masking()(b)]))
+    np.testing.assert_array_equal(pynn.Model([a, b], y).predict([x, other], verbose=0), of_x | of_other)
+    np.testing.assert_array_equal(layer.compute_mask([x, other], [of_x, of_other]), of_x | of_other)
+    y = MaskOut()(layer([layers.Masking()(a), b]))
+    assert (pynn.Model([a, b], y).predict([x, other], verbose=0) == 2).all()
+    assert layer.compute_mask([x, other], [of_x, None]) is None
+
+
+def test_masks_along_the_steps_come_one_after_the_other(random):
+    x, other, of_x, of_other = two(random)
+    a, b = pynn.Input((5, 3)), pynn.Input((5, 3))
+    layer = layers.Concatenate(axis=1)
+    y = MaskOut()(layer([layers.Masking()(a), layers.Masking()(b)]))
+    model = pynn.Model([a, b], y)
+    np.testing.assert_array_equal(model.predict([x, other], verbose=0), np.concatenate([of_x, of_other], 1))
+    y = MaskOut()(layer([a, layers.Masking()(b)]))
+    model = pynn.Model([a, b], y)
+    np.testing.assert_array_equal(model.predict([x, other], verbose=0), np.concatenate([of_x | True, of_other], 1))
+
+
+def test_dot_has_no_mask(random):
+    x, other, _, _ = two(random)
+    a, b = pynn.Input((5, 3)), pynn.Input((5, 3))
+    y = MaskOut()(layers.Dot(2)([layers.Masking()(a), layers.Masking()(b)]))
+    assert (pynn.Model([a, b], y).predict([x, other], verbose=0) == 2).all()
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("channels", [1, 3, 17])
+def test_mean_of_real_steps(channels, data_format, keepdims, random):
+    x = random.normal(size=(4, 7, channels)).astype("float32")
+    mask = random.random((4, 7)) < 0.5
+    mask[0] = False
+    layer = layers.GlobalAveragePooling1D(data_format, keepdims)
+    given = x if data_format == "channels_last" else np.ascontiguousarray(x.transpose(0, 2, 1))
+    count = np.maximum(mask.sum(1), 1)[:, None]
+    wanted = (x * mask[..., None]).sum(1) / count
+    if keepdims:
+        wanted = np.expand_dims(wanted, 1 if data_format == "channels_last" else 2)
+    np.testing.assert_allclose(layer(given, mask=mask), wanted, rtol=1e-5, atol=1e-6)
+    assert (layer(given, mask=mask)[0] == 0).all()
+    np.testing.assert_array_equal(layer(given), layers.GlobalAveragePooling1D(data_format, keepdims)(given))
+    given = np.where(mask[..., None] if data_format == "channels_last" else mask[:, None], given, np.nan)
+    np.testing.assert_allclose(layer(given, mask=mask), wanted, rtol=1e-5, atol=1e-6)
+    assert layer.compute_mask(given, mask) is None
+
+
+def test_softmax_of_some_elements(random):
+    x = random.normal(size=(4, 3, 5)).astype("float32")
+    mask = random.random((4, 3, 5)) < 0.6
+    mask[0, 0] = False
+    y = layers.Softmax()(x, mask=mask)
+    e = np.exp(x) * mask
+    np.testing.assert_allclose(y, e / np.maximum(e.sum(-1, keepdims=True), 1e-30), rtol=1e-5, atol=1e-7)
+    assert (y[~mask] == 0).all()
+    wide = mask[:, :1]
+    np.testing.assert_array_equal(
+        layers.Softmax()(x, mask=wide), layers.Softmax()(x, mask=np.broadcast_to(wide, x.shape))
+    )
+    np.testing.assert_allclose(layers.Softmax()(x), np.exp(x) / np.exp(x).sum(-1, keepdims=True), rtol=1e-5)
+
+
+def test_softmax_refuses_the_mask_of_steps(random):
+    with pytest.raises(ValueError, match="must have the same axes"):
+        pynn.Sequential([pynn.Input((5, 3)), layers.Masking(), layers.Softmax()])
+    with pytest.raises(ValueError, match="must have the same axes"):
+        layers.Softmax()(np.ones((2, 5, 3)), mask=np.ones((2, 5)))
+
+
+def test_masks_go_through_models_within_models(random):
+    x = ids(random)
+    inner = pynn.Sequential([pynn.Input((5, 4)), layers.Dense(3), layers.Dropout(0.5)])
+    start = pynn.Input((5, 3))
+    other = pynn.Model(start, layers.Dense(2)(start))
+    model = tokens(inner, other, MaskOut())
+    np.testing.assert_array_equal(model.predict(x, verbose=0), x != 0)
+    source = pynn.Sequential([pynn.Input((5,), dtype="int32"), layers.Embedding(9, 4, mask_zero=True)])
+    model = pynn.Sequential([source, layers.Dense(3), MaskOut()])
+    np.testing.assert_array_equal(model.predict(x, verbose=0), x != 0)
+
+
+def test_a_model_within_a_model_that_is_built_by_it(random):
+    x = ids(random)
+    model = pynn.Sequential(
+        [layers.Embedding(9, 4, mask_zero=True), pynn.Sequential([layers.Dense(3), layers.ReLU()]), MaskOut()]
+    )
+    np.testing.assert_array_equal(model.predict(x, verbose=0), x != 0)
+
+
+def test_models_cut_out_of_models_have_their_masks(random):
+    x = ids(random)
+    start = pynn.Input((5,), dtype="int32")
+    embedded = layers.Embedding(9, 4, mask_zero=True)(start)
+    hidden = layers.Dense(3)(embedded)
+    end = MaskOut()(hidden)
+    np.testing.assert_array_equal(pynn.Model(start, end).predict(x, verbose=0), x != 0)
+    cut = pynn.Model(embedded, end)  # what goes in has no mask by itself
+    assert (cut.predict(np.zeros((2, 5, 4), "float32"), verbose=0) == 2).all()
+
+
+def test_operators_drop_masks(random):
+    x = ids(random)
+    start = pynn.Input((5,), dtype="int32")
+    embedded = layers.Embedding(9, 4, mask_zero=True)(start)
+    assert embedded.mask_shape == (5,)
+    for y in (embedded * 2, embedded[:, 1:], pynn.activations.relu(embedded)):
+        assert y.mask_shape is None
+        assert (pynn.Model(start, MaskOut()(y)).predict(x, verbose=0) == 2).all()
+
+
+@pytest.mark.parametrize("steps", [5, 3])
+def test_any_number_of_steps(steps, random):
+    x = ids(random, steps=steps)
+    model = tokens(layers.Dense(3), MaskOut(), steps=None)
+    assert model.layers[1].output.mask_shape == (None,)
+    np.testing.assert_array_equal(model.predict(x, verbose=0), x != 0)
+
+
+# ---- masks that a call is given
+
+
+def test_a_mask_is_given_to_a_symbolic_call(random):
+    x = random.normal(size=(4, 5, 3)).astype("float32")
+    mask = random.random((4, 5)) < 0.5
+    a, m = pynn.Input((5, 3)), pynn.Input((5,), name="m")
+    pooled = layers.GlobalAveragePooling1D()(a, mask=m)
+    model = pynn.Model([a, m], pooled)
+    np.testing.assert_array_equal(
+        model.predict([x, mask.astype("float32")], verbose=0), layers.GlobalAveragePooling1D()(x, mask=mask)
+    )
+    again = pynn.Model.from_config(model.get_config())
+    np.testing.assert_array_equal(
+        again.predict([x, mask.astype("float32")], verbose=0), layers.GlobalAveragePooling1D()(x, mask=mask)
+    )
+
+
+def test_a_mask_that_is_given_takes_the_place_of_the_own_one(random):
+    x = ids(random)
+    start = pynn.Input((5,), dtype="int32")
+    layer = layers.Embedding(9, 4, mask_zero=True)
+    embedded, mask = layer(start), layer.compute_mask(start)
+    assert mask.shape == (None, 5)
+    reverse = 1 - mask
+    y = MaskOut()(layers.Dense(3)(embedded, mask=reverse))
+    np.testing.assert_array_equal(pynn.Model(start, y).predict(x, verbose=0), x == 0)
+    y = MaskOut()(layers.Dense(3)(embedded))
+    np.testing.assert_array_equal(pynn.Model(start, y).predict(x, verbose=0), x != 0)
+
+
+def test_compute_mask_of_a_symbolic_tensor_is_saved(random, tmp_path):
+    x = ids(random)
+    start = pynn.Input((5,), dtype="int32")
+    layer = layers.Embedding(9, 4, mask_zero=True)
+    end = layers.GlobalAveragePooling1D()(layer(start) * 1, mask=layer.compute_mask(start))
+    model = pynn.Model(start, end)
+    model.save(tmp_path / "model.pynn")
+    again = pynn.load_model(tmp_path / "model.pynn")
+    np.testing.assert_array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
+    table = layer.get_weights()[0]
+    wanted = (table[x] * (x != 0)[..., None]).sum(1) / np.maximum((x != 0).sum(1), 1)[:, None]
+    np.testing.assert_allclose(model.predict(x, verbose=0), wanted, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 3), (3, 5), (4, 5, 1), (1, 5)])
+def test_a_mask_of_another_shape_is_refused(shape, random):
+    layer, x = layers.GlobalAveragePooling1D(), random.normal(size=(4, 5, 3))
+    with pytest.raises(ValueError, match="mask"):
+        layer(x, mask=np.ones(shape))
+    layer(x, mask=np.ones((4, 5)))
+
+
+def test_a_symbolic_mask_of_another_shape_is_refused():
+    a, m = pynn.Input((5, 3)), pynn.Input((4,))
+    with pytest.raises(ValueError, match="got a mask of shape"):
+        layers.GlobalAveragePooling1D()(a, mask=m)
+    with pytest.raises(TypeError, match="must be one, too"):
+        layers.GlobalAveragePooling1D()(a, mask=np.ones((1, 5)))
+
+
+def test_a_mask_with_training(random):
+    x = random.normal(size=(400, 5, 3)).astype("float32")
+    y = layers.Dropout(0.5, seed=1)(x, training=True, mask=np.ones((400, 5)))
+    assert 0.4 < (y == 0).mean() < 0.6
+
+
+# ---- layers of one's own
+
+
+class Halved(layers.Layer):
+    """Every other step, with its mask."""
+
+    def call(self, x):
+        return x[:, ::2]
+
+    def compute_mask(self, inputs, mask=None):
+        return None if mask is None else mask[:, ::2]
+
+
+class Passing(layers.Layer):
+    """Hands its mask on, as it says."""
+
+    def __init__(self, **more):
+        super().__init__(**more)
+        self.supports_masking = True
+
+    def call(self, x):
+        return x * 2
+
+
+class Inner(layers.Layer):
+    """Has layers that know masks."""
+
+    def __init__(self, **more):
+        super().__init__(**more)
+        self.dense = layers.Dense(3)
+
+    def call(self, x, training=None):
+        return self.dense(x)
+
+
+class Two(layers.Layer):
+    """Takes two tensors with a mask each."""
+
+    def call(self, query, value, query_mask=None, value_mask=None):
+        y = query * 0 + value * 0
+        y = y if query_mask is None else y + query_mask[..., None]
+        return y if value_mask is None else y + value_mask[..., None] * 10
+
+
+class Needs(layers.Layer):
+    """Cannot do without a mask."""
+
+    def call(self, x, mask):
+        return x * mask[:, :, None]
+
+
+@pytest.mark.parametrize("kind", [Passing, Inner, Halved])
+def test_own_layers_hand_masks_on(kind, random):
+    x = ids(random)
+    wanted = (x != 0)[:, ::2] if kind is Halved else x != 0
+    np.testing.assert_array_equal(tokens(kind(), MaskOut()).predict(x, verbose=0), wanted)
+    assert kind().supports_masking == (kind is not Inner)
+
+
+def test_an_own_layer_gets_the_mask_of_each_tensor(random):
+    x, other, of_x, of_other = two(random)
+    a, b = pynn.Input((5, 3)), pynn.Input((5, 3))
+    masked, wanted = layers.Masking(), of_x[..., None] + 10.0 * of_other[..., None] + 0 * x
+    model = pynn.Model([a, b], Two()(masked(a), masked(b)))
+    np.testing.assert_array_equal(model.predict([x, other], verbose=0), wanted)
+    layer = Two()
+    np.testing.assert_array_equal(layer(x, other, query_mask=of_x, value_mask=of_other), wanted)
+    np.testing.assert_array_equal(layer(x, other, value_mask=of_other), 10.0 * of_other[..., None] + 0 * x)
+    np.testing.assert_array_equal(layer(x, other), 0 * x)
+
+
+def test_an_own_layer_that_needs_its_mask(random):
+    x = padded(random)
+    mask = (x != 0).any(-1)
+    model = pynn.Sequential([layers.Masking(), Needs()])
+    np.testing.assert_array_equal(model.predict(x, verbose=0), x * mask[..., None])
+    np.testing.assert_array_equal(Needs()(x, mask=mask), x * mask[..., None])
+    with pytest.raises(TypeError):
+        Needs()(x)
+
+
+def test_own_layers_with_masks_are_saved(random, tmp_path):
+    x = ids(random)
+    model = tokens(Halved(), Passing(), MaskOut())
+    model.save(tmp_path / "model.pynn")
+    own = {"Halved": Halved, "Passing": Passing, "MaskOut": MaskOut}
+    again = pynn.load_model(tmp_path / "model.pynn", custom_objects=own)
+    np.testing.assert_array_equal(again.predict(x, verbose=0), (x != 0)[:, ::2])
+
+
+# ---- losses and metrics
+
+
+def rows_of(loss, y, p):
+    """The value of a loss for each row, in double precision."""
+    p = p.astype("float64")
+    if loss == "mse":
+        return ((p - y) ** 2).mean(-1)
+    return -np.log(np.take_along_axis(p, y[..., None].astype(int), -1)[..., 0])
+
+
+@pytest.mark.parametrize("weights", [None, "steps", "samples"])
+@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "mean_with_sample_weight", "sum"])
+@pytest.mark.parametrize("kind", ["mse", "crossentropy"])
+def test_losses_and_metrics_leave_masked_steps_out(kind, reduction, weights, random):
+    x = ids(random)
+    mask = (x != 0).astype("float64")
+    if kind == "mse":
+        loss, y = pynn.losses.MeanSquaredError(reduction), random.normal(size=(6, 5, 3))
+        last, metric = layers.Dense(3), pynn.metrics.MeanAbsoluteError(name="m")
+    else:
+        loss, y = pynn.losses.SparseCategoricalCrossentropy(reduction=reduction), random.integers(0, 3, (6, 5))
+        last, metric = layers.Dense(3, activation="softmax"), pynn.metrics.SparseCategoricalAccuracy(name="m")
+    again = type(metric)(name="w")
+    model = tokens(last, loss=loss, metrics=[metric], weighted=[again])
+    w = {None: None, "steps": random.random((6, 5)), "samples": random.random(6)}[weights]
+    of_rows = np.ones((6, 5)) if w is None else np.broadcast_to(w if w.ndim == 2 else w[:, None], (6, 5))
+    p = model.predict(x, verbose=0)
+    rows = rows_of(kind, y, p)
+    values = np.abs(p - y).mean(-1) if kind == "mse" else (p.argmax(-1) == y)
+    divisors = {"sum": 1, "sum_over_batch_size": mask.sum(), "mean_with_sample_weight": (mask * of_rows).sum()}
+    wanted = {
+        "loss": (rows * mask * of_rows).sum() / divisors[reduction],
+        "m": (values * mask).sum() / mask.sum(),
+        "w": (values * mask * of_rows).sum() / (mask * of_rows).sum(),
+    }
+    for found in (
+        model.evaluate(x, y, sample_weight=w, batch_size=6, verbose=0, return_dict=True),
+        model.test_on_batch(x, y, sample_weight=w, return_dict=True),
+        model.train_on_batch(x, y, sample_weight=w, return_dict=True),
+    ):
+        for name, value in wanted.items():
+            assert found[name] == pytest.approx(value, rel=1e-5), name
+
+
+def test_an_evaluation_by_batches_is_the_mean_of_their_losses(random):
+    x, y = ids(random, 12), random.normal(size=(12, 5, 3))
+    model = tokens(layers.Dense(3), loss="mse", metrics=["mae"])
+    parts = [model.evaluate(x[i : i + 4], y[i : i + 4], verbose=0) for i in (0, 4, 8)]
+    found = model.evaluate(x, y, batch_size=4, verbose=0)
+    assert found[0] == pytest.approx(np.mean([part[0] for part in parts]), rel=1e-6)
+    mask = x != 0
+    error = np.abs(model.predict(x, verbose=0) - y).mean(-1)
+    assert found[1] == pytest.approx((error * mask).sum() / mask.sum(), rel=1e-5)
+
+
+class Seen(pynn.metrics.Metric):
+    """How many rows it is shown, and 1000 times their weights."""
+
+    def __init__(self, name="seen"):
+        super().__init__(name=name)
+        self.total = 0.0
+
+    def reset_state(self):
+        self.total = 0.0
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.total += y_true.size // 3 + (0 if sample_weight is None else 1000 * sample_weight.sum())
+
+    def result(self):
+        return self.total
+
+
+def test_metrics_in_python_see_real_rows_only(random):
+    x, y, w = ids(random), random.normal(size=(6, 5, 3)), random.integers(1, 4, (6, 5)).astype("float32")
+    real = (x != 0).sum()
+    model = tokens(layers.Dense(3), loss="mse", metrics=[Seen()], weighted=[Seen("w")])
+    for found in (
+        model.evaluate(x, y, sample_weight=w, verbose=0, return_dict=True),
+        model.train_on_batch(x, y, sample_weight=w, return_dict=True),
+    ):
+        assert found["seen"] == real
+        assert found["w"] == real + 1000 * (w * (x != 0)).sum()
+    history = model.fit(x, y, batch_size=4, verbose=0, epochs=2).history
+    assert history["seen"] == [real, real]
+
+
+def test_several_outputs_each_with_its_mask(random):
+    x, features = ids(random), padded(random)
+    a, b = pynn.Input((5,), dtype="int32"), pynn.Input((5, 3))
+    first = layers.Dense(2, name="first")(layers.Embedding(9, 4, mask_zero=True)(a))
+    second = layers.Dense(1, name="second")(layers.Masking()(b))
+    third = layers.Dense(1, name="third")(b)
+    model = pynn.Model([a, b], [first, second, third])
+    model.compile("sgd", "mse", metrics=[["mae"], ["mae"], ["mae"]])
+    ys = [random.normal(size=(6, 5, n)) for n in (2, 1, 1)]
+    found = model.evaluate([x, features], ys, batch_size=6, verbose=0, return_dict=True)
+    masks = [x != 0, (features != 0).any(-1), np.ones((6, 5))]
+    made = model.predict([x, features], verbose=0)
+    for name, y, p, mask in zip(("first", "second", "third"), ys, made, masks, strict=True):
+        assert found[f"{name}_loss"] == pytest.approx((((p - y) ** 2).mean(-1) * mask).sum() / mask.sum(), rel=1e-5)
+        assert found[f"{name}_mae"] == pytest.approx((np.abs(p - y).mean(-1) * mask).sum() / mask.sum(), rel=1e-5)
+
+
+def test_a_batch_without_a_real_step_has_no_loss_and_changes_nothing(random):
+    x, y = np.zeros((3, 5), "int32"), random.normal(size=(3, 5, 3))
+    model = tokens(layers.Dense(3), loss="mse", metrics=["mae"])
+    before = bits(model)
+    assert model.train_on_batch(x, y) == [0.0, 0.0]
+    assert bits(model) == before
+    assert model.evaluate(x, y, verbose=0) == [0.0, 0.0]
+
+
+def test_masked_targets_may_be_anything(random):
+    x = ids(random)
+    y = random.normal(size=(6, 5, 3)).astype("float32")
+    model = tokens(layers.Dense(3), loss="mse")
+    loss = model.evaluate(x, y, verbose=0)
+    y[x == 0] = 1e30
+    assert model.evaluate(x, y, verbose=0) == loss
+    assert model.train_on_batch(x, y) == loss
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+
+
+def test_outputs_that_are_no_sequence_have_a_mask_of_samples(random):
+    x, y = random.normal(size=(6, 3)).astype("float32"), random.normal(size=(6, 2))
+    x[[1, 4]] = 0
+    model = pynn.Sequential([pynn.Input((3,)), layers.Masking(), layers.Dense(2)])
+    model.compile("sgd", "mse")
+    kept = [0, 2, 3, 5]
+    wanted = ((model.predict(x, verbose=0) - y) ** 2)[kept].mean()
+    assert model.evaluate(x, y, verbose=0) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_a_loss_of_overlaps_refuses_a_mask():
+    model = tokens(layers.Dense(3, activation="sigmoid"))
+    with pytest.raises(ValueError, match="no mask for a loss of overlaps"):
+        model.compile("sgd", pynn.losses.Dice())
+
+
+# ---- padding changes nothing, bit for bit
+
+
+def network(steps):
+    model = tokens(
+        layers.Dense(7, activation="relu", kernel_initializer=pynn.initializers.GlorotUniform(1)),
+        layers.LayerNormalization(),
+        layers.Dense(3, activation="softmax", kernel_initializer=pynn.initializers.GlorotUniform(2)),
+        steps=steps,
+    )
+    model.layers[0].set_weights([np.random.default_rng(3).normal(size=(9, 4))])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def with_padding(real, steps, where, random):
+    """Sequences without padding, spread over more steps."""
+    samples, length = real.shape
+    spread = np.zeros((samples, steps), int)
+    for sample in range(samples):
+        places = {
+            "end": np.arange(length),
+            "begin": np.arange(steps - length, steps),
+            "within": np.sort(random.permutation(steps)[:length]),
+        }[where]
+        spread[sample, places] = real[sample]
+    return spread
+
+
+@pytest.mark.parametrize("where", ["end", "begin", "within"])
+def test_padding_changes_no_bit(where, random):
+    real, y = random.integers(1, 9, (16, 5)), random.integers(0, 3, (16, 5))
+    alone, long = network(None), network(None)
+    x = with_padding(real, 9, where, random)
+    targets = np.zeros((16, 9), int)
+    targets[x != 0] = y.ravel()
+    assert long.evaluate(x, targets, verbose=0) == alone.evaluate(real, y, verbose=0)
+    assert long.train_on_batch(x, targets) == alone.train_on_batch(real, y)
+    for model, samples, wanted in ((alone, real, y), (long, x, targets)):
+        for _ in range(3):
+            model.train_on_batch(samples, wanted)
+    # Sums over rows of gradients are made in blocks, which padding moves
+    for one, other in zip(alone.get_weights(), long.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+    long.set_weights(alone.get_weights())
+    np.testing.assert_array_equal(long.predict(x, verbose=0)[x != 0], alone.predict(real, verbose=0).reshape(-1, 3))
+
+
+@pytest.mark.parametrize("where", ["end", "begin", "within"])
+def test_padding_changes_no_bit_of_a_mean(where, random):
+    real = random.normal(size=(5, 4, 19)).astype("float32")
+    mask = with_padding(np.ones((5, 4), int), 11, where, random).astype(bool)
+    x = random.normal(size=(5, 11, 19)).astype("float32")
+    x[mask] = real.reshape(-1, 19)
+    layer = layers.GlobalAveragePooling1D()
+    np.testing.assert_array_equal(layer(x, mask=mask), layer(real, mask=np.ones((5, 4))))
+
+
+def test_threads_give_the_same_bits(random):
+    x, y = ids(random, 64, 9), random.integers(0, 3, (64, 9))
+    found = set()
+    for threads in THREADS:
+        pynn.config.set_num_threads(threads)
+        model = network(9)
+        model.fit(x, y, batch_size=16, epochs=2, verbose=0, shuffle=False)
+        found.add((bits(model), *model.evaluate(x, y, batch_size=64, verbose=0)))
+    assert len(found) == 1
+
+
+# ---- gradients
+
+
+@pytest.mark.parametrize("kind", ["mean", "steps", "softmax", "merged"])
+def test_gradients_go_through_masks(kind, random):
+    x = random.normal(size=(4, 5, 3))
+    x[0] = 0
+    x[1, 2:] = 0
+    x[2, 0] = 0
+    pynn.config.set_floatx("float64")
+    start = pynn.Input((5, 3))
+    hidden = layers.Dense(4, activation="tanh")(layers.Masking()(start))
+    if kind == "mean":
+        hidden = layers.GlobalAveragePooling1D()(hidden)
+    if kind == "softmax":
+        hidden = layers.Softmax(axis=1)(hidden, mask=layers.Masking().compute_mask(start)[:, :, None])
+    if kind == "merged":
+        hidden = layers.Concatenate(axis=1)([hidden, layers.Dense(4)(start)])
+    model = pynn.Model(start, layers.Dense(2)(hidden))
+    model.compile("sgd", "mse")
+    shape = model.output_shape[1:]
+    y, w = random.normal(size=(4, *shape)), random.random((4, *shape[:-1]))
+    _, found = model.gradients(x, y, w)
+    for weight, gradient in zip(model.trainable_weights, found, strict=True):
+        before = weight.numpy().copy()
+
+        def loss(values, weight=weight):
+            weight.assign(values)
+            return model.gradients(x, y, w)[0]
+
+        numeric = central_difference(loss, before)
+        weight.assign(before)
+        assert close_gradient(numeric, gradient).all(), weight.path
+    dy = random.normal(size=(4, *shape))
+    _, slope = model.vjp(x, dy)
+    moved = np.flatnonzero(x)  # a step that is padding becomes real where it moves
+    numeric = central_difference(lambda values: (model.predict(values, verbose=0) * dy).sum(), x, places=moved)
+    assert close_gradient(numeric.flat[moved], slope.flat[moved]).all()

@@ -1,0 +1,262 @@
+"""TimeDistributed: a layer at each step of a sequence."""
+
+import numpy as np
+import pytest
+from helpers import THREADS, bits, close_gradient
+from reference import central_difference
+from test_masking import MaskOut
+
+import pynn
+from pynn import layers
+
+
+def sub_model():
+    return pynn.Sequential([pynn.Input((4,)), layers.Dense(3, activation="relu"), layers.Dense(2)])
+
+
+class Own(layers.Layer):
+    """A layer with a weight of its own."""
+
+    def build(self, input_shape):
+        self.w = self.add_weight((input_shape[-1], 2))
+
+    def call(self, x):
+        return x @ self.w + 1
+
+
+CASES = {
+    "Dense": (lambda: layers.Dense(3, activation="softmax"), (4,)),
+    "Dense of a matrix": (lambda: layers.Dense(3, activation="relu"), (2, 4)),
+    "Conv2D": (lambda: layers.Conv2D(3, 2, activation="relu"), (4, 5, 2)),
+    "Conv1D": (lambda: layers.Conv1D(3, 2, padding="causal"), (4, 2)),
+    "MaxPooling2D": (layers.MaxPooling2D, (4, 4, 3)),
+    "GlobalAveragePooling2D": (layers.GlobalAveragePooling2D, (4, 4, 3)),
+    "Flatten": (layers.Flatten, (3, 2)),
+    "Reshape": (lambda: layers.Reshape((3, 2)), (6,)),
+    "Permute": (lambda: layers.Permute((2, 1)), (3, 2)),
+    "ZeroPadding1D": (layers.ZeroPadding1D, (3, 2)),
+    "LayerNormalization": (layers.LayerNormalization, (5,)),
+    "Softmax": (layers.Softmax, (5,)),
+    "PReLU": (layers.PReLU, (5,)),
+    "Rescaling": (lambda: layers.Rescaling(2.0, 1.0), (5,)),
+    "nested": (lambda: layers.TimeDistributed(layers.Dense(2)), (3, 4)),
+    "a model": (sub_model, (4,)),
+    "an own layer": (Own, (4,)),
+    "glu": (lambda: layers.Activation("glu"), (4,)),
+}
+
+
+@pytest.fixture(params=CASES)
+def case(request):
+    return CASES[request.param]
+
+
+def test_each_step_is_what_the_layer_makes_of_it(case, random):
+    make, shape = case
+    inner = make()
+    layer = layers.TimeDistributed(inner)
+    x = random.normal(size=(3, 6, *shape)).astype("float32")
+    y = layer(x)
+    wanted = np.stack([inner(np.ascontiguousarray(x[:, t])) for t in range(6)], 1)
+    np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=1e-6)
+    assert layer.compute_output_shape((None, 6, *shape)) == (None, *wanted.shape[1:])
+    assert layer.weights == inner.weights
+
+
+def test_gradients(case, random):
+    make, shape = case
+    pynn.config.set_floatx("float64")
+    model = pynn.Sequential([pynn.Input((3, *shape)), layers.TimeDistributed(make())])
+    x = random.normal(size=(2, 3, *shape))
+    dy = random.normal(size=(2, *model.output_shape[1:]))
+    found, slope = model.vjp(x, dy)
+    numeric = central_difference(lambda values: (model.predict(values, verbose=0) * dy).sum(), x)
+    assert close_gradient(numeric, slope).all()
+    for weight, gradient in zip(model.trainable_weights, found, strict=True):
+        before = weight.numpy().copy()
+
+        def total(values, weight=weight):
+            weight.assign(values)
+            return (model.predict(x, verbose=0) * dy).sum()
+
+        assert close_gradient(central_difference(total, before), gradient).all()
+        weight.assign(before)
+
+
+def test_any_number_of_steps(case, random):
+    make, shape = case
+    model = pynn.Sequential([pynn.Input((None, *shape)), layers.TimeDistributed(make())])
+    assert model.output_shape[:2] == (None, None)
+    for steps in (1, 2, 5):
+        x = random.normal(size=(2, steps, *shape)).astype("float32")
+        np.testing.assert_array_equal(model.predict(x, verbose=0), model.layers[0](x))
+
+
+def test_it_is_saved(case, random, tmp_path):
+    make, shape = case
+    x = random.normal(size=(2, 3, *shape)).astype("float32")
+    model = pynn.Sequential([pynn.Input((3, *shape)), layers.TimeDistributed(make())])
+    model.save(tmp_path / "model.pynn")
+    again = pynn.load_model(tmp_path / "model.pynn", custom_objects={"Own": Own})
+    np.testing.assert_array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+def test_training_learns_as_with_steps_as_samples(random):
+    """What has no sequence in it learns the same from steps as from as many samples."""
+    x, y = random.normal(size=(8, 4, 5, 5, 2)).astype("float32"), random.integers(0, 3, (8, 4))
+    results = []
+    for steps in (True, False):
+        pynn.set_random_seed(3)
+        inner = pynn.Sequential(
+            [
+                pynn.Input((5, 5, 2)),
+                layers.Conv2D(4, 2, activation="relu"),
+                layers.MaxPooling2D(),
+                layers.Flatten(),
+                layers.Dense(3, activation="softmax"),
+            ]
+        )
+        model = pynn.Sequential([pynn.Input((4, 5, 5, 2)), layers.TimeDistributed(inner)]) if steps else inner
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        given = (x, y) if steps else (x.reshape(32, 5, 5, 2), y.ravel())
+        logs = [model.train_on_batch(*given) for _ in range(3)]
+        results.append((logs, model.get_weights()))
+    np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-5)
+    for one, other in zip(results[0][1], results[1][1], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_dropout_draws_for_each_step(random):
+    x = np.ones((50, 20, 30), "float32")
+    layer = layers.TimeDistributed(layers.Dropout(0.5, seed=1))
+    y = layer(x, training=True)
+    assert 0.45 < (y == 0).mean() < 0.55
+    assert not (y[:, 0] == y[:, 1]).all()
+    np.testing.assert_array_equal(layer(x), x)
+    fixed = layers.TimeDistributed(layers.Dropout(0.5, noise_shape=(None, 1), seed=1))(x, training=True)
+    assert ((fixed == 0).all(-1) | (fixed == 2).all(-1)).all()
+
+
+def test_batch_normalization_has_the_moments_of_each_step(random):
+    x = random.normal(2.0, 3.0, size=(16, 3, 5)).astype("float32")
+    inner = layers.BatchNormalization(momentum=0.5)
+    layer = layers.TimeDistributed(inner)
+    y = layer(x, training=True)
+    mean, variance = x.mean(0), x.var(0)
+    np.testing.assert_allclose(y, (x - mean) / np.sqrt(variance + 1e-3), rtol=1e-3, atol=1e-4)
+    moving_mean, moving_variance = np.zeros(5), np.ones(5)
+    for t in range(3):
+        moving_mean = moving_mean * 0.5 + mean[t] * 0.5
+        moving_variance = moving_variance * 0.5 + variance[t] * 0.5
+    np.testing.assert_allclose(inner.moving_mean.numpy(), moving_mean, rtol=1e-4)
+    np.testing.assert_allclose(inner.moving_variance.numpy(), moving_variance, rtol=1e-4)
+    np.testing.assert_allclose(layer(x), (x - moving_mean) / np.sqrt(moving_variance + 1e-3), rtol=1e-4, atol=1e-4)
+
+
+def test_embedding_of_each_step(random):
+    x = random.integers(0, 9, (4, 3, 5))
+    inner = layers.Embedding(9, 2)
+    model = pynn.Sequential([pynn.Input((3, 5), dtype="int32"), layers.TimeDistributed(inner)])
+    np.testing.assert_array_equal(model.predict(x, verbose=0), inner.get_weights()[0][x])
+    np.testing.assert_array_equal(layers.TimeDistributed(inner)(x), inner.get_weights()[0][x])
+    with pytest.raises(ValueError, match="9"):
+        model.predict(x + 1, verbose=0)
+    model.compile("sgd", "mse")
+    model.fit(x, np.zeros((4, 3, 5, 2)), verbose=0)
+    texts = pynn.Sequential(
+        [pynn.Input((5,), dtype="int32"), layers.Embedding(9, 2), layers.Flatten(), layers.Dense(1)]
+    )
+    model = pynn.Sequential([pynn.Input((3, 5), dtype="int32"), layers.TimeDistributed(texts)])
+    np.testing.assert_allclose(
+        model.predict(x, verbose=0), np.stack([texts.predict(x[:, t], verbose=0) for t in range(3)], 1), rtol=1e-5
+    )
+    np.testing.assert_allclose(layers.TimeDistributed(texts)(x), model.predict(x, verbose=0), rtol=1e-6)
+
+
+def test_the_mask_of_the_steps_goes_on(random):
+    x = random.normal(size=(4, 5, 3)).astype("float32")
+    x[:, 3:] = 0
+    mask = (x != 0).any(-1)
+    model = pynn.Sequential([layers.Masking(), layers.TimeDistributed(layers.Dense(2)), MaskOut()])
+    np.testing.assert_array_equal(model.predict(x, verbose=0), mask)
+    layer = layers.TimeDistributed(layers.Flatten())
+    model = pynn.Sequential([layers.Masking(), layer, MaskOut()])
+    np.testing.assert_array_equal(model.predict(x, verbose=0), mask)
+    with pytest.raises(ValueError, match="mask"):
+        layer(x, mask=np.ones((4, 4)))
+
+
+def test_a_layer_within_gets_its_part_of_a_mask(random):
+    x = random.normal(size=(4, 5, 6, 3)).astype("float32")
+    mask = random.random((4, 5, 6)) < 0.6
+    inner = layers.GlobalAveragePooling1D()
+    y = layers.TimeDistributed(inner)(x, mask=mask)
+    wanted = np.stack([inner(np.ascontiguousarray(x[:, t]), mask=mask[:, t]) for t in range(5)], 1)
+    np.testing.assert_array_equal(y, wanted)
+
+
+def test_losses_of_steps_with_masks(random):
+    x, y = random.normal(size=(6, 5, 3)).astype("float32"), random.integers(0, 3, (6, 5))
+    x[:, 3:] = 0
+    model = pynn.Sequential([layers.Masking(), layers.TimeDistributed(layers.Dense(3, activation="softmax"))])
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    p = model.predict(x, verbose=0)[:, :3]
+    loss, accuracy = model.evaluate(x, y, verbose=0)
+    assert loss == pytest.approx(-np.log(np.take_along_axis(p, y[:, :3, None], -1)).mean(), rel=1e-5)
+    assert accuracy == pytest.approx((p.argmax(-1) == y[:, :3]).mean())
+
+
+def test_threads_give_the_same_bits(random):
+    x, y = random.normal(size=(40, 6, 5, 5, 2)).astype("float32"), random.integers(0, 3, (40, 6))
+    found = set()
+    for threads in THREADS:
+        pynn.config.set_num_threads(threads)
+        pynn.set_random_seed(3)
+        model = pynn.Sequential(
+            [
+                pynn.Input((6, 5, 5, 2)),
+                layers.TimeDistributed(layers.Conv2D(4, 2, activation="relu")),
+                layers.TimeDistributed(layers.Dropout(0.3, seed=2)),
+                layers.TimeDistributed(layers.Flatten()),
+                layers.Dense(3, activation="softmax"),
+            ]
+        )
+        model.compile("adam", "sparse_categorical_crossentropy")
+        model.fit(x, y, batch_size=16, verbose=0)
+        found.add((bits(model), model.predict(x, verbose=0).tobytes()))
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("bad", [None, "dense", layers.Dense, 3])
+def test_it_takes_a_layer(bad):
+    with pytest.raises(TypeError, match="layer must be a layer"):
+        layers.TimeDistributed(bad)
+
+
+def test_samples_need_steps():
+    with pytest.raises(ValueError, match="steps"):
+        layers.TimeDistributed(layers.Activation("relu"))(np.ones(3))
+    two = pynn.Input((3,))
+    of_two = pynn.Model(two, [layers.Dense(1)(two), layers.Dense(2)(two)])
+    with pytest.raises(ValueError, match="one output"):
+        layers.TimeDistributed(of_two)(pynn.Input((4, 3)))
+
+
+def test_it_is_shared_and_frozen(random):
+    inner = layers.Dense(2)
+    layer = layers.TimeDistributed(inner, trainable=False)
+    x = random.normal(size=(4, 3, 5)).astype("float32")
+    model = pynn.Sequential([pynn.Input((3, 5)), layer, layers.TimeDistributed(layers.Dense(1))])
+    model.compile("sgd", "mse")
+    before = inner.get_weights()
+    model.fit(x, np.zeros((4, 3, 1)), verbose=0)
+    for one, other in zip(before, inner.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_penalties_of_the_layer_within_count(random):
+    x = random.normal(size=(4, 3, 5)).astype("float32")
+    model = pynn.Sequential([pynn.Input((3, 5)), layers.TimeDistributed(layers.Dense(2, activity_regularizer="l2"))])
+    model.compile("sgd", "mse")
+    y = model.predict(x, verbose=0)
+    assert model.evaluate(x, y, verbose=0) == pytest.approx(0.01 * (y**2).sum() / 4, rel=1e-4)
