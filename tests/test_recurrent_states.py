@@ -1,4 +1,4 @@
-"""Recurrent ops whose states live on from batch to batch, in plans and trainers."""
+"""Recurrent ops in plans and trainers: states that live on from batch to batch, and gradients that are added up."""
 
 import numpy as np
 import pytest
@@ -174,3 +174,39 @@ def test_a_state_of_another_size_is_refused(size, random):
     numbers = [graph.add_parameter(first.parameters, i) for i in range(3)] + [graph.add_parameter(own, 0)]
     with pytest.raises(ValueError, match="a state of samples"):
         graph.add("simple_rnn", [x], numbers, attributes("simple_rnn"))
+
+
+@every_kind
+@pytest.mark.parametrize("uses", [1, 2])
+def test_gradients_are_added_up(kind, uses, random):
+    """Of the slices of a large batch, and of two uses of the weights: a step of 1 is minus the sum of them."""
+    samples, columns = 600, reference.GATES[kind] * UNITS
+    sizes = (FEATURES * columns, UNITS * columns, columns)
+    weights = core.Parameters("float64")
+    arrays = [weights.array(weights.add(size)) for size in sizes]
+    for array in arrays:
+        array[:] = random.normal(size=array.size) / 2
+    before = [array.copy() for array in arrays]
+    graph = core.Graph()
+    x = graph.add_input(STEPS * FEATURES)
+    numbers = [graph.add_parameter(weights, i) for i in range(3)]
+    settings = attributes(kind, stateful=0)
+    outputs = [graph.add(kind, [x], numbers, settings)[0] for _ in range(uses)]
+    graph.set_outputs(outputs)
+    trainer = core.Trainer(core.Plan(graph, "float64"))
+    trainer.set_heads([(i, "mean_squared_error", UNITS, 0.0, "sum", 1.0, [], None) for i in range(uses)])
+    trainer.set_optimizer("sgd", {"learning_rate": 1.0})
+    data, target = random.normal(size=(samples, STEPS, FEATURES)), random.normal(size=(samples, STEPS, UNITS))
+    columns_of_totals = 1 if uses == 1 else 1 + uses
+    totals = np.zeros((1, columns_of_totals))
+    assert trainer.train(totals, [data], [target] * uses, [], samples, False, 0, 0, 0, 1, 2)
+
+    y, parameters = np.empty_like(target), [before[0].reshape(FEATURES, columns), before[1].reshape(UNITS, columns)]
+    parameters.append(before[2])
+    saved = np.empty(core.op_saved(kind, settings, [data], parameters))
+    core.op_forward(kind, settings, [y], [data], parameters, saved, 1)
+    gradients = [np.empty_like(parameter) for parameter in parameters]
+    dy = 2 * (y - target) / UNITS
+    core.op_backward(kind, settings, [None], gradients, [dy], [data], [y], parameters, saved, 1)
+    for array, start, gradient in zip(arrays, before, gradients, strict=True):
+        np.testing.assert_allclose(start - array, uses * gradient.ravel(), rtol=1e-10, atol=1e-10)

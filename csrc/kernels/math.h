@@ -33,9 +33,10 @@ struct Constants<float> {
   static constexpr float exp_max = 89.0f, exp_min = -104.0f;     // beyond: infinity, 0
   static constexpr float expm1_max = 80.0f, expm1_min = -40.0f;  // beyond: not asked for, -1
   static constexpr float vanishes = -104.0f;                     // x exp(x) and its kin are 0 below it
-  static constexpr float tanh_max = 10.0f;                       // 1 beyond it
-  static constexpr float huge = 1e18f;                           // huge / (huge + 1) is 1
-  static constexpr float rounder = 0x1.8p23f;                    // x + rounder - rounder is x rounded to an integer
+  static constexpr float sigmoid_max = 88.0f, sigmoid_min = -87.0f;
+  static constexpr float tanh_max = 10.0f;     // 1 beyond it
+  static constexpr float huge = 1e18f;         // huge / (huge + 1) is 1
+  static constexpr float rounder = 0x1.8p23f;  // x + rounder - rounder is x rounded to an integer
   static constexpr float ln2_high = 0x1.62e4p-1f, ln2_low = 0x1.7f7d1cp-20f;
   static constexpr float sqrt_half = 0x1.6a09e6p-1f;
   static constexpr float phi_shift = 3.5f;
@@ -47,6 +48,7 @@ struct Constants<double> {
   static constexpr double exp_max = 710.0, exp_min = -746.0;
   static constexpr double expm1_max = 600.0, expm1_min = -80.0;
   static constexpr double vanishes = -746.0;
+  static constexpr double sigmoid_max = 709.0, sigmoid_min = -708.0;
   static constexpr double tanh_max = 20.0;
   static constexpr double huge = 1e100;
   static constexpr double rounder = 0x1.8p52;
@@ -136,17 +138,22 @@ PYNN_INLINE Vec<T> log1p(Vec<T> x) {
   return log<T>(sum) + (x - (sum - 1)) / sum;
 }
 
+// 1 / (1 + exp(-x)). Where exp(-x) is bounded, the result is 0 (it would be subnormal) or 1.
 template <typename T>
 PYNN_INLINE Vec<T> sigmoid(Vec<T> x) {
-  return 1 / (exp<T>(-x) + 1);
+  IVec<T> n;
+  const Vec<T> e = reduce_exp<T>(at_most(at_least(-x, Constants<T>::sigmoid_min), Constants<T>::sigmoid_max), &n);
+  return 1 / ((e + 1) * power_of_two<T>(n) + 1);
 }
 
-// By the magnitude, so that it is odd to the last bit; -0 stays -0.
+// By the magnitude, so that it is odd to the last bit; -0 stays -0. With e = exp(2 x) - 1 it is e / (e + 2).
 template <typename T>
 PYNN_INLINE Vec<T> tanh(Vec<T> x) {
   const IVec<T> sign = as_bits<T>(x) & as_bits<T>(splat(static_cast<T>(-0.0)));
   const Vec<T> magnitude = from_bits<T>(as_bits<T>(x) ^ sign);
-  const Vec<T> e = expm1<T>(at_most(magnitude, Constants<T>::tanh_max) * 2);
+  IVec<T> n;
+  const Vec<T> r = reduce_exp<T>(at_most(magnitude, Constants<T>::tanh_max) * 2, &n), scale = power_of_two<T>(n);
+  const Vec<T> e = scale * r + (scale - 1);
   return from_bits<T>(as_bits<T>(e / (e + 2)) | sign);
 }
 

@@ -10,8 +10,8 @@ namespace pynn {
 namespace PYNN_ISA {
 namespace {
 
-// Rows of a product of few samples: it takes several steps at a time then.
-constexpr int64_t kRowsTogether = 64, kFewSamples = 8;
+// Rows of a product of few samples.
+constexpr int64_t kRowsTogether = 64;
 
 int64_t steps_together(const RecurrentShape& s, int64_t samples) {
   if (samples >= kFewSamples) return 1;
@@ -25,7 +25,7 @@ struct Block {
   const RecurrentShape& s;
   const RecurrentInputs<T>& in;
   int64_t first, samples;  // of the batch
-  T* bias;                 // of the product with x, or null
+  const T* bias;           // of the product with x, or null
   // Of step p: rows, with `next_step` between those of a step and of the next one; states, likewise.
   T *rows, *h, *c, *dropped;
   int64_t next_rows, next_states;
@@ -254,21 +254,20 @@ void recurrent_forward(const Team& team, const RecurrentShape& s, const Recurren
   assert(is_member(team) && has(in.x, s.batch * s.steps * s.features) && s.steps > 0 && s.units > 0);
   assert(in.kernel != nullptr && in.recurrent != nullptr && own_memory != nullptr);
   const Own<T> own = own_at(s, own_memory);
-  const bool two = s.cell == Cell::gru && s.reset_after;
-  if (in.bias != nullptr)  // what meets x and h in one sum goes in with x
+  const bool two = s.cell == Cell::gru && s.reset_after && in.bias != nullptr;
+  const T* bias = two ? own.bias : in.bias;
+  if (two)  // of the gates z and r, both biases go in with x
     for_vectors<T>(0, columns_of(s), [&](int64_t j, int64_t n) { store(own.bias + j, load(in.bias + j, n), n); });
-  if (in.bias != nullptr && two)
+  if (two)
     for_vectors<T>(0, 2 * s.units, [&](int64_t j, int64_t n) {
       store(own.bias + j, load(in.bias + j, n) + load(in.bias + 3 * s.units + j, n), n);
     });
-  const T* bias = in.bias == nullptr ? nullptr : two ? own.bias : in.bias;
   const Saved<T> saved = saved_at(s, memory);
   const Range mine = team.share(s.batch);
   Look look(team);
   for (int64_t first = mine.begin; first < mine.end; first += kTogether) {
     const int64_t samples = mine.end - first < kTogether ? mine.end - first : kTogether, width = row_width(s);
-    Block<T> b{s, in,   first, samples, const_cast<T*>(bias), own.rows, own.h, own.c, own.dropped, samples * width,
-               0, width};
+    Block<T> b{s, in, first, samples, bias, own.rows, own.h, own.c, own.dropped, samples * width, 0, width};
     if (memory != nullptr) {
       b.rows = saved.rows + first * width;
       b.h = saved.h + first * s.units;

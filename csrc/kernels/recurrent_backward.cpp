@@ -228,7 +228,7 @@ void input_gradients(Look& look, const Block<T>& b, const T* packed, T* dx) {
     }
   };
   const T* rows = b.saved.rows + b.first * width;
-  if (b.samples >= 8) {
+  if (b.samples >= kFewSamples) {
     for (int64_t p = 0; p < s.steps; ++p)
       multiply(b.samples, rows + p * s.batch * width, width, dx + (b.first * s.steps + time_of(s, p)) * s.features,
                s.steps * s.features);
@@ -269,16 +269,37 @@ struct Piece {
   int64_t a_sample, a_step;
 };
 
+// The sums of N vectors of columns, the last of which has `count` elements: a chain each.
+template <typename T, int N>
+void sum_vectors(const RecurrentShape& s, T* to, const T* rows, Range samples, int64_t count, bool accumulate) {
+  constexpr int64_t wide = kWidth<T>;
+  Vec<T> sums[N];
+#pragma GCC unroll 4
+  for (int n = 0; n < N; ++n) sums[n] = accumulate ? load(to + n * wide, n < N - 1 ? wide : count) : Vec<T>{};
+  for (int64_t p = 0; p < s.steps; ++p) {
+    const T* row = rows + (p * s.batch + samples.begin) * row_width(s);
+    for (int64_t i = samples.begin; i < samples.end; ++i, row += row_width(s))
+#pragma GCC unroll 4
+      for (int n = 0; n < N; ++n) sums[n] += load(row + n * wide, n < N - 1 ? wide : count);
+  }
+#pragma GCC unroll 4
+  for (int n = 0; n < N; ++n) store(to + n * wide, sums[n], n < N - 1 ? wide : count);
+}
+
 template <typename T>
 void sum_columns(Look& look, const RecurrentShape& s, const Piece<T>& piece, Range samples, bool accumulate) {
-  const int64_t width = row_width(s);
-  for_vectors<T>(0, piece.columns, [&](int64_t j, int64_t n) {
-    Vec<T> sum = accumulate ? load(piece.to + j, n) : Vec<T>{};
-    for (int64_t p = 0; p < s.steps; ++p)
-      for (int64_t i = samples.begin; i < samples.end; ++i) sum += load(piece.b + (p * s.batch + i) * width + j, n);
-    store(piece.to + j, sum, n);
-    look.after(n * s.steps * (samples.end - samples.begin));
-  });
+  constexpr int64_t wide = kWidth<T>, together = 4 * wide;  // a single chain would wait for its own additions
+  for (int64_t j = 0; j < piece.columns;) {
+    const int64_t left = piece.columns - j;
+    if (left >= together) {
+      sum_vectors<T, 4>(s, piece.to + j, piece.b + j, samples, wide, accumulate);
+      j += together;
+    } else {
+      sum_vectors<T, 1>(s, piece.to + j, piece.b + j, samples, left < wide ? left : wide, accumulate);
+      j += wide;
+    }
+    look.after(s.steps * (samples.end - samples.begin) * together);
+  }
 }
 
 // One chain of terms for each element, over the steps and the samples of a group: a term that is 0, as that of a masked

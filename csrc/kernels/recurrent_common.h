@@ -8,8 +8,8 @@ namespace pynn {
 namespace PYNN_ISA {
 namespace {
 
-// Samples that go through time together.
-constexpr int64_t kTogether = 32;
+// Samples that go through time together. Of fewer than kFewSamples, several steps are taken together where they can be.
+constexpr int64_t kTogether = 32, kFewSamples = 8;
 
 PYNN_INLINE int64_t gates_of(Cell cell) { return cell == Cell::lstm ? 4 : cell == Cell::gru ? 3 : 1; }
 

@@ -35,6 +35,7 @@ void check_optimizers();  // and what else has to do with parameters, and with r
 void check_products();    // gemm, dense
 void check_noise();
 void check_polling();  // how often kernels look for Ctrl-C
+void check_recurrent();
 void check_regular();  // normalisation, penalties, constraints
 void check_runtime();  // what kernels stand on
 void check_windows();  // pooling

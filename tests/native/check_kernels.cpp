@@ -12,6 +12,7 @@ int main(int count, char** arguments) {
                        {"optimizers", check_optimizers},
                        {"products", check_products},
                        {"noise", check_noise},
+                       {"recurrent", check_recurrent},
                        {"regular", check_regular},
                        {"windows", check_windows},
                        {"runtime", check_runtime},
