@@ -262,7 +262,7 @@ void recurrent_forward(const Team& team, const RecurrentShape& s, const Recurren
     for_vectors<T>(0, 2 * s.units, [&](int64_t j, int64_t n) {
       store(own.bias + j, load(in.bias + j, n) + load(in.bias + 3 * s.units + j, n), n);
     });
-  const Saved<T> saved = saved_at(s, memory);
+  const Saved<T> saved = memory == nullptr ? Saved<T>{} : saved_at(s, memory);
   const Range mine = team.share(s.batch);
   Look look(team);
   for (int64_t first = mine.begin; first < mine.end; first += kTogether) {

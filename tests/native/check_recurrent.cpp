@@ -193,6 +193,7 @@ void check_layer(const Layer<T>& layer) {
   constexpr double step = 1e-5, difference = 1e-7;  // the error of a central difference
   for (size_t number = 0; number < array_count; ++number) {
     const std::vector<T> got = outputs.part(result, number);
+    if (got.empty()) continue;
     std::vector<T> some;
     Doubles expected;
     for (size_t i = 0; i < got.size(); i += got.size() / 7 + 1) {
