@@ -234,10 +234,11 @@ def test_a_sample_does_not_depend_on_the_others(kind, dtype, random):
 
 @every_kind
 @every_dtype
+@pytest.mark.parametrize("samples", [20, 40])  # gradients of one group of samples, and of two
 @pytest.mark.parametrize("places", [(0, 1), (2, 4), (5, 6), (0, 3, 6), ()])
-def test_padding_changes_nothing(kind, dtype, places, random):
+def test_padding_changes_nothing(kind, dtype, samples, places, random):
     """Masked equals trimmed, bit for bit: outputs, states, and all gradients."""
-    case = make(random, kind, 20, 7, 5, 17, dtype, ("masked", "initial"))
+    case = make(random, kind, samples, 7, 5, 17, dtype, ("masked", "initial"))
     real = [step for step in range(7) if step not in places]
     case.given["masked"][0][:] = np.isin(np.arange(7), real)
     short = dataclasses.replace(case, x=case.x[:, real].copy(), given={"initial": case.given["initial"]})

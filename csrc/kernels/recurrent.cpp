@@ -1,10 +1,8 @@
 #include "recurrent.h"
 
 #include "checks.h"
-#include "polling.h"
 #include "recurrent_common.h"
 #include "register.h"
-#include "tile.h"
 
 namespace pynn {
 namespace PYNN_ISA {
@@ -59,8 +57,7 @@ void input_products(Look& look, const Block<T>& b, T* rows, int64_t p, int64_t s
       Product<T> product_ =
           product<T>(m, end - begin, s.features, x, apart, 1, b.in.kernel + begin, columns, false, to + at, ldc);
       product_.bias = b.bias == nullptr ? nullptr : b.bias + begin;
-      multiply_block(product_);
-      look.after_product(m, end - begin, s.features);
+      multiply_looking(look, product_, false);
     };
     if (s.cell == Cell::gru && s.reset_after) {
       part(0, 2 * s.units, 0);
@@ -86,8 +83,7 @@ void state_product(Look& look, const Block<T>& b, const T* a, int64_t a_row, int
                             false, to, b.width);
   p.continues = continues;
   p.bias = bias;
-  multiply_block(p);
-  look.after_product(b.samples, end - begin, b.s.units);
+  multiply_looking(look, p, false);
 }
 
 // Where a step of a sample finds and puts things.

@@ -1,14 +1,11 @@
 #include "checks.h"
-#include "polling.h"
 #include "recurrent_common.h"
+#include "recurrent_gradients.h"
 #include "register.h"
-#include "tile.h"
 
 namespace pynn {
 namespace PYNN_ISA {
 namespace {
-
-// ---- through time
 
 // Some samples on their way back.
 template <typename T>
@@ -133,8 +130,8 @@ void step_gru_reset(const RecurrentShape& s, const Moment<T>& at, const T* meets
 
 template <typename T>
 void state_product(Look& look, const Block<T>& b, int64_t terms, const T* rows, const T* packed, T* to) {
-  multiply_packed(product<T>(b.samples, b.s.units, terms, rows, row_width(b.s), 1, packed, 0, false, to, b.s.units));
-  look.after_product(b.samples, b.s.units, terms);
+  multiply_looking(
+      look, product<T>(b.samples, b.s.units, terms, rows, row_width(b.s), 1, packed, 0, false, to, b.s.units), true);
 }
 
 template <typename T, typename F, typename G>
@@ -217,8 +214,7 @@ void input_gradients(Look& look, const Block<T>& b, const T* packed, T* dx) {
       Product<T> p =
           product<T>(m, s.features, end - begin, rows + at, apart, 1, packed + begin * s.features, 0, false, to, ldc);
       p.continues = continues;
-      multiply_packed(p);
-      look.after_product(m, s.features, end - begin);
+      multiply_looking(look, p, true);
     };
     if (s.cell == Cell::gru) {
       part(0, 2 * s.units, 0, false);
@@ -239,172 +235,15 @@ void input_gradients(Look& look, const Block<T>& b, const T* packed, T* dx) {
              s.backwards ? -s.features : s.features);
 }
 
-// W^T, or U^T, packed: `columns` of them.
+// Some rows of W^T or U^T, which are columns of W or U, packed.
 template <typename T>
-void turn(const RecurrentShape& s, const T* kernel, int64_t rows, int64_t begin, int64_t end, T* to) {
-  pack_block(end - begin, rows, kernel + begin, 1, columns_of(s), {0, rows}, to + begin * rows);
-}
-
-// ---- the gradients of the parameters
-
-// Their sums are made for a few groups of samples, which depend on the shape alone, and added up in order.
-constexpr int64_t kMostGroups = 8, kLeastSamples = 16, kLeastRows = 128;
-
-int64_t groups_of(const RecurrentShape& s) {
-  const int64_t by_samples = s.batch / kLeastSamples, by_rows = s.batch * s.steps / kLeastRows;
-  const int64_t groups = by_samples < by_rows ? by_samples : by_rows;
-  return groups < 1 ? 1 : groups > kMostGroups ? kMostGroups : groups;
-}
-
-// Rows of a product with a near cache full of the other operand.
-constexpr int64_t kRowsNear = 64;
-
-// Some columns of the gradient of one of the parameters, as a product: with a row of a for each of its rows.
-template <typename T>
-struct Piece {
-  int64_t rows, columns;  // of the gradient; 0 rows: of the bias, the sums of the columns of b
-  T* to;
-  int64_t ldc;
-  const T *a, *b;  // of the first step
-  int64_t a_sample, a_step;
-};
-
-// The sums of N vectors of columns, the last of which has `count` elements: a chain each.
-template <typename T, int N>
-void sum_vectors(const RecurrentShape& s, T* to, const T* rows, Range samples, int64_t count, bool accumulate) {
-  constexpr int64_t wide = kWidth<T>;
-  Vec<T> sums[N];
-#pragma GCC unroll 4
-  for (int n = 0; n < N; ++n) sums[n] = accumulate ? load(to + n * wide, n < N - 1 ? wide : count) : Vec<T>{};
-  for (int64_t p = 0; p < s.steps; ++p) {
-    const T* row = rows + (p * s.batch + samples.begin) * row_width(s);
-    for (int64_t i = samples.begin; i < samples.end; ++i, row += row_width(s))
-#pragma GCC unroll 4
-      for (int n = 0; n < N; ++n) sums[n] += load(row + n * wide, n < N - 1 ? wide : count);
+void turn(Look& look, const RecurrentShape& s, const T* kernel, int64_t rows, int64_t begin, int64_t end, T* to) {
+  const int64_t terms = end - begin, panel = panel_width(T{});
+  for (int64_t row = 0; row < rows; row += panel) {
+    pack_block(terms, rows, kernel + begin, 1, columns_of(s), {row, row + panel < rows ? row + panel : rows},
+               to + begin * rows);
+    look.after(terms * panel);
   }
-#pragma GCC unroll 4
-  for (int n = 0; n < N; ++n) store(to + n * wide, sums[n], n < N - 1 ? wide : count);
-}
-
-template <typename T>
-void sum_columns(Look& look, const RecurrentShape& s, const Piece<T>& piece, Range samples, bool accumulate) {
-  constexpr int64_t wide = kWidth<T>, together = 4 * wide;  // a single chain would wait for its own additions
-  for (int64_t j = 0; j < piece.columns;) {
-    const int64_t left = piece.columns - j;
-    if (left >= together) {
-      sum_vectors<T, 4>(s, piece.to + j, piece.b + j, samples, wide, accumulate);
-      j += together;
-    } else {
-      sum_vectors<T, 1>(s, piece.to + j, piece.b + j, samples, left < wide ? left : wide, accumulate);
-      j += wide;
-    }
-    look.after(s.steps * (samples.end - samples.begin) * together);
-  }
-}
-
-// One chain of terms for each element, over the steps and the samples of a group: a term that is 0, as that of a masked
-// step is, changes nothing wherever it stands.
-template <typename T>
-void make_piece(Look& look, const RecurrentShape& s, const Piece<T>& piece, Range samples, bool accumulate) {
-  if (piece.rows == 0) {
-    sum_columns(look, s, piece, samples, accumulate);
-    return;
-  }
-  const int64_t count = samples.end - samples.begin, width = row_width(s), b_step = s.batch * width;
-  const int64_t together = kRowsNear < count ? 1 : kRowsNear / count;
-  Strip strips[kRowsNear];
-  for (int64_t p = 0; p < s.steps; p += together) {
-    const int64_t steps = s.steps - p < together ? s.steps - p : together;
-    for (int64_t k = 0; k < steps; ++k) strips[k] = {k * piece.a_step, k * b_step};
-    Product<T> sums = product<T>(piece.rows, piece.columns, steps * count,
-                                 piece.a + p * piece.a_step + samples.begin * piece.a_sample, 1, piece.a_sample,
-                                 piece.b + p * b_step + samples.begin * width, width, false, piece.to, piece.ldc);
-    sums.strips = strips;
-    sums.strip = count;
-    sums.continues = accumulate || p > 0;
-    multiply_block(sums);
-    look.after_product(piece.rows, piece.columns, steps * count);
-  }
-}
-
-// Where the gradients of a group go; each may be null.
-template <typename T>
-struct Targets {
-  T *kernel, *recurrent, *bias;
-};
-
-// Calls use(piece) for all pieces of a group.
-template <typename T, typename Use>
-void for_pieces(const RecurrentShape& s, const RecurrentInputs<T>& in, const Saved<T>& saved, const Targets<T>& to,
-                Use use) {
-  const int64_t units = s.units, columns = columns_of(s), states = s.batch * units, width = row_width(s);
-  // The parts of a row that belong to the last gate of gru beside x are not behind those of the other gates.
-  const bool gru = s.cell == Cell::gru, two = gru && s.reset_after;
-  const int64_t front = gru ? 2 * units : columns;
-  const auto cut = [&](Range range, Piece<T> piece, T* gradient, int64_t row_column) {
-    constexpr int64_t wide = 64;
-    for (int64_t j = range.begin; j < range.end && gradient != nullptr; j += wide) {
-      piece.columns = range.end - j < wide ? range.end - j : wide;
-      piece.to = gradient + j;
-      piece.b = saved.rows + row_column + j - range.begin;
-      use(piece);
-    }
-  };
-  const int64_t x_step = s.backwards ? -s.features : s.features;
-  const Piece<T> x{s.features,           0,     nullptr, columns, in.x + time_of(s, 0) * s.features, nullptr,
-                   s.steps * s.features, x_step};
-  const Piece<T> h{units, 0, nullptr, columns, in.dropped == nullptr ? saved.h : saved.dropped, nullptr, units, states};
-  const Piece<T> reset{units, 0, nullptr, columns, saved.rows + 3 * units, nullptr, width, s.batch * width};
-  const Piece<T> bias{0, 0, nullptr, 0, nullptr, nullptr, 0, 0};
-  const int64_t last = (two ? 3 : 2) * units;
-  cut({0, front}, x, to.kernel, 0);
-  cut({front, columns}, x, to.kernel, last);
-  cut({0, two ? columns : front}, h, to.recurrent, 0);
-  if (!two) cut({front, columns}, reset, to.recurrent, last);
-  cut({0, front}, bias, to.bias, 0);
-  cut({front, columns}, bias, to.bias, last);
-  if (two) cut({columns, 2 * columns}, bias, to.bias, 0);
-}
-
-template <typename T>
-void parameter_gradients(const Team& team, const RecurrentShape& s, const RecurrentInputs<T>& in, const Saved<T>& saved,
-                         const RecurrentGradients<T>& gradients, T* shared) {
-  const int64_t groups = groups_of(s), columns = columns_of(s);
-  const int64_t kernel = s.features * columns, recurrent = s.units * columns, bias = bias_elements(s);
-  const auto target = [&](int64_t group) {
-    T* at = shared + group * (kernel + recurrent + bias);
-    const auto choose = [&](T* gradient, T* partial) {
-      return gradient == nullptr || groups == 1 ? gradient : partial;
-    };
-    return Targets<T>{choose(gradients.dkernel, at), choose(gradients.drecurrent, at + kernel),
-                      choose(gradients.dbias, at + kernel + recurrent)};
-  };
-  int64_t pieces = 0, number = 0;
-  for_pieces<T>(s, in, saved, target(0), [&](const Piece<T>&) { ++pieces; });
-  const Range mine = team.share(groups * pieces);
-  Look look(team);
-  for (int64_t group = 0; group < groups; ++group)
-    for_pieces<T>(s, in, saved, target(group), [&](const Piece<T>& piece) {
-      if (number >= mine.begin && number < mine.end)
-        make_piece(look, s, piece, Range{s.batch * group / groups, s.batch * (group + 1) / groups},
-                   gradients.accumulate && groups == 1);
-      ++number;
-    });
-  if (groups == 1) return;
-  team.barrier();
-  const auto add_up = [&](T* to, int64_t size, int64_t offset) {
-    const Range part = team.share(to == nullptr ? 0 : size, 64);
-    for_vectors<T>(part.begin, part.end, [&](int64_t j, int64_t n) {
-      Vec<T> sum = gradients.accumulate ? load(to + j, n) : Vec<T>{};
-      for (int64_t group = 0; group < groups; ++group)
-        sum += load(shared + group * (kernel + recurrent + bias) + offset + j, n);
-      store(to + j, sum, n);
-      look.after(n * groups);
-    });
-  };
-  add_up(gradients.dkernel, kernel, 0);
-  add_up(gradients.drecurrent, recurrent, kernel);
-  add_up(gradients.dbias, bias, kernel + recurrent);
 }
 
 template <typename T>
@@ -414,21 +253,21 @@ void recurrent_backward(const Team& team, const RecurrentShape& s, const Recurre
   assert(is_member(team) && has(in.x, s.batch * s.steps * s.features) && memory != nullptr && own_memory != nullptr);
   const Own<T> own = own_at(s, own_memory);
   const Saved<T> saved = saved_at(s, memory);
+  Look look(team);
   const bool two = s.cell == Cell::gru && !s.reset_after;
   if (two) {
-    turn(s, in.recurrent, s.units, 0, 2 * s.units, own.recurrent);
-    turn(s, in.recurrent, s.units, 2 * s.units, 3 * s.units, own.recurrent);
+    turn(look, s, in.recurrent, s.units, 0, 2 * s.units, own.recurrent);
+    turn(look, s, in.recurrent, s.units, 2 * s.units, 3 * s.units, own.recurrent);
   } else {
-    turn(s, in.recurrent, s.units, 0, columns_of(s), own.recurrent);
+    turn(look, s, in.recurrent, s.units, 0, columns_of(s), own.recurrent);
   }
   if (gradients.dx != nullptr && s.cell == Cell::gru) {
-    turn(s, in.kernel, s.features, 0, 2 * s.units, own.kernel);
-    turn(s, in.kernel, s.features, 2 * s.units, 3 * s.units, own.kernel);
+    turn(look, s, in.kernel, s.features, 0, 2 * s.units, own.kernel);
+    turn(look, s, in.kernel, s.features, 2 * s.units, 3 * s.units, own.kernel);
   } else if (gradients.dx != nullptr) {
-    turn(s, in.kernel, s.features, 0, columns_of(s), own.kernel);
+    turn(look, s, in.kernel, s.features, 0, columns_of(s), own.kernel);
   }
   const Range mine = team.share(s.batch);
-  Look look(team);
   for (int64_t first = mine.begin; first < mine.end; first += kTogether) {
     const int64_t samples = mine.end - first < kTogether ? mine.end - first : kTogether;
     const Block<T> b{s,          in,      dout,   saved,     first,         samples,

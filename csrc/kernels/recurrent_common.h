@@ -2,7 +2,9 @@
 #pragma once
 
 #include "activation_functions.h"
+#include "polling.h"
 #include "recurrent.h"
+#include "tile.h"
 
 namespace pynn {
 namespace PYNN_ISA {
@@ -58,6 +60,24 @@ PYNN_INLINE int64_t saved_elements(const RecurrentShape& s) {
 
 // The place in x of the step that is made as number p.
 PYNN_INLINE int64_t time_of(const RecurrentShape& s, int64_t p) { return s.backwards ? s.steps - 1 - p : p; }
+
+// A product in parts of its columns, with a look for Ctrl-C behind each: of large layers, one takes milliseconds.
+template <typename T>
+void multiply_looking(Look& look, Product<T> p, bool packed) {
+  constexpr int64_t together = 512;  // a multiple of a panel
+  const Product<T> whole = p;
+  for (int64_t j = 0; j < whole.n; j += together) {
+    p.n = whole.n - j < together ? whole.n - j : together;
+    p.b = whole.b + (packed ? j * p.k : j);
+    p.c = whole.c + j;
+    p.bias = whole.bias == nullptr ? nullptr : whole.bias + j;
+    if (packed)
+      multiply_packed(p);
+    else
+      multiply_block(p);
+    look.after_product(p.m, p.n, p.k);
+  }
+}
 
 // An activation that is looked up for each vector.
 template <typename T>
