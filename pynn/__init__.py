@@ -18,6 +18,7 @@ if _TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
         constraints,
         datasets,
         initializers,
+        interchange,
         layers,
         losses,
         metrics,
@@ -33,6 +34,7 @@ if _TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
     )
     from .config import show_config
     from .errors import ModelFileError, NotBuiltError, NotCompiledError
+    from .interchange import from_keras, from_sklearn, load_keras_weights, load_torch_state
     from .layers import Input
     from .models import Model, Sequential, load_model
     from .plotting import (
@@ -57,6 +59,7 @@ _MODULES = {
     "datasets": "",
     "errors": "ModelFileError NotBuiltError NotCompiledError",
     "initializers": "",
+    "interchange": "from_keras from_sklearn load_keras_weights load_torch_state",
     "layers": "Input",
     "losses": "",
     "metrics": "",
@@ -85,9 +88,14 @@ __all__ = [
     "config",
     "constraints",
     "datasets",
+    "from_keras",
+    "from_sklearn",
     "initializers",
+    "interchange",
     "layers",
+    "load_keras_weights",
     "load_model",
+    "load_torch_state",
     "losses",
     "metrics",
     "models",

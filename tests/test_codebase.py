@@ -58,6 +58,7 @@ MAY_IMPORT = {
     "models": FACE | {"_core", "layers", "training", "losses", "metrics", "optimizers", "callbacks", "storage"},
     "plotting": BASE | {"data", "callbacks", "layers", "models"},
     "saving": {"foundation", "models"},
+    "interchange": BASE | {"layers", "models", "storage"},
     "tune": BASE | {"callbacks", "models", "training"},
 }
 SLOW_TO_IMPORT = (

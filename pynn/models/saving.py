@@ -178,7 +178,7 @@ def _made(header: tensors.Header, arrays: dict[str, Array], name: str, compiled:
         raise ModelFileError(f"{name} has no model, but {checks.shown(metadata.get('kind'))}. See Model.load_weights.")
     with _as_file_error(name):
         with values_from_elsewhere(header.size):
-            model = _model_of(metadata["architecture"])
+            model = model_of(metadata["architecture"])
         if not compiled:
             arrays = {key: array for key, array in arrays.items() if not key.startswith("optimizer/")}
         elif metadata["compile"] is not None:
@@ -187,7 +187,7 @@ def _made(header: tensors.Header, arrays: dict[str, Array], name: str, compiled:
         return model
 
 
-def _model_of(architecture: Any) -> Connected:
+def model_of(architecture: Any) -> Connected:
     """The model of a configuration, with weights of 0."""
     _check_bounds(architecture)
     model: Any = layer_room.deserialize({"class_name": architecture["class_name"], "config": architecture["config"]})

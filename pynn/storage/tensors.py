@@ -50,8 +50,8 @@ _DIGEST = re.compile("sha256:[0-9a-f]{64}")
 
 # What to do with a file of Keras's.
 FROM_KERAS = (
-    "load it in Keras, write its weights by numpy.savez('weights.npz', **{w.path: w.numpy() for w in model.weights}), "
-    "make the same model in pynn, and call its load_weights('weights.npz')"
+    "pynn.from_keras makes the model of a .keras file, and pynn.load_keras_weights takes the weights of a .keras or "
+    ".weights.h5 file"
 )
 
 

@@ -1,0 +1,236 @@
+"""Models of .keras files: what Keras's configuration says, said in pynn's words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import ModelFileError
+from ..foundation import checks, identifiers
+from ..foundation.arguments import explained
+from ..layers.values import values_from_elsewhere
+from ..models import Model
+from ..models.saving import model_of
+from ..storage.tensors import Path, name_of, open_file, parse_json
+from . import hdf5
+from .keras_weights import arrays_of, member, take, unique_names
+
+_MOST_CONFIG = 100_000_000  # bytes of a configuration
+
+# Settings that pynn's layers do not have, with the values at which they do nothing
+_WITHOUT_EFFECT: dict[str, tuple[Any, ...]] = {
+    "quantization_config": (None,),
+    "synchronized": (False,),
+    "renorm": (False,),
+    "renorm_clipping": (None,),
+    "renorm_momentum": (0.99,),
+    "rms_scaling": (False,),
+    "sparse": (False,),
+    "ragged": (False,),
+    "optional": (False,),
+    "lora_rank": (None,),
+    "lora_alpha": (None,),
+    "use_cudnn": ("auto", True, False),
+    "autocast": (True,),
+    "mask_zero": (False,),
+}
+# Operators of Keras's tensors, which its files have as operations of this module
+_OPERATIONS = {"Add": "Add", "Subtract": "Subtract", "Multiply": "Multiply", "Maximum": "Maximum", "Minimum": "Minimum"}
+_OF_OPERATIONS = "keras.src.ops.numpy"
+_MODELS = ("Sequential", "Functional", "Model")
+# Modules of Keras whose classes pynn has under the same names
+_ROOTS = ("keras", "builtins")
+
+
+@explained
+def from_keras(filepath: Path, custom_objects: Mapping[str, type] | None = None) -> Any:
+    """The model of a ``.keras`` file, which Keras 3 wrote, with its weights.
+
+    Sequential and functional models of layers that pynn has. The model is not compiled: its optimizer begins anew.
+    Nothing in the file is run: classes are looked up in pynn's tables and in `custom_objects`.
+
+    Args:
+        filepath: What Keras's ``model.save("x.keras")`` wrote.
+        custom_objects: Classes of one's own by name, which are written for pynn. Default: none.
+
+    Raises:
+        ImportError: h5py is not installed.
+        ModelFileError: a layer or setting that pynn does not have, weights that do not fit, or damage.
+        OSError: it cannot be read.
+    """
+    checks.path(filepath, "filepath")
+    name = name_of(filepath)
+    with open_file(filepath) as file:
+        if file.read(2) != b"PK":
+            raise ModelFileError(
+                f"{name} is no .keras file. Of an .h5 file the weights can be taken: make the model, and call "
+                "pynn.load_keras_weights(model, filepath)."
+            )
+        text = member(file, "config.json", name)
+    if len(text) > _MOST_CONFIG:
+        raise ModelFileError(f"{name} has a configuration of {len(text)} bytes.")
+    described = parse_json(text, f"the configuration of {name}")
+
+    def make() -> Model:
+        with arrays_of(filepath) as arrays:
+            try:
+                translation = _Translation(arrays, name)
+                architecture = translation.layer(described, "")
+                with values_from_elsewhere(arrays.size):
+                    model: Any = model_of(architecture)
+            except ModelFileError:
+                raise
+            except identifiers.UnknownNameError as error:
+                raise ModelFileError(
+                    f"{name} has the {error.kind} {checks.shown(error.name)}, which pynn does not have. If it is a "
+                    "class of your own, give it: custom_objects={name: class}."
+                ) from error
+            except Exception as error:  # configurations may hold anything
+                text = str(error) or type(error).__name__
+                raise ModelFileError(f"{name} describes no model that can be made: {checks.cut(text)}") from error
+            take(model, arrays, name, translation.taken)
+            found: Model = model
+            return found
+
+    return identifiers.knowing(custom_objects, make)
+
+
+class _Translation:
+    """From Keras's configurations to pynn's."""
+
+    def __init__(self, arrays: hdf5.Arrays, name: str) -> None:
+        self._arrays, self._name = arrays, name
+        self.taken: set[str] = set()  # arrays that are settings here
+
+    def layer(self, described: Any, place: str) -> dict[str, Any]:
+        """A layer or model, whose weights lie under `place` in the file."""
+        kind, config = self._split(described)
+        if kind == "Sequential":
+            return {"class_name": kind, "config": self._sequential(config, place)}
+        if kind in ("Functional", "Model") and "layers" in config:
+            return {"class_name": "Functional", "config": self._functional(config, place)}
+        found = self._settings(kind, config, place)
+        if kind == "Normalization" and found.get("mean") is None:
+            found |= self._adapted(place)
+        return {"class_name": kind, "config": found}
+
+    def _split(self, described: Any) -> tuple[str, dict[str, Any]]:
+        kind, config = identifiers.split_config(described, "layer")
+        module = described.get("module") or "builtins"
+        registered = described.get("registered_name")
+        root = module.partition(".")[0]
+        if module == _OF_OPERATIONS and kind in _OPERATIONS:
+            return _OPERATIONS[kind], {"name": config.get("name")}
+        if module.startswith("keras.src.ops") or (root not in _ROOTS and registered in (None, kind)):
+            raise ModelFileError(f"{self._name} has {kind} of {checks.shown(module)}, which pynn does not have.")
+        return kind, config
+
+    def _settings(self, kind: str, config: dict[str, Any], place: str) -> dict[str, Any]:
+        """The settings of a layer that is no model."""
+        found: dict[str, Any] = {}
+        for key, value in config.items():
+            if key in _WITHOUT_EFFECT and value in _WITHOUT_EFFECT[key]:
+                continue
+            if kind == "Embedding" and key == "activity_regularizer" and value is None:
+                continue
+            if key == "dtype":
+                found[key] = self._dtype(value)
+            elif isinstance(value, dict) and key in ("layer", "backward_layer", "forward_layer", "cell"):
+                found[key] = self.layer(value, f"{place}{key}/")
+            else:
+                found[key] = self._value(value)
+        return found
+
+    def _dtype(self, value: Any) -> str | None:
+        """A number type, or the policy of one."""
+        if isinstance(value, dict):
+            value = value.get("config", {}).get("name") if value.get("class_name") == "DTypePolicy" else value
+        if value is None or value in ("float32", "float64") or (isinstance(value, str) and checks.is_whole(value)):
+            return value  # type: ignore[no-any-return]
+        raise ModelFileError(
+            f"{self._name} has layers of the type {checks.shown(value)}, but pynn has float32 and float64."
+        )
+
+    def _value(self, value: Any) -> Any:
+        """A setting: plain, or an initializer, regularizer, constraint or the like."""
+        if isinstance(value, list):
+            return [self._value(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        if value.get("class_name") == "__tuple__" and isinstance(value.get("items"), list):
+            return tuple(self._value(each) for each in value["items"])
+        if "class_name" not in value:
+            return {key: self._value(each) for key, each in value.items()}
+        if value["class_name"] == "function" or str(value["class_name"]).startswith("__"):
+            raise ModelFileError(
+                f"{self._name} has a function of its own, {checks.shown(value.get('config'))}, which pynn cannot know."
+            )
+        kind, config = identifiers.split_config(value, "setting")
+        inner = {key: each for key, each in config.items() if key not in ("input_axes", "output_axes")}
+        return {"class_name": kind, "config": {key: self._value(each) for key, each in inner.items()}}
+
+    def _named(self, layers: Any, place: str) -> list[tuple[dict[str, Any], str]]:
+        """Layers, with where their weights lie."""
+        if not isinstance(layers, list):
+            raise ModelFileError(f"{self._name} has no list of layers, but {checks.shown(layers)}.")
+        of_layers = [each for each in layers if not self._is_operation(each)]
+        kinds = [str(each.get("class_name")) if isinstance(each, dict) else "" for each in of_layers]
+        kinds = ["Functional" if kind == "Model" else kind for kind in kinds]
+        places = {id(each): f"{place}layers/{name}/" for name, each in unique_names(of_layers, kinds)}
+        return [(each, places.get(id(each), "")) for each in layers]
+
+    @staticmethod
+    def _is_operation(described: Any) -> bool:
+        return isinstance(described, dict) and str(described.get("module")).startswith("keras.src.ops")
+
+    def _sequential(self, config: dict[str, Any], place: str) -> dict[str, Any]:
+        layers = [self.layer(each, inner) for each, inner in self._named(config.get("layers"), place)]
+        found: dict[str, Any] = {"name": config.get("name"), "layers": layers}
+        shape = config.get("build_input_shape")
+        if shape is not None:
+            found["build_input_shape"] = list(checks.batch_shape(shape, "build_input_shape"))
+        return found
+
+    def _functional(self, config: dict[str, Any], place: str) -> dict[str, Any]:
+        layers = []
+        for each, inner in self._named(config.get("layers"), place):
+            calls = [self._call(call) for call in each.get("inbound_nodes", [])]
+            layers.append({**self.layer(each, inner), "name": each.get("name"), "inbound_nodes": calls})
+        ends = {key: self._tensors(config.get(key)) for key in ("input_layers", "output_layers")}
+        return {"name": config.get("name"), "layers": layers, **ends}
+
+    def _call(self, call: Any) -> dict[str, Any]:
+        """A use of a layer: the tensors that it takes."""
+        if not isinstance(call, dict) or not isinstance(call.get("args"), list):
+            raise ModelFileError(
+                f"{self._name} is of an older Keras. Write it anew with Keras 3: model.save('x.keras')."
+            )
+        found: list[Any] = []
+        for each in call["args"]:
+            for one in each if isinstance(each, list) else [each]:
+                if not isinstance(one, dict) or one.get("class_name") != "__keras_tensor__":
+                    raise ModelFileError(
+                        f"{self._name} has a layer called with {checks.shown(one)}, which is no tensor."
+                    )
+                found.append(list(one["config"]["keras_history"]))
+        settings = {key: value for key, value in call.get("kwargs", {}).items() if value is not None and key != "mask"}
+        if set(settings) - {"training"}:
+            raise ModelFileError(f"{self._name} has a layer called with {', '.join(settings)}, which pynn cannot read.")
+        return {"args": found, "kwargs": settings}
+
+    def _tensors(self, given: Any) -> Any:
+        """Inputs or outputs: one ``[layer, call, output]``, or a list or dict of them."""
+        if isinstance(given, dict) and given.get("class_name") == "__tuple__":
+            given = given.get("items")
+        if isinstance(given, dict):
+            return {key: self._tensors(each) for key, each in given.items()}
+        return given
+
+    def _adapted(self, place: str) -> dict[str, Any]:
+        """Mean and variance that a Normalization took from data: Keras has them with the weights."""
+        paths = [f"{place}vars/{number}" for number in range(2)]
+        if not set(paths) <= set(self._arrays.shapes):
+            raise ModelFileError(f"{self._name} has a Normalization without mean and variance: adapt it before saving.")
+        self.taken |= {path for path in self._arrays.shapes if path.startswith(f"{place}vars/")}
+        mean, variance = (self._arrays.read(path).reshape(-1).tolist() for path in paths)
+        return {"mean": mean, "variance": variance}

@@ -1,0 +1,271 @@
+"""Keras's files (golden/make_interchange_keras.py) give models that compute the same; hostile ones are refused."""
+
+import json
+import pathlib
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+from helpers import bits, unchanged
+
+import pynn
+from pynn import layers
+
+h5py = pytest.importorskip("h5py")
+GOLDEN = pathlib.Path(__file__).with_name("golden")
+SAVED = np.load(GOLDEN / "interchange_keras.npz")
+WEIGHTS = GOLDEN / "interchange_keras.weights.h5"
+
+
+def has(*names):
+    missing = [name for name in names if name not in dir(layers)]
+    return pytest.mark.skipif(bool(missing), reason=f"there is no {', '.join(missing)} yet")
+
+
+def file_of(name):
+    return GOLDEN / f"interchange_keras_{name}.keras"
+
+
+def saved(name, kind):
+    start = f"{name}/{kind}/"
+    found = {key.removeprefix(start): SAVED[key] for key in SAVED.files if key.startswith(start)}
+    return found if len(found) > 1 else next(iter(found.values()))
+
+
+def check(model, name):
+    found, expected = model.predict(saved(name, "x"), verbose=0), saved(name, "y")
+    expected = list(expected.values()) if isinstance(expected, dict) else [expected]
+    for ours, theirs in zip(found if isinstance(found, list) else [found], expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("sequential", "functional", "normalized"),
+        pytest.param("recurrent", marks=has("Bidirectional", "LSTM", "GRU", "SimpleRNN", "TimeDistributed")),
+        pytest.param("attention", marks=has("MultiHeadAttention")),
+    ],
+)
+def test_keras_models_compute_the_same(name, tmp_path):
+    model = pynn.from_keras(file_of(name))
+    check(model, name)
+    model.save(tmp_path / "model")
+    check(pynn.load_model(tmp_path / "model"), name)
+    if name != "normalized":  # whose mean and variance are no weights here
+        other = model.from_config(model.get_config())
+        other.set_weights([w + 1 for w in model.get_weights()])
+        pynn.load_keras_weights(other, file_of(name))
+        assert bits(other) == bits(model)
+
+
+def sequential():
+    model = pynn.from_keras(file_of("sequential"))
+    model.set_weights([w + 1 for w in model.get_weights()])
+    return model
+
+
+def test_keras_weights_are_taken():
+    model = sequential()
+    pynn.load_keras_weights(model, WEIGHTS)
+    np.testing.assert_allclose(
+        model.predict(saved("sequential", "x"), verbose=0), SAVED["weights/y"], rtol=2e-5, atol=2e-5
+    )
+
+
+def test_keras_settings_are_kept():
+    model = pynn.from_keras(file_of("sequential"))
+    by_name = {type(layer).__name__: layer for layer in model.layers}
+    assert by_name["Conv2D"].get_config()["kernel_regularizer"]["class_name"] == "L2"
+    assert by_name["SeparableConv2D"].get_config()["depthwise_constraint"]["config"]["max_value"] == 3
+    assert by_name["Dropout"].rate == 0.5
+    model.compile("adam", "mse")
+    model.fit(saved("sequential", "x"), np.zeros((3, 3)), verbose=0)
+
+
+def test_keras_weights_that_do_not_fit_are_listed():
+    model = pynn.Sequential(
+        [pynn.Input((8, 8, 3)), layers.Conv2D(5, 3), layers.Flatten(), layers.Dense(3), layers.Dense(2)]
+    )
+    with unchanged(model), pytest.raises(pynn.ModelFileError) as caught:
+        pynn.load_keras_weights(model, WEIGHTS)
+    text = str(caught.value)
+    for part in (
+        "missing:\n    layers/dense_1/vars/0 for dense",
+        "left over:\n    layers/batch_normalization/vars/0 of shape (4,)",
+        "of another shape:\n    layers/conv2d/vars/0 has (3, 3, 3, 4) and ",
+    ):
+        assert part in text
+    with pytest.raises(pynn.NotBuiltError):
+        pynn.load_keras_weights(pynn.Sequential([layers.Dense(2)]), WEIGHTS)
+    with pytest.raises(TypeError, match="model must be a pynn model"):
+        pynn.load_keras_weights(3, WEIGHTS)
+
+
+def test_subclassed_models_take_weights_by_attributes(tmp_path):
+    class Net(pynn.Model):
+        def __init__(self):
+            super().__init__()
+            self.first = layers.Dense(3, name="whatever")
+            self.more = [layers.Dense(3), layers.Dense(2)]
+
+        def call(self, x):
+            x = self.first(x)
+            for layer in self.more:
+                x = layer(x)
+            return x
+
+    random, path = np.random.default_rng(1), tmp_path / "net.weights.h5"
+    with h5py.File(path, "w") as file:
+        for place, inputs, units in (("first", 4, 3), ("more/dense", 3, 3), ("more/dense_1", 3, 2)):
+            file[f"{place}/vars/0"] = random.normal(size=(inputs, units)).astype("float32")
+            file[f"{place}/vars/1"] = random.normal(size=(units,)).astype("float32")
+    model = Net()
+    model.build((None, 4))
+    pynn.load_keras_weights(model, path)
+    with h5py.File(path) as file:
+        np.testing.assert_array_equal(model.more[1].get_weights()[0], file["more/dense_1/vars/0"][()])
+
+
+# ---- files that are refused ------------------------------------------------------------------------------------------
+def linked(file):
+    del file["layers/conv2d/vars/0"]
+    file["layers/conv2d/vars/0"] = h5py.ExternalLink("/etc/passwd", "/")
+
+
+def softly_linked(file):
+    del file["layers/conv2d/vars/0"]
+    file["layers/conv2d/vars/0"] = h5py.SoftLink("/layers/dense/vars/0")
+
+
+def outside(file):
+    del file["layers/conv2d/vars/0"]
+    file.create_dataset("layers/conv2d/vars/0", (3, 3, 3, 4), "f4", external=[("/etc/passwd", 0, 432)])
+
+
+def virtual(file):
+    del file["layers/conv2d/vars/0"]
+    layout = h5py.VirtualLayout((3, 3, 3, 4), "f4")
+    layout[:] = h5py.VirtualSource("elsewhere.h5", "x", (3, 3, 3, 4))
+    file.create_virtual_dataset("layers/conv2d/vars/0", layout)
+
+
+def bomb(file):
+    file.create_dataset("layers/conv2d/vars/9", (2**40,), "f4")
+
+
+def packed(file):
+    file.create_dataset("layers/conv2d/vars/9", (2**20,), "f4", compression="gzip")
+
+
+def texts(file):
+    file["layers/conv2d/vars/9"] = "a text"
+
+
+def circle(file):
+    file["layers/again"] = file["layers"]
+
+
+def old(file):
+    file["model_weights/dense/dense/kernel:0"] = np.zeros(3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (linked, "points elsewhere"),
+        (softly_linked, "points elsewhere"),
+        (outside, "has its numbers in another file"),
+        (virtual, "has its numbers in another file"),
+        (bomb, "no room in the file"),
+        (packed, "compressed or in pieces"),
+        (texts, "must be of plain numbers"),
+        (circle, "more than 50 levels deep"),
+        (old, "is of an older Keras"),
+    ],
+)
+def test_hostile_arrays_are_refused(change, message, tmp_path):
+    path = tmp_path / "x.weights.h5"
+    shutil.copy(WEIGHTS, path)
+    with h5py.File(path, "a") as file:
+        change(file)
+    model = sequential()
+    with unchanged(model), pytest.raises(pynn.ModelFileError, match=message):
+        pynn.load_keras_weights(model, path)
+
+
+def test_damaged_files_are_refused(tmp_path):
+    path, whole, model = tmp_path / "x.weights.h5", WEIGHTS.read_bytes(), sequential()
+    for data in (b"", b"\x89HDF", whole[:100], whole[:20000], b"PK\x03\x04", b"something else"):
+        path.write_bytes(data)
+        with unchanged(model), pytest.raises(pynn.ModelFileError):
+            pynn.load_keras_weights(model, path)
+    archive = file_of("sequential").read_bytes()
+    for data in (archive[:1000], whole, b"", archive[: len(archive) // 2]):
+        path.write_bytes(data)
+        with pytest.raises(pynn.ModelFileError):
+            pynn.from_keras(path)
+    with pytest.raises(FileNotFoundError):
+        pynn.from_keras(tmp_path / "nothing.keras")
+
+
+def changed(tmp_path, change, compression=zipfile.ZIP_STORED):
+    """The sequential model's file with another configuration."""
+    path = tmp_path / "x.keras"
+    with zipfile.ZipFile(file_of("sequential")) as old_file, zipfile.ZipFile(path, "w", compression) as new:
+        config = json.loads(old_file.read("config.json"))
+        change(config)
+        new.writestr("config.json", json.dumps(config))
+        new.writestr("model.weights.h5", old_file.read("model.weights.h5"))
+    return path
+
+
+def setting(place, **values):
+    return lambda config: config["config"]["layers"][place]["config"].update(values)
+
+
+def another(place, **values):
+    return lambda config: config["config"]["layers"][place].update(values)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (another(-1, class_name="Lambda"), "has the layer 'Lambda', which pynn does not have"),
+        (another(-1, class_name="Mine", module="mine", registered_name="mine>Mine"), "has the layer 'Mine'"),
+        (another(-1, module="os", class_name="system"), "has system of 'os', which pynn does not have"),
+        (setting(-1, units=10**6), "more weights than there are values"),
+        (setting(-1, units=4), r"of another shape:\s+layers/dense/vars/0 has \(3, 3\)"),
+        (setting(-1, wings=2), "Dense.. has no argument 'wings'"),
+        (setting(-1, dtype="float16"), "pynn has float32 and float64"),
+        (setting(-1, activation={"class_name": "function", "config": "mine"}), "has a function of its own"),
+        (setting(-1, activation={"class_name": "__lambda__", "config": {}}), "has a function of its own"),
+        (another(2, class_name="LayerNormalization"), "describes no model|left over|no argument"),
+        (lambda config: config["config"].update(layers=3), "has no list of layers"),
+        (lambda config: config["config"]["layers"].append(3), "configuration of layer must be"),
+        (lambda config: config.pop("config"), "has no list of layers"),
+        (
+            lambda config: config["config"]["layers"].extend(config["config"]["layers"][-1:] * 11000),
+            "at most 10000 layers",
+        ),
+    ],
+)
+def test_configurations_that_are_refused(change, message, tmp_path):
+    with pytest.raises(pynn.ModelFileError, match=message):
+        pynn.from_keras(changed(tmp_path, change))
+
+
+def test_archives_that_unfold_without_end_are_refused(tmp_path):
+    path = tmp_path / "x.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("config.json", "{" + " " * 10**7 + "}")
+    with pytest.raises(pynn.ModelFileError, match="would be 10000002 bytes"):
+        pynn.from_keras(path)
+    check(pynn.from_keras(changed(tmp_path, lambda config: None, zipfile.ZIP_DEFLATED)), "sequential")
+
+
+def test_h5py_is_imported_when_it_is_used(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "h5py", None)
+    with pytest.raises(ImportError, match="needs the package h5py: pip install h5py"):
+        pynn.from_keras(file_of("sequential"))
