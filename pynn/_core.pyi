@@ -108,12 +108,14 @@ class Parameters:
         learned: bool = True,
         l1: float = 0.0,
         l2: float = 0.0,
+        by_rows: bool = False,
         constraint: tuple[str, Sequence[float], Sequence[int]] | None = None,
     ) -> int:
         """A new weight of `size` zeros; its number here.
 
         learned: whether the optimizer changes it; otherwise its op does, such as moving statistics. l1, l2: while it is
-        trainable, l1 * sum |w| + l2 * sum w^2 is part of the loss. constraint: (kind, (min_value, max_value, rate),
+        trainable, l1 * sum |w| + l2 * sum w^2 is part of the loss; by_rows: divided by what the rows of a batch count
+        for, which are those of the first loss. constraint: (kind, (min_value, max_value, rate),
         (outer, axis, inner)) with the kind "none", "non_neg" or "norm"; the weight is seen as an array (outer, axis,
         inner), and norms are taken along the axis.
         """
@@ -294,9 +296,11 @@ class Trainer:
         weights: Weights,
         threads: int,
         outs: Sequence[Real | None] = ...,
+        by_rows: bool = True,
     ) -> None:
         """Add to totals what `train` would for these samples as one batch. Where no loss is a sum and there are no
-        weights, several batches come to the same. outs: as for `train`, in the order of the samples."""
+        weights, several batches come to the same, if penalties `by_rows` count with the first one only. outs: as for
+        `train`, in the order of the samples."""
 
 class ReadHold:
     """Of weights and of what an optimizer keeps: while it is held, nobody trains them."""

@@ -1,7 +1,8 @@
 """Penalties for large weights and outputs, which become part of the loss.
 
 A layer takes them for its kernel, its bias and its output: ``Dense(10, kernel_regularizer="l2")``. The penalties of the
-trainable weights are added to the loss of a batch once; that of an output is divided by the number of samples.
+trainable weights are added to the loss of a batch once, or divided by the number of its rows (``by_rows``, as
+scikit-learn does); that of an output is divided by the number of samples.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ class Regularizer(Described):
 
     Attributes:
         l1, l2: The factors, 0 where a subclass has none.
+        by_rows: Whether the penalty of a weight is divided by the rows of a batch; see `L2`.
     """
 
     kind = "regularizer"
     l1: float = 0.0
     l2: float = 0.0
+    by_rows: bool = False
 
     def __init__(self) -> None:
         self._refuse()
@@ -60,16 +63,20 @@ class L2(Regularizer):
 
     Args:
         l2: At least 0. Default ``0.01``.
+        by_rows: Whether the penalty is divided by what the rows of the first loss count for in a batch: the sum of
+            their weights, or their number. So it counts for the less the more samples there are, as in scikit-learn,
+            whose ``alpha`` is ``L2(alpha / 2, by_rows=True)``. For weights only, not for outputs. Default ``False``.
 
     Raises:
         TypeError, ValueError: a bad factor.
     """
 
-    def __init__(self, l2: float = 0.01) -> None:
+    def __init__(self, l2: float = 0.01, *, by_rows: bool = False) -> None:
         self.l2 = checks.number(l2, "l2", "[0, inf)")
+        self.by_rows = checks.boolean(by_rows, "by_rows")
 
     def get_config(self) -> dict[str, Any]:
-        return {"l2": self.l2}
+        return {"l2": self.l2, "by_rows": True} if self.by_rows else {"l2": self.l2}
 
 
 class L1L2(Regularizer):

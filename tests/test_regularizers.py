@@ -386,3 +386,64 @@ def test_regularizer_threads(dtype, optimizer, batch_size, random):
         history = model.fit(x, y, batch_size=batch_size, epochs=2, validation_split=0.2, verbose=0).history
         seen.add((bits(model), str(history), model.evaluate(x, y, verbose=0)))
     assert len(seen) == 1
+
+
+# ---- penalties by rows -----------------------------------------------------------------------------------------------
+
+
+def by_rows_model(l2, dtype="float64", optimizer="sgd"):
+    make = regularizers.L2(l2, by_rows=True) if l2 else None
+    model = pynn.Sequential(
+        [pynn.Input((5,)), layers.Dense(3, "tanh", kernel_regularizer=make, dtype=dtype), layers.Dense(2, dtype=dtype)]
+    )
+    model.compile(optimizer, pynn.losses.SumSquaredError("mean_with_sample_weight"))
+    return model
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_penalty_by_rows_is_divided_by_what_the_batch_counts_for(weighted):
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(11, 5)), random.normal(size=(11, 2))
+    weights = random.uniform(0, 3, 11) if weighted else None
+    total = 11 if weights is None else weights.sum()
+    model, plain = by_rows_model(0.3), by_rows_model(0)
+    plain.set_weights(model.get_weights())
+    kernel = model.get_weights()[0]
+    loss, gradients = model.gradients(x, y, weights)
+    bare_loss, bare = plain.gradients(x, y, weights)
+    np.testing.assert_allclose(loss, bare_loss + 0.3 * np.sum(kernel**2) / total, rtol=1e-13)
+    np.testing.assert_allclose(gradients[0], bare[0] + 2 * 0.3 * kernel / total, rtol=1e-12)
+    np.testing.assert_array_equal(gradients[1], bare[1])
+    # The same in a step, in its loss, and in an evaluation
+    expected = [w - 0.01 * g for w, g in zip(model.get_weights(), gradients, strict=True)]
+    np.testing.assert_allclose(model.evaluate(x, y, "full", 0, weights), loss, rtol=1e-13)
+    np.testing.assert_allclose(model.train_on_batch(x, y, weights), loss, rtol=1e-13)
+    for own, other in zip(model.get_weights(), expected, strict=True):
+        np.testing.assert_allclose(own, other, rtol=1e-12)
+
+
+def test_penalty_by_rows_of_batches_that_differ_in_size():
+    random = np.random.default_rng(1)
+    x, y = random.normal(size=(11, 5)), random.normal(size=(11, 2))
+    model, by_hand = by_rows_model(0.3), by_rows_model(0.3)
+    by_hand.set_weights(model.get_weights())
+    losses = [by_hand.train_on_batch(x[part], y[part]) for part in (slice(0, 4), slice(4, 8), slice(8, 11))]
+    history = model.fit(x, y, 4, shuffle=False, verbose=0)
+    np.testing.assert_allclose(history.history["loss"], np.dot(losses, [4, 4, 3]) / 11, rtol=1e-13)
+    for own, other in zip(model.get_weights(), by_hand.get_weights(), strict=True):
+        np.testing.assert_array_equal(own, other)
+    kernel = model.get_weights()[0]
+    bare = by_rows_model(0)
+    bare.set_weights(model.get_weights())
+    for size in (4, 11):  # of an evaluation, which cuts as suits it
+        value = model.evaluate(x, y, size, 0) - bare.evaluate(x, y, size, 0)
+        np.testing.assert_allclose(value, 0.3 * np.sum(kernel**2) / 11, rtol=1e-10)
+
+
+def test_penalty_by_rows_is_kept_in_a_configuration():
+    penalty = regularizers.L2(0.2, by_rows=True)
+    again = regularizers.get(json.loads(json.dumps(regularizers.serialize(penalty))))
+    assert (again.l2, again.by_rows) == (0.2, True)
+    assert regularizers.L2(0.2).get_config() == {"l2": 0.2}
+    with pytest.raises(TypeError, match="by_rows"):
+        regularizers.L2(0.2, by_rows=1)

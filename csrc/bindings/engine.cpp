@@ -25,13 +25,14 @@ py::array view(const void* data, int64_t n, const py::object& owner) {
 
 using ConstraintOf = std::tuple<std::string, std::vector<double>, std::vector<int64_t>>;
 
-int add_weight(Parameters& parameters, int64_t size, bool learned, double l1, double l2,
+int add_weight(Parameters& parameters, int64_t size, bool learned, double l1, double l2, bool by_rows,
                const std::optional<ConstraintOf>& constraint) {
   Parameter fresh;
   fresh.size = size;
   fresh.learned = learned;
   fresh.l1 = l1;
   fresh.l2 = l2;
+  fresh.by_rows = by_rows;
   if (constraint) {
     const auto& [kind, numbers, sizes] = *constraint;
     require(numbers.size() == 3 && sizes.size() == 3, "a constraint has 3 numbers and 3 sizes");
@@ -275,7 +276,7 @@ bool train(const AnyTrainer& any, Given totals, const Arrays& xs, const Arrays& 
 }
 
 void evaluate(const AnyTrainer& any, Given totals, const Arrays& xs, const Arrays& ys,
-              const std::vector<Optional>& weights, int threads, std::vector<Optional> outs) {
+              const std::vector<Optional>& weights, int threads, std::vector<Optional> outs, bool by_rows) {
   any.with([&](const auto& trainer) {
     const auto heads = trainer.heads();
     const Dataset data = data_of(trainer, *heads, xs, ys, weights);
@@ -284,7 +285,7 @@ void evaluate(const AnyTrainer& any, Given totals, const Arrays& xs, const Array
     double* to = output<double>(totals, "totals");
     const auto handed = handed_outputs(trainer.plan(), outs, data.samples);
     const Interrupt interrupt = signal_check();
-    without_gil([&] { trainer.evaluate(to, data, threads, interrupt, heads, handed); });
+    without_gil([&] { trainer.evaluate(to, data, threads, interrupt, heads, handed, by_rows); });
   });
 }
 
@@ -312,7 +313,7 @@ void bind_engine(py::module_& m) {
            py::arg("dtype"))
       .def_property_readonly("dtype", [](const Parameters& p) { return p.is_double() ? "float64" : "float32"; })
       .def("add", &add_weight, py::arg("size"), py::arg("learned") = true, py::arg("l1") = 0.0, py::arg("l2") = 0.0,
-           py::arg("constraint") = py::none())
+           py::arg("by_rows") = false, py::arg("constraint") = py::none())
       .def("__len__", &Parameters::count)
       .def("array", &weight_view, py::arg("number"))
       .def_property(
@@ -374,7 +375,7 @@ void bind_engine(py::module_& m) {
            py::arg("shuffle"), py::arg("seed"), py::arg("epoch"), py::arg("first_step"), py::arg("steps"),
            py::arg("threads"), py::arg("rates") = py::none(), py::arg("outs") = std::vector<Optional>())
       .def("evaluate", &evaluate, py::arg("totals"), py::arg("xs"), py::arg("ys"), py::arg("weights"),
-           py::arg("threads"), py::arg("outs") = std::vector<Optional>());
+           py::arg("threads"), py::arg("outs") = std::vector<Optional>(), py::arg("by_rows") = true);
 
   bind_optimizer_state(m, trainers);
 

@@ -158,11 +158,13 @@ class Differentiation {
       const Parameter& p = ref.parameter();
       if (!p.penalized() || !ref.trainable()) continue;
       const T* value = values_of<T>(ref);
+      const double share = penalty_share(p, batch_);
       if (T* gradient = call_.parameters[i]) {
         const Range mine = team.share(p.size, 64);
-        k_.add_penalty_slope(gradient + mine.begin, value + mine.begin, mine.end - mine.begin, p.l1, p.l2);
+        k_.add_penalty_slope(gradient + mine.begin, value + mine.begin, mine.end - mine.begin, p.l1 * share,
+                             p.l2 * share);
       }
-      if (team.rank == 0) loss_ += k_.penalty(value, p.size, p.l1, p.l2);
+      if (team.rank == 0) loss_ += k_.penalty(value, p.size, p.l1, p.l2) * share;
     }
   }
 

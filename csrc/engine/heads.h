@@ -49,6 +49,12 @@ struct RowSums {
   bool weighted = false;  // whether any have weights
 };
 
+// What the penalty of a parameter is multiplied by in the loss of a batch; the rows are those of the first loss.
+inline double penalty_share(const Parameter& p, const std::vector<RowSums>& batch) {
+  if (!p.by_rows) return 1;
+  return batch[0].weights > 0 ? 1 / batch[0].weights : 0;
+}
+
 // What is measured of a batch, in rows of doubles: a sum of them for each part, in the order losses, metrics,
 // penalties. A loss of the overlaps in a batch has the sums that it is made of as its parts.
 template <typename T>

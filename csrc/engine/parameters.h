@@ -27,6 +27,7 @@ struct Parameter {
   int64_t size = 0;
   bool learned = true;    // by the optimizer; otherwise its op changes it, such as moving statistics
   double l1 = 0, l2 = 0;  // of its penalty, a part of the loss
+  bool by_rows = false;   // whether the penalty is divided by what the rows of a batch count for
   ConstraintSpec constraint{};
 
   bool penalized() const { return l1 > 0 || l2 > 0; }

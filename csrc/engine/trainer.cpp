@@ -150,18 +150,20 @@ double Trainer<T>::penalty_of_chunk(std::size_t number, int64_t chunk) const {
 
 // In the order in which training adds them up.
 template <typename T>
-double Trainer<T>::parameter_penalties() const {
+double Trainer<T>::parameter_penalties(const std::vector<RowSums>& batch, bool by_rows) const {
   double sum = 0;
   for (std::size_t i = 0; i < places_.size(); ++i) {
     if (!plan_->graph().parameters()[i].trainable() || !parameter(i).penalized()) continue;
-    for (int64_t c = 0; c * kSumChunk < places_[i].size; ++c) sum += penalty_of_chunk(i, c);
+    if (parameter(i).by_rows && !by_rows) continue;
+    const double share = penalty_share(parameter(i), batch);
+    for (int64_t c = 0; c * kSumChunk < places_[i].size; ++c) sum += penalty_of_chunk(i, c) * share;
   }
   return sum;
 }
 
 template <typename T>
 void Trainer<T>::evaluate(double* totals, const Dataset& data, int threads, const Interrupt& interrupt,
-                          const Heads<T>* checked, const std::vector<T*>& outs) const {
+                          const Heads<T>* checked, const std::vector<T*>& outs, bool by_rows) const {
   const Shared own(use_);
   if (!own) throw Busy(kBusy);
   plan_->check_samples(data.samples, plan_->chunk_rows());
@@ -196,7 +198,7 @@ void Trainer<T>::evaluate(double* totals, const Dataset& data, int threads, cons
   for (std::size_t i = 0; i < sums.size(); ++i) all[i % parts] += sums[i];
   heads.add_up_masked(batch, of_chunks);
   heads.add_totals(totals, all.data(), batch, data.samples);
-  totals[0] += parameter_penalties() * static_cast<double>(data.samples);
+  totals[0] += parameter_penalties(batch, by_rows) * static_cast<double>(data.samples);
 }
 
 template class Trainer<float>;

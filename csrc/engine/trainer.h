@@ -104,9 +104,10 @@ class Trainer {
   // A step with these gradients, by parameter of the graph; null: it stays as it is. Penalties have no part in it.
   void apply_gradients(const std::vector<const T*>& given, int threads, const Interrupt& interrupt);
   // Takes the samples as one batch. Where no loss is a sum and no rows have weights, the totals of several batches are
-  // the same. totals: a row of heads()->columns(), with the penalties in the loss. outs: as for train, in order.
+  // the same. totals: a row of heads()->columns(), with the penalties in the loss; by_rows: also those that are divided
+  // by rows, which count once for several batches that come to one. outs: as for train, in order.
   void evaluate(double* totals, const Dataset& data, int threads, const Interrupt& interrupt,
-                const Heads<T>* checked = nullptr, const std::vector<T*>& outs = {}) const;
+                const Heads<T>* checked = nullptr, const std::vector<T*>& outs = {}, bool by_rows = true) const;
 
  private:
   struct Setup;
@@ -121,7 +122,7 @@ class Trainer {
   T* gradient(std::size_t number) const { return gradients_.data() + places_[number].offset; }
   const Parameter& parameter(std::size_t number) const { return plan_->graph().parameters()[number].parameter(); }
   double penalty_of_chunk(std::size_t number, int64_t chunk) const;
-  double parameter_penalties() const;
+  double parameter_penalties(const std::vector<RowSums>& batch, bool by_rows) const;
 
   // training.cpp
   struct Member;
@@ -158,6 +159,7 @@ class Trainer {
   void add_penalty_slopes(const Team& team, Run& run);
   void scale_by_norms(const Team& team, Run& run);
   void measure_penalties(const Team& team, Run& run) const;
+  double measured_penalties(const Run& run) const;
   template <typename Body>
   void for_my_chunks(const Team& team, const Run& run, const Body& body) const;
 

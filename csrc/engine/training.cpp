@@ -191,8 +191,7 @@ void Trainer<T>::run_step(const Team& team, Run& run, Member& member, int64_t st
     for (std::size_t i = 0; i < member.nonzero.size(); ++i) member.nonzero[i] = finite ? space_.nonzero[i] : Nonzero{};
     team.barrier();
     if (run.pause) return;
-    if (from == 0)
-      for (const double penalty : run.setup.penalties) member.loss += penalty;
+    if (from == 0) member.loss += measured_penalties(run);
     // A rate that is infinite as a T would make NaN of a gradient of 0.
     pass.skip_zero_gradients =
         settings_.ignores_zero_gradients() && std::isfinite(static_cast<T>(run.step.learning_rate));

@@ -33,7 +33,7 @@ void Trainer<T>::apply(Run& run, std::size_t number, Range part, const Gradient<
     run.parameters_finite.store(false, std::memory_order_relaxed);
 }
 
-// What the penalties of the parameters add to the loss, before anything changes.
+// The penalties of the parameters, before anything changes.
 template <typename T>
 void Trainer<T>::measure_penalties(const Team& team, Run& run) const {
   if (run.setup.penalties.empty()) return;
@@ -41,6 +41,18 @@ void Trainer<T>::measure_penalties(const Team& team, Run& run) const {
     run.setup.penalties[static_cast<std::size_t>(number)] =
         parameter(parameter_number).penalized() ? penalty_of_chunk(parameter_number, chunk) : 0;
   });
+}
+
+// What they add to the loss of the batch.
+template <typename T>
+double Trainer<T>::measured_penalties(const Run& run) const {
+  double sum = 0;
+  for (std::size_t i = 0; i < run.setup.chunks.size() && !run.setup.penalties.empty(); ++i) {
+    const double share = penalty_share(parameter(i), run.batch);
+    for (int64_t c = 0; c < run.setup.chunks[i].count; ++c)
+      sum += run.setup.penalties[static_cast<std::size_t>(run.setup.chunks[i].first + c)] * share;
+  }
+  return sum;
 }
 
 template <typename T>
@@ -135,9 +147,10 @@ template <typename T>
 void Trainer<T>::add_penalty_slopes(const Team& team, Run& run) {
   for_my_chunks(team, run, [&](std::size_t number, int64_t, int64_t, Range part) {
     const Parameter& p = parameter(number);
-    if (p.penalized())
-      k_.add_penalty_slope(gradients_.data() + places_[number].offset + part.begin, places_[number].value + part.begin,
-                           part.end - part.begin, p.l1, p.l2);
+    if (!p.penalized()) return;
+    const double share = penalty_share(p, run.batch);
+    k_.add_penalty_slope(gradients_.data() + places_[number].offset + part.begin, places_[number].value + part.begin,
+                         part.end - part.begin, p.l1 * share, p.l2 * share);
   });
   team.barrier();
 }
@@ -211,6 +224,8 @@ template void Trainer<float>::apply(Run&, std::size_t, Range, const Gradient<flo
 template void Trainer<double>::apply(Run&, std::size_t, Range, const Gradient<double>&);
 template void Trainer<float>::update(const Team&, Run&);
 template void Trainer<double>::update(const Team&, Run&);
+template double Trainer<float>::measured_penalties(const Run&) const;
+template double Trainer<double>::measured_penalties(const Run&) const;
 template void Trainer<float>::measure_penalties(const Team&, Run&) const;
 template void Trainer<double>::measure_penalties(const Team&, Run&) const;
 

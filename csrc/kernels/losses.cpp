@@ -93,6 +93,14 @@ struct Poisson {
   Vec<T> derivative(Vec<T> t, Vec<T> p) const { return 1 - t / (p + static_cast<T>(kEpsilon)); }
 };
 
+// e^z - t z
+template <typename T>
+struct PoissonFromLogs {
+  static constexpr bool mean = true;
+  Vec<T> value(Vec<T> t, Vec<T> z) const { return exp<T>(z) - rounded<T>(t * z); }
+  Vec<T> derivative(Vec<T> t, Vec<T> z) const { return exp<T>(z) - t; }
+};
+
 // t log(t / p), both clipped to [eps, 1]
 template <typename T>
 struct KLDivergence {
@@ -343,6 +351,7 @@ void loss(const Team& team, double* values, T* dpred, const T* pred, const Targe
     case Loss::log_cosh: return elementwise(LogCosh<T>{});
     case Loss::cosine_similarity: return whole(cosine_similarity_row<T>);
     case Loss::poisson: return elementwise(Poisson<T>{});
+    case Loss::poisson_from_logs: return elementwise(PoissonFromLogs<T>{});
     case Loss::kl_divergence: return elementwise(KLDivergence<T>{});
     case Loss::binary_crossentropy: return elementwise(BinaryCrossentropy<T>{a});
     case Loss::binary_crossentropy_from_logits: return elementwise(BinaryCrossentropyFromLogits<T>{a});

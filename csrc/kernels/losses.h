@@ -17,6 +17,7 @@ namespace pynn {
   X(log_cosh)                                    \
   X(cosine_similarity)                           \
   X(poisson)                                     \
+  X(poisson_from_logs)                           \
   X(kl_divergence)                               \
   X(binary_crossentropy)                         \
   X(binary_crossentropy_from_logits)             \

@@ -112,12 +112,11 @@ class AddsWeights(Connectable):
         if math.prod(spec.shape) > MOST_ELEMENTS:
             raise ValueError(f"The weight {path} of shape {spec.shape} would have more elements than memory can hold.")
         constraint = spec.native_constraint(path)
-        penalty = (spec.regularizer.l1, spec.regularizer.l2) if spec.regularizer else (0.0, 0.0)
         values, trial = elsewhere(), current()
         if values is not None:
             values.take([spec.shape], self.dtype)
         parameters = core.Parameters(self.dtype)
-        number = parameters.add(math.prod(spec.shape), spec.trainable, *penalty, constraint)
+        number = parameters.add(math.prod(spec.shape), spec.trainable, *spec.native_penalty(), constraint)
         parameters.frozen = not self._trainable
         weight = Weight(path, spec, parameters, number)
         if trial is not None and trial.layer is self:

@@ -138,8 +138,7 @@ def _without_values(draft: Draft) -> Built:
         return Built(shape, dtype, None, ())
     parameters, weights = core.Parameters(dtype), []
     for spec, constraint in zip(specs, constraints, strict=True):
-        penalty = (spec.regularizer.l1, spec.regularizer.l2) if spec.regularizer else (0.0, 0.0)
-        number = parameters.add(math.prod(spec.shape), spec.trainable, *penalty, constraint)
+        number = parameters.add(math.prod(spec.shape), spec.trainable, *spec.native_penalty(), constraint)
         weights.append(Weight(f"{layer.name}/{spec.name}", spec, parameters, number))
     parameters.frozen = not layer.trainable
     return Built(shape, dtype, parameters, tuple(weights))

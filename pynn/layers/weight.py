@@ -43,6 +43,11 @@ class WeightSpec(NamedTuple):
     constraint: Constraint | None = None
     trainable: bool = True  # whether the optimizer learns it; otherwise its layer changes it
 
+    def native_penalty(self) -> tuple[float, float, bool]:
+        """What the engine is told about the penalty."""
+        penalty = self.regularizer
+        return (0.0, 0.0, False) if penalty is None else (penalty.l1, penalty.l2, penalty.by_rows)
+
     def native_constraint(self, path: str) -> tuple[str, tuple[float, ...], tuple[int, ...]]:
         """What the engine is told about the constraint of the weight `path`; ValueError if it cannot have it."""
         if self.constraint is None:
@@ -55,7 +60,8 @@ class WeightSpec(NamedTuple):
 
 
 class Weight(Operand):
-    """One weight array of a built layer, which has it for life. `numpy` copies it, `assign` overwrites it.
+    """One weight array of a built layer, which has it for life. `numpy` copies it, `assign` overwrites it, `view`
+    is the array itself.
 
     In the `call` of a layer of one's own, operators and activation functions of it give symbolic tensors; elsewhere
     they give arrays.
@@ -117,6 +123,11 @@ class Weight(Operand):
     def penalty(self) -> float:
         """What the regularizer adds to the loss; 0 without one."""
         return 0.0 if self.regularizer is None else float(self.regularizer(self._values()))
+
+    @property
+    def view(self) -> Array:
+        """The array itself, which training changes, and whose elements may be written."""
+        return self._values()
 
     def numpy(self) -> Array:
         """A copy of the values."""
