@@ -289,11 +289,11 @@ def test_data_frame_is_taken():
     assert bits(plain) == bits(other)
 
 
-def test_scipy_sparse_is_refused():
+def test_sparse_targets_are_refused():
     scipy = pytest.importorskip("scipy.sparse")
     model = make_model()
     with unchanged(model), pytest.raises(ValueError, match="toarray"):
-        model.fit(scipy.csr_matrix(X), Y, verbose=0)
+        model.fit(X, scipy.csr_matrix(Y), verbose=0)
 
 
 # ---- sizes -----------------------------------------------------------------------------------------------------------

@@ -6,10 +6,11 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from . import arrays
+from . import arrays, sparse
 from .layout import Layout, Port
+from .sparse import SparseColumn
 
 Array = NDArray[Any]
 
@@ -17,11 +18,12 @@ Array = NDArray[Any]
 class Dataset(NamedTuple):
     """Columns of inputs and of targets: two-dimensional samples, and a row of targets or labels for each.
 
-    Beside the targets are what their rows count for: (samples, 1) or (samples, rows), negative for those that are
-    masked; None where all count alike. There are none where nothing has weights.
+    Inputs are arrays, or sparse (`SparseColumn`). Beside the targets are what their rows count for: (samples, 1) or
+    (samples, rows), negative for those that are masked; None where all count alike. There are none where nothing has
+    weights.
     """
 
-    xs: tuple[Array, ...]
+    xs: tuple[Any, ...]
     ys: tuple[Array, ...]
     weights: tuple[Array | None, ...] = ()
 
@@ -38,6 +40,19 @@ class Dataset(NamedTuple):
             tuple(None if weights is None else weights[part] for weights in self.weights),
         )
 
+    def rows(self, rows: slice | Array) -> Dataset:
+        """Some of the samples, dense."""
+        return Dataset(
+            tuple(x.dense(rows) if isinstance(x, SparseColumn) else x[rows] for x in self.xs),
+            tuple(y[rows] for y in self.ys),
+            tuple(None if weights is None else weights[rows] for weights in self.weights),
+        )
+
+    @property
+    def rows_at_once(self) -> int | None:
+        """How many samples become dense at once; None where all are dense already."""
+        return sparse.rows_at_once(self.xs)
+
     def split(self, share: float) -> tuple[Dataset, Dataset]:
         """The data without the last `share` of the samples, and these; ValueError if nothing is left of one of them."""
         at = int(self.samples * (1 - share))
@@ -49,9 +64,9 @@ class Dataset(NamedTuple):
         return self.part(slice(at)), self.part(slice(at, None))
 
 
-def sample_shape(x: ArrayLike, name: str) -> tuple[int, ...]:
+def sample_shape(x: Any, name: str) -> tuple[int, ...]:
     """The shape of the samples of a batch, for which a model may be built; ValueError if there is none."""
-    shape = arrays.as_numbers(x, name).shape[1:]
+    shape = tuple(x.shape[1:]) if sparse.is_sparse(x) else arrays.as_numbers(x, name).shape[1:]
     if not shape:
         raise ValueError(
             f"{name} must have a batch axis and one or more others, but has the shape {np.shape(x)}. "
@@ -62,7 +77,7 @@ def sample_shape(x: ArrayLike, name: str) -> tuple[int, ...]:
     return shape
 
 
-def columns(x: Any, name: str, layout: Layout, check_finite: bool) -> tuple[Array, ...]:
+def columns(x: Any, name: str, layout: Layout, check_finite: bool) -> tuple[Any, ...]:
     """The inputs of a call as columns, all of as many samples.
 
     Raises:
@@ -93,7 +108,9 @@ def _fits(x: Array, port: Port, dtype: str) -> bool:
     return kind == "B" or kind == ("d" if dtype == "float64" else "f")
 
 
-def _column(x: ArrayLike, name: str, port: Port, dtype: str, check_finite: bool) -> Array:
+def _column(x: Any, name: str, port: Port, dtype: str, check_finite: bool) -> Any:
+    if sparse.is_sparse(x) and not port.below and len(port.shape) == 1:
+        return SparseColumn.of(x, name, dtype, port.sizes[0], check_finite)
     if port.below:
         return arrays.as_ids(x, name, port.sizes, port.below, port.name)
     samples = arrays.as_samples(x, name, dtype, port.sizes, check_finite)

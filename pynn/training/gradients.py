@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..data import arrays, dataset
+from ..data import arrays, dataset, sparse
 from ..foundation import checks, draws, parallel
 from . import samples
 from .model import Trainable
@@ -25,7 +25,8 @@ def of_loss(model: Trainable, x: Inputs, y: Any, sample_weight: Any, training: b
     trainer = model._task(layout).trainer
     weights = model.trainable_weights
     natives, threads = [weight.native for weight in weights], parallel.get_num_threads()
-    loss, found = trainer.gradients(data.xs, data.ys, data.weights, natives, step is not None, step or 0, threads)
+    xs = tuple(map(sparse.dense, data.xs))
+    loss, found = trainer.gradients(xs, data.ys, data.weights, natives, step is not None, step or 0, threads)
     return loss, [gradient.reshape(weight.shape) for gradient, weight in zip(found, weights, strict=True)]
 
 
@@ -33,7 +34,7 @@ def of_outputs(model: Trainable, x: Inputs, dy: Outputs, training: bool) -> tupl
     """A vector-Jacobian product; see ``Model.vjp``."""
     step = _step(model, training)
     layout = model._layout_for(x, "x")
-    columns = dataset.columns(x, "x", layout, True)
+    columns = tuple(map(sparse.dense, dataset.columns(x, "x", layout, True)))
     names, ports = layout.outputs.named("dy"), layout.outputs.ports
     given = [
         arrays.as_targets(each, name, layout.dtype, port.sizes)

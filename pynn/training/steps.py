@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..callbacks import CallbackList, ProgbarLogger
 from ..callbacks import display as displays
 from ..callbacks.display import Display
-from ..data import arrays, dataset
+from ..data import arrays, dataset, sparse
 from ..data.layout import Layout
 from ..foundation import checks, draws, parallel
 from . import arguments, samples
@@ -173,8 +173,8 @@ def outputs(model: Trainable, x: Inputs, check_finite: bool = True) -> Outputs:
         layout = model._layout_for(x, "x")
         dataset.columns(x, "x", layout, check_finite)  # a model is not built for data that are refused
         plan = model._plan(layout)
-    # The engine looks for NaN and infinity as it goes.
-    columns = dataset.columns(x, "x", layout, False)
+    # The engine looks for NaN and infinity as it goes, but in sparse samples it would not know their row.
+    columns = dataset.columns(x, "x", layout, check_finite and sparse.is_sparse(x))
     out = _outputs_for(layout, len(columns[0]))
     _run(plan, layout, out, columns, check_finite)
     return layout.outputs.arrange(out)
@@ -184,7 +184,7 @@ def outputs_in_training(model: Trainable, x: Inputs) -> Outputs:
     """The outputs for samples, as layers work in training."""
     with model._alone():
         layout = model._layout_to_train(x)
-        columns = dataset.columns(x, "x", layout, True)
+        columns = tuple(map(sparse.dense, dataset.columns(x, "x", layout, True)))
         plan = model._plan_to_train(layout)
         out = _outputs_for(layout, len(columns[0]))
         _run(plan, layout, out, columns, True, draws.FIRST_CALL + model._next_training_call())
@@ -203,9 +203,16 @@ def _run(
     check_finite: bool,
     training_step: int | None = None,
 ) -> None:
-    """Write what a network makes of columns of samples."""
+    """Write what a network makes of columns of samples; of sparse ones, some at a time."""
     rows = len(columns[0])
     if not rows:
+        return
+    at_once = sparse.rows_at_once(columns)
+    if at_once is not None:
+        for begin in range(0, rows, at_once):
+            part = slice(begin, begin + at_once)
+            dense = tuple(sparse.dense(x[part]) for x in columns)
+            _run(plan, layout, tuple(y[part] for y in out), dense, check_finite, training_step)
         return
     threads = parallel.get_num_threads()
     if training_step is None:

@@ -12,6 +12,7 @@ from ..callbacks.display import Display
 from ..data.dataset import Dataset
 from ..data.layout import Layout
 from ..foundation import parallel
+from ..foundation.native import core
 from ..optimizers import Optimizer
 from .heads import NOTHING, Heads
 from .measuring import NO_OUTS, Measuring
@@ -46,8 +47,11 @@ class Task(NamedTuple):
             steps, data = most_steps, data.part(slice(most_steps * batch_size))
         each = calls.wants_batches("test")
         at_once = max(1, (steps if not display.wants_batches else steps // 50))
-        if each or self.heads.depends_on_batches(bool(data.weights) or any(self.masks)):
+        one_by_one = each or self.heads.depends_on_batches(bool(data.weights) or any(self.masks))
+        if one_by_one:
             at_once = 1
+        elif data.rows_at_once is not None:
+            at_once = max(1, min(at_once, data.rows_at_once // batch_size))
         measuring = self._measuring(data, batch_size)
         if measuring is not None:
             at_once = measuring.steps_at_once(at_once)
@@ -58,7 +62,7 @@ class Task(NamedTuple):
             if each:
                 calls.on_test_batch_begin(step)
             part = data if at_once >= steps else data.part(slice(step * batch_size, (step + at_once) * batch_size))
-            self._evaluate_part(totals, part, measuring)
+            self._evaluate_part(totals, part, measuring, step == 0 or one_by_one)
             if each or display.wants_batches:
                 done = min((step + at_once) * batch_size, data.samples)
                 logs = self._logs(totals, done, measuring)
@@ -74,21 +78,23 @@ class Task(NamedTuple):
         """Losses and metrics of one batch."""
         totals = np.zeros(self.heads.columns)
         measuring = self._measuring(data, data.samples)
-        self._evaluate_part(totals, data, measuring)
+        self._evaluate_part(totals, data, measuring, True)
         return self._logs(totals, data.samples, measuring)
 
     def _measuring(self, data: Dataset, batch_size: int) -> Measuring | None:
         """What shows the metrics in Python an evaluation; None where there are none."""
         return Measuring(self.heads, self.layout, self.masks, data, batch_size) if self.heads.handed else None
 
-    def _evaluate_part(self, totals: NDArray[Any], part: Dataset, measuring: Measuring | None) -> None:
-        """Evaluate the next samples."""
+    def _evaluate_part(self, totals: NDArray[Any], part: Dataset, measuring: Measuring | None, first: bool) -> None:
+        """Evaluate the next samples; with the `first` ones, or where each batch has a loss, all penalties count."""
         threads = parallel.get_num_threads()
+        if part.rows_at_once is not None:
+            part = part.rows(slice(None))
         if measuring is None:
-            self.trainer.evaluate(totals, part.xs, part.ys, part.weights, threads)
+            self.trainer.evaluate(totals, part.xs, part.ys, part.weights, threads, NO_OUTS, first)
             return
         outs, of_engine = measuring.room(part.samples), self.heads.for_engine(part)
-        self.trainer.evaluate(totals, of_engine.xs, of_engine.ys, of_engine.weights, threads, outs)
+        self.trainer.evaluate(totals, of_engine.xs, of_engine.ys, of_engine.weights, threads, outs, first)
         measuring.take(outs, part.samples)
 
     def _logs(self, totals: NDArray[Any], samples: int, measuring: Measuring | None) -> dict[str, float]:
@@ -119,6 +125,7 @@ class Stretch:
         self._before = self._visited(first)
         self.measuring: Measuring | None = None
         self._of_engine = data
+        self._permuted: tuple[int, NDArray[Any]] | None = None  # a pass, and its order
         if task.heads.handed:
             in_order = (order.seed, order.epoch) if order.shuffle else None
             self.measuring = Measuring(task.heads, task.layout, task.masks, data, order.batch_size, in_order, first)
@@ -138,21 +145,26 @@ class Stretch:
             count, outs = end - before, NO_OUTS
             if self.measuring is not None:
                 count = self.measuring.steps_at_once(count)
+            if self.data.rows_at_once is not None:
+                count = min(count, self._dense_steps(self.data.rows_at_once, before))
             count, rates = optimizer._next_rates(count)
             if self.measuring is not None:
                 outs = self.measuring.room_for_steps(count)
+            totals, data, shuffle, first = self.totals, self._of_engine, self.order.shuffle, self.first + before
+            if data.rows_at_once is not None:
+                totals, data, shuffle, first = *self._dense(before, count), False, 0
             iterations = trainer.iterations  # after a function was asked for the rate, which may set a state
             try:
                 finite = trainer.train(
-                    self.totals,
-                    self._of_engine.xs,
-                    self._of_engine.ys,
-                    self._of_engine.weights,
+                    totals,
+                    data.xs,
+                    data.ys,
+                    data.weights,
                     self.order.batch_size,
-                    self.order.shuffle,
+                    shuffle,
                     self.order.seed,
                     self.order.epoch,
-                    self.first + before,
+                    first,
                     count,
                     parallel.get_num_threads(),
                     rates,
@@ -165,6 +177,26 @@ class Stretch:
             if not finite:
                 return False
         return True
+
+    # ---- sparse samples become dense for some steps at a time, in the order in which these visit them
+
+    def _dense_steps(self, rows: int, done: int) -> int:
+        """How many steps to make at once: those whose samples fit into memory, and lie in one pass."""
+        left = self.batches - (self.first + done) % self.batches
+        return min(left, max(1, rows // self.order.batch_size))
+
+    def _dense(self, done: int, count: int) -> tuple[NDArray[Any], Dataset]:
+        """The row of totals and the data of `count` steps after those that are done."""
+        passed, step = divmod(self.first + done, self.batches)
+        size = self.order.batch_size
+        rows: slice | NDArray[Any] = slice(step * size, min((step + count) * size, self.data.samples))
+        if self.order.shuffle:
+            if self._permuted is None or self._permuted[0] != passed:
+                permuted = np.empty(self.data.samples, np.int64)
+                core.permutation(permuted, self.order.seed, self.order.epoch + passed)
+                self._permuted = passed, permuted
+            rows = self._permuted[1][rows]
+        return self.totals[passed : passed + 1], self._of_engine.rows(rows)
 
     def logs(self, failed: bool = False) -> dict[str, float]:
         """Losses and metrics of the steps so far.
