@@ -29,6 +29,7 @@ if _TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
         random,
         regularizers,
         saving,
+        sklearn,
         tune,
         utils,
     )
@@ -70,6 +71,7 @@ _MODULES = {
     "random": "",
     "regularizers": "",
     "saving": "",
+    "sklearn": "",  # not in __all__: it cannot be imported without scikit-learn
     "tune": "",
     "utils": "set_random_seed",
 }

@@ -59,6 +59,10 @@ MAY_IMPORT = {
     "plotting": BASE | {"data", "callbacks", "layers", "models"},
     "saving": {"foundation", "models"},
     "interchange": BASE | {"layers", "models", "storage"},
+    "sklearn": {
+        *("foundation", "errors", "activations", "callbacks", "data", "layers", "losses", "models", "optimizers"),
+        *("regularizers", "training"),
+    },
     "tune": BASE | {"callbacks", "models", "training"},
 }
 SLOW_TO_IMPORT = (

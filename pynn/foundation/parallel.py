@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
+from collections.abc import Iterator
+from contextvars import ContextVar
 
 MAX_THREADS = 1024
 
 _num_threads = 0  # 0: not asked for yet
+_here: ContextVar[int] = ContextVar("threads", default=0)  # of calls within `using`; 0: as everywhere
 
 
 def get_num_threads() -> int:
     """The number of threads of the next call into the engine."""
     global _num_threads
+    here = _here.get()
+    if here:
+        return here
     if _num_threads == 0:
         _num_threads = default_num_threads()
     return _num_threads
@@ -22,6 +29,16 @@ def set_num_threads(n: int) -> None:
     """`n` is checked already (config.py)."""
     global _num_threads
     _num_threads = n
+
+
+@contextlib.contextmanager
+def using(n: int | None) -> Iterator[None]:
+    """Calls into the engine from here, and from no other thread of Python, use `n` threads; None: no other number."""
+    token = _here.set(n or _here.get())
+    try:
+        yield
+    finally:
+        _here.reset(token)
 
 
 def default_num_threads() -> int:

@@ -497,6 +497,10 @@ class Structure(Wired):
         self.history, self.stop_training = history, False
         return Order(batch_size, shuffle, self._order_seed, self._passes)
 
+    def _seed_orders(self, seed: int) -> None:
+        """Let the orders in which passes visit the samples be those of this seed, from the first one on."""
+        self._order_seed, self._passes = seed, 0
+
     def _passed(self, passes: int) -> None:
         self._passes = passes
 

@@ -1,0 +1,50 @@
+"""scikit-learn's own tests of its MLP, read from the installed package and run against pynn's classes."""
+
+import pathlib
+
+import pytest
+
+pytest.importorskip("sklearn")
+
+import sklearn.neural_network
+
+FILE = pathlib.Path(sklearn.neural_network.__file__).parent / "tests" / "test_mlp.py"
+# Those that cannot run, with the reason.
+NOT_RUN = {
+    "test_gradient": "it calls the private method _loss_grad_lbfgs; test_sklearn_mlp.py compares with it instead"
+}
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    # pynn stops where scikit-learn goes on with numbers that overflow
+    pytest.mark.filterwarnings("ignore:Training interrupted"),
+]
+
+
+@pytest.fixture
+def global_random_seed():
+    return 42
+
+
+def functions_of_the_file():
+    """What the file defines, with its names of the two classes bound to pynn's."""
+    ours, theirs = "from pynn.sklearn import MLPClassifier", "from sklearn.neural_network import MLPClassifier"
+    text = FILE.read_text()
+    assert theirs in text
+    space = {"__name__": __name__, "__file__": str(FILE)}
+    exec(compile(text.replace(theirs, ours), str(FILE), "exec"), space)
+    found = {name: value for name, value in space.items() if name.startswith("test_")}
+    assert len(found) > 30
+    return found
+
+
+FOUND = functions_of_the_file() if FILE.exists() else {}
+globals().update({name: test for name, test in FOUND.items() if name not in NOT_RUN})
+
+
+def test_the_list_of_what_cannot_run_is_true():
+    assert not FOUND or NOT_RUN.keys() <= FOUND.keys()
+    if FOUND:
+        with pytest.raises(AttributeError, match="_loss_grad_lbfgs"):
+            FOUND["test_gradient"]()
