@@ -29,7 +29,7 @@ if _TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
         random,
         regularizers,
         saving,
-        sklearn,
+        sklearn,  # noqa: F401
         tune,
         utils,
     )
