@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ..foundation import parallel
 from ..foundation.native import core
+from . import frames
 
 Array = NDArray[Any]
 
@@ -40,8 +41,10 @@ def as_samples(x: ArrayLike, name: str, dtype: DTypeLike, shape: tuple[int, ...]
     """
     given = with_rank(as_numbers(x, name), shape)
     if given.ndim == 0 or given.shape[1:] != shape:
-        one = f" A single sample needs an axis in front: {name}[None]." if given.shape == shape else ""
-        raise ValueError(f"{name} must have the shape {_batch_of(shape)}, but has {given.shape}.{one}")
+        hint = f" A single sample needs an axis in front: {name}[None]." if given.shape == shape else ""
+        if given.ndim > 2 and math.prod(given.shape[1:]) == math.prod(shape):
+            hint = f" Samples have as many numbers: begin with a Flatten or Reshape layer, or reshape {name}."
+        raise ValueError(f"{name} must have the shape {_batch_of(shape)}, but has {given.shape}.{hint}")
     if given.dtype == np.uint8:
         return np.require(given, np.uint8, ["C", "A"])
     out = _convert(given, name, np.dtype(dtype))
@@ -72,7 +75,7 @@ def as_targets(y: ArrayLike, name: str, dtype: DTypeLike, shape: tuple[int, ...]
         given = given[..., None]
     if given.ndim == 0 or given.shape[1:] != shape:
         like_labels = given.shape[1:] in (shape[:-1], (*shape[:-1], 1))
-        hint = f" {labels_hint}" if labels_hint and like_labels else ""
+        hint = f" {labels_hint}" if labels_hint and like_labels else _flatten_hint(given.shape[1:], shape)
         raise ValueError(f"{name} must have the shape {_batch_of(shape)} of the output, but has {given.shape}.{hint}")
     out = _convert(given, name, np.dtype(dtype))
     check_finite(out, name)
@@ -94,7 +97,8 @@ def as_class_labels(
         given = given[..., 0]
     if given.ndim == 0 or given.shape[1:] != rows_shape:
         one_hot = given.ndim >= 1 and given.shape[1:] == (*rows_shape, classes)
-        hint = " One-hot rows belong to the categorical losses and metrics, without 'sparse'." if one_hot else ""
+        hint = " One-hot rows belong to the categorical losses and metrics, without 'sparse'."
+        hint = hint if one_hot else _flatten_hint(given.shape[1:], (*rows_shape, classes))
         raise ValueError(
             f"{name} must be class labels of the shape {_batch_of(rows_shape)}, but has {given.shape}.{hint}"
         )
@@ -104,6 +108,16 @@ def as_class_labels(
     labels = class_labels(np.where(leave, 0, given), name, classes)
     labels[leave] = -1
     return labels
+
+
+def _flatten_hint(given: tuple[int, ...], output: tuple[int, ...]) -> str:
+    """What to say where samples have one target, or one row of them, and the output has more axes."""
+    if len(output) < 2 or given not in ((), (1,), output[-1:]):
+        return ""
+    return (
+        f" The output has a row for each of the positions {output[:-1]} of a sample: is a Flatten or a global pooling "
+        "layer missing before the last layers?"
+    )
 
 
 def as_ids(x: ArrayLike, name: str, shape: tuple[int, ...], below: int, of: str) -> NDArray[np.int32]:
@@ -173,7 +187,22 @@ def check_labels(labels: Array, name: str, classes: int) -> None:
     inside = (labels >= 0) & (labels < classes)
     if not inside.all():
         row, value = _first(~inside, labels)
-        raise ValueError(f"Label must be in [0, {classes}), but found {value} at row {row} of {name}.")
+        raise ValueError(
+            f"Label must be in [0, {classes}), but found {value} at row {row} of {name}."
+            f"{_labels_hint(labels, name, classes)}"
+        )
+
+
+def _labels_hint(labels: Array, name: str, classes: int) -> str:
+    """What to do with labels that are out of range."""
+    low, high = labels.min(), labels.max()
+    if low >= 1 and high == classes:
+        return f" They count from 1, but must count from 0: give {name} - 1."
+    if low == -1 and set(np.unique(labels).tolist()) == {-1, 1}:
+        return f" Labels of -1 and 1 become 0 and 1 by ({name} + 1) // 2."
+    if low >= 0 and high == np.floor(high) and high < 10_000:
+        return f" The last layer needs a unit for each class: {int(high) + 1} for these labels."
+    return ""
 
 
 def check_within(y: Array, name: str, low: float, high: float, who: str) -> None:
@@ -181,7 +210,23 @@ def check_within(y: Array, name: str, low: float, high: float, who: str) -> None
     outside = (y < low) | (y > high)
     if outside.any():
         row, value = _first(outside, y)
-        raise ValueError(f"{who} takes values of {name} in [{low:g}, {high:g}], but found {value} at row {row}.")
+        hint = _within_hint(y, name) if (low, high) == (0, 1) else ""
+        raise ValueError(f"{who} takes values of {name} in [{low:g}, {high:g}], but found {value} at row {row}.{hint}")
+
+
+def _within_hint(y: Array, name: str) -> str:
+    """What to do with targets that were to be probabilities."""
+    found = set(np.unique(y).tolist())
+    if found == {-1.0, 1.0}:
+        return f' Labels of -1 and 1 become 0 and 1 by ({name} + 1) / 2; or take the loss "hinge".'
+    if found == {1.0, 2.0}:
+        return f" Labels of 1 and 2 become 0 and 1 by {name} - 1."
+    if min(found) >= 0 and all(value == int(value) for value in found):
+        return (
+            " Numbers of classes are for sparse_categorical_crossentropy, with a unit for each class; bytes of images "
+            f"become probabilities by {name} / 255."
+        )
+    return ""
 
 
 def same_length(**arrays: Array) -> int:
@@ -221,6 +266,8 @@ def as_numbers(x: ArrayLike, name: str) -> Array:
     _check_unmasked(x, name)
     if hasattr(x, "toarray") and hasattr(x, "nnz"):
         raise ValueError(f"{name} is a sparse matrix. Make it dense first: {name}.toarray().")
+    if frames.is_frame(x):
+        return frames.numbers_of(x, name)
     try:
         array = np.asarray(x)
     except ValueError as error:
@@ -233,8 +280,19 @@ def as_numbers(x: ArrayLike, name: str) -> Array:
         raise ValueError(f"{name} must hold real numbers, but has the type {array.dtype}. Take .real or .imag of it.")
     if kind not in "biuf":
         what = f"an array of type {array.dtype}" if isinstance(x, np.ndarray) else f"{type(x).__name__} ({array.dtype})"
-        raise TypeError(f"{name} must be an array of numbers, but got {what}. Convert it to numbers first.")
+        raise TypeError(f"{name} must be an array of numbers, but got {what}. {_numbers_hint(array, name)}")
     return array
+
+
+def _numbers_hint(array: Array, name: str) -> str:
+    """What to do with what is no numbers."""
+    texts = array.dtype.kind in "US" or (array.dtype.kind == "O" and array.size > 0 and isinstance(array.flat[0], str))
+    if texts and name.split()[-1].startswith("y"):
+        return (
+            "Names of classes become numbers by numpy.unique(y, return_inverse=True)[1]; pynn.sklearn.Classifier takes "
+            "them as they are."
+        )
+    return "Convert it to numbers first."
 
 
 def _convert(array: Array, name: str, dtype: np.dtype[Any]) -> Array:
@@ -262,7 +320,10 @@ def not_finite(name: str, x: Array, shape: tuple[int, ...], index: int) -> Value
     """What to raise where element `index` of `x`, which was given in this shape, is NaN or infinite."""
     place = tuple(map(int, np.unravel_index(index, shape)))
     at = ", ".join(map(str, place))
-    return ValueError(f"{name} must be finite, but {name}[{at}], in row {place[0]}, is {x.flat[index]}.")
+    return ValueError(
+        f"{name} must be finite, but {name}[{at}], in row {place[0]}, is {x.flat[index]}. "
+        "Leave such rows out, or fill in numbers, as numpy.nan_to_num does."
+    )
 
 
 def _first_non_finite(x: Array) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
+import warnings
 import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -269,6 +270,7 @@ class Structure(Wired):
         model, or new.
         """
         heads, state, changes = what.resolved(layout.outputs), self._state, list[atomic.Change]()
+        self._warn_of_softmax(layout, heads)
         if before is not None and before.layout == layout:
             task = Task(before.trainer, heads, layout, what.optimizer, before.masks)
             self._told = None
@@ -284,6 +286,21 @@ class Structure(Wired):
         changes += [*self._let_go(what.optimizer), *what.optimizer._becoming(weakref.ref(self), task.trainer)]
         changes.append(atomic.setting(self, "_state", state._replace(compiled=what, task=task)))
         atomic.apply_together([*changes, atomic.setting(self, "_told", task)])
+
+    def _warn_of_softmax(self, layout: Layout, heads: Heads) -> None:
+        """Warn where a loss is of a softmax of one unit, which is always 1."""
+        single = [head for head in heads.heads if head.loss is not None and head.port.columns == 1]
+        if not single:
+            return
+        wiring = self._wiring_as(layout)
+        makers = {tensor: step.layer for step in wiring.steps for tensor in step.outputs}
+        for head in single:
+            layer = makers.get(wiring.outputs[head.number])
+            if layer is not None and layer.activation is not None and layer.activation.name == "softmax":
+                warnings.warn(
+                    f"Layer {layer.name!r} is a softmax over 1 unit, which is always 1. Did you mean sigmoid?",
+                    stacklevel=2,
+                )
 
     def _wait_until(self, ready: Callable[[], bool], make: Callable[[], None]) -> None:
         """Call `make` alone unless it is `ready`; where another thread is about it, wait for that.

@@ -15,17 +15,15 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ..foundation import parallel
 from ..models import Sequential
 from . import lbfgs, network
 from .epochs import DivergedError, Epochs
+from .inputs import TAKEN, validated
 
 Array = NDArray[Any]
-
-# Bytes stay as they are until a batch is gathered.
-_TAKEN = (np.float64, np.float32, np.uint8)
 
 
 class MLP(BaseEstimator):  # type: ignore[misc]
@@ -370,7 +368,7 @@ class MLP(BaseEstimator):  # type: ignore[misc]
                     return np.asarray(model(x))
             except ValueError:
                 pass  # scikit-learn says it in its own words
-        x = validate_data(self, x, accept_sparse="csr", dtype=_TAKEN, reset=False)
+        x = validated(self, x, accept_sparse="csr", dtype=TAKEN, reset=False)
         with parallel.using(self.threads):
             return np.asarray(model(x))
 

@@ -12,10 +12,11 @@ from sklearn.metrics import r2_score
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
-from sklearn.utils.validation import column_or_1d, validate_data
+from sklearn.utils.validation import column_or_1d
 
+from .inputs import TAKEN, validated
 from .labels import Labels, weights_of_classes
-from .mlp import _TAKEN, MLP
+from .mlp import MLP
 
 Array = NDArray[Any]
 
@@ -229,7 +230,7 @@ class MLPClassifier(ClassifierMixin, MLP):  # type: ignore[misc]
     # ---- what targets are --------------------------------------------------------------------------------------------
 
     def _checked_data(self, x: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array]:
-        x, y = validate_data(self, x, y, accept_sparse="csr", multi_output=True, dtype=_TAKEN, reset=reset)
+        x, y = validated(self, x, y, accept_sparse="csr", multi_output=True, dtype=TAKEN, reset=reset)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
@@ -398,9 +399,7 @@ n_layers_, n_outputs_, n_features_in_, feature_names_in_, out_activation_, histo
     # ---- what targets are --------------------------------------------------------------------------------------------
 
     def _checked_data(self, x: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array]:
-        x, y = validate_data(
-            self, x, y, accept_sparse="csr", multi_output=True, y_numeric=True, dtype=_TAKEN, reset=reset
-        )
+        x, y = validated(self, x, y, accept_sparse="csr", multi_output=True, y_numeric=True, dtype=TAKEN, reset=reset)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if self.loss == "poisson" and (y < 0).any():

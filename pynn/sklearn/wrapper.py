@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from .. import losses, optimizers
 from ..errors import NotCompiledError
 from ..foundation import draws, parallel
 from ..losses import Loss
 from ..models import Model
+from .inputs import validated
 
 Array = NDArray[Any]
 
@@ -172,7 +173,7 @@ class Wrapper(BaseEstimator):  # type: ignore[misc]
     # ---- fit and predict ---------------------------------------------------------------------------------------------
 
     def _checked_data(self, x: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array]:
-        x, y = validate_data(
+        x, y = validated(
             self,
             x,
             y,
@@ -237,7 +238,7 @@ class Wrapper(BaseEstimator):  # type: ignore[misc]
                     return np.asarray(self.model_(x))
                 except ValueError:
                     pass  # scikit-learn says it in its own words
-            x = validate_data(self, x, accept_sparse="csr", allow_nd=True, dtype="numeric", reset=False)
+            x = validated(self, x, accept_sparse="csr", allow_nd=True, dtype="numeric", reset=False)
             if x.shape[1:] != self.X_shape_[1:]:
                 raise ValueError(f"X must have samples of the shape {self.X_shape_[1:]}, but has {x.shape[1:]}.")
             return np.asarray(self.model_.predict(x, **{"verbose": 0, **settings}))

@@ -15,7 +15,6 @@ from .arguments import BatchSize, Verbose
 from .heads import Heads
 from .model import Trainable
 from .run import Run, Validation
-from .task import Task
 
 
 def fit(

@@ -1,0 +1,26 @@
+"""Samples and targets, checked as scikit-learn does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import validate_data
+
+from ..data import frames
+
+# The types that samples keep: bytes stay as they are until a batch is gathered.
+TAKEN = (np.float64, np.float32, np.uint8)
+
+
+def validated(estimator: Any, x: Any, *y: Any, **settings: Any) -> Any:
+    """What scikit-learn's ``validate_data`` gives; where a column of a frame holds no numbers, the error names it."""
+    try:
+        return validate_data(estimator, x, *y, **settings)
+    except (TypeError, ValueError) as error:
+        wrong = frames.wrong_columns(x) if frames.is_frame(x) and "convert" in str(error) else []
+        if not wrong:
+            raise
+        raise ValueError(
+            f"{frames.message(x, 'X', wrong)} In a pipeline, sklearn.compose.ColumnTransformer does it."
+        ) from error
