@@ -45,7 +45,7 @@ else:
         """The fits that are timed."""
         found: list[Case] = []
         if "mnist" in names:
-            (x, y), _ = pynn.datasets.mnist.load_data()
+            (x, y), _ = pynn.datasets.mnist.load_data(_HERE.parent / "data" / "mnist")
             pixels = x.reshape(len(x), -1) / 255.0
             settings = {"hidden_layer_sizes": (128,), "max_iter": 2}
             for dtype in ("float64", "float32"):
