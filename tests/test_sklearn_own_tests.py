@@ -8,6 +8,8 @@ pytest.importorskip("sklearn")
 
 import sklearn.neural_network
 
+import pynn
+
 FILE = pathlib.Path(sklearn.neural_network.__file__).parent / "tests" / "test_mlp.py"
 # Those that cannot run, with the reason.
 NOT_RUN = {
@@ -17,9 +19,16 @@ NOT_RUN = {
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
-    # pynn stops where scikit-learn goes on with numbers that overflow
-    pytest.mark.filterwarnings("ignore:Training interrupted"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Networks this small have no use for a second one."""
+    before = pynn.config.get_num_threads()
+    pynn.config.set_num_threads(1)
+    yield
+    pynn.config.set_num_threads(before)
 
 
 @pytest.fixture

@@ -16,7 +16,10 @@ TAKEN = (np.float64, np.float32, np.uint8)
 def validated(estimator: Any, x: Any, *y: Any, **settings: Any) -> Any:
     """What scikit-learn's ``validate_data`` gives; where a column of a frame holds no numbers, the error names it."""
     try:
-        return validate_data(estimator, x, *y, **settings)
+        found = validate_data(estimator, x, *y, **settings)
+        if (found[0] if y else found).dtype.kind not in "biuf":  # older versions let texts of frames through
+            raise ValueError("X could not be converted to numbers.")
+        return found
     except (TypeError, ValueError) as error:
         wrong = frames.wrong_columns(x) if frames.is_frame(x) and "convert" in str(error) else []
         if not wrong:
