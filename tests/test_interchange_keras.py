@@ -43,7 +43,7 @@ def check(model, name):
 @pytest.mark.parametrize(
     "name",
     [
-        *("sequential", "functional", "normalized"),
+        *("sequential", "functional", "normalized", "masked"),
         pytest.param("recurrent", marks=has("Bidirectional", "LSTM", "GRU", "SimpleRNN", "TimeDistributed")),
         pytest.param("attention", marks=has("MultiHeadAttention")),
     ],
@@ -72,6 +72,17 @@ def test_keras_weights_are_taken():
     np.testing.assert_allclose(
         model.predict(saved("sequential", "x"), verbose=0), SAVED["weights/y"], rtol=2e-5, atol=2e-5
     )
+
+
+def test_masks_that_do_not_come_by_themselves_are_refused(tmp_path):
+    def change(config):
+        for layer in config["config"]["layers"]:
+            layer["config"].pop("mask_zero", None)
+            if layer["class_name"] == "Masking":
+                layer.update(class_name="Identity", config={"name": layer["config"]["name"]})
+
+    with pytest.raises(pynn.ModelFileError, match="has a layer called with mask, which pynn cannot read"):
+        pynn.from_keras(changed(tmp_path, change, "masked"))
 
 
 def test_keras_settings_are_kept():
@@ -210,10 +221,10 @@ def test_damaged_files_are_refused(tmp_path):
         pynn.from_keras(tmp_path / "nothing.keras")
 
 
-def changed(tmp_path, change, compression=zipfile.ZIP_STORED):
-    """The sequential model's file with another configuration."""
+def changed(tmp_path, change, name="sequential", compression=zipfile.ZIP_STORED):
+    """A file with another configuration."""
     path = tmp_path / "x.keras"
-    with zipfile.ZipFile(file_of("sequential")) as old_file, zipfile.ZipFile(path, "w", compression) as new:
+    with zipfile.ZipFile(file_of(name)) as old_file, zipfile.ZipFile(path, "w", compression) as new:
         config = json.loads(old_file.read("config.json"))
         change(config)
         new.writestr("config.json", json.dumps(config))
@@ -262,7 +273,7 @@ def test_archives_that_unfold_without_end_are_refused(tmp_path):
         file.writestr("config.json", "{" + " " * 10**7 + "}")
     with pytest.raises(pynn.ModelFileError, match="would be 10000002 bytes"):
         pynn.from_keras(path)
-    check(pynn.from_keras(changed(tmp_path, lambda config: None, zipfile.ZIP_DEFLATED)), "sequential")
+    check(pynn.from_keras(changed(tmp_path, lambda config: None, compression=zipfile.ZIP_DEFLATED)), "sequential")
 
 
 def test_h5py_is_imported_when_it_is_used(monkeypatch):

@@ -15,6 +15,7 @@ from ..storage.tensors import Path, name_of, open_file, parse_json
 from . import hdf5
 from .keras_weights import arrays_of, member, take, unique_names
 
+_MOST_LAYERS = 10_000  # of one model
 _MOST_CONFIG = 100_000_000  # bytes of a configuration
 
 # Settings that pynn's layers do not have, with the values at which they do nothing
@@ -173,6 +174,8 @@ class _Translation:
         """Layers, with where their weights lie."""
         if not isinstance(layers, list):
             raise ModelFileError(f"{self._name} has no list of layers, but {checks.shown(layers)}.")
+        if len(layers) > _MOST_LAYERS:
+            raise ModelFileError(f"{self._name} has {len(layers)} layers, but at most {_MOST_LAYERS} layers are read.")
         of_layers = [each for each in layers if not self._is_operation(each)]
         kinds = [str(each.get("class_name")) if isinstance(each, dict) else "" for each in of_layers]
         kinds = ["Functional" if kind == "Model" else kind for kind in kinds]
@@ -192,15 +195,21 @@ class _Translation:
         return found
 
     def _functional(self, config: dict[str, Any], place: str) -> dict[str, Any]:
-        layers = []
-        for each, inner in self._named(config.get("layers"), place):
-            calls = [self._call(call) for call in each.get("inbound_nodes", [])]
-            layers.append({**self.layer(each, inner), "name": each.get("name"), "inbound_nodes": calls})
+        named = self._named(config.get("layers"), place)
         ends = {key: self._tensors(config.get(key)) for key in ("input_layers", "output_layers")}
+        needed = _reached([each for each, _ in named], ends)
+        masked = any(_makes_masks(each) for each, _ in named)
+        layers = []
+        for each, inner in named:
+            # What makes masks is written as operations, too, which nothing but masks reads: here they go by themselves.
+            if self._is_operation(each) and each.get("name") not in needed:
+                continue
+            calls = [self._call(call, masked) for call in each.get("inbound_nodes", [])]
+            layers.append({**self.layer(each, inner), "name": each.get("name"), "inbound_nodes": calls})
         return {"name": config.get("name"), "layers": layers, **ends}
 
-    def _call(self, call: Any) -> dict[str, Any]:
-        """A use of a layer: the tensors that it takes."""
+    def _call(self, call: Any, masked: bool) -> dict[str, Any]:
+        """A use of a layer: the tensors that it takes. A mask comes by itself where there are layers that make some."""
         if not isinstance(call, dict) or not isinstance(call.get("args"), list):
             raise ModelFileError(
                 f"{self._name} is of an older Keras. Write it anew with Keras 3: model.save('x.keras')."
@@ -213,7 +222,11 @@ class _Translation:
                         f"{self._name} has a layer called with {checks.shown(one)}, which is no tensor."
                     )
                 found.append(list(one["config"]["keras_history"]))
-        settings = {key: value for key, value in call.get("kwargs", {}).items() if value is not None and key != "mask"}
+        settings = {
+            key: value
+            for key, value in call.get("kwargs", {}).items()
+            if value is not None and not (masked and key == "mask")
+        }
         if set(settings) - {"training"}:
             raise ModelFileError(f"{self._name} has a layer called with {', '.join(settings)}, which pynn cannot read.")
         return {"args": found, "kwargs": settings}
@@ -234,3 +247,30 @@ class _Translation:
         self.taken |= {path for path in self._arrays.shapes if path.startswith(f"{place}vars/")}
         mean, variance = (self._arrays.read(path).reshape(-1).tolist() for path in paths)
         return {"mean": mean, "variance": variance}
+
+
+def _makes_masks(described: Any) -> bool:
+    """Whether a layer is one of those that masks come from."""
+    config = described.get("config") if isinstance(described, dict) else None
+    is_masking = isinstance(described, dict) and described.get("class_name") == "Masking"
+    return is_masking or (isinstance(config, dict) and config.get("mask_zero") is True)
+
+
+def _reached(layers: list[Any], ends: Any) -> set[str]:
+    """The names of the layers that the ends are made from, but for masks."""
+    by_name = {each.get("name"): each for each in layers if isinstance(each, dict)}
+    found, waiting = set[str](), [ends]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
+            value = value.get("config", {}).get("keras_history")
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list) and value and isinstance(value[0], str):
+            if value[0] in by_name and value[0] not in found:
+                found.add(value[0])
+                nodes = by_name[value[0]].get("inbound_nodes", [])
+                waiting += [node.get("args") for node in nodes if isinstance(node, dict)]
+        elif isinstance(value, list):
+            waiting += value
+    return found

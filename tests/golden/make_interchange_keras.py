@@ -77,7 +77,17 @@ def attention():
     return keras.Model(x, layers.Dense(2)(layers.LayerNormalization()(y + x)))
 
 
-MODELS = {each.__name__: each for each in (sequential, functional, normalized, recurrent, attention)}
+def masked():
+    """Masks that come from a Masking and from an Embedding: Keras writes what makes them as operations."""
+    steps, ids = keras.Input((5, 3), name="steps"), keras.Input((6,), dtype="int32", name="ids")
+    means = [
+        layers.GlobalAveragePooling1D()(layers.TimeDistributed(layers.Dense(4, activation="tanh"))(x))
+        for x in (layers.Masking()(steps), layers.Embedding(11, 4, mask_zero=True)(ids))
+    ]
+    return keras.Model({"steps": steps, "ids": ids}, layers.Dense(2)(layers.Concatenate()(means)))
+
+
+MODELS = {each.__name__: each for each in (sequential, functional, normalized, recurrent, attention, masked)}
 
 
 def data(name, model, random):
@@ -87,6 +97,8 @@ def data(name, model, random):
         shape = (3, *(5 if n is None else n for n in tensor.shape[1:]))
         ids = tensor.name == "ids" or name == "recurrent"
         found[tensor.name] = random.integers(0, 11, shape) if ids else random.normal(size=shape).astype("float32")
+    if name == "masked":
+        found["steps"][:, 3:], found["ids"][1:, 4:] = 0, 0
     return found if len(found) > 1 else next(iter(found.values()))
 
 
