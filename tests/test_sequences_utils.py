@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import pynn
+from pynn.data import dataset
 from pynn.utils import pad_sequences, timeseries_dataset_from_array
 
 SEQUENCES = [[1], [2, 3], [4, 5, 6], []]
@@ -160,19 +161,79 @@ def test_windows_shuffled():
     assert passes() == drawn
 
 
-def test_windows_train_as_their_copy():
-    series = np.sin(np.arange(120) / 5)
+SERIES = np.random.default_rng(1).integers(0, 255, (700, 3))
 
-    def trained(x, y):
-        pynn.set_random_seed(1)
-        model = pynn.Sequential([pynn.Input((20,)), pynn.layers.Dense(4, "tanh"), pynn.layers.Dense(1)])
-        model.compile("adam", "mse")
-        model.fit(x, y, epochs=2, verbose=0)
-        return [*model.get_weights(), model.predict(x, verbose=0)]
 
-    made = timeseries_dataset_from_array(series[:-20], series[20:], 20)
-    for ours, plain in zip(trained(made.x, made.y), trained(made.x.copy(), made.y.copy()), strict=True):
+def trained(x, y, first, check_finite=True):
+    """What a network of windows makes of all that can be done with them."""
+    pynn.set_random_seed(1)
+    model = pynn.Sequential([pynn.Input(x.shape[1:]), *first, pynn.layers.Flatten(), pynn.layers.Dense(4, "tanh")])
+    model.add(pynn.layers.Dense(1))
+    model.compile("adam", "mse")
+    model.fit(x, y, epochs=2, validation_split=0.2, verbose=0, check_finite=check_finite)
+    gradients = model.vjp(x[:40], np.ones((40, 1)))
+    return [
+        *model.get_weights(),
+        model.predict(x, verbose=0),
+        model(x[7:]),
+        model.evaluate(x, y, verbose=0),
+        *gradients[0],
+    ]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("dtype", "length", "settings"),
+    [
+        ("float32", 20, {}),
+        ("float64", 100, {"sequence_stride": 3}),
+        ("uint8", 7, {}),
+        ("uint8", 100, {"sequence_stride": 2}),
+        ("int64", 5, {}),
+        ("float32", 5, {"sampling_rate": 2}),
+        ("float32", 2, {"sequence_stride": 5}),
+    ],
+)
+def test_windows_train_as_their_copy(dtype, length, settings, threads):
+    pynn.config.set_num_threads(threads)
+    series = SERIES.astype(dtype)
+    made = timeseries_dataset_from_array(series[:-100], SERIES[:, :1] / 255, length, **settings)
+    first = [pynn.layers.Rescaling(1 / 255)]
+    for ours, plain in zip(trained(made.x, made.y, first), trained(made.x.copy(), made.y, first), strict=True):
         np.testing.assert_array_equal(ours, plain)
+
+
+def test_zeros_of_windows_are_passed_over_as_those_of_their_copy():
+    series = np.where(SERIES[:, 0] < 200, 0, SERIES[:, 0] / 255).astype("float32")
+    made = timeseries_dataset_from_array(series, series, 300)
+    for ours, plain in zip(trained(made.x, made.y, []), trained(made.x.copy(), made.y, []), strict=True):
+        np.testing.assert_array_equal(ours, plain)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8"])
+def test_windows_are_not_copied(dtype):
+    """Not even where the series is of another type: then it is converted, once."""
+    model = pynn.Sequential([pynn.Input((100, 3)), pynn.layers.Flatten(), pynn.layers.Dense(1)])
+    windows = timeseries_dataset_from_array(SERIES.astype(dtype), None, 100).x
+    (column,) = dataset.columns(windows, "x", model._require_layout(), True)
+    assert column.shape == (601, 300)
+    assert column.strides[0] == 3 * column.itemsize
+    assert np.shares_memory(column, windows) == (dtype != "float64")
+    np.testing.assert_array_equal(column, windows.reshape(601, 300).astype(column.dtype))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_place_of_what_is_not_finite_in_windows(dtype):
+    series = SERIES[:, :2].astype(dtype)
+    series[50, 1] = np.nan
+    x = timeseries_dataset_from_array(series, None, 20).x
+    model = pynn.Sequential([pynn.Input((20, 2)), pynn.layers.Flatten(), pynn.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    before = model.get_weights()[0].copy()
+    for call in (lambda: model.fit(x, x[:, 0, :1], verbose=0), lambda: model.predict(x, verbose=0), lambda: model(x)):
+        with pytest.raises(ValueError, match=r"x\[31, 19, 1\], in row 31, is nan"):
+            call()
+    np.testing.assert_array_equal(model.get_weights()[0], before)
 
 
 @pytest.mark.parametrize(

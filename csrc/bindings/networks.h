@@ -40,11 +40,24 @@ Column column(const py::array& a, const char* name) {
   return {ColumnKind::real, input<T>(a, name), width};
 }
 
+// As `column`; also of rows that overlap, as windows of a series do.
+template <typename T>
+Column input_column(const py::array& a, const char* name) {
+  if (a.ndim() != 2 || a.strides(1) != a.itemsize() || a.strides(0) <= 0 || a.strides(0) % a.itemsize() != 0 ||
+      a.strides(0) >= a.shape(1) * a.itemsize())
+    return column<T>(a, name);
+  const bool is_real = py::isinstance<py::array_t<T, 0>>(a);
+  if (!is_real && !py::isinstance<py::array_t<uint8_t, 0>>(a)) return column<T>(a, name);
+  check_aligned(a, name);
+  return {is_real ? ColumnKind::real : ColumnKind::bytes, a.data(), static_cast<int64_t>(a.shape(1)),
+          static_cast<int64_t>(a.strides(0) / a.itemsize())};
+}
+
 // Adds the arrays of one kind, each of as many samples.
 template <typename T>
 void add_columns(Dataset& data, std::vector<Column>& to, const Arrays& arrays, const char* name) {
   for (const py::array& a : arrays) {
-    to.push_back(column<T>(a, name));
+    to.push_back(&to == &data.inputs ? input_column<T>(a, name) : column<T>(a, name));
     const auto samples = static_cast<int64_t>(a.shape(0));
     require(data.inputs.size() + data.targets.size() == 1 || samples == data.samples,
             "all arrays must have the same number of samples");

@@ -12,7 +12,7 @@ const void* row_of(const Column& column, int64_t row, std::size_t element) {
   const std::size_t bytes = column.kind == ColumnKind::real    ? element
                             : column.kind == ColumnKind::bytes ? sizeof(uint8_t)
                                                                : sizeof(int32_t);
-  return static_cast<const uint8_t*>(column.data) + static_cast<std::size_t>(row * column.width) * bytes;
+  return static_cast<const uint8_t*>(column.data) + static_cast<std::size_t>(row * column.step()) * bytes;
 }
 
 namespace {
@@ -25,12 +25,35 @@ void check_ids(const int32_t* begin, const int32_t* end, int64_t below) {
            std::to_string(*least < 0 ? *least : *most));
 }
 
+// Rows that overlap are no matrix: each is gathered by itself, by one member.
+template <typename T>
+void gather_windows(const Team& team, const Kernels<T>& k, T* to, const Nonzero& nonzero, const Column& column,
+                    const Selection& rows, const InputScaling<T>& scaling) {
+  const Team alone{0, 1, team.state};
+  const Range mine = team.share(rows.count);
+  for (int64_t i = mine.begin; i < mine.end; ++i) {
+    const void* from = row_of(column, rows.order == nullptr ? rows.first + i : rows.order[i], sizeof(T));
+    T* row = to + i * column.width;
+    if (column.kind == ColumnKind::real)
+      k.gather(alone, row, {}, static_cast<const T*>(from), nullptr, 1, 0, column.width, scaling);
+    else
+      k.gather_bytes(alone, row, {}, static_cast<const uint8_t*>(from), nullptr, 1, 0, column.width, scaling);
+  }
+  if (nonzero.by_row == nullptr) return;
+  team.barrier();
+  k.find_nonzero(team, nonzero, to, rows.count, column.width);
+}
+
 }  // namespace
 
 template <typename T>
 void gather(const Team& team, const Kernels<T>& k, T* to, const Nonzero& nonzero, const Column& column,
             const Selection& rows, const InputScaling<T>& scaling, int64_t ids_below) {
   static_assert(sizeof(T) >= sizeof(int32_t), "ids lie where numbers would");
+  if (column.window_step != 0) {
+    gather_windows(team, k, to, nonzero, column, rows, scaling);
+    return;
+  }
   const void* from = row_of(column, rows.order == nullptr ? rows.first : 0, sizeof(T));
   switch (column.kind) {
     case ColumnKind::real:

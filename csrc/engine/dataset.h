@@ -15,6 +15,9 @@ struct Column {
   ColumnKind kind;
   const void* data;  // (samples, width)
   int64_t width;
+  int64_t window_step = 0;  // of rows that overlap, as windows of a series do: elements from one to the next
+
+  int64_t step() const { return window_step == 0 ? width : window_step; }
 };
 
 struct Dataset {

@@ -198,6 +198,21 @@ void Plan<T>::copy_outputs(const Team& team, const Call& call, int64_t begin, in
   if (any) team.barrier();  // the next chunk is loaded where this one was
 }
 
+// The index, within some rows, of the first number that is not finite in this member's share of them, or -1.
+template <typename T>
+int64_t Plan<T>::first_bad_of(const Column& column, int64_t begin, int64_t rows, const Team& team) const {
+  if (column.window_step == 0)
+    return k_.first_non_finite(static_cast<const T*>(row_of(column, begin, sizeof(T))),
+                               team.share(rows * column.width));
+  const Range mine = team.share(rows);
+  for (int64_t row = mine.begin; row < mine.end; ++row) {
+    const auto* from = static_cast<const T*>(row_of(column, begin + row, sizeof(T)));
+    const int64_t at = k_.first_non_finite(from, {0, column.width});
+    if (at >= 0) return row * column.width + at;
+  }
+  return -1;
+}
+
 // Brings the samples of a chunk to where ops read them, and looks at them where that is asked for.
 template <typename T>
 void Plan<T>::load(const Team& team, const Call& call, int64_t begin, int64_t batch, std::vector<T*>& values,
@@ -210,10 +225,10 @@ void Plan<T>::load(const Team& team, const Call& call, int64_t begin, int64_t ba
     if (column.kind == ColumnKind::real) {
       const T* from = static_cast<const T*>(row_of(column, begin, sizeof(T)));
       if (call.check_finite) {
-        const int64_t at = k_.first_non_finite(from, team.share(batch * column.width));
+        const int64_t at = first_bad_of(column, begin, batch, team);
         if (at >= 0) note_lowest(first_bad, static_cast<int64_t>(i) << kIndexBits | (begin * column.width + at));
       }
-      if (!input.scaled()) {
+      if (!input.scaled() && column.window_step == 0) {
         values[loaded] = const_cast<T*>(from);  // ops do not write to their input
         if (nonzero[i].by_row != nullptr) k_.find_nonzero(team, nonzero[i], from, batch, column.width);
         continue;
@@ -229,9 +244,11 @@ template <typename T>
 std::optional<BadElement> Plan<T>::first_bad_element(const Dataset& x) const {
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     if (x.inputs[i].kind != ColumnKind::real) continue;
+    const int64_t width = x.inputs[i].width;
     int64_t bad = -1;
-    in_pieces(x.samples * x.inputs[i].width, [&](int64_t begin, int64_t end) {
-      if (bad < 0) bad = k_.first_non_finite(static_cast<const T*>(x.inputs[i].data), {begin, end});
+    in_pieces(x.samples, [&](int64_t begin, int64_t end) {
+      const int64_t at = bad < 0 ? first_bad_of(x.inputs[i], begin, end - begin, Team{0, 1, nullptr}) : -1;
+      if (at >= 0) bad = begin * width + at;
     });
     if (bad >= 0) return BadElement{static_cast<int>(i), bad};
   }

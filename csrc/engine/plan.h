@@ -174,6 +174,7 @@ class Plan {
             const Workspace<T>& space, const std::vector<Nonzero>& nonzero, std::atomic<int64_t>& first_bad) const;
   std::vector<char> inputs_to_skip(const Dataset& x) const;
   std::optional<BadElement> first_bad_element(const Dataset& x) const;
+  int64_t first_bad_of(const Column& column, int64_t begin, int64_t rows, const Team& team) const;
   void copy_outputs(const Team& team, const Call& call, int64_t begin, int64_t batch,
                     const std::vector<T*>& values) const;
   bool is_output(int tensor) const;

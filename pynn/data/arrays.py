@@ -11,6 +11,7 @@ import sys
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ..foundation import parallel
@@ -51,6 +52,30 @@ def as_samples(x: ArrayLike, name: str, dtype: DTypeLike, shape: tuple[int, ...]
     if finite:
         check_finite(out, name)
     return out
+
+
+def as_windows(x: ArrayLike, name: str, dtype: DTypeLike, finite: bool = True) -> Array | None:
+    """Return `x` as windows that overlap in memory, (samples, numbers), of `dtype` or uint8; None where they do not.
+
+    What they are windows of is converted and looked at, not each of them.
+
+    Raises:
+        ValueError: as `as_array`; NaN or infinity, with the place of the first.
+    """
+    if type(x) is not np.ndarray or x.dtype.kind not in "biuf" or x.ndim < 2 or len(x) < 2:
+        return None
+    size, step = x.itemsize, x.strides[0]
+    if not (x[0].flags.c_contiguous and 0 < step < x[0].nbytes and step % size == 0):
+        return None
+    width, step = x[0].size, step // size
+    series = as_strided(x, ((len(x) - 1) * step + width,), (size,), writeable=False)
+    series = _convert(series, name, np.dtype(np.uint8 if x.dtype == np.uint8 else dtype))
+    if finite and series.dtype != np.uint8:
+        at = _first_non_finite(series)
+        if at >= 0:
+            row = max(0, -((width - 1 - at) // step))
+            raise not_finite(name, x, x.shape, row * width + at - row * step)
+    return as_strided(series, (len(x), width), (step * series.itemsize, series.itemsize), writeable=False)
 
 
 def with_rank(given: Array, shape: tuple[int | None, ...]) -> Array:

@@ -113,6 +113,10 @@ def _column(x: Any, name: str, port: Port, dtype: str, check_finite: bool) -> An
         return SparseColumn.of(x, name, dtype, port.sizes[0], check_finite)
     if port.below:
         return arrays.as_ids(x, name, port.sizes, port.below, port.name)
+    if type(x) is np.ndarray and x.shape[1:] == port.sizes:
+        windows = arrays.as_windows(x, name, dtype, check_finite)
+        if windows is not None:
+            return windows
     samples = arrays.as_samples(x, name, dtype, port.sizes, check_finite)
     if samples.ndim == 2:
         return samples

@@ -191,8 +191,8 @@ def timeseries_dataset_from_array(
         start_index, end_index: Only the steps ``data[start_index:end_index]`` are used. Default: all.
 
     Returns:
-        `Windows`: batches to go through, and all windows as ``.x`` and ``.y``, for ``model.fit(w.x, w.y)``. `fit` makes
-        a copy of all windows, as of any array that is not contiguous.
+        `Windows`: batches to go through, and all windows as ``.x`` and ``.y``, for ``model.fit(w.x, w.y)``. What
+        a model is given as ``w.x`` is copied batch by batch, unless `sampling_rate` is more than 1.
 
     Raises:
         TypeError, ValueError: a value of another kind or size; a series that is too short for one window.
