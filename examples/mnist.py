@@ -1,6 +1,6 @@
 """Trains 784-128-10 on MNIST, and tells how often it is right on the test images and how long it took.
 
-``--plot FOLDER`` writes two pictures: the curves of the training, and test digits that were got wrong.
+``--plot FILE`` writes a picture: the network, the curves of the training, and test digits that were got wrong.
 """
 
 import argparse
@@ -10,7 +10,7 @@ from pathlib import Path
 import pynn
 
 parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("--plot", metavar="FOLDER", type=Path)
+parser.add_argument("--plot", metavar="FILE")
 arguments = parser.parse_args()
 
 data = Path(__file__).parent.parent / "data" / "mnist"
@@ -40,11 +40,15 @@ if arguments.plot:
     import matplotlib
 
     matplotlib.use("Agg")
-    arguments.plot.mkdir(parents=True, exist_ok=True)
+    import matplotlib.pyplot as plt
+
     said = model.predict(x_test, verbose=0)
     wrong = said.argmax(axis=1) != y_test
-    curves = pynn.plot_history(history)
-    digits = pynn.plot_images(x_test[wrong][:40], y_test[wrong][:40], said[wrong][:40])
-    for name, axes in {"curves": curves, "wrong": digits}.items():
-        axes[0].figure.savefig(arguments.plot / f"{name}.png", dpi=120)
-        print(f"Drawn in {arguments.plot / name}.png")
+    figure = plt.figure(figsize=(10, 6), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=(1, 4))
+    left, right = below.subfigures(1, 2, width_ratios=(2, 3))
+    pynn.plot_model(model, rankdir="LR", show_layer_names=False, ax=above.subplots())
+    pynn.plot_history(history, ax=left.subplots(2, 1))
+    pynn.plot_images(x_test[wrong][:24], y_test[wrong][:24], said[wrong][:24], ax=right.subplots(4, 6))
+    figure.savefig(arguments.plot, dpi=110)
+    print(f"Drawn in {arguments.plot}")

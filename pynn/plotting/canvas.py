@@ -76,4 +76,4 @@ def _checked(ax: object, who: str) -> Axes:
 def write(ax: Axes, to_file: str | None, dpi: int) -> None:
     """Write the figure of axes to a file, where there is one to write."""
     if to_file is not None:
-        ax.figure.savefig(to_file, dpi=dpi)
+        ax.figure.figure.savefig(to_file, dpi=dpi)  # that of a part of a figure is the whole

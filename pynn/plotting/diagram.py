@@ -144,8 +144,12 @@ def _draw(ax: Any, boxes: Sequence[_Drawn], found: Arranged, turned: bool) -> Ax
         ax, scale = figure.add_axes((0, 0, 1, 1)), 1.0
     else:
         ax = canvas.one(ax, "plot_model", (0, 0))
+        whole = ax.figure.figure
+        engine = whole.get_layout_engine()
+        if engine is not None:
+            engine.execute(whole)  # gives the axes their size
         room = ax.get_window_extent()
-        scale = min(1.0, *(72 / ax.figure.dpi * a / b for a, b in zip((room.width, room.height), size, strict=True)))
+        scale = min(1.0, *(72 / whole.dpi * a / b for a, b in zip((room.width, room.height), size, strict=True)))
     ax.set_xlim(-_MARGIN, width + _MARGIN)
     ax.set_ylim(height + _MARGIN, -_MARGIN)  # the first rank at the top
     ax.set_aspect("equal")
