@@ -106,6 +106,8 @@ class Op {
   }
   // Elements that it keeps from the forward to the backward pass.
   virtual int64_t saved(int64_t /*batch*/) const { return 0; }
+  // The same where no way back follows.
+  virtual int64_t saved_without_way_back(int64_t batch) const { return saved(batch); }
   // Whether a sample's output depends on the others: a batch must then go through as a whole.
   virtual bool couples_samples() const { return false; }
   // Whether a member may take some of at most `batch` samples through it, forwards and backwards, as a batch of its

@@ -273,7 +273,7 @@ Workspace<T> Plan<T>::make_workspace(int64_t capacity, int members, const Backwa
     most.own = std::max(most.own, scratch.own);
     if (members > 1 && goes_alone(*op, capacity))
       most_alone = std::max(most_alone, op->scratch(k_, capacity, 1, backward != nullptr).shared);
-    saved_at.push_back(place(op->saved(capacity)));
+    saved_at.push_back(place(backward != nullptr ? op->saved(capacity) : op->saved_without_way_back(capacity)));
   }
   const int64_t shared_at = place(most.shared);
   for (int member = 0; member < members; ++member) {

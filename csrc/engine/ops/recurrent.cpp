@@ -144,6 +144,7 @@ class RecurrentOp : public Op<T> {
                     : ScratchSize{0, forward};
   }
   int64_t saved(int64_t batch) const override { return own_states(batch) + kernels<T>().recurrent_saved(shape(batch)); }
+  int64_t saved_without_way_back(int64_t batch) const override { return own_states(batch); }
   double work() const override {
     const int64_t columns = gates_of(shape_.cell) * shape_.units;
     return static_cast<double>(shape_.steps) * static_cast<double>((shape_.features + shape_.units + 8) * columns);
