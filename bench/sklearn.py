@@ -46,10 +46,10 @@ else:
         found: list[Case] = []
         if "mnist" in names:
             (x, y), _ = pynn.datasets.mnist.load_data(_HERE.parent / "data" / "mnist")
-            pixels = x.reshape(len(x), -1) / 255.0
-            settings = {"hidden_layer_sizes": (128,), "max_iter": 2}
-            for dtype in ("float64", "float32"):
-                found.append((f"MNIST 784-128-10, {dtype}", "MLPClassifier", settings, pixels.astype(dtype), y))
+            pixels = (x.reshape(len(x), -1) / 255.0).astype("float32")
+            for batch in (32, "auto"):
+                settings = {"hidden_layer_sizes": (128,), "max_iter": 2, "batch_size": batch}
+                found.append((f"MNIST 784-128-10, batch {batch}", "MLPClassifier", settings, pixels, y))
         if "digits" in names:
             x, y = load_digits(return_X_y=True)
             found.append(("digits 64-100-10", "MLPClassifier", {"max_iter": 60}, x / 16, y))

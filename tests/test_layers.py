@@ -666,3 +666,13 @@ def test_normalization_adapts_in_a_built_model(random):
         layer.adapt(np.ones((4, 2)))
     assert layer.mean == mean
     np.testing.assert_allclose(model(x), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_view_of_a_weight_is_the_array_itself():
+    layer = layers.Dense(2)
+    x = np.ones((1, 3), np.float32)
+    layer(x)
+    layer.kernel.view[...] = 2.0
+    np.testing.assert_array_equal(layer(x), [[6.0, 6.0]])
+    layer.kernel.assign(np.ones((3, 2)))
+    assert (layer.kernel.view == 1).all()

@@ -255,6 +255,19 @@ def test_fused_loss_of_large_logits(activation, kind, dtype, size):
     assert model.evaluate(z, y, verbose=0) == pytest.approx(expected, rel=1e-6)
 
 
+def test_poisson_behind_exponential_is_of_the_logarithms(random):
+    x, y, kernel = make_data(20)[0], random.poisson(1.0, (20, 3)).astype(np.float64), random.normal(size=(5, 3))
+    value, gradient = train_on_logits(x, y, kernel, "exponential", losses.Poisson())
+    x = x.astype(np.float64)
+    z = x @ kernel
+    assert value == pytest.approx((np.exp(z) - y * z).mean(), rel=1e-13)
+    np.testing.assert_allclose(gradient, x.T @ (np.exp(z) - y) / y.size, rtol=1e-11, atol=1e-13)
+    for size in (1, 7, 17):  # numbers that underflow have a loss, too
+        model = pynn.Sequential([pynn.Input((size,)), pynn.layers.Activation("exponential")])
+        model.compile(loss="poisson")
+        assert model.evaluate(np.full((2, size), -200.0), np.ones((2, size)), verbose=0) == pytest.approx(200, rel=1e-6)
+
+
 def test_softmax_over_another_axis_is_not_fused(random):
     """The loss is over the last axis, the softmax over the first: each does its own."""
     x, y = random.normal(size=(6, 3, 4)), random.uniform(size=(6, 3, 4))

@@ -49,7 +49,17 @@ def functions_of_the_file():
 
 
 FOUND = functions_of_the_file() if FILE.exists() else {}
-globals().update({name: test for name, test in FOUND.items() if name not in NOT_RUN})
+# What takes longer than a tenth of a second is in the slow tier.
+LONG = [
+    *("test_multioutput_regression", "test_multilabel_classification", "test_partial_fit_classification"),
+    *("test_n_iter_no_change_inf", "test_n_iter_no_change", "test_predict_proba_multilabel", "test_sparse_matrices"),
+    *("test_lbfgs_classification", "test_lbfgs_regression", "test_lbfgs_classification_maxfun"),
+    *("test_lbfgs_regression_maxfun", "test_partial_fit_regression", "test_mlp_loading_from_joblib_partial_fit"),
+    *("test_warm_start", "test_mlp_vs_poisson_glm_equivalent", "test_adaptive_learning_rate", "test_tolerance"),
+]
+for name, test in FOUND.items():
+    if name not in NOT_RUN:
+        globals()[name] = pytest.mark.slow(test) if name in LONG else test
 
 
 def test_the_list_of_what_cannot_run_is_true():

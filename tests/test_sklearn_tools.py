@@ -1,6 +1,8 @@
 """The four estimators in what scikit-learn does with estimators: searches, pipelines, frames, metadata, copies."""
 
+import importlib
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -207,6 +209,14 @@ def test_later_classes_of_partial_fit(estimator):
     assert fitted.score(x, y) > 0.9
     with pytest.raises(ValueError, match="never"):
         fitted.partial_fit(x, np.where(y == "no", "never", y))
+
+
+def test_without_scikit_learn_the_error_says_what_to_install(monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("pynn.sklearn")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    with pytest.raises(ImportError, match=r"pip install 'pynn\[sklearn\]'"):
+        importlib.import_module("pynn.sklearn")
 
 
 # ---- Classifier and Regressor ----------------------------------------------------------------------------------------

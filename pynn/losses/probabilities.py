@@ -26,9 +26,10 @@ __all__ = [
 
 
 class Poisson(Loss):
-    """``mean(p - y * log(p + 1e-7))``."""
+    """``mean(p - y * log(p + 1e-7))``; a model whose last activation is exponential computes ``exp(x) - y * x``."""
 
     native_name = "poisson"
+    fused_with = "exponential"
 
 
 class KLDivergence(Loss):
