@@ -174,6 +174,7 @@ class Model(Stored):
         Args:
             x: Samples, of shape (samples, ...). Arrays of bytes (uint8) are used as they are; others are converted to
                 the model's number type once. A last axis of size 1 may be missing, or be one too many, as in Keras.
+                Frames of numbers are taken, and sparse matrices of SciPy's, which become dense a few batches at a time.
             y: Targets: like the output, or class labels for the sparse losses. Of several outputs: a list or dict.
             batch_size: Samples a step: 32 (mini-batch, the default), 1 (online), or ``"full"`` (one step an epoch).
             epochs: Number of the last epoch; the number of epochs, unless `initial_epoch` is given. Default ``1``.
