@@ -169,6 +169,10 @@ class Plan:
     def masks(self) -> list[int]:
         """By output: the size of a sample of its mask, 0 where it has none."""
 
+    @property
+    def state_samples(self) -> int:
+        """How many samples each batch must have, where ops keep states from batch to batch; 0: any number."""
+
     def predict(
         self, outs: Sequence[Real], xs: Sequence[Samples], check_finite: bool, threads: int
     ) -> tuple[int, int] | None:
@@ -179,7 +183,8 @@ class Plan:
     ) -> Real | None:
         """`predict` for one array that may be used as it is, in less time: the output, in a new array. Shapes are those
         of a sample. None, for `predict` to find the reason, where there is more than one input or output, no sample,
-        where `x` has another type or shape or is not laid out as the engine wants it, or has a bad element."""
+        where `x` has another type, shape or batch size, is not laid out as the engine wants it, or has a bad
+        element."""
 
     def vjp(
         self,

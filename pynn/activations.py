@@ -180,6 +180,11 @@ class Activation(NamesItsArguments):
         a, b, c = values + [0.0] * (3 - len(values))
         return self.name, a, b, c
 
+    def settings(self, prefix: str) -> dict[str, Any]:
+        """The attributes by which an op knows an elementwise function that it applies itself."""
+        name, a, b, c = self._native()
+        return {prefix: name, f"{prefix}_numbers": [a, b, c]}
+
     def serialize(self) -> str | dict[str, Any]:
         """What `get` reads: the name, with the settings if they are not the defaults."""
         if self.config == _SETTINGS[self.name]:

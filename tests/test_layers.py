@@ -234,6 +234,33 @@ CASES = [
     Case("EinsumDense", {"equation": "abc,bd->adc", "output_shape": (4, None), "bias_axes": "dc"}, (3, 2), (4, 2)),
     Case("EinsumDense", {"equation": "abc,bc->a", "output_shape": ()}, (3, 2), ()),
     Case("EinsumDense", {"equation": "ab,c->acb", "output_shape": (3, None), "kernel_regularizer": "l2"}, (5,), (3, 5)),
+    Case("SimpleRNN", {"units": 5}, (7, 3), (5,)),
+    Case(
+        "SimpleRNN",
+        {"units": 17, "activation": "relu", "use_bias": False, "return_sequences": True},
+        (4, 2),
+        (4, 17),
+    ),
+    Case("LSTM", {"units": 5}, (7, 3), (5,)),
+    Case("LSTM", {"units": 3, "return_sequences": True, "go_backwards": True}, (4, 17), (4, 3)),
+    Case("LSTM", {"units": 1, "activation": "gelu", "recurrent_activation": "hard_sigmoid"}, (1, 1), (1,)),
+    Case("LSTM", {"units": 4, "unit_forget_bias": False, "use_bias": False, "dropout": 0.4, "seed": 3}, (3, 5), (4,)),
+    Case(
+        "LSTM",
+        {"units": 2, "kernel_regularizer": "l2", "recurrent_regularizer": "l1", "activity_regularizer": "l2"},
+        (3, 2),
+        (2,),
+    ),
+    Case("GRU", {"units": 5, "return_sequences": True}, (7, 3), (7, 5)),
+    Case("GRU", {"units": 17, "reset_after": False}, (4, 2), (17,)),
+    Case("GRU", {"units": 4, "recurrent_dropout": 0.4, "dropout": 0.2, "seed": 3}, (5, 3), (4,)),
+    Case("Bidirectional", {"layer": layers.LSTM(3, name="inner")}, (5, 2), (6,)),
+    Case(
+        "Bidirectional",
+        {"layer": layers.GRU(3, return_sequences=True, name="inner"), "merge_mode": "mul"},
+        (4, 2),
+        (4, 3),
+    ),
     # The channels first
     *(
         Case(kind, {**config, "data_format": "channels_first"}, shape, output)
@@ -431,6 +458,9 @@ def test_layer_does_not_write_its_input(case, random):
         (layers.SeparableConv1D(2, 3, name="probe"), (2, 4)),
         (layers.Conv2D(4, 3, data_format="channels_first", name="probe"), (5, 5, 2)),
         (layers.MaxPooling1D(3, data_format="channels_first", name="probe"), (5, 2)),
+        (layers.SimpleRNN(3, name="probe"), (5,)),
+        (layers.LSTM(3, name="probe"), ()),
+        (layers.Bidirectional(layers.GRU(3), name="probe"), (5,)),
     ],
     ids=str,
 )
@@ -559,6 +589,9 @@ def test_layer_of_a_kernel_that_reaches_far_outside(kind, config, shape, random)
         (lambda: layers.SeparableConv1D(2, 3, depth_multiplier=0), "depth_multiplier"),
         (lambda: layers.Cropping2D(((1, 2), "ab")), "cropping"),
         (lambda: layers.UpSampling1D(0), "size"),
+        (lambda: layers.GRU(2.5), "units"),
+        (lambda: layers.LSTM(3, return_sequences=1), "return_sequences"),
+        (lambda: layers.LSTM(3, recurrent_initializer="glorot"), "glorot_uniform"),
         (lambda: layers.UpSampling1D((2, 2)), "size"),
         (lambda: layers.UpSampling2D((2, 2, 2)), "size"),
         (lambda: layers.UpSampling2D(1.5), "size"),

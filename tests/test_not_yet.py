@@ -28,5 +28,5 @@ def test_name_that_is_not_there_yet(kind, name):
 
 
 def test_layer_that_is_not_there_yet():
-    with pytest.raises(ValueError, match="does not have the layer 'LSTM' of Keras yet"):
-        pynn.layers.deserialize({"class_name": "LSTM", "config": {}})
+    with pytest.raises(ValueError, match="does not have the layer 'ConvLSTM2D' of Keras yet"):
+        pynn.layers.deserialize({"class_name": "ConvLSTM2D", "config": {}})

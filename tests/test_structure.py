@@ -548,7 +548,7 @@ def test_change_by_another_thread_during_a_call_says_so():
     model.add(layers.Dense(2))
     for ask in (model._plan, model._task):
         with pytest.raises(RuntimeError, match=r"was changed by another thread during the call\. Call it again"):
-            ask(layout)
+            ask(layout, 1)
     model.predict(make_data()[0], verbose=0)
     with pytest.raises(RuntimeError, match="Call it again"):
-        model._plan(layout)
+        model._plan(layout, 1)

@@ -129,7 +129,8 @@ py::object predict_array(const AnyPlan& any, const Given& x, const py::tuple& x_
   return any.with([&](const auto& plan) -> py::object {
     using T = typename std::decay_t<decltype(plan)>::Number;
     if (plan.inputs().size() != 1 || plan.inputs()[0].kind != InputKind::real || plan.graph().outputs().size() != 1 ||
-        x.ndim() < 1 || x.shape(0) < 1 || !(is<T>(x) || is<uint8_t>(x)))
+        x.ndim() < 1 || x.shape(0) < 1 || !(is<T>(x) || is<uint8_t>(x)) ||
+        (plan.state_samples() != 0 && x.shape(0) != plan.state_samples()))
       return py::none();
     const auto aligned = reinterpret_cast<std::uintptr_t>(x.data()) % static_cast<std::size_t>(x.itemsize()) == 0;
     const std::vector<py::ssize_t> wanted = batch_shape(x.shape(0), x_shape), shape = batch_shape(x.shape(0), y_shape);
@@ -342,6 +343,9 @@ void bind_engine(py::module_& m) {
       .def(py::init(&make_plan), py::arg("graph"), py::arg("dtype"))
       .def_property_readonly("dtype", [](const AnyPlan& p) { return p.either.index() == 1 ? "float64" : "float32"; })
       .def_property_readonly("masks", &mask_sizes)
+      .def_property_readonly(
+          "state_samples",
+          [](const AnyPlan& p) { return p.with([](const auto& plan) { return plan.state_samples(); }); })
       .def("predict", &predict, py::arg("outs"), py::arg("xs"), py::arg("check_finite"), py::arg("threads"))
       .def("predict_array", &predict_array, py::arg("x"), py::arg("x_shape"), py::arg("y_shape"),
            py::arg("check_finite"), py::arg("threads"))

@@ -112,8 +112,14 @@ class Lowering:
             parameters: Its weights in the op's order, None for one that it goes without.
             attributes: The op's settings.
         """
+        return self.add_several(kind, [x] if isinstance(x, int) else x, parameters, **attributes)[0]
+
+    def add_several(
+        self, kind: str, xs: Sequence[int], parameters: Sequence[Parameter | None] = (), /, **attributes: Any
+    ) -> list[int]:
+        """Append an op of several outputs; as `add`, but returns the numbers of all of them."""
         numbers = [self.parameter(parameter) for parameter in parameters]
-        return self._graph.add(kind, [x] if isinstance(x, int) else list(x), numbers, attributes, self.times)[0]
+        return self._graph.add(kind, list(xs), numbers, attributes, self.times)
 
     def parameter(self, parameter: Parameter | None) -> int:
         """The number of a weight in the graph, the same each time; -1 for None."""

@@ -11,16 +11,16 @@ _NAMES = {
     "constraint": "",
     "data set": "boston_housing california_housing cifar10 cifar100 fashion_mnist imdb reuters",
     "initializer": "STFT",
-    "layer": """AdditiveAttention Attention AugMix AutoContrast AveragePooling3D AvgPool3D Bidirectional
+    "layer": """AdditiveAttention Attention AugMix AutoContrast AveragePooling3D AvgPool3D
         CategoryEncoding CenterCrop Conv3D Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D Convolution3D
         Convolution3DTranspose Cropping3D CutMix Discretization Equalization FlaxLayer GlobalAveragePooling3D
-        GlobalAvgPool3D GlobalMaxPool3D GlobalMaxPooling3D GroupQueryAttention GRU GRUCell HashedCrossing Hashing
-        IntegerLookup JaxLayer Lambda LSTM LSTMCell MaxNumBoundingBoxes MaxPool3D MaxPooling3D MelSpectrogram
+        GlobalAvgPool3D GlobalMaxPool3D GlobalMaxPooling3D GroupQueryAttention HashedCrossing Hashing
+        IntegerLookup JaxLayer Lambda MaxNumBoundingBoxes MaxPool3D MaxPooling3D MelSpectrogram
         MixUp MultiHeadAttention Pipeline RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter
         RandomContrast RandomCrop RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale
         RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness
-        RandomShear RandomTranslation RandomZoom Resizing RNN SimpleRNN SimpleRNNCell Solarization SpatialDropout3D
-        SpectralNormalization StackedRNNCells STFTSpectrogram StringLookup TextVectorization TFSMLayer
+        RandomShear RandomTranslation RandomZoom Resizing Solarization SpatialDropout3D
+        SpectralNormalization STFTSpectrogram StringLookup TextVectorization TFSMLayer
         TorchModuleWrapper UpSampling3D ZeroPadding3D""",
     "loss": "CategoricalGeneralizedCrossEntropy Circle CTC",
     "model or function": "Functional",

@@ -156,6 +156,11 @@ def permuted(shape: Sequence[int], axes: Sequence[int]) -> Map | None:
     return Map(inputs, math.prod(shape[kept:]), np.arange(inputs + 1, dtype=np.int64), source, np.ones(inputs))
 
 
+def nothing(inputs: int, outputs: int) -> Map:
+    """Zeros, whatever the inputs are."""
+    return Map(inputs, 1, np.zeros(outputs + 1, np.int64), np.zeros(0, np.int64), np.zeros(0))
+
+
 def selected(shape: Sequence[int], key: tuple[Any, ...]) -> Map | None:
     """The map that takes the part ``x[key]`` of samples of `shape`; None where that is all, in order."""
     plain = all(isinstance(each, int | slice) for each in key)

@@ -14,6 +14,8 @@ from .weight import Weight, WeightSpec
 if TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
     from .activations import *  # noqa: F403
     from .adaptive import *  # noqa: F403
+    from .bidirectional import *  # noqa: F403
+    from .cells import *  # noqa: F403
     from .convolutional import *  # noqa: F403
     from .core import *  # noqa: F403
     from .depthwise import *  # noqa: F403
@@ -25,10 +27,13 @@ if TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
     from .normalization import *  # noqa: F403
     from .pooling import *  # noqa: F403
     from .preprocessing import *  # noqa: F403
+    from .recurrent import *  # noqa: F403
     from .regularization import *  # noqa: F403
     from .reshaping import *  # noqa: F403
     from .resizing import *  # noqa: F403
     from .rms import *  # noqa: F403
+    from .rnn import *  # noqa: F403
+    from .stacking import *  # noqa: F403
     from .transposed import *  # noqa: F403
     from .wrapping import *  # noqa: F403
 
@@ -36,6 +41,8 @@ if TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
 _MODULES = {
     "activations": "ELU LeakyReLU PReLU ReLU Softmax",
     "adaptive": "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveMaxPooling1D AdaptiveMaxPooling2D",
+    "bidirectional": "Bidirectional",
+    "cells": "GRUCell LSTMCell SimpleRNNCell",
     "convolutional": "Conv1D Conv2D Convolution1D Convolution2D",
     "core": "Activation Dense Identity Input InputLayer",
     "depthwise": """DepthwiseConv1D DepthwiseConv2D SeparableConv1D SeparableConv2D SeparableConvolution1D
@@ -51,11 +58,14 @@ _MODULES = {
         GlobalAvgPool1D GlobalAvgPool2D GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPooling1D GlobalMaxPooling2D
         MaxPool1D MaxPool2D MaxPooling1D MaxPooling2D""",
     "preprocessing": "Normalization Rescaling",
+    "recurrent": "GRU LSTM SimpleRNN",
     "regularization": """ActivityRegularization AlphaDropout Dropout GaussianDropout GaussianNoise SpatialDropout1D
         SpatialDropout2D""",
     "reshaping": "Flatten Permute RepeatVector Reshape",
     "resizing": "Cropping1D Cropping2D UpSampling1D UpSampling2D ZeroPadding1D ZeroPadding2D",
     "rms": "RMSNormalization UnitNormalization",
+    "rnn": "RNN",
+    "stacking": "StackedRNNCells",
     "transposed": "Conv1DTranspose Conv2DTranspose Convolution1DTranspose Convolution2DTranspose",
     "wrapping": "Wrapper",
 }

@@ -126,7 +126,10 @@ class Layer(Traceable, NamesItsArguments):
     # ---- what a subclass writes --------------------------------------------------------------------------------------
 
     def sample_output_shape(self, shape: Shape) -> Shape:
-        """Shape of a sample of the output, given that of the input; ValueError if the layer cannot take it."""
+        """Shape of a sample of the output, given that of the input; ValueError if the layer cannot take it.
+
+        Where the layer has several outputs, a list of shapes.
+        """
         if self._form is None:
             raise NotImplementedError(self._computes_nothing())
         return self._shape_of_call(shape)  # type: ignore[no-any-return]
@@ -142,7 +145,8 @@ class Layer(Traceable, NamesItsArguments):
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
         """Add the layer's ops on tensor `x`, whose samples have `shape`; return the number of the output tensor.
 
-        Where the layer takes a list (`takes_list`), `x` and `shape` are lists.
+        Where the layer takes a list (`takes_list`), or gets further tensors (`takes_more`), `x` and `shape` are lists.
+        Where it has several outputs, their numbers are a list.
         """
         if self._form is None:
             raise NotImplementedError(self._computes_nothing())
@@ -180,6 +184,13 @@ class Layer(Traceable, NamesItsArguments):
                 "the layers behind it do not see the mask.",
                 stacklevel=2,
             )
+
+    def add_penalty(self, net: Lowering, outputs: Sequence[int]) -> None:
+        """Add what the activity regularizer has to say of the layer's outputs, tensors of `net`."""
+        penalty = self.activity_regularizer
+        if penalty is not None:
+            for y in outputs:
+                net.add_activity_penalty(y, penalty.l1, penalty.l2)
 
     @classmethod
     def _computes_nothing(cls) -> str:
@@ -274,7 +285,8 @@ class Layer(Traceable, NamesItsArguments):
     def _draft(self, shape: Any, dtype: str, check_size: bool, masks: Masks) -> Draft:
         output = self.sample_output_shape(shape)
         if check_size:
-            self._check_size(output)
+            for each in output if isinstance(output, list) else [output]:
+                self._check_size(each)
         specs = self.weight_specs(shape)
         for spec in specs:
             if math.prod(spec.shape) > MOST_ELEMENTS:

@@ -18,6 +18,8 @@ class CallForm:
         takes_training: Whether there is an argument `training`.
         masks: The arguments that are masks, by the tensor that they are of: ``query_mask`` is that of ``query``, and
             ``mask`` that of a tensor that comes alone.
+        is_of_cell: Whether it is ``call(inputs, states)``, of a recurrent cell: `states` is a list of tensors, and what
+            it returns is the output and the new states.
     """
 
     def __init__(self, call: Callable[..., Any]) -> None:
@@ -36,6 +38,7 @@ class CallForm:
         self.names = tuple(each.name for each in tensors)
         self._needed = sum(each.default is kinds.empty for each in tensors)
         self.takes_training = "training" in self._signature.parameters
+        self.is_of_cell = len(self.names) == 2 and self.names[1] == "states"
         if not self.names:
             raise TypeError(f"{call.__qualname__} must have an argument for the inputs: call(self, inputs).")
 
@@ -55,6 +58,8 @@ class CallForm:
         mask = given.pop("mask", mask)
         masks = [given.pop(self.masks[name], None) if name in self.masks else None for name in self.names]
         tensors = [given.pop(name, None) for name in self.names]
+        if self.is_of_cell and isinstance(tensors[1], list | tuple):
+            tensors = [tensors[0], *tensors[1]]
         while len(tensors) > 1 and tensors[-1] is None:
             tensors.pop()
         if len(self.names) == 1 and isinstance(tensors[0], list | tuple):
@@ -89,6 +94,8 @@ class CallForm:
         """What the call gets for these tensors and their masks, by name."""
         if len(self.names) == 1:
             found = {self.names[0]: tensors[0] if len(tensors) == 1 else list(tensors)}
+        elif self.is_of_cell:
+            found = {self.names[0]: tensors[0], "states": list(tensors[1:])}
         else:
             found = dict(zip(self.names, tensors, strict=False))
         for name, mask in zip(self.names, masks, strict=False):
@@ -98,9 +105,26 @@ class CallForm:
             found["mask"] = masks[0] if len(tensors) == 1 else list(masks)
         return found
 
+    def one_by_one(self, outputs: Any, owner: str) -> Any:
+        """What a call returned, without lists in lists: the output of a cell, and then its states.
+
+        Raises:
+            TypeError: a cell that returns something else.
+        """
+        if not self.is_of_cell:
+            return outputs
+        if not isinstance(outputs, list | tuple) or len(outputs) != 2:
+            raise TypeError(f"Layer {owner!r}: the call of a cell must return its output and a list of its new states.")
+        y, states = outputs
+        return [y, *(states if isinstance(states, list | tuple) else [states])]
+
+    def arrange(self, outputs: list[Any]) -> Any:
+        """The output of a cell and its states, as a call returns them."""
+        return outputs[0], outputs[1:]
+
     def check_count(self, count: int) -> str | None:
         """What is wrong with so many tensors, or None."""
-        if len(self.names) > 1 and not self._needed <= count <= len(self.names):
+        if len(self.names) > 1 and not self.is_of_cell and not self._needed <= count <= len(self.names):
             return f"takes the tensors {', '.join(self.names)}, but got {count}."
         return None
 

@@ -14,6 +14,7 @@ from ..data import arrays
 from ..engine.lowering import Lowering, Mask
 from ..foundation import atomic, draws, parallel
 from ..foundation.native import core
+from .keeping import keep_for
 from .trial import current, is_calling
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Call(NamedTuple):
     output: tuple[int, ...]  # of a sample of the first output
     more: list[tuple[int, ...]] | None  # of the others; None where the output comes as it is
     dtype: str
+    batch_size: int  # of layers that keep states from batch to batch: how many samples; otherwise 0
 
 
 def compute(layer: Callable, inputs: list[Any], training: bool, masks: Sequence[Any] = ()) -> Any:
@@ -77,14 +79,16 @@ def compute(layer: Callable, inputs: list[Any], training: bool, masks: Sequence[
             for number, x in enumerate(inputs)
         ]
     key: tuple[Any, ...] = tuple([x.shape[1:] for x in xs])
+    rows = len(xs[0]) if xs[0].shape else 0
     if masks:
         found = [_mask(layer, number, *each) for number, each in enumerate(zip(masks, xs, strict=True))]
         key = (*key, *(None if each is None else ("mask", *each.shape[1:]) for each in found))
         xs += [each for each in found if each is not None]
-    call = layer._calls.get(key) or _lowered(layer, xs, key, limits or (0,) * len(inputs))
+    call = layer._calls.get(key)
+    if call is None or call.batch_size not in (0, rows):
+        call = _lowered(layer, xs, key, limits or (0,) * len(inputs))
     if is_calling() and layer.weights:
         raise no_values_yet(f"Layer {layer.name!r}")
-    rows = len(xs[0])
     out = np.empty((rows, *call.output), call.dtype)
     outs = (out,) if call.more is None else (out, *(np.empty((rows, *each), call.dtype) for each in call.more))
     if rows:
@@ -145,6 +149,7 @@ def _lowered(layer: Callable, xs: list[Array], key: tuple[Any, ...], limits: tup
     shapes: Any = layer._as_taken(key[:count])
     of_masks = [None if each is None else each[1:] for each in key[count:]]
     layer._build_for(shapes, tuple(of_masks))
+    keep_for([layer], len(xs[0]), layer.dtype)
     graph = core.Graph()
     net = Lowering(graph, layer.dtype)
     tensors = [net.input(math.prod(shape), below) for shape, below in zip(key[:count], limits, strict=True)]
@@ -153,7 +158,8 @@ def _lowered(layer: Callable, xs: list[Array], key: tuple[Any, ...], limits: tup
     outputs = layer.sample_output_shape(shapes)
     graph.set_outputs([net.numbers(y) for y in made])
     output, more = (outputs[0], outputs[1:]) if isinstance(outputs, list) else (outputs, None)
-    call = Call(core.Plan(graph, layer.dtype), output, more, layer.dtype)
+    plan = core.Plan(graph, layer.dtype)
+    call = Call(plan, output, more, layer.dtype, plan.state_samples)
     if current() is None:
         atomic.keep(layer._calls, key, call, MOST_KEPT)
     else:  # it is about weights that may be taken back

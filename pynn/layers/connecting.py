@@ -22,6 +22,8 @@ class Connectable:
     dtype_given: bool
     _dtype: str
     takes_list: bool = False  # whether it takes a list of inputs; then shapes and tensors come as lists
+    takes_more: bool = False  # whether a call may have more tensors than the input; then these come as a list
+    keeps_states: bool = False  # whether it has states that it keeps from batch to batch
     keeps_ids: bool = False  # whether it hands on its input as it is, also whole numbers
     wired: bool = False  # whether it is made of other layers, and so takes ids and numbers as they come
     is_input: bool = False  # whether it stands for an input of a model
@@ -65,7 +67,7 @@ class Connectable:
 
     def _as_taken(self, values: Sequence[Any]) -> Any:
         """What belongs to each input of a call, in the form in which `draft` and `lower` take it."""
-        return list(values) if self.takes_list else values[0]
+        return list(values) if self.takes_list or (self.takes_more and len(values) > 1) else values[0]
 
     def _arrange(self, outputs: list[Any]) -> Any:
         """The outputs in the form in which a call returns them."""

@@ -68,6 +68,8 @@ class Traceable(AddsWeights):
     def _arrange(self, outputs: list[Any]) -> Any:
         if self._form is None or self._built is None:
             return super()._arrange(outputs)
+        if self._form.is_of_cell:
+            return self._form.arrange(outputs)
         return self._trace_with(outputs=len(outputs)).outputs.arrange(outputs)
 
     def _input_limits(self) -> tuple[int, ...]:
@@ -138,6 +140,11 @@ class Traceable(AddsWeights):
         found = layers_in([value for name, value in vars(self).items() if name not in ("_built", "_done")])
         return [layer for layer in dict.fromkeys(found) if layer is not self]
 
+    @property
+    def _layers_within(self) -> list[Any]:
+        """The layers that are part of it."""
+        return self._sublayers
+
     def _all_weights(self) -> list[Weight]:
         """In Keras's order: those of its own that are learned, its others, and those of its layers."""
         own = sorted(self._own_weights, key=lambda weight: not weight.learned)
@@ -155,7 +162,16 @@ class Traceable(AddsWeights):
     def _alone(self) -> contextlib.AbstractContextManager[Any]:
         return contextlib.nullcontext()
 
+    @property
+    def _is_alone(self) -> bool:
+        """Whether this thread has its lock."""
+        return True
+
     def _anew(self) -> list[atomic.Change]:
+        return self._unlowered()
+
+    def _unlowered(self) -> list[atomic.Change]:
+        """The changes after which its networks are made anew."""
         return [atomic.setting(self, "_calls", {})]
 
     def _wire(self) -> None:
@@ -288,7 +304,7 @@ class Traceable(AddsWeights):
         """
         assert self._form is not None
         mode = {} if training is None else {"training": training}
-        outputs = self.call(**self._form.arguments(starts, masks), **mode)
+        outputs = self._form.one_by_one(self.call(**self._form.arguments(starts, masks), **mode), self.name)
         ends = [outputs[key] for key in sorted(outputs)] if isinstance(outputs, dict) else outputs
         ends = list(ends) if isinstance(ends, list | tuple) else [ends]
         for y in ends:

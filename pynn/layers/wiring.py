@@ -133,9 +133,7 @@ def lower_all(
         before, net.inference = net.inference, net.inference or training is False
         made, made_masks = layer.lower_with_masks(net, given, shape, of_given)
         net.inference = before
-        penalty = layer.activity_regularizer
-        if penalty is not None:
-            net.add_activity_penalty(made[0], penalty.l1, penalty.l2)
+        layer.add_penalty(net, made)
         made_shapes: Any = layer.sample_output_shape(shape)
         tensors.update(zip(outputs, made, strict=True))
         masked.update(zip(outputs, made_masks, strict=True))

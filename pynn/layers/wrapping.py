@@ -27,6 +27,15 @@ def check_layer(layer: object, name: str) -> Layer:
     )
 
 
+def settle(layer: Layer, held: Sequence[Layer]) -> None:
+    """What a layer that holds others has in common with them: a number type that one was given, and frozen weights."""
+    given = [layer, *(each for each in held if each.dtype_given)][-1]
+    if not layer.dtype_given:
+        layer.dtype_given, layer._dtype = given.dtype_given, given._dtype
+    if not layer._trainable:
+        atomic.apply_together(layer._freezing(False))
+
+
 class Wrapper(Layer):
     """Base of the layers that are put around another one, which is their `layer`; see docs/own-layers.md.
 
@@ -55,10 +64,7 @@ class Wrapper(Layer):
     ) -> None:
         self.layer = check_layer(layer, "layer")
         super().__init__(name, trainable, dtype, input_shape, input_dim)
-        if not self.dtype_given:
-            self.dtype_given, self._dtype = layer.dtype_given, layer._dtype
-        if not self._trainable:
-            atomic.apply_together(self._freezing(False))
+        settle(self, [self.layer])
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "layer": serialize(self.layer)}

@@ -186,7 +186,7 @@ def _call(name: str, layer: Layer, number: int, node: Any) -> Call:
     """What an entry of ``inbound_nodes`` says."""
     _check_form(node, _NODE, f"a call of layer {name!r}")
     inputs, training = [_key(each) for each in node["args"]], node["kwargs"].get("training")
-    if not inputs or (len(inputs) > 1 and not (layer.takes_list or layer.wired)):
+    if not inputs or (len(inputs) > 1 and not (layer.takes_list or layer.takes_more or layer.wired)):
         raise ValueError(f"config has a call of layer {name!r} on {len(inputs)} tensors.")
     if training not in (None, False):
         raise ValueError(f"config has a call of layer {name!r} with training={checks.shown(training)}.")
@@ -228,7 +228,7 @@ def _keys(references: Any) -> list[Key]:
 def _flat(outputs: Any) -> list[SymbolicTensor]:
     if isinstance(outputs, dict):
         return list(outputs.values())
-    return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
+    return [y for each in outputs for y in _flat(each)] if isinstance(outputs, list | tuple) else [outputs]
 
 
 def _found(references: Any, made: dict[Key, SymbolicTensor]) -> Any:

@@ -15,6 +15,7 @@ from ..foundation import checks, identifiers, names
 from ..foundation.arguments import explained
 from ..layers.base import Layer
 from ..layers.calling import no_values_yet
+from ..layers.keeping import stateful_in
 from ..layers.symbolic import SymbolicTensor
 from ..layers.trial import is_calling
 from ..layers.weight import Weight, assign_all
@@ -448,6 +449,15 @@ class Model(Stored):
     def count_params(self) -> int:
         """Number of weights, single numbers counted."""
         return sum(math.prod(weight.shape) for weight in self.weights)
+
+    def reset_states(self) -> None:
+        """Let all stateful layers begin with zeros again. Batches may have another size then, unless an Input says."""
+        for layer in stateful_in(self.layers):
+            layer.reset_state()
+
+    def reset_state(self) -> None:
+        """The same as `reset_states`."""
+        self.reset_states()
 
     # ---- description -------------------------------------------------------------------------------------------------
 

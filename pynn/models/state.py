@@ -7,6 +7,7 @@
 | ``optimizer/learning_rate`` | unless it is a function or a schedule |
 | ``optimizer/dense/kernel/momentum`` | what is kept of a weight: slots, ``average``, ``accumulated_gradient`` |
 | ``noise/dropout`` | the key of a layer's noise |
+| ``states/lstm/0`` | what a stateful layer keeps from batch to batch, once there was a batch |
 | ``training/order_seed``, ``training/passes`` | the orders of samples, and how many passes over data were begun |
 | ``training/calls`` | the calls with ``training=True``, each of which has noise of its own |
 """
@@ -36,7 +37,7 @@ Array = NDArray[Any]
 State = dict[str, Array]
 
 # What names of other things than weights begin with. A layer of such a name has "~" before it.
-_ROOTS = ("optimizer", "training", "noise")
+_ROOTS = ("optimizer", "training", "noise", "states")
 
 _COUNTS_OF_STEPS = ("optimizer/iterations", "optimizer/accumulated_steps")
 # What an optimizer keeps from some later step on.
@@ -54,6 +55,12 @@ class Parts(NamedTuple):
 
     weights: dict[str, Weight]
     keys: dict[str, _core.NoiseKey]
+    stateful: dict[str, Any]  # layers
+
+    @property
+    def kept(self) -> dict[str, Weight]:
+        """The states that there are, by name."""
+        return {f"{name}/{i}": each for name, layer in self.stateful.items() for i, each in enumerate(layer._kept)}
 
 
 def is_weight(name: str) -> bool:
@@ -67,7 +74,7 @@ def parts_of(model: Connected) -> Parts:
     A name that a layer was not given is one among its neighbours, ``dense``, ``dense_1``, whatever the number that it
     has in the process: models that the same program makes have the same names.
     """
-    parts, named = Parts({}, {}), set[int]()
+    parts, named = Parts({}, {}, {}), set[int]()
     for path, layer in _paths(model.layers, "", set()):
         for weight in layer.weights:
             if id(weight) not in named:  # by a layer within this one
@@ -76,6 +83,8 @@ def parts_of(model: Connected) -> Parts:
         key = getattr(layer, "_key", None)
         if isinstance(key, core.NoiseKey):
             parts.keys[_unused(f"noise/{path}", parts.keys)] = key
+        if layer.keeps_states:
+            parts.stateful[_unused(f"states/{path}", parts.stateful)] = layer
     return parts
 
 
@@ -131,7 +140,8 @@ def held(model: Connected) -> Iterator[State]:
         parts = parts_of(model)
         compiled = model._state.compiled
         trainer = None if compiled is None else compiled.optimizer._trainer
-        owners = list({id(w.native[0]): w.native[0] for w in parts.weights.values()}.values())
+        held_weights = (*parts.weights.values(), *parts.kept.values())
+        owners = list({id(w.native[0]): w.native[0] for w in held_weights}.values())
         stack.enter_context(core.hold_to_read(owners, trainer))
         yield _views(model, parts)
 
@@ -143,7 +153,7 @@ def get_state(model: Connected) -> State:
 
 
 def _views(model: Connected, parts: Parts) -> State:
-    state: State = {name: weight._array for name, weight in parts.weights.items()}
+    state: State = {name: weight._array for name, weight in (parts.weights | parts.kept).items()}
     state.update({name: np.array(key.value, np.uint64) for name, key in parts.keys.items()})
     state.update(_counts(model))
     compiled = model._state.compiled
@@ -216,6 +226,8 @@ def _setting(model: Connected, state: State) -> list[atomic.Change]:
         changes += _setting_of_optimizer(model, compiled, trainer, parts, state, numbers)
     changes += [atomic.assigning(weight._array, state[name]) for name, weight in parts.weights.items()]
     changes += [atomic.setting(key, "value", int(state[name])) for name, key in parts.keys.items()]
+    for name, layer in parts.stateful.items():
+        changes += layer._taking_on([state[key] for key in _names_of_states(name, layer) if key in state])
     return [
         *changes,
         atomic.setting(model, "_order_seed", numbers["training/order_seed"]),
@@ -224,10 +236,29 @@ def _setting(model: Connected, state: State) -> list[atomic.Change]:
     ]
 
 
+def _names_of_states(name: str, layer: Any) -> list[str]:
+    return [f"{name}/{number}" for number in range(len(layer._sizes_of_states))]
+
+
+def _states_like(model: Connected, parts: Parts, given: State) -> State:
+    """Arrays such as the states must be that stateful layers take on: all of a layer, or none, of one batch."""
+    like: State = {}
+    names = [key for name, layer in parts.stateful.items() for key in _names_of_states(name, layer)]
+    rows = next((len(given[key]) for key in names if key in given and given[key].ndim), 0)
+    rows = model._batch_size or max(rows, 1)
+    for name, layer in parts.stateful.items():
+        own = _names_of_states(name, layer)
+        if any(key in given for key in own):
+            for key, size in zip(own, layer._sizes_of_states, strict=True):
+                like[key] = np.broadcast_to(np.zeros((), model.dtype), (rows, *size))
+    return like
+
+
 def _check_names(model: Connected, parts: Parts, trainer: _core.Trainer | None, state: State) -> None:
     """Raise ValueError unless `state` has what is needed, and nothing else."""
     needed = {name: weight._array for name, weight in parts.weights.items()} | _counts(model)
     needed.update({name: np.array(0, np.uint64) for name in parts.keys})
+    needed.update(_states_like(model, parts, state))
     possible: State = {}
     if trainer is not None:
         # A state without steps has no slots.

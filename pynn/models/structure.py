@@ -19,6 +19,7 @@ from ..foundation import atomic, checks, draws
 from ..foundation.native import core
 from ..layers.base import Layer
 from ..layers.building import Draft, building
+from ..layers.keeping import keep_for, stateful_in
 from ..layers.symbolic import SymbolicTensor
 from ..layers.trial import current
 from ..layers.types import Masks, OpenShapes, Shape
@@ -198,6 +199,24 @@ class Structure(Wired):
         changes.append(atomic.setting(self, "_state", state._replace(plan=None, closed=Closed(), task=None)))
         return [*changes, atomic.setting(self, "_told", None)]
 
+    @property
+    def _layers_within(self) -> list[Layer]:
+        return self.layers
+
+    @property
+    def _batch_size(self) -> int | None:
+        """The size of a batch that all inputs were given, or None."""
+        raise NotImplementedError
+
+    @property
+    def _is_alone(self) -> bool:
+        return bool(self._lock.is_held_here)
+
+    def _unlowered(self) -> list[atomic.Change]:
+        """The changes after which the network is made anew; the next one takes over what the optimizer kept."""
+        state = self._state._replace(plan=None, closed=Closed(), task=None)
+        return [*super()._unlowered(), atomic.setting(self, "_state", state), atomic.setting(self, "_told", None)]
+
     def build(self, input_shape: Any = None) -> None:
         """Make the weights.
 
@@ -219,12 +238,16 @@ class Structure(Wired):
                 f"input_shape is {shape} a sample, but the model is built for {own if len(own) > 1 else own[0]}."
             )
 
-    def _prepare(self, layout: Layout, configured: bool) -> None:
-        """Build, lower and, if asked for, configure the model; the lock must be held."""
+    def _prepare(self, layout: Layout, configured: bool, rows: int) -> None:
+        """Build, lower and, if asked for, configure the model for batches of `rows` samples; the lock must be held.
+
+        The size of a batch only matters to layers that keep states from batch to batch.
+        """
         if self._state.layout is None:
             self._build_as(layout)
         plan = self._known_plan(layout)
-        if plan is None:
+        if plan is None or plan.state_samples not in (0, rows):
+            keep_for(self.layers, rows, layout.dtype, self._batch_size)
             plan = plan_of(self._wiring, layout)
             if self._is_open(layout):
                 self._state.closed.put(layout, plan)
@@ -272,7 +295,7 @@ class Structure(Wired):
         heads, state, changes = what.resolved(layout.outputs), self._state, list[atomic.Change]()
         self._warn_of_softmax(layout, heads)
         if before is not None and before.layout == layout:
-            task = Task(before.trainer, heads, layout, what.optimizer, before.masks)
+            task = Task(before.trainer, heads, layout, what.optimizer, before.masks, plan)
             self._told = None
             task.trainer.set_heads(heads.native(), heads.handed)
         else:
@@ -327,38 +350,45 @@ class Structure(Wired):
         state = self._state
         return state.plan, state.layout
 
-    def _plan(self, layout: Layout) -> _core.Plan:
-        plan = self._known_plan(layout) if self.built else None
+    def _plan(self, layout: Layout, rows: int) -> _core.Plan:
+        plan = self._plan_for(layout, rows)
         if plan is None:
             self._wait_until(
-                lambda: self.built and self._known_plan(layout) is not None, lambda: self._prepare(layout, False)
+                lambda: self._plan_for(layout, rows) is not None, lambda: self._prepare(layout, False, rows)
             )
-            return self._plan(layout)
+            return self._plan(layout, rows)
         return plan
 
-    def _plan_to_train(self, layout: Layout) -> _core.Plan:
-        self._prepare(layout, False)
-        return self._plan(layout)
+    def _plan_for(self, layout: Layout, rows: int) -> _core.Plan | None:
+        """The network for this layout and batches of `rows` samples, if it is there."""
+        plan = self._known_plan(layout) if self.built else None
+        return plan if plan is not None and plan.state_samples in (0, rows) else None
 
-    def _task(self, layout: Layout) -> Task:
+    def _plan_to_train(self, layout: Layout, rows: int) -> _core.Plan:
+        self._prepare(layout, False, rows)
+        return self._plan(layout, rows)
+
+    def _task(self, layout: Layout, rows: int) -> Task:
         state = self._state
         task = state.task
-        if task is None or self._told is not task:
-            self._wait_until(
-                lambda: self._state.task is not None and self._told is self._state.task,
-                lambda: self._prepare(layout, True),
-            )
-            return self._task(layout)
+        if task is None or self._told is not task or task.plan.state_samples not in (0, rows):
+            self._wait_until(lambda: self._is_ready(rows), lambda: self._prepare(layout, True, rows))
+            return self._task(layout, rows)
         if task.layout == layout:
             return task
         # Other lengths than those trained on: what only evaluates needs no optimizer.
         compiled = self._require_compiled()
-        return compiled.task_to_evaluate(self._plan(layout), layout, compiled.resolved(layout.outputs))
+        return compiled.task_to_evaluate(self._plan(layout, rows), layout, compiled.resolved(layout.outputs))
 
-    def _task_to_train(self, layout: Layout) -> Task:
+    def _is_ready(self, rows: int) -> bool:
+        """Whether there is a task, as compiled, for batches of `rows` samples."""
+        task = self._state.task
+        return task is not None and self._told is task and task.plan.state_samples in (0, rows)
+
+    def _task_to_train(self, layout: Layout, rows: int) -> Task:
         self._check_gradients(layout)
-        self._prepare(layout, True)
-        return self._task(layout)
+        self._prepare(layout, True, rows)
+        return self._task(layout, rows)
 
     def _check_gradients(self, layout: Layout) -> None:
         """Raise ValueError if a function without gradient lies between the loss and weights that are to be trained."""
@@ -462,7 +492,9 @@ class Structure(Wired):
             outputs = self._outputs_to_be() if layout is None else layout.outputs
             if outputs is not None:
                 what.resolved(outputs)
-            if layout is None or layout.is_open:
+            # Of stateful layers the network is made when the size of a batch is known.
+            later = state.plan is None and bool(stateful_in(self.layers))
+            if layout is None or layout.is_open or later:
                 atomic.apply_together(
                     self._compiling(what, optimizer._trainer if layout is not None and self._owns(optimizer) else None)
                 )

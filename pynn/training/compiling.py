@@ -68,7 +68,7 @@ class Compiled(NamedTuple):
         """What evaluates `plan`, and knows no optimizer."""
         trainer = core.Trainer(plan)
         trainer.set_heads(heads.native(), heads.handed)
-        return Task(trainer, heads, layout, self.optimizer, tuple(plan.masks))
+        return Task(trainer, heads, layout, self.optimizer, tuple(plan.masks), plan)
 
 
 def _resolved(given: Any, loss: Loss | None, port: Port, before: list[Measured]) -> Metric:

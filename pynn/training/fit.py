@@ -15,6 +15,7 @@ from .arguments import BatchSize, Verbose
 from .heads import Heads
 from .model import Trainable
 from .run import Run, Validation
+from .task import check_batches
 
 
 def fit(
@@ -68,7 +69,10 @@ def fit(
             given_size = batch_size if validation_batch_size is None else validation_batch_size
             held_out_size = arguments.batch_size_of(given_size, held_out.samples, "validation_batch_size")
             validation = Validation(held_out, held_out_size, validated_steps, validated_epochs)
-        task = model._task_to_train(layout)
+        task = model._task_to_train(layout, min(size, data.samples))
+        check_batches(task.plan, data.samples, min(size, data.samples))
+        if held_out is not None:
+            check_batches(task.plan, held_out.samples, min(held_out_size, held_out.samples))
         _introduce(calls, model, heads, {"epochs": last, "steps": steps, "verbose": level}, validation)
         history = calls._first(History)
         assert history is not None

@@ -22,7 +22,7 @@ def of_loss(model: Trainable, x: Inputs, y: Any, sample_weight: Any, training: b
     layout = model._layout_for(x, "x")
     heads = model._heads_for(layout)
     data = heads.for_engine(samples.dataset_of(layout, heads, x, y, sample_weight, check_finite=True))
-    trainer = model._task(layout).trainer
+    trainer = model._task(layout, data.samples).trainer
     weights = model.trainable_weights
     natives, threads = [weight.native for weight in weights], parallel.get_num_threads()
     xs = tuple(map(sparse.dense, data.xs))
@@ -41,7 +41,7 @@ def of_outputs(model: Trainable, x: Inputs, dy: Outputs, training: bool) -> tupl
         for each, name, port in zip(layout.outputs.take_apart(dy, "dy"), names, ports, strict=True)
     ]
     rows = arrays.same_length(x=columns[0], **dict(zip(names, given, strict=True)))
-    plan = model._plan(layout)
+    plan = model._plan(layout, rows)
     weights = model.trainable_weights
     natives, threads = [weight.native for weight in weights], parallel.get_num_threads()
     found, inputs = plan.vjp(given, columns, natives, step is not None, step or 0, threads)

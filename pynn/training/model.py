@@ -41,16 +41,22 @@ class Trainable(Protocol):
     def _heads_for(self, layout: Layout) -> Heads:
         """The losses and metrics that `compile` was told."""
 
-    def _plan(self, layout: Layout) -> _core.Plan:
-        """The network, built and lowered; waits where another thread is about it."""
+    def _plan(self, layout: Layout, rows: int) -> _core.Plan:
+        """The network for batches of `rows` samples, built and lowered; waits where another thread is about it.
 
-    def _plan_to_train(self, layout: Layout) -> _core.Plan:
+        The size of a batch only matters where layers keep states from batch to batch.
+
+        Raises:
+            ValueError: these are states of batches of another size.
+        """
+
+    def _plan_to_train(self, layout: Layout, rows: int) -> _core.Plan:
         """As `_plan`, for who has the lock."""
 
-    def _task(self, layout: Layout) -> Task:
-        """The network, built, lowered and configured as compiled; waits where another thread is about it."""
+    def _task(self, layout: Layout, rows: int) -> Task:
+        """As `_plan`: the network, also configured as compiled; waits where another thread is about it."""
 
-    def _task_to_train(self, layout: Layout) -> Task:
+    def _task_to_train(self, layout: Layout, rows: int) -> Task:
         """As `_task`, for who has the lock; ValueError if the gradient has no way."""
 
     def _begin(self, history: History, batch_size: int, shuffle: bool) -> Order:

@@ -17,7 +17,7 @@ from . import arguments, samples
 from .arguments import BatchSize, Verbose
 from .fit import warn_not_finite
 from .model import Trainable
-from .task import Order, Stretch, Task
+from .task import Order, Stretch, check_batches
 
 if TYPE_CHECKING:
     from .. import _core
@@ -47,8 +47,9 @@ def evaluate(
     level = displays.resolve_verbose(verbose)
     check_finite = checks.boolean(check_finite, "check_finite")
     steps = arguments.optional_steps(steps, "steps")
-    data, task = _to_evaluate(model, x, y, sample_weight, check_finite)
+    data, layout = _to_evaluate(model, x, y, sample_weight, check_finite)
     size = arguments.batch_size_of(batch_size, data.samples)
+    task = model._task(layout, min(size, data.samples))
     batches = -(-data.samples // size)
     calls = _calls(callbacks, model, batches if steps is None else min(batches, steps), level)
     try:
@@ -61,17 +62,17 @@ def evaluate(
 
 def test_on_batch(model: Trainable, x: Inputs, y: Any, sample_weight: Any, return_dict: bool) -> Result:
     """Loss and metrics of one batch; see ``Model.test_on_batch``."""
-    data, task = _to_evaluate(model, x, y, sample_weight, True)
-    return as_result(task.evaluate_batch(data), return_dict)
+    data, layout = _to_evaluate(model, x, y, sample_weight, True)
+    return as_result(model._task(layout, data.samples).evaluate_batch(data), return_dict)
 
 
 def _to_evaluate(
     model: Trainable, x: Inputs, y: Any, sample_weight: Any, check_finite: bool
-) -> tuple[dataset.Dataset, Task]:
+) -> tuple[dataset.Dataset, Layout]:
     model._require_compiled()
     layout = model._layout_for(x, "x")
     data = samples.dataset_of(layout, model._heads_for(layout), x, y, sample_weight, check_finite)
-    return data, model._task(layout)
+    return data, layout
 
 
 def train_on_batch(
@@ -85,7 +86,7 @@ def train_on_batch(
         samples.check_class_weight(class_weight, layout.outputs)
         data = samples.dataset_of(layout, heads, x, y, sample_weight, check_finite=True)
         data = samples.with_class_weights(data, heads, class_weight, layout.dtype)
-        step = Stretch(model._task_to_train(layout), data, Order(data.samples), 1)
+        step = Stretch(model._task_to_train(layout, data.samples), data, Order(data.samples), 1)
         finite = step.advance(1)
         if not finite:
             warn_not_finite("of this batch")
@@ -103,17 +104,18 @@ def predict(
 ) -> Outputs:
     """The outputs for samples; see ``Model.predict``."""
     level = displays.resolve_verbose(verbose)
-    arguments.batch_size_of(batch_size, 1)
+    given = arguments.batch_size_of(batch_size, 2**63)
     steps = arguments.optional_steps(steps, "steps")
     check_finite = checks.boolean(check_finite, "check_finite")
     if level == 0 and steps is None and callbacks is None:
-        return outputs(model, x, check_finite)
+        return outputs(model, x, check_finite, given)
     layout = model._layout_for(x, "x")
     columns = dataset.columns(x, "x", layout, check_finite)
-    plan = model._plan(layout)
     size = arguments.batch_size_of(batch_size, len(columns[0]))
+    plan = model._plan(layout, max(min(size, len(columns[0])), 1))
     if steps is not None:
         columns = tuple(x[: steps * size] for x in columns)
+    check_batches(plan, len(columns[0]), max(min(size, len(columns[0])), 1))
     calls = _calls(callbacks, model, -(-len(columns[0]) // size), level)
     try:
         with _display(level, calls) as display:
@@ -130,7 +132,7 @@ def _predicted(
     each = calls.wants_batches("predict")
     out = _outputs_for(layout, len(columns[0]))
     calls.on_predict_begin()
-    rows = size if each else _PREDICT_ROWS
+    rows = size if each or plan.state_samples else _PREDICT_ROWS
     parts = -(-len(columns[0]) // rows)
     display.begin("", parts)
     for number in range(parts):
@@ -160,8 +162,11 @@ def _display(level: int, calls: CallbackList) -> Display:
     return displays.display(level) if calls._first(ProgbarLogger) is None else Display()
 
 
-def outputs(model: Trainable, x: Inputs, check_finite: bool = True) -> Outputs:
-    """The outputs for samples, without a display."""
+def outputs(model: Trainable, x: Inputs, check_finite: bool = True, batch_size: int | None = None) -> Outputs:
+    """The outputs for samples, without a display.
+
+    A model that keeps states from batch to batch takes batches of `batch_size` samples, by default all as one.
+    """
     plan, layout = model._lowered()
     if plan is not None and layout is not None and type(x) is np.ndarray:
         _, (inputs, form, _), (made, made_form, _) = layout
@@ -169,12 +174,18 @@ def outputs(model: Trainable, x: Inputs, check_finite: bool = True) -> Outputs:
             y = plan.predict_array(x, inputs[0].shape, made[0].shape, check_finite, parallel.get_num_threads())
             if y is not None:
                 return y
-    if plan is None or layout is None:
+    if plan is None or layout is None or plan.state_samples:
         layout = model._layout_for(x, "x")
-        dataset.columns(x, "x", layout, check_finite)  # a model is not built for data that are refused
-        plan = model._plan(layout)
-    # The engine looks for NaN and infinity as it goes, but in sparse samples it would not know their row.
-    columns = dataset.columns(x, "x", layout, check_finite and sparse.is_sparse(x))
+        columns = dataset.columns(x, "x", layout, check_finite)  # a model is not built for data that are refused
+        rows = len(columns[0])
+        size = max(rows if batch_size is None else min(batch_size, rows), 1)
+        plan = model._plan(layout, size)
+        if plan.state_samples and size < rows:
+            check_batches(plan, rows, size)
+            return _predicted(plan, layout, columns, size, CallbackList(None), Display())
+        check_finite = False  # it is done
+    else:  # the engine looks for NaN and infinity as it goes, but in sparse samples it would not know their row
+        columns = dataset.columns(x, "x", layout, check_finite and sparse.is_sparse(x))
     out = _outputs_for(layout, len(columns[0]))
     _run(plan, layout, out, columns, check_finite)
     return layout.outputs.arrange(out)
@@ -185,7 +196,7 @@ def outputs_in_training(model: Trainable, x: Inputs) -> Outputs:
     with model._alone():
         layout = model._layout_to_train(x)
         columns = tuple(map(sparse.dense, dataset.columns(x, "x", layout, True)))
-        plan = model._plan_to_train(layout)
+        plan = model._plan_to_train(layout, len(columns[0]))
         out = _outputs_for(layout, len(columns[0]))
         _run(plan, layout, out, columns, True, draws.FIRST_CALL + model._next_training_call())
         return layout.outputs.arrange(out)

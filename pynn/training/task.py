@@ -21,6 +21,20 @@ if TYPE_CHECKING:
     from .. import _core
 
 
+def check_batches(plan: _core.Plan, samples: int, batch_size: int) -> None:
+    """Raise ValueError where a model keeps states from batch to batch, and not all batches have the size of these."""
+    if plan.state_samples not in (0, batch_size):
+        raise ValueError(
+            f"The model is stateful and has the states of a batch of {plan.state_samples} samples, but got one of "
+            f"{batch_size}. Batches must have one size; model.reset_states() lets another one come."
+        )
+    if plan.state_samples and samples % batch_size:
+        raise ValueError(
+            f"The model is stateful: all batches must have {batch_size} samples, but {samples} samples leave a last "
+            f"batch of {samples % batch_size}. Leave them out, or choose a batch_size that divides {samples}."
+        )
+
+
 class Task(NamedTuple):
     """A network that is ready to train or evaluate, and how its totals are turned into logs."""
 
@@ -29,6 +43,7 @@ class Task(NamedTuple):
     layout: Layout
     optimizer: Optimizer
     masks: tuple[int, ...]  # by output: the size of a sample of its mask, 0 where it has none
+    plan: _core.Plan
 
     def evaluate(
         self,
@@ -42,12 +57,14 @@ class Task(NamedTuple):
 
         A loss of batches is their mean, by their samples.
         """
+        check_batches(self.plan, data.samples, min(batch_size, data.samples))
         steps = -(-data.samples // batch_size)
         if most_steps is not None and most_steps < steps:
             steps, data = most_steps, data.part(slice(most_steps * batch_size))
         each = calls.wants_batches("test")
         at_once = max(1, (steps if not display.wants_batches else steps // 50))
-        one_by_one = each or self.heads.depends_on_batches(bool(data.weights) or any(self.masks))
+        of_heads = self.heads.depends_on_batches(bool(data.weights) or any(self.masks))
+        one_by_one = each or bool(self.plan.state_samples) or of_heads
         if one_by_one:
             at_once = 1
         elif data.rows_at_once is not None:
