@@ -36,6 +36,11 @@ def real(*shape):
     return Column("real", shape)
 
 
+def padded(*shape):
+    """Real numbers of sequences, of which some steps are all 0."""
+    return Column("padded", shape)
+
+
 def binary(*shape):
     return Column("binary", shape)
 
@@ -149,6 +154,19 @@ def two_sizes(models, x, y, weights):
     for number, (batch, targets) in enumerate(zip(x, y, strict=True)):
         seen |= {f"after {number}": model.predict(batch, batch_size=BATCH, verbose=0)}
         seen |= {f"evaluate {number}": np.asarray(model.evaluate(batch, targets, verbose=0))}
+    return seen
+
+
+def in_pieces(models, x, y, weights):
+    """Step sequences through a stateful model piece by piece, and once more from the beginning."""
+    (model,) = models
+    seen = {}
+    for turn in range(2):
+        for number, piece in enumerate(np.split(x, [1, 4], axis=1)):
+            seen |= {f"turn {turn} piece {number}": model.predict(piece, batch_size=ROWS, verbose=0)}
+        for layer in model.layers:
+            if getattr(layer, "stateful", False):
+                layer.reset_state()
     return seen
 
 

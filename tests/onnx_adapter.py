@@ -270,6 +270,46 @@ def layer_norm(attributes, x, gamma, beta=None):
     return y, mean, inverse
 
 
+# ---- sequences -------------------------------------------------------------------------------------------------------
+def recurrent(kind, gates):
+    """The layer `kind`, whose gates are these ones of the operator's, in one direction or in two."""
+
+    def forward(attributes, x, w, r, b=None, lengths=None, *states):
+        assert lengths is None, "sequences of one length"
+        assert set(attributes) <= {"hidden_size", "layout", "direction", "linear_before_reset"}
+        ways = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}
+        ways = ways[attributes.get("direction", b"forward").decode()]
+        batch_first = bool(attributes.get("layout", 0))
+        x = x if batch_first else np.swapaxes(x, 0, 1)
+        settings = {"reset_after": bool(attributes.get("linear_before_reset", 0))} if kind is layers.GRU else {}
+        outputs = []
+        for way, backwards in enumerate(ways):
+            layer = kind(
+                attributes["hidden_size"],
+                use_bias=b is not None,
+                return_sequences=True,
+                return_state=True,
+                go_backwards=backwards,
+                **settings,
+            )
+            layer.build((None, *x.shape[1:]))
+            by_gate = [np.split(each[way], len(gates)) for each in (w, r)]
+            weights = [np.concatenate([parts[gate] for gate in gates]).T for parts in by_gate]
+            if b is not None:
+                by_gate = [np.split(each, len(gates)) for each in np.split(b[way], 2)]
+                biases = [np.concatenate([parts[gate] for gate in gates]) for parts in by_gate]
+                weights.append(np.stack(biases) if settings.get("reset_after") else sum(biases))
+            layer.set_weights(weights)
+            y, *ends = layer(x, initial_state=[state[way] for state in states] or None)
+            outputs.append([y[:, ::-1] if backwards else y, *ends])
+        steps, *ends = (np.stack(each, axis=-2) for each in zip(*outputs, strict=True))
+        if batch_first:
+            return steps, *ends
+        return np.moveaxis(steps, (1, 2), (0, 1)), *(np.swapaxes(end, 0, 1) for end in ends)
+
+    return forward
+
+
 # ---- shapes ----------------------------------------------------------------------------------------------------------
 def flatten(attributes, x):
     """The axes from `axis` on as one; pynn's goes from axis 1 on."""
@@ -286,6 +326,7 @@ OPERATORS = {
     "ConvTranspose": conv_transpose,
     "Elu": activation("elu", alpha=("alpha", 1.0)),
     "Flatten": flatten,
+    "GRU": recurrent(layers.GRU, (0, 1, 2)),
     "Gelu": gelu,
     "Gemm": gemm,
     "GlobalAveragePool": global_pool(layers.GlobalAveragePooling1D, layers.GlobalAveragePooling2D),
@@ -293,12 +334,14 @@ OPERATORS = {
     "GroupNormalization": group_norm,
     "HardSwish": activation("hard_silu"),
     "InstanceNormalization": instance_norm,
+    "LSTM": recurrent(layers.LSTM, (0, 2, 3, 1)),
     "LayerNormalization": layer_norm,
     "LeakyRelu": activation("leaky_relu", negative_slope=("alpha", 0.01)),
     "LogSoftmax": activation("log_softmax", axis=("axis", -1)),
     "MatMul": matmul,
     "MaxPool": pool("max"),
     "Mish": activation("mish"),
+    "RNN": recurrent(layers.SimpleRNN, (0,)),
     "Relu": activation("relu"),
     "Selu": with_fixed("selu", alpha=(1.67326324, 1.67326319), gamma=(1.05070098, 1.05070102)),
     "Sigmoid": activation("sigmoid"),

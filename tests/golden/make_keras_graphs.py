@@ -5,6 +5,12 @@ Needs Keras 3 with JAX, which the tests do not. In an environment that has them:
     pip install keras jax
     KERAS_BACKEND=jax python tests/golden/make_keras_graphs.py [file or program ...]
 
+keras_graphs_sequences.npz was made with PyTorch in place of JAX, which compiles recurrent layers for minutes. (Programs
+with masks are not for PyTorch, where the output of a masked step may be 0 in Keras 3.15.)
+
+    pip install keras torch
+    KERAS_BACKEND=torch python tests/golden/make_keras_graphs.py keras_graphs_sequences.npz
+
 Without arguments it makes all files. Of programs that are named it shows the losses, and writes nothing.
 
 For each program a file holds one vector: data, start weights, and what the run saw, without and with sample weights.
@@ -16,14 +22,14 @@ import os
 import pathlib
 import sys
 
-os.environ["KERAS_BACKEND"] = "jax"
+os.environ.setdefault("KERAS_BACKEND", "jax")
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import graph_programs  # noqa: F401, fills PROGRAMS
 import graph_programs_layers  # noqa: F401, goes on filling it
 import graph_programs_losses  # noqa: F401, goes on filling it
 import graph_programs_models  # noqa: F401, goes on filling it
-import jax
+import graph_programs_sequences  # noqa: F401, goes on filling it
 import keras
 import numpy as np
 from graph_runs import PROGRAMS, ROWS, map_structure, named
@@ -33,6 +39,7 @@ from keras.src.backend.common import dtypes
 FILES = {
     "keras_graphs.npz": ["graph_programs", "graph_programs_models"],
     "keras_graphs_losses.npz": ["graph_programs_losses"],
+    "keras_graphs_sequences.npz": ["graph_programs_sequences"],
 }
 
 
@@ -41,6 +48,10 @@ def draw(random, column):
     shape = (ROWS, *column.shape)
     if column.kind == "real":
         return np.round(random.normal(size=shape) * 32) / 32
+    if column.kind == "padded":
+        drawn = np.round(random.normal(size=shape) * 32) / 32
+        drawn[random.random(shape[:2]) < 0.3] = 0
+        return drawn
     if column.kind == "weight":
         drawn = np.round(random.uniform(0.2, 2, shape) * 16) / 16
         drawn.ravel()[1] = 0
@@ -87,7 +98,10 @@ def record(random, program):
 
 def main():
     keras.config.set_floatx("float64")
-    jax.config.update("jax_enable_x64", True)
+    if keras.backend.backend() == "jax":
+        import jax
+
+        jax.config.update("jax_enable_x64", True)
     # On JAX, Keras takes float64 through float32 in tanh, mean and others, whatever floatx says
     dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
     asked = sys.argv[1:]
@@ -114,7 +128,8 @@ def recorded(programs):
 def write(name, programs):
     vectors, table = recorded(programs)
     file = pathlib.Path(__file__).with_name(name)
-    np.savez_compressed(file, table=json.dumps({"keras": keras.__version__, "programs": table}), **vectors)
+    about = {"keras": keras.__version__, "backend": keras.backend.backend(), "programs": table}
+    np.savez_compressed(file, table=json.dumps(about), **vectors)
     print(f"{name}: {file.stat().st_size} bytes, {len(table)} programs")
 
 
