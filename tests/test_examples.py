@@ -10,8 +10,8 @@ import pytest
 EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples"
 pytestmark = pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the repository's examples are not here")
 
-SLOW = ("mnist_cnn", "mnist_keras", "overfitting", "tuning")
-SHORT = ("tuning",)  # those that take minutes otherwise
+SLOW = ("adding_problem", "mnist_cnn", "mnist_keras", "overfitting", "tuning")
+SHORT = ("adding_problem", "tuning")  # those that take minutes otherwise
 NEEDS = {"tuning": "optuna", "mnist": "matplotlib"}
 ARGUMENTS = {"mnist": ["--plot", "mnist.png"]}
 EXPECTED = {
@@ -26,6 +26,7 @@ EXPECTED = {
         r"dropout of 0\.5 +\d",
         r"batch norm\w+ +\d",
     ],
+    "adding_problem": [r"LSTM +solves it", r"SimpleRNN +does not solve it"],
     "policy_gradient": [r"After training: (1[5-9]\d|200) steps"],
     "physics_informed": [r"Largest error: 0\.00"],
     "tuning": [
