@@ -219,6 +219,22 @@ def test_sklearn_computes_the_same(kind, targets, dtype):
         np.testing.assert_allclose(found, expected, rtol=1e-5 if dtype == "float32" else 1e-12, atol=1e-7)
 
 
+def test_sklearn_estimators_of_pynn_give_a_copy():
+    pytest.importorskip("sklearn", minversion="1.6")
+    random = np.random.default_rng(1)
+    x, y = random.normal(size=(40, 4)), random.integers(0, 3, 40)
+    mlp = pynn.sklearn.MLPClassifier((5,), batch_normalization=True, dropout=0.2, max_iter=2, tol=0, random_state=1)
+    with pytest.raises(TypeError, match="call its fit"):
+        pynn.from_sklearn(mlp)
+    with pytest.warns(UserWarning, match="iterations"):
+        mlp.fit(x, y)
+    model = pynn.from_sklearn(mlp)
+    np.testing.assert_allclose(model.predict(x, verbose=0), mlp.predict_proba(x), rtol=1e-12)
+    expected = mlp.predict_proba(x)
+    model.set_weights([w + 1 for w in model.get_weights()])
+    np.testing.assert_array_equal(mlp.predict_proba(x), expected)
+
+
 def test_sklearn_needs_a_fitted_network():
     neural = pytest.importorskip("sklearn.neural_network")
     with pytest.raises(TypeError, match="call its fit"):

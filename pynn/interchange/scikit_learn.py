@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ def from_sklearn(mlp: Any) -> Sequential:
 
     It computes what the estimator does, in its number type. What it predicts are the numbers of the last layer:
     of a classifier the probabilities in the order of ``mlp.classes_``, where there are two classes that of the second.
-    The model is not compiled.
+    The model of an estimator of scikit-learn's is not compiled. Of one of ``pynn.sklearn``'s it is a copy, with all its
+    layers, compiled as that is.
 
     Args:
         mlp: The fitted estimator.
@@ -30,6 +32,10 @@ def from_sklearn(mlp: Any) -> Sequential:
     Raises:
         TypeError: something else, or one that is not fitted. ValueError: an activation that pynn does not have.
     """
+    own = getattr(mlp, "_own_network", None)  # of pynn.sklearn's, which may have layers without coefs_
+    if own is not None and hasattr(mlp, "coefs_"):
+        found: Sequential = copy.deepcopy(own())
+        return found
     kernels, biases = getattr(mlp, "coefs_", None), getattr(mlp, "intercepts_", None)
     end = getattr(mlp, "out_activation_", None)
     if kernels is None or biases is None or end is None:
