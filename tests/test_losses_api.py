@@ -255,17 +255,25 @@ def test_fused_loss_of_large_logits(activation, kind, dtype, size):
     assert model.evaluate(z, y, verbose=0) == pytest.approx(expected, rel=1e-6)
 
 
-def test_poisson_behind_exponential_is_of_the_logarithms(random):
+def test_poisson_of_logarithms(random):
     x, y, kernel = make_data(20)[0], random.poisson(1.0, (20, 3)).astype(np.float64), random.normal(size=(5, 3))
-    value, gradient = train_on_logits(x, y, kernel, "exponential", losses.Poisson())
+    loss = losses.Poisson(from_logs=True)
+    value, gradient = train_on_logits(x, y, kernel, None, loss)
     x = x.astype(np.float64)
     z = x @ kernel
     assert value == pytest.approx((np.exp(z) - y * z).mean(), rel=1e-13)
     np.testing.assert_allclose(gradient, x.T @ (np.exp(z) - y) / y.size, rtol=1e-11, atol=1e-13)
-    for size in (1, 7, 17):  # numbers that underflow have a loss, too
-        model = pynn.Sequential([pynn.Input((size,)), pynn.layers.Activation("exponential")])
-        model.compile(loss="poisson")
-        assert model.evaluate(np.full((2, size), -200.0), np.ones((2, size)), verbose=0) == pytest.approx(200, rel=1e-6)
+    for dtype, columns in (
+        (dtype, columns) for dtype in ("float32", "float64") for columns in (1, 2, 7, 15, 16, 17, 33)
+    ):
+        z, t = random.normal(size=(4, columns)).astype(dtype), random.poisson(2.0, (4, columns))
+        expected = (np.exp(z.astype(np.float64)) - t * z).mean(axis=1)
+        np.testing.assert_allclose(
+            loss.row_values(t, z), expected, rtol=1e-12 if dtype == "float64" else 2e-5, atol=1e-5
+        )
+    assert loss(np.ones((1, 2)), np.full((1, 2), -200.0)) == 200.0
+    assert losses.get(losses.serialize(loss)).from_logs
+    assert "from_logs" not in losses.Poisson().get_config()
 
 
 def test_softmax_over_another_axis_is_not_fused(random):

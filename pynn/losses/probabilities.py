@@ -26,10 +26,31 @@ __all__ = [
 
 
 class Poisson(Loss):
-    """``mean(p - y * log(p + 1e-7))``; a model whose last activation is exponential computes ``exp(x) - y * x``."""
+    """``mean(p - y * log(p + 1e-7))``.
+
+    Args:
+        reduction, name, dtype: see `Loss`.
+        from_logs: Whether the prediction is x rather than ``p = exp(x)``: ``mean(exp(x) - y * x)``, which needs no
+            1e-7. Default ``False``.
+    """
 
     native_name = "poisson"
-    fused_with = "exponential"
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DTypeLike | None = None,
+        *,
+        from_logs: bool = False,
+    ) -> None:
+        super().__init__(reduction, name, dtype)
+        self.from_logs = checks.boolean(from_logs, "from_logs")
+        if self.from_logs:
+            self.native_name = "poisson_from_logs"
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **({"from_logs": True} if self.from_logs else {})}
 
 
 class KLDivergence(Loss):

@@ -341,7 +341,7 @@ class MLP(BaseEstimator):  # type: ignore[misc]
         model = self._network
 
         def score() -> float:
-            outputs = model(x)
+            outputs = self._finished(model(x))
             return self._score_of(outputs, y, sample_weight) if np.isfinite(outputs).all() else math.nan
 
         return score
@@ -365,12 +365,16 @@ class MLP(BaseEstimator):  # type: ignore[misc]
         if self._is_plain(x):
             try:
                 with parallel.using(self.threads):
-                    return np.asarray(model(x))
+                    return self._finished(model(x))
             except ValueError:
                 pass  # scikit-learn says it in its own words
         x = validated(self, x, accept_sparse="csr", dtype=TAKEN, reset=False)
         with parallel.using(self.threads):
-            return np.asarray(model(x))
+            return self._finished(model(x))
+
+    def _finished(self, outputs: Any) -> Array:
+        """The predictions that outputs of the network stand for."""
+        return np.asarray(outputs)
 
     def _is_plain(self, x: Any) -> bool:
         """Whether there is nothing to check in `x` but NaN, which the engine looks for as it goes."""

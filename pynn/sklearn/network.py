@@ -20,7 +20,7 @@ from ..regularizers import L2
 Array = NDArray[Any]
 
 # scikit-learn's names.
-_ACTIVATIONS = {"identity": "linear", "logistic": "sigmoid", "exp": "exponential"}
+_ACTIVATIONS = {"identity": "linear", "logistic": "sigmoid", "exp": "linear"}  # the loss takes logarithms
 _WEIGHTED = "mean_with_sample_weight"
 
 
@@ -103,7 +103,7 @@ def loss_of(mlp: Any) -> tuple[losses.Loss, float]:
     if mlp.out_activation_ == "logistic":
         return losses.BinaryCrossentropy(reduction=_WEIGHTED), columns
     if mlp.out_activation_ == "exp":
-        return losses.Poisson(reduction=_WEIGHTED), columns
+        return losses.Poisson(reduction=_WEIGHTED, from_logs=True), columns
     return losses.SumSquaredError(reduction=_WEIGHTED), 1.0
 
 

@@ -432,5 +432,11 @@ n_layers_, n_outputs_, n_features_in_, feature_names_in_, out_activation_, histo
         logs = np.log(y, out=np.zeros(y.shape), where=y > 0)
         return 1.0, float(np.average(y * logs - y, axis=0, weights=weights).sum())
 
+    def _finished(self, outputs: Any) -> Array:
+        if self.out_activation_ != "exp":
+            return np.asarray(outputs)
+        with np.errstate(over="ignore"):
+            return np.asarray(np.exp(outputs))
+
     def _score_of(self, outputs: Array, y: Array, sample_weight: Array | None) -> float:
         return float(r2_score(y, outputs, sample_weight=sample_weight))

@@ -38,7 +38,6 @@ class ActivationOp : public Op<T> {
       return Loss::binary_crossentropy_from_logits;
     if (spec_.kind == Activation::sigmoid && loss == Loss::binary_focal_crossentropy)
       return Loss::binary_focal_crossentropy_from_logits;
-    if (spec_.kind == Activation::exponential && loss == Loss::poisson) return Loss::poisson_from_logs;
     if (spec_.kind == Activation::step && loss == Loss::perceptron) return Loss::perceptron;
     return Loss::count;
   }
