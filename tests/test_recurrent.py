@@ -662,6 +662,8 @@ X = np.ones((2, 5, 3))
             "merge_mode='sum'",
         ),
         (lambda: pynn.Sequential([pynn.Input((None, None)), layers.LSTM(3)]), "known size"),
+        (lambda: pynn.Sequential([pynn.Input((5, 3)), layers.LSTM(3, return_state=True)]), "has 3 outputs"),
+        (lambda: pynn.Sequential([layers.LSTM(3, return_state=True), layers.Dense(1)]).predict(X), "has 3 outputs"),
         (lambda: layers.LSTMCell(3)(X[:, 0], [X[:, 0]]), "takes 2 states"),
     ],
 )

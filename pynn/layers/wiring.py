@@ -108,6 +108,11 @@ def drafts_of(
             if mask is not None:
                 of_given[place] = known[mask]
         draft = step.layer.draft(step.layer._as_taken(given), dtype, tuple(of_given))
+        if len(draft.outputs) != len(step.outputs):
+            raise step.layer._shape_error(
+                f"has {len(draft.outputs)} outputs, but a layer of a Sequential has one. Use pynn.Model(inputs, "
+                "outputs)."
+            )
         known.update(zip(step.outputs, draft.outputs, strict=True))
         masked.update(zip(step.outputs, draft.masks, strict=True))
         drafts.append(draft)
