@@ -10,10 +10,10 @@ import pytest
 EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples"
 pytestmark = pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the repository's examples are not here")
 
-SLOW = ("adding_problem", "mnist_cnn", "mnist_keras", "overfitting", "tuning")
+SLOW = ("adding_problem", "mnist_cnn", "mnist_keras", "mnist_rows", "overfitting", "tuning")
 SHORT = ("adding_problem", "tuning")  # those that take minutes otherwise
-NEEDS = {"tuning": "optuna", "mnist": "matplotlib"}
-ARGUMENTS = {"mnist": ["--plot", "mnist.png"]}
+NEEDS = {"tuning": "optuna", "mnist": "matplotlib", "forecast": "matplotlib"}
+ARGUMENTS = {"mnist": ["--plot", "mnist.png"], "forecast": ["--plot", "forecast.png"]}
 EXPECTED = {
     "first_network": [r"11\.842708\d* +-5\.747265\d* -5\.747265\d*", r"0\.99775195"],
     "neurons": [r"= 0\.0\n", r"0\.54983", r"parameters 11\n", r"0\.622459\d+ 0\.65077\d+ +0\.65077\d+ +0\.675037"],
@@ -34,6 +34,8 @@ EXPECTED = {
         r"Test accuracy of the default network: 0\.\d+",
         r"Test accuracy of the best network: 0\.8",
     ],
+    "forecast": [r"error, naive: 0\.[23]\d+", r"error, LSTM: 0\.1[0-4]\d", r"Drawn in forecast\.png"],
+    "mnist_rows": [r"all 28 rows: 0\.9[5-9]", r"24 rows, .*: 0\.9", r"34 rows, .*: 0\.9"],
     "mnist_keras": [r"accuracy: 0\.9[78]"],
 }
 
@@ -52,7 +54,7 @@ def test_example(name, tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     for pattern in EXPECTED[name]:
-        assert re.search(pattern, done.stdout), pattern
+        assert re.search(pattern, done.stdout, re.DOTALL), pattern
 
 
 RUN = """
