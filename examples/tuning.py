@@ -13,7 +13,7 @@ from pathlib import Path
 import pynn
 
 short = "--short" in sys.argv
-images, trials, seconds = (1000, 5, None) if short else (10000, 200, 90)
+images, trials, seconds = (1000, 5, None) if short else (10000, 200, 80)
 data = Path(__file__).parent.parent / "data" / "mnist"
 (x, y), (x_test, y_test) = pynn.datasets.mnist.load_data(data)
 x, y = x[:images], y[:images]
@@ -72,7 +72,7 @@ if importlib.util.find_spec("sklearn"):
 
     few = 500 if short else 2000
     samples, digits = x[:few].reshape(few, -1) / 255, y[:few]
-    network = pynn.sklearn.MLPClassifier(max_iter=8 if short else 20, tol=0, batch_size=32, random_state=1)
+    network = pynn.sklearn.MLPClassifier(max_iter=8 if short else 12, tol=0, batch_size=32, random_state=1)
     settings = {"hidden_layer_sizes": [(64,), (256,)], "dropout": [0.0, 0.3], "learning_rate_init": [1e-3, 3e-3]}
     searches = {
         "GridSearchCV": GridSearchCV(network, settings, cv=3),

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the repository's 
 
 SLOW = ("adding_problem", "mnist_cnn", "mnist_keras", "mnist_rows", "overfitting", "tuning")
 SHORT = ("adding_problem", "tuning")  # those that take minutes otherwise
-NEEDS = {"tuning": "optuna", "mnist": "matplotlib", "forecast": "matplotlib"}
+NEEDS = {"tuning": ("optuna", "sklearn"), "mnist": ("matplotlib",), "forecast": ("matplotlib",)}
 ARGUMENTS = {"mnist": ["--plot", "mnist.png"], "forecast": ["--plot", "forecast.png"]}
 EXPECTED = {
     "first_network": [r"11\.842708\d* +-5\.747265\d* -5\.747265\d*", r"0\.99775195"],
@@ -33,6 +33,8 @@ EXPECTED = {
         r"best epoch",
         r"Test accuracy of the default network: 0\.\d+",
         r"Test accuracy of the best network: 0\.8",
+        r"GridSearchCV on 500 images: .* accuracy 0\.8",
+        r"RandomizedSearchCV on 500 images: .* accuracy 0\.8",
     ],
     "forecast": [r"error, naive: 0\.[23]\d+", r"error, LSTM: 0\.1[0-4]\d", r"Drawn in forecast\.png"],
     "mnist_rows": [r"all 28 rows: 0\.9[5-9]", r"24 rows, .*: 0\.9", r"34 rows, .*: 0\.9"],
@@ -48,8 +50,8 @@ def test_every_example_is_run():
     "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in EXPECTED], ids=str
 )
 def test_example(name, tmp_path):
-    if name in NEEDS:
-        pytest.importorskip(NEEDS[name])
+    for package in NEEDS.get(name, ()):
+        pytest.importorskip(package)
     command = [sys.executable, EXAMPLES / f"{name}.py", *["--short"] * (name in SHORT), *ARGUMENTS.get(name, ())]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
