@@ -6,6 +6,7 @@ import pathlib
 import graph_programs  # noqa: F401, fills PROGRAMS
 import graph_programs_layers  # noqa: F401, goes on filling it
 import graph_programs_losses  # noqa: F401, goes on filling it
+import graph_programs_masked  # noqa: F401, goes on filling it
 import graph_programs_models  # noqa: F401, goes on filling it
 import graph_programs_sequences  # noqa: F401, goes on filling it
 import numpy as np
@@ -15,7 +16,7 @@ from graph_runs import PROGRAMS, map_structure
 import pynn
 
 FOLDER = pathlib.Path(__file__).with_name("golden")  # golden/make_keras_graphs.py
-FILES = [np.load(FOLDER / f"keras_graphs{name}.npz") for name in ("", "_losses", "_sequences")]
+FILES = [np.load(FOLDER / f"keras_graphs{name}.npz") for name in ("", "_losses", "_masked", "_sequences")]
 TABLE = {name: row for file in FILES for name, row in json.loads(str(file["table"]))["programs"].items()}
 RUNS = [(name, kind) for name in TABLE for kind in ("plain", "weighted") if kind == "plain" or PROGRAMS[name].weights]
 

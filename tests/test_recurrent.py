@@ -243,6 +243,10 @@ def test_masks_go_on(random):
     inner = [layer for layer in model.layers if isinstance(layer, layers.LSTM)]
     between = inner[0](x, mask=REAL)[0]
     np.testing.assert_array_equal(model(x), inner[1](between, mask=REAL))
+    start = [pynn.Input((3,)), pynn.Input((3,))]
+    again = pynn.Model([inputs, *start], inner[0](masked, initial_state=start)[0])
+    states = [random.normal(size=(4, 3)) for _ in start]
+    np.testing.assert_array_equal(again([x, *states]), inner[0](x, initial_state=states, mask=REAL)[0])
 
 
 def test_masks_and_both_directions(random):

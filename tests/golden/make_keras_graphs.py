@@ -28,6 +28,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import graph_programs  # noqa: F401, fills PROGRAMS
 import graph_programs_layers  # noqa: F401, goes on filling it
 import graph_programs_losses  # noqa: F401, goes on filling it
+import graph_programs_masked  # noqa: F401, goes on filling it
 import graph_programs_models  # noqa: F401, goes on filling it
 import graph_programs_sequences  # noqa: F401, goes on filling it
 import keras
@@ -39,6 +40,7 @@ from keras.src.backend.common import dtypes
 FILES = {
     "keras_graphs.npz": ["graph_programs", "graph_programs_models"],
     "keras_graphs_losses.npz": ["graph_programs_losses"],
+    "keras_graphs_masked.npz": ["graph_programs_masked"],
     "keras_graphs_sequences.npz": ["graph_programs_sequences"],
 }
 
