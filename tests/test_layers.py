@@ -134,6 +134,8 @@ CASES = [
     Case("LayerNormalization", {"axis": (-3, 2), "center": False}, (3, 2, 17), (3, 2, 17)),
     Case("GroupNormalization", {"groups": 2, "axis": 1}, (6, 3, 2), (6, 3, 2)),
     Case("GroupNormalization", {"groups": -1, "axis": -2, "scale": False}, (5, 3), (5, 3)),
+    Case("Masking", {}, (5, 3), (5, 3)),
+    Case("Masking", {"mask_value": 0.5}, (17,), (17,)),
     Case("Dropout", {"rate": 0.4, "seed": 3}, (17,), (17,)),
     Case("Dropout", {"rate": 0.4, "seed": 3, "noise_shape": (None, 1, 5)}, (4, 5), (4, 5)),
     Case("Dropout", {"rate": 0.4, "seed": 3, "noise_shape": (None, None, 1)}, (4, 5), (4, 5)),

@@ -577,6 +577,21 @@ def test_outputs_that_are_no_sequence_have_a_mask_of_samples(random):
     assert model.evaluate(x, y, verbose=0) == pytest.approx(wanted, rel=1e-5)
 
 
+class Shorter(layers.Layer):
+    """Fewer steps, with the mask of all."""
+
+    def call(self, x):
+        return x[:, :4]
+
+    def compute_mask(self, inputs, mask=None):
+        return mask
+
+
+def test_a_mask_of_other_steps_than_the_rows_of_a_loss_is_refused():
+    with pytest.raises(ValueError, match="a mask with a step for each of 4 rows"):
+        tokens(Shorter(), loss="mse")
+
+
 def test_a_loss_of_overlaps_refuses_a_mask():
     model = tokens(layers.Dense(3, activation="sigmoid"))
     with pytest.raises(ValueError, match="no mask for a loss of overlaps"):
@@ -641,6 +656,34 @@ def test_padding_changes_no_bit_of_a_mean(where, random):
     np.testing.assert_array_equal(layer(x, mask=mask), layer(real, mask=np.ones((5, 4))))
 
 
+@pytest.mark.parametrize("where", ["end", "begin", "within"])
+def test_padding_changes_no_moment(where, random):
+    real = random.normal(2.0, size=(6, 4, 3)).astype("float32")
+    mask = with_padding(np.ones((6, 4), int), 9, where, random).astype(bool)
+    x = random.normal(size=(6, 9, 3)).astype("float32")
+    x[mask] = real.reshape(-1, 3)
+    one, other = layers.BatchNormalization(), layers.BatchNormalization()
+    y, wanted = one(x, training=True, mask=mask), other(real, training=True)
+    np.testing.assert_array_equal(y[mask], wanted.reshape(-1, 3))
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_allclose(y[~mask], (x[~mask] - real.mean((0, 1))) / np.sqrt(real.var((0, 1)) + 1e-3), rtol=1e-4)
+
+
+def test_moments_of_no_real_step_are_0(random):
+    x = random.normal(size=(3, 4, 2)).astype("float32")
+    layer = layers.BatchNormalization()
+    np.testing.assert_allclose(layer(x, training=True, mask=np.zeros((3, 4))), x / np.sqrt(1e-3), rtol=1e-5)
+
+
+def test_batch_normalization_refuses_masks_of_other_axes(random):
+    x = random.normal(size=(2, 3, 4, 5))
+    with pytest.raises(ValueError, match="a mask must have the shape"):
+        layers.BatchNormalization()(x, training=True, mask=np.ones((2, 3)))
+    with pytest.raises(ValueError, match="axis of the channels be the last"):
+        layers.BatchNormalization(axis=1)(x, training=True, mask=np.ones((2, 3, 4)))
+
+
 def test_threads_give_the_same_bits(random):
     x, y = ids(random, 64, 9), random.integers(0, 3, (64, 9))
     found = set()
@@ -655,7 +698,7 @@ def test_threads_give_the_same_bits(random):
 # ---- gradients
 
 
-@pytest.mark.parametrize("kind", ["mean", "steps", "softmax", "merged"])
+@pytest.mark.parametrize("kind", ["mean", "steps", "softmax", "merged", "normalized"])
 def test_gradients_go_through_masks(kind, random):
     x = random.normal(size=(4, 5, 3))
     x[0] = 0
@@ -670,23 +713,86 @@ def test_gradients_go_through_masks(kind, random):
         hidden = layers.Softmax(axis=1)(hidden, mask=layers.Masking().compute_mask(start)[:, :, None])
     if kind == "merged":
         hidden = layers.Concatenate(axis=1)([hidden, layers.Dense(4)(start)])
+    if kind == "normalized":
+        hidden = layers.BatchNormalization()(hidden) * 1  # the loss sees the padded steps, too
     model = pynn.Model(start, layers.Dense(2)(hidden))
     model.compile("sgd", "mse")
     shape = model.output_shape[1:]
     y, w = random.normal(size=(4, *shape)), random.random((4, *shape[:-1]))
-    _, found = model.gradients(x, y, w)
+    training = {"training": kind == "normalized"}
+    _, found = model.gradients(x, y, w, **training)
     for weight, gradient in zip(model.trainable_weights, found, strict=True):
         before = weight.numpy().copy()
 
         def loss(values, weight=weight):
             weight.assign(values)
-            return model.gradients(x, y, w)[0]
+            return model.gradients(x, y, w, **training)[0]
 
         numeric = central_difference(loss, before)
         weight.assign(before)
         assert close_gradient(numeric, gradient).all(), weight.path
+    if kind == "normalized":
+        return
     dy = random.normal(size=(4, *shape))
     _, slope = model.vjp(x, dy)
     moved = np.flatnonzero(x)  # a step that is padding becomes real where it moves
     numeric = central_difference(lambda values: (model.predict(values, verbose=0) * dy).sum(), x, places=moved)
     assert close_gradient(numeric.flat[moved], slope.flat[moved]).all()
+
+
+# ---- sequences of targets
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_targets_of_steps_in_all_their_forms(masked, random):
+    """Labels (N, steps), the same as (N, steps, 1), and one-hot rows give the same loss and accuracy."""
+    x, labels, w = ids(random), random.integers(0, 3, (6, 5)), random.random((6, 5))
+    model = pynn.Sequential([pynn.Input((5,), dtype="int32"), layers.Embedding(9, 4, mask_zero=masked)])
+    model.add(layers.Dense(3, activation="softmax"))
+    found = []
+    for loss, y in (
+        ("sparse_categorical_crossentropy", labels),
+        ("sparse_categorical_crossentropy", labels[..., None]),
+        ("categorical_crossentropy", np.eye(3)[labels]),
+    ):
+        model.compile("sgd", loss, metrics=["accuracy"], weighted_metrics=[loss])
+        found.append(model.evaluate(x, y, sample_weight=w, batch_size=6, verbose=0))
+    for each in found[1:]:
+        assert each == pytest.approx(found[0], rel=1e-6)
+    real = (x != 0) if masked else np.ones((6, 5), bool)
+    p = model.predict(x, verbose=0)
+    rows = -np.log(np.take_along_axis(p, labels[..., None], -1)[..., 0])
+    assert found[0][0] == pytest.approx((rows * w)[real].sum() / real.sum(), rel=1e-5)
+    assert found[0][1] == pytest.approx((p.argmax(-1) == labels)[real].mean())
+    assert found[0][2] == pytest.approx((rows * w)[real].sum() / w[real].sum(), rel=1e-5)
+
+
+def test_one_number_a_step(random):
+    x, y = ids(random), random.integers(0, 2, (6, 5))
+    model = tokens(layers.Dense(1, activation="sigmoid"), loss="binary_crossentropy", metrics=["accuracy"])
+    p = model.predict(x, verbose=0)[..., 0]
+    rows = -np.log(np.where(y == 1, p, 1 - p))
+    for targets in (y, y[..., None]):
+        loss, accuracy = model.evaluate(x, targets, verbose=0)
+        assert loss == pytest.approx(rows[x != 0].mean(), rel=1e-5)
+        assert accuracy == pytest.approx(((p > 0.5) == y)[x != 0].mean())
+
+
+def test_classes_have_weights_beside_a_mask(random):
+    x, y = ids(random), random.integers(0, 3, (6, 5))
+    model = tokens(layers.Dense(3, activation="softmax"), loss="sparse_categorical_crossentropy")
+    p, table = model.predict(x, verbose=0), np.array([0.5, 2.0, 1.25])
+    rows = -np.log(np.take_along_axis(p, y[..., None], -1)[..., 0]) * table[y]
+    found = model.train_on_batch(x, y, class_weight=dict(enumerate(table.tolist())))
+    assert found == pytest.approx(rows[x != 0].sum() / (x != 0).sum(), rel=1e-5)
+
+
+def test_targets_or_weights_of_other_steps_are_refused(random):
+    x, y = ids(random), random.integers(0, 3, (6, 5))
+    model = tokens(layers.Dense(3, activation="softmax"), loss="sparse_categorical_crossentropy")
+    before = bits(model)
+    with pytest.raises(ValueError, match="y must"):
+        model.fit(x, y[:, :4], verbose=0)
+    with pytest.raises(ValueError, match="sample_weight"):
+        model.fit(x, y, sample_weight=np.ones((6, 4)), verbose=0)
+    assert bits(model) == before

@@ -47,6 +47,25 @@ void keep_rows(const Team& team, T* y, const T* x, const T* mask, int64_t rows, 
   }
 }
 
+// A member has some of the rows; where they go, it counts for itself.
+template <typename T>
+int64_t pack_rows(const Team& team, T* y, const T* x, const T* mask, int64_t rows, int64_t columns) {
+  assert(is_member(team) && has(mask, rows) && columns > 0);
+  const Range mine = team.share(rows);
+  Look look(team);
+  int64_t kept = 0;
+  for (int64_t row = 0; row < rows; ++row) {
+    look.after(1);
+    if (mask[row] == 0) continue;
+    T* const to = y + kept * columns;
+    ++kept;
+    if (row < mine.begin || row >= mine.end) continue;
+    for_vectors<T>(0, columns, [&](int64_t j, int64_t n) { store(to + j, load(x + row * columns + j, n), n); });
+    look.after(columns);
+  }
+  return kept;
+}
+
 // How many steps of a sample are real.
 template <typename T>
 T count_of(const T* mask, int64_t steps) {
@@ -102,6 +121,7 @@ void fill(MaskKernels<T>& k) {
   k.not_equal_ids = not_equal_ids<T>;
   k.any_not_equal = any_not_equal<T>;
   k.keep_rows = keep_rows<T>;
+  k.pack_rows = pack_rows<T>;
   k.masked_mean_forward = masked_mean_forward<T>;
   k.masked_mean_backward = masked_mean_backward<T>;
 }

@@ -23,6 +23,10 @@ struct MaskKernels {
   // y (rows, columns) = the rows of x whose mask (rows) is not 0; the others are 0, whatever x has there. y may be x.
   void (*keep_rows)(const Team& team, T* y, const T* x, const T* mask, int64_t rows, int64_t columns);
 
+  // y (kept, columns) = the rows of x (rows, columns) whose mask (rows) is not 0, one after the other. Returns how many
+  // they are.
+  int64_t (*pack_rows)(const Team& team, T* y, const T* x, const T* mask, int64_t rows, int64_t columns);
+
   // y (samples, outer, inner) = the mean of x over the steps whose mask (samples, steps) is not 0, in their order; 0
   // where there are none.
   void (*masked_mean_forward)(const Team& team, T* y, const T* x, const T* mask, int64_t samples,

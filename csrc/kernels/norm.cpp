@@ -76,13 +76,21 @@ void normalization_factors(T* scale, T* offset, const T* rest, const T* variance
   });
 }
 
+// How many rows a mask keeps.
+template <typename T>
+int64_t kept_rows(const T* mask, int64_t rows) {
+  int64_t kept = 0;
+  for (int64_t i = 0; i < rows; ++i) kept += mask[i] != 0;
+  return kept;
+}
+
 template <typename T>
 void batch_norm_backward(const Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* mean,
-                         const T* variance, const T* gamma, int64_t rows, int64_t columns, double epsilon,
-                         bool accumulate, T* shared) {
+                         const T* variance, const T* gamma, const T* mask, int64_t rows, int64_t columns,
+                         double epsilon, bool accumulate, T* shared) {
   assert(is_member(team) && rows > 0 && columns > 0 && dy != nullptr && x != nullptr && shared != nullptr);
   assert(mean != nullptr && variance != nullptr && apart(dx, rows * columns, x, rows * columns));
-  assert(same_or_apart<T>(dx, dy, rows * columns));
+  assert(same_or_apart<T>(dx, dy, rows * columns) && may_have(mask, rows));
   const T least = positive<T>(epsilon);
   const auto inverse = [&](int64_t j, int64_t count) { return 1 / square_root<T>(load(variance + j, count) + least); };
   Look look(team);
@@ -120,7 +128,7 @@ void batch_norm_backward(const Team& team, T* dx, T* dgamma, T* dbeta, const T* 
   put(dgamma, 1);
   if (dx == nullptr) return;
   const Range part = team.share(rows);
-  const T n = static_cast<T>(rows);
+  const T n = static_cast<T>(mask == nullptr ? rows : kept_rows(mask, rows));
   for (int64_t begin = part.begin; begin < part.end; begin += kRowsTogether) {
     const int64_t end = begin + kRowsTogether < part.end ? begin + kRowsTogether : part.end;
     for_vectors<T>(0, columns, [&](int64_t j, int64_t count) {
@@ -129,6 +137,10 @@ void batch_norm_backward(const Team& team, T* dx, T* dgamma, T* dbeta, const T* 
       const Vec<T> scale = gamma == nullptr ? factor : factor * load(gamma + j, count);
       for (int64_t i = begin; i < end; ++i) {
         const int64_t at = i * columns + j;
+        if (mask != nullptr && mask[i] == 0) {
+          store(dx + at, load(dy + at, count) * scale, count);
+          continue;
+        }
         const Vec<T> deviation = load(x + at, count) - middle;
         store(dx + at, (load(dy + at, count) - mean_gradient - deviation * along) * scale, count);
       }

@@ -31,10 +31,11 @@ struct NormKernels {
                                 int64_t columns, double epsilon);
 
   // Gradients of batch normalisation with the moments of x itself, but for the rest of the mean; each output, and
-  // gamma, may be null. Has a barrier inside.
+  // gamma, may be null. mask (rows), which may be null: the moments are those of the rows whose mask is not 0, and the
+  // others have no part in them. Has a barrier inside.
   void (*batch_norm_backward)(const Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* mean,
-                              const T* variance, const T* gamma, int64_t rows, int64_t columns, double epsilon,
-                              bool accumulate, T* shared);
+                              const T* variance, const T* gamma, const T* mask, int64_t rows, int64_t columns,
+                              double epsilon, bool accumulate, T* shared);
 
   // y = (x - mean) inverse gamma + beta, where mean and inverse (samples, groups) are those of each sample's groups:
   // inverse = 1 / sqrt(variance + epsilon); gamma, beta (groups, columns) may be null. A large mean costs y no digits,

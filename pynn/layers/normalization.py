@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike
 
 from .. import constraints, initializers, regularizers
 from ..constraints import ConstraintLike
-from ..engine.lowering import Lowering
+from ..engine.lowering import Lowering, Mask
 from ..foundation import checks
 from ..initializers import InitializerLike
 from ..regularizers import RegularizerLike
@@ -98,6 +98,9 @@ class BatchNormalization(_Normalization):
     batch) * (1 - momentum)``, with the variance of a population. Otherwise, and always with ``trainable=False``, the
     moving ones are used. A batch of any size goes through the network as a whole.
 
+    Where the input has a mask (docs/masks.md), mean and variance are those of the real steps, and 0 where there are
+    none. The padded steps are normalised with them, too.
+
     Shapes: input and output ``(N, ..., channels)`` or, with another `axis`, the channels there; weights gamma, beta,
     moving_mean, moving_variance ``(channels,)``.
 
@@ -172,7 +175,17 @@ class BatchNormalization(_Normalization):
     def _add(self, net: Lowering, x: int, shape: Shape) -> int:
         parameters = [self.gamma, self.beta, self.moving_mean, self.moving_variance]
         settings = {"momentum": self.momentum, "epsilon": self.epsilon, "inference": net.inference}
-        return net.add("batch_norm", x, parameters, **settings)
+        inputs = [x] if net.mask is None else [x, net.mask.tensor]
+        return net.add("batch_norm", inputs, parameters, **settings)
+
+    def lower_mask(self, net: Lowering, x: int, shape: Shape, masks: Sequence[Mask | None]) -> Mask | None:
+        mask = masks[0]
+        if mask is not None and (mask.shape != shape[:-1] or self._axes(shape) != [len(shape) - 1]):
+            raise self._shape_error(
+                f"with axis={self.axis} got samples of shape {shape} and a mask of shape {mask.shape}: a mask must "
+                f"have the shape {shape[:-1]}, and the axis of the channels be the last."
+            )
+        return mask
 
     @property
     def moving_mean(self) -> Weight | None:

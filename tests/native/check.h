@@ -28,8 +28,9 @@ int run_families(const std::vector<Family>& families, int count, char** argument
 // The families of check_kernels; each runs in float and in double.
 void check_columns();  // bias, PReLU, rows by their root mean square
 void check_convolutions();
-void check_functions();   // activations, rescaling, softmax, resampling
-void check_losses();      // and metrics
+void check_functions();  // activations, rescaling, softmax, resampling
+void check_losses();     // and metrics
+void check_masks();
 void check_merge();       // functions of two tensors, tensors side by side, rows of tables
 void check_optimizers();  // and what else has to do with parameters, and with rows of data
 void check_products();    // gemm, dense

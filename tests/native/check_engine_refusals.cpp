@@ -118,7 +118,11 @@ std::vector<Row> rows() {
   return {
       {op("activation", {24}, {}, {{"name", name("relu")}, {"a", number(0)}, {"b", number(6)}, {"c", number(0)}})},
       {op("add", {24, 24, 24}, {}, {})},
+      {op("any_not_equal", {24}, {}, {{"rows", whole(4)}, {"columns", whole(6)}, {"value", number(0)}})},
       {op("batch_norm", {24}, {6, 6, 6, 6},
+          {{"momentum", number(0.9)}, {"epsilon", number(1e-3)}, {"inference", whole(0)}}),
+       {true, true, false, false}},
+      {op("batch_norm", {24, 4}, {6, 6, 6, 6},
           {{"momentum", number(0.9)}, {"epsilon", number(1e-3)}, {"inference", whole(0)}}),
        {true, true, false, false}},
       {op("bias", {24}, {6}, {}), {false}},
@@ -154,6 +158,7 @@ std::vector<Row> rows() {
       {op("group_norm", {24}, {6, 6},
           {{"samples", whole(2)}, {"groups", whole(3)}, {"columns", whole(2)}, {"epsilon", number(1e-3)}}),
        {true, true}},
+      {op("keep_rows", {24, 4}, {}, {})},
       {op("lstm", {4 * 2, 3, 3}, {2 * 12, 3 * 12, 12, 2 * 3, 2 * 3},
           {{"steps", whole(4)},
            {"features", whole(2)},
@@ -165,6 +170,7 @@ std::vector<Row> rows() {
            {"recurrent_activation", name("sigmoid")},
            {"recurrent_activation_numbers", Numbers{0, 0, 0}}}),
        {false, false, true, false, false}},
+      {op("masked_mean", {24, 4}, {}, {{"outer", whole(2)}, {"steps", whole(4)}, {"inner", whole(3)}})},
       {op("matmul", {2 * 3 * 4, 2 * 4 * 5}, {},
           {{"batch", whole(2)},
            {"m", whole(3)},
@@ -178,6 +184,7 @@ std::vector<Row> rows() {
            {"seed", whole(7)},
            {"shape", Sizes{4, 6}},
            {"sharing", Sizes{0, 1, 0}}})},
+      {op("not_equal", {6}, {}, {{"value", whole(0)}})},
       {op("numbers", {6}, {}, {})},
       {op("parameter", {}, {6}, {{"size", whole(6)}}), {false}},
       {op("pool", {4 * 6 * 2}, {}, {{"kind", name("average")}, {"shape", Sizes{4, 6, 2, 2, 3, 2, 2, 2, 2, 0, 0}}})},
@@ -233,7 +240,7 @@ void check_counts(const Row& row) {
       refused(text("parameter %zu of %lld elements", i, static_cast<long long>(size)), wrong);
     }
   }
-  if (kind == "activation" || kind == "custom" || kind == "embedding" || kind == "numbers")
+  if (kind == "activation" || kind == "custom" || kind == "embedding" || kind == "not_equal" || kind == "numbers")
     return;  // they take what comes
   for (size_t i = 0; i < row.right.inputs.size(); ++i) {
     wrong = row.right;
@@ -354,6 +361,12 @@ void check_graph() {
   expect_refused("numbers where ids are read", [&] { graph.add({"numbers", {x}, {}, {}, {}}); });
   expect_refused("a penalty of ids", [&] { graph.add_activity_penalty({ids, 1, 1}); });
   expect_refused("ids as an output", [&] { graph.set_outputs({ids}); });
+  for (const int64_t times : {int64_t{0}, int64_t{-1}, int64_t{3}, INT64_MAX})
+    expect_refused("parts that a sample does not have", [&] { graph.add({"add", {x, x}, {}, {}, {}, times}); });
+  expect_refused("parts that are too many", [&] { graph.add({"parameter", {}, {0}, {}, {}, int64_t{1} << 60}); });
+  expect_refused("masks of other outputs", [&] { graph.set_outputs({x}, {x, x}); });
+  expect_refused("a mask that is no tensor", [&] { graph.set_outputs({x}, {tensors}); });
+  expect_refused("ids as a mask", [&] { graph.set_outputs({x}, {ids}); });
   check(graph.tensors() == tensors && graph.ops().size() == 1, "a graph", "changed by what was refused");
   check(graph.add_parameter({weights.owner, 1}) == 1 && graph.parameters().size() == 2, "a parameter", "counted twice");
   const auto one = std::make_shared<Parameters>(true);

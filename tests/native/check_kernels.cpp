@@ -8,6 +8,7 @@ int main(int count, char** arguments) {
                        {"convolutions", check_convolutions},
                        {"functions", check_functions},
                        {"losses", check_losses},
+                       {"masks", check_masks},
                        {"merge", check_merge},
                        {"optimizers", check_optimizers},
                        {"products", check_products},

@@ -158,7 +158,7 @@ void check_normalizations_look() {
     });
     expect_looks("batch_norm_backward" + what, 1, [&](const Team& team) {
       k().batch_norm_backward(team, y.data(), mean.data(), nullptr, dy.data(), x.data(), mean.data(), variance.data(),
-                              nullptr, rows, columns, 1e-3, false, shared.data());
+                              nullptr, nullptr, rows, columns, 1e-3, false, shared.data());
     });
     expect_looks("rescaling_forward" + what, 1, [&](const Team& team) {
       k().rescaling_forward(team, y.data(), x.data(), n, mean.data(), variance.data(), mean.data(), columns);

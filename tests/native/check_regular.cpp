@@ -214,8 +214,8 @@ void check_batch_norm() {
                          [&](const Team& team, T* dx_out, T* dgamma_out, T* dbeta_out, T* shared) {
                            kernels<T>().batch_norm_backward(team, dx_out, dgamma_out, dbeta_out, dy.data(), x.data(),
                                                             given.data(), given.data() + s.columns,
-                                                            plain ? nullptr : gamma.data(), s.rows, s.columns, epsilon,
-                                                            !plain, shared);
+                                                            plain ? nullptr : gamma.data(), nullptr, s.rows, s.columns,
+                                                            epsilon, !plain, shared);
                          });
     }
   }

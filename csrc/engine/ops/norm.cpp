@@ -1,4 +1,6 @@
 // Normalisation: over the rows of a batch, and over groups of each sample.
+#include <algorithm>
+
 #include "../op.h"
 
 namespace pynn {
@@ -10,7 +12,8 @@ enum { gamma_at, beta_at, moving_mean_at, moving_variance_at, batch_norm_paramet
 constexpr int group_norm_parameters = beta_at + 1;
 
 std::vector<int64_t> check_batch_norm(const OpArguments& a) {
-  a.expect_counts(1, batch_norm_parameters);
+  const bool masked = a.inputs.size() == 2;
+  a.expect_counts(masked ? 2 : 1, batch_norm_parameters);
   const int64_t columns = a.parameters[moving_mean_at];
   a.expect(columns >= 1 && a.inputs[0] % columns == 0, "a moving_mean whose size divides that of x",
            std::to_string(columns) + " for " + std::to_string(a.inputs[0]) + " elements a sample");
@@ -18,11 +21,14 @@ std::vector<int64_t> check_batch_norm(const OpArguments& a) {
   a.expect_parameter(gamma_at, "gamma", columns, true);
   a.expect_parameter(beta_at, "beta", columns, true);
   a.number("momentum"), a.number("epsilon"), a.flag("inference");
+  const int64_t rows = a.inputs[0] / columns;
+  if (masked) a.expect(a.inputs[1] == rows, "a mask of " + std::to_string(rows) + " rows", std::to_string(a.inputs[1]));
   return {a.inputs[0]};
 }
 
 // In training, unless it is frozen or for inference only, with the moments of the batch, which the moving ones follow.
-// It keeps these moments: the mean, the variance, and the rest of the mean.
+// It keeps these moments: the mean, the variance, and the rest of the mean. They are those of the rows that a mask
+// keeps, where there is one; of no rows they are 0.
 template <typename T>
 class BatchNormOp : public Op<T> {
  public:
@@ -31,14 +37,26 @@ class BatchNormOp : public Op<T> {
         rows_(a.inputs[0] / columns_),
         momentum_(a.number("momentum")),
         epsilon_(a.number("epsilon")),
-        inference_(a.flag("inference")) {}
+        inference_(a.flag("inference")),
+        masked_(a.inputs.size() == 2) {}
 
   void forward(const Team& team, const Pass<T>& pass) const override {
     const T *mean = pass.parameters[moving_mean_at].value, *variance = pass.parameters[moving_variance_at].value;
     const T* rest = nullptr;
     if (learns(pass)) {
       T *now = pass.saved, *variance_now = now + stride(), *rest_now = now + 2 * stride();
-      pass.k.moments(team, now, rest_now, variance_now, this->x(pass), pass.batch * rows_, columns_, pass.shared);
+      const T* x = this->x(pass);
+      int64_t rows = pass.batch * rows_;
+      if (masked_) {
+        T* packed = pass.shared + pass.k.column_sums(rows, columns_);
+        rows = pass.k.pack_rows(team, packed, x, this->x(pass, 1), rows, columns_);
+        x = packed;
+        team.barrier();
+      }
+      if (rows > 0)
+        pass.k.moments(team, now, rest_now, variance_now, x, rows, columns_, pass.shared);
+      else if (team.rank == 0)
+        std::fill(now, now + 3 * stride(), T{0});
       team.barrier();
       mean = now, variance = variance_now, rest = rest_now;
     }
@@ -55,7 +73,7 @@ class BatchNormOp : public Op<T> {
       if (gamma.gradient != nullptr || beta.gradient != nullptr)
         pass.k.batch_norm_backward(team, nullptr, gamma.gradient, beta.gradient, this->dy(pass), this->x(pass),
                                    pass.parameters[moving_mean_at].value, pass.parameters[moving_variance_at].value,
-                                   gamma.value, pass.batch * rows_, columns_, epsilon_, pass.adds(gamma_at),
+                                   gamma.value, nullptr, pass.batch * rows_, columns_, epsilon_, pass.adds(gamma_at),
                                    pass.shared);
       T* scale = pass.own;
       pass.k.normalization_factors(scale, nullptr, nullptr, pass.parameters[moving_variance_at].value, gamma.value,
@@ -66,8 +84,8 @@ class BatchNormOp : public Op<T> {
       return;
     }
     pass.k.batch_norm_backward(team, this->dx(pass), gamma.gradient, beta.gradient, this->dy(pass), this->x(pass),
-                               pass.saved, pass.saved + stride(), gamma.value, pass.batch * rows_, columns_, epsilon_,
-                               pass.adds(gamma_at), pass.shared);
+                               pass.saved, pass.saved + stride(), gamma.value, masked_ ? this->x(pass, 1) : nullptr,
+                               pass.batch * rows_, columns_, epsilon_, pass.adds(gamma_at), pass.shared);
     announce_gradients(team, pass, batch_norm_parameters);
   }
 
@@ -85,9 +103,10 @@ class BatchNormOp : public Op<T> {
   }
 
   ScratchSize scratch(const Kernels<T>& k, int64_t batch, int, bool) const override {
-    return {k.column_sums(batch * rows_, columns_), 2 * stride()};
+    return {k.column_sums(batch * rows_, columns_) + (masked_ ? batch * rows_ * columns_ : 0), 2 * stride()};
   }
   int64_t saved(int64_t) const override { return 3 * stride(); }
+  bool takes_gradient(std::size_t input) const override { return input == 0; }
   bool couples_samples() const override { return true; }
   double work() const override { return 8 * static_cast<double>(rows_ * columns_); }
 
@@ -99,7 +118,7 @@ class BatchNormOp : public Op<T> {
 
   const int64_t columns_, rows_;  // rows of a sample
   const double momentum_, epsilon_;
-  const bool inference_;
+  const bool inference_, masked_;
 };
 
 // ---- group_norm
