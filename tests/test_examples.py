@@ -10,7 +10,7 @@ import pytest
 EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples"
 pytestmark = pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the repository's examples are not here")
 
-SLOW = ("adding_problem", "mnist_cnn", "mnist_keras", "mnist_rows", "overfitting", "tuning")
+SLOW = ("adding_problem", "characters", "dates", "mnist_cnn", "mnist_keras", "mnist_rows", "overfitting", "tuning")
 SHORT = ("adding_problem", "tuning")  # those that take minutes otherwise
 NEEDS = {"tuning": ("optuna", "sklearn"), "mnist": ("matplotlib",), "forecast": ("matplotlib",)}
 ARGUMENTS = {"mnist": ["--plot", "mnist.png"], "forecast": ["--plot", "forecast.png"]}
@@ -37,6 +37,8 @@ EXPECTED = {
         r"RandomizedSearchCV on 500 images: .* accuracy 0\.8",
     ],
     "forecast": [r"error, naive: 0\.[23]\d+", r"error, LSTM: 0\.1[0-4]\d", r"Drawn in forecast\.png"],
+    "characters": [r"accuracy: 0\.[78]\d+", r"Temperature 0\.2:\nIn the morning .{300}"],
+    "dates": [r" -> \d{4}-\d\d-\d\d\n", r"dates never seen: (9[89]\.\d|100\.0)%"],
     "mnist_rows": [r"all 28 rows: 0\.9[5-9]", r"24 rows, .*: 0\.9", r"34 rows, .*: 0\.9"],
     "mnist_keras": [r"accuracy: 0\.9[78]"],
 }
