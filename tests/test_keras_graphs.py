@@ -9,6 +9,7 @@ import graph_programs_losses  # noqa: F401, goes on filling it
 import graph_programs_masked  # noqa: F401, goes on filling it
 import graph_programs_models  # noqa: F401, goes on filling it
 import graph_programs_sequences  # noqa: F401, goes on filling it
+import graph_programs_steps  # noqa: F401, goes on filling it
 import numpy as np
 import pytest
 from graph_runs import PROGRAMS, map_structure
@@ -16,7 +17,7 @@ from graph_runs import PROGRAMS, map_structure
 import pynn
 
 FOLDER = pathlib.Path(__file__).with_name("golden")  # golden/make_keras_graphs.py
-FILES = [np.load(FOLDER / f"keras_graphs{name}.npz") for name in ("", "_losses", "_masked", "_sequences")]
+FILES = [np.load(FOLDER / f"keras_graphs{name}.npz") for name in ("", "_losses", "_masked", "_sequences", "_steps")]
 TABLE = {name: row for file in FILES for name, row in json.loads(str(file["table"]))["programs"].items()}
 RUNS = [(name, kind) for name in TABLE for kind in ("plain", "weighted") if kind == "plain" or PROGRAMS[name].weights]
 

@@ -11,6 +11,8 @@ with masks are not for PyTorch, where the output of a masked step may be 0 in Ke
     pip install keras torch
     KERAS_BACKEND=torch python tests/golden/make_keras_graphs.py keras_graphs_sequences.npz
 
+So was keras_graphs_steps.npz: on JAX, the metrics of a training step see outputs that have lost their masks.
+
 Without arguments it makes all files. Of programs that are named it shows the losses, and writes nothing.
 
 For each program a file holds one vector: data, start weights, and what the run saw, without and with sample weights.
@@ -31,6 +33,7 @@ import graph_programs_losses  # noqa: F401, goes on filling it
 import graph_programs_masked  # noqa: F401, goes on filling it
 import graph_programs_models  # noqa: F401, goes on filling it
 import graph_programs_sequences  # noqa: F401, goes on filling it
+import graph_programs_steps  # noqa: F401, goes on filling it
 import keras
 import numpy as np
 from graph_runs import PROGRAMS, ROWS, map_structure, named
@@ -41,6 +44,7 @@ FILES = {
     "keras_graphs.npz": ["graph_programs", "graph_programs_models"],
     "keras_graphs_losses.npz": ["graph_programs_losses"],
     "keras_graphs_masked.npz": ["graph_programs_masked"],
+    "keras_graphs_steps.npz": ["graph_programs_steps"],
     "keras_graphs_sequences.npz": ["graph_programs_sequences"],
 }
 
