@@ -316,3 +316,27 @@ def ulp_error(got, exact):
     """|got - exact| in units of the last place of got's dtype; exact is of a wider dtype."""
     unit = np.spacing(np.abs(exact).astype(got.dtype)).astype(exact.dtype)
     return np.abs(got.astype(exact.dtype) - exact) / unit
+
+
+def attention(q, k, v, masks=(), scale=1.0, causal=False, all_masked="mean", dropped=None):
+    """y_i = sum_j p_ij v_j and p_i = softmax of scale q_i k_j over the keys j that query i may look at.
+
+    q (samples, queries, heads, size), k and v (samples, keys, kv_heads, size); a mask is broadcast to the shape of p,
+    (samples, heads, queries, keys). dropped: what p is multiplied by before the sum. Where a query may look at no key:
+    the mean of all values, zeros, or attention to all keys.
+    """
+    group = q.shape[2] // k.shape[2]
+    k, v = np.repeat(k, group, axis=2), np.repeat(v, group, axis=2)
+    s = scale * np.einsum("bqhd,bkhd->bhqk", q, k)
+    allowed = np.tri(*s.shape[2:], dtype=bool) if causal else np.ones(s.shape[2:], bool)
+    allowed = np.broadcast_to(allowed, s.shape)
+    for mask in masks:
+        allowed = allowed & (mask != 0)
+    none = ~allowed.any(axis=-1, keepdims=True)
+    if all_masked == "mean":
+        s = np.where(none, 0, s)
+    p = softmax(np.where(allowed | none, s, -np.inf))
+    if all_masked == "zeros":
+        p = np.where(none, 0, p)
+    used = p if dropped is None else p * dropped
+    return np.einsum("bhqk,bkhd->bqhd", used, v), p

@@ -21,6 +21,7 @@ Activation activation_of(const std::string& name) { return find<Activation>(kAct
 Binary binary_of(const std::string& name) { return find<Binary>(kBinaryNames, name, "function"); }
 Pooling pooling_of(const std::string& name) { return find<Pooling>(kPoolingNames, name, "pooling"); }
 Noise noise_of(const std::string& name) { return find<Noise>(kNoiseNames, name, "noise"); }
+AllMasked all_masked_of(const std::string& name) { return find<AllMasked>(kAllMaskedNames, name, "all_masked"); }
 Loss loss_of(const std::string& name) { return find<Loss>(kLossNames, name, "loss"); }
 Metric metric_of(const std::string& name) { return find<Metric>(kMetricNames, name, "metric"); }
 Reduction reduction_of(const std::string& name) { return find<Reduction>(kReductionNames, name, "reduction"); }

@@ -18,6 +18,7 @@ Activation activation_of(const std::string& name);
 Binary binary_of(const std::string& name);
 Pooling pooling_of(const std::string& name);
 Noise noise_of(const std::string& name);
+AllMasked all_masked_of(const std::string& name);
 Loss loss_of(const std::string& name);
 Metric metric_of(const std::string& name);
 Reduction reduction_of(const std::string& name);

@@ -8,6 +8,7 @@ namespace pynn {
 #define PYNN_OPS(X) \
   X(activation)     \
   X(add)            \
+  X(attention)      \
   X(any_not_equal)  \
   X(batch_norm)     \
   X(bias)           \

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "activations.h"
+#include "attention.h"
 #include "columns.h"
 #include "conv.h"
 #include "dense.h"
@@ -49,6 +50,7 @@ struct Kernels : GemmKernels<T>,
                  MergeKernels<T>,
                  EmbeddingKernels<T>,
                  MaskKernels<T>,
+                 AttentionKernels<T>,
                  ActivationKernels<T>,
                  SoftmaxKernels<T>,
                  LossKernels<T>,

@@ -18,6 +18,8 @@
   X(merge, MergeKernels)                  \
   X(embedding, EmbeddingKernels)          \
   X(masks, MaskKernels)                   \
+  X(attention, AttentionKernels)          \
+  X(attention_backward, AttentionKernels) \
   X(activations, ActivationKernels)       \
   X(softmax, SoftmaxKernels)              \
   X(losses, LossKernels)                  \

@@ -26,6 +26,7 @@ struct Family {
 int run_families(const std::vector<Family>& families, int count, char** arguments);
 
 // The families of check_kernels; each runs in float and in double.
+void check_attention();
 void check_columns();  // bias, PReLU, rows by their root mean square
 void check_convolutions();
 void check_functions();  // activations, rescaling, softmax, resampling

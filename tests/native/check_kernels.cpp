@@ -4,7 +4,8 @@
 
 int main(int count, char** arguments) {
   using namespace pynn;
-  return run_families({{"columns", check_columns},
+  return run_families({{"attention", check_attention},
+                       {"columns", check_columns},
                        {"convolutions", check_convolutions},
                        {"functions", check_functions},
                        {"losses", check_losses},

@@ -104,6 +104,28 @@ void check_convolutions_look() {
   }
 }
 
+void check_attention_look() {
+  // One head over a long sequence; a long vector of each token; a mask that must be looked through first
+  for (const AttentionShape& s :
+       {AttentionShape{1, 6000, 6000, 1, 1, 16, 16}, AttentionShape{1, 300, 300, 1, 1, 9000, 9000},
+        AttentionShape{1, 64, 200'000, 1, 1, 1, 1}}) {
+    const std::vector<T> q = numbers(s.queries * s.key_size), key = numbers(s.keys * s.key_size);
+    const std::vector<T> v = numbers(s.keys * s.value_size), mask(s.keys, T{1});
+    const AttentionMask<T> by_key{mask.data(), s.keys, 0, 0, 1};
+    const AttentionSpec spec{0.1, false, AllMasked::mean, 0.1, 1, 1, 0, false};
+    const Attention<T> a{s, spec, q.data(), key.data(), v.data(), &by_key, 1};
+    std::vector<T> y(s.queries * s.value_size), rows(2 * s.queries), dq(q.size()), dk(key.size()), dv(v.size());
+    std::vector<T> own(k().attention_own(s, true));
+    const std::string what = text("%d keys of %d", static_cast<int>(s.keys), static_cast<int>(s.key_size));
+    expect_looks("attention_forward, " + what, 1,
+                 [&](const Team& team) { k().attention_forward(team, y.data(), nullptr, rows.data(), a, own.data()); });
+    expect_looks("attention_backward, " + what, 1, [&](const Team& team) {
+      k().attention_backward(team, dq.data(), dk.data(), dv.data(), y.data(), nullptr, y.data(), rows.data(), a,
+                             own.data());
+    });
+  }
+}
+
 void check_windows_look() {
   // Windows of many elements; few channels; the whole of a large image
   for (const PoolShape& s :
@@ -345,6 +367,7 @@ void check_merge_look() {
 void check_polling() {
   check_products_look();
   check_convolutions_look();
+  check_attention_look();
   check_windows_look();
   check_normalizations_look();
   check_functions_look();
