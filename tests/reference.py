@@ -318,17 +318,19 @@ def ulp_error(got, exact):
     return np.abs(got.astype(exact.dtype) - exact) / unit
 
 
-def attention(q, k, v, masks=(), scale=1.0, causal=False, all_masked="mean", dropped=None):
+def attention(q, k, v, masks=(), scale=1.0, causal=False, all_masked="mean", dropped=None, window=0):
     """y_i = sum_j p_ij v_j and p_i = softmax of scale q_i k_j over the keys j that query i may look at.
 
     q (samples, queries, heads, size), k and v (samples, keys, kv_heads, size); a mask is broadcast to the shape of p,
-    (samples, heads, queries, keys). dropped: what p is multiplied by before the sum. Where a query may look at no key:
-    the mean of all values, zeros, or attention to all keys.
+    (samples, heads, queries, keys). window: |i - j| is below it, where it is not 0. dropped: what p is multiplied by
+    before the sum. Where a query may look at no key: the mean of all values, zeros, or attention to all keys.
     """
     group = q.shape[2] // k.shape[2]
     k, v = np.repeat(k, group, axis=2), np.repeat(v, group, axis=2)
     s = scale * np.einsum("bqhd,bkhd->bhqk", q, k)
     allowed = np.tri(*s.shape[2:], dtype=bool) if causal else np.ones(s.shape[2:], bool)
+    if window:
+        allowed = allowed & (np.abs(np.arange(s.shape[2])[:, None] - np.arange(s.shape[3])) < window)
     allowed = np.broadcast_to(allowed, s.shape)
     for mask in masks:
         allowed = allowed & (mask != 0)

@@ -16,7 +16,7 @@ every_all_masked = pytest.mark.parametrize("all_masked", ["mean", "zeros", "unma
 # Tails of vectors, of tiles, and several tiles
 LENGTHS = (1, 2, 7, 15, 16, 17, 33, 64, 65, 150)
 
-PLAIN = {"causal": False, "all_masked": "mean", "rate": 0.0, "seed": 0, "drops_scores": False}
+PLAIN = {"causal": False, "window": 0, "all_masked": "mean", "rate": 0.0, "seed": 0, "drops_scores": False}
 
 
 class Case:
@@ -67,9 +67,8 @@ class Case:
     def reference(self, dropped=None):
         masks = [mask.reshape(2, *sizes) for mask, sizes in zip(self.inputs[3:], self.mask_sizes(), strict=True)]
         q, k, v = (x.astype(np.float64) for x in self.inputs[:3])
-        return attention(
-            q, k, v, masks, self.settings["scale"], self.settings["causal"], self.settings["all_masked"], dropped
-        )
+        names = ("scale", "causal", "all_masked", "window")
+        return attention(q, k, v, masks, dropped=dropped, **{name: self.settings[name] for name in names})
 
     def mask_sizes(self):
         return [tuple(self.attributes["masks"][i : i + 3]) for i in range(0, len(self.attributes["masks"]), 3)]
@@ -124,6 +123,15 @@ def test_masks(queries, keys, causal, all_masked, dtype, random):
         check(Case(random, queries, keys, dtype=dtype, masks=[mask], causal=causal, all_masked=all_masked), dtype)
 
 
+@pytest.mark.parametrize("window", [1, 2, 40, 64, 65, 500])
+@pytest.mark.parametrize(("queries", "keys"), [(1, 1), (150, 150), (150, 20), (20, 150)])
+@pytest.mark.parametrize("causal", [False, True])
+@every_all_masked
+def test_window(window, queries, keys, causal, all_masked, random):
+    """Also where the last queries have no key in theirs."""
+    check(Case(random, queries, keys, causal=causal, window=window, all_masked=all_masked), np.float64)
+
+
 @every_dtype
 def test_scores_may_be_large(dtype, random):
     """The largest is taken off before the exponential; it comes in the first tile, in the middle, or last."""
@@ -162,6 +170,8 @@ GRADIENTS = [
     ((5, 3), {"causal": True}),
     ((3, 5), {"causal": True}),
     ((2, 66), {"causal": True}),
+    ((9, 5), {"window": 2}),
+    ((66, 4), {"window": 3, "causal": True}),
     ((66, 2), {}),
     ((3, 4), {"heads": 4, "kv_heads": 2}),
     ((3, 4), {"key_size": 17, "value_size": 1}),
@@ -247,7 +257,7 @@ def test_what_is_dropped_is_independent(random):
         assert abs(pairs.mean()) < 5 / np.sqrt(pairs.size)
 
 
-@pytest.mark.parametrize("more", [{}, {"causal": True}, {"rate": 0.3, "seed": 4}, {"heads": 6, "kv_heads": 2}])
+@pytest.mark.parametrize("more", [{}, {"causal": True}, {"rate": 0.3, "seed": 4}, {"window": 9}, {"heads": 6, "kv_heads": 2}])
 @pytest.mark.parametrize("lengths", [(3, 5), (70, 200), (200, 70)])
 @every_dtype
 def test_thread_counts_give_the_same_bits(more, lengths, dtype, random):
@@ -275,6 +285,7 @@ REFUSED = [
     ({"keys": 7}, "key to have"),
     ({"scale": 0.0}, "a scale above 0"),
     ({"scale": np.inf}, "a scale above 0"),
+    ({"window": -1}, "a window of 0"),
     ({"rate": 1.5}, r"a rate in \[0, 1\]"),
     ({"all_masked": "nan"}, "one of mean, zeros, unmasked"),
     ({"masks": [1, 1]}, "three sizes in masks"),

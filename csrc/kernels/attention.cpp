@@ -16,14 +16,15 @@ struct Own {
   explicit Own(T* own) : tile(own), turned(tile + kTile), drawn(turned + kTile), packed(drawn + kTile) {}
 };
 
-// Finds the queries that may not look at any key. Where there is no mask, there is the first key at least.
+// Finds the queries that may not look at any key. Without a mask, or a window, there is the first key at least.
 template <typename T>
 void find_all_masked(Look& look, const Attention<T>& a, Queries<T>& q, const Own<T>& own, T* none) {
-  for (int64_t i = 0; i < kQueries; ++i) none[i] = a.mask_count > 0 ? T{1} : T{0};
-  if (a.mask_count == 0) return;
-  const int64_t keys = keys_for(a, q);
-  for (int64_t key = 0; key < keys; key += kKeys) {
-    const Range part{key, smaller(key + kKeys, keys)};
+  const bool may_be = a.mask_count > 0 || a.spec.window > 0;
+  for (int64_t i = 0; i < kQueries; ++i) none[i] = may_be ? T{1} : T{0};
+  if (!may_be) return;
+  const Range keys = keys_for(a, q);
+  for (int64_t key = keys.begin; key < keys.end; key += kKeys) {
+    const Range part = tile_at(key, keys);
     for (int64_t i = 0; i < kTile; ++i) own.tile[i] = 0;
     apply_masks(a, q, part, own.tile, own.turned);
     for (int64_t j = 0; j < part.end - part.begin; ++j)
@@ -95,15 +96,12 @@ void hand_out_scores(Look& look, const Attention<T>& a, const Queries<T>& q, con
   if (scores == nullptr) return;
   const AttentionShape& s = a.shape;
   T* to = scores + ((q.sample * s.heads + q.head) * s.queries + q.begin) * s.keys;
-  const int64_t keys = keys_for(a, q);
-  for (int64_t key = 0; key < s.keys; key += kKeys) {
-    const Range part{key, smaller(key + kKeys, s.keys)};
+  const Range keys = keys_for(a, q);
+  for (int64_t i = 0; i < q.count; ++i)
+    for (int64_t j = 0; j < s.keys; ++j) to[i * s.keys + j] = 0;
+  for (int64_t key = keys.begin; key < keys.end; key += kKeys) {
+    const Range part = tile_at(key, keys);
     const int64_t count = part.end - part.begin;
-    if (key >= keys) {
-      for (int64_t i = 0; i < q.count; ++i)
-        for (int64_t j = 0; j < count; ++j) to[i * s.keys + key + j] = 0;
-      continue;
-    }
     weight_tile(a, q, part, own.packed, own.tile, own.turned);
     if (a.spec.rate > 0 && a.spec.drops_scores) {
       draw_tile(a, q, part, own.drawn);
@@ -125,20 +123,22 @@ void forward_block(Look& look, T* y, T* scores, T* rows, const Attention<T>& a, 
   find_all_masked(look, a, q, own, none);
   for (int64_t i = 0; i < kQueries; ++i) q.highest[i] = static_cast<T>(-__builtin_inf()), sums[i] = 0;
   T* to = y + row_at(q.sample, s.queries, q.begin, s.heads, q.head, s.value_size);
-  const int64_t keys = keys_for(a, q);
-  for (int64_t key = 0; key < keys; key += kKeys) {
-    const Range part{key, smaller(key + kKeys, keys)};
+  const Range keys = keys_for(a, q);
+  if (keys.begin >= keys.end)
+    clear_rows(y, q.sample, s.queries, {q.begin, q.begin + q.count}, s.heads, q.head, s.value_size);
+  for (int64_t key = keys.begin; key < keys.end; key += kKeys) {
+    const Range part = tile_at(key, keys);
     const int64_t count = part.end - part.begin;
     score_tile(a, q, part, own.packed, own.tile, own.turned);
     const bool shrinks = exponentials(q, count, own.tile, q.highest, sums, shrink);
-    if (key > 0 && shrinks) multiply_rows_by(to, shrink, q.count, s.value_size, y_apart);
+    if (key > keys.begin && shrinks) multiply_rows_by(to, shrink, q.count, s.value_size, y_apart);
     if (a.spec.rate > 0) {
       draw_tile(a, q, part, own.drawn);
       multiply_tiles(own.tile, own.drawn, count);
     }
     multiply_block(product<T>(q.count, s.value_size, count, own.tile, 1, kQueries,
                               a.v + row_at(q.sample, s.keys, key, s.kv_heads, kv, s.value_size),
-                              s.kv_heads * s.value_size, key > 0, to, y_apart));
+                              s.kv_heads * s.value_size, key > keys.begin, to, y_apart));
     look.after_product(count, q.count, s.key_size + s.value_size + 8);
   }
   for (int64_t i = 0; i < q.count; ++i) {

@@ -28,8 +28,9 @@ struct AttentionMask {
 };
 
 struct AttentionSpec {
-  double scale;  // above 0
-  bool causal;   // query i may not look at keys behind key i
+  double scale;    // above 0
+  bool causal;     // query i may not look at keys behind key i
+  int64_t window;  // query i may look at key j where |i - j| is below this; 0: at any
   AllMasked all_masked;
   double rate;          // of weights that are dropped, the others multiplied by 1 / (1 - rate); 0: no noise
   uint64_t seed, step;  // what is dropped is a function of these and of sample, head, query and key

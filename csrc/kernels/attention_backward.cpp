@@ -36,14 +36,6 @@ struct Part {
   bool for_queries, for_keys;
 };
 
-template <typename T>
-void clear_rows(T* x, int64_t sample, int64_t length, Range rows, int64_t heads, int64_t head, int64_t size) {
-  for (int64_t i = rows.begin; i < smaller(rows.end, length); ++i) {
-    T* row = x + row_at(sample, length, i, heads, head, size);
-    for (int64_t j = 0; j < size; ++j) row[j] = 0;
-  }
-}
-
 // What the forward pass found for the block's rows.
 template <typename T>
 void take_rows(const Backward<T>& b, Queries<T>& q) {
@@ -79,9 +71,9 @@ void make_offsets(Look& look, const Backward<T>& b, const Queries<T>& q, const O
         s.value_size, [&](int64_t j, int64_t count) { return load(b.y + at + j, count) * load(b.dy + at + j, count); });
   }
   if (b.dscores == nullptr) return;
-  const int64_t keys = keys_for(b.a, q);
-  for (int64_t key = 0; key < keys; key += kKeys) {
-    const Range part{key, smaller(key + kKeys, keys)};
+  const Range keys = keys_for(b.a, q);
+  for (int64_t key = keys.begin; key < keys.end; key += kKeys) {
+    const Range part = tile_at(key, keys);
     if (b.a.spec.rate > 0) draw_tile(b.a, q, part, own.drawn);
     weight_tile(b.a, q, part, own.packed_q, own.weights, own.turned);
     given_tile(b, q, part, own);
@@ -136,8 +128,10 @@ template <typename T>
 void backward_block(Look& look, const Backward<T>& b, Queries<T>& q, const Part& part, const Own<T>& own) {
   const AttentionShape& s = b.a.shape;
   take_rows(b, q);
-  const int64_t keys = smaller(keys_for(b.a, q), part.keys.end * kKeys);
-  if (part.keys.begin * kKeys >= keys) return;
+  Range keys = keys_for(b.a, q);
+  if (keys.begin < part.keys.begin * kKeys) keys.begin = part.keys.begin * kKeys;
+  keys.end = smaller(keys.end, part.keys.end * kKeys);
+  if (keys.begin >= keys.end) return;
   const int64_t kv = key_head(b.a, q.head);
   pack_block(s.key_size, q.count, b.a.q + row_at(q.sample, s.queries, q.begin, s.heads, q.head, s.key_size), 1,
              s.heads * s.key_size, {0, q.count}, own.packed_q);
@@ -145,8 +139,8 @@ void backward_block(Look& look, const Backward<T>& b, Queries<T>& q, const Part&
              s.heads * s.value_size, {0, q.count}, own.packed_dy);
   T offsets[kQueries];
   make_offsets(look, b, q, own, offsets);
-  for (int64_t key = part.keys.begin * kKeys; key < keys; key += kKeys) {
-    const Range tile{key, smaller(key + kKeys, keys)};
+  for (int64_t key = keys.begin; key < keys.end; key += kKeys) {
+    const Range tile = tile_at(key, keys);
     const int64_t count = tile.end - tile.begin;
     if (b.a.spec.rate > 0) draw_tile(b.a, q, tile, own.drawn);
     weight_tile(b.a, q, tile, own.packed_q, own.weights, own.turned);

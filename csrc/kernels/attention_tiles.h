@@ -54,6 +54,14 @@ inline int64_t row_at(int64_t sample, int64_t length, int64_t position, int64_t 
 }
 
 template <typename T>
+void clear_rows(T* x, int64_t sample, int64_t length, Range rows, int64_t heads, int64_t head, int64_t size) {
+  for (int64_t i = rows.begin; i < smaller(rows.end, length); ++i) {
+    T* row = x + row_at(sample, length, i, heads, head, size);
+    for (int64_t j = 0; j < size; ++j) row[j] = 0;
+  }
+}
+
+template <typename T>
 Queries<T> queries_of(const Attention<T>& a, int64_t sample, int64_t head, int64_t block) {
   Queries<T> q;
   q.sample = sample, q.head = head, q.begin = block * kQueries;
@@ -71,11 +79,21 @@ void open_query(Queries<T>& q, int64_t i, const AttentionSpec& spec) {
   if (spec.all_masked == AllMasked::mean) q.scale[i] = 0;
 }
 
-// The keys that any of the queries looks at are the first ones, so many.
+// The keys that any of the queries looks at. They begin with a tile.
 template <typename T>
-int64_t keys_for(const Attention<T>& a, const Queries<T>& q) {
-  return a.spec.causal && !q.any_open ? smaller(a.shape.keys, q.begin + q.count) : a.shape.keys;
+Range keys_for(const Attention<T>& a, const Queries<T>& q) {
+  const int64_t window = a.spec.window, last = q.begin + q.count - 1;
+  Range keys{0, a.shape.keys};
+  if (q.any_open) return keys;
+  if (a.spec.causal) keys.end = smaller(keys.end, last + 1);
+  if (window == 0) return keys;
+  if (q.begin >= window) keys.begin = (q.begin - window + 1) / kKeys * kKeys;
+  keys.end = smaller(keys.end, last + window);
+  return keys;
 }
+
+// The tile of these keys, or what is left of them.
+inline Range tile_at(int64_t key, Range keys) { return {key, smaller(key + kKeys, keys.end)}; }
 
 // Sets what the queries may not look at to minus infinity: `allowed(i, count)` says which lanes of a key's row stay.
 template <typename T, typename Allowed>
@@ -107,11 +125,19 @@ void apply_mask(const AttentionMask<T>& mask, const Queries<T>& q, Range keys, T
 template <typename T>
 void apply_masks(const Attention<T>& a, const Queries<T>& q, Range keys, T* tile, T* turned) {
   for (int64_t m = 0; m < a.mask_count; ++m) apply_mask(a.masks[m], q, keys, tile, turned);
-  if (!a.spec.causal || keys.end - 1 <= q.begin) return;
-  for (int64_t key = keys.begin; key < keys.end; ++key) {
-    const auto first = static_cast<typename Simd<T>::integer>(key - q.begin);  // of the queries that may look at it
-    forbid(q, tile + (key - keys.begin) * kQueries,
-           [&](int64_t i, int64_t) { return lane_numbers<T>() + static_cast<typename Simd<T>::integer>(i) >= first; });
+  const bool causal = a.spec.causal && keys.end - 1 > q.begin;
+  const int64_t window = a.spec.window, last = q.begin + q.count - 1;
+  if (!causal && (window == 0 || (last - keys.begin < window && keys.end - 1 - q.begin < window))) return;
+  using Integer = typename Simd<T>::integer;
+  for (int64_t key = keys.begin; key < keys.end; ++key) {  // from which lane up to which one queries may look at it
+    const int64_t from = a.spec.causal ? key - q.begin : window > 0 ? key - q.begin - window + 1 : 0;
+    const int64_t to = window > 0 ? key - q.begin + window : kQueries;
+    const auto first = static_cast<Integer>(from < 0 ? 0 : smaller(from, kQueries));
+    const auto end = static_cast<Integer>(to < 0 ? 0 : smaller(to, kQueries));
+    forbid(q, tile + (key - keys.begin) * kQueries, [&](int64_t i, int64_t) {
+      const IVec<T> lanes = lane_numbers<T>() + static_cast<Integer>(i);
+      return (lanes >= first) & (lanes < end);
+    });
   }
 }
 

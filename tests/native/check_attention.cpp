@@ -16,9 +16,9 @@ struct Numbers {
   std::vector<T> q, k, v, dy, dscores, mask;
   std::vector<double> y, p, dq, dk, dv;
 
-  Numbers(const AttentionShape& shape, bool causal, AllMasked all_masked, bool masked)
+  Numbers(const AttentionShape& shape, bool causal, int64_t window, AllMasked all_masked, bool masked)
       : s(shape),
-        spec{0.7, causal, all_masked, 0, 0, 0, 0, false},
+        spec{0.7, causal, window, all_masked, 0, 0, 0, 0, false},
         q(random_values<T>(s.samples * s.queries * s.heads * s.key_size)),
         k(random_values<T>(s.samples * s.keys * s.kv_heads * s.key_size)),
         v(random_values<T>(s.samples * s.keys * s.kv_heads * s.value_size)),
@@ -48,7 +48,8 @@ struct Numbers {
     const int64_t row = ((sample * s.heads + head) * s.queries + i) * s.keys;
     std::vector<bool> seen;
     for (int64_t j = 0; j < s.keys; ++j)
-      seen.push_back(mask[u((sample * s.queries + i) * s.keys + j)] != 0 && (!spec.causal || j <= i));
+      seen.push_back(mask[u((sample * s.queries + i) * s.keys + j)] != 0 && (!spec.causal || j <= i) &&
+                     (spec.window == 0 || std::abs(i - j) < spec.window));
     const bool none = std::none_of(seen.begin(), seen.end(), [](bool each) { return each; });
     const double scale = none && spec.all_masked == AllMasked::mean ? 0 : spec.scale;
     double total = 0, along = 0;
@@ -82,13 +83,13 @@ struct Numbers {
 };
 
 template <typename T>
-void check_case(const AttentionShape& s, bool causal, AllMasked all_masked, bool masked) {
+void check_case(const AttentionShape& s, bool causal, AllMasked all_masked, bool masked, int64_t window = 0) {
   const Kernels<T>& k = kernels<T>();
-  const std::string what =
-      text("attention in %s, %d queries, %d keys, %d of %d heads, causal %d, masked %d (%s)", type_name<T>(),
-           static_cast<int>(s.queries), static_cast<int>(s.keys), static_cast<int>(s.kv_heads),
-           static_cast<int>(s.heads), causal, masked, kAllMaskedNames[static_cast<int>(all_masked)]);
-  const Numbers<T> n(s, causal, all_masked, masked);
+  const std::string what = text(
+      "attention in %s, %d queries, %d keys, %d of %d heads, causal %d, masked %d (%s), window %d", type_name<T>(),
+      static_cast<int>(s.queries), static_cast<int>(s.keys), static_cast<int>(s.kv_heads), static_cast<int>(s.heads),
+      causal, masked, kAllMaskedNames[static_cast<int>(all_masked)], static_cast<int>(window));
+  const Numbers<T> n(s, causal, window, all_masked, masked);
   const AttentionMask<T> mask{n.mask.data(), s.queries * s.keys, 0, s.queries == 1 ? 0 : s.keys, s.keys == 1 ? 0 : 1};
   const Attention<T> a{s, n.spec, n.q.data(), n.k.data(), n.v.data(), &mask, masked};
 
@@ -124,6 +125,8 @@ void check_all() {
     for (const int64_t keys : {1, 2, 33, 64, 130})
       for (const bool causal : {false, true}) {
         check_case<T>({2, queries, keys, 2, 2, 3, 5}, causal, AllMasked::mean, false);
+        for (const int64_t window : {1, 3, 70})
+          check_case<T>({1, queries, keys, 2, 1, 3, 2}, causal, AllMasked::zeros, false, window);
         for (int each = 0; each < static_cast<int>(AllMasked::count); ++each)
           check_case<T>({1, queries, keys, 4, 2, 3, 5}, causal, static_cast<AllMasked>(each), true);
       }

@@ -128,6 +128,7 @@ std::vector<Row> rows() {
            {"all_masked", name("mean")},
            {"scale", number(0.5)},
            {"causal", whole(1)},
+           {"window", whole(3)},
            {"scores", whole(1)},
            {"rate", number(0.5)},
            {"seed", whole(7)},

@@ -112,7 +112,7 @@ void check_attention_look() {
     const std::vector<T> q = numbers(s.queries * s.key_size), key = numbers(s.keys * s.key_size);
     const std::vector<T> v = numbers(s.keys * s.value_size), mask(s.keys, T{1});
     const AttentionMask<T> by_key{mask.data(), s.keys, 0, 0, 1};
-    const AttentionSpec spec{0.1, false, AllMasked::mean, 0.1, 1, 1, 0, false};
+    const AttentionSpec spec{0.1, false, 0, AllMasked::mean, 0.1, 1, 1, 0, false};
     const Attention<T> a{s, spec, q.data(), key.data(), v.data(), &by_key, 1};
     std::vector<T> y(s.queries * s.value_size), rows(2 * s.queries), dq(q.size()), dk(key.size()), dv(v.size());
     std::vector<T> own(k().attention_own(s, true));

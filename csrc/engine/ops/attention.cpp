@@ -49,6 +49,7 @@ void check_masks(const OpArguments& a, const AttentionShape& s) {
 AttentionSpec attention_spec(const OpArguments& a) {
   return {a.number("scale"),
           a.flag("causal"),
+          a.integer("window"),
           all_masked_of(a.text("all_masked")),
           a.number("rate"),
           static_cast<uint64_t>(a.integer("seed")),
@@ -64,6 +65,7 @@ std::vector<int64_t> check_attention(const OpArguments& a) {
   check_masks(a, s);
   const AttentionSpec spec = attention_spec(a);
   a.expect(spec.scale > 0 && std::isfinite(spec.scale), "a scale above 0", std::to_string(spec.scale));
+  a.expect(spec.window >= 0 && spec.window <= INT32_MAX, "a window of 0 to 2^31 - 1", std::to_string(spec.window));
   a.expect(spec.rate >= 0 && spec.rate <= 1, "a rate in [0, 1]", std::to_string(spec.rate));
   if (a.attributes.has("key")) a.attributes.noise_key(a.kind, "key");
   const int64_t y = s.queries * s.heads * s.value_size;
