@@ -23,6 +23,7 @@ GIVEN = {"units": 3, "filters": 2, "kernel_size": 2, "rate": 0.5, "stddev": 0.1,
 GIVEN |= {"input_dim": 4, "output_dim": 2, "axes": 1}
 GIVEN |= {"target_shape": (2, 3), "dims": (1, 2), "scale": 2.0, "n": 3, "output_size": 2}
 GIVEN |= {"layer": pynn.layers.LSTM(2), "cell": pynn.layers.LSTMCell(2), "cells": [pynn.layers.LSTMCell(2)]}
+GIVEN |= {"num_heads": 2, "key_dim": 3, "head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2}
 GIVEN |= {"equation": "ab,bc->ac", "output_shape": 3}
 GIVEN |= {"initial_learning_rate": 0.1, "max_learning_rate": 0.1, "decay_steps": 10, "first_decay_steps": 10}
 GIVEN |= {"decay_rate": 0.5, "total_steps": 10, "boundaries": [5], "values": [0.2, 0.1]}

@@ -147,8 +147,10 @@ def test_nan_stays_with_its_query(random):
     case = Case(random, 5, 70)
     case.inputs[0][1, 3, 1, 0] = np.nan
     (y, scores), _ = case.forward()
-    assert np.isnan(y[1, 3, 1]).all() and np.isnan(scores[1, 1, 3]).all()
-    assert np.isnan(y).sum() == 4 and np.isnan(scores).sum() == 70
+    assert np.isnan(y[1, 3, 1]).all()
+    assert np.isnan(scores[1, 1, 3]).all()
+    assert np.isnan(y).sum() == 4
+    assert np.isnan(scores).sum() == 70
 
 
 def test_masked_keys_equal_keys_that_are_not_there(random):
@@ -257,7 +259,9 @@ def test_what_is_dropped_is_independent(random):
         assert abs(pairs.mean()) < 5 / np.sqrt(pairs.size)
 
 
-@pytest.mark.parametrize("more", [{}, {"causal": True}, {"rate": 0.3, "seed": 4}, {"window": 9}, {"heads": 6, "kv_heads": 2}])
+@pytest.mark.parametrize(
+    "more", [{}, {"causal": True}, {"rate": 0.3, "seed": 4}, {"window": 9}, {"heads": 6, "kv_heads": 2}]
+)
 @pytest.mark.parametrize("lengths", [(3, 5), (70, 200), (200, 70)])
 @every_dtype
 def test_thread_counts_give_the_same_bits(more, lengths, dtype, random):

@@ -8,8 +8,8 @@ namespace pynn {
 #define PYNN_OPS(X) \
   X(activation)     \
   X(add)            \
-  X(attention)      \
   X(any_not_equal)  \
+  X(attention)      \
   X(batch_norm)     \
   X(bias)           \
   X(binary)         \

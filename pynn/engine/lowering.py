@@ -121,6 +121,13 @@ class Lowering:
         numbers = [self.parameter(parameter) for parameter in parameters]
         return self._graph.add(kind, list(xs), numbers, attributes, self.times)
 
+    def add_all(
+        self, kind: str, xs: Sequence[int], parameters: Sequence[Parameter | None] = (), /, **attributes: Any
+    ) -> list[int]:
+        """The same for an op of several outputs; returns the numbers of all."""
+        numbers = [self.parameter(parameter) for parameter in parameters]
+        return self._graph.add(kind, list(xs), numbers, attributes, self.times)
+
     def parameter(self, parameter: Parameter | None) -> int:
         """The number of a weight in the graph, the same each time; -1 for None."""
         return -1 if parameter is None else self._graph.add_parameter(*parameter.native)

@@ -11,12 +11,12 @@ _NAMES = {
     "constraint": "",
     "data set": "boston_housing california_housing cifar10 cifar100 fashion_mnist imdb reuters",
     "initializer": "STFT",
-    "layer": """AdditiveAttention Attention AugMix AutoContrast AveragePooling3D AvgPool3D
+    "layer": """AugMix AutoContrast AveragePooling3D AvgPool3D
         CategoryEncoding CenterCrop Conv3D Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D Convolution3D
         Convolution3DTranspose Cropping3D CutMix Discretization Equalization FlaxLayer GlobalAveragePooling3D
-        GlobalAvgPool3D GlobalMaxPool3D GlobalMaxPooling3D GroupQueryAttention HashedCrossing Hashing
+        GlobalAvgPool3D GlobalMaxPool3D GlobalMaxPooling3D HashedCrossing Hashing
         IntegerLookup JaxLayer Lambda MaxNumBoundingBoxes MaxPool3D MaxPooling3D MelSpectrogram
-        MixUp MultiHeadAttention Pipeline RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter
+        MixUp Pipeline RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter
         RandomContrast RandomCrop RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale
         RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness
         RandomShear RandomTranslation RandomZoom Resizing Solarization SpatialDropout3D

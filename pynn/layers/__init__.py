@@ -14,6 +14,7 @@ from .weight import Weight, WeightSpec
 if TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
     from .activations import *  # noqa: F403
     from .adaptive import *  # noqa: F403
+    from .attention import *  # noqa: F403
     from .bidirectional import *  # noqa: F403
     from .cells import *  # noqa: F403
     from .convolutional import *  # noqa: F403
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
     from .embedding import *  # noqa: F403
     from .masking import *  # noqa: F403
     from .merging import *  # noqa: F403
+    from .multi_head import *  # noqa: F403
     from .normalization import *  # noqa: F403
     from .pooling import *  # noqa: F403
     from .preprocessing import *  # noqa: F403
@@ -41,6 +43,7 @@ if TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
 _MODULES = {
     "activations": "ELU LeakyReLU PReLU ReLU Softmax",
     "adaptive": "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveMaxPooling1D AdaptiveMaxPooling2D",
+    "attention": "AdditiveAttention Attention",
     "bidirectional": "Bidirectional",
     "cells": "GRUCell LSTMCell SimpleRNNCell",
     "convolutional": "Conv1D Conv2D Convolution1D Convolution2D",
@@ -53,6 +56,7 @@ _MODULES = {
     "masking": "Masking",
     "merging": """Add Average Concatenate Dot Maximum Minimum Multiply Subtract add average concatenate dot maximum
         minimum multiply subtract""",
+    "multi_head": "GroupQueryAttention GroupedQueryAttention MultiHeadAttention",
     "normalization": "BatchNormalization GroupNormalization LayerNormalization",
     "pooling": """AveragePooling1D AveragePooling2D AvgPool1D AvgPool2D GlobalAveragePooling1D GlobalAveragePooling2D
         GlobalAvgPool1D GlobalAvgPool2D GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPooling1D GlobalMaxPooling2D

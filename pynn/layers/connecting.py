@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..data.layout import OpenShape, Port
@@ -76,7 +76,19 @@ class Connectable:
     def _input_name(self, number: int) -> str:
         return f"inputs[{number}] of layer {self.name!r}" if self.takes_list else f"inputs of layer {self.name!r}"
 
-    def _record(self, inputs: list[Any], training: bool | None, masks: Sequence[Any] = ()) -> Any:
+    def _use(self, settings: Any) -> Any:
+        """The layer as a call has it that said `settings` beside its tensors; None: it said nothing."""
+        return self
+
+    def _arguments_of(self, settings: Any) -> dict[str, Any]:
+        """What a call said beside its tensors, as plain values for a configuration."""
+        return {}
+
+    def _settings_of(self, arguments: Mapping[str, Any], tensors: int) -> Any:
+        """What a call on so many tensors said, given `_arguments_of` it; ValueError for other values."""
+        return None
+
+    def _record(self, inputs: list[Any], training: bool | None, masks: Sequence[Any] = (), settings: Any = None) -> Any:
         """The symbolic outputs for symbolic inputs; the layer is built for them if it was not.
 
         `masks` are those that the call was given, by input; None for one that has its own.
@@ -105,7 +117,8 @@ class Connectable:
         of_inputs = tuple(
             x.mask_shape if mask is None else mask.sample for x, mask in itertools.zip_longest(inputs, told)
         )
-        draft = self.draft(self._sample_shapes(inputs), self._dtype_for(inputs), of_inputs)
+        use = self._use(settings)
+        draft = use.draft(self._sample_shapes(inputs), self._dtype_for(inputs), of_inputs)
         for x, below in zip(inputs, draft.limits or (), strict=False):
             if below:
                 self._check_ids(x)
@@ -117,9 +130,9 @@ class Connectable:
             Made(shape, "int32" if ids else draft.dtype, per_sample, mask)
             for shape, mask in zip(draft.outputs, draft.masks, strict=True)
         )
-        node = Node(self, tuple(inputs), made, training, told)
+        node = Node(self, tuple(inputs), made, training, told, settings)
         self._nodes[id(node)] = node
-        return self._arrange([SymbolicTensor(node, index) for index in range(len(made))])
+        return use._arrange([SymbolicTensor(node, index) for index in range(len(made))])
 
     def _check_masks(self, inputs: Sequence[Any], masks: Sequence[Any]) -> tuple[Any, ...]:
         """The masks that a call on symbolic tensors was given; TypeError or ValueError for others."""
@@ -188,7 +201,7 @@ class Connectable:
             AttributeError: the layer was not called on symbolic tensors.
         """
         node = self._first_node("output")
-        return self._arrange([SymbolicTensor(node, index) for index in range(len(node.outputs))])
+        return self._use(node.settings)._arrange([SymbolicTensor(node, index) for index in range(len(node.outputs))])
 
     def _first_node(self, what: str) -> Node:
         if not self._nodes:

@@ -116,7 +116,7 @@ class EinsumDense(KernelLayer):
         kernel, *bias = self._specs(product.kernel, product.bias or ())
         if isinstance(kernel.initializer, VarianceScaling):
             outputs = product.products * product.units
-            initializer = _AsMatrix(kernel.initializer, (product.inputs, outputs))
+            initializer = AsMatrix(kernel.initializer, (product.inputs, outputs))
             kernel = kernel._replace(initializer=initializer)
         return [kernel, *bias]
 
@@ -159,7 +159,7 @@ class EinsumDense(KernelLayer):
         return {**config, "equation": self.equation, "output_shape": self._sizes, "bias_axes": self.bias_axes}
 
 
-class _AsMatrix(Initializer):
+class AsMatrix(Initializer):
     """Random numbers for a kernel of any rank that counts as a matrix of a shape."""
 
     def __init__(self, initializer: Initializer, matrix: tuple[int, int]) -> None:

@@ -88,10 +88,10 @@ class Embedding(Layer):
     def lower_mask(self, net: Lowering, x: int, shape: Shape, masks: Sequence[Mask | None]) -> Mask | None:
         return Mask(net.add("not_equal", x, value=0), shape) if self.mask_zero else None
 
-    def _record(self, inputs: list[Any], training: bool | None, masks: Sequence[Any] = ()) -> Any:
+    def _record(self, inputs: list[Any], training: bool | None, masks: Sequence[Any] = (), settings: Any = None) -> Any:
         if isinstance(inputs[0], SymbolicTensor):
             self._check_ids(inputs[0])
-        return super()._record(inputs, training, masks)
+        return super()._record(inputs, training, masks, settings)
 
     def _dtype_for(self, inputs: Any) -> str:
         return self.dtype  # ids have no say in it

@@ -25,7 +25,7 @@ class Made(NamedTuple):
 class Node:
     """One use of a layer."""
 
-    __slots__ = ("__weakref__", "inputs", "layer", "masks", "outputs", "training")
+    __slots__ = ("__weakref__", "inputs", "layer", "masks", "outputs", "settings", "training")
 
     def __init__(
         self,
@@ -34,11 +34,13 @@ class Node:
         outputs: tuple[Made, ...],
         training: bool | None,
         masks: tuple[SymbolicTensor | None, ...] = (),
+        settings: Any = None,
     ) -> None:
         self.layer = layer
         self.inputs = inputs
         self.outputs = outputs
         self.training = training  # False: as in prediction, always
+        self.settings = settings  # what the call said beside tensors, as its layer writes it (`_use`); None: nothing
         self.masks = masks  # what the call said of the masks of its inputs; None: those that they have
 
     @property

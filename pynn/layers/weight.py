@@ -68,13 +68,13 @@ class Weight(Operand):
 
     Attributes:
         name: ``"kernel"``, for instance.
-        path: The layer's name and the weight's: ``"dense/kernel"``.
+        path: The layer's name and the weight's: ``"dense/kernel"``, ``"multi_head_attention/query/kernel"``.
         native: Where the engine finds it: the layer's `Parameters`, and the number there.
         regularizer: The penalty for large values, or None.
     """
 
     def __init__(self, path: str, spec: WeightSpec, parameters: _core.Parameters, number: int) -> None:
-        self.name = spec.name
+        self.name = spec.name.rpartition("/")[2]
         self.path = path
         self.native = (parameters, number)
         self.regularizer = spec.regularizer

@@ -24,6 +24,7 @@ class Step(NamedTuple):
     outputs: tuple[int, ...]
     training: bool | None = None  # False: as in prediction, always
     masks: tuple[int | None, ...] = ()  # what the call said of the masks of its inputs; None: those that they have
+    settings: Any = None  # what the call said beside tensors
 
 
 class Wiring(NamedTuple):
@@ -107,7 +108,7 @@ def drafts_of(
         for place, mask in enumerate(step.masks):
             if mask is not None:
                 of_given[place] = known[mask]
-        draft = step.layer.draft(step.layer._as_taken(given), dtype, tuple(of_given))
+        draft = step.layer._use(step.settings).draft(step.layer._as_taken(given), dtype, tuple(of_given))
         if len(draft.outputs) != len(step.outputs):
             raise step.layer._shape_error(
                 f"has {len(draft.outputs)} outputs, but a layer of a Sequential has one. Use pynn.Model(inputs, "
@@ -125,7 +126,8 @@ def lower_all(
     """Write the layers on tensors `xs`, the first of which have these masks."""
     tensors, known = dict(zip(wiring.inputs, xs, strict=True)), dict(zip(wiring.inputs, shapes, strict=True))
     masked: dict[int, Mask | None] = dict(zip(wiring.inputs, masks, strict=False))
-    for layer, inputs, outputs, training, told in wiring.steps:
+    for whole, inputs, outputs, training, told, settings in wiring.steps:
+        layer = whole._use(settings)
         given: Any = [tensors[x] for x in inputs]
         shape: Any = [known[x] for x in inputs]
         of_given = [masked.get(x) for x in inputs]
@@ -203,19 +205,20 @@ def merged(training: Wiring, other: Wiring, choices: Sequence[Layer]) -> Wiring:
     """
     waiting: dict[tuple[Any, ...], list[Step]] = {}
     for step in training.steps:
-        waiting.setdefault((step.inputs, step.masks), []).append(step)
+        waiting.setdefault((step.inputs, step.masks, step.settings), []).append(step)
     steps, tensors = list(training.steps), dict(zip(other.inputs, training.inputs, strict=True))
     count = 1 + max((number for step in steps for number in step.outputs), default=len(training.inputs) - 1)
     for step in other.steps:
         inputs = tuple(tensors[x] for x in step.inputs)
         masks = tuple(None if mask is None else tensors[mask] for mask in step.masks)
-        twin = next((each for each in waiting.get((inputs, masks), ()) if _is_alike(each.layer, step.layer)), None)
+        of_step = inputs, masks, step.settings
+        twin = next((each for each in waiting.get(of_step, ()) if _is_alike(each.layer, step.layer)), None)
         if twin is None:
-            twin = Step(step.layer, inputs, tuple(range(count, count + len(step.outputs))), False, masks)
+            twin = Step(step.layer, inputs, tuple(range(count, count + len(step.outputs))), False, masks, step.settings)
             steps.append(twin)
             count += len(step.outputs)
         else:
-            waiting[inputs, masks].remove(twin)
+            waiting[of_step].remove(twin)
         tensors.update(zip(step.outputs, twin.outputs, strict=True))
     outputs = []
     for y, other_y, choice in zip(training.outputs, other.outputs, choices, strict=True):
@@ -274,6 +277,7 @@ def trace(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor], n
             tuple(numbers[SymbolicTensor(node, index)] for index in range(len(node.outputs))),
             node.training,
             tuple(None if mask is None else numbers[mask] for mask in node.masks),
+            node.settings,
         )
         for node in nodes
     )

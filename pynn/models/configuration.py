@@ -45,6 +45,7 @@ class Call(NamedTuple):
     inputs: list[Key]
     training: bool | None
     masks: list[Key | None]  # that the call was given; empty: none
+    settings: Any  # what the call said beside tensors
 
 
 def writing(model: Layer, make: Callable[[], T]) -> T:
@@ -108,6 +109,8 @@ def of_wiring(wiring: Wiring, layout: Layout) -> dict[str, Any]:
         arguments: dict[str, Any] = {} if step.training is None else {"training": step.training}
         if step.masks:
             arguments["mask"] = [None if mask is None else references[mask] for mask in step.masks]
+        if step.settings is not None:
+            arguments.update(step.layer._arguments_of(step.settings))
         calls[step.layer].append({"args": [references[x] for x in step.inputs], "kwargs": arguments})
     for layer in wiring.layers:
         found = of_layer(layer)
@@ -163,7 +166,7 @@ def _record_all(calls: list[Call], made: dict[Key, SymbolicTensor]) -> None:
             blocked.setdefault(missing, []).append(place)
             continue
         masks = [None if mask is None else made[mask] for mask in call.masks]
-        recorded = call.layer._record([made[key] for key in call.inputs], call.training, masks)
+        recorded = call.layer._record([made[key] for key in call.inputs], call.training, masks, call.settings)
         for index, y in enumerate(_flat(recorded)):
             key = call.name, call.number, index
             made[key] = y
@@ -196,7 +199,8 @@ def _call(name: str, layer: Layer, number: int, node: Any) -> Call:
             f"config must have a list of masks for each of the {len(inputs)} tensors of a call of layer {name!r}, but "
             f"has {checks.shown(masks)}."
         )
-    return Call(name, layer, number, inputs, training, [None if mask is None else _key(mask) for mask in masks])
+    found = [None if mask is None else _key(mask) for mask in masks]
+    return Call(name, layer, number, inputs, training, found, layer._settings_of(node["kwargs"], len(inputs)))
 
 
 def _check_form(value: Any, form: dict[str, Any], what: str) -> None:

@@ -1,0 +1,496 @@
+"""Attention of several heads, with what it projects its inputs by."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import DTypeLike
+
+from .. import constraints, initializers, regularizers
+from ..activations import Activation
+from ..constraints import ConstraintLike
+from ..engine.lowering import Lowering
+from ..foundation import checks
+from ..initializers import InitializerLike, VarianceScaling
+from ..regularizers import RegularizerLike
+from .attending import AttentionLayer, Told
+from .einsum import AsMatrix
+from .types import LayerArguments, Shape
+from .weight import WeightSpec
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = ["GroupQueryAttention", "GroupedQueryAttention", "MultiHeadAttention"]
+
+
+class _Heads(AttentionLayer):
+    """Base of attention with heads: query, key and value are projected for each head, and what comes out together."""
+
+    def __init__(
+        self,
+        heads: int,
+        key_heads: int,
+        sizes: tuple[int, int],
+        dropout: float,
+        use_bias: bool,
+        sliding_window: int | None,
+        flash_attention: bool | None,
+        kernel_initializer: InitializerLike,
+        bias_initializer: InitializerLike,
+        kernel_regularizer: RegularizerLike,
+        bias_regularizer: RegularizerLike,
+        activity_regularizer: RegularizerLike,
+        kernel_constraint: ConstraintLike,
+        bias_constraint: ConstraintLike,
+        use_gate: bool,
+        seed: int | None,
+        **base: Unpack[LayerArguments],
+    ) -> None:
+        self._heads, self._key_heads = heads, key_heads
+        self._key_size, self._value_size = sizes
+        self.use_bias = checks.boolean(use_bias, "use_bias")
+        self.use_gate = checks.boolean(use_gate, "use_gate")
+        window = None if sliding_window is None else checks.positive_int(sliding_window, "sliding_window")
+        if window is not None and window >= 2**31:
+            raise ValueError(f"sliding_window must be below 2**31, but got {window}.")
+        self.sliding_window = window
+        self._flash = flash_attention is not None and checks.boolean(flash_attention, "flash_attention")
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer, "kernel_regularizer")
+        self.bias_regularizer = regularizers.get(bias_regularizer, "bias_regularizer")
+        self._activity_regularizer = regularizers.get(activity_regularizer, "activity_regularizer")
+        self.kernel_constraint = constraints.get(kernel_constraint, "kernel_constraint")
+        self.bias_constraint = constraints.get(bias_constraint, "bias_constraint")
+        super().__init__(dropout, seed, **base)
+        if self._flash and self.dropout:
+            raise ValueError("flash_attention=True does not go with dropout, as in Keras: leave it out.")
+
+    def __call__(  # type: ignore[override]
+        self,
+        query: Any,
+        value: Any,
+        key: Any = None,
+        query_mask: Any = None,
+        value_mask: Any = None,
+        key_mask: Any = None,
+        attention_mask: Any = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        """What the queries find, ``(N, ..., output)``: the layer is built for them if it was not.
+
+        Args:
+            query: ``(N, T, size)``, an array or a symbolic tensor.
+            value: ``(N, S, size)``.
+            key: ``(N, S, size)``. Default: the value.
+            query_mask, value_mask, key_mask: Which steps are real: ``(N, T)``, ``(N, S)``, ``(N, S)``. Default: the
+                masks that symbolic tensors have.
+            attention_mask: Which queries may look at which keys: ``(N, T, S)`` or ``(N, heads, T, S)``, 0 or False
+                where they may not; of size 1 along an axis it is the same there. Arrays may go without the samples. It
+                holds together with the other masks.
+            return_attention_scores: Whether to return ``(output, scores)``, the weights ``(N, heads, T, S)`` as they
+                are before dropping.
+            training: Whether weights are dropped; see `Layer`.
+            use_causal_mask: Whether query i may look at the keys 0 to i only.
+
+        Raises:
+            TypeError, ValueError: what the layer cannot take; it is as before then.
+        """
+        told = Told(
+            (),
+            checks.boolean(return_attention_scores, "return_attention_scores"),
+            checks.boolean(use_causal_mask, "use_causal_mask"),
+        )
+        if self._flash and told.return_attention_scores:
+            raise ValueError("return_attention_scores=True does not go with flash_attention=True, as in Keras.")
+        if key is None and key_mask is not None:
+            key = value
+        return self._attend(
+            (query, value, key, attention_mask), (query_mask, value_mask, key_mask, None), told, training
+        )
+
+    def build(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> None:
+        """Make the weights, with their initial values.
+
+        Args:
+            query_shape, value_shape, key_shape: Shapes of batches: ``(None, T, size)``. Default of the key's: that of
+                the value. Or one list of them.
+
+        Raises:
+            TypeError, ValueError: no such shapes, or such that the layer cannot take.
+        """
+        super().build(_listed(query_shape, value_shape, key_shape))
+
+    def compute_output_shape(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> Any:
+        """Shape of a batch of the output, given those of query, value and key.
+
+        Args:
+            query_shape, value_shape, key_shape: As for `build`.
+
+        Raises:
+            TypeError, ValueError: no such shapes, or such that the layer cannot take.
+        """
+        return super().compute_output_shape(_listed(query_shape, value_shape, key_shape))
+
+    # ---- shapes and weights ------------------------------------------------------------------------------------------
+
+    def _output_sizes(self, query: Shape) -> Shape:
+        """The sizes of what comes out for each query."""
+        return query[-1:]
+
+    def sample_output_shape(self, shape: Any) -> Any:
+        shapes = self._named(shape)
+        queries, keys = self._places(shapes)
+        if (self._is_causal or self.sliding_window) and len(queries) + len(keys) > 2:
+            raise self._shape_error("takes a causal mask, or a window, for sequences along one axis only.")
+        scores = (self._heads, *queries, *keys)
+        if "attention_mask" in shapes:
+            self._mask_sizes(shapes["attention_mask"], queries, keys)
+        output = (*queries, *self._output_sizes(shapes["query"]))
+        return [output, scores] if self._gives_scores else output
+
+    def _mask_sizes(self, mask: Shape, queries: Shape, keys: Shape) -> tuple[int, int, int]:
+        """An attention mask as (heads, queries, keys), 1 where it is repeated."""
+        own = mask[-len(queries + keys) :]
+        heads = mask[: -len(queries + keys)] or (1,)
+        of_queries, of_keys = own[: len(queries)], own[len(queries) :]
+        sizes = (heads[0] if len(heads) == 1 else 0, math.prod(of_queries), math.prod(of_keys))
+        fits = len(own) == len(queries + keys) and sizes[0] in (1, self._heads)
+        if not (fits and of_queries in (queries, (1,) * len(queries)) and of_keys in (keys, (1,) * len(keys))):
+            raise self._shape_error(
+                f"takes an attention_mask of shape {(None, *queries, *keys)}, perhaps with {self._heads} heads behind "
+                f"the samples, or 1 where it is repeated, but got {(None, *mask)}."
+            )
+        return sizes
+
+    def weight_specs(self, shape: Any) -> list[WeightSpec]:
+        shapes = self._named(shape)
+        of_keys, of_values = (self._heads, self._key_size), (self._heads, self._value_size)
+        gate = self._projection("gate", shapes["query"][-1:], of_values) if self.use_gate else []
+        return [
+            *self._projection("query", shapes["query"][-1:], of_keys),
+            *self._projection("key", shapes["key"][-1:], (self._key_heads, self._key_size)),
+            *gate,
+            *self._projection("value", shapes["value"][-1:], (self._key_heads, self._value_size)),
+            *self._projection("attention_output", of_values, self._output_sizes(shapes["query"])),
+        ]
+
+    def _projection(self, name: str, inputs: Shape, outputs: Shape) -> list[WeightSpec]:
+        """The kernel and the bias of a dense layer."""
+        initializer = self.kernel_initializer
+        if isinstance(initializer, VarianceScaling):
+            initializer = AsMatrix(initializer, (math.prod(inputs), math.prod(outputs)))
+        kernel = (*inputs, *outputs)
+        specs = [
+            WeightSpec(f"{name}/kernel", kernel, initializer, self.kernel_regularizer, self.kernel_constraint),
+            WeightSpec(f"{name}/bias", outputs, self.bias_initializer, self.bias_regularizer, self.bias_constraint),
+        ]
+        return specs if self.use_bias else specs[:1]
+
+    # ---- lowering ----------------------------------------------------------------------------------------------------
+
+    def lower(self, net: Lowering, x: Any, shape: Any) -> Any:
+        xs, shapes = self._named(x), self._named(shape)
+        queries, keys = self._places(shapes)
+        query = self._project(net, "query", xs["query"], (self._heads, self._key_size))
+        key = self._project(net, "key", xs["key"], (self._key_heads, self._key_size))
+        value = self._project(net, "value", xs["value"], (self._key_heads, self._value_size))
+        masks = self._masks(net, xs, shapes)
+        # A query without any key gets what it gets in Keras, which has two ways to compute.
+        zeros = self.dropout > 0 or self._gives_scores or len(queries) > 1
+        y, *scores = net.add_all(
+            "attention",
+            [query, key, value, *(mask for mask, _ in masks)],
+            queries=math.prod(queries),
+            keys=math.prod(keys),
+            heads=self._heads,
+            kv_heads=self._key_heads,
+            masks=[size for _, sizes in masks for size in sizes],
+            scale=1 / math.sqrt(self._key_size),
+            causal=self._is_causal,
+            window=self.sliding_window or 0,
+            all_masked="zeros" if zeros else "mean",
+            scores=self._gives_scores,
+            drops_scores=False,
+            **self._noise(net),
+        )
+        if self.use_gate:
+            of_values = (self._heads, self._value_size)
+            inner = (*queries, *of_values)
+            gate = self._project(net, "gate", xs["query"], of_values)
+            gate = Activation("sigmoid").lower(net, gate, inner)
+            y = net.add("binary", [y, gate], function="multiply", shape_a=inner, shape_b=inner)
+        y = self._project(net, "attention_output", y, self._output_sizes(shapes["query"]))
+        return [y, *scores] if scores else y
+
+    def _project(self, net: Lowering, name: str, x: int, outputs: Shape) -> int:
+        found = {weight.path: weight for weight in self._require_built().weights}
+        weights = [found[f"{self.name}/{name}/kernel"], found.get(f"{self.name}/{name}/bias")]
+        y = net.add("dense", x, weights, units=math.prod(outputs))
+        if self._activity_regularizer is not None:
+            net.add_activity_penalty(y, self._activity_regularizer.l1, self._activity_regularizer.l2)
+        return y
+
+    def _masks(
+        self, net: Lowering, xs: dict[str, int], shapes: dict[str, Shape]
+    ) -> list[tuple[int, tuple[int, int, int]]]:
+        """The masks that hold together: tensors, and their sizes along heads, queries and keys."""
+        queries, keys = self._places(shapes)
+        found: list[tuple[int, tuple[int, int, int]]] = []
+        for name, steps in (("query", queries), ("value", keys), ("key", keys)):
+            mask = self._mask_of(net, name)
+            self._check_step_mask(mask, steps)
+            sizes = (1, math.prod(steps), 1) if name == "query" else (1, 1, math.prod(steps))
+            if mask is not None and (mask.tensor, sizes) not in found:
+                found.append((mask.tensor, sizes))
+        if "attention_mask" in xs:
+            found.append((xs["attention_mask"], self._mask_sizes(shapes["attention_mask"], queries, keys)))
+        return found
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "dropout": self.dropout,
+            "use_bias": self.use_bias,
+            "sliding_window": self.sliding_window,
+            "flash_attention": self._flash or None,
+            "kernel_initializer": initializers.serialize(self.kernel_initializer),
+            "bias_initializer": initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
+            "activity_regularizer": regularizers.serialize(self._activity_regularizer),
+            "kernel_constraint": constraints.serialize(self.kernel_constraint),
+            "bias_constraint": constraints.serialize(self.bias_constraint),
+            "use_gate": self.use_gate,
+            "seed": self.seed,
+        }
+
+
+class MultiHeadAttention(_Heads):
+    """Attention of several heads (Vaswani et al., Attention is all you need, 2017): for each head h
+
+        q = query W_q + b_q,  k = key W_k + b_k,  v = value W_v + b_v
+        p = softmax(q k^T / sqrt(key_dim))  over the keys that a query may look at
+        output = sum over h of (p v) W_o + b_o
+
+    Nothing of the size T x S is kept, unless the scores are asked for (docs/decisions/attention.md).
+
+    Shapes: query ``(N, T, size)``, value and key ``(N, S, size)``, output ``(N, T, size of the query)``; scores ``(N,
+    num_heads, T, S)``. With more axes between, attention goes along all of them together. Weights, in this order:
+    kernel ``(size, num_heads, key_dim)`` and bias ``(num_heads, key_dim)`` of query and key, the gate if there is one,
+    the same of the value with `value_dim`, and those of the output, ``(num_heads, value_dim, size)`` and ``(size,)``.
+
+    Padded steps are not looked at, where query, value or key have masks (docs/masks.md); the output has the mask of the
+    query. A query that may look at no key gets the mean of all values; zeros if there is dropout or scores are asked
+    for. Both are what Keras gives.
+
+    Args:
+        num_heads: Number of heads.
+        key_dim: Size of query and key of a head.
+        value_dim: Size of the value of a head. Default: `key_dim`.
+        dropout: Share of the weights p that are dropped in training, in [0, 1]. Default 0.
+        use_bias: Whether projections have a bias. Default ``True``.
+        output_shape: Sizes of what comes out for each query. Default: that of the query.
+        attention_axes: The axes that attention goes along: all between samples and features, which is the default, and
+            no others.
+        sliding_window: Query i looks at key j only where ``|i - j|`` is below it. Default ``None``: at any.
+        flash_attention: Without effect, as attention is always computed so; as in Keras, ``True`` does not go with
+            dropout or scores.
+        kernel_initializer: Default ``"glorot_uniform"``.
+        bias_initializer: Default ``"zeros"``.
+        kernel_regularizer, bias_regularizer, activity_regularizer: Penalty for the kernels, the biases and the outputs
+            of all projections: a name or `Regularizer`. Default ``None``.
+        kernel_constraint, bias_constraint: What holds after each step: a name or `Constraint`. Default ``None``.
+        use_gate: Whether what the heads find is multiplied by ``sigmoid(query W_g + b_g)`` (Qiu et al., Gated attention
+            for large language models, 2025). Default ``False``.
+        seed: Of what is dropped. Default ``None``: one of its own for each layer, from `pynn.set_random_seed`.
+        name, trainable, dtype: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: a bad argument; when called, samples that do not fit.
+    """
+
+    def __init__(
+        self,
+        num_heads: int,
+        key_dim: int,
+        value_dim: int | None = None,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        output_shape: int | Sequence[int] | None = None,
+        attention_axes: int | Sequence[int] | None = None,
+        sliding_window: int | None = None,
+        flash_attention: bool | None = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        use_gate: bool = False,
+        seed: int | None = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        self.num_heads = checks.positive_int(num_heads, "num_heads")
+        self.key_dim = checks.positive_int(key_dim, "key_dim")
+        self.value_dim = self.key_dim if value_dim is None else checks.positive_int(value_dim, "value_dim")
+        self._sizes = None if output_shape is None else checks.shape(output_shape, "output_shape")
+        self.attention_axes = None if attention_axes is None else _axes(attention_axes)
+        super().__init__(
+            self.num_heads,
+            self.num_heads,
+            (self.key_dim, self.value_dim),
+            dropout,
+            use_bias,
+            sliding_window,
+            flash_attention,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            kernel_constraint,
+            bias_constraint,
+            use_gate,
+            seed,
+            name=name,
+            trainable=trainable,
+            dtype=dtype,
+        )
+
+    def _output_sizes(self, query: Shape) -> Shape:
+        return query[-1:] if not self._sizes else self._sizes
+
+    def _places(self, shapes: Any) -> tuple[Shape, Shape]:
+        queries, keys = super()._places(shapes)
+        axes = {axis if axis >= 0 else len(queries) + 2 + axis for axis in self.attention_axes or ()}
+        if axes and axes != set(range(1, len(queries) + 1)):
+            raise self._shape_error(
+                f"has attention_axes={self.attention_axes}: pynn has attention along all axes between samples and "
+                f"features only, which are {tuple(range(1, len(queries) + 1))} here. Leave it out, or put the others "
+                "among the samples."
+            )
+        return queries, keys
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "num_heads": self.num_heads,
+            "key_dim": self.key_dim,
+            "value_dim": self.value_dim,
+            "output_shape": self._sizes,
+            "attention_axes": self.attention_axes,
+        }
+
+
+class GroupedQueryAttention(_Heads):
+    """Attention of several heads, some of which share their keys and values (Ainslie et al., GQA: Training generalized
+    multi-query transformer models from multi-head checkpoints, 2023).
+
+    Head h looks at the keys and values of head ``h // (num_query_heads / num_key_value_heads)``; otherwise it is
+    `MultiHeadAttention`. With one head of keys and values it is multi-query attention.
+
+    Shapes: query ``(N, T, size)``, value and key ``(N, S, size)``, output ``(N, T, size of the query)``; scores ``(N,
+    num_query_heads, T, S)``. Weights, in this order: kernel ``(size, num_query_heads, head_dim)`` and bias of the
+    query, kernel ``(size, num_key_value_heads, head_dim)`` and bias of the key, the gate if there is one, the value,
+    and those of the output, ``(num_query_heads, head_dim, size)`` and ``(size,)``.
+
+    Args:
+        head_dim: Size of query, key and value of a head.
+        num_query_heads: Number of heads of the query, a multiple of `num_key_value_heads`.
+        num_key_value_heads: Number of heads of key and value.
+        dropout, use_bias, sliding_window, flash_attention, kernel_initializer, bias_initializer, kernel_regularizer,
+            bias_regularizer, activity_regularizer, kernel_constraint, bias_constraint, use_gate, seed: see
+            `MultiHeadAttention`.
+        name, trainable, dtype: see `Layer`.
+
+    Raises:
+        TypeError, ValueError: a bad argument; when called, samples that do not fit.
+    """
+
+    def __init__(
+        self,
+        head_dim: int,
+        num_query_heads: int,
+        num_key_value_heads: int,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        sliding_window: int | None = None,
+        flash_attention: bool | None = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        use_gate: bool = False,
+        seed: int | None = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        self.head_dim = checks.positive_int(head_dim, "head_dim")
+        self.num_query_heads = checks.positive_int(num_query_heads, "num_query_heads")
+        self.num_key_value_heads = checks.positive_int(num_key_value_heads, "num_key_value_heads")
+        if self.num_query_heads % self.num_key_value_heads:
+            raise ValueError(
+                f"num_query_heads must be a multiple of num_key_value_heads, but got {self.num_query_heads} and "
+                f"{self.num_key_value_heads}."
+            )
+        super().__init__(
+            self.num_query_heads,
+            self.num_key_value_heads,
+            (self.head_dim, self.head_dim),
+            dropout,
+            use_bias,
+            sliding_window,
+            flash_attention,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            kernel_constraint,
+            bias_constraint,
+            use_gate,
+            seed,
+            name=name,
+            trainable=trainable,
+            dtype=dtype,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "head_dim": self.head_dim,
+            "num_query_heads": self.num_query_heads,
+            "num_key_value_heads": self.num_key_value_heads,
+        }
+
+
+GroupQueryAttention = GroupedQueryAttention
+
+
+def _axes(value: object) -> tuple[int, ...]:
+    """The argument attention_axes."""
+    try:
+        axes = checks.axis(value)
+    except (TypeError, ValueError) as error:
+        raise type(error)(str(error).replace("axis must", "attention_axes must")) from None
+    return (axes,) if isinstance(axes, int) else axes
+
+
+def _listed(query: Any, value: Any, key: Any) -> Any:
+    """The shapes of query, value and key as one list, as they may also come."""
+    return query if value is None and key is None else [each for each in (query, value, key) if each is not None]
