@@ -67,6 +67,11 @@ def poisson(y, p):
     return np.mean(p - y * np.log(p + EPSILON)), (1 - y / (p + EPSILON)) / p.size
 
 
+def poisson_from_logs(y, z):
+    """mean (e^z - y z)"""
+    return np.mean(np.exp(z) - y * z), (np.exp(z) - y) / z.size
+
+
 def kl_divergence(y, p):
     """sum y log(y / p), both clipped to [epsilon, 1]"""
     y = np.clip(y, EPSILON, 1)
@@ -196,7 +201,8 @@ LOSSES = {
     f.__name__: f
     for f in (
         *(mean_squared_error, sum_squared_error, mean_absolute_error, mean_absolute_percentage_error),
-        *(mean_squared_logarithmic_error, huber, log_cosh, cosine_similarity, poisson, kl_divergence),
+        *(mean_squared_logarithmic_error, huber, log_cosh, cosine_similarity, poisson, poisson_from_logs),
+        kl_divergence,
         *(binary_crossentropy, binary_crossentropy_from_logits),
         *(binary_focal_crossentropy, binary_focal_crossentropy_from_logits),
         *(categorical_focal_crossentropy, categorical_focal_crossentropy_from_logits),

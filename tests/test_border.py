@@ -154,7 +154,7 @@ def test_steps_beyond_the_totals(first_step, steps):
         train(trainer, np.zeros(2, np.int32), np.zeros((1, 1)), first_step, steps)
 
 
-@pytest.mark.parametrize("rates", [[], [0.1], np.ones((1, 1)), np.zeros(0)])
+@pytest.mark.parametrize("rates", [np.zeros(0), np.full(1, 0.1), np.ones((1, 1))])
 def test_rates_for_fewer_steps(rates):
     trainer, weights = make_trainer()
     data = [np.ones((2, 3))], [np.zeros(2, np.int32)]

@@ -86,7 +86,7 @@ class Recorder:
     def __init__(self, name, noted):
         self.name, self.noted = name, noted
 
-    def _record(self, inputs, training):
+    def _record(self, inputs, training, masks=(), settings=None):
         self.noted.append((self.name, inputs))
         return f"{self.name}:{sum(name == self.name for name, _ in self.noted)}"
 
@@ -124,7 +124,8 @@ def test_calls_in_any_order_are_made_round_by_round(seed):
         keys.append((name, number, 0))
     calls = [calls[i] for i in random.permutation(len(calls))]
     for record, notes in zip((configuration._record_all, round_by_round), noted, strict=True):
-        record([Call(name, Recorder(name, notes), k, i, None) for name, k, i in calls], {("x", 0, 0): "x"})
+        made = [Call(name, Recorder(name, notes), k, i, None, [], None) for name, k, i in calls]
+        record(made, {("x", 0, 0): "x"})
     assert len(noted[0]) == 60
     assert noted[0] == noted[1]
 
@@ -133,9 +134,9 @@ def test_a_bad_order_of_calls_costs_no_more():
     """Two layers that take turns, a thousand times: in a file, all calls of the one come before those of the other."""
     noted, made = [], CountingDict({("x", 0, 0): "x"})
     a, b = Recorder("a", noted), Recorder("b", noted)
-    a._record = b._record = lambda inputs, training: "y"
-    calls = [Call("a", a, n, [("b", n - 1, 0) if n else ("x", 0, 0)], None) for n in range(1000)]
-    calls += [Call("b", b, n, [("a", n, 0)], None) for n in range(1000)]
+    a._record = b._record = lambda inputs, training, masks, settings: "y"
+    calls = [Call("a", a, n, [("b", n - 1, 0) if n else ("x", 0, 0)], None, [], None) for n in range(1000)]
+    calls += [Call("b", b, n, [("a", n, 0)], None, [], None) for n in range(1000)]
     configuration._record_all(calls[::-1], made)
     assert len(made) == 2001
     assert made.asked < 4 * len(calls)

@@ -66,7 +66,7 @@ def test_ids_have_no_gradient():
     with pytest.raises(ValueError, match="none of ids"):
         backward(y, ids, y, table, dx=np.zeros((2, 3)))
     numbers = np.zeros((2, 3))
-    with pytest.raises(ValueError, match="gradients of its inputs"):
+    with pytest.raises(ValueError, match="no gradient"):
         core.op_backward("numbers", {}, [None], [], [numbers], [ids], [numbers], [], None, 1)
 
 

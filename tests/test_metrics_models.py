@@ -103,7 +103,7 @@ def test_state_within_an_epoch(random, few_at_once):
         data = samples.dataset_of(layout, heads, x, y, None, True)
         state, done = {}, 0
         for steps in parts:
-            part = Stretch(model._task_to_train(layout), data, Order(16, True, 5, 0), 9)
+            part = Stretch(model._task_to_train(layout, 16), data, Order(16, True, 5, 0), 9)
             if done:
                 part.measuring.set_state(state, done)
                 part.done = done

@@ -118,7 +118,10 @@ class Search(NamedTuple):
                 with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
                     if self.storage.set_trial_state_values(self._id(trial.number), TrialState.RUNNING):
                         return optuna.Trial(study, self._id(trial.number))
-        return study.ask()
+        # In one write with its owner: a process may be killed right behind it.
+        fresh = optuna.trial.create_trial(state=TrialState.RUNNING, user_attrs=processes.signs())
+        study_id = self.storage.get_study_id_from_name(self.name)
+        return optuna.Trial(study, self.storage.create_new_trial(study_id, template_trial=fresh))
 
     def _begun(self) -> int:
         return sum(trial.state != TrialState.WAITING for trial in self._all())

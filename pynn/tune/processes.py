@@ -17,11 +17,16 @@ _STALE = 60.0
 _OWNER, _SEEN = "pynn:owner", "pynn:seen"
 
 
+def signs() -> dict[str, Any]:
+    """What a trial that this process runs says of that."""
+    return {_OWNER: _me(), _SEEN: time.time()}
+
+
 @contextlib.contextmanager
 def owned(trial: Any) -> Iterator[None]:
     """Say that this process runs the trial, and go on saying so for other machines."""
-    trial.set_user_attr(_OWNER, _me())
-    trial.set_user_attr(_SEEN, time.time())
+    for name, value in signs().items():
+        trial.set_user_attr(name, value)
     over = threading.Event()
 
     def tell() -> None:
