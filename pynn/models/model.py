@@ -148,8 +148,8 @@ class Model(Stored):
     @explained
     def fit(
         self,
-        x: ArrayLike,
-        y: ArrayLike,
+        x: Any = None,
+        y: Any = None,
         batch_size: BatchSize = None,
         epochs: int = 1,
         verbose: Verbose = "auto",
@@ -176,6 +176,10 @@ class Model(Stored):
             x: Samples, of shape (samples, ...). Arrays of bytes (uint8) are used as they are; others are converted to
                 the model's number type once. A last axis of size 1 may be missing, or be one too many, as in Keras.
                 Frames of numbers are taken, and sparse matrices of SciPy's, which become dense a few batches at a time.
+                Or what gives batches ``(x, y)`` or ``(x, y, sample_weight)``: a `pynn.utils.PyDataset`, a generator, or
+                another iterable. Then there is no `y`, `sample_weight`, `batch_size` or `validation_split`, and batches
+                come as they are given, but for a `PyDataset` with `shuffle`. Training ends, with a warning, where a
+                generator has no more.
             y: Targets: like the output, or class labels for the sparse losses. Of several outputs: a list or dict.
             batch_size: Samples a step: 32 (mini-batch, the default), 1 (online), or ``"full"`` (one step an epoch).
             epochs: Number of the last epoch; the number of epochs, unless `initial_epoch` is given. Default ``1``.
@@ -184,8 +188,8 @@ class Model(Stored):
             callbacks: A `Callback`, or a list of them. Default: none.
             validation_split: Share of the samples, the last ones, to evaluate on after each epoch instead of training
                 on them; in [0, 1). Default ``0``.
-            validation_data: ``(x, y)`` or ``(x, y, sample_weight)`` to evaluate on after each epoch; wins over
-                `validation_split`.
+            validation_data: ``(x, y)`` or ``(x, y, sample_weight)`` to evaluate on after each epoch, or what gives such
+                batches; wins over `validation_split`.
             shuffle: Whether to visit the samples in a new random order each epoch. Default ``True``.
             class_weight: What samples of each class count for, ``{label: weight}``, for models of one output whose
                 targets are classes: labels, one-hot rows or 0 and 1. It multiplies `sample_weight`, and does not count
@@ -196,7 +200,7 @@ class Model(Stored):
                 Default: none.
             initial_epoch: Epochs that are done already. Default ``0``.
             steps_per_epoch: Steps after which an epoch is over. The next epoch goes on where it ended, and begins the
-                data anew where they are through. Default: one pass over the data.
+                data anew where they are through. Default: one pass over the data. Data without end need it.
             validation_steps: How many batches of the validation data to evaluate on. Default: all.
             validation_batch_size: Samples a batch of the validation. Default: `batch_size`.
             validation_freq: After how many epochs to evaluate, each time; or a list of epochs, counted from 1. Default
@@ -234,8 +238,8 @@ class Model(Stored):
     @explained
     def evaluate(
         self,
-        x: ArrayLike,
-        y: ArrayLike,
+        x: Any = None,
+        y: Any = None,
         batch_size: BatchSize = None,
         verbose: Verbose = "auto",
         sample_weight: Any = None,
@@ -283,7 +287,7 @@ class Model(Stored):
         Shapes: `x` (samples, ...), result (samples, ...) in the model's number type.
 
         Args:
-            x, check_finite: As for `fit`; there may be no samples.
+            x, check_finite: As for `fit`; there may be no samples. Of batches ``(x, y)`` the `y` is left aside.
             batch_size: Samples a batch, for `steps` and callbacks; otherwise the engine cuts the samples as suits it.
                 Default ``32``.
             verbose: As for `fit`.

@@ -41,3 +41,25 @@ def epochs_of(validation_freq: object) -> int | list[int]:
     if type(validation_freq) is not int and isinstance(validation_freq, list | tuple | set | range | np.ndarray):
         return [checks.positive_int(epoch, "each epoch of validation_freq") for epoch in validation_freq]
     return checks.positive_int(validation_freq, "validation_freq")
+
+
+def check_beside_batches(
+    y: object, sample_weight: object, batch_size: object, share: float, class_weight: object
+) -> None:
+    """Raise ValueError for arguments that mean nothing where `x` gives batches."""
+    for name, given in (("y", y), ("sample_weight", sample_weight)):
+        if given is not None:
+            raise ValueError(
+                f"{name} must be left out where x gives batches: they are (x, y) or (x, y, sample_weight)."
+            )
+    check_no_size(batch_size, "batch_size", "x")
+    if share > 0:
+        raise ValueError("validation_split is for arrays. Where x gives batches, give validation_data.")
+    if isinstance(class_weight, str):
+        raise ValueError("class_weight must be a dict where x gives batches: nobody knows yet how many each class has.")
+
+
+def check_no_size(size: object, name: str, data: str) -> None:
+    """Raise ValueError if a size is given for `data` that are batches already."""
+    if size is not None:
+        raise ValueError(f"{name} must be left out where {data} gives batches: they have a size.")

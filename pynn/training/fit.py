@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from ..callbacks import BackupAndRestore, CallbackList, History, ProgbarLogger
 from ..callbacks import display as displays
 from ..callbacks.display import Display
+from ..data.dataset import Dataset
+from ..data.layout import Layout
+from ..data.py_dataset import gives_batches
 from ..foundation import checks
 from . import arguments, samples
 from .arguments import BatchSize, Verbose
@@ -52,35 +58,41 @@ def fit(
     calls = CallbackList(callbacks, add_history=True)
 
     with model._alone():
-        layout = model._layout_to_train(x)
-        heads = model._heads_for(layout)
-        samples.check_class_weight(class_weight, layout.outputs)
-        data, held_out = samples.dataset_of(layout, heads, x, y, sample_weight, check_finite), None
-        if validation_data is not None:
-            given = arguments.x_y_weights(validation_data)
-            held_out = samples.dataset_of(layout, heads, *given, check_finite, "validation_data: ")
-        elif share > 0:
-            data, held_out = data.split(share)
-        data = samples.with_class_weights(data, heads, class_weight, layout.dtype)
-        size = arguments.batch_size_of(batch_size, data.samples)
-        steps = steps or -(-data.samples // size)
-        validation = None
+        if type(x) is not np.ndarray and gives_batches(x):
+            arguments.check_beside_batches(y, sample_weight, batch_size, share, class_weight)
+            given = _of_batches(model, x, class_weight, steps, check_finite)
+        else:
+            share = 0 if validation_data is not None else share
+            given = _of_arrays(model, x, y, sample_weight, class_weight, batch_size, share, steps, check_finite)
+        held_out, size = given.held_out, batch_size if validation_batch_size is None else validation_batch_size
+        validation: Validation | None = None
+        if validation_data is not None and gives_batches(validation_data):
+            from . import streams
+
+            arguments.check_no_size(validation_batch_size, "validation_batch_size", "validation_data")
+            source = streams.Source(validation_data, "validation_data")
+            validation = streams.StreamValidation(
+                model, source, validated_steps, validated_epochs, check_finite, range(first, last)
+            )
+        elif validation_data is not None:
+            x_y_weights = arguments.x_y_weights(validation_data)
+            held_out = samples.dataset_of(given.layout, given.heads, *x_y_weights, check_finite, "validation_data: ")
         if held_out is not None:
-            given_size = batch_size if validation_batch_size is None else validation_batch_size
-            held_out_size = arguments.batch_size_of(given_size, held_out.samples, "validation_batch_size")
+            held_out_size = arguments.batch_size_of(size, held_out.samples, "validation_batch_size")
             validation = Validation(held_out, held_out_size, validated_steps, validated_epochs)
-        task = model._task_to_train(layout, min(size, data.samples))
-        check_batches(task.plan, data.samples, min(size, data.samples))
+        size = given.batch_size
+        task = model._task_to_train(given.layout, size)
+        check_batches(task.plan, size if given.samples is None else given.samples, size)
         if held_out is not None:
             check_batches(task.plan, held_out.samples, min(held_out_size, held_out.samples))
-        _introduce(calls, model, heads, {"epochs": last, "steps": steps, "verbose": level}, validation)
+        _introduce(calls, model, given.heads, {"epochs": last, "steps": given.steps, "verbose": level}, validation)
         history = calls._first(History)
         assert history is not None
-        order = model._begin(history, size, shuffle)
+        order = model._begin(history, given.batch_size, shuffle)
 
         own = calls._first(ProgbarLogger) is not None
         with Display() if own else displays.display(level) as display:
-            run = Run(model, task, data, order, steps, validation, calls, display, range(first, last))
+            run = given.run(task, order, validation, calls, display, range(first, last))
             display.run(last - first)
             try:
                 run.train()
@@ -96,6 +108,52 @@ def fit(
         if run.failed is not None:
             warn_not_finite(run.failed)
         return history
+
+
+class _Given(NamedTuple):
+    """What a run is about."""
+
+    layout: Layout
+    heads: Heads
+    samples: int | None  # None: they come by batches
+    batch_size: int
+    steps: int | None  # of an epoch, None if nobody knows
+    held_out: Dataset | None
+    run: Callable[..., Run]
+
+
+def _of_arrays(
+    model: Trainable,
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    class_weight: Any,
+    batch_size: BatchSize,
+    share: float,
+    steps: int | None,
+    check_finite: bool,
+) -> _Given:
+    if y is None:
+        raise ValueError("y must be given, unless x gives batches (x, y).")
+    layout = model._layout_to_train(x)
+    heads = model._heads_for(layout)
+    samples.check_class_weight(class_weight, layout.outputs)
+    data, held_out = samples.dataset_of(layout, heads, x, y, sample_weight, check_finite), None
+    if share > 0:
+        data, held_out = data.split(share)
+    data = samples.with_class_weights(data, heads, class_weight, layout.dtype)
+    size = arguments.batch_size_of(batch_size, data.samples)
+    steps = steps or -(-data.samples // size)
+    return _Given(layout, heads, data.samples, size, steps, held_out, functools.partial(Run, model, steps, data))
+
+
+def _of_batches(model: Trainable, x: Any, class_weight: Any, steps: int | None, check_finite: bool) -> _Given:
+    from . import streams
+
+    source, prepare = streams.Source(x, "x"), streams.Preparing(model, "x", check_finite, class_weight, in_fit=True)
+    layout, heads, data = prepare.data_of(source.first())
+    run = functools.partial(streams.StreamRun, model, steps, source, prepare)
+    return _Given(layout, heads, None, data.samples, steps or source.number, None, run)
 
 
 def _introduce(

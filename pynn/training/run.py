@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from numpy.typing import NDArray
 
@@ -26,17 +26,25 @@ _REFRESH = 0.1
 _MOST_EPOCHS = 10_000
 
 
-class Validation(NamedTuple):
-    """What is evaluated after epochs."""
+class Validation:
+    """What is evaluated after epochs.
 
-    data: Dataset
-    batch_size: int
-    steps: int | None  # None: all
-    epochs: int | Sequence[int]  # after each so many, or after those, counted from 1
+    Args:
+        data, batch_size: The samples.
+        steps: How many batches; None: all.
+        epochs: After each so many epochs, or after those, counted from 1.
+    """
+
+    def __init__(self, data: Dataset, batch_size: int, steps: int | None, epochs: int | Sequence[int]) -> None:
+        self._data, self._batch_size, self._steps, self._epochs = data, batch_size, steps, epochs
 
     def is_due(self, epoch: int) -> bool:
         """Whether it follows this epoch, counted from 0."""
-        return (epoch + 1) % self.epochs == 0 if isinstance(self.epochs, int) else epoch + 1 in self.epochs
+        return (epoch + 1) % self._epochs == 0 if isinstance(self._epochs, int) else epoch + 1 in self._epochs
+
+    def evaluate(self, task: Task, calls: CallbackList) -> dict[str, float]:
+        """Losses and metrics."""
+        return task.evaluate(self._data, self._batch_size, Display(), calls, self._steps)
 
 
 class Run:
@@ -52,17 +60,17 @@ class Run:
     def __init__(
         self,
         model: Trainable,
-        task: Task,
+        steps: int | None,
         data: Dataset,
+        task: Task,
         order: Order,
-        steps: int,
         validation: Validation | None,
         calls: CallbackList,
         display: Display,
         epochs: range,
     ) -> None:
         self.model, self.task, self.data, self.order = model, task, data, order
-        self.steps = steps  # of an epoch
+        self.steps = steps  # of an epoch; None: nobody knows
         self.validation, self.calls, self.display = validation, calls, display
         self.epoch, self.last = epochs.start, epochs.stop
         self.step = 0  # of the pass over the data, `order.epoch`, that comes next
@@ -82,14 +90,23 @@ class Run:
         self.calls.on_train_begin()
         if self.backup is not None:
             self.backup._take_up(self)
-        while self.epoch < self.last and not self.model.stop_training:
+        while self.epoch < self.last and not self.model.stop_training and self._goes_on():
             finite = self._epochs(self._silent) if self._silent is not None else self._one_epoch()
             if not finite:
                 break
 
+    def _goes_on(self) -> bool:
+        """Whether there are data for another epoch."""
+        return True
+
+    def _begin_stretch(self) -> Stretch:
+        """The steps of the next epoch."""
+        assert self.steps is not None
+        return Stretch(self.task, self.data, self.order, self.steps, self.step)
+
     def _epochs(self, history: History) -> bool:
         """Many epochs, which nobody looks at before the end."""
-        stretch = Stretch(self.task, self.data, self.order, min(self.last - self.epoch, _MOST_EPOCHS) * self.steps)
+        stretch = Stretch(self.task, self.data, self.order, min(self.last - self.epoch, _MOST_EPOCHS) * self.batches)
         finite = False
         try:
             finite = stretch.advance(stretch.steps)
@@ -106,7 +123,7 @@ class Run:
 
     def _rest_of(self, stretch: Stretch) -> Stretch:
         """The steps of the pass in which many epochs ended."""
-        rest = Stretch(self.task, self.data, self.order, self.steps)
+        rest = Stretch(self.task, self.data, self.order, self.batches)
         rest.totals[0] = stretch.totals[stretch.finished]
         rest.done = stretch.done % self.batches
         return rest
@@ -118,7 +135,7 @@ class Run:
         if self.model.stop_training and self._resumed is None:
             return True  # there is nothing to tell of an epoch without steps
         display.begin(f"Epoch {self.epoch + 1}/{self.last}", self.steps)
-        stretch = self.stretch = Stretch(self.task, self.data, self.order, self.steps, self.step)
+        stretch = self.stretch = self._begin_stretch()
         try:
             if self._resumed is not None:
                 self._resumed(stretch)
@@ -128,9 +145,7 @@ class Run:
             logs = self.logs = stretch.logs(failed=not finite)
             display.update(stretch.done, logs)  # before the validation, whose time is not that of steps
             if finite and self.validation is not None and self.validation.is_due(self.epoch):
-                values = self.task.evaluate(
-                    self.validation.data, self.validation.batch_size, Display(), calls, self.validation.steps
-                )
+                values = self.validation.evaluate(self.task, calls)
                 logs.update({f"val_{name}": value for name, value in values.items()})
             calls.on_epoch_end(self.epoch, logs)
             display.end(logs)
@@ -161,23 +176,31 @@ class Run:
         """Write all that decides how the run goes on."""
         from ..storage.tensors import write_tensors
 
-        stretch, arrays = self.stretch, dict[str, NDArray[Any]]()
+        stretch, where, arrays = self.stretch, self._where(), dict[str, NDArray[Any]]()
         callbacks = resume.of_callbacks(self.calls.callbacks, arrays)
         arrays.update({f"model/{name}": array for name, array in self.model.get_state().items()})
         if stretch is not None:
             arrays["totals"] = stretch.totals
             if stretch.measuring is not None:
                 arrays.update({f"metrics/{name}": array for name, array in stretch.measuring.get_state().items()})
-        where = {
+        where["logs"] = resume.pack(self.logs, "logs", arrays)
+        write_tensors(path, arrays, {"run": self._of(), "where": where, "callbacks": callbacks})
+
+    def _where(self) -> dict[str, Any]:
+        """Where the run is."""
+        return {
             "epoch": self.epoch,
             "pass": self.order.epoch,
             "step": self.step,
-            "done": None if stretch is None else stretch.done,
+            "done": None if self.stretch is None else self.stretch.done,
             "stop": bool(self.model.stop_training),
             "frozen": [weight.native[0].frozen for weight in self.model.weights],  # callbacks may have set `trainable`
-            "logs": resume.pack(self.logs, "logs", arrays),
         }
-        write_tensors(path, arrays, {"run": self._of(), "where": where, "callbacks": callbacks})
+
+    def _go_to(self, where: dict[str, Any], seed: int) -> None:
+        """Be where `_where` was, in passes whose order is that of `seed`."""
+        self.epoch, self.step = where["epoch"], where["step"]
+        self.order = self.order._replace(seed=seed, epoch=where["pass"])
 
     def read(self, path: str) -> None:
         """Get ready to go on from what `write` wrote; ValueError if it is of another run."""
@@ -210,9 +233,8 @@ class Run:
         else:
             self.model.set_state(state)  # it may refuse, and is done again when the epoch has begun
             self._resumed = go_on
-        self.epoch, self.step = where["epoch"], where["step"]
         self.logs = resume.unpack(where["logs"], "logs", arrays)  # should no epoch be left
-        self.order = self.order._replace(seed=int(state["training/order_seed"]), epoch=where["pass"])
+        self._go_to(where, int(state["training/order_seed"]))
 
     # ---- steps -------------------------------------------------------------------------------------------------------
 
@@ -224,7 +246,7 @@ class Run:
         waiting.sort(key=lambda callback: callback is self.backup)  # last: it keeps what the others know
         each = bool(begin or end)
         at_once = 1 if each or display.wants_batches else stretch.steps
-        while stretch.done < stretch.steps and not model.stop_training:
+        while not model.stop_training and not stretch.is_over():
             batch, start = stretch.done, 0.0 if each else time.perf_counter()
             count = min(at_once, stretch.steps - batch)
             for callback in waiting:

@@ -12,6 +12,7 @@ from ..callbacks import display as displays
 from ..callbacks.display import Display
 from ..data import arrays, dataset, sparse
 from ..data.layout import Layout
+from ..data.py_dataset import gives_batches
 from ..foundation import checks, draws, parallel
 from . import arguments, samples
 from .arguments import BatchSize, Verbose
@@ -47,6 +48,10 @@ def evaluate(
     level = displays.resolve_verbose(verbose)
     check_finite = checks.boolean(check_finite, "check_finite")
     steps = arguments.optional_steps(steps, "steps")
+    if type(x) is not np.ndarray and gives_batches(x):
+        return _evaluate_batches(
+            model, x, y, batch_size, level, sample_weight, steps, callbacks, return_dict, check_finite
+        )
     data, layout = _to_evaluate(model, x, y, sample_weight, check_finite)
     size = arguments.batch_size_of(batch_size, data.samples)
     task = model._task(layout, min(size, data.samples))
@@ -55,6 +60,33 @@ def evaluate(
     try:
         with _display(level, calls) as display:
             return as_result(task.evaluate(data, size, display, calls, steps), return_dict)
+    except BaseException:
+        calls._give_up()
+        raise
+
+
+def _evaluate_batches(
+    model: Trainable,
+    x: Any,
+    y: Any,
+    batch_size: BatchSize,
+    level: int,
+    sample_weight: Any,
+    steps: int | None,
+    callbacks: Any,
+    return_dict: bool,
+    check_finite: bool,
+) -> Result:
+    from . import streams
+
+    arguments.check_beside_batches(y, sample_weight, batch_size, 0, None)
+    model._require_compiled()
+    source, prepare = streams.Source(x, "x"), streams.Preparing(model, "x", check_finite)
+    task, _ = prepare(source.first())
+    calls = _calls(callbacks, model, steps or source.number, level)
+    try:
+        with _display(level, calls) as display:
+            return as_result(streams.evaluated(task, source, prepare, steps, display, calls), return_dict)
     except BaseException:
         calls._give_up()
         raise
@@ -107,6 +139,8 @@ def predict(
     given = arguments.batch_size_of(batch_size, 2**63)
     steps = arguments.optional_steps(steps, "steps")
     check_finite = checks.boolean(check_finite, "check_finite")
+    if type(x) is not np.ndarray and gives_batches(x):
+        return _predict_batches(model, x, batch_size, level, steps, callbacks, check_finite)
     if level == 0 and steps is None and callbacks is None:
         return outputs(model, x, check_finite, given)
     layout = model._layout_for(x, "x")
@@ -123,6 +157,25 @@ def predict(
     except BaseException:
         calls._give_up()
         raise
+
+
+def _predict_batches(
+    model: Trainable, x: Any, batch_size: BatchSize, level: int, steps: int | None, callbacks: Any, check_finite: bool
+) -> Outputs:
+    from . import streams
+
+    arguments.check_no_size(batch_size, "batch_size", "x")
+    source = streams.Source(x, "x")
+    layout = model._layout_for(source.first().x, "x")
+    calls = _calls(callbacks, model, steps or source.number, level)
+    try:
+        with _display(level, calls) as display:
+            made = streams.predicted(source, lambda x: outputs(model, x, check_finite), steps, display, calls)
+    except BaseException:
+        calls._give_up()
+        raise
+    by_output = zip(*(layout.outputs.take_apart(each, "outputs") for each in made), strict=True)
+    return layout.outputs.arrange([np.concatenate(parts) for parts in by_output])
 
 
 def _predicted(
@@ -149,7 +202,7 @@ def _predicted(
     return layout.outputs.arrange(out)
 
 
-def _calls(callbacks: Any, model: Trainable, steps: int, level: int) -> CallbackList:
+def _calls(callbacks: Any, model: Trainable, steps: int | None, level: int) -> CallbackList:
     """The callbacks of an evaluation or prediction, told of it."""
     calls = CallbackList(callbacks)
     calls.set_params({"epochs": 1, "steps": steps, "verbose": level})

@@ -148,6 +148,10 @@ class Stretch:
             self.measuring = Measuring(task.heads, task.layout, task.masks, data, order.batch_size, in_order, first)
             self._of_engine = task.heads.for_engine(data)
 
+    def is_over(self) -> bool:
+        """Whether all steps were made."""
+        return self.done >= self.steps
+
     @property
     def finished(self) -> int:
         """Passes that are over."""

@@ -10,6 +10,7 @@ if TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
     from .numbers import normalize, to_categorical
     from .pictures import plot_model
     from .progress import Progbar
+    from .py_dataset import PyDataset, Sequence
     from .seeds import clear_session, set_random_seed
     from .sequences import pad_sequences, timeseries_dataset_from_array
 
@@ -17,12 +18,15 @@ _MODULES = {
     "numbers": "normalize to_categorical",
     "pictures": "plot_model",
     "progress": "Progbar",
+    "py_dataset": "PyDataset Sequence",
     "seeds": "clear_session set_random_seed",
     "sequences": "pad_sequences timeseries_dataset_from_array",
 }
 
 __all__ = [
     "Progbar",
+    "PyDataset",
+    "Sequence",
     "clear_session",
     "normalize",
     "pad_sequences",

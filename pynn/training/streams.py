@@ -1,0 +1,402 @@
+"""Runs over data that come batch by batch: from a `PyDataset`, a generator, or another iterable.
+
+Each batch is data of its own. It is checked and prepared as by `train_on_batch`, and the engine is called once for it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..callbacks import CallbackList
+from ..callbacks.display import Display
+from ..data.dataset import Dataset
+from ..data.layout import Layout
+from ..data.py_dataset import PyDataset
+from ..foundation import checks, parallel
+from ..foundation.native import core
+from . import samples
+from .heads import NOTHING, Heads
+from .measuring import NO_OUTS, Measuring
+from .model import Trainable
+from .run import Run, Validation
+from .task import Order, Stretch, Task, check_batches
+
+Array = NDArray[Any]
+
+# Stands for the data of steps that have their own.
+_NO_DATA = Dataset((np.empty((1, 0)),), ())
+
+
+class Batch(NamedTuple):
+    """What a call of the engine is about."""
+
+    x: Any
+    y: Any = None
+    weights: Any = None
+
+
+class Source:
+    """Where batches come from, and how far they were taken.
+
+    Args:
+        x: A `PyDataset` or anything else with numbered batches, an iterable, or an iterator, which can be gone through
+            once.
+        name: What messages call it.
+
+    Attributes:
+        number: Of the batches in a pass; None where nobody knows, and without end.
+        once: Whether it can be gone through once only.
+        passes, step: How many passes were begun before this one, and how many batches of this one were taken.
+
+    Raises:
+        ValueError: there are no batches.
+    """
+
+    def __init__(self, x: Any, name: str) -> None:
+        self.x, self.name = x, name
+        self.once = hasattr(x, "__next__")
+        self._numbered = isinstance(x, PyDataset) or (
+            not self.once and hasattr(x, "__getitem__") and hasattr(x, "__len__")
+        )
+        self._iterator = x if self.once else None
+        self._next: Batch | None = None
+        self.begin_pass(0)
+        if self.number == 0:
+            raise ValueError(f"{name} has no batches.")
+
+    def begin_pass(self, passes: int, step: int = 0, order: Order | None = None) -> None:
+        """Begin a pass, or go on within one. Numbered batches come in the order of `order` and the pass, if given."""
+        self.number = self._count()
+        self.passes, self.step, self._places = passes, step, None
+        if self.once:
+            return
+        self._iterator = self._next = None
+        if self._numbered and self.number is not None and order is not None and order.shuffle:
+            self._places = np.empty(self.number, np.int64)
+            core.permutation(self._places, order.seed, passes)
+
+    def _count(self) -> int | None:
+        if isinstance(self.x, PyDataset):
+            return self.x.num_batches
+        return len(self.x) if hasattr(self.x, "__len__") else None
+
+    def has_more(self) -> bool:
+        """Whether the pass has another batch."""
+        if self._numbered:
+            return self.number is None or self.step < self.number
+        if self._next is None:
+            self._next = self._fetch()
+        return self._next is not None
+
+    def first(self) -> Batch:
+        """A batch to see what all are like; ValueError if there is none."""
+        if self._numbered:
+            return self._unpacked(self.x[0])
+        if not self.has_more():
+            raise ValueError(f"{self.name} has no batches.")
+        assert self._next is not None
+        return self._next
+
+    def take(self) -> Batch:
+        """The next batch, which there must be."""
+        batch = self._fetch() if self._next is None else self._next
+        assert batch is not None
+        self._next = None
+        self.step += 1
+        return batch
+
+    def _fetch(self) -> Batch | None:
+        if self._numbered:
+            return self._unpacked(self.x[self.step if self._places is None else int(self._places[self.step])])
+        if self._iterator is None:
+            self._iterator = iter(self.x)
+            for _ in range(self.step):  # those that a run which is taken up had before
+                next(self._iterator, None)
+        for batch in self._iterator:
+            return self._unpacked(batch)
+        return None
+
+    def _unpacked(self, batch: Any) -> Batch:
+        if isinstance(batch, list):
+            batch = tuple(batch)
+        if not isinstance(batch, tuple):
+            return Batch(batch)
+        if len(batch) not in (1, 2, 3):
+            raise ValueError(
+                f"{self.name} must give batches x, (x, y) or (x, y, sample_weight), but gave {checks.shown(batch)}."
+            )
+        return Batch(*batch)
+
+
+class Preparing:
+    """How a batch becomes what the engine takes. Within `fit` the model's lock is held."""
+
+    def __init__(
+        self, model: Trainable, name: str, check_finite: bool, class_weight: Any = None, in_fit: bool = False
+    ) -> None:
+        self._model, self._name, self._check_finite = model, name, check_finite
+        self._class_weight, self._in_fit = class_weight, in_fit
+
+    def data_of(self, batch: Batch) -> tuple[Layout, Heads, Dataset]:
+        """What the engine takes; TypeError or ValueError as for arrays. The model stays as it is."""
+        model = self._model
+        if batch.y is None:
+            raise ValueError(f"{self._name} must give batches (x, y) or (x, y, sample_weight), but gave one without y.")
+        layout = model._layout_to_train(batch.x) if self._in_fit else model._layout_for(batch.x, "x")
+        heads = model._heads_for(layout)
+        samples.check_class_weight(self._class_weight, layout.outputs)
+        prefix = f"a batch of {self._name}: "
+        data = samples.dataset_of(layout, heads, batch.x, batch.y, batch.weights, self._check_finite, prefix)
+        return layout, heads, samples.with_class_weights(data, heads, self._class_weight, layout.dtype)
+
+    def __call__(self, batch: Batch) -> tuple[Task, Dataset]:
+        """The same, and the network for it."""
+        layout, _, data = self.data_of(batch)
+        rows, model = data.samples, self._model
+        task = model._task_to_train(layout, rows) if self._in_fit else model._task(layout, rows)
+        check_batches(task.plan, rows, rows)
+        return task, data
+
+
+class BatchSteps(Stretch):
+    """Steps of an epoch, one a batch."""
+
+    def __init__(self, task: Task, source: Source, prepare: Preparing, order: Order, steps: int | None) -> None:
+        self.task, self.source, self._prepare, self.order = task, source, prepare, order
+        self.steps, self._whole_passes = sys.maxsize if steps is None else steps, steps is None
+        self.totals, self.first, self.done = np.zeros((1, task.heads.columns)), 0, 0
+        self.rows = self._failed = 0  # of the steps that were made, and of one whose loss is not finite
+        self.measuring = Measuring(task.heads, task.layout, _NO_DATA, 1) if task.heads.handed else None
+
+    def is_over(self) -> bool:
+        """Whether all steps were made, or the batches ran out."""
+        if self.done >= self.steps:
+            return True
+        if self.source.has_more():
+            return False
+        if self._whole_passes or self.source.once:
+            return True
+        self.source.begin_pass(self.source.passes + 1, order=self.order)
+        return not self.source.has_more()
+
+    def advance(self, steps: int) -> bool:
+        """As for arrays; there may be fewer batches than asked for."""
+        end = self.done + steps
+        while self.done < end and not self.is_over():
+            task, data = self._prepare(self.source.take())
+            _, rates = task.optimizer._next_rates(1)
+            outs, of_engine, measuring = NO_OUTS, data, self.measuring
+            if measuring is not None:
+                measuring.begin_data(task.heads, task.layout, data)
+                outs, of_engine = measuring.room(data.samples), task.heads.for_engine(data)
+            iterations = task.trainer.iterations
+            try:
+                finite = task.trainer.train(
+                    self.totals,
+                    of_engine.xs,
+                    of_engine.ys,
+                    of_engine.weights,
+                    data.samples,
+                    False,
+                    0,
+                    0,
+                    0,
+                    1,
+                    parallel.get_num_threads(),
+                    rates,
+                    outs,
+                )
+            finally:
+                made = task.trainer.iterations - iterations
+                self.done += made
+                self.rows += made * data.samples
+            if not finite:
+                self._failed = data.samples
+                return False
+            if measuring is not None:
+                measuring.take(outs, data.samples)
+        return True
+
+    def logs(self, failed: bool = False) -> dict[str, float]:
+        """As for arrays."""
+        values = self.measuring.values() if self.measuring is not None and self.done else NOTHING
+        return self.task.heads.logs(self.totals[0], self.rows + self._failed * failed, self.done > 0, values)
+
+
+class StreamRun(Run):
+    """A run of `fit` over batches."""
+
+    def __init__(
+        self,
+        model: Trainable,
+        steps: int | None,
+        source: Source,
+        prepare: Preparing,
+        task: Task,
+        order: Order,
+        validation: Validation | None,
+        calls: CallbackList,
+        display: Display,
+        epochs: range,
+    ) -> None:
+        super().__init__(model, steps or source.number, _NO_DATA, task, order, validation, calls, display, epochs)
+        self._silent = None
+        self.source, self._prepare, self._given_steps, self._rows = source, prepare, steps, 0
+        source.begin_pass(order.epoch, order=order)
+
+    def train(self) -> None:
+        """Train up to the last epoch, or until the batches run out."""
+        if self.backup is not None and self.source.once:
+            warnings.warn(
+                f"{self.source.name} is a generator, which has no position: a run that is taken up goes on with the "
+                "first batches that it gives then, and not with the bits of one that was never interrupted. A "
+                "pynn.utils.PyDataset has one.",
+                stacklevel=5,
+            )
+        super().train()
+
+    def _goes_on(self) -> bool:
+        if self._resumed is not None or self.source.has_more():
+            return True
+        if self.source.once:
+            warnings.warn(
+                f"{self.source.name} ran out of batches, and training stopped after {self.epoch} of {self.last} "
+                "epochs. Give a generator that goes on, or something that can be gone through again.",
+                stacklevel=6,
+            )
+            return False
+        self.source.begin_pass(self.source.passes + 1, order=self.order)
+        return True
+
+    def _one_epoch(self) -> bool:
+        if isinstance(self.source.x, PyDataset):
+            self.source.x.on_epoch_begin()
+        finite = super()._one_epoch()
+        if isinstance(self.source.x, PyDataset):
+            self.source.x.on_epoch_end()
+        return finite
+
+    def _begin_stretch(self) -> Stretch:
+        stretch = BatchSteps(self.task, self.source, self._prepare, self.order, self._given_steps)
+        stretch.rows, self._rows = self._rows, 0
+        return stretch
+
+    def _move_on(self, stretch: Stretch, steps: int) -> None:
+        self.order, self.step = self.order._replace(epoch=self.source.passes), self.source.step
+        self.model._passed(self.source.passes + (self.source.step > 0))
+
+    def _of(self) -> dict[str, Any]:
+        return {
+            "batches": self.source.number,
+            "shuffle": self.order.shuffle,
+            "steps_per_epoch": self._given_steps,
+            "logs": self.task.heads.names,
+        }
+
+    def _where(self) -> dict[str, Any]:
+        rows = self.stretch.rows if isinstance(self.stretch, BatchSteps) else 0
+        return {**super()._where(), "rows": rows, "taken": [self.source.passes, self.source.step]}
+
+    def _go_to(self, where: dict[str, Any], seed: int) -> None:
+        super()._go_to(where, seed)
+        self._rows = where["rows"]
+        passes, step = where["taken"]
+        self.source.begin_pass(passes, step, self.order)
+
+
+class StreamValidation(Validation):
+    """An evaluation on batches after epochs.
+
+    Raises:
+        TypeError, ValueError: the first batch does not fit; or a generator cannot do for the epochs `run`.
+    """
+
+    def __init__(
+        self,
+        model: Trainable,
+        source: Source,
+        steps: int | None,
+        epochs: int | Sequence[int],
+        check_finite: bool,
+        run: range,
+    ) -> None:
+        self._source, self._steps, self._epochs = source, steps, epochs
+        self._prepare = Preparing(model, source.name, check_finite, in_fit=True)
+        self._prepare.data_of(source.first())
+        if source.once and steps is None and sum(map(self.is_due, run)) > 1:
+            raise ValueError(
+                f"{source.name} is a generator, which can be gone through once: give validation_steps, or something "
+                "that can be gone through again."
+            )
+
+    def evaluate(self, task: Task, calls: CallbackList) -> dict[str, float]:
+        """Losses and metrics."""
+        if not self._source.once:
+            self._source.begin_pass(0)
+        return evaluated(task, self._source, self._prepare, self._steps, Display(), calls)
+
+
+def evaluated(
+    task: Task,
+    source: Source,
+    prepare: Callable[[Batch], tuple[Task, Dataset]],
+    steps: int | None,
+    display: Display,
+    calls: CallbackList,
+) -> dict[str, float]:
+    """Losses and metrics over the batches, or so many of them; ValueError if there are none."""
+    totals, rows, each, logs = np.zeros(task.heads.columns), 0, calls.wants_batches("test"), dict[str, float]()
+    measuring = Measuring(task.heads, task.layout, _NO_DATA, 1) if task.heads.handed else None
+    calls.on_test_begin()
+    display.begin("", steps or source.number)
+    for step in itertools.count() if steps is None else range(steps):
+        if not source.has_more():
+            break
+        if each:
+            calls.on_test_batch_begin(step)
+        of_batch, data = prepare(source.take())
+        if measuring is not None:
+            measuring.begin_data(of_batch.heads, of_batch.layout, data)
+        of_batch._evaluate_part(totals, data, measuring)
+        rows += data.samples
+        if each or display.wants_batches:
+            logs = task._logs(totals, rows, measuring)
+            display.update(step + 1, logs)
+        if each:
+            calls.on_test_batch_end(step, logs)
+    if not rows:
+        raise ValueError(f"{source.name} ran out of batches: there is nothing to evaluate on.")
+    logs = task._logs(totals, rows, measuring)
+    display.end(logs)
+    calls.on_test_end(logs)
+    return logs
+
+
+def predicted(
+    source: Source, compute: Callable[[Any], Any], steps: int | None, display: Display, calls: CallbackList
+) -> list[Any]:
+    """What `compute` gives for each batch, or for so many of them; ValueError if there are none."""
+    found, each = [], calls.wants_batches("predict")
+    calls.on_predict_begin()
+    display.begin("", steps or source.number)
+    for step in itertools.count() if steps is None else range(steps):
+        if not source.has_more():
+            break
+        if each:
+            calls.on_predict_batch_begin(step)
+        found.append(compute(source.take().x))
+        display.update(step + 1, {})
+        if each:
+            calls.on_predict_batch_end(step, {"outputs": found[-1]})
+    if not found:
+        raise ValueError(f"{source.name} ran out of batches: there is nothing to predict for.")
+    display.end({})
+    calls.on_predict_end()
+    return found
