@@ -218,15 +218,17 @@ class Stopping(pynn.callbacks.Callback):
 @pytest.mark.parametrize("steps_per_epoch", [None, 3])
 @pytest.mark.parametrize("after", [2, 5, 7])
 def test_run_is_taken_up_within_an_epoch(kind, steps_per_epoch, after, tmp_path):
-    def run(model, *callbacks):
+    def run(model, after=0):
         backup = pynn.callbacks.BackupAndRestore(tmp_path / "backup", save_freq=1)
         given = KINDS[kind](*data())
-        return model.fit(given, epochs=3, steps_per_epoch=steps_per_epoch, verbose=0, callbacks=[backup, *callbacks])
+        return model.fit(
+            given, epochs=3, steps_per_epoch=steps_per_epoch, verbose=0, callbacks=[backup, Stopping(after)]
+        )
 
     whole = make_model()
     expected = run(whole).history
     with pytest.raises(StopError):
-        run(make_model(), Stopping(after))
+        run(make_model(), after)
     resumed = make_model()
     resumed.set_weights([weights + 1 for weights in resumed.get_weights()])
     assert run(resumed).history == expected

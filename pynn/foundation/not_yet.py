@@ -34,8 +34,8 @@ _NAMES = {
     "regularizer": "OrthogonalRegularizer",
     "utility": """array_to_img audio_dataset_from_directory custom_object_scope CustomObjectScope
         deserialize_keras_object FeatureSpace get_custom_objects get_file get_registered_name get_registered_object
-        image_dataset_from_directory img_to_array load_img model_to_dot pack_x_y_sample_weight PyDataset
-        register_keras_serializable save_img Sequence serialize_keras_object split_dataset text_dataset_from_directory
+        image_dataset_from_directory img_to_array load_img model_to_dot pack_x_y_sample_weight
+        register_keras_serializable save_img serialize_keras_object split_dataset text_dataset_from_directory
         unpack_x_y_sample_weight""",
 }
 

@@ -98,10 +98,11 @@ class Measuring:
         """As `room`, for the next steps."""
         return self.room(self._samples_of(steps))
 
-    def begin_data(self, heads: Heads, layout: Layout, data: Dataset) -> None:
+    def begin_data(self, heads: Heads, layout: Layout, masks: tuple[int, ...], data: Dataset) -> None:
         """Other data follow, such as the next batch of a stream, from their first sample on."""
         self._of_head = [(place, heads.heads[place], watched) for place, _, watched in self._of_head]
-        self._layout, self._data, self._batch_size, self._visited = layout, data, data.samples, 0
+        self._layout, self._masks = layout, masks
+        self._data, self._batch_size, self._visited = data, data.samples, 0
 
     # ---- samples, by steps
 

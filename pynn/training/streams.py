@@ -23,7 +23,7 @@ from ..foundation import checks, parallel
 from ..foundation.native import core
 from . import samples
 from .heads import NOTHING, Heads
-from .measuring import NO_OUTS, Measuring
+from .measuring import NO_OUTS
 from .model import Trainable
 from .run import Run, Validation
 from .task import Order, Stretch, Task, check_batches
@@ -173,7 +173,7 @@ class BatchSteps(Stretch):
         self.steps, self._whole_passes = sys.maxsize if steps is None else steps, steps is None
         self.totals, self.first, self.done = np.zeros((1, task.heads.columns)), 0, 0
         self.rows = self._failed = 0  # of the steps that were made, and of one whose loss is not finite
-        self.measuring = Measuring(task.heads, task.layout, _NO_DATA, 1) if task.heads.handed else None
+        self.measuring = task._measuring(_NO_DATA, 1)
 
     def is_over(self) -> bool:
         """Whether all steps were made, or the batches ran out."""
@@ -194,7 +194,7 @@ class BatchSteps(Stretch):
             _, rates = task.optimizer._next_rates(1)
             outs, of_engine, measuring = NO_OUTS, data, self.measuring
             if measuring is not None:
-                measuring.begin_data(task.heads, task.layout, data)
+                measuring.begin_data(task.heads, task.layout, task.masks, data)
                 outs, of_engine = measuring.room(data.samples), task.heads.for_engine(data)
             iterations = task.trainer.iterations
             try:
@@ -353,7 +353,7 @@ def evaluated(
 ) -> dict[str, float]:
     """Losses and metrics over the batches, or so many of them; ValueError if there are none."""
     totals, rows, each, logs = np.zeros(task.heads.columns), 0, calls.wants_batches("test"), dict[str, float]()
-    measuring = Measuring(task.heads, task.layout, _NO_DATA, 1) if task.heads.handed else None
+    measuring = task._measuring(_NO_DATA, 1)
     calls.on_test_begin()
     display.begin("", steps or source.number)
     for step in itertools.count() if steps is None else range(steps):
@@ -363,7 +363,7 @@ def evaluated(
             calls.on_test_batch_begin(step)
         of_batch, data = prepare(source.take())
         if measuring is not None:
-            measuring.begin_data(of_batch.heads, of_batch.layout, data)
+            measuring.begin_data(of_batch.heads, of_batch.layout, of_batch.masks, data)
         of_batch._evaluate_part(totals, data, measuring)
         rows += data.samples
         if each or display.wants_batches:
