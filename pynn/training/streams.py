@@ -159,6 +159,8 @@ class Preparing:
     def __call__(self, batch: Batch) -> tuple[Task, Dataset]:
         """The same, and the network for it."""
         layout, _, data = self.data_of(batch)
+        if data.rows_at_once is not None:  # sparse samples
+            data = data.rows(slice(None))
         rows, model = data.samples, self._model
         task = model._task_to_train(layout, rows) if self._in_fit else model._task(layout, rows)
         check_batches(task.plan, rows, rows)
@@ -364,7 +366,9 @@ def evaluated(
         of_batch, data = prepare(source.take())
         if measuring is not None:
             measuring.begin_data(of_batch.heads, of_batch.layout, of_batch.masks, data)
-        of_batch._evaluate_part(totals, data, measuring)
+        of_heads = of_batch.heads.depends_on_batches(bool(data.weights) or any(of_batch.masks))
+        one_by_one = each or bool(of_batch.plan.state_samples) or of_heads
+        of_batch._evaluate_part(totals, data, measuring, step == 0 or one_by_one)
         rows += data.samples
         if each or display.wants_batches:
             logs = task._logs(totals, rows, measuring)
