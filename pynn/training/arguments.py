@@ -63,3 +63,9 @@ def check_no_size(size: object, name: str, data: str) -> None:
     """Raise ValueError if a size is given for `data` that are batches already."""
     if size is not None:
         raise ValueError(f"{name} must be left out where {data} gives batches: they have a size.")
+
+
+def check_targets(y: object, method: str) -> None:
+    """Raise TypeError if there are none beside arrays."""
+    if y is None:
+        raise TypeError(f"{method}() needs the argument 'y'. It is left out only where x gives batches (x, y).")

@@ -133,8 +133,7 @@ def _of_arrays(
     steps: int | None,
     check_finite: bool,
 ) -> _Given:
-    if y is None:
-        raise ValueError("y must be given, unless x gives batches (x, y).")
+    arguments.check_targets(y, f"{type(model).__name__}.fit")
     layout = model._layout_to_train(x)
     heads = model._heads_for(layout)
     samples.check_class_weight(class_weight, layout.outputs)

@@ -52,6 +52,7 @@ def evaluate(
         return _evaluate_batches(
             model, x, y, batch_size, level, sample_weight, steps, callbacks, return_dict, check_finite
         )
+    arguments.check_targets(y, f"{type(model).__name__}.evaluate")
     data, layout = _to_evaluate(model, x, y, sample_weight, check_finite)
     size = arguments.batch_size_of(batch_size, data.samples)
     task = model._task(layout, min(size, data.samples))
