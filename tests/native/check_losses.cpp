@@ -132,6 +132,13 @@ const struct {
      [](const Row& t, const Row& p, const LossSpec&) {
        return mean(t, p, [](double y, double v) { return v - y * std::log(v + kEpsilon); });
      }},
+    {"poisson_from_logs",
+     {Loss::poisson_from_logs, 0},
+     Numbers::positive,
+     Numbers::real,
+     [](const Row& t, const Row& p, const LossSpec&) {
+       return mean(t, p, [](double y, double v) { return std::exp(v) - y * v; });
+     }},
     {"kl_divergence",
      {Loss::kl_divergence, 0},
      Numbers::fractions,
