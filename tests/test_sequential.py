@@ -77,6 +77,16 @@ def test_sequential_rejected_add_changes_nothing():
         assert [layer.name for layer in model.layers] == ["first"]
 
 
+@pytest.mark.parametrize("first", [(), (pynn.Input((4, 3)),)], ids=["unbuilt", "built"])
+@pytest.mark.parametrize("around", [None, layers.TimeDistributed], ids=["alone", "wrapped"])
+def test_sequential_is_no_layer_of_itself(first, around):
+    model = pynn.Sequential([*first, layers.Dense(3)])
+    with pytest.raises(ValueError, match=f"Model '{model.name}' can't be a layer of itself"):
+        model.add(model if around is None else around(model))
+    assert [type(layer) for layer in model.layers] == [layers.Dense]
+    assert model(np.ones((2, 4, 3))).shape == (2, 4, 3)
+
+
 def test_sequential_one_layer_twice_is_refused():
     layer = layers.Dense(4)
     with pytest.raises(ValueError, match=layer.name):

@@ -11,7 +11,12 @@ from ..foundation import atomic
 
 def stateful_in(layers: Iterable[Any]) -> list[Any]:
     """The layers that keep states of their own, among these and those within them, each once."""
-    return list(dict.fromkeys(_found(layers, set())))
+    return [layer for layer in with_all_within(layers) if layer.keeps_states]
+
+
+def with_all_within(layers: Iterable[Any]) -> list[Any]:
+    """These layers and those within them, each once."""
+    return list(_found(layers, set()))
 
 
 def _found(layers: Iterable[Any], seen: set[int]) -> Iterator[Any]:
@@ -19,8 +24,7 @@ def _found(layers: Iterable[Any], seen: set[int]) -> Iterator[Any]:
         if id(layer) in seen:
             continue
         seen.add(id(layer))
-        if layer.keeps_states:
-            yield layer
+        yield layer
         yield from _found(layer._layers_within, seen)
 
 

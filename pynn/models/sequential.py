@@ -12,6 +12,7 @@ from ..foundation import checks
 from ..layers.base import Layer
 from ..layers.building import Draft
 from ..layers.core import InputLayer
+from ..layers.keeping import with_all_within
 from ..layers.symbolic import SymbolicTensor
 from ..layers.trial import Trial, using
 from ..layers.types import Masks
@@ -78,6 +79,7 @@ class Sequential(Model):
         """
         with self._alone():
             self._check_alone()
+            self._check_not_within(layer)
             self._extend([layer])
 
     def pop(self) -> Layer:
@@ -128,6 +130,15 @@ class Sequential(Model):
         """Raise ValueError where the model is part of others, which cannot follow its changes."""
         if self._nodes or self._users:
             raise ValueError(f"Model {self.name!r} is part of another model: its layers can no longer be changed.")
+
+    def _check_not_within(self, layer: object) -> None:
+        """Raise ValueError for a layer that is, or has, this model: a network has no end then."""
+        if isinstance(layer, Layer) and any(each is self for each in with_all_within([layer])):
+            what = "itself" if layer is self else f"layer {layer.name!r}, which has the model as a layer"
+            raise ValueError(
+                f"Model {self.name!r} can't be a layer of itself, but got {what}. Add a copy of it: "
+                "pynn.models.clone_model(model)."
+            )
 
     @staticmethod
     def _check_new(given: Sequence[Layer | SymbolicTensor], stack: Sequence[Layer]) -> list[Layer]:
