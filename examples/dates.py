@@ -11,7 +11,7 @@ import datetime
 import numpy as np
 
 import pynn
-from pynn.layers import GRU, Bidirectional, Concatenate, Dense, Dot, Embedding, Softmax
+from pynn.layers import GRU, Attention, Bidirectional, Concatenate, Dense, Embedding
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--short", action="store_true")
@@ -67,22 +67,21 @@ days = [first + datetime.timedelta(days=int(place)) for place in places]
 texts = [in_words(day, form) for day, form in zip(days, np.random.randint(4, size=len(days)), strict=True)]
 
 words = sorted({word for text in texts for word in text.split()})
-known = {word: number for number, word in enumerate(words, 1)}  # 0 is what fills
+known = {word: number for number, word in enumerate(words, 1)}  # 0 fills, and is masked
 x = pynn.utils.pad_sequences([[known[word] for word in text.split()] for text in texts], padding="post")
 y = np.array([[LETTERS.index(letter) for letter in day.isoformat()] for day in days])
 before = np.concatenate([np.zeros((len(y), 1), int), y[:, :-1]], axis=1)  # what is written before each letter
 
 read = pynn.Input((x.shape[1],), dtype="int32", name="words")
 written = pynn.Input((None,), dtype="int32", name="written")
-encoded = Bidirectional(GRU(32, return_sequences=True))(Embedding(len(words) + 1, 32)(read))
+encoded = Bidirectional(GRU(32, return_sequences=True))(Embedding(len(words) + 1, 32, mask_zero=True)(read))
 decoded = GRU(64, return_sequences=True)(Embedding(len(LETTERS), 16)(written))
-scores = Softmax()(Dot(axes=2)([decoded, encoded]))  # for each letter, how much each word matters
-looked_at = Dot(axes=(2, 1))([scores, encoded])
+looked_at = Attention()([decoded, encoded])  # for each letter, the words that matter to it
 hidden = Dense(64, activation="relu")(Concatenate()([decoded, looked_at]))
 model = pynn.Model([read, written], Dense(len(LETTERS), activation="softmax")(hidden))
 model.summary()
 model.compile(pynn.optimizers.Adam(0.003), "sparse_categorical_crossentropy", metrics=["accuracy"])
-model.fit([x[:count], before[:count]], y[:count], batch_size=64, epochs=1 if arguments.short else 12, verbose=2)
+model.fit([x[:count], before[:count]], y[:count], batch_size=64, epochs=1 if arguments.short else 5, verbose=2)
 
 
 def translate(x):
