@@ -164,6 +164,7 @@ def main(arguments: list[str] | None = None) -> None:
     for line in absent:
         warn(f"skipped: {line}")
     sections, sides = options.sections, list(versions)
+    libraries = [side for side in sides if not SIDES[side].is_variant]
     print(report.head(machine, versions), flush=True)
     result: dict[str, Any] = {"machine": machine, "versions": versions}
     result["options"] = {name: getattr(options, name) for name in ("networks", "threads", "rounds", "sections")}
@@ -177,10 +178,10 @@ def main(arguments: list[str] | None = None) -> None:
             result["memory"] = measure.memory(plan, MEMORY_NETWORK)
             show(f"memory to train {MEMORY_NETWORK}", report.memory_table(result["memory"]), report.NOTES["memory"])
     if "import" in sections:
-        result["import"] = footprint.import_times(sides, options.rounds * measure.SHORT_TURNS)
+        result["import"] = footprint.import_times(libraries, options.rounds * measure.SHORT_TURNS)
         show("import", report.import_table(result["import"]), report.NOTES["import"])
     if "size" in sections:
-        result["size"] = footprint.sizes(sides)
+        result["size"] = footprint.sizes(libraries)
         show("installed size", report.size_table(result["size"]), report.NOTES["size"])
     if options.json:
         options.json.write_text(json.dumps(result, indent=1) + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import sys
 import time
@@ -71,10 +72,10 @@ class Series:
 
     @property
     def input_bytes(self) -> int:
-        """Bytes of the images that one turn must read."""
+        """Bytes of the rows that one turn must read: of images a byte for each pixel."""
         network = NETWORKS[self.network]
         rows = {"train": network.rows, "latency": 1, "predict": TEST_ROWS}[self.section]
-        return 784 * rows if network.data == "mnist" else 0
+        return math.prod(network.input_shape) * rows * {"mnist": 1, "patterns": 4, "xor": 0}[network.data]
 
     @property
     def of_limit(self) -> float | None:
@@ -96,8 +97,8 @@ class Plan:
 
     def pairs(self, network: str) -> list[tuple[str, int]]:
         """Sides and numbers of threads that run a network."""
-        only = NETWORKS[network].sides
-        there = [side for side in self.sides if (not only or side in only) and side not in self.lacking(network)]
+        only = NETWORKS[network].sides or [side for side in self.sides if not SIDES[side].is_variant]
+        there = [side for side in self.sides if side in only and side not in self.lacking(network)]
         return [(side, number) for side in there for number in self.threads]
 
     def lacking(self, network: str) -> list[str]:
@@ -136,6 +137,10 @@ class Crew:
     def that_train(self) -> Crew:
         """Without those that only predict."""
         return Crew([worker for worker in self.workers if SIDES[worker.side].trains])
+
+    def that_predict(self) -> Crew:
+        """Without those that predict as the side before them."""
+        return Crew([worker for worker in self.workers if not SIDES[worker.side].is_variant])
 
 
 @contextmanager
@@ -189,14 +194,15 @@ def train(together: Crew, plan: Plan, network: str) -> list[Series]:
 
 def predict(together: Crew, plan: Plan, network: str) -> list[Series]:
     """All test images at once."""
-    return turns(together, "predict", network, plan.rounds * SHORT_TURNS, "predict")
+    return turns(together.that_predict(), "predict", network, plan.rounds * SHORT_TURNS, "predict")
 
 
 def latency(together: Crew, plan: Plan, network: str) -> list[Series]:
     """Calls with one row, in each way that a side has."""
     seconds: dict[tuple[Worker, str], list[float]] = defaultdict(list)
+    predictors = together.that_predict()
     for _ in range(plan.rounds * SHORT_TURNS):
-        for worker, answer in together.ask("one_row", seconds=CALLS_SECONDS):
+        for worker, answer in predictors.ask("one_row", seconds=CALLS_SECONDS):
             for way, each in answer["ways"].items():
                 seconds[worker, way].append(each)
     return [

@@ -30,7 +30,7 @@ class Flatten:
 
 @dataclass(frozen=True)
 class Dense:
-    """``activation(x @ kernel + bias)``, with ``"relu"`` or ``"sigmoid"``, or ``"softmax"`` at the output."""
+    """``activation(x @ kernel + bias)``: ``"relu"``, ``"linear"`` or ``"sigmoid"``, or ``"softmax"`` at the output."""
 
     units: int
     activation: str
@@ -140,7 +140,100 @@ class Branches:
         return sum(chain_multiply_adds(chain, shape) for chain in self.chains)
 
 
-Layer = Flatten | Dense | Conv2D | MaxPooling2D | Residual | Branches
+@dataclass(frozen=True)
+class Recurrent:
+    """Keras's `SimpleRNN`, `LSTM` or `GRU` with its defaults, over the steps of a sequence (steps, features).
+
+    The GRU has a bias for the input and one for the state, which the gate multiplies after the product.
+    """
+
+    kind: Literal["SimpleRNN", "LSTM", "GRU"]
+    units: int
+    return_sequences: bool = False  # the state after each step, or only after the last
+
+    @property
+    def gates(self) -> int:
+        """Blocks of columns that the kernels have, each as wide as the state."""
+        return {"SimpleRNN": 1, "LSTM": 4, "GRU": 3}[self.kind]
+
+    @property
+    def label(self) -> str:
+        """In a line for people."""
+        return f"{self.kind} {self.units}"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape of a row after the layer, from that before it."""
+        return (shape[0], self.units) if self.return_sequences else (self.units,)
+
+    def multiply_adds(self, shape: Shape) -> int:
+        """Multiply-adds of a row of this shape in the forward pass."""
+        steps, features = shape
+        return steps * (features + self.units) * self.gates * self.units
+
+
+@dataclass(frozen=True)
+class SelfAttention:
+    """Keras's `MultiHeadAttention` of a sequence with itself, its heads together as wide as the sequence."""
+
+    heads: int
+
+    @property
+    def label(self) -> str:
+        """In a line for people."""
+        return f"attention of {self.heads} heads"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape of a row after the layer, from that before it."""
+        return shape
+
+    def multiply_adds(self, shape: Shape) -> int:
+        """Multiply-adds of a row of this shape: of query, key, value and output, of scores and weighted values."""
+        steps, width = shape
+        return 4 * steps * width * width + 2 * steps * steps * width
+
+
+@dataclass(frozen=True)
+class LayerNormalization:
+    """Brings the last axis to mean 0 and variance 1, with an epsilon of 0.001, then scales and shifts it."""
+
+    label = "norm"  # in a line for people
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape of a row after the layer, from that before it."""
+        return shape
+
+    def multiply_adds(self, shape: Shape) -> int:
+        """Multiply-adds of a row of this shape in the forward pass: no products of matrices."""
+        return 0
+
+
+@dataclass(frozen=True)
+class GlobalAveragePooling1D:
+    """The mean over the steps of a sequence."""
+
+    label = "mean"  # in a line for people
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape of a row after the layer, from that before it."""
+        return shape[1:]
+
+    def multiply_adds(self, shape: Shape) -> int:
+        """Multiply-adds of a row of this shape in the forward pass."""
+        return 0
+
+
+Layer = (
+    Flatten
+    | Dense
+    | Conv2D
+    | MaxPooling2D
+    | Residual
+    | Branches
+    | Recurrent
+    | SelfAttention
+    | LayerNormalization
+    | GlobalAveragePooling1D
+)
 
 
 def chain_shape(layers: tuple[Layer, ...], shape: Shape) -> Shape:
@@ -159,6 +252,17 @@ def chain_multiply_adds(layers: tuple[Layer, ...], shape: Shape) -> int:
     return total
 
 
+def input_multiply_adds(layer: Layer, shape: Shape) -> int:
+    """Those of the products with the layer's input itself: its gradient takes as many."""
+    if isinstance(layer, Residual):
+        return input_multiply_adds(layer.layers[0], shape)
+    if isinstance(layer, Recurrent):  # all but the products with the state
+        return math.prod(shape) * layer.gates * layer.units
+    if isinstance(layer, SelfAttention):  # query, key and value
+        return 3 * math.prod(shape) * shape[-1]
+    return layer.multiply_adds(shape)
+
+
 @dataclass(frozen=True)
 class Network:
     """A network, and how it is trained.
@@ -172,7 +276,7 @@ class Network:
         batch_size: Rows of a step, or ``"full"``.
         rows: How many rows of the training data an epoch visits.
         input_shape: Of a row. That of MNIST's images by default; convolutions take their one channel as an axis.
-        data: ``"mnist"`` or ``"xor"``.
+        data: ``"mnist"``, ``"xor"``, or ``"patterns"``: for each class a pattern of its own, under noise.
         epochs: How many are timed as one.
         sides: The only sides that train it, where the others would take too long.
     """
@@ -183,7 +287,7 @@ class Network:
     batch_size: int | Literal["full"]
     rows: int
     input_shape: Shape = (28, 28)
-    data: Literal["mnist", "xor"] = "mnist"
+    data: Literal["mnist", "xor", "patterns"] = "mnist"
     epochs: int = 1
     sides: tuple[str, ...] = ()
 
@@ -221,8 +325,8 @@ class Network:
     def training_flop(self) -> int:
         """The same for training: forward, gradients of the weights, and of all inputs but the first layer's."""
         counts = [layer.multiply_adds(shape) for layer, shape in self.shaped_layers()]
-        first = next(count for count in counts if count)
-        return 2 * (3 * sum(counts) - first)
+        first = next(pair for pair in self.shaped_layers() if pair[0].multiply_adds(pair[1]))
+        return 2 * (3 * sum(counts) - input_multiply_adds(*first))
 
     def describe(self) -> str:
         """A line for people."""
@@ -237,6 +341,16 @@ class Network:
 def classifier(*hidden: int) -> tuple[Layer, ...]:
     """Dense layers with ReLU, and ten classes."""
     return (Flatten(), *(Dense(units, "relu") for units in hidden), Dense(10, "softmax"))
+
+
+# Sides that have every layer, and those that have recurrent ones
+GENERAL = ("pynn", "torch", "torch.compile", "jax", "keras")
+RECURRENT = (*GENERAL, "numpy")
+
+
+def recurrent(*layers: Recurrent) -> Network:
+    """A classifier of MNIST's images, read row by row."""
+    return Network((*layers, Dense(10, "softmax")), "adam", 0.001, 32, 12_000, sides=RECURRENT)
 
 
 NETWORKS = {
@@ -286,6 +400,36 @@ NETWORKS = {
         6_000,
         input_shape=(28, 28, 1),
         sides=("pynn", "torch", "jax", "keras"),
+    ),
+    "rnn2": recurrent(Recurrent("SimpleRNN", 64, return_sequences=True), Recurrent("SimpleRNN", 64)),
+    "lstm": recurrent(Recurrent("LSTM", 64)),
+    "gru": recurrent(Recurrent("GRU", 64)),
+    "lstm128": Network(
+        (Recurrent("LSTM", 128, return_sequences=True), Recurrent("LSTM", 128), Dense(10, "softmax")),
+        "adam",
+        0.001,
+        32,
+        1_280,
+        input_shape=(100, 16),
+        data="patterns",
+        sides=RECURRENT,
+    ),
+    "transformer": Network(
+        (
+            Residual((SelfAttention(4),)),
+            LayerNormalization(),
+            Residual((Dense(128, "relu"), Dense(64, "linear"))),
+            LayerNormalization(),
+            GlobalAveragePooling1D(),
+            Dense(10, "softmax"),
+        ),
+        "adam",
+        0.001,
+        32,
+        3_200,
+        input_shape=(64, 64),
+        data="patterns",
+        sides=GENERAL,
     ),
     "xor": Network(
         (Dense(4, "sigmoid"), Dense(1, "sigmoid")),

@@ -1,4 +1,4 @@
-"""MNIST and XOR as the worker processes read them."""
+"""MNIST, XOR, and sequences with a pattern for each class, as the worker processes read or make them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ Array = NDArray[Any]
 IMAGE = (28, 28)
 TEST_ROWS = 10_000
 BLOCK = 1000  # images that are scaled at a time
+PATTERN_TEST_ROWS = 1000
+NOISE = 3.0  # its standard deviation; that of the patterns is 1
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ def load(network: Network, folder: Path, as_bytes: bool) -> Data:
         x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
         y = np.array([[0], [1], [1], [0]], np.float32)
         return Data(x, y, x, y)
+    if network.data == "patterns":
+        return _patterns(network)
     train, test = (
         (
             _images(folder / f"{part}-x", rows, as_bytes).reshape(-1, *network.input_shape),
@@ -50,6 +54,20 @@ def load(network: Network, folder: Path, as_bytes: bool) -> Data:
         for part, rows in (("train", network.rows), ("test", -1))
     )
     return Data(*train, *test)
+
+
+def _patterns(network: Network) -> Data:
+    """The same rows for every side: the pattern of one of ten classes, and noise."""
+    random = np.random.default_rng(1)
+    patterns = random.standard_normal((10, *network.input_shape), np.float32)
+    parts = []
+    for rows in (network.rows, PATTERN_TEST_ROWS):
+        y = random.integers(0, 10, rows, np.uint8)
+        x = random.standard_normal((rows, *network.input_shape), np.float32)
+        x *= np.float32(NOISE)
+        x += patterns[y]
+        parts += [x, y]
+    return Data(*parts)
 
 
 def _images(path: Path, rows: int, as_bytes: bool) -> Array:

@@ -1,5 +1,6 @@
 """The benchmarks compare what they say: the sides do the same work, and the programs run."""
 
+import dataclasses
 import importlib.util
 import json
 import pathlib
@@ -23,9 +24,10 @@ import report  # noqa: E402
 import training_data  # noqa: E402
 from measure import Series  # noqa: E402
 from networks import NETWORKS  # noqa: E402
-from numpy_baseline import Convolution, MaxPool, NumpyNetwork  # noqa: E402
-from processes import Worker, WorkerError, environment  # noqa: E402
-from sides import SIDES  # noqa: E402
+from numpy_baseline import NumpyNetwork  # noqa: E402
+from numpy_layers import Convolution, MaxPool  # noqa: E402
+from processes import Worker, WorkerError, environment, keras_backend  # noqa: E402
+from sides import SIDES, library  # noqa: E402
 
 ROWS = {"train": 640, "test": 100}
 
@@ -51,7 +53,7 @@ def installed(side):
 
 # ---- the same work ---------------------------------------------------------------------------------------------------
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["mlp128", "mlp16", "online", "cnn", "xor"])
+@pytest.mark.parametrize("name", ["mlp128", "mlp16", "online", "cnn", "rnn2", "lstm", "gru", "lstm128", "xor"])
 def test_numpy_network_trains_as_pynn(name, folder):
     from sides.pynn_side import make_model
 
@@ -121,6 +123,77 @@ def test_numpy_convolution_and_pooling_in_float64():
             assert (losses[0] - losses[1]) / 2e-6 == pytest.approx(slopes[place], abs=1e-6)
 
 
+def write_jax(library, weights):
+    import jax
+
+    leaves, tree = jax.tree.flatten(library.state[0])
+    new = [jax.numpy.array(w.reshape(leaf.shape)) for w, leaf in zip(weights, leaves, strict=True)]
+    library.state = (jax.tree.unflatten(tree, new), library.state[1])
+
+
+def write_torch(library, weights):
+    """Kernels are transposed there, and the gate that resets comes first in a GRU."""
+    import torch
+
+    waiting = iter(weights)
+
+    def fill(*places, order=None):
+        for place in places:
+            weight = next(waiting)
+            if order:
+                weight = weight.reshape(len(weight), len(order), -1)[:, order].reshape(weight.shape)
+            place = place.detach().T if place.ndim == 2 else place.detach()
+            place.copy_(torch.from_numpy(weight).reshape(place.shape))
+
+    for module in library.model.modules():
+        if isinstance(module, torch.nn.MultiheadAttention):
+            for pair in zip(module.in_proj_weight.chunk(3), module.in_proj_bias.chunk(3), strict=True):
+                fill(*pair)
+        elif isinstance(module, torch.nn.GRU):
+            fill(module.weight_ih_l0, module.weight_hh_l0, order=[1, 0, 2])
+            biases = torch.stack([module.bias_ih_l0, module.bias_hh_l0]).detach().T.contiguous()
+            fill(biases, order=[1, 0, 2])
+            module.bias_ih_l0.detach().copy_(biases[:, 0])
+            module.bias_hh_l0.detach().copy_(biases[:, 1])
+        elif isinstance(module, torch.nn.RNNBase):
+            fill(module.weight_ih_l0, module.weight_hh_l0, module.bias_ih_l0)
+        elif isinstance(module, torch.nn.Linear | torch.nn.LayerNorm):
+            fill(module.weight, module.bias)
+    assert next(waiting, None) is None
+
+
+def write_keras(library, weights):
+    library.model.set_weights(weights)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["rnn2", "lstm", "gru", "lstm128", "transformer"])
+@pytest.mark.parametrize(("side", "write"), [("torch", write_torch), ("jax", write_jax), ("keras", write_keras)])
+def test_peers_train_as_pynn(side, write, name, folder, monkeypatch):
+    """From the same weights, with a single batch an epoch."""
+    if not installed(side):
+        pytest.skip(f"{side} is not installed")
+    monkeypatch.setenv("KERAS_BACKEND", keras_backend())
+    network = dataclasses.replace(NETWORKS[name], rows=32)
+    data = [training_data.load(network, folder, as_bytes=as_bytes) for as_bytes in (True, False)]
+    ours, theirs = (library(which)(network, its, 1) for which, its in zip(("pynn", side), data, strict=True))
+    random = np.random.default_rng(1)  # zeros would not tell one bias from another
+    weights = [w + random.normal(0, 0.05, w.shape).astype(np.float32) for w in ours.model.get_weights()]
+    ours.model.set_weights(weights)
+    write(theirs, weights)
+    rows = [its.x_test[:100] for its in data]
+    before = ours.predict(rows[0])
+    np.testing.assert_allclose(theirs.predict(theirs.take(rows[1])), before, atol=2e-6)
+    for _ in range(3):
+        ours.epoch()
+        theirs.epoch()
+    after = ours.predict(rows[0])
+    moved = np.abs(after - before).max()
+    assert moved > 0.02
+    # A share of it: PyTorch adds Adam's epsilon after the correction of the moments, the others before
+    np.testing.assert_allclose(theirs.predict(theirs.take(rows[1])), after, atol=moved / 100)
+
+
 def test_first_of_equal_maxima_gets_the_gradient():
     pooling = MaxPool((2, 2))
     assert pooling.forward(np.ones((1, 2, 2, 1), np.float32)).tolist() == [[[[1]]]]
@@ -172,6 +245,13 @@ def test_flop_of_a_network():
     assert NETWORKS["cnn"].forward_flop() == 2 * sum(layers) == 5_056_000
     assert NETWORKS["cnn"].training_flop() == 2 * (3 * sum(layers) - layers[0]) == 14_778_624
     assert sum(weights.size for weights in NumpyNetwork(NETWORKS["cnn"]).weights) == 121_930
+    # Of the recurrent layer that comes first, only the products with the state have gradients of what they multiply
+    with_input, with_state, dense = 28 * 28 * 256, 28 * 64 * 256, 64 * 10
+    assert NETWORKS["lstm"].forward_flop() == 2 * (with_input + with_state + dense)
+    assert NETWORKS["lstm"].training_flop() == 2 * (2 * with_input + 3 * (with_state + dense))
+    projections, scores, rest = 64 * 64 * 64, 64 * 64 * 64, 2 * 64 * 64 * 128 + 64 * 10
+    assert NETWORKS["transformer"].forward_flop() == 2 * (4 * projections + 2 * scores + rest)
+    assert NETWORKS["transformer"].training_flop() == 2 * (3 * (4 * projections + 2 * scores + rest) - 3 * projections)
     assert NETWORKS["cnn"].describe().startswith("28x28x1-conv 32 3x3-max 2x2-conv 64 3x3-max 2x2-64-10, Adam 0.001,")
 
 

@@ -20,6 +20,8 @@ class Entry:
         trains: Whether it can train, or only predict.
         dense_only: Whether it has no other layers than dense ones.
         by_affinity: Whether its number of threads follows from the processors that it may run on, and nothing else.
+        is_variant: Whether it is another way to train with the library of the side before it. It takes part in the
+            networks that name it, and has no predictions, no import and no size of its own.
     """
 
     file: str
@@ -29,12 +31,14 @@ class Entry:
     trains: bool = True
     dense_only: bool = False
     by_affinity: bool = False
+    is_variant: bool = False
 
 
 SIDES = {
     "pynn": Entry("pynn_side", "import pynn", ("pynn",), "pip install ."),
     "numpy": Entry("numpy_side", "import numpy", ("numpy",), "pip install numpy"),
     "torch": Entry("torch_side", "import torch", ("torch",), "pip install torch"),
+    "torch.compile": Entry("torch_compile_side", "import torch", ("torch",), "pip install torch", is_variant=True),
     "jax": Entry("jax_side", "import jax", ("jax",), "pip install jax", by_affinity=True),
     "keras": Entry("keras_side", "import keras", ("keras",), "pip install keras jax", by_affinity=True),
     "sklearn": Entry(

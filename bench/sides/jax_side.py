@@ -12,14 +12,32 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from networks import Branches, Conv2D, Dense, Flatten, Layer, MaxPooling2D, Network, Residual, Shape
+from networks import (
+    Branches,
+    Conv2D,
+    Dense,
+    Flatten,
+    GlobalAveragePooling1D,
+    Layer,
+    LayerNormalization,
+    MaxPooling2D,
+    Network,
+    Recurrent,
+    Residual,
+    SelfAttention,
+    Shape,
+)
 from training_data import TEST_ROWS, Array, Data
 
 from .base import Side, in_parts, rows_at_a_time
 
 Apply = Callable[[Any, jax.Array], jax.Array]
 
-ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {"relu": jax.nn.relu, "softmax": lambda x: x}
+ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
+    "relu": jax.nn.relu,
+    "linear": lambda x: x,
+    "softmax": lambda x: x,
+}
 
 
 def make_layer(layer: Layer, shape: Shape, key: jax.Array) -> tuple[Any, Apply]:
@@ -49,7 +67,71 @@ def make_layer(layer: Layer, shape: Shape, key: jax.Array) -> tuple[Any, Apply]:
         return [own for own, _ in chains], lambda weights, x: jnp.concatenate(
             [function(own, x) for own, function in zip(weights, functions, strict=True)], -1
         )
+    if isinstance(layer, Recurrent):
+        return recurrent_weights(layer, shape[-1], key), partial(recurrent, layer)
+    if isinstance(layer, SelfAttention):
+        width = shape[-1]
+        kernels = [jax.nn.initializers.glorot_uniform()(each, (width, width)) for each in jax.random.split(key, 4)]
+        return [(kernel, jnp.zeros(width)) for kernel in kernels], partial(attend, layer.heads)
+    if isinstance(layer, LayerNormalization):
+        return (jnp.ones(shape[-1]), jnp.zeros(shape[-1])), normalized
+    if isinstance(layer, GlobalAveragePooling1D):
+        return (), lambda weights, x: x.mean(1)
     raise TypeError(f"The JAX side has no {layer!r}.")
+
+
+def recurrent_weights(layer: Recurrent, features: int, key: jax.Array) -> tuple[jax.Array, ...]:
+    """Kernel, recurrent kernel and bias; the GRU has two rows of biases, the LSTM's forget gate begins with ones."""
+    columns = layer.gates * layer.units
+    for_kernel, for_state = jax.random.split(key)
+    kernel = jax.nn.initializers.glorot_uniform()(for_kernel, (features, columns))
+    bias = jnp.zeros((2, columns) if layer.kind == "GRU" else columns)
+    if layer.kind == "LSTM":
+        bias = bias.at[layer.units : 2 * layer.units].set(1)
+    return kernel, jax.nn.initializers.orthogonal()(for_state, (layer.units, columns)), bias
+
+
+def recurrent(layer: Recurrent, weights: tuple[jax.Array, ...], x: jax.Array) -> jax.Array:
+    """A scan over the steps; the products with the input are made beforehand, all at once."""
+    kernel, state_kernel, bias = weights
+    bias, state_bias = bias if layer.kind == "GRU" else (bias, None)
+    products = jnp.swapaxes(x, 0, 1) @ kernel + bias
+    start = jnp.zeros((len(x), layer.units))
+
+    def simple(h: jax.Array, z: jax.Array) -> Any:
+        h = jnp.tanh(z + h @ state_kernel)
+        return h, h
+
+    def lstm(carry: Any, z: jax.Array) -> Any:
+        h, c = carry
+        i, f, g, o = jnp.split(z + h @ state_kernel, 4, 1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        h = jax.nn.sigmoid(o) * jnp.tanh(c)
+        return (h, c), h
+
+    def gru(h: jax.Array, products: jax.Array) -> Any:
+        z, r, g = jnp.split(products, 3, 1)
+        of_state = jnp.split(h @ state_kernel + state_bias, 3, 1)
+        z, r = jax.nn.sigmoid(z + of_state[0]), jax.nn.sigmoid(r + of_state[1])
+        h = z * h + (1 - z) * jnp.tanh(g + r * of_state[2])
+        return h, h
+
+    step: Any = {"SimpleRNN": simple, "LSTM": lstm, "GRU": gru}[layer.kind]
+    _, outputs = jax.lax.scan(step, (start, start) if layer.kind == "LSTM" else start, products)
+    return jnp.swapaxes(outputs, 0, 1) if layer.return_sequences else outputs[-1]
+
+
+def attend(heads: int, weights: Any, x: jax.Array) -> jax.Array:
+    """The sequence attends to itself; the weights are those of query, key, value and output."""
+    query, key, value = ((x @ kernel + bias).reshape(*x.shape[:2], heads, -1) for kernel, bias in weights[:3])
+    kernel, bias = weights[3]
+    return jax.nn.dot_product_attention(query, key, value).reshape(x.shape) @ kernel + bias
+
+
+def normalized(weights: tuple[jax.Array, jax.Array], x: jax.Array) -> jax.Array:
+    """The last axis."""
+    x = x - x.mean(-1, keepdims=True)
+    return x * jax.lax.rsqrt(jnp.square(x).mean(-1, keepdims=True) + 1e-3) * weights[0] + weights[1]
 
 
 def keys_for(key: jax.Array, things: tuple[Any, ...]) -> jax.Array:

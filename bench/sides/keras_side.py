@@ -7,7 +7,20 @@ from typing import Any
 
 import keras
 import numpy as np
-from networks import Branches, Conv2D, Dense, Flatten, Layer, MaxPooling2D, Network, Residual
+from networks import (
+    Branches,
+    Conv2D,
+    Dense,
+    Flatten,
+    GlobalAveragePooling1D,
+    Layer,
+    LayerNormalization,
+    MaxPooling2D,
+    Network,
+    Recurrent,
+    Residual,
+    SelfAttention,
+)
 from training_data import TEST_ROWS, Array, Data
 
 from .base import Side, in_parts, rows_at_a_time
@@ -29,6 +42,14 @@ def apply(layer: Layer, x: Any) -> Any:
         return keras.layers.add([x, apply_all(layer.layers, x)])
     if isinstance(layer, Branches):
         return keras.layers.concatenate([apply_all(chain, x) for chain in layer.chains])
+    if isinstance(layer, Recurrent):
+        return getattr(keras.layers, layer.kind)(layer.units, return_sequences=layer.return_sequences)(x)
+    if isinstance(layer, SelfAttention):
+        return keras.layers.MultiHeadAttention(layer.heads, x.shape[-1] // layer.heads)(x, x)
+    if isinstance(layer, LayerNormalization):
+        return keras.layers.LayerNormalization()(x)
+    if isinstance(layer, GlobalAveragePooling1D):
+        return keras.layers.GlobalAveragePooling1D()(x)
     raise TypeError(f"The Keras side has no {layer!r}.")
 
 

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from networks import Branches, Conv2D, Dense, Flatten, Layer, MaxPooling2D, Network, Residual
+from networks import (
+    Branches,
+    Conv2D,
+    Dense,
+    Flatten,
+    GlobalAveragePooling1D,
+    Layer,
+    LayerNormalization,
+    MaxPooling2D,
+    Network,
+    Recurrent,
+    Residual,
+    SelfAttention,
+)
 from training_data import Array, Data
 
 import pynn
@@ -27,6 +40,14 @@ def apply(layer: Layer, x: Any) -> Any:
         return pynn.layers.add([x, apply_all(layer.layers, x)])
     if isinstance(layer, Branches):
         return pynn.layers.concatenate([apply_all(chain, x) for chain in layer.chains])
+    if isinstance(layer, Recurrent):
+        return getattr(pynn.layers, layer.kind)(layer.units, return_sequences=layer.return_sequences)(x)
+    if isinstance(layer, SelfAttention):
+        return pynn.layers.MultiHeadAttention(layer.heads, x.shape[-1] // layer.heads)(x, x)
+    if isinstance(layer, LayerNormalization):
+        return pynn.layers.LayerNormalization()(x)
+    if isinstance(layer, GlobalAveragePooling1D):
+        return pynn.layers.GlobalAveragePooling1D()(x)
     raise TypeError(f"The pynn side has no {layer!r}.")
 
 

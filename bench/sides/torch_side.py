@@ -6,7 +6,21 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from networks import Branches, Conv2D, Dense, Flatten, Layer, MaxPooling2D, Network, Residual, Shape
+from networks import (
+    Branches,
+    Conv2D,
+    Dense,
+    Flatten,
+    GlobalAveragePooling1D,
+    Layer,
+    LayerNormalization,
+    MaxPooling2D,
+    Network,
+    Recurrent,
+    Residual,
+    SelfAttention,
+    Shape,
+)
 from training_data import Array, Data
 
 from .base import Side, in_parts, rows_at_a_time
@@ -30,6 +44,14 @@ def make_modules(layer: Layer, shape: Shape) -> list[torch.nn.Module]:
         return [Around(make_chain(layer.layers, shape))]
     if isinstance(layer, Branches):
         return [SideBySide([make_chain(chain, shape) for chain in layer.chains])]
+    if isinstance(layer, Recurrent):
+        return [Steps(layer, shape)]
+    if isinstance(layer, SelfAttention):
+        return [Attention(shape[-1], layer.heads)]
+    if isinstance(layer, LayerNormalization):
+        return [torch.nn.LayerNorm(shape[-1], eps=1e-3)]
+    if isinstance(layer, GlobalAveragePooling1D):
+        return [Mean()]
     raise TypeError(f"The torch side has no {layer!r}.")
 
 
@@ -64,6 +86,49 @@ class SideBySide(torch.nn.Module):
         return torch.cat([each(x) for each in self.inner], 1)
 
 
+class Steps(torch.nn.Module):
+    """A recurrent layer with Keras's first weights: its output after each step, or after the last."""
+
+    def __init__(self, layer: Recurrent, shape: Shape) -> None:
+        super().__init__()
+        kind = {"SimpleRNN": torch.nn.RNN, "LSTM": torch.nn.LSTM, "GRU": torch.nn.GRU}[layer.kind]
+        self.inner = kind(shape[-1], layer.units, batch_first=True)
+        self.return_sequences = layer.return_sequences
+        torch.nn.init.xavier_uniform_(self.inner.weight_ih_l0)
+        torch.nn.init.orthogonal_(self.inner.weight_hh_l0)
+        torch.nn.init.zeros_(self.inner.bias_ih_l0)
+        torch.nn.init.zeros_(self.inner.bias_hh_l0)
+        if layer.kind == "LSTM":
+            torch.nn.init.ones_(self.inner.bias_ih_l0[layer.units : 2 * layer.units].detach())  # of the forget gate
+        if layer.kind != "GRU":
+            # Only PyTorch has a second bias here; both together would learn at twice the rate.
+            self.inner.bias_hh_l0.requires_grad_(False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        outputs, _ = self.inner(x)
+        return outputs if self.return_sequences else outputs[:, -1]
+
+
+class Attention(torch.nn.Module):
+    """A sequence that attends to itself."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.inner = torch.nn.MultiheadAttention(width, heads, batch_first=True)
+        for weight in (*self.inner.in_proj_weight.detach().chunk(3), self.inner.out_proj.weight):
+            torch.nn.init.xavier_uniform_(weight)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.inner(x, x, x, need_weights=False)[0]
+
+
+class Mean(torch.nn.Module):
+    """The mean over the steps of a sequence."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.mean(1)
+
+
 def with_activation(module: torch.nn.Linear | torch.nn.Conv2d, activation: str) -> list[torch.nn.Module]:
     """The module with the first weights of all sides, and its activation."""
     torch.nn.init.xavier_uniform_(module.weight)
@@ -82,16 +147,21 @@ class Library(Side):
         self.model = make_chain(network.layers, network.input_shape)
         # Images with the channels last are quicker here, in training and in predictions; dense layers do not mind.
         self.model = self.model.to(memory_format=torch.channels_last)
-        weights, rate = self.model.parameters(), network.learning_rate
+        weights = [weight for weight in self.model.parameters() if weight.requires_grad]
+        rate = network.learning_rate
         if network.optimizer == "adam":
             self.optimizer = torch.optim.Adam(weights, rate, eps=1e-7, fused=True)
         else:
             self.optimizer = torch.optim.SGD(weights, rate, fused=True)
 
+    def loss(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """The mean cross-entropy of a batch."""
+        return torch.nn.functional.cross_entropy(self.model(x), y)
+
     def epoch(self) -> None:
         for rows in torch.randperm(len(self.x)).split(self.batch):
             self.optimizer.zero_grad()
-            torch.nn.functional.cross_entropy(self.model(self.x[rows]), self.y[rows]).backward()
+            self.loss(self.x[rows], self.y[rows]).backward()
             self.optimizer.step()
 
     def take(self, x: Array) -> torch.Tensor:
