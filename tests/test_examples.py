@@ -10,7 +10,6 @@ import pytest
 EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples"
 pytestmark = pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the repository's examples are not here")
 
-SLOW = ("adding_problem", "characters", "dates", "mnist_cnn", "mnist_keras", "mnist_rows", "overfitting", "tuning")
 SHORT = ("adding_problem", "tuning")  # those that take minutes otherwise
 NEEDS = {"tuning": ("optuna", "sklearn"), "mnist": ("matplotlib",), "forecast": ("matplotlib",)}
 ARGUMENTS = {"mnist": ["--plot", "mnist.png"], "forecast": ["--plot", "forecast.png"]}
@@ -41,7 +40,20 @@ EXPECTED = {
     "dates": [r" -> \d{4}-\d\d-\d\d\n", r"dates never seen: (9[89]\.\d|100\.0)%"],
     "mnist_rows": [r"all 28 rows: 0\.9[5-9]", r"24 rows, .*: 0\.9", r"34 rows, .*: 0\.9"],
     "mnist_keras": [r"accuracy: 0\.9[78]"],
+    "transformer_language_model": [
+        r"Loss before: 4\.\d+ .*, after: 0\.[0-4]\d+\n",
+        r"Temperature 0\.2:\nIn the morning .{300}\n",
+    ],
 }
+AFTER_ONE_EPOCH = {  # what the slow ones print with --short, in seconds
+    "characters": [r"Epoch 1/1 ", r"Temperature 1\.2:\nIn the morning .{300}\n"],
+    "dates": [r"Epoch 1/1 ", r" -> [-\d]{10}\n", r"dates never seen: \d+\.\d%"],
+    "transformer_language_model": [
+        r"Loss before: 4\.\d+ .*, after: [12]\.\d+\n",
+        r"Temperature 1\.2:\nIn the morning .{300}\n",
+    ],
+}
+SLOW = {*AFTER_ONE_EPOCH, "adding_problem", "mnist_cnn", "mnist_keras", "mnist_rows", "overfitting", "tuning"}
 
 
 def test_every_example_is_run():
@@ -54,10 +66,20 @@ def test_every_example_is_run():
 def test_example(name, tmp_path):
     for package in NEEDS.get(name, ()):
         pytest.importorskip(package)
-    command = [sys.executable, EXAMPLES / f"{name}.py", *["--short"] * (name in SHORT), *ARGUMENTS.get(name, ())]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    check(name, [*["--short"] * (name in SHORT), *ARGUMENTS.get(name, ())], EXPECTED[name], tmp_path)
+
+
+@pytest.mark.parametrize("name", AFTER_ONE_EPOCH)
+def test_example_after_one_epoch(name, tmp_path):
+    check(name, ["--short"], AFTER_ONE_EPOCH[name], tmp_path)
+
+
+def check(name, arguments, expected, folder):
+    """The example runs with these arguments, and prints what these patterns say."""
+    command = [sys.executable, EXAMPLES / f"{name}.py", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    for pattern in EXPECTED[name]:
+    for pattern in expected:
         assert re.search(pattern, done.stdout, re.DOTALL), pattern
 
 
