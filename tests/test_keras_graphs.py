@@ -4,6 +4,7 @@ import json
 import pathlib
 
 import graph_programs  # noqa: F401, fills PROGRAMS
+import graph_programs_attention  # noqa: F401, goes on filling it
 import graph_programs_layers  # noqa: F401, goes on filling it
 import graph_programs_losses  # noqa: F401, goes on filling it
 import graph_programs_masked  # noqa: F401, goes on filling it
@@ -17,7 +18,10 @@ from graph_runs import PROGRAMS, map_structure
 import pynn
 
 FOLDER = pathlib.Path(__file__).with_name("golden")  # golden/make_keras_graphs.py
-FILES = [np.load(FOLDER / f"keras_graphs{name}.npz") for name in ("", "_losses", "_masked", "_sequences", "_steps")]
+FILES = [
+    np.load(FOLDER / f"keras_graphs{name}.npz")
+    for name in ("", "_attention", "_losses", "_masked", "_sequences", "_steps")
+]
 TABLE = {name: row for file in FILES for name, row in json.loads(str(file["table"]))["programs"].items()}
 RUNS = [(name, kind) for name in TABLE for kind in ("plain", "weighted") if kind == "plain" or PROGRAMS[name].weights]
 

@@ -11,7 +11,8 @@ with masks are not for PyTorch, where the output of a masked step may be 0 in Ke
     pip install keras torch
     KERAS_BACKEND=torch python tests/golden/make_keras_graphs.py keras_graphs_sequences.npz
 
-So was keras_graphs_steps.npz: on JAX, the metrics of a training step see outputs that have lost their masks.
+So were keras_graphs_steps.npz, as on JAX the metrics of a training step see outputs that have lost their masks, and
+keras_graphs_attention.npz, as JAX takes the softmax of attention in float32.
 
 Without arguments it makes all files. Of programs that are named it shows the losses, and writes nothing.
 
@@ -28,6 +29,7 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import graph_programs  # noqa: F401, fills PROGRAMS
+import graph_programs_attention  # noqa: F401, goes on filling it
 import graph_programs_layers  # noqa: F401, goes on filling it
 import graph_programs_losses  # noqa: F401, goes on filling it
 import graph_programs_masked  # noqa: F401, goes on filling it
@@ -42,6 +44,7 @@ from keras.src.backend.common import dtypes
 # Which modules' programs are in which file
 FILES = {
     "keras_graphs.npz": ["graph_programs", "graph_programs_models"],
+    "keras_graphs_attention.npz": ["graph_programs_attention"],
     "keras_graphs_losses.npz": ["graph_programs_losses"],
     "keras_graphs_masked.npz": ["graph_programs_masked"],
     "keras_graphs_steps.npz": ["graph_programs_steps"],
