@@ -171,10 +171,13 @@ def masked_model(**more):
 
 
 @pytest.mark.parametrize("more", [{}, {"sliding_window": 2}])
-def test_padding_at_the_end_changes_no_bit(more):
+@pytest.mark.parametrize(("before", "after"), [(0, 4), (4, 0), (3, 2), (0, 100)])
+def test_padding_changes_no_bit(before, after, more):
+    """In front of real steps that holds up to 64 steps in all: docs/masks.md."""
     model, ids = masked_model(**more), RANDOM.integers(1, 9, (B, T))
-    padded = np.pad(ids, [(0, 0), (0, 4)])
-    np.testing.assert_array_equal(model.predict(padded, verbose=0)[:, :T], model.predict(ids, verbose=0))
+    padded = np.pad(ids, [(0, 0), (before, after)])
+    found = model.predict(padded, verbose=0)[:, before : before + T]
+    np.testing.assert_array_equal(found, model.predict(ids, verbose=0))
 
 
 def test_mask_goes_on_to_the_loss():

@@ -263,6 +263,30 @@ CASES = [
         (4, 2),
         (4, 3),
     ),
+    # Attention of a sequence to itself
+    Case("MultiHeadAttention", {"num_heads": 2, "key_dim": 3}, (5, 4), (5, 4)),
+    Case("MultiHeadAttention", {"num_heads": 3, "key_dim": 1, "value_dim": 17, "use_bias": False}, (1, 7), (1, 7)),
+    Case("MultiHeadAttention", {"num_heads": 2, "key_dim": 3, "output_shape": (2, 3)}, (2, 3, 4), (2, 3, 2, 3)),
+    Case("MultiHeadAttention", {"num_heads": 1, "key_dim": 17, "sliding_window": 2, "use_gate": True}, (7, 3), (7, 3)),
+    Case("MultiHeadAttention", {"num_heads": 2, "key_dim": 3, "dropout": 0.4, "seed": 3}, (5, 4), (5, 4)),
+    Case(
+        "MultiHeadAttention",
+        {"num_heads": 2, "key_dim": 2, "kernel_regularizer": "l2", "activity_regularizer": "l2"},
+        (3, 4),
+        (3, 4),
+    ),
+    Case("GroupQueryAttention", {"head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2}, (5, 6), (5, 6)),
+    Case(
+        "GroupQueryAttention",
+        {"head_dim": 2, "num_query_heads": 3, "num_key_value_heads": 1, "use_gate": True, "dropout": 0.4, "seed": 3},
+        (4, 5),
+        (4, 5),
+    ),
+    Case("Attention", {}, (5, 3), (5, 3)),
+    Case("Attention", {"use_scale": True, "dropout": 0.4, "seed": 3}, (4, 17), (4, 17)),
+    Case("Attention", {"score_mode": "concat", "use_scale": True}, (5, 3), (5, 3)),
+    Case("AdditiveAttention", {}, (4, 17), (4, 17)),
+    Case("AdditiveAttention", {"use_scale": False, "dropout": 0.4, "seed": 3}, (5, 3), (5, 3)),
     # The channels first
     *(
         Case(kind, {**config, "data_format": "channels_first"}, shape, output)
@@ -302,16 +326,27 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*does not support masks:UserWar
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 
 
+def chain(shape, *chained):
+    """A model of the layers one after the other. A layer of attention gets its input as query and as value."""
+    if not any(layer.takes_list for layer in chained):
+        return pynn.Sequential([pynn.Input(shape), *chained])
+    x = inputs = pynn.Input(shape, dtype=chained[0].dtype)
+    for layer in chained:
+        if isinstance(layer, layers.Attention | layers.AdditiveAttention):
+            x = layer([x, x])
+        else:
+            x = layer(x, x) if layer.takes_list else layer(x)
+    return pynn.Model(inputs, x)
+
+
 def make_model(case, dtype="float64"):
     """The layer between two dense ones, so that a gradient has to pass it."""
-    model = pynn.Sequential(
-        [
-            pynn.Input(case.input_shape),
-            layers.Dense(case.input_shape[-1], dtype=dtype),
-            case.make(dtype=dtype, name="probe"),
-            layers.Flatten(dtype=dtype),
-            layers.Dense(2, dtype=dtype),
-        ]
+    model = chain(
+        case.input_shape,
+        layers.Dense(case.input_shape[-1], dtype=dtype),
+        case.make(dtype=dtype, name="probe"),
+        layers.Flatten(dtype=dtype),
+        layers.Dense(2, dtype=dtype),
     )
     compile_model(model)
     return model
@@ -328,8 +363,9 @@ def make_data(case, rows, random):
 @every_case
 def test_layer_output_shape(case, random):
     layer = case.make()
-    model = pynn.Sequential([pynn.Input(case.input_shape), layer])
-    assert layer.input_shape == (None, *case.input_shape)
+    model = chain(case.input_shape, layer)
+    shape = (None, *case.input_shape)
+    assert layer.input_shape == ([shape, shape] if layer.takes_list else shape)
     assert layer.output_shape == model.output_shape == (None, *case.output_shape)
     assert model.predict(make_data(case, 3, random)[0], verbose=0).shape == (3, *case.output_shape)
 
@@ -414,7 +450,7 @@ def test_layer_does_not_write_its_input(case, random):
     x, _ = make_data(case, 4, random)
     x = x.astype(np.float32)
     copy = x.copy()
-    pynn.Sequential([pynn.Input(case.input_shape), case.make()]).predict(x, verbose=0)
+    chain(case.input_shape, case.make()).predict(x, verbose=0)
     np.testing.assert_array_equal(x, copy)
 
 
