@@ -310,6 +310,47 @@ def recurrent(kind, gates):
     return forward
 
 
+def attention(attributes, q, k, v, mask=None):
+    """The op, for inputs (samples, heads, steps, size), or (samples, steps, heads * size).
+
+    A query without any key gets zeros.
+    """
+    assert mask is None or mask.dtype == bool, "masks that are added are not there"
+    apart = q.ndim == 4
+    if apart:
+        q, k, v = (np.ascontiguousarray(np.swapaxes(x, 1, 2)) for x in (q, k, v))
+        heads, kv_heads = q.shape[2], k.shape[2]
+    else:
+        heads, kv_heads = attributes["q_num_heads"], attributes["kv_num_heads"]
+    samples, queries, keys = len(q), q.shape[1], k.shape[1]
+    size, value_size = q[0, 0].size // heads, v[0, 0].size // kv_heads
+    masks = []
+    if mask is not None:
+        sizes = (1,) * (4 - mask.ndim) + mask.shape
+        masks = [np.ascontiguousarray(np.broadcast_to(mask.reshape(sizes), (samples, *sizes[1:])), q.dtype)]
+    y = np.empty((samples, queries, heads, value_size), q.dtype)
+    scores = np.empty((samples, heads, queries, keys), q.dtype)
+    settings = {
+        "queries": queries,
+        "keys": keys,
+        "heads": heads,
+        "kv_heads": kv_heads,
+        "window": 0,
+        "masks": [size for each in masks for size in each.shape[1:]],
+        "scale": attributes.get("scale", 1 / math.sqrt(size)),
+        "causal": bool(attributes.get("is_causal", 0)),
+        "all_masked": "zeros",
+        "scores": True,
+        "rate": 0.0,
+        "seed": 0,
+        "drops_scores": False,
+    }
+    rows = np.empty((samples, heads, 2, queries), q.dtype)
+    core.op_forward("attention", settings, [y, scores], [q, k, v, *masks], [], rows, 1)
+    y = np.swapaxes(y, 1, 2) if apart else y.reshape(samples, queries, -1)
+    return y, None, None, scores
+
+
 # ---- shapes ----------------------------------------------------------------------------------------------------------
 def flatten(attributes, x):
     """The axes from `axis` on as one; pynn's goes from axis 1 on."""
@@ -319,6 +360,7 @@ def flatten(attributes, x):
 
 
 OPERATORS = {
+    "Attention": attention,
     "AveragePool": pool("average"),
     "BatchNormalization": batch_norm,
     "Celu": activation("celu", alpha=("alpha", 1.0)),
