@@ -45,7 +45,7 @@ def cross_attention_with_scores(keras):
 
 @program(x=[real(4, 6), binary(4, 4)], y=real(4, 6))
 def attention_with_a_mask(keras):
-    """Each query may look at its own key: what those get that may look at none depends on what Keras computes with."""
+    """Each query may look at its own key: the gradients of one that may look at none depend on Keras's backend."""
     layers = keras.layers
     inputs, drawn = keras.Input((4, 6)), keras.Input((4, 4))
     mask = 1 - (1 - drawn) * (1 - np.eye(4))
