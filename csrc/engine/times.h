@@ -1,5 +1,5 @@
-// An op that goes over several equal parts of each sample, such as the steps of a sequence: as memory lies, these are so
-// many more samples.
+// An op that goes over several equal parts of each sample, such as the steps of a sequence: as memory lies, these are
+// so many more samples.
 #pragma once
 
 #include "op.h"
