@@ -22,26 +22,12 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn_models import make_classifier, make_regressor, threads_here
 
 import pynn
 from pynn.sklearn import Classifier, MLPClassifier, MLPRegressor, Regressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-
-def make_classifier(meta, units=8):
-    binary = meta["target_type_"] == "binary"
-    return pynn.Sequential(
-        [
-            pynn.Input(meta["X_shape_"][1:]),
-            pynn.layers.Dense(units, activation="relu"),
-            pynn.layers.Dense(1 if binary else meta["n_classes_"], activation="sigmoid" if binary else "softmax"),
-        ]
-    )
-
-
-def make_regressor(meta):
-    return pynn.Sequential([pynn.layers.Dense(8, "relu"), pynn.layers.Dense(meta["n_outputs_"])])
 
 
 def yes_and_no(rows=60, seed=0):
@@ -86,12 +72,6 @@ def test_search_with_one_job_and_two(estimator):
     assert not [name for name in vars(clone(best)) if name.endswith("_") or name.startswith("_")]
     again = pickle.loads(pickle.dumps(best))
     np.testing.assert_array_equal(again.predict_proba(x), best.predict_proba(x))
-
-
-def threads_here(_):
-    import pynn
-
-    return pynn.config.get_num_threads()
 
 
 def test_workers_of_joblib_use_their_share_of_the_threads():
