@@ -448,6 +448,8 @@ def test_what_the_readme_says_is_not_there_is_not_there():
         "pad_sequences",
         "timeseries_dataset_from_array",
         "plot_model",
+        "PyDataset",
+        "Sequence",
         "Progbar",
         "clear_session",
         "set_random_seed",
