@@ -143,6 +143,20 @@ def test_scores_may_be_large(dtype, random):
         np.testing.assert_allclose(y, case.reference()[0], rtol=2e-2 if dtype == np.float32 else 1e-9, atol=1e-6)
 
 
+@pytest.mark.parametrize("far", [30.0, 1e4, 1.2e7, 5e15, 7e15, 1e30])
+@every_dtype
+def test_scores_far_below_the_largest_weigh_nothing(dtype, far, random):
+    """However far they lie below it: the scores are 1 and -far."""
+    case = Case(random, 2, 3, dtype=dtype, scale=1.0)
+    for x in case.inputs[:2]:
+        x[:] = 1 / np.sqrt(x.shape[-1])
+    case.inputs[1][:, 1:] *= -far
+    (y, scores), _ = case.forward()
+    largest = np.broadcast_to(np.eye(3)[0], scores.shape)
+    np.testing.assert_allclose(scores, largest, atol=1e-12, rtol=0)
+    np.testing.assert_allclose(y, np.repeat(case.inputs[2][:, :1], 2, axis=1), atol=1e-11)
+
+
 def test_nan_stays_with_its_query(random):
     case = Case(random, 5, 70)
     case.inputs[0][1, 3, 1, 0] = np.nan

@@ -60,7 +60,8 @@ struct Constants<double> {
 // 2^n, by its bits; for the range of normal numbers.
 template <typename T>
 PYNN_INLINE Vec<T> power_of_two(IVec<T> n) {
-  return from_bits<T>((n + Constants<T>::exponent_bias) << Constants<T>::exponent_shift);
+  const IVec<T> bias = IVec<T>{} + Constants<T>::exponent_bias;
+  return from_bits<T>(wrapping_sum<T>(n, bias) << Constants<T>::exponent_shift);
 }
 
 // exp(r) - 1 for |r| <= ln(2) / 2, by Taylor's series: its next term is below a quarter unit in the last place.
@@ -82,7 +83,7 @@ PYNN_INLINE Vec<T> reduce_exp(Vec<T> x, IVec<T>* n) {
   constexpr T log2_e = static_cast<T>(0x1.71547652b82fep+0);
   const Vec<T> shifted = x * log2_e + C::rounder;
   const Vec<T> whole = shifted - C::rounder;
-  *n = as_bits<T>(shifted) - as_bits<T>(splat<T>(C::rounder));
+  *n = wrapping_difference<T>(as_bits<T>(shifted), as_bits<T>(splat<T>(C::rounder)));
   return expm1_reduced((x - whole * C::ln2_high) - whole * C::ln2_low);
 }
 
@@ -120,9 +121,10 @@ PYNN_INLINE Vec<double> log_series(Vec<double> z) {
 template <typename T>
 PYNN_INLINE Vec<T> log(Vec<T> x) {
   using C = Constants<T>;
-  const IVec<T> exponent = (as_bits<T>(x) - as_bits<T>(splat<T>(C::sqrt_half))) >> C::exponent_shift;
+  const IVec<T> exponent =
+      wrapping_difference<T>(as_bits<T>(x), as_bits<T>(splat<T>(C::sqrt_half))) >> C::exponent_shift;
   const Vec<T> n = __builtin_convertvector(exponent, Vec<T>);
-  const Vec<T> f = from_bits<T>(as_bits<T>(x) - (exponent << C::exponent_shift)) - 1;
+  const Vec<T> f = from_bits<T>(wrapping_difference<T>(as_bits<T>(x), exponent << C::exponent_shift)) - 1;
   const Vec<T> s = f / (f + 2);
   Vec<T> y = n * C::ln2_high - ((s * (f - log_series(s * s)) - n * C::ln2_low) - f);
   const Vec<T> infinity = splat<T>(static_cast<T>(__builtin_inf()));

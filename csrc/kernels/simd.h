@@ -19,6 +19,7 @@ template <>
 struct Simd<float> {
   typedef float vec __attribute__((vector_size(PYNN_VECTOR_BYTES)));
   typedef int32_t ivec __attribute__((vector_size(PYNN_VECTOR_BYTES)));
+  typedef uint32_t uvec __attribute__((vector_size(PYNN_VECTOR_BYTES)));
   // Dereferencing this type is an unaligned load or store; GCC 12 would split a memcpy of 64 bytes in two.
   typedef float unaligned __attribute__((vector_size(PYNN_VECTOR_BYTES), aligned(4), may_alias));
   typedef int32_t unaligned_integers __attribute__((vector_size(PYNN_VECTOR_BYTES), aligned(4), may_alias));
@@ -30,6 +31,7 @@ template <>
 struct Simd<double> {
   typedef double vec __attribute__((vector_size(PYNN_VECTOR_BYTES)));
   typedef int64_t ivec __attribute__((vector_size(PYNN_VECTOR_BYTES)));
+  typedef uint64_t uvec __attribute__((vector_size(PYNN_VECTOR_BYTES)));
   typedef double unaligned __attribute__((vector_size(PYNN_VECTOR_BYTES), aligned(8), may_alias));
   typedef int64_t unaligned_integers __attribute__((vector_size(PYNN_VECTOR_BYTES), aligned(8), may_alias));
   typedef uint8_t bytes __attribute__((vector_size(PYNN_VECTOR_BYTES / 8)));
@@ -201,6 +203,20 @@ PYNN_INLINE IVec<T> as_bits(Vec<T> v) {
 template <typename T>
 PYNN_INLINE Vec<T> from_bits(IVec<T> v) {
   return reinterpret_cast<Vec<T>>(v);
+}
+
+// a + b and a - b of bits taken as numbers. They wrap round: lanes whose result is not used may hold anything, and
+// overflow of signed numbers is undefined.
+template <typename T>
+PYNN_INLINE IVec<T> wrapping_sum(IVec<T> a, IVec<T> b) {
+  using U = typename Simd<T>::uvec;
+  return reinterpret_cast<IVec<T>>(reinterpret_cast<U>(a) + reinterpret_cast<U>(b));
+}
+
+template <typename T>
+PYNN_INLINE IVec<T> wrapping_difference(IVec<T> a, IVec<T> b) {
+  using U = typename Simd<T>::uvec;
+  return reinterpret_cast<IVec<T>>(reinterpret_cast<U>(a) - reinterpret_cast<U>(b));
 }
 
 template <typename T>
