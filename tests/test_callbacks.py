@@ -2,6 +2,7 @@
 
 import csv
 import gc
+import os
 import re
 import sys
 import types
@@ -527,6 +528,17 @@ def test_terminate_on_nan_ends_without_a_warning(capsys):
         one_weight(1e200).fit(ONE, ZERO, epochs=5, verbose=0)
 
 
+def test_terminate_on_nan_with_an_error(tmp_path):
+    """No callback is told of an end, so that the backup stays; the model has the weights of the step before."""
+    model, told = one_weight(1e200), Telling()
+    backup = pynn.callbacks.BackupAndRestore(tmp_path / "backup")
+    with pytest.raises(RuntimeError, match="The loss of batch 0 is inf"):
+        model.fit(ONE, ZERO, epochs=5, verbose=0, callbacks=[told, backup, TerminateOnNaN(raise_error=True)])
+    assert [hook for hook, *_ in told.seen][-2:] == ["train_batch_begin", "train_batch_end"]
+    assert np.isfinite(weight_of(model))
+    assert (tmp_path / "backup").exists()
+
+
 def test_lambda_callback_refuses_what_is_no_hook():
     with pytest.raises(TypeError, match="no hook 'on_epoch'"):
         LambdaCallback(on_epoch=print)
@@ -759,31 +771,65 @@ def test_swap_ema_weights_after_a_run():
     assert weight_of(model) == trained
 
 
-def test_tensorboard_counts_the_batches_of_its_run(monkeypatch, tmp_path):
+@pytest.fixture
+def written(monkeypatch):
+    """The steps of the values that TensorBoard is given, by run and name, and how many writers are open."""
+    steps, opened = {}, []
+
     class SummaryWriter:
-        """Keeps the numbers of batches."""
-
-        steps = []  # noqa: RUF012
-
         def __init__(self, folder):
-            pass
+            self.run = os.path.basename(folder)
+            opened.append(self)
 
         def add_scalar(self, name, value, step):
-            if name == "batch_loss":
-                self.steps.append(step)
+            assert isinstance(value, float)
+            assert self in opened
+            steps.setdefault(f"{self.run}/{name}", []).append(step)
 
         def flush(self):
             pass
 
-        close = flush
+        def close(self):
+            opened.remove(self)
 
     monkeypatch.setitem(sys.modules, "tensorboardX", types.SimpleNamespace(SummaryWriter=SummaryWriter))
+    yield steps
+    assert opened == []
+
+
+def test_tensorboard_writes_what_evaluations_come_to(written, tmp_path):
+    x, board = np.ones((5, 1)), pynn.callbacks.TensorBoard(tmp_path / "logs")
+    model = one_weight(0.1, metrics=["mae"])
+    model.fit(x, x, batch_size=2, epochs=2, verbose=0, validation_data=(ONE, ZERO), callbacks=board)
+    name = "validation/evaluation_{}_vs_iterations"
+    assert written[name.format("loss")] == written[name.format("mae")] == [3, 6]
+    assert written["validation/epoch_loss"] == [0, 1]
+    model.evaluate(ONE, ZERO, verbose=0, callbacks=board)
+    assert written[name.format("loss")] == [3, 6, 6]
+
+
+def test_tensorboard_writes_how_fast_the_batches_between_two_values_are(written, tmp_path, monkeypatch):
+    now, rates = iter(range(100)), []
+    monkeypatch.setattr("pynn.callbacks.logging.time", types.SimpleNamespace(perf_counter=lambda: next(now)))
+    board = pynn.callbacks.TensorBoard(tmp_path / "logs", update_freq=2, write_steps_per_second=True)
+    write = board._write
+    board._write = lambda run, name, value, step: (
+        write(run, name, value, step),
+        rates.append(value) if name == "batch_steps_per_second" else None,
+    )
+    x = np.ones((5, 1))
+    one_weight(0.1).fit(x, x, batch_size=1, epochs=2, verbose=0, callbacks=board)
+    assert written["train/batch_steps_per_second"] == [2, 4, 6, 8, 10]
+    assert rates == [2, 2, 1, 2, 2]  # a batch of the second epoch comes to the third value
+
+
+def test_tensorboard_counts_the_batches_of_its_run(written, tmp_path):
     x, board = np.ones((5, 1)), pynn.callbacks.TensorBoard(tmp_path / "logs", update_freq=2)
     model = one_weight(0.1)
     for _ in range(2):
         model.fit(x, x, batch_size=1, verbose=0, callbacks=board)
-    assert SummaryWriter.steps == [2, 4, 2, 4]
-    SummaryWriter.steps.clear()
+    assert written["train/batch_loss"] == [2, 4, 2, 4]
+    written.clear()
 
     def fail(batch, logs):
         if model.optimizer.iterations == end:
@@ -796,7 +842,7 @@ def test_tensorboard_counts_the_batches_of_its_run(monkeypatch, tmp_path):
         model.fit(x, x, callbacks=[board, backup, LambdaCallback(on_train_batch_end=fail)], **fitted)
     model, end = one_weight(0.1), None
     model.fit(x, x, callbacks=[board, backup, LambdaCallback(on_train_batch_end=fail)], **fitted)
-    assert SummaryWriter.steps == [2, 4, 6, 8, 10]
+    assert written["train/batch_loss"] == [2, 4, 6, 8, 10]
 
 
 def test_tensorboard(tmp_path):
@@ -805,8 +851,8 @@ def test_tensorboard(tmp_path):
     callback = pynn.callbacks.TensorBoard(tmp_path, histogram_freq=1, update_freq=1, write_steps_per_second=True)
     run(callback, epochs=2, validation_data=(ONE, ZERO))
     for name, tags in {
-        "train": ("epoch_loss", "epoch_learning_rate", "batch_loss"),
-        "validation": ("epoch_loss",),
+        "train": ("epoch_loss", "epoch_learning_rate", "batch_loss", "batch_steps_per_second"),
+        "validation": ("epoch_loss", "evaluation_loss_vs_iterations"),
     }.items():
         content = b"".join(file.read_bytes() for file in (tmp_path / name).iterdir())
         assert all(tag.encode() in content for tag in tags)

@@ -295,21 +295,39 @@ def test_class_of_ones_own_within_other_models(tmp_path):
 
 
 def test_call_without_a_configuration_says_what_to_do(tmp_path):
+    def init(self, function):
+        super(type(self), self).__init__()
+        self.layer, self.function = layers.Dense(2), function
+
+    own = {"__init__": init, "call": lambda self, x: self.layer(x)}
+    own_layer, own_model = type("OwnLayer", (layers.Layer,), own), type("OwnModel", (pynn.Model,), own)
+    for model, name in ((own_model(abs), "OwnModel"), (pynn.Sequential([own_layer(abs)]), "OwnLayer")):
+        model.build((None, 3))
+        message = f"{name} must write get_config: its argument 'function'.*save_weights"
+        for way in (lambda m: m.save(tmp_path / "model"), copy.deepcopy, pickle.dumps):
+            with pytest.raises(ValueError, match=message):
+                way(model)
+        model.save_weights(tmp_path / "weights")
+        assert os.listdir(tmp_path) == ["weights"]
+
+
+def test_model_of_ones_own_without_a_configuration_is_made_with_its_arguments(tmp_path):
     class Plain(pynn.Model):
-        def __init__(self):
-            super().__init__()
-            self.layer = layers.Dense(2)
+        def __init__(self, units, activation="relu", **kwargs):
+            super().__init__(**kwargs)
+            self.one, self.two = layers.Dense(units, activation), layers.Dense(1)
 
         def call(self, x):
-            return self.layer(x)
+            return self.two(self.one(x))
 
-    model = Plain()
-    model.build((None, 3))
-    for way in (lambda m: m.save(tmp_path / "model"), copy.deepcopy, pickle.dumps):
-        with pytest.raises(ValueError, match="get_config and from_config"):
-            way(model)
-    model.save_weights(tmp_path / "weights")
-    assert os.listdir(tmp_path) == ["weights"]
+    assert Plain(3, name="plain").get_config() == {"units": 3, "name": "plain"}
+    x, y = np.ones((4, 3)), np.ones((4, 1))
+    model = Plain(5, activation="tanh")
+    model.compile("adam", "mse")
+    model.fit(x, y, verbose=0)
+    model.save(tmp_path / "model")
+    goes_on_alike(model, pynn.load_model(tmp_path / "model", {"Plain": Plain}), x, y)
+    goes_on_alike(model, copy.deepcopy(model), x, y)
 
 
 def test_function_as_learning_rate_cannot_be_saved(tmp_path):

@@ -95,18 +95,20 @@ def _plain(value: Any) -> Any:
 class TensorBoard(Callback):
     """Writes losses, metrics and the learning rate for TensorBoard, through the package ``tensorboardX``.
 
-    The runs are ``log_dir/train`` and ``log_dir/validation``, the values ``epoch_loss`` and so on, as in Keras.
+    The runs are ``log_dir/train`` and ``log_dir/validation``, the values ``epoch_loss`` and so on, as in Keras. Those
+    of each evaluation, also outside `fit`, are ``evaluation_loss_vs_iterations`` and so on, by the number of updates.
 
     Args:
         log_dir: The folder. Default ``"logs"``.
         histogram_freq: After how many epochs to write histograms of the weights, each time. Default ``0``: never.
         write_graph, write_images, profile_batch, embeddings_freq, embeddings_metadata: Without effect.
-        write_steps_per_second: Whether to write how many steps a second each epoch made. Default ``False``.
+        write_steps_per_second: Whether to write how many steps a second each epoch made, and the batches up to each
+            ``batch_loss``. Default ``False``.
         update_freq: ``"epoch"`` (default); or ``"batch"`` or a number: after how many batches to write ``batch_loss``
             and so on, too.
 
     Raises:
-        ImportError: in `fit`, tensorboardX is not installed.
+        ImportError: in `fit` and `evaluate`, tensorboardX is not installed.
     """
 
     def __init__(
@@ -128,18 +130,15 @@ class TensorBoard(Callback):
         self._due = EveryBatches(1 if update_freq == "batch" else update_freq, "update_freq")
         self._writers: dict[str, Any] = {}
         self._batches = 0
-        self._begun = 0.0, 0
+        self._begun = 0.0, 0  # the epoch: when, and at which update
+        self._looked = 0.0, 0  # the batches that come to the next values: when they began, and how many were before
+        self._in_fit = False
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Find tensorboardX."""
-        try:
-            from tensorboardX import SummaryWriter
-        except ImportError:
-            raise ImportError(
-                "The callback TensorBoard needs the package tensorboardX: pip install tensorboardX"
-            ) from None
-        self._make = SummaryWriter
+        _summary_writer()
         self._batches = self._due.seen = 0
+        self._in_fit = True
 
     def get_state(self) -> dict[str, Any]:
         """The batches of the run so far."""
@@ -156,11 +155,11 @@ class TensorBoard(Callback):
     def _give_up(self) -> None:
         for writer in self._writers.values():
             writer.close()
-        self._writers = {}
+        self._writers, self._in_fit = {}, False
 
     def _write(self, run: str, name: str, value: Any, step: int) -> None:
         if run not in self._writers:
-            self._writers[run] = self._make(os.path.join(self.log_dir, run))
+            self._writers[run] = _summary_writer()(os.path.join(self.log_dir, run))
         self._writers[run].add_scalar(name, float(value), step)
 
     def _patience(self) -> int | None:
@@ -168,13 +167,26 @@ class TensorBoard(Callback):
 
     def _after_batches(self, count: int, batch: int, logs: Callable[[], Logs]) -> None:
         self._batches += count
-        if self._due.count(count):
-            for name, value in logs().items():
-                self._write("train", f"batch_{name}", value, self._batches)
+        if not self._due.count(count):
+            return
+        values = dict(logs())
+        if self.write_steps_per_second:
+            (begun, before), self._looked = self._looked, (time.perf_counter(), self._batches)
+            values["steps_per_second"] = (self._batches - before) / max(self._looked[0] - begun, 1e-9)
+        for name, value in values.items():
+            self._write("train", f"batch_{name}", value, self._batches)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Look at the clock."""
-        self._begun = time.perf_counter(), self.model.optimizer.iterations
+        now = time.perf_counter()
+        self._begun, self._looked = (now, self.model.optimizer.iterations), (now, self._batches)
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        """Write what the evaluation came to."""
+        for name, value in (logs or {}).items():
+            self._write("validation", f"evaluation_{name}_vs_iterations", value, self.model.optimizer.iterations)
+        if not self._in_fit:
+            self._give_up()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Write the epoch's values."""
@@ -190,3 +202,11 @@ class TensorBoard(Callback):
                 self._writers["train"].add_histogram(f"{weight.path}/histogram", weight.numpy(), epoch)
         for writer in self._writers.values():
             writer.flush()
+
+
+def _summary_writer() -> Any:
+    try:
+        from tensorboardX import SummaryWriter
+    except ImportError:
+        raise ImportError("The callback TensorBoard needs the package tensorboardX: pip install tensorboardX") from None
+    return SummaryWriter

@@ -104,7 +104,22 @@ class TerminateOnNaN(Callback):
     """Ends training, without a warning, at the first batch whose loss is not finite.
 
     Training ends there without it, too, with the weights of the step before; then with a RuntimeWarning.
+
+    Args:
+        raise_error: Whether to end it with an error, so that no callback is told of an end, and a backup is kept.
+            Default ``False``.
+
+    Raises:
+        RuntimeError: in `fit`, such a batch, if `raise_error` is set.
     """
+
+    def __init__(self, raise_error: bool = False) -> None:
+        self.raise_error = checks.boolean(raise_error, "raise_error")
+
+    def _check(self, batch: int, loss: float) -> None:
+        """Called at once after the batch whose loss is not finite."""
+        if self.raise_error:
+            raise RuntimeError(f"The loss of batch {batch} is {loss}: training ends, as TerminateOnNaN was told.")
 
     def _tell(self, batch: int) -> None:
         """Called at the end of the run, after the batch whose loss is not finite."""

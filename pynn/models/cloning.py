@@ -48,7 +48,8 @@ def clone_model(
 
     Raises:
         TypeError: no model, or a `clone_function` that makes no layers.
-        ValueError: other `input_tensors` than the model has inputs. NotImplementedError: a subclass with a `call`.
+        ValueError: other `input_tensors` than the model has inputs. NotImplementedError: a subclass with a `call`
+            that cannot say what it was made with.
     """
     if not isinstance(model, Model):
         raise TypeError(f"model must be a pynn model, but got {type(model).__name__}.")

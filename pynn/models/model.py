@@ -62,6 +62,10 @@ class Model(Stored):
         >>> model = pynn.Model(x, pynn.layers.Dense(10)(x + y))
     """
 
+    def _note_arguments(self, args: tuple[Any, ...], named: dict[str, Any]) -> None:
+        if self._has_call():
+            self._given = args, named
+
     @explained
     def __init__(
         self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True
@@ -483,14 +487,13 @@ class Model(Stored):
         """Name, layers and how they are connected as a dict of plain values (fit for JSON), without weights.
 
         A tensor is written ``[layer, call, output]``: the layer's name, which call of it, and which output.
+        Of a subclass with a `call`: the arguments that it was made with.
 
         Raises:
-            NotImplementedError: a subclass with a `call` of its own, which writes get_config and from_config itself.
+            NotImplementedError: an argument of such a subclass is no plain value: it must write get_config itself.
         """
         if self._has_call():
-            raise NotImplementedError(
-                f"{type(self).__name__} has a call of its own: it must write get_config and from_config itself."
-            )
+            return self._given_in({"name": self.name})
         return configuration.writing(
             self, lambda: {"name": self.name, **configuration.of_wiring(self._wiring, self._require_layout())}
         )

@@ -93,11 +93,8 @@ def _architecture(model: Connected) -> Metadata:
     try:
         found = identifiers.serialize(model)
         json.dumps(found, allow_nan=False)
-    except NotImplementedError:
-        raise ValueError(
-            f"Model {model.name!r} cannot be saved or copied: {type(model).__name__} has a call of its own, and must "
-            f"write get_config and from_config, so that the model can be made again. {instead}"
-        ) from None
+    except NotImplementedError as error:
+        raise ValueError(f"Model {model.name!r} cannot be saved or copied: {error} {instead}") from None
     except RecursionError:
         raise ValueError(
             f"Model {model.name!r} cannot be saved or copied: it has models in models too deep. {instead}"

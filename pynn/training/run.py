@@ -80,6 +80,7 @@ class Run:
         self.batches = -(-data.samples // order.batch_size)  # of a pass
         self._resumed: Callable[[Stretch], None] | None = None  # what makes an epoch that which a backup was made in
         self.backup = calls._first(BackupAndRestore)
+        self._terminating = [each for each in calls.callbacks if isinstance(each, TerminateOnNaN)]
         # The record of a run that nobody looks at. Metrics in Python begin anew with each epoch.
         only = calls.callbacks[0] if len(calls.callbacks) == 1 and not task.heads.handed else None
         seen = validation is not None or display.wants_epochs or steps != self.batches
@@ -143,6 +144,9 @@ class Run:
                 display.update(stretch.done, {})
             finite = self._steps(stretch)
             logs = self.logs = stretch.logs(failed=not finite)
+            if not finite:
+                for each in self._terminating:
+                    each._check(stretch.done, logs["loss"])
             display.update(stretch.done, logs)  # before the validation, whose time is not that of steps
             if finite and self.validation is not None and self.validation.is_due(self.epoch):
                 values = self.validation.evaluate(self.task, calls)
@@ -278,8 +282,7 @@ class Run:
 
     def _end(self, step: int) -> None:
         """Training ends, as the loss of this step of the last epoch is not finite."""
-        quiet = [each for each in self.calls.callbacks if isinstance(each, TerminateOnNaN)]
-        for each in quiet:
+        for each in self._terminating:
             each._tell(step)
-        if not quiet:
+        if not self._terminating:
             self.failed = f"in epoch {self.epoch}, step {step + 1}"
