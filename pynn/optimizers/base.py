@@ -7,25 +7,21 @@ import numbers
 import re
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from ..data import arrays
-from ..engine.lowering import Parameter
-from ..foundation import atomic, checks, names, parallel
+from ..foundation import atomic, checks, names
 from ..foundation.arguments import did_you_mean
-from ..foundation.identifiers import Described
-from ..foundation.native import core
 from . import schedules
 from .schedules.base import LearningRateSchedule, rates_of
+from .stepping import NamedParameter, Stepping, TrainedParameter, weights_in
 
 if TYPE_CHECKING:
     from .. import _core
 
 Rate: TypeAlias = float | LearningRateSchedule | Callable[[], float]
-_Parameter = TypeVar("_Parameter", bound=Parameter)
 _Optimizer = TypeVar("_Optimizer", bound="Optimizer")
 
 # The settings that all have, beside the learning rate: those that the engine takes, and the one that it has no use for.
@@ -39,27 +35,7 @@ _MOST_STEPS = 2**31 - 1  # of an accumulation, or between two overwrites
 _RATES_AT_ONCE = 2**16  # that a schedule is asked for ahead of the steps
 
 
-class NamedParameter(Parameter, Protocol):
-    """A weight, as optimizers see it."""
-
-    name: str
-
-
-class TrainedParameter(NamedParameter, Protocol):
-    """A weight that steps are made for."""
-
-    path: str
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of the array."""
-
-    @property
-    def dtype(self) -> str:
-        """``"float32"`` or ``"float64"``."""
-
-
-class Optimizer(Described):
+class Optimizer(Stepping):
     """Base of the optimizers: the settings that all have, and the learning rate, which may change while training.
 
     The other settings stay what they were when the optimizer was made. A clip or an epsilon that is smaller than the
@@ -115,6 +91,7 @@ class Optimizer(Described):
             raise ValueError(f"Only one of clipnorm, clipvalue and global_clipnorm may be given, but got {given}.")
         self._trainer: _core.Trainer | None = None
         self._owner: weakref.ref[Any] | None = None  # the model that was compiled with it
+        self._weights: list[TrainedParameter] = []  # of no model: those that it makes steps for
         self._learning_rate = _rate(learning_rate)
         self._excluded: tuple[list[NamedParameter], re.Pattern[str] | None] = [], None  # from weight decay
         self.weight_decay = checks.optional_number(weight_decay, "weight_decay", "[0, inf)")
@@ -211,7 +188,7 @@ class Optimizer(Described):
             raise ValueError(
                 f"var_names must be regular expressions, but got {checks.shown(var_names)}: {error}"
             ) from None
-        self._excluded = _weights(var_list), pattern
+        self._excluded = weights_in(var_list), pattern
         model = None if self._owner is None else self._owner()
         if self._trainer is not None and model is not None:
             self._trainer.set_undecayed(self._undecayed(model.weights))
@@ -222,7 +199,7 @@ class Optimizer(Described):
         Raises:
             TypeError: something else than weights.
         """
-        weights = _weights(var_list)
+        weights = weights_in(var_list)
         if self.use_ema and self._trainer is not None:
             self._trainer.take_averages([weight.native for weight in weights])
 
@@ -233,66 +210,6 @@ class Optimizer(Described):
         state = self._trainer.state([weight.native for weight in weights], [False] * len(weights))
         found = [each.get("average") for each in state]
         return [None if a is None else a.reshape(weight.shape) for a, weight in zip(found, weights, strict=True)]
-
-    def apply(self, grads: Sequence[ArrayLike | None], trainable_variables: Sequence[TrainedParameter]) -> None:
-        """Make a step with gradients of one's own, such as those of ``model.gradients``, with clips and constraints.
-
-        An optimizer that a model was compiled with goes on as in `fit`. Another one makes its state for the weights of
-        the first call; later calls may leave some of them out, and bring no new ones.
-
-        Args:
-            grads: An array for each weight, of its shape; None for one that stays as it is.
-            trainable_variables: The weights, such as ``model.trainable_weights``.
-
-        Raises:
-            ValueError: another number of gradients, a shape that is not the weight's, no gradient at all, a weight that
-                comes twice or that the optimizer has not begun with. TypeError: something else than weights or numbers.
-            RuntimeError: another thread is training the model.
-        """
-        weights = _weights(trainable_variables, "trainable_variables")
-        if len(grads) != len(weights):
-            raise ValueError(f"grads must have an array for each of the {len(weights)} weights, but has {len(grads)}.")
-        given, changed = [], []
-        for gradient, weight in zip(grads, weights, strict=True):
-            if gradient is None:
-                continue
-            given.append(arrays.as_array(gradient, f"the gradient of {weight.path}", weight.dtype))
-            changed.append(weight)
-            if given[-1].shape != weight.shape:
-                raise ValueError(
-                    f"The gradient of {weight.path} must have the shape {weight.shape}, but has {given[-1].shape}."
-                )
-        if not given:
-            raise ValueError("grads has no gradient: all are None, or there is no weight.")
-        if self._trainer is None:
-            self._trainer = self._trainer_of(changed)
-        _, rates = self._next_rates(1)
-        if rates is not None:
-            self._trainer.learning_rate = float(rates[0])
-        self._trainer.apply_gradients(given, [weight.native for weight in changed], parallel.get_num_threads())
-
-    def apply_gradients(self, grads_and_vars: Iterable[tuple[ArrayLike | None, TrainedParameter]]) -> int:
-        """`apply` for pairs of a gradient and its weight, as of ``zip(grads, weights)``; returns `iterations`."""
-        pairs = list(grads_and_vars)
-        self.apply([gradient for gradient, _ in pairs], [weight for _, weight in pairs])
-        return self.iterations
-
-    def _trainer_of(self, weights: Sequence[TrainedParameter]) -> _core.Trainer:
-        """What makes steps for weights of no model."""
-        if self._owner is not None:
-            raise ValueError("The model of this optimizer is not built, or was changed: call it, and then make a step.")
-        return self._trainer_alone(weights, weights[0].dtype)
-
-    def _trainer_alone(self, weights: Sequence[NamedParameter], dtype: str) -> _core.Trainer:
-        """What makes steps for weights without a network, or has the state for one that is to be made."""
-        graph = core.Graph()
-        graph.set_outputs([graph.add_input(1)])  # which is not run
-        for weight in weights:
-            graph.add_parameter(*weight.native)
-        trainer = core.Trainer(core.Plan(graph, dtype))
-        trainer.set_optimizer(self.native_name, self.settings())
-        trainer.set_undecayed(self._undecayed(weights))
-        return trainer
 
     def _hand_on(self, trainer: _core.Trainer, weights: Sequence[NamedParameter]) -> None:
         """Give another trainer of its model's weights the state there is."""
@@ -329,7 +246,8 @@ class Optimizer(Described):
         """The changes by which it belongs to a model, or none, and has rate and iterations in a trainer, or itself."""
         now = self._learning_rate if callable(self._learning_rate) else self.learning_rate
         rate = atomic.setting(self, "_learning_rate", now)
-        return [rate, atomic.setting(self, "_trainer", trainer), atomic.setting(self, "_owner", owner)]
+        weights = atomic.setting(self, "_weights", [])
+        return [rate, atomic.setting(self, "_trainer", trainer), atomic.setting(self, "_owner", owner), weights]
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal optimizer; of a rate that is a function, what it says now."""
@@ -386,14 +304,6 @@ def _optional_steps(value: object, name: str, least: int) -> int | None:
     if steps < least:
         raise ValueError(f"{name} must be at least {least} or None, but got {checks.shown(value)}.")
     return steps
-
-
-def _weights(given: Sequence[_Parameter] | None, name: str = "var_list") -> list[_Parameter]:
-    """A list of weights, else TypeError."""
-    weights = [] if given is None else given
-    if not isinstance(weights, Sequence) or not all(hasattr(weight, "native") for weight in weights):
-        raise TypeError(f"{name} must be a list of weights such as [layer.bias], but got {checks.shown(given)}.")
-    return list(weights)
 
 
 def above_zero(value: float) -> float:

@@ -13,7 +13,7 @@ from ..foundation.native import core
 from ..losses import Loss
 from ..metrics import Metric
 from ..optimizers import Optimizer, OptimizerLike
-from ..optimizers.base import NamedParameter
+from ..optimizers.stepping import NamedParameter
 from . import by_output
 from .heads import Head, Heads, Measured
 from .task import Task

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..callbacks import History
 from ..data.layout import Layout
-from ..optimizers.base import TrainedParameter
+from ..optimizers.stepping import TrainedParameter
 from .compiling import Compiled
 from .heads import Heads
 from .task import Order, Task

@@ -1,0 +1,117 @@
+"""What an optimizer keeps, as the list that Keras has of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from ..foundation.native import core
+
+if TYPE_CHECKING:
+    from .. import _core
+
+# By optimizer: what it keeps of a weight, by Keras's names and by those of the engine. What stands in one group comes
+# weight by weight; one group comes after the other.
+_Slots = tuple[tuple[tuple[str, str], ...], ...]
+_MOMENTS: _Slots = ((("momentum", "momentum"), ("velocity", "velocity")), (("velocity_hat", "velocity_hat"),))
+_SLOTS: dict[str, _Slots] = {
+    "sgd": ((("momentum", "velocity"),),),
+    "rmsprop": ((("velocity",) * 2,), (("momentum",) * 2,), (("average_gradient",) * 2,)),
+    "adagrad": ((("accumulator",) * 2,),),
+    "adadelta": ((("accumulated_grad",) * 2, ("accumulated_delta_var",) * 2),),
+    "adam": _MOMENTS,
+    "nadam": _MOMENTS,
+    "adamax": ((("momentum", "m"), ("norm", "u")),),
+    "lion": ((("momentum",) * 2,),),
+}
+# What all may keep comes before that.
+_COMMON: _Slots = ((("average", "average"),), (("gradient_accumulator", "accumulated_gradient"),))
+
+
+class Kept(Protocol):
+    """A weight that something is kept of."""
+
+    path: str
+    native: tuple[_core.Parameters, int]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the array."""
+
+    @property
+    def dtype(self) -> str:
+        """``"float32"`` or ``"float64"``."""
+
+    def numpy(self) -> NDArray[Any]:
+        """A copy of the values."""
+
+
+class OptimizerVariable:
+    """One array that an optimizer keeps. It has the values of the moment at which it is asked, and cannot be written:
+    ``model.set_state`` does that.
+
+    Attributes:
+        name: Keras's: ``"iteration"``, ``"learning_rate"``, ``"dense_kernel_momentum"``.
+        path: The optimizer's name and this one: ``"adam/dense_kernel_momentum"``.
+        shape: That of the weight, () for the first two.
+        dtype: That of the weight; ``"int64"`` and ``"float64"`` for the first two.
+    """
+
+    __slots__ = ("_optimizer", "_slot", "_weight", "dtype", "name", "path", "shape")
+
+    def __init__(self, optimizer: Any, name: str, dtype: str, weight: Kept | None = None, slot: str = "") -> None:
+        self.name = name
+        self.path = f"{optimizer.name}/{name}"
+        self.shape: tuple[int, ...] = () if weight is None else weight.shape
+        self.dtype = dtype
+        self._optimizer, self._weight, self._slot = optimizer, weight, slot
+
+    def numpy(self) -> NDArray[Any]:
+        """A copy of the values.
+
+        Raises:
+            RuntimeError: another thread is training with the optimizer.
+        """
+        if self._weight is None:
+            kept = self._optimizer.iterations if self.name == "iteration" else self._optimizer.learning_rate
+            return np.array(kept, self.dtype)
+        trainer, native = self._optimizer._trainer, self._weight.native
+        if trainer is None:
+            raise RuntimeError(f"The optimizer no longer keeps {self.path}: it belongs to another model, or to none.")
+        with core.hold_to_read([native[0]], trainer):
+            found = trainer.state([native], [True])[0].get(self._slot)
+            if found is not None:
+                return np.array(found).reshape(self.shape)
+        # An average begins with the weight, a sum of gradients with 0.
+        return self._weight.numpy() if self._slot == "average" else np.zeros(self.shape, self.dtype)
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        """What ``numpy.asarray(variable)`` gives: a copy."""
+        return np.array(self.numpy(), dtype)
+
+    def __repr__(self) -> str:
+        return f"<OptimizerVariable path={self.path}, shape={self.shape}, dtype={self.dtype}>"
+
+
+def variables_of(optimizer: Any, weights: Sequence[Kept]) -> list[OptimizerVariable]:
+    """What the optimizer keeps, in Keras's order: two numbers, and then what it keeps of each of these weights."""
+    found = [
+        OptimizerVariable(optimizer, "iteration", "int64"),
+        OptimizerVariable(optimizer, "learning_rate", "float64"),
+    ]
+    if optimizer._trainer is not None:
+        found += _of_weights(optimizer, weights)
+    return found
+
+
+def _of_weights(optimizer: Any, weights: Sequence[Kept]) -> Iterator[OptimizerVariable]:
+    there = set(optimizer._trainer.state_names)
+    for group in (*_COMMON, *_SLOTS[optimizer.native_name]):
+        for weight in weights:
+            for name, slot in group:
+                if slot in there:
+                    full = f"{weight.path.replace('/', '_')}_{name}"
+                    yield OptimizerVariable(optimizer, full, weight.dtype, weight, slot)
