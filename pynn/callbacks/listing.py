@@ -195,13 +195,11 @@ def _flat(callbacks: Any) -> Iterable[Callback]:
 
 def _overrides(callback: Callback, hook: str) -> bool:
     kind: Any = type(callback)  # which mypy takes for not hashable
-    return _class_overrides(kind, hook) or any(name in vars(callback) for name in _names(hook))
+    own = vars(callback)
+    return _class_overrides(kind, hook) or hook in own or _OLD_NAMES.get(hook) in own
 
 
 @functools.lru_cache(maxsize=1000)
 def _class_overrides(kind: type[Callback], hook: str) -> bool:
-    return any(getattr(kind, name) is not getattr(Callback, name) for name in _names(hook))
-
-
-def _names(hook: str) -> tuple[str, ...]:
-    return (hook, _OLD_NAMES[hook]) if hook in _OLD_NAMES else (hook,)
+    names = (hook, _OLD_NAMES[hook]) if hook in _OLD_NAMES else (hook,)
+    return any(getattr(kind, name) is not getattr(Callback, name) for name in names)

@@ -76,4 +76,5 @@ def dense(column: Any) -> Array:
 
 def rows_at_once(columns: tuple[Any, ...]) -> int | None:
     """How many samples of these columns become dense at once; None where all are dense already."""
-    return min((each.rows_at_once for each in columns if isinstance(each, SparseColumn)), default=None)
+    found = [each.rows_at_once for each in columns if isinstance(each, SparseColumn)]
+    return min(found) if found else None

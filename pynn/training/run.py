@@ -80,7 +80,6 @@ class Run:
         self.batches = -(-data.samples // order.batch_size)  # of a pass
         self._resumed: Callable[[Stretch], None] | None = None  # what makes an epoch that which a backup was made in
         self.backup = calls._first(BackupAndRestore)
-        self._terminating = [each for each in calls.callbacks if isinstance(each, TerminateOnNaN)]
         # The record of a run that nobody looks at. Metrics in Python begin anew with each epoch.
         only = calls.callbacks[0] if len(calls.callbacks) == 1 and not task.heads.handed else None
         seen = validation is not None or display.wants_epochs or steps != self.batches
@@ -145,7 +144,7 @@ class Run:
             finite = self._steps(stretch)
             logs = self.logs = stretch.logs(failed=not finite)
             if not finite:
-                for each in self._terminating:
+                for each in self._terminating():
                     each._check(stretch.done, logs["loss"])
             display.update(stretch.done, logs)  # before the validation, whose time is not that of steps
             if finite and self.validation is not None and self.validation.is_due(self.epoch):
@@ -251,10 +250,11 @@ class Run:
         each = bool(begin or end)
         at_once = 1 if each or display.wants_batches else stretch.steps
         while not model.stop_training and not stretch.is_over():
-            batch, start = stretch.done, 0.0 if each else time.perf_counter()
-            count = min(at_once, stretch.steps - batch)
-            for callback in waiting:
-                count = min(count, callback._patience() or count)
+            batch, count, start = stretch.done, 1, 0.0
+            if not each:
+                count, start = min(at_once, stretch.steps - batch), time.perf_counter()
+                for callback in waiting:
+                    count = min(count, callback._patience() or count)
             for hook in begin:
                 hook(batch, {})
             finite = stretch.advance(count)
@@ -282,7 +282,11 @@ class Run:
 
     def _end(self, step: int) -> None:
         """Training ends, as the loss of this step of the last epoch is not finite."""
-        for each in self._terminating:
+        quiet = self._terminating()
+        for each in quiet:
             each._tell(step)
-        if not self._terminating:
+        if not quiet:
             self.failed = f"in epoch {self.epoch}, step {step + 1}"
+
+    def _terminating(self) -> list[TerminateOnNaN]:
+        return [each for each in self.calls.callbacks if isinstance(each, TerminateOnNaN)]

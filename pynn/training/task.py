@@ -134,7 +134,7 @@ class Stretch:
 
     def __init__(self, task: Task, data: Dataset, order: Order, steps: int, first: int = 0) -> None:
         self.task, self.data, self.order = task, data, order
-        self.samples = data.samples
+        self.samples, self.sparse_rows = data.samples, data.rows_at_once
         self.batches = -(-self.samples // order.batch_size)  # of a pass
         self.steps, self.first = steps, first
         self.totals = np.zeros((max(first + steps - 1, 0) // self.batches + 1, task.heads.columns))  # a row a pass
@@ -159,20 +159,19 @@ class Stretch:
 
     def advance(self, steps: int) -> bool:
         """Make some of the steps; False if the loss stopped being finite. `done` is right even if this raises."""
-        trainer, optimizer = self.task.trainer, self.task.optimizer
-        end = self.done + steps
-        while self.done < end:
-            before = self.done
+        trainer, optimizer, order, measuring = self.task.trainer, self.task.optimizer, self.order, self.measuring
+        before, end = self.done, self.done + steps
+        while before < end:
             count, outs = end - before, NO_OUTS
-            if self.measuring is not None:
-                count = self.measuring.steps_at_once(count)
-            if self.data.rows_at_once is not None:
-                count = min(count, self._dense_steps(self.data.rows_at_once, before))
+            if measuring is not None:
+                count = measuring.steps_at_once(count)
+            if self.sparse_rows is not None:
+                count = min(count, self._dense_steps(self.sparse_rows, before))
             count, rates = optimizer._next_rates(count)
-            if self.measuring is not None:
-                outs = self.measuring.room_for_steps(count)
-            totals, data, shuffle, first = self.totals, self._of_engine, self.order.shuffle, self.first + before
-            if data.rows_at_once is not None:
+            if measuring is not None:
+                outs = measuring.room_for_steps(count)
+            totals, data, shuffle, first = self.totals, self._of_engine, order.shuffle, self.first + before
+            if self.sparse_rows is not None:
                 totals, data, shuffle, first = *self._dense(before, count), False, 0
             iterations = trainer.iterations  # after a function was asked for the rate, which may set a state
             try:
@@ -181,10 +180,10 @@ class Stretch:
                     data.xs,
                     data.ys,
                     data.weights,
-                    self.order.batch_size,
+                    order.batch_size,
                     shuffle,
-                    self.order.seed,
-                    self.order.epoch,
+                    order.seed,
+                    order.epoch,
                     first,
                     count,
                     parallel.get_num_threads(),
@@ -193,10 +192,11 @@ class Stretch:
                 )
             finally:
                 self.done = before + trainer.iterations - iterations
-            if self.measuring is not None:
-                self.measuring.take_steps(outs, self.done - before)
+            if measuring is not None:
+                measuring.take_steps(outs, self.done - before)
             if not finite:
                 return False
+            before = self.done
         return True
 
     # ---- sparse samples become dense for some steps at a time, in the order in which these visit them
@@ -237,4 +237,4 @@ class Stretch:
     def _visited(self, steps: int) -> int:
         """How many samples so many steps have, from the begin of a pass on."""
         passes, more = divmod(steps, self.batches)
-        return passes * self.samples + min(more * self.order.batch_size, self.samples)
+        return passes * self.samples + more * self.order.batch_size  # the last batch of a pass is none of the `more`
