@@ -15,6 +15,8 @@ SHAPES = [
     *((7, 33, s) for s in SIZES),
     *((9, k, 20) for k in (255, 256, 257)),
     *((rows, 20, 12) for rows in (255, 256, 257, 1000)),
+    (129, 64, 17),
+    (300, 65, 130),
     (1, 1, 1),
     (32, 784, 128),
     (32, 128, 10),
@@ -75,7 +77,9 @@ def test_dense_backward_is_the_derivative(random):
         assert close_gradient(numeric, gradient).all()
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (7, 33, 100), (65, 784, 128), (300, 700, 500), (1000, 9, 3)], ids=str)
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1), (7, 33, 100), (65, 784, 128), (300, 700, 500), (300, 65, 130), (1000, 9, 3)], ids=str
+)
 @every_dtype
 def test_dense_threads(shape, dtype, random):
     x, kernel, bias, dy = make_arrays(shape, dtype, lambda size: random.normal(size=size))

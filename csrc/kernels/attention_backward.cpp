@@ -104,9 +104,14 @@ void make_slopes(const Backward<T>& b, const Queries<T>& q, int64_t keys, const 
   }
 }
 
-// What a tile adds to the gradients.
+// Whether all queries look at all keys, but for masks. Then the first tile of a key sets its gradients, to which the
+// others add: they need not be 0 before. Those of queries need not be where no window takes the first key away.
+bool all_keys(const AttentionSpec& s) { return !s.causal && s.window == 0; }
+
+// What a tile adds to the gradients. sets_keys, sets_queries: whether it is the first one that does.
 template <typename T>
-void add_gradients(const Backward<T>& b, const Queries<T>& q, Range keys, const Part& part, const Own<T>& own) {
+void add_gradients(const Backward<T>& b, const Queries<T>& q, Range keys, const Part& part, const Own<T>& own,
+                   bool sets_keys, bool sets_queries) {
   const AttentionShape& s = b.a.shape;
   const int64_t count = keys.end - keys.begin, kv = key_head(b.a, q.head);
   const int64_t q_at = row_at(q.sample, s.queries, q.begin, s.heads, q.head, s.key_size);
@@ -115,17 +120,18 @@ void add_gradients(const Backward<T>& b, const Queries<T>& q, Range keys, const 
   const int64_t v_at = row_at(q.sample, s.keys, keys.begin, s.kv_heads, kv, s.value_size);
   if (part.for_keys && b.dv != nullptr)
     multiply_block(product<T>(count, s.value_size, q.count, own.weights, kQueries, 1, b.dy + y_at,
-                              s.heads * s.value_size, true, b.dv + v_at, s.kv_heads * s.value_size));
+                              s.heads * s.value_size, !sets_keys, b.dv + v_at, s.kv_heads * s.value_size));
   if (part.for_keys && b.dk != nullptr)
     multiply_block(product<T>(count, s.key_size, q.count, own.slopes, kQueries, 1, b.a.q + q_at, s.heads * s.key_size,
-                              true, b.dk + k_at, s.kv_heads * s.key_size));
+                              !sets_keys, b.dk + k_at, s.kv_heads * s.key_size));
   if (part.for_queries && b.dq != nullptr)
     multiply_block(product<T>(q.count, s.key_size, count, own.slopes, 1, kQueries, b.a.k + k_at,
-                              s.kv_heads * s.key_size, true, b.dq + q_at, s.heads * s.key_size));
+                              s.kv_heads * s.key_size, !sets_queries, b.dq + q_at, s.heads * s.key_size));
 }
 
+// first: whether no block of queries before this one looks at the part's keys.
 template <typename T>
-void backward_block(Look& look, const Backward<T>& b, Queries<T>& q, const Part& part, const Own<T>& own) {
+void backward_block(Look& look, const Backward<T>& b, Queries<T>& q, const Part& part, const Own<T>& own, bool first) {
   const AttentionShape& s = b.a.shape;
   take_rows(b, q);
   Range keys = keys_for(b.a, q);
@@ -148,7 +154,7 @@ void backward_block(Look& look, const Backward<T>& b, Queries<T>& q, const Part&
                  s.kv_heads * s.value_size, own.packed_dy, count, q.count, s.value_size);
     if (b.dscores != nullptr) given_tile(b, q, tile, own);
     make_slopes(b, q, count, own, offsets);
-    add_gradients(b, q, tile, part, own);
+    add_gradients(b, q, tile, part, own, first && all_keys(b.a.spec), key == 0 && b.a.spec.window == 0);
     look.after_product(count, q.count, 3 * s.key_size + 2 * s.value_size + 8);
   }
 }
@@ -158,16 +164,16 @@ template <typename T>
 void backward_part(Look& look, const Backward<T>& b, int64_t sample, int64_t kv, const Part& part, const Own<T>& own) {
   const AttentionShape& s = b.a.shape;
   const int64_t group = s.heads / s.kv_heads;
-  if (part.for_keys && b.dk != nullptr)
-    clear_rows(b.dk, sample, s.keys, {part.keys.begin * kKeys, part.keys.end * kKeys}, s.kv_heads, kv, s.key_size);
-  if (part.for_keys && b.dv != nullptr)
-    clear_rows(b.dv, sample, s.keys, {part.keys.begin * kKeys, part.keys.end * kKeys}, s.kv_heads, kv, s.value_size);
+  const bool clears_keys = part.for_keys && !all_keys(b.a.spec), clears_queries = b.a.spec.window > 0;
+  const Range keys{part.keys.begin * kKeys, part.keys.end * kKeys};
+  if (clears_keys && b.dk != nullptr) clear_rows(b.dk, sample, s.keys, keys, s.kv_heads, kv, s.key_size);
+  if (clears_keys && b.dv != nullptr) clear_rows(b.dv, sample, s.keys, keys, s.kv_heads, kv, s.value_size);
   for (int64_t head = kv * group; head < (kv + 1) * group; ++head)
     for (int64_t block = part.queries.begin; block < part.queries.end; ++block) {
-      if (part.for_queries && b.dq != nullptr)
+      if (clears_queries && part.for_queries && b.dq != nullptr)
         clear_rows(b.dq, sample, s.queries, {block * kQueries, (block + 1) * kQueries}, s.heads, head, s.key_size);
       Queries<T> q = queries_of(b.a, sample, head, block);
-      backward_block(look, b, q, part, own);
+      backward_block(look, b, q, part, own, head == kv * group && block == part.queries.begin);
     }
 }
 
