@@ -514,6 +514,19 @@ class OwnCell(layers.Layer):
         return h, [h, count + 1]
 
 
+def test_cells_take_one_state_alone(random):
+    """And give it back alone, as in Keras."""
+    x, h = random.normal(size=(2, 3)), random.normal(size=(2, 4))
+    for cell in (layers.SimpleRNNCell(4), layers.GRUCell(4)):
+        y, [state] = cell(x, [h])
+        again, alone = cell(x, h)
+        for value in (state, again, alone):
+            np.testing.assert_array_equal(value, y)
+        start = pynn.Input((3,)), pynn.Input((4,))
+        model = pynn.Model(start, cell(*start))
+        np.testing.assert_array_equal(model([x, h])[1], y)
+
+
 @pytest.mark.parametrize("backwards", [False, True])
 def test_cell_of_ones_own(backwards, random):
     own = layers.RNN(OwnCell(4), return_sequences=True, return_state=True, go_backwards=backwards)
@@ -644,7 +657,6 @@ X = np.ones((2, 5, 3))
         (lambda: layers.RNN("LSTMCell"), "cell must be a layer"),
         (lambda: layers.RNN([]), "list of cells"),
         (lambda: layers.RNN(WrongStates())(X), "must return an output and states"),
-        (lambda: layers.RNN(OwnCell(3), stateful=True), "stateful"),
         (lambda: layers.LSTM(4, activation="softmax"), "along an axis"),
         (lambda: layers.LSTM(4, recurrent_activation="step"), "no gradient"),
         (lambda: layers.LSTM(0), "units"),

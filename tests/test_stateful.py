@@ -10,12 +10,33 @@ from helpers import THREADS, bits
 import pynn
 from pynn import layers
 
+
+class OwnCell(layers.Layer):
+    """A cell of one's own, of two states."""
+
+    def __init__(self, units, **base):
+        super().__init__(**base)
+        self.units, self.state_size = units, [units, 1]
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight((input_shape[-1], self.units), name="kernel")
+        self.recurrent_kernel = self.add_weight((self.units, self.units), name="recurrent_kernel")
+
+    def call(self, inputs, states):
+        h, count = states
+        h = pynn.activations.tanh(inputs @ self.kernel + h @ self.recurrent_kernel + count * 0.01)
+        return h, [h, count + 1]
+
+
 KINDS = {
     "simple_rnn": lambda **s: layers.SimpleRNN(4, **s),
     "lstm": lambda **s: layers.LSTM(4, **s),
     "gru": lambda **s: layers.GRU(4, **s),
     "stacked": lambda **s: layers.RNN([layers.LSTMCell(3), layers.GRUCell(4)], **s),
+    "own": lambda **s: layers.RNN(OwnCell(4), **s),
+    "stacked own": lambda **s: layers.RNN([layers.LSTMCell(3), OwnCell(4)], **s),
 }
+OWN = {"OwnCell": OwnCell}
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
@@ -157,7 +178,11 @@ def test_states_are_part_of_the_model(kind, random, tmp_path):
     untouched = pickle.loads(pickle.dumps(stateful))
     stateful.train_on_batch(x, y)
     stateful.save(tmp_path / "model.pynn")
-    copies = [pynn.load_model(tmp_path / "model.pynn"), copy.deepcopy(stateful), pickle.loads(pickle.dumps(stateful))]
+    copies = [
+        pynn.load_model(tmp_path / "model.pynn", custom_objects=OWN),
+        copy.deepcopy(stateful),
+        pickle.loads(pickle.dumps(stateful)),
+    ]
     for model in (stateful, *copies):
         model.train_on_batch(x, y)
     expected = stateful(x)
@@ -227,6 +252,33 @@ def test_stateful_in_both_directions_and_in_models(random):
         if isinstance(layer, layers.Bidirectional):
             layer.reset_states()
     np.testing.assert_array_equal(model(x), first)
+
+
+@every_kind
+def test_stateful_layer_that_comes_twice(kind, random):
+    """Its second call goes on where the first one ended; the next batch, where the second one did."""
+    shared = KINDS[kind](stateful=True, return_sequences=True)
+    one, other = pynn.Input((None, 3), batch_size=2), pynn.Input((None, 3), batch_size=2)
+    model = pynn.Model([one, other], [shared(one), shared(other)])
+    plain = pynn.Sequential([pynn.Input((None, 3)), KINDS[kind](return_sequences=True)])
+    plain.set_weights(model.get_weights())
+    x = random.normal(size=(2, 10, 3))
+    ends = [end for begin in (0, 5) for end in model([x[:, begin : begin + 2], x[:, begin + 2 : begin + 5]])]
+    np.testing.assert_allclose(np.concatenate(ends, axis=1), plain(x), rtol=1e-12, atol=1e-14)
+    model.reset_states()
+    np.testing.assert_array_equal(model([x[:, :2], x[:, 2:5]])[1], ends[1])
+
+
+@every_kind
+def test_states_with_masks(kind, random):
+    """Padded steps change no state, also not that of the next batch."""
+    layer, plain = KINDS[kind](stateful=True), KINDS[kind]()
+    x, mask = random.normal(size=(2, 8, 3)), np.tile([True, False, True, True, True, False, True, False], (2, 1))
+    expected = plain(x[mask].reshape(2, -1, 3))
+    layer.build((None, None, 3))
+    layer.set_weights(plain.get_weights())
+    layer(x[:, :4], mask=mask[:, :4])
+    np.testing.assert_allclose(layer(x[:, 4:], mask=mask[:, 4:]), expected, rtol=1e-12, atol=1e-14)
 
 
 @every_kind

@@ -1,8 +1,10 @@
 """TimeDistributed: a layer at each step of a sequence."""
 
+import os
+
 import numpy as np
 import pytest
-from helpers import THREADS, bits, close_gradient
+from helpers import THREADS, bits, close_gradient, run
 from reference import central_difference
 from test_masking import MaskOut
 
@@ -260,3 +262,60 @@ def test_penalties_of_the_layer_within_count(random):
     model.compile("sgd", "mse")
     y = model.predict(x, verbose=0)
     assert model.evaluate(x, y, verbose=0) == pytest.approx(0.01 * (y**2).sum() / 4, rel=1e-4)
+
+
+def test_a_stateful_layer_goes_on_from_step_to_step(random):
+    """And from batch to batch: as one sequence that lies in pieces; with gradients through all steps of a batch."""
+    pynn.config.set_floatx("float64")
+    inner = pynn.Sequential(
+        [layers.GRU(3, stateful=True, return_sequences=True), layers.Bidirectional(layers.LSTM(2, stateful=True))]
+    )
+    model = pynn.Sequential([pynn.Input((4, 2, 3), batch_size=5), layers.TimeDistributed(inner)])
+    x = random.normal(size=(5, 8, 2, 3))
+    found = np.concatenate([model(x[:, :4]), model(x[:, 4:])], axis=1)
+    model.reset_states()
+    np.testing.assert_array_equal(np.stack([inner(x[:, t].copy()) for t in range(8)], axis=1), found)
+    model.reset_states()
+    dy = random.normal(size=(5, 4, 4))
+    _, slope = model.vjp(x[:, :4], dy)
+
+    def total(values):
+        model.reset_states()
+        return (model(values) * dy).sum()
+
+    assert close_gradient(central_difference(total, x[:, :4].copy()), slope).all()
+
+
+def test_stateful_layers_on_any_number_of_threads(random):
+    x, y = random.normal(size=(33, 4, 2, 3)).astype("float32"), random.normal(size=(33, 4, 2)).astype("float32")
+    seen = set()
+    for threads in THREADS:
+        pynn.config.set_num_threads(threads)
+        pynn.set_random_seed(5)
+        model = pynn.Sequential([pynn.Input((4, 2, 3)), layers.TimeDistributed(layers.LSTM(2, stateful=True))])
+        model.compile("adam", "mse")
+        model.fit(x, y, batch_size=11, epochs=2, shuffle=False, verbose=0)
+        seen.add(bits(model) + model.predict(x, batch_size=11, verbose=0).tobytes())
+    assert len(seen) == 1
+
+
+WITHIN = """
+import resource
+import numpy as np
+import pynn
+from pynn import layers
+
+pynn.config.set_num_threads(1)
+model = pynn.Sequential([pynn.Input((20, 500, 1)), layers.TimeDistributed(layers.LSTM(64))])
+x = np.ones((64, 20, 500, 1), np.float32)
+expected = model(x[:1])
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + (40 << 20), resource.RLIM_INFINITY))
+assert model(x)[:1].tobytes() == expected.tobytes()
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="asks /proc for the size of the process")
+def test_predictions_take_no_memory_for_a_way_back():
+    """Where the steps of all steps are kept, it is some 170 MB."""
+    run(WITHIN)

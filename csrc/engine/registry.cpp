@@ -23,6 +23,7 @@ namespace pynn {
   X(gru)            \
   X(group_norm)     \
   X(keep_rows)      \
+  X(keep_state)     \
   X(lstm)           \
   X(masked_mean)    \
   X(matmul)         \
@@ -37,7 +38,8 @@ namespace pynn {
   X(rms_norm)       \
   X(simple_rnn)     \
   X(softmax)        \
-  X(sparsemax)
+  X(sparsemax)      \
+  X(state)
 
 #define PYNN_DECLARE(kind) extern const OpKind op_##kind;
 PYNN_OPS(PYNN_DECLARE)

@@ -22,6 +22,7 @@ class TimesOp : public Op<T> {
     return op_->scratch(k, parts(batch), members, backward);
   }
   int64_t saved(int64_t batch) const override { return op_->saved(parts(batch)); }
+  int64_t saved_without_way_back(int64_t batch) const override { return op_->saved_without_way_back(parts(batch)); }
   bool couples_samples() const override { return op_->couples_samples(); }
   bool splits_batch(const Kernels<T>& k, int64_t batch) const override { return op_->splits_batch(k, parts(batch)); }
   bool runs_outside_code() const override { return op_->runs_outside_code(); }

@@ -80,6 +80,8 @@ class Lowering:
         self.inference = False  # whether what is added works as in prediction, also in training
         self.times = 1  # over how many equal parts of each sample what is added goes, such as steps: each by itself
         self.masks: Sequence[Mask | None] = ()  # of the inputs of the layer that is being lowered
+        self.step_by_step = False  # whether layers come again for each of several steps
+        self._states: dict[int, int] = {}  # by the number of a parameter: the tensor of what it is by now
 
     @property
     def mask(self) -> Mask | None:
@@ -131,6 +133,19 @@ class Lowering:
     def parameter(self, parameter: Parameter | None) -> int:
         """The number of a weight in the graph, the same each time; -1 for None."""
         return -1 if parameter is None else self._graph.add_parameter(*parameter.native)
+
+    def state(self, parameter: Parameter, size: int) -> int:
+        """The tensor of a state, `size` elements a sample, that lives on from batch to batch: as the last batch left
+        it, or as `keep_state` did."""
+        number = self.parameter(parameter)
+        if number not in self._states:
+            self._states[number] = self.add("state", [], [parameter], size=size)
+        return self._states[number]
+
+    def keep_state(self, parameter: Parameter, x: int) -> int:
+        """Let the state be tensor `x`, also for the next batch; returns the tensor of the state."""
+        self._states[self.parameter(parameter)] = y = self.add("keep_state", x, [parameter])
+        return y
 
     def resample(self, x: int, found: Map | None) -> int:
         """Append a linear map of the elements of each sample; `x` itself where there is none."""

@@ -198,6 +198,13 @@ class Bidirectional(Layer):
             return self._record(given, training, masks)
         return self._compute(given, bool(training), masks)
 
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of the output, or a list of those of all outputs, where there are several. See `Layer`."""
+        found = super().compute_mask(inputs, mask)
+        states = [*sizes_of(self.forward_layer.cell), *sizes_of(self.backward_layer.cell)] if self.return_state else []
+        both = [found, found] if self.merge_mode is None else [found]
+        return [*both, *[None] * len(states)] if len(both) + len(states) > 1 else found
+
     def lower(self, net: Lowering, x: Any, shape: Any) -> Any:
         made = []
         for layer, tensors, shapes in zip(self._both, self._halves(x), self._halves(shape), strict=True):

@@ -176,11 +176,12 @@ class Cell(Layer):
     # ---- calls
 
     def __call__(self, inputs: Any, states: Any, training: bool | None = None) -> Any:  # type: ignore[override]
-        """The output of a step, and a list of the new states.
+        """The output of a step, and a list of the new states; the new state alone where `states` is one alone.
 
         Args:
             inputs: An array (samples, features), or a symbolic tensor.
-            states: A list of the states, each (samples, units), as `get_initial_state` gives them.
+            states: A list of the states, each (samples, units), as `get_initial_state` gives them; of one state, it
+                alone will do.
             training: As for `Layer`.
 
         Raises:
@@ -188,10 +189,13 @@ class Cell(Layer):
         """
         if training is not None:
             training = checks.boolean(training, "training")
-        given = [inputs, *(states if isinstance(states, list | tuple) else [states])]
+        listed = isinstance(states, list | tuple)
+        given = [inputs, *(states if listed else [states])]
         if any(isinstance(each, SymbolicTensor) for each in given):
-            return self._record(given, training)
-        return self._compute(given, bool(training))
+            output, new = self._record(given, training)
+        else:
+            output, new = self._compute(given, bool(training))
+        return output, new if listed else new[0]
 
     def _arrange(self, outputs: list[Any]) -> Any:
         return outputs[0], outputs[1:]

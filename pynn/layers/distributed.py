@@ -13,6 +13,7 @@ from ..geometry import maps
 from ..regularizers import Regularizer
 from .base import Layer
 from .building import Draft
+from .keeping import stateful_in
 from .normalization import BatchNormalization
 from .types import Masks, OpenShapes, Shape
 from .wrapping import Wrapper
@@ -25,7 +26,7 @@ class TimeDistributed(Wrapper):
 
     The mask of the input is that of the output (docs/masks.md); a layer within that takes masks gets its part of one
     that has more axes than the steps. A `BatchNormalization` within takes the moments of each step by itself, and its
-    moving ones follow step after step, as in Keras.
+    moving ones follow step after step; a stateful layer within goes on from step to step, too, both as in Keras.
 
     Shapes: input ``(N, steps, ...)``, output ``(N, steps, ...)``, where ``(N, ...)`` are those of the layer. The number
     of steps may be None.
@@ -93,7 +94,7 @@ class TimeDistributed(Wrapper):
 
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
         of_step, mask = self._of_step(shape), self._mask_of_step(net)
-        if not net.inference and _normalizes_batches(self.layer):
+        if stateful_in([self.layer]) or (not net.inference and _normalizes_batches(self.layer)):
             return self._lower_by_steps(net, x, shape, mask)
         before, net.times = net.times, net.times * shape[0]
         y = self.layer.lower_with_masks(net, x, of_step, [mask])[0][0]
@@ -102,12 +103,14 @@ class TimeDistributed(Wrapper):
 
     def _lower_by_steps(self, net: Lowering, x: int, shape: Shape, mask: Mask | None) -> int:
         ys = []
+        before, net.step_by_step = net.step_by_step, True
         for step in range(shape[0]):
             part = net.resample(x, maps.selected(shape, (step,)))
             of_step = None
             if mask is not None:
                 of_step = Mask(net.resample(mask.tensor, maps.selected((shape[0], *mask.shape), (step,))), mask.shape)
             ys.append(self.layer.lower_with_masks(net, part, shape[1:], [of_step])[0][0])
+        net.step_by_step = before
         return net.add("concat", ys, outer=1) if len(ys) > 1 else ys[0]
 
     def _mask_of_step(self, net: Lowering) -> Mask | None:

@@ -92,8 +92,6 @@ class RNN(Layer):
         self.zero_output_for_mask = checks.boolean(zero_output_for_mask, "zero_output_for_mask")
         self.activity_regularizer = regularizers.get(activity_regularizer, "activity_regularizer")
         self._kept: tuple[Weight, ...] = ()  # of a stateful layer: its states, once the size of a batch is known
-        if self.stateful:
-            _check_own_cells(self.cell)
         super().__init__(name, trainable, dtype, input_shape, input_dim)
         settle(self, [self.cell])
 
@@ -231,10 +229,19 @@ class RNN(Layer):
             return self._record(given, training, masks)
         return self._compute(given, bool(training), masks)
 
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of the output; with `return_state` a list of it and None for each state. See `Layer`."""
+        found = super().compute_mask(inputs, mask)
+        return [found, *[None] * len(sizes_of(self.cell))] if self.return_state else found
+
     def lower(self, net: Lowering, x: Any, shape: Any) -> Any:
         assert self._kept or not self.stateful
         sequence, states = self._split(x)
         steps, *step = self._split(shape)[0]
+        by_op = not net.step_by_step and _goes_at_once(self.cell)
+        by_tensors = () if by_op else self._kept
+        if by_tensors and not states:
+            states = [net.state(weight, size) for weight, (size,) in zip(by_tensors, sizes_of(self.cell), strict=True)]
         run = Run(
             sequence,
             steps,
@@ -244,10 +251,12 @@ class RNN(Layer):
             self.go_backwards,
             self.return_sequences,
             self.zero_output_for_mask,
-            self.return_state,
-            self._kept,
+            self.return_state or bool(by_tensors),
+            self._kept if by_op else (),
         )
         y, ends = lower_run(net, self.cell, run)
+        if by_tensors:
+            ends = [net.keep_state(weight, end) for weight, end in zip(by_tensors, ends, strict=True)]
         return [y, *ends] if self.return_state else y
 
     def lower_mask(self, net: Lowering, x: Any, shape: Any, masks: Sequence[Mask | None]) -> Any:
@@ -290,13 +299,8 @@ class RNN(Layer):
         return identifiers.knowing(custom_objects, lambda: cls(**{**config, "cell": deserialize(config["cell"])}))
 
 
-def _check_own_cells(cell: Layer) -> None:
-    """Raise NotImplementedError for a cell that is not pynn's, whose states the engine cannot keep."""
-    for each in cell.cells if isinstance(cell, StackedRNNCells) else [cell]:
-        if isinstance(each, StackedRNNCells):
-            _check_own_cells(each)
-        elif not isinstance(each, Cell):
-            raise ValueError(
-                f"stateful=True works with pynn's cells, but {each.name!r} is one of your own. Use return_state=True, "
-                "and give the states as the initial_state of the next call."
-            )
+def _goes_at_once(cell: Layer) -> bool:
+    """Whether the engine computes the cell for all steps at once, and keeps its states itself."""
+    return (
+        all(_goes_at_once(each) for each in cell.cells) if isinstance(cell, StackedRNNCells) else isinstance(cell, Cell)
+    )

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 from ..data.layout import OpenShape, Port, Ports
 from ..engine.lowering import Lowering, Mask
 from .building import Draft
+from .keeping import stateful_in
 from .symbolic import Node, SymbolicTensor
 from .types import Masks, Shape
 
@@ -124,6 +125,7 @@ def lower_all(
     wiring: Wiring, net: Lowering, xs: Sequence[int], shapes: Sequence[Shape], masks: Sequence[Mask | None] = ()
 ) -> Lowered:
     """Write the layers on tensors `xs`, the first of which have these masks."""
+    before_all, net.step_by_step = net.step_by_step, net.step_by_step or _repeats_states(wiring)
     tensors, known = dict(zip(wiring.inputs, xs, strict=True)), dict(zip(wiring.inputs, shapes, strict=True))
     masked: dict[int, Mask | None] = dict(zip(wiring.inputs, masks, strict=False))
     for whole, inputs, outputs, training, told, settings in wiring.steps:
@@ -145,10 +147,17 @@ def lower_all(
         tensors.update(zip(outputs, made, strict=True))
         masked.update(zip(outputs, made_masks, strict=True))
         known.update(zip(outputs, made_shapes if isinstance(made_shapes, list) else [made_shapes], strict=True))
+    net.step_by_step = before_all
     outputs = wiring.outputs
     return Lowered(
         [net.numbers(tensors[y]) for y in outputs], [masked.get(y) for y in outputs], [known[y] for y in outputs]
     )
+
+
+def _repeats_states(wiring: Wiring) -> bool:
+    """Whether a layer that keeps states from batch to batch is there more than once."""
+    found = [layer for step in wiring.steps for layer in stateful_in([step.layer])]
+    return len(found) > len({*map(id, found)})
 
 
 # Below what ids are that no embedding reads.

@@ -173,6 +173,7 @@ std::vector<Row> rows() {
           {{"samples", whole(2)}, {"groups", whole(3)}, {"columns", whole(2)}, {"epsilon", number(1e-3)}}),
        {true, true}},
       {op("keep_rows", {24, 4}, {}, {})},
+      {op("keep_state", {6}, {2 * 6}, {}), {false}},
       {op("lstm", {4 * 2, 3, 3}, {2 * 12, 3 * 12, 12, 2 * 3, 2 * 3},
           {{"steps", whole(4)},
            {"features", whole(2)},
@@ -222,7 +223,8 @@ std::vector<Row> rows() {
            {"activation_numbers", Numbers{0, 0, 0}}}),
        {false, false, true}},
       {op("softmax", {24}, {}, {{"outer", whole(2)}, {"axis", whole(4)}, {"inner", whole(3)}, {"log", whole(0)}})},
-      {op("sparsemax", {24}, {}, {{"outer", whole(2)}, {"axis", whole(4)}, {"inner", whole(3)}})}};
+      {op("sparsemax", {24}, {}, {{"outer", whole(2)}, {"axis", whole(4)}, {"inner", whole(3)}})},
+      {op("state", {}, {2 * 6}, {{"size", whole(6)}}), {false}}};
 }
 
 void check_counts(const Row& row) {
