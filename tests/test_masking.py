@@ -592,10 +592,55 @@ def test_a_mask_of_other_steps_than_the_rows_of_a_loss_is_refused():
         tokens(Shorter(), loss="mse")
 
 
-def test_a_loss_of_overlaps_refuses_a_mask():
+@pytest.mark.parametrize("axis", [None, 0, 1, (1, 2), (0, 1, 2)])
+def test_a_loss_of_overlaps_refuses_a_mask_where_it_sums_over_steps(axis, random):
     model = tokens(layers.Dense(3, activation="sigmoid"))
-    with pytest.raises(ValueError, match="no mask for a loss of overlaps"):
-        model.compile("sgd", pynn.losses.Dice())
+    model.compile("sgd", "mse")
+    x, y = ids(random), random.normal(size=(6, 5, 3))
+    before = model.evaluate(x, y, verbose=0)
+    for loss in (pynn.losses.Dice(axis=axis), pynn.losses.Tversky(axis=axis)):
+        with pytest.raises(ValueError, match=rf"{type(loss).__name__} with axis=.* is of an output with a mask"):
+            model.compile("sgd", loss)
+    assert model.evaluate(x, y, verbose=0) == before
+
+
+@pytest.mark.parametrize("weights", [None, "steps", "samples"])
+@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "mean_with_sample_weight", "sum"])
+@pytest.mark.parametrize("columns", [1, 3])
+def test_a_loss_of_overlaps_of_each_step_leaves_masked_ones_out(columns, reduction, weights, random):
+    """As in Keras; and their targets may be anything."""
+    pynn.config.set_floatx("float64")
+    x = ids(random)
+    y = random.integers(0, 2, (6, 5, columns)).astype("float64")
+    loss = pynn.losses.Tversky(0.3, 0.8, reduction, axis=-1)
+    model = tokens(layers.Dense(columns, activation="sigmoid"), loss=loss)
+    w = {None: np.ones((6, 5)), "steps": random.uniform(0, 2, (6, 5)), "samples": random.uniform(0, 2, (6, 1))}[weights]
+    given = {} if weights is None else {"sample_weight": w if weights == "steps" else w[:, 0]}
+    mask, w = x != 0, np.broadcast_to(w, (6, 5))
+
+    def expected():
+        values = pynn.losses.tversky(y, model.predict(x, verbose=0), 0.3, 0.8, -1)
+        divisor = {"sum": 1, "sum_over_batch_size": mask.sum(), "mean_with_sample_weight": w[mask].sum()}[reduction]
+        return (values * w)[mask].sum() / divisor
+
+    value = expected()
+    found, gradients = model.gradients(x, y, **given)
+    assert found == pytest.approx(value, rel=1e-12)
+    assert model.evaluate(x, y, verbose=0, **given) == pytest.approx(value, rel=1e-12)
+    kernel = model.layers[-1].kernel
+    start, numeric = kernel.numpy().copy(), np.zeros(kernel.shape)
+    for place in np.ndindex(start.shape):
+        for sign in (1, -1):
+            moved = start.copy()
+            moved[place] += sign * 1e-6
+            kernel.assign(moved)
+            numeric[place] += sign * expected() / 2e-6
+    kernel.assign(start)
+    np.testing.assert_allclose(gradients[1], numeric, rtol=1e-6, atol=1e-9)
+    y[~mask] = 1e300
+    again, same = model.gradients(x, y, **given)
+    assert again == found
+    assert all(one.tobytes() == other.tobytes() for one, other in zip(gradients, same, strict=True))
 
 
 # ---- padding changes nothing, bit for bit
@@ -796,3 +841,92 @@ def test_targets_or_weights_of_other_steps_are_refused(random):
     with pytest.raises(ValueError, match="sample_weight"):
         model.fit(x, y, sample_weight=np.ones((6, 4)), verbose=0)
     assert bits(model) == before
+
+
+# ---- masks that a model is given with arrays
+
+
+def test_a_model_takes_masks_of_arrays(random):
+    """As the layers do; of some of its inputs, in the forms in which inputs come."""
+    one, other, start = pynn.Input((None, 3), name="one"), pynn.Input((5, 3)), pynn.Input((5,), dtype="int32")
+    dense, lstm, gru, embedding = layers.Dense(2), layers.LSTM(4), layers.GRU(3), layers.Embedding(9, 2)
+    model = pynn.Model([one, other, start], [lstm(dense(one)), gru(other), embedding(start)])
+    x, z, tokens_ = padded(random), padded(random), ids(random)
+    mask = random.random((6, 5)) < 0.6
+    masked = lstm(dense(x), mask=mask), gru(z, mask=~mask)
+    plain = lstm(dense(x)), gru(z)
+    names = [each.name for each in model.inputs]
+    for given, wanted in (
+        ([mask, ~mask, None], masked),
+        ((mask.astype("float32"), ~mask, None), masked),
+        (dict(zip(names, (mask, ~mask, None), strict=True)), masked),
+        ([mask, None, None], (masked[0], plain[1])),
+        ([None, (~mask).tolist(), None], (plain[0], masked[1])),
+    ):
+        for training in (None, True):
+            *found, embedded = model([x, z, tokens_], training=training, mask=given)
+            np.testing.assert_array_equal(embedded, embedding(tokens_))
+            for one, other in zip(found, wanted, strict=True):
+                np.testing.assert_array_equal(one, other)
+    for one, other in zip(model([x, z, tokens_]), plain, strict=False):
+        np.testing.assert_array_equal(one, other)
+    with pytest.raises(ValueError, match="mask must be a list of 3 arrays"):
+        model([x, z, tokens_], mask=[mask, mask])
+
+
+def test_a_mask_comes_before_a_model_is_built(random):
+    class Own(pynn.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense, self.lstm = layers.Dense(3), layers.LSTM(2)
+
+        def call(self, x):
+            return self.lstm(self.dense(x))
+
+    x, mask = padded(random), random.random((6, 5)) < 0.6
+    for model in (Own(), pynn.Sequential([layers.Dense(3), layers.LSTM(2)])):
+        with pytest.raises(ValueError, match="mask of inputs of layer"):
+            model(x, mask=mask[:5])
+        with pytest.raises(ValueError, match="shape of their first axes"):
+            model(x, mask=mask[:, :4])
+        assert not model.built
+        y = model(x, mask=mask)
+        np.testing.assert_array_equal(y, model.layers[1](model.layers[0](x), mask=mask))
+        assert (y != model(x)).any()
+        with pytest.raises(ValueError, match="shape of their first axes"):
+            model(x, mask=mask[:, :4])
+
+
+def test_a_model_that_grows_after_a_mask(random):
+    x, mask = padded(random), random.random((6, 5)) < 0.6
+    model = pynn.Sequential([pynn.Input((5, 3)), layers.LSTM(2, return_sequences=True)])
+    assert model(x, mask=mask).shape == (6, 5, 2)
+    model.add(layers.GlobalAveragePooling1D())
+    inner = model.layers[0](x, mask=mask)
+    np.testing.assert_array_equal(model(x, mask=mask), model.layers[1](inner, mask=mask))
+
+
+def test_a_model_of_ones_own_whose_call_asks_for_a_mask_is_told(random):
+    class Asks(pynn.Model):
+        def call(self, x, mask=None):
+            return x if mask is None else x * mask[:, :, None]
+
+    with pytest.raises(TypeError, match="its call has an argument mask, which only the call of a layer is given"):
+        Asks()(padded(random), mask=np.ones((6, 5)))
+
+
+def test_masks_of_layers_of_several_outputs(random):
+    x, mask = padded(random), random.random((6, 5)) < 0.6
+    assert layers.LSTM(2, return_state=True).compute_mask(x, mask) == [None] * 3
+    assert layers.GRU(2, return_state=True, return_sequences=True).compute_mask(x) == [None] * 2
+    found, *states = layers.LSTM(2, return_state=True, return_sequences=True).compute_mask(x, mask)
+    np.testing.assert_array_equal(found, mask)
+    assert states == [None, None]
+    one, other, *states = layers.Bidirectional(
+        layers.GRU(2, return_state=True, return_sequences=True), merge_mode=None
+    ).compute_mask(x, mask)
+    np.testing.assert_array_equal(one, mask)
+    np.testing.assert_array_equal(other, mask)
+    assert states == [None, None]
+    both = layers.Bidirectional(layers.GRU(2, return_sequences=True))
+    np.testing.assert_array_equal(both.compute_mask(x, mask), mask)

@@ -88,8 +88,9 @@ void Heads<T>::add_head(const HeadSetting& setting) {
   if (!setting.loss.empty()) {
     if (losses_ < heads_.size()) refuse("heads", "those that have a loss first", "one that has none before");
     if (setting.axes) {
-      if (head.mask >= 0) refuse("heads", "no mask for a loss of overlaps", "one");
       head.overlap = overlap_of(setting, size);
+      if (head.mask >= 0 && !head.has_values_of_rows())
+        refuse("heads", "no mask where a loss of overlaps has sums over rows", "one");
     } else {
       head.loss.kind = loss_of(setting.loss);
       head.loss.by_class = keep(setting.by_class, head.loss.kind, head.columns);
@@ -160,13 +161,16 @@ int64_t Heads<T>::target_width(int head) const {
 
 template <typename T>
 bool Heads<T>::takes_row_weights(int head) const {
-  const Head& of = heads_[static_cast<std::size_t>(head)];
-  if (!of.overlap) return true;
-  const OverlapAxes& axes = of.overlap->axes;
+  return heads_[static_cast<std::size_t>(head)].has_values_of_rows();
+}
+
+template <typename T>
+bool Heads<T>::Head::has_values_of_rows() const {
+  if (!overlap) return true;
+  const OverlapAxes& axes = overlap->axes;
   const int last = axes.count - 1;
   const bool sums_rows = axes.count <= 2 && (axes.count == 1 || axes.kept[0]);
-  return !of.overlap->of_batch && sums_rows && axes.groups == of.rows &&
-         (axes.kept[last] || axes.sizes[last] == of.columns);
+  return !overlap->of_batch && sums_rows && axes.groups == rows && (axes.kept[last] || axes.sizes[last] == columns);
 }
 
 template <typename T>
@@ -326,8 +330,7 @@ void Heads<T>::measure_overlaps(const Team& team, double* rows, const T* pred, T
   if (!spec.of_batch) {
     double* const sums = rows + samples;
     k.overlap_sums(team, sums, pred, target.values, samples, spec.axes);
-    k.overlap_of_samples(team, rows, sums, weights.values, weights.values ? head.rows / weights.each : 1, samples, spec,
-                         scale);
+    k.overlap_of_samples(team, rows, sums, weights, head.rows, samples, spec, scale);
     if (slope != nullptr) k.overlap_slopes(team, slope, target.values, sums, 3 * groups, samples, spec.axes);
     return;
   }
@@ -354,9 +357,8 @@ void Heads<T>::measure(const Team& team, double* rows, const std::vector<T*>& va
     const Head& head = heads_[h];
     T* slope = slopes.empty() ? nullptr : slopes[h];
     if (head.overlap) {
-      measure_overlaps(team, rows, value(head.tensor), slope, targets[h],
-                       weights.empty() ? RowWeights<T>{nullptr, 1} : weights[h], samples, head,
-                       head.weight * scale(h, batch));
+      measure_overlaps(team, rows, value(head.tensor), slope, targets[h], row_weights(h, values, weights), samples,
+                       head, head.weight * scale(h, batch));
       rows += head.overlap_count(samples);
       continue;
     }

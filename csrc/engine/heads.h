@@ -140,6 +140,8 @@ class Heads {
     int mask = -1;                       // the tensor that leaves steps out, or -1
     int64_t mask_each = 1;               // rows of a step
 
+    // Whether the loss has a value for each row, which may have a weight of its own, or be masked.
+    bool has_values_of_rows() const;
     // Of the parts of the loss, and of what is measured of a sample for them.
     int64_t parts() const { return overlap && overlap->of_batch ? 3 * overlap->axes.groups : 1; }
     int64_t overlap_count(int64_t samples) const {

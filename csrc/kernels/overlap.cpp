@@ -124,18 +124,18 @@ void overlap_of_batch(const Team& team, double* totals, double* factors, const d
 }
 
 template <typename T>
-void overlap_of_samples(const Team& team, double* values, double* sums, const T* weights, int64_t weight_count,
+void overlap_of_samples(const Team& team, double* values, double* sums, const RowWeights<T>& weights, int64_t rows,
                         int64_t samples, const OverlapSpec& spec, double scale) {
   const int64_t groups = spec.axes.groups;
   assert(is_member(team) && has(values, samples) && has(sums, samples * 3 * groups));
-  assert(weights == nullptr || weight_count == 1 || weight_count == groups);
+  assert(rows == groups || (weights.mask == nullptr && (weights.values == nullptr || weights.each == rows)));
   Look look(team);
   const Range mine = team.share(samples);
   for (int64_t sample = mine.begin; sample < mine.end; ++sample) {
     double* const both = sums + sample * 3 * groups;
     values[sample] = 0;
     for (int64_t group = 0; group < groups; ++group) {
-      const T weight = weights == nullptr ? T{1} : weights[sample * weight_count + (weight_count == 1 ? 0 : group)];
+      const T weight = weights.of(sample * rows + (rows == groups ? group : 0));
       const Overlap loss(both[group], both[groups + group], both[2 * groups + group], spec);
       // What is masked may be anything, also not finite.
       const bool counts = weight >= 0;
@@ -169,11 +169,17 @@ void overlap_slopes(const Team& team, T* dpred, const T* target, const double* f
     T* const dp = dpred + sample * axes.elements;
     for_runs(look, axes, [&](int64_t at, int64_t group, int64_t count) {
       if (last_kept) {
-        for (int64_t j = 0; j < count; ++j)
-          dp[at + j] = static_cast<T>(static_cast<double>(t[at + j]) * by_target[group + j] + constant[group + j]);
+        for (int64_t j = 0; j < count; ++j) {
+          const double by = by_target[group + j], plus = constant[group + j];
+          dp[at + j] = by == 0 && plus == 0 ? T{} : static_cast<T>(static_cast<double>(t[at + j]) * by + plus);
+        }
         return;
       }
       const T by = static_cast<T>(by_target[group]), plus = static_cast<T>(constant[group]);
+      if (by_target[group] == 0 && constant[group] == 0) {
+        for (int64_t j = 0; j < count; ++j) dp[at + j] = T{};
+        return;
+      }
       for_vectors<T>(at, at + count,
                      [&](int64_t j, int64_t lanes) { store(dp + j, load(t + j, lanes) * by + plus, lanes); });
     });

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "../runtime/team.h"
+#include "losses.h"
 
 namespace pynn {
 
@@ -38,15 +39,16 @@ struct OverlapKernels {
                            const OverlapSpec& spec, double scale);
 
   // The same for losses of samples: `values` gets the sum over a sample's groups, each times its weight, and the first
-  // two of the sums become the factors. weights: of samples, or of all their groups (weight_count of them a sample);
-  // null for none. A negative weight counts as 0.
-  void (*overlap_of_samples)(const Team& team, double* values, double* sums, const T* weights, int64_t weight_count,
+  // two of the sums become the factors. A sample has `rows` rows that may have weights: they are its groups, or all
+  // have the same one. What is masked counts as 0.
+  void (*overlap_of_samples)(const Team& team, double* values, double* sums, const RowWeights<T>& weights, int64_t rows,
                              int64_t samples, const OverlapSpec& spec, double scale);
 
   // The sum of the losses of the groups with these totals.
   double (*overlap_value)(const double* totals, const OverlapSpec& spec);
 
-  // dpred (samples, elements), with the factors of each sample `stride` behind those of the one before.
+  // dpred (samples, elements), with the factors of each sample `stride` behind those of the one before. Where both are
+  // 0 it is 0, whatever the target is.
   void (*overlap_slopes)(const Team& team, T* dpred, const T* target, const double* factors, int64_t stride,
                          int64_t samples, const OverlapAxes& axes);
 };

@@ -121,13 +121,18 @@ def _mask(layer: Callable, number: int, mask: Any, x: Array) -> Array | None:
     if mask is None:
         return None
     given = arrays.as_numbers(mask, f"mask of {layer._input_name(number)}")
-    if given.shape[:1] != x.shape[:1]:
+    check_mask(layer, number, x.shape, given.shape)
+    return np.ascontiguousarray(given != 0, layer.dtype)
+
+
+def check_mask(layer: Callable, number: int, shape: tuple[int, ...], mask: tuple[int, ...]) -> None:
+    """Raise ValueError unless an input of this shape may have a mask of that one."""
+    if mask[:1] != shape[:1]:
         raise ValueError(
             f"mask of {layer._input_name(number)} must have the shape of its first axes, such as (samples, steps), but "
-            f"has {given.shape} where they have {x.shape}."
+            f"has {mask} where they have {shape}."
         )
-    layer._check_mask(x.shape[1:], given.shape[1:])
-    return np.ascontiguousarray(given != 0, layer.dtype)
+    layer._check_mask(shape[1:], mask[1:])
 
 
 def check_inputs(names: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> None:

@@ -120,6 +120,9 @@ class Loss(Described):
         """
         return shape[:-1]
 
+    def check_mask(self, shape: tuple[int, ...]) -> None:
+        """Raise ValueError where the loss cannot leave out steps of samples of this shape, as a mask says."""
+
     def take_ignored(self, targets: Array) -> Array | None:
         """Give rows of prepared targets that are to be ignored another target; return where they are, None for none."""
         return None

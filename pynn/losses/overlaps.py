@@ -57,8 +57,20 @@ class Overlap(Loss):
                 f"sample_weight is not for {type(self).__name__} with axis={self.axis}: it has {math.prod(kept)} "
                 "values of all samples together. Leave the axis of the samples, 0, out of axis, or sum over all axes."
             )
-        rows_are_kept = not of_batch and [summed for _, summed in axes] == [False] * (len(axes) - 1) + [True]
-        return shape[:-1] if rows_are_kept else ()
+        return shape[:-1] if self._has_rows(shape) else ()
+
+    def _has_rows(self, shape: tuple[int, ...]) -> bool:
+        """Whether there is a value for each row of a sample of this shape."""
+        of_batch, axes = self.summed_axes(shape)
+        return not of_batch and [summed for _, summed in axes] == [False] * (len(axes) - 1) + [True]
+
+    def check_mask(self, shape: tuple[int, ...]) -> None:
+        if not self._has_rows(shape):
+            raise ValueError(
+                f"{type(self).__name__} with axis={self.axis} is of an output with a mask, and sums over its steps, so "
+                "that padded ones would count. With axis=-1 there is a value for each step, of which the mask leaves "
+                "out the padded ones. Or take the mask off, as an operator does: Model(inputs, outputs * 1.0)."
+            )
 
     def _values(self, y_true: ArrayLike, y_pred: ArrayLike) -> tuple[Array, Array | None]:
         """The losses in float64: one for each element of the axes that are not summed over, as in Keras."""

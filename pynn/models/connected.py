@@ -49,6 +49,15 @@ class Connected(Structure):
         """Whether a subclass puts its layers together by a `call`."""
         return cls.call is not Connected.call
 
+    def _check_no_mask_in_call(self) -> None:
+        """Raise TypeError for a `call` that has an argument `mask`, which it is not given."""
+        if self._has_call() and "mask" in inspect.signature(self.call).parameters:
+            raise TypeError(
+                f"Model {self.name!r} got a mask, and its call has an argument mask, which only the call of a layer is "
+                "given. Leave it out, as layers in a call get the masks of their inputs anyway, or write a Layer with "
+                "this call."
+            )
+
     def _connect(self, inputs: Any, outputs: Any, name: str) -> None:
         """Become the network between these symbolic tensors."""
         starts, ends = tensors_in(inputs, "inputs"), tensors_in(outputs, "outputs")

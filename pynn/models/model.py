@@ -311,7 +311,8 @@ class Model(Stored):
             training: Whether layers work as in training, with all samples as one batch: noise is added, and batch
                 normalisation uses the statistics of the batch, which its moving ones follow. Default ``None``: not on
                 arrays; on symbolic tensors as the model works that they become part of.
-            mask: Which steps are real, as for a layer; a list for several inputs. Default ``None``.
+            mask: Which steps are real, as for a layer; for several inputs a list, or a dict by their names, some of
+                which may be None. Default ``None``.
 
         Raises:
             TypeError, ValueError: unfit data; also arrays where the `call` of another model or layer is traced.
@@ -324,10 +325,9 @@ class Model(Stored):
         if is_calling():
             raise no_values_yet(f"Model {self.name!r}")
         if mask is not None:
-            raise TypeError(
-                f"Model {self.name!r} takes a mask on symbolic tensors only. Make a Model that has an Input for it: "
-                "Model([x, m], model(x, mask=m))."
-            )
+            self._check_no_mask_in_call()
+            self._wait_until(lambda: self.built, lambda: self._build_to_call(x, mask))
+            return super().__call__(x, training, mask)
         if training is not None and checks.boolean(training, "training"):
             return calls.outputs_in_training(self, x)
         return calls.outputs(self, x)

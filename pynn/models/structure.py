@@ -9,6 +9,8 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .. import config
 from ..callbacks import History
 from ..data import arrays
@@ -17,6 +19,7 @@ from ..engine.lowering import Lowering, Mask
 from ..errors import NotBuiltError, NotCompiledError
 from ..foundation import atomic, checks, draws
 from ..foundation.native import core
+from ..layers import calling
 from ..layers.base import Layer
 from ..layers.building import Draft, building
 from ..layers.keeping import keep_for, stateful_in
@@ -91,6 +94,23 @@ class Structure(Wired):
     def _take_apart(self, inputs: Any) -> list[Any]:
         layout = self._state.layout
         return [inputs] if layout is None else layout.inputs.take_apart(inputs, "inputs")
+
+    def _masks_of(self, inputs: list[Any], mask: Any) -> list[Any]:
+        several = len(inputs) > 1 or isinstance(mask, dict)
+        return self._require_layout().inputs.take_apart(mask, "mask") if several else [mask]
+
+    def _limits_for(self, inputs: list[Any], masks: Sequence[Any] = ()) -> tuple[int, ...]:
+        return self._input_limits()
+
+    def _build_to_call(self, x: Any, mask: Any) -> None:
+        """Be built for the arrays `x`, if the masks fit; the lock must be held."""
+        layout = self._try_layout(x, "x")
+        inputs = layout.inputs.take_apart(x, "x")
+        masks = [mask] if len(inputs) == 1 and not isinstance(mask, dict) else layout.inputs.take_apart(mask, "mask")
+        for number, (given, of_given) in enumerate(zip(inputs, masks, strict=True)):
+            if of_given is not None:
+                calling.check_mask(self, number, np.shape(given), np.shape(of_given))
+        self._build_as(layout)
 
     def _arrange(self, outputs: list[Any]) -> Any:
         layout = self._state.layout
@@ -197,6 +217,7 @@ class Structure(Wired):
         state = self._state if state is None else state
         changes = [] if state.compiled is None else state.compiled.optimizer._becoming(weakref.ref(self), None)
         changes.append(atomic.setting(self, "_state", state._replace(plan=None, closed=Closed(), task=None)))
+        changes.append(atomic.setting(self, "_calls", {}))
         return [*changes, atomic.setting(self, "_told", None)]
 
     @property
@@ -293,6 +314,7 @@ class Structure(Wired):
         model, or new.
         """
         heads, state, changes = what.resolved(layout.outputs), self._state, list[atomic.Change]()
+        heads.check_masks(plan.masks)
         self._warn_of_softmax(layout, heads)
         if before is not None and before.layout == layout:
             task = Task(before.trainer, heads, layout, what.optimizer, before.masks, plan)

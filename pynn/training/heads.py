@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -118,6 +118,16 @@ class Heads:
         """For metrics by their name in logs: "up" where more is better, "down" where less is."""
         found = [(measured.name, measured.metric.direction) for _, measured in self._metrics]
         return {name: direction for name, direction in found if direction is not None}
+
+    def check_masks(self, masks: Sequence[int]) -> None:
+        """Raise ValueError for an output with a mask whose loss cannot leave steps out.
+
+        Args:
+            masks: By output: the size of a sample of its mask, 0 where it has none.
+        """
+        for head in self.heads:
+            if head.loss is not None and masks[head.number]:
+                head.loss.check_mask(head.port.sizes)
 
     def native(self) -> list[_core.Head]:
         """What the engine is told."""

@@ -126,6 +126,44 @@ void check_attention_look() {
   }
 }
 
+void check_recurrent_look() {
+  constexpr ActivationSpec tanh{Activation::tanh, 0, 0, 0}, sigmoid{Activation::sigmoid, 0, 0, 0};
+  // Long sequences; wide layers; many samples of one step; in each of them only the last step counts, or all
+  for (const RecurrentShape& s :
+       {RecurrentShape{Cell::lstm, 1, 60'000, 8, 24, false, false, true, false, false, tanh, sigmoid},
+        RecurrentShape{Cell::gru, 2, 12, 1200, 1200, true, true, false, false, false, tanh, sigmoid},
+        RecurrentShape{Cell::gru, 2, 12, 1200, 1200, false, false, true, false, false, tanh, sigmoid},
+        RecurrentShape{Cell::simple_rnn, 300'000, 1, 8, 8, false, false, true, false, false, tanh, sigmoid},
+        RecurrentShape{Cell::lstm, 3000, 200, 4, 4, false, false, false, true, false, tanh, sigmoid}}) {
+    const int64_t gates = s.cell == Cell::lstm ? 4 : s.cell == Cell::gru ? 3 : 1;
+    const int64_t columns = gates * s.units, outputs = s.batch * (s.sequences ? s.steps : 1) * s.units;
+    const std::vector<T> x = numbers(s.batch * s.steps * s.features), kernel = numbers(s.features * columns);
+    const std::vector<T> recurrent = numbers(s.units * columns), bias = numbers(2 * columns);
+    std::vector<T> mask(s.batch * s.steps, T{1}), y(outputs), dy = numbers(outputs), dx(x.size());
+    for (std::size_t i = 1; i < mask.size(); i += 3) mask[i] = 0;
+    std::vector<T> dkernel(kernel.size()), drecurrent(recurrent.size()), dbias(bias.size());
+    std::vector<T> saved(k().recurrent_saved(s)), shared(k().recurrent_shared(s));
+    std::vector<T> own(std::max(k().recurrent_own_forward(s), k().recurrent_own_backward(s)));
+    for (const bool masked : {false, true}) {
+      const RecurrentInputs<T> in{
+          x.data(),   masked ? mask.data() : nullptr, nullptr, nullptr, nullptr, kernel.data(), recurrent.data(),
+          bias.data()};
+      const std::string what =
+          text("%d gates, %d x %d steps, %d units%s", static_cast<int>(gates), static_cast<int>(s.batch),
+               static_cast<int>(s.steps), static_cast<int>(s.units), masked ? ", masked" : "");
+      expect_looks("recurrent_forward, " + what, 1, [&](const Team& team) {
+        k().recurrent_forward(team, s, in, {y.data(), nullptr, nullptr}, saved.data(), own.data());
+      });
+      const RecurrentGradients<T> gradients{dx.data(),         nullptr,      nullptr, dkernel.data(),
+                                            drecurrent.data(), dbias.data(), false};
+      expect_looks("recurrent_backward, " + what, 1, [&](const Team& team) {
+        k().recurrent_backward(team, s, in, {dy.data(), nullptr, nullptr}, gradients, saved.data(), shared.data(),
+                               own.data());
+      });
+    }
+  }
+}
+
 void check_windows_look() {
   // Windows of many elements; few channels; the whole of a large image
   for (const PoolShape& s :
@@ -314,7 +352,7 @@ void check_overlaps_look() {
         k().overlap_slopes(team, dx.data(), t.data(), factors.data(), 0, samples, spec.axes);
       });
       expect_looks(what + ", of samples", 1, [&](const Team& team) {
-        k().overlap_of_samples(team, values.data(), sums.data(), static_cast<const T*>(nullptr), 1, samples, spec, 1);
+        k().overlap_of_samples(team, values.data(), sums.data(), {nullptr, 1}, groups, samples, spec, 1);
         k().overlap_slopes(team, dx.data(), t.data(), sums.data(), 3 * groups, samples, spec.axes);
       });
     }
@@ -368,6 +406,7 @@ void check_polling() {
   check_products_look();
   check_convolutions_look();
   check_attention_look();
+  check_recurrent_look();
   check_windows_look();
   check_normalizations_look();
   check_functions_look();
