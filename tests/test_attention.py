@@ -133,18 +133,58 @@ def test_shapes_of_attention_masks(shape, dtype):
     np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
 
 
-def test_field_case_150():
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("scores", [False, True])
+@pytest.mark.parametrize("make", [lambda **s: layers.MultiHeadAttention(2, 3, **s), lambda **s: MAKERS[3]()])
+def test_field_case_150(make, scores, dtype):
     """A query all of whose keys are masked: finite, and all other rows unchanged."""
-    query, value = arrays((4, D), (4, D))
-    layer = layers.MultiHeadAttention(2, 3)
-    mask = np.ones((B, 4, 4))
-    before = layer(query, value, attention_mask=mask)
-    mask[1, 2] = 0
-    after = layer(query, value, attention_mask=mask)
+    pynn.config.set_floatx(dtype)
+    query, value = (x[:2].astype(dtype) for x in arrays((4, D), (4, D)))
+    layer, mask = make(), np.ones((2, 4, 4))
+    found = []
+    for each in (1, 0):
+        mask[1, 2] = each
+        y = layer(query, value, attention_mask=mask, return_attention_scores=scores)
+        found.append(y[0] if scores else y)
+    before, after = found
     assert np.isfinite(after).all()
     changed = np.abs(after - before).max(axis=-1) > 0
     assert changed.sum() == 1
     assert changed[1, 2]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: layers.MultiHeadAttention(2, 3),
+        lambda: layers.MultiHeadAttention(2, 3, dropout=0.1),
+        lambda: layers.GroupQueryAttention(3, 4, 2),
+        layers.Attention,
+        layers.AdditiveAttention,
+        lambda: layers.Attention(use_scale=True, score_mode="concat"),
+    ],
+)
+def test_a_sample_of_padding_alone(make, dtype):
+    """150: its outputs are finite, and so are all weights after training; it counts for nothing."""
+    pynn.config.set_floatx(dtype)
+    tokens = pynn.Input((4,), dtype="int32")
+    x = layers.Embedding(9, D, mask_zero=True)(tokens)
+    layer = make()
+    y = layer([x, x], use_causal_mask=True) if isinstance(layer, layers.Attention | layers.AdditiveAttention) else None
+    y = layer(x, x, use_causal_mask=True) if y is None else y
+    model = pynn.Model(tokens, layers.Dense(2)(y))
+    model.compile("adam", "mse")
+    given, target = RANDOM.integers(1, 9, (4, 4)), RANDOM.normal(size=(4, 4, 2))
+    before = model.predict(given, verbose=0)
+    given[1] = 0
+    after = model.predict(given, verbose=0)
+    assert np.isfinite(after).all()
+    np.testing.assert_array_equal(after[[0, 2, 3]], before[[0, 2, 3]])
+    loss = model.evaluate(given[[0, 2, 3]], target[[0, 2, 3]], verbose=0)
+    assert model.evaluate(given, target, verbose=0) == pytest.approx(loss, rel=1e-14)
+    model.fit(given, target, epochs=3, verbose=0)
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
 
 
 def test_axes_between_samples_and_features():
@@ -158,9 +198,112 @@ def test_axes_between_samples_and_features():
     flat.set_weights(layer.get_weights())
     np.testing.assert_array_equal(flat(x.reshape(B, 6, D), x.reshape(B, 6, D)).reshape(x.shape), y)
     same = layers.MultiHeadAttention(2, 3, attention_axes=(1, 2))
-    assert same(x, x).shape == x.shape
-    with pytest.raises(ValueError, match="attention_axes=\\(2,\\)"):
-        layers.MultiHeadAttention(2, 3, attention_axes=2)(x, x)
+    same.build(x.shape, x.shape)
+    same.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(same(x, x), y)
+
+
+# Sizes of query and key between samples and features, the axes, and their order: the others first.
+AXES = [
+    ((2, 5), (2, 4), 2, (0, 1)),
+    ((2, 5), (2, 4), (-2,), (0, 1)),
+    ((5, 2), (4, 2), 1, (1, 0)),
+    ((2, 3), (4, 5), (2, 1), (1, 0)),
+    ((2, 5, 3), (2, 4, 3), (2,), (0, 2, 1)),
+    ((2, 3, 4), (5, 3, 2), (1, 3), (1, 0, 2)),
+    ((2, 3, 4), (5, 3, 2), (3, 1), (1, 2, 0)),
+    ((3, 2, 4), (3, 2, 4), (3,), (0, 1, 2)),
+]
+
+
+def in_order(x, order):
+    """The axes between samples and the rest in another order."""
+    return x.transpose(0, *(axis + 1 for axis in order), *range(len(order) + 1, x.ndim))
+
+
+@pytest.mark.parametrize(("of_query", "of_key", "axes", "order"), AXES)
+@pytest.mark.parametrize("make", [dict, lambda: {"use_gate": True, "output_shape": (2, 2), "value_dim": 2}])
+def test_attention_axes(of_query, of_key, axes, order, make):
+    """As attention of so many more samples; with all masks at once."""
+    query, value = arrays((*of_query, D), (*of_key, 4))
+    layer, flat = (
+        layers.MultiHeadAttention(2, 3, attention_axes=axes, **make()),
+        layers.MultiHeadAttention(2, 3, **make()),
+    )
+    layer.build(query.shape, value.shape)
+    shake(layer)
+    attended = 1 if isinstance(axes, int) else len(axes)
+    others = [of_query[axis] for axis in order[:-attended]]
+    t, s = (tuple(sizes[axis] for axis in order[-attended:]) for sizes in (of_query, of_key))
+    of_each, of_all, count = int(np.prod(t)), int(np.prod(s)), int(np.prod(others))
+    q = in_order(query, order).reshape(B * count, of_each, D)
+    v = in_order(value, order).reshape(B * count, of_all, 4)
+    flat.build(q.shape, v.shape)
+    flat.set_weights(layer.get_weights())
+    y, scores = flat(q, v, return_attention_scores=True)
+    found = layer(query, value, return_attention_scores=True)
+    np.testing.assert_array_equal(in_order(found[0], order).reshape(y.shape), y)
+    np.testing.assert_array_equal(found[1], scores.reshape(B, *others, 2, *t, *s))
+    assert layer.compute_output_shape(query.shape, value.shape) == found[0].shape
+    masks = RANDOM.random((B, *of_query)) < 0.7, RANDOM.random((B, *of_key)) < 0.7
+    flat_masks = [in_order(mask, order).reshape(B * count, -1) for mask in masks]
+    for lead in ([], others[:1], others, [*others, 2], [1] * len(others) + [2]):
+        pairs = RANDOM.random((B, *lead, *t, *s)) < 0.8
+        whole = pairs.reshape(B, *lead, *[1] * (len(others) + 1 - len(lead)), of_each, of_all)
+        whole = np.broadcast_to(whole, (B, *others, 2, of_each, of_all)).reshape(-1, 2, of_each, of_all)
+        # A query without a key gets zeros where there are more axes, and where scores are asked for
+        y, _ = flat(q, v, None, flat_masks[0], flat_masks[1], None, whole, return_attention_scores=True)
+        found = layer(query, value, query_mask=masks[0], value_mask=masks[1], attention_mask=pairs)
+        np.testing.assert_array_equal(in_order(found, order).reshape(y.shape), y)
+    if attended == 1:
+        y, _ = flat(q, v, use_causal_mask=True, return_attention_scores=True)
+        found = layer(query, value, use_causal_mask=True)
+        np.testing.assert_array_equal(in_order(found, order).reshape(y.shape), y)
+
+
+def test_attention_axes_in_a_model(tmp_path):
+    """Gradients of inputs and weights; one sample alone, threads, a file, and an axis of any length."""
+    x = pynn.Input((4, None, D))
+    layer = layers.MultiHeadAttention(2, 3, attention_axes=1)
+    model = pynn.Model(x, layer(x, x, use_causal_mask=True))
+    shake(layer)
+    (data,) = arrays((4, 3, D))
+    dy = RANDOM.normal(size=data.shape)
+    found, slope = model.vjp(data, dy)
+    assert close_gradient(central_difference(lambda value: (model(value) * dy).sum(), data), slope).all()
+    for weight, gradient in zip(model.trainable_weights, found, strict=True):
+        before = weight.numpy().copy()
+
+        def total(values, weight=weight):
+            weight.assign(values)
+            return (model(data) * dy).sum()
+
+        assert close_gradient(central_difference(total, before), gradient).all()
+        weight.assign(before)
+    model.save(tmp_path / "model.pynn")
+    y = model(data)
+    np.testing.assert_array_equal(pynn.load_model(tmp_path / "model.pynn")(data), y)
+    np.testing.assert_array_equal(model(data[1:2]), y[1:2])
+    np.testing.assert_array_equal(model(data[:, :, :2].copy()), y[:, :, :2])
+    assert len({(pynn.config.set_num_threads(n), model.predict(data, verbose=0).tobytes())[1] for n in THREADS}) == 1
+
+
+@pytest.mark.parametrize("shape", [(T, T), (1, T, T), (1, 2, T, T), (1, 1, T), (1, T, 1)])
+@pytest.mark.parametrize("dtype", [bool, "int64", "float64"])
+def test_an_array_as_the_mask_of_a_symbolic_query(shape, dtype, tmp_path):
+    mask = (RANDOM.random(shape) < 0.6).astype(dtype)
+    start, (data,) = pynn.Input((T, D)), arrays((T, D))
+    layer = layers.MultiHeadAttention(2, 3)
+    model = pynn.Model(start, layer(start, start, attention_mask=mask))
+    y = model.predict(data, verbose=0)
+    np.testing.assert_array_equal(y, layer(data, data, attention_mask=mask))
+    assert [each.name for each in model.layers] == [start.name, layer.name]
+    model.save(tmp_path / "model.pynn")
+    for other in (pynn.load_model(tmp_path / "model.pynn"), pynn.models.clone_model(model)):
+        other.set_weights(model.get_weights())
+        np.testing.assert_array_equal(other.predict(data, verbose=0), y)
+    model.compile("sgd", "mse")
+    model.fit(data, data, verbose=0)
 
 
 def masked_model(**more):
@@ -377,7 +520,7 @@ def test_penalties_are_those_of_all_projections():
 
 # ---- what is refused
 
-x3, x5 = np.zeros((B, T, D)), np.zeros((B, S, D))
+x3, x5, start3 = np.zeros((B, T, D)), np.zeros((B, S, D)), pynn.Input((T, D))
 REFUSED = [
     (lambda: layers.MultiHeadAttention(0, 3), "num_heads"),
     (lambda: layers.MultiHeadAttention(2, 1.5), "key_dim"),
@@ -385,6 +528,24 @@ REFUSED = [
     (lambda: layers.MultiHeadAttention(2, 3, dropout=2), "dropout"),
     (lambda: layers.MultiHeadAttention(2, 3, sliding_window=0), "sliding_window"),
     (lambda: layers.MultiHeadAttention(2, 3, attention_axes="time"), "attention_axes"),
+    (lambda: layers.MultiHeadAttention(2, 3, attention_axes=2)(x3, x5), "must be among the axes .*, 1"),
+    (lambda: layers.MultiHeadAttention(2, 3, attention_axes=0)(x3, x5), "must be among the axes"),
+    (lambda: layers.MultiHeadAttention(2, 3, attention_axes=(1, -2))(x3, x5), "must be among the axes"),
+    (lambda: layers.MultiHeadAttention(2, 3, attention_axes=2)(x3[:, None], x5[:, [0, 0]]), "the same sizes along all"),
+    (lambda: layers.MultiHeadAttention(2, 3, attention_axes=1)(x3[:, None], x3), "the same sizes along all"),
+    (
+        lambda: layers.MultiHeadAttention(2, 3, attention_axes=(1, 2))(x3[:, None], x3[:, None], use_causal_mask=True),
+        "one axis only",
+    ),
+    (
+        lambda: layers.MultiHeadAttention(2, 3, attention_axes=2)(
+            x3[:, None], x3[:, None], attention_mask=np.ones((B, 2, T, T))
+        ),
+        r"of shape \(None, 1, 5, 5\), perhaps with 2 heads behind \(1,\)",
+    ),
+    (lambda: layers.MultiHeadAttention(2, 3)(start3, start3, attention_mask=np.ones((B, T, T))), "all samples"),
+    (lambda: layers.MultiHeadAttention(2, 3)(start3, start3, attention_mask=np.ones((T, S))), "attention_mask"),
+    (lambda: layers.MultiHeadAttention(2, 3)(start3, start3, attention_mask="causal"), "attention_mask"),
     (lambda: layers.MultiHeadAttention(2, 3, dropout=0.1, flash_attention=True), "flash_attention"),
     (lambda: layers.MultiHeadAttention(2, 3, flash_attention=True)(x3, x5, return_attention_scores=True), "flash"),
     (lambda: layers.GroupQueryAttention(3, 4, 3), "num_query_heads"),

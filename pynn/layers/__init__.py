@@ -81,7 +81,13 @@ __all__ += lazy.names(_MODULES)
 know(
     {
         **{name: place for name, place in lazy.places(__name__, _MODULES).items() if name[0].isupper()},
-        **lazy.places(__name__, {"operations": "Absolute Activated Arithmetic ConstantProduct GetItem MaskOf MatMul"}),
+        **lazy.places(
+            __name__,
+            {
+                "constants": "ConstantProduct ConstantTensor",
+                "operations": "Absolute Activated Arithmetic GetItem MaskOf MatMul",
+            },
+        ),
         "Functional": "pynn.models:Model",
         **lazy.places("pynn", {"models": "Model Sequential"}),
     }

@@ -15,6 +15,7 @@ from ..engine.lowering import Lowering
 from ..foundation import checks
 from ..initializers import InitializerLike, VarianceScaling
 from ..regularizers import RegularizerLike
+from .attended_axes import AttendedAxes, attended
 from .attending import AttentionLayer, Told
 from .einsum import AsMatrix
 from .types import LayerArguments, Shape
@@ -28,6 +29,8 @@ __all__ = ["GroupQueryAttention", "GroupedQueryAttention", "MultiHeadAttention"]
 
 class _Heads(AttentionLayer):
     """Base of attention with heads: query, key and value are projected for each head, and what comes out together."""
+
+    attention_axes: tuple[int, ...] | None = None  # along which attention goes; None: all of them
 
     def __init__(
         self,
@@ -145,26 +148,29 @@ class _Heads(AttentionLayer):
 
     def sample_output_shape(self, shape: Any) -> Any:
         shapes = self._named(shape)
-        queries, keys = self._places(shapes)
-        if (self._is_causal or self.sliding_window) and len(queries) + len(keys) > 2:
+        axes = self._axes(shapes)
+        if (self._is_causal or self.sliding_window) and not axes.is_one:
             raise self._shape_error("takes a causal mask, or a window, for sequences along one axis only.")
-        scores = (self._heads, *queries, *keys)
         if "attention_mask" in shapes:
-            self._mask_sizes(shapes["attention_mask"], queries, keys)
-        output = (*queries, *self._output_sizes(shapes["query"]))
-        return [output, scores] if self._gives_scores else output
+            self._mask_sizes(shapes["attention_mask"], axes)
+        output = (*shapes["query"][:-1], *self._output_sizes(shapes["query"]))
+        return [output, (*axes.others, self._heads, *axes.queries, *axes.keys)] if self._gives_scores else output
 
-    def _mask_sizes(self, mask: Shape, queries: Shape, keys: Shape) -> tuple[int, int, int]:
-        """An attention mask as (heads, queries, keys), 1 where it is repeated."""
-        own = mask[-len(queries + keys) :]
-        heads = mask[: -len(queries + keys)] or (1,)
-        of_queries, of_keys = own[: len(queries)], own[len(queries) :]
-        sizes = (heads[0] if len(heads) == 1 else 0, math.prod(of_queries), math.prod(of_keys))
-        fits = len(own) == len(queries + keys) and sizes[0] in (1, self._heads)
-        if not (fits and of_queries in (queries, (1,) * len(queries)) and of_keys in (keys, (1,) * len(keys))):
+    def _axes(self, shapes: dict[str, Shape]) -> AttendedAxes:
+        """The axes that attention goes along, and the others."""
+        found = attended(*self._places(shapes), self.attention_axes)
+        if isinstance(found, str):
+            raise self._shape_error(found)
+        return found
+
+    def _mask_sizes(self, mask: Shape, axes: AttendedAxes) -> tuple[Shape, tuple[int, int]]:
+        """The sizes of an attention mask, see `AttendedAxes`."""
+        sizes = axes.mask_sizes(mask, self._heads)
+        if sizes is None:
+            of_heads = f"perhaps with {self._heads} heads behind {'the samples' if not axes.others else axes.others}"
             raise self._shape_error(
-                f"takes an attention_mask of shape {(None, *queries, *keys)}, perhaps with {self._heads} heads behind "
-                f"the samples, or 1 where it is repeated, but got {(None, *mask)}."
+                f"takes an attention_mask of shape {(None, *axes.others, *axes.queries, *axes.keys)}, {of_heads}, or 1 "
+                f"where it is repeated, but got {(None, *mask)}."
             )
         return sizes
 
@@ -196,18 +202,21 @@ class _Heads(AttentionLayer):
 
     def lower(self, net: Lowering, x: Any, shape: Any) -> Any:
         xs, shapes = self._named(x), self._named(shape)
-        queries, keys = self._places(shapes)
-        query = self._project(net, "query", xs["query"], (self._heads, self._key_size))
-        key = self._project(net, "key", xs["key"], (self._key_heads, self._key_size))
-        value = self._project(net, "value", xs["value"], (self._key_heads, self._value_size))
-        masks = self._masks(net, xs, shapes)
+        axes = self._axes(shapes)
+        moved = {x: axes.moved(net, x, shapes[name]) for name, x in xs.items() if name != "attention_mask"}
+        of_query = moved[xs["query"]]
+        query = self._project(net, "query", of_query, (self._heads, self._key_size))
+        key = self._project(net, "key", moved[xs["key"]], (self._key_heads, self._key_size))
+        value = self._project(net, "value", moved[xs["value"]], (self._key_heads, self._value_size))
+        masks = self._masks(net, xs, shapes, axes)
         # A query without any key gets what it gets in Keras, which has two ways to compute.
-        zeros = self.dropout > 0 or self._gives_scores or len(queries) > 1
+        zeros = self.dropout > 0 or self._gives_scores or len(axes.order) > 1
+        before, net.times = net.times, net.times * axes.parts
         y, *scores = net.add_all(
             "attention",
             [query, key, value, *(mask for mask, _ in masks)],
-            queries=math.prod(queries),
-            keys=math.prod(keys),
+            queries=math.prod(axes.queries),
+            keys=math.prod(axes.keys),
             heads=self._heads,
             kv_heads=self._key_heads,
             masks=[size for _, sizes in masks for size in sizes],
@@ -219,13 +228,15 @@ class _Heads(AttentionLayer):
             drops_scores=False,
             **self._noise(net),
         )
+        net.times = before
         if self.use_gate:
             of_values = (self._heads, self._value_size)
-            inner = (*queries, *of_values)
-            gate = self._project(net, "gate", xs["query"], of_values)
+            inner = (*axes.others, *axes.queries, *of_values)
+            gate = self._project(net, "gate", of_query, of_values)
             gate = Activation("sigmoid").lower(net, gate, inner)
             y = net.add("binary", [y, gate], function="multiply", shape_a=inner, shape_b=inner)
-        y = self._project(net, "attention_output", y, self._output_sizes(shapes["query"]))
+        sizes = self._output_sizes(shapes["query"])
+        y = axes.moved_back(net, self._project(net, "attention_output", y, sizes), (*shapes["query"][:-1], *sizes))
         return [y, *scores] if scores else y
 
     def _project(self, net: Lowering, name: str, x: int, outputs: Shape) -> int:
@@ -237,19 +248,22 @@ class _Heads(AttentionLayer):
         return y
 
     def _masks(
-        self, net: Lowering, xs: dict[str, int], shapes: dict[str, Shape]
+        self, net: Lowering, xs: dict[str, int], shapes: dict[str, Shape], axes: AttendedAxes
     ) -> list[tuple[int, tuple[int, int, int]]]:
         """The masks that hold together: tensors, and their sizes along heads, queries and keys."""
-        queries, keys = self._places(shapes)
         found: list[tuple[int, tuple[int, int, int]]] = []
-        for name, steps in (("query", queries), ("value", keys), ("key", keys)):
-            mask = self._mask_of(net, name)
-            self._check_step_mask(mask, steps)
-            sizes = (1, math.prod(steps), 1) if name == "query" else (1, 1, math.prod(steps))
-            if mask is not None and (mask.tensor, sizes) not in found:
-                found.append((mask.tensor, sizes))
+        seen: set[tuple[int, bool]] = set()
+        for name in ("query", "value", "key"):
+            mask, places, of_query = self._mask_of(net, name), shapes[name][:-1], name == "query"
+            self._check_step_mask(mask, places)
+            if mask is not None and (mask.tensor, of_query) not in seen:
+                seen.add((mask.tensor, of_query))
+                steps = math.prod(axes.queries if of_query else axes.keys)
+                sizes = (1, steps, 1) if of_query else (1, 1, steps)
+                found.append((axes.moved(net, mask.tensor, places), sizes))
         if "attention_mask" in xs:
-            found.append((xs["attention_mask"], self._mask_sizes(shapes["attention_mask"], queries, keys)))
+            lead, own = self._mask_sizes(shapes["attention_mask"], axes)
+            found.append((axes.mask_of_parts(net, xs["attention_mask"], lead, own), (lead[-1], *own)))
         return found
 
     def get_config(self) -> dict[str, Any]:
@@ -296,8 +310,10 @@ class MultiHeadAttention(_Heads):
         dropout: Share of the weights p that are dropped in training, in [0, 1]. Default 0.
         use_bias: Whether projections have a bias. Default ``True``.
         output_shape: Sizes of what comes out for each query. Default: that of the query.
-        attention_axes: The axes that attention goes along: all between samples and features, which is the default, and
-            no others.
+        attention_axes: The axes that attention goes along, as numbers, 0 being that of the samples: one, or several
+            together. Along the others, of which query and key have the same, each place is by itself; scores have
+            these first, ``(N, others, num_heads, T, S)``, and so may an `attention_mask`. Default ``None``: all axes
+            between samples and features.
         sliding_window: Query i looks at key j only where ``|i - j|`` is below it. Default ``None``: at any.
         flash_attention: Without effect, as attention is always computed so; as in Keras, ``True`` does not go with
             dropout or scores.
@@ -369,17 +385,6 @@ class MultiHeadAttention(_Heads):
 
     def _output_sizes(self, query: Shape) -> Shape:
         return query[-1:] if not self._sizes else self._sizes
-
-    def _places(self, shapes: Any) -> tuple[Shape, Shape]:
-        queries, keys = super()._places(shapes)
-        axes = {axis if axis >= 0 else len(queries) + 2 + axis for axis in self.attention_axes or ()}
-        if axes and axes != set(range(1, len(queries) + 1)):
-            raise self._shape_error(
-                f"has attention_axes={self.attention_axes}: pynn has attention along all axes between samples and "
-                f"features only, which are {tuple(range(1, len(queries) + 1))} here. Leave it out, or put the others "
-                "among the samples."
-            )
-        return queries, keys
 
     def get_config(self) -> dict[str, Any]:
         return {

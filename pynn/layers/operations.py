@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from ..activations import Activation as ActivationFunction
 from ..data import arrays
 from ..engine.lowering import Lowering, Mask
-from ..foundation import checks, names
-from ..foundation.native import core
+from ..foundation import checks
 from ..geometry import maps
 from .base import Layer
 from .by_name import deserialize, serialize
+from .constants import ConstantProduct
 from .core import Activation
 from .merging import broadcast, combined
 from .symbolic import SymbolicTensor
-from .trial import is_calling
+from .trial import is_calling, operation_name
 from .types import Shape
 from .weight import Weight
 from .weighted import Choose, WeightProduct, WeightSum, WeightTensor
@@ -50,7 +50,7 @@ class Arithmetic(Layer):
             self.constant = arrays.as_array(constant, "The constant of an operator", "float64").copy()
         self.constant_first = checks.boolean(constant_first, "constant_first")
         self.takes_list = constant is None
-        super().__init__(name=_name(_NAMES.get(function, function)) if name is None else name)
+        super().__init__(name=operation_name(_NAMES.get(function, function)) if name is None else name)
 
     def _shapes(self, shape: Any) -> list[Shape]:
         return shape if self.constant is None else [shape, self.constant.shape]
@@ -102,7 +102,7 @@ class MatMul(Layer):
 
     def __init__(self, fixed: tuple[bool, bool] = (False, False), name: str | None = None) -> None:
         self.fixed = fixed
-        super().__init__(name=_name("matmul") if name is None else name)
+        super().__init__(name=operation_name("matmul") if name is None else name)
 
     def sample_output_shape(self, shape: Any) -> Shape:
         if len(shape) != 2:
@@ -131,71 +131,6 @@ class MatMul(Layer):
         return {"name": self.name, "fixed": list(self.fixed)}
 
 
-class _Held:
-    """A float array in the engine that nothing changes, and that is no weight."""
-
-    def __init__(self, array: NDArray[Any], dtype: str) -> None:
-        parameters = core.Parameters(dtype)
-        self.native = (parameters, parameters.add(array.size, learned=False))
-        parameters.array(self.native[1])[:] = array.ravel()
-        parameters.frozen = True
-
-
-class ConstantProduct(Layer):
-    """``x @ constant`` or ``constant @ x``, the matrix product with an array that is the same for all samples.
-
-    Shapes: ``(N, ..., k)`` and ``(k, n)`` or ``(k,)``, output ``(N, ..., n)`` or ``(N, ...)``; with the constant first
-    ``(m, k)`` or ``(k,)`` and ``(N, ..., k, n)``, output ``(N, ..., m, n)`` or ``(N, ..., n)``.
-
-    Args:
-        constant: The array.
-        constant_first: Whether it is the first operand. Default False.
-        name: Default: ``"matmul"`` with a number.
-    """
-
-    is_operation = True
-
-    def __init__(self, constant: Any, constant_first: bool = False, name: str | None = None) -> None:
-        self.constant = arrays.as_array(constant, "The constant of an operator", "float64").copy()
-        self.constant_first = checks.boolean(constant_first, "constant_first")
-        self._held: dict[str, _Held] = {}  # by number type: one for all graphs, whose trainers take over from another
-        super().__init__(name=_name("matmul") if name is None else name)
-
-    def sample_output_shape(self, shape: Shape) -> Shape:
-        axis, size = self._axis(shape), self.constant.shape
-        summed = size[-1:] if self.constant_first else size[:1]
-        if axis < 0 or not 1 <= len(size) <= 2 or 0 in size or shape[axis] != summed[0]:
-            order = f"constant of shape {size} by samples of shape {shape}"
-            if not self.constant_first:
-                order = f"samples of shape {shape} by a constant of shape {size}"
-            raise self._shape_error(f"cannot multiply {order}. A constant goes without the axis of the batch.")
-        made = size[:-1] if self.constant_first else size[1:]
-        return (*shape[:axis], *made, *shape[axis + 1 :])
-
-    def _axis(self, shape: Shape) -> int:
-        """The axis of a sample that is summed over; negative where there is none."""
-        return len(shape) - (2 if self.constant_first else 1)
-
-    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
-        axis, last = self._axis(shape), len(shape) - 1
-        units = self.constant.size // shape[axis]
-        if axis == last:
-            return net.add("dense", x, [self._matrix(net.dtype), None], units=units)
-        exchanged = [*range(axis), last, axis]
-        x = net.resample(x, maps.permuted(shape, exchanged))
-        x = net.add("dense", x, [self._matrix(net.dtype), None], units=units)
-        return net.resample(x, maps.permuted((*shape[:axis], shape[last], units), exchanged))
-
-    def _matrix(self, dtype: str) -> _Held:
-        """What samples are multiplied by."""
-        if dtype not in self._held:
-            self._held.setdefault(dtype, _Held(self.constant.T if self.constant_first else self.constant, dtype))
-        return self._held[dtype]
-
-    def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "constant": self.constant.tolist(), "constant_first": self.constant_first}
-
-
 class GetItem(Layer):
     """The part of each sample that an index names, as in NumPy: whole numbers, slices, ``None`` and ``...``.
 
@@ -210,7 +145,7 @@ class GetItem(Layer):
         if not isinstance(key, list | tuple):
             raise TypeError(f"key must be a tuple of indices, but got {checks.shown(key)}.")
         self.key = tuple(_checked_index(_read(each)) for each in key)
-        super().__init__(name=_name("get_item") if name is None else name)
+        super().__init__(name=operation_name("get_item") if name is None else name)
 
     def sample_output_shape(self, shape: Shape) -> Shape:
         try:
@@ -266,7 +201,7 @@ class Absolute(Layer):
     is_operation = True
 
     def __init__(self, name: str | None = None) -> None:
-        super().__init__(name=_name("absolute") if name is None else name)
+        super().__init__(name=operation_name("absolute") if name is None else name)
 
     def sample_output_shape(self, shape: Shape) -> Shape:
         return shape
@@ -297,7 +232,7 @@ class MaskOf(Layer):
             self.layer = deserialize(layer)
         self.masks = [checks.boolean(each, "masks") for each in masks]
         self.ids_below = self.layer.ids_below
-        super().__init__(name=_name("mask_of") if name is None else name)
+        super().__init__(name=operation_name("mask_of") if name is None else name)
 
     def _dtype_for(self, inputs: Any) -> str:
         return str(self.layer._dtype_for(inputs[: len(self.masks)]))
@@ -366,9 +301,9 @@ def apply(function: str, a: Any, b: Any) -> Any:
                 "Elsewhere, use its values: weight.numpy()."
             )
     if function == "matmul" and isinstance(a, SymbolicTensor) and a.per_sample and isinstance(b, Weight):
-        return WeightProduct(b, _name("matmul"))(a)
+        return WeightProduct(b, operation_name("matmul"))(a)
     if function == "add" and isinstance(a, SymbolicTensor) and isinstance(b, Weight) and b.shape == a.sample[-1:]:
-        return WeightSum(b, _name("add"))(a) if a.per_sample else apply("add", a, _tensor(b))
+        return WeightSum(b, operation_name("add"))(a) if a.per_sample else apply("add", a, _tensor(b))
     a, b = _tensor(a), _tensor(b)
     if function in _ALONE:
         return _ALONE[function](a, b)
@@ -377,8 +312,8 @@ def apply(function: str, a: Any, b: Any) -> Any:
     first = not isinstance(a, SymbolicTensor)
     tensor, constant = (b, a) if first else (a, b)
     if function == "matmul":
-        return ConstantProduct(constant, first, _name("matmul"))(tensor)
-    name = _name(_NAMES.get(function, function))
+        return ConstantProduct(constant, first, operation_name("matmul"))(tensor)
+    name = operation_name(_NAMES.get(function, function))
     return Arithmetic(function, _constant(constant, tensor), first, name)(tensor)
 
 
@@ -386,10 +321,10 @@ def _of_two(function: str, a: SymbolicTensor, b: SymbolicTensor) -> Any:
     if function == "choose":
         return Choose(name="choose")([a, b])
     if function == "matmul":
-        return MatMul((not a.per_sample, not b.per_sample), _name("matmul"))([a, b])
+        return MatMul((not a.per_sample, not b.per_sample), operation_name("matmul"))([a, b])
     if a.per_sample != b.per_sample:
         a, b = (_beside(a, b), b) if b.per_sample else (a, _beside(b, a))
-    return Arithmetic(function, name=_name(_NAMES.get(function, function)))([a, b])
+    return Arithmetic(function, name=operation_name(_NAMES.get(function, function)))([a, b])
 
 
 def _beside(fixed: SymbolicTensor, tensor: SymbolicTensor) -> SymbolicTensor:
@@ -401,12 +336,12 @@ def _beside(fixed: SymbolicTensor, tensor: SymbolicTensor) -> SymbolicTensor:
             f"The tensor {tensor.name!r} of shape {tensor.shape} does not go together with {fixed.name!r} of shape "
             f"{fixed.shape}, which is the same for all samples: it must have fewer axes, or the size 1 along the first."
         )
-    return GetItem((0,), _name("get_item"))(fixed)  # type: ignore[no-any-return]
+    return GetItem((0,), operation_name("get_item"))(fixed)  # type: ignore[no-any-return]
 
 
 def _get_item(a: SymbolicTensor, key: Any) -> Any:
     given = _sample_key(a, key) if a.per_sample else tuple(key if isinstance(key, tuple) else (key,))
-    return GetItem(given, _name("get_item"))(a)
+    return GetItem(given, operation_name("get_item"))(a)
 
 
 def _activated(a: SymbolicTensor, function: Any) -> Any:
@@ -415,14 +350,14 @@ def _activated(a: SymbolicTensor, function: Any) -> Any:
         axis = function.config["axis"]
         moved = [n + 1 if n >= 0 else n for n in ([axis] if isinstance(axis, int) else axis)]
         function = ActivationFunction(function.name, **{**function.config, "axis": moved})
-    return Activated(function, name=_name(function.name))(a)
+    return Activated(function, name=operation_name(function.name))(a)
 
 
 _ALONE: dict[str, Callable[[SymbolicTensor, Any], Any]] = {
     "get_item": _get_item,
     "activation": _activated,
-    "absolute": lambda a, _: Absolute(_name("absolute"))(a),
-    "negative": lambda a, _: Arithmetic("multiply", -1.0, name=_name("negative"))(a),
+    "absolute": lambda a, _: Absolute(operation_name("absolute"))(a),
+    "negative": lambda a, _: Arithmetic("multiply", -1.0, name=operation_name("negative"))(a),
 }
 
 # The operators of values.
@@ -448,11 +383,6 @@ def _of_values(function: str, a: Any, b: Any) -> Any:
 def _tensor(x: Any) -> Any:
     """A weight as a symbolic tensor; anything else as it is."""
     return WeightTensor(x, x.name).tensor() if isinstance(x, Weight) else x
-
-
-def _name(function: str) -> str:
-    """The name of an operation: counted as in Keras, but in a `call`, where there are no such names."""
-    return function if is_calling() else names.auto_name(function)
 
 
 def _constant(value: Any, tensor: SymbolicTensor) -> NDArray[Any]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypeVar
 
-from ..foundation import atomic
+from ..foundation import atomic, names
 from ..foundation.native import core
 from .values import elsewhere
 
@@ -41,6 +41,11 @@ def is_calling() -> bool:
     """Whether a `call` is being traced: weights stand for what they will be then."""
     trial = current()
     return trial is not None and trial.phase == "call"
+
+
+def operation_name(function: str) -> str:
+    """The name of an operation: counted as in Keras, but in a `call`, where there are no such names."""
+    return function if is_calling() else names.auto_name(function)
 
 
 class Trial:

@@ -1,0 +1,114 @@
+"""Arrays beside symbolic tensors, which are the same for all samples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from ..data import arrays
+from ..engine.lowering import Lowering
+from ..foundation import checks
+from ..foundation.native import core
+from ..geometry import maps
+from .base import Layer
+from .trial import operation_name
+from .types import Shape
+
+
+class _Held:
+    """A float array in the engine that nothing changes, and that is no weight."""
+
+    def __init__(self, array: NDArray[Any], dtype: str) -> None:
+        parameters = core.Parameters(dtype)
+        self.native = (parameters, parameters.add(array.size, learned=False))
+        parameters.array(self.native[1])[:] = array.ravel()
+        parameters.frozen = True
+
+
+class ConstantProduct(Layer):
+    """``x @ constant`` or ``constant @ x``, the matrix product with an array that is the same for all samples.
+
+    Shapes: ``(N, ..., k)`` and ``(k, n)`` or ``(k,)``, output ``(N, ..., n)`` or ``(N, ...)``; with the constant first
+    ``(m, k)`` or ``(k,)`` and ``(N, ..., k, n)``, output ``(N, ..., m, n)`` or ``(N, ..., n)``.
+
+    Args:
+        constant: The array.
+        constant_first: Whether it is the first operand. Default False.
+        name: Default: ``"matmul"`` with a number.
+    """
+
+    is_operation = True
+
+    def __init__(self, constant: Any, constant_first: bool = False, name: str | None = None) -> None:
+        self.constant = arrays.as_array(constant, "The constant of an operator", "float64").copy()
+        self.constant_first = checks.boolean(constant_first, "constant_first")
+        self._held: dict[str, _Held] = {}  # by number type: one for all graphs, whose trainers take over from another
+        super().__init__(name=operation_name("matmul") if name is None else name)
+
+    def sample_output_shape(self, shape: Shape) -> Shape:
+        axis, size = self._axis(shape), self.constant.shape
+        summed = size[-1:] if self.constant_first else size[:1]
+        if axis < 0 or not 1 <= len(size) <= 2 or 0 in size or shape[axis] != summed[0]:
+            order = f"constant of shape {size} by samples of shape {shape}"
+            if not self.constant_first:
+                order = f"samples of shape {shape} by a constant of shape {size}"
+            raise self._shape_error(f"cannot multiply {order}. A constant goes without the axis of the batch.")
+        made = size[:-1] if self.constant_first else size[1:]
+        return (*shape[:axis], *made, *shape[axis + 1 :])
+
+    def _axis(self, shape: Shape) -> int:
+        """The axis of a sample that is summed over; negative where there is none."""
+        return len(shape) - (2 if self.constant_first else 1)
+
+    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
+        axis, last = self._axis(shape), len(shape) - 1
+        units = self.constant.size // shape[axis]
+        if axis == last:
+            return net.add("dense", x, [self._matrix(net.dtype), None], units=units)
+        exchanged = [*range(axis), last, axis]
+        x = net.resample(x, maps.permuted(shape, exchanged))
+        x = net.add("dense", x, [self._matrix(net.dtype), None], units=units)
+        return net.resample(x, maps.permuted((*shape[:axis], shape[last], units), exchanged))
+
+    def _matrix(self, dtype: str) -> _Held:
+        """What samples are multiplied by."""
+        if dtype not in self._held:
+            self._held.setdefault(dtype, _Held(self.constant.T if self.constant_first else self.constant, dtype))
+        return self._held[dtype]
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "constant": self.constant.tolist(), "constant_first": self.constant_first}
+
+
+class ConstantTensor(Layer):
+    """An array that is the same for all samples, beside a tensor that has them.
+
+    Shapes: ``(N, ...)``, output ``(N, *constant.shape)``.
+
+    Args:
+        constant: The array, without the axis of the batch.
+        name: Default: ``"constant"`` with a number.
+    """
+
+    is_operation = True
+
+    def __init__(self, constant: Any, name: str | None = None) -> None:
+        self.constant = arrays.as_array(constant, "The constant", "float64").copy()
+        self._held: dict[str, _Held] = {}
+        super().__init__(name=operation_name("constant") if name is None else name)
+
+    def sample_output_shape(self, shape: Shape) -> Shape:
+        if not self.constant.size:
+            raise self._shape_error(
+                f"takes an array with at least one number, but has the shape {self.constant.shape}."
+            )
+        constant: Shape = self.constant.shape
+        return constant
+
+    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
+        held = self._held.setdefault(net.dtype, _Held(self.constant, net.dtype))
+        return net.add("parameter", [], [held], size=self.constant.size)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "constant": self.constant.tolist()}
