@@ -1,5 +1,6 @@
 """What all tests share: settings that a test changes do not reach the next one."""
 
+import gc
 import pathlib
 import signal
 import sys
@@ -13,6 +14,12 @@ if all(file.suffix == ".pyi" for file in (ROOT / "pynn").glob("_core*")):
     sys.path[:] = [path for path in sys.path if pathlib.Path(path).resolve() != ROOT]
 
 import pynn  # noqa: E402
+
+
+def pytest_collection_finish():
+    """Leave what the tests are made of to no garbage collector: it would be looked through again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from helpers import THREADS, bits, looped
+from tiers import slow
 
 import pynn
 from pynn import ops
@@ -78,8 +79,14 @@ def make_model(convolution, pooling, activation, dtype="float64", sample=SAMPLE)
 
 
 @looped("activation", ["relu", "relu6", "linear", "tanh", "gelu"])
-@pytest.mark.parametrize("pooling", POOLINGS, ids=str)
-@pytest.mark.parametrize("convolution", CONVOLUTIONS, ids=str)
+@pytest.mark.parametrize(
+    ("convolution", "pooling"),
+    [
+        pytest.param(convolution, pooling, id=f"{convolution}-{pooling}", marks=[pytest.mark.slow] * (row > 0 < column))
+        for row, convolution in enumerate(CONVOLUTIONS)
+        for column, pooling in enumerate(POOLINGS)
+    ],
+)
 @looped("n", [1, 3, 4, 9])
 def test_step_is_that_of_separate_kernels(n, convolution, pooling, activation, random):
     """One step of SGD at rate 1: the weights lose the gradients that the kernels make one by one."""
@@ -108,7 +115,7 @@ def test_step_is_that_of_separate_kernels(n, convolution, pooling, activation, r
 
 
 @pytest.mark.parametrize("convolution", CONVOLUTIONS, ids=str)
-@pytest.mark.parametrize("n", [3, 33])
+@pytest.mark.parametrize("n", [3, *slow(33)])
 def test_threads(n, convolution, random):
     """Three images of this size are work for seven threads."""
     sample = (44, 40, 8)

@@ -238,9 +238,10 @@ ARCHITECTURES = {
         {"class_name": "EinsumDense", "config": {"equation": "a" * 5000 + "->", "output_shape": [3]}}
     ),
 }
+LARGE = ("100,001 calls",)
 
 
-@pytest.mark.parametrize("kind", ARCHITECTURES)
+@pytest.mark.parametrize("kind", [*(kind for kind in ARCHITECTURES if kind not in LARGE), *slow(*LARGE)])
 def test_architecture_that_is_made_up(tmp_path, kind):
     """Its arrays fit nothing: what does make a model is refused for them."""
     arrays = {"dense/kernel": np.zeros((4, 2), np.float32)}

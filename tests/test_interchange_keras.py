@@ -256,9 +256,10 @@ def another(place, **values):
         (lambda config: config["config"].update(layers=3), "has no list of layers"),
         (lambda config: config["config"]["layers"].append(3), "configuration of layer must be"),
         (lambda config: config.pop("config"), "has no list of layers"),
-        (
+        pytest.param(
             lambda config: config["config"]["layers"].extend(config["config"]["layers"][-1:] * 11000),
             "at most 10000 layers",
+            marks=pytest.mark.slow,
         ),
     ],
 )

@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 from helpers import make_data
+from tiers import slow
 
 import pynn
 from pynn import layers
@@ -255,7 +256,7 @@ def longest_wait(call):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="uses POSIX signals")
-@pytest.mark.parametrize("size", [200, pytest.param(280, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("size", [100, *slow(200, 280)])
 @pytest.mark.parametrize("name", SET_UP)
 def test_making_a_large_model_runs_signal_handlers(name, size):
     assert longest_wait(lambda: SET_UP[name](size)) < 0.1

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from helpers import THREADS, close_gradient
 from reference import attention, central_difference
+from tiers import DTYPES_OF_TEAMS
 
 import pynn
 from pynn.foundation.native import core
@@ -210,11 +211,12 @@ def test_gradient_with_masks(causal, all_masked, random):
 @pytest.mark.parametrize("drops_scores", [False, True])
 def test_gradient_with_noise(drops_scores, random):
     case = Case(random, 4, 70, rate=0.4, seed=5, drops_scores=drops_scores)
-    check_gradient(case, True, random)
-    check_gradient(case, False, random)
+    for scores in (True, False):
+        check_gradient(case, scores, random, most=100)
 
 
-def check_gradient(case, scores, random):
+def check_gradient(case, scores, random, most=2000):
+    """The gradient is that of central differences, at so many places of each input."""
     dys = [random.normal(size=y.shape) for y in case.outputs(scores)]
 
     def loss(x, number):
@@ -223,8 +225,9 @@ def check_gradient(case, scores, random):
         return sum(np.sum(dy * y) for dy, y in zip(dys, case.forward(inputs, scores)[0], strict=True))
 
     for number, dx in enumerate(case.backward(dys)):
-        numeric = central_difference(lambda x, number=number: loss(x, number), case.inputs[number])
-        assert close_gradient(numeric, dx).all()
+        places = np.unique(np.linspace(0, dx.size - 1, min(dx.size, most)).astype(int))
+        numeric = central_difference(lambda x, number=number: loss(x, number), case.inputs[number], places=places)
+        assert close_gradient(numeric, dx).flat[places].all()
 
 
 @pytest.mark.parametrize("queries", [1, 65, 150])
@@ -277,7 +280,7 @@ def test_what_is_dropped_is_independent(random):
     "more", [{}, {"causal": True}, {"rate": 0.3, "seed": 4}, {"window": 9}, {"heads": 6, "kv_heads": 2}]
 )
 @pytest.mark.parametrize("lengths", [(3, 5), (70, 200), (200, 70)])
-@every_dtype
+@pytest.mark.parametrize("dtype", DTYPES_OF_TEAMS)
 def test_thread_counts_give_the_same_bits(more, lengths, dtype, random):
     """Also where there are fewer heads than members, which then share the queries and the keys."""
     for kv_heads in (1, more.get("kv_heads", 2)):

@@ -8,6 +8,7 @@ import pytest
 import reference_windows as reference
 from helpers import THREADS, close_gradient, looped
 from reference import central_difference
+from tiers import slow
 
 import pynn
 from pynn import ops
@@ -115,6 +116,7 @@ CASES = [
     Case(9, (6, 6, 64), (3, 3), 128, padding="same"),
     Case(40, (6, 6, 8), (3, 3), 16),
 ]
+LARGEST = CASES[-2]  # takes as long as twenty others; where it shows nothing of its own it is for the slow tier
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 every_dtype = looped("dtype", [np.float32, np.float64])
 
@@ -136,7 +138,7 @@ def test_conv_of_whole_numbers_is_exact(case, dtype, random):
         np.testing.assert_array_equal(gradient, reference_gradient)
 
 
-@every_case
+@pytest.mark.parametrize("case", [*(c for c in CASES if c != LARGEST), *slow(LARGEST)], ids=str)
 @every_dtype
 def test_conv_rounding(case, dtype, random):
     """The error of a sum of n products is at most n eps times the sum of their magnitudes."""
@@ -320,7 +322,12 @@ def assert_same_specials(got, expected):
 @looped("special", [np.nan, np.inf])
 @pytest.mark.parametrize(
     ("where", "case"),
-    [(where, c) for where in ("x", "kernel", "dy") for c in CASES if where == "x" or c.padding == "valid"],
+    [
+        pytest.param(where, c, marks=[pytest.mark.slow] * (c == LARGEST))
+        for where in ("x", "kernel", "dy")
+        for c in CASES
+        if where == "x" or c.padding == "valid"
+    ],
     ids=str,
 )
 @every_dtype

@@ -20,7 +20,7 @@ SHAPES = [
     (784, 32, 128),
     (1, 784, 128),
     (128, 1, 784),
-    (300, 700, 500),
+    pytest.param((300, 700, 500), marks=pytest.mark.slow),
 ]
 DTYPES = (np.float32, np.float64)
 every_transpose = looped("transposed", [(False, False), (True, False), (False, True), (True, True)])

@@ -43,16 +43,22 @@ def test_mnist_load_data():
     assert x_train.flags.writeable
 
 
-def test_mnist_learns():
-    (x_train, y_train), (x_test, y_test) = mnist.load_data(DATA)
+@pytest.fixture(scope="module")
+def digits():
+    """The images, which no test changes."""
+    return mnist.load_data(DATA)
+
+
+def test_mnist_learns(digits):
+    (x_train, y_train), (x_test, y_test) = digits
     model = make_model()
     model.fit(x_train[:10_000], y_train[:10_000], epochs=4, verbose=0)
     assert model.evaluate(x_test, y_test, verbose=0, return_dict=True)["accuracy"] > 0.93
 
 
-def test_mnist_floats_equal_bytes_with_rescaling():
+def test_mnist_floats_equal_bytes_with_rescaling(digits):
     """Images as bytes with a Rescaling layer, or scaled in NumPy: the same up to rounding."""
-    (x, y), _ = mnist.load_data(DATA)
+    (x, y), _ = digits
     x, y = x[:500], y[:500]
     as_bytes = make_model()
     as_floats = pynn.Sequential(
@@ -178,12 +184,12 @@ def test_mnist_damaged_download_is_refused(cache, server, damage):
     content = (DATA / "train-images-idx3-ubyte.gz").read_bytes()
     handler = server.RequestHandlerClass
     handler.body = {
-        "truncated": content[:-100],
-        "cut": content[:1000],
-        "endless": gzip.compress(bytes(2 * mnist._LARGEST)),
-        "page": b"<html>Log in to the network</html>",
-        "other-content": (DATA / "t10k-images-idx3-ubyte.gz").read_bytes(),
-    }[damage]
+        "truncated": lambda: content[:-100],
+        "cut": lambda: content[:1000],
+        "endless": lambda: gzip.compress(bytes(2 * mnist._LARGEST)),
+        "page": lambda: b"<html>Log in to the network</html>",
+        "other-content": lambda: (DATA / "t10k-images-idx3-ubyte.gz").read_bytes(),
+    }[damage]()
     handler.length = len(content) if damage == "cut" else len(handler.body)  # cut: the connection ends too early
     with pytest.raises(FileNotFoundError, match=r"train-images.*damaged"):
         mnist.load_data()

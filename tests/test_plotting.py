@@ -5,6 +5,7 @@ import itertools
 
 import numpy as np
 import pytest
+from tiers import slow
 
 import pynn
 from pynn import layers
@@ -177,7 +178,15 @@ def check_diagram(ax):
         assert 0 <= extent.y0 < extent.y1 <= height
 
 
-@pytest.mark.parametrize(("make", "rankdir"), [(digits_model, "LR"), (branched_model, "LR"), (deep_model, "TB")])
+@pytest.mark.parametrize(
+    ("make", "rankdir"),
+    [
+        (digits_model, "LR"),
+        (branched_model, "TB"),
+        pytest.param(branched_model, "LR", marks=pytest.mark.slow),
+        pytest.param(deep_model, "TB", marks=pytest.mark.slow),
+    ],
+)
 def test_diagram_is_readable(make, rankdir):
     model = make()
     ax = pynn.plot_model(model, rankdir=rankdir, show_layer_activations=True)
@@ -296,8 +305,9 @@ def test_boxes_of_any_network_are_apart(seed):
 # ---- images and weights ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shape", [(6, 5), (6, 5, 1), (6, 5, 3)])
-@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize(
+    ("shape", "dtype"), [((6, 5), "uint8"), ((6, 5, 1), "float32"), ((6, 5, 3), "float32"), ((6, 5, 3), "uint8")]
+)
 def test_images(shape, dtype, random):
     x = random.integers(0, 255, (12, *shape)).astype(dtype)
     labels, says = np.arange(12) % 3, np.eye(3)[np.arange(12) // 4]
@@ -467,7 +477,7 @@ def test_confusion_matrix():
     check_readable(shares.figure)
 
 
-@pytest.mark.parametrize("classes", [1, 25, 26])
+@pytest.mark.parametrize("classes", [1, *slow(25), 26])
 def test_confusion_matrix_of_any_size(classes, random):
     truth = random.integers(0, classes, 30_000)
     ax = pynn.plot_confusion_matrix(truth, np.where(random.random(30_000) < 0.8, truth, 0))

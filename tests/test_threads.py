@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 from helpers import THREADS, bits
-from tiers import DTYPES_OF_TEAMS
+from tiers import DTYPES_OF_TEAMS, slow
 
 import pynn
 from pynn import layers, optimizers
@@ -74,7 +74,8 @@ def test_threads_batch_size(dtype, batch_size):
 @pytest.mark.parametrize(
     "optimizer",
     [
-        *((name, {}) for name in ("SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "AdamW", "Adamax", "Nadam")),
+        *((name, {}) for name in ("SGD", "Adam")),
+        *slow(*((name, {}) for name in ("RMSprop", "Adagrad", "Adadelta", "AdamW", "Adamax", "Nadam"))),
         *(("Adam", {clip: 0.01}) for clip in ("clipvalue", "clipnorm", "global_clipnorm")),
         ("SGD", {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
     ],
