@@ -118,6 +118,34 @@ def test_bits_do_not_depend_on_threads(name):
             np.testing.assert_array_equal(a, b)
 
 
+def test_long_sequences_go_through_in_short_slices(random):
+    """A batch that would leave the caches: its gradients are the means of those of its parts, for any thread count."""
+    inputs = pynn.Input((64, 16), dtype="float64")
+    x = layers.LayerNormalization(dtype="float64")(layers.Dense(300, activation="relu", dtype="float64")(inputs))
+    x = layers.Dense(200, activation="tanh", dtype="float64")(x)
+    model = pynn.Model(inputs, layers.Dense(3, dtype="float64")(layers.GlobalAveragePooling1D(dtype="float64")(x)))
+    model.compile("sgd", "mse")
+    x, y = random.normal(size=(50, 64, 16)), random.normal(size=(50, 3))
+    parts = [model.gradients(x[i : i + 5], y[i : i + 5]) for i in range(0, 50, 5)]
+    results = []
+    for threads in (1, 2, 3, 7):
+        pynn.config.set_num_threads(threads)
+        results.append(model.gradients(x, y))
+    loss, found = results[0]
+    assert loss == pytest.approx(np.mean([part[0] for part in parts]), rel=1e-12)
+    for i, gradient in enumerate(found):
+        np.testing.assert_allclose(gradient, np.mean([part[1][i] for part in parts], axis=0), rtol=1e-9, atol=1e-13)
+    for other_loss, others in results[1:]:
+        assert other_loss == loss
+        for a, b in zip(others, found, strict=True):
+            np.testing.assert_array_equal(a, b)
+    before = model.get_weights()
+    model.optimizer.learning_rate = 0.5
+    model.train_on_batch(x, y)
+    for weight, then, gradient in zip(model.get_weights(), before, found, strict=True):
+        np.testing.assert_allclose(weight, then - 0.5 * gradient, rtol=1e-12, atol=1e-14)
+
+
 @pytest.mark.parametrize("name", ["dense", "penalties", "norms", "pooled"])
 def test_gradients_in_training_are_those_of_a_step(name):
     model = model_of(name)

@@ -26,7 +26,7 @@ class Differentiation {
     plan.check_samples(samples_, samples_);
     const bool whole =
         (call.training && plan.couples_samples()) || plan.state_samples() > 0 || (heads && heads->couples_samples());
-    slice_ = whole ? samples_ : std::min(samples_, kSlice);
+    slice_ = whole ? samples_ : plan.slice_of(samples_);
     members_ = team_size(call.threads, 3 * plan.work() * static_cast<double>(slice_), kWorkPerMember);
     space_ = plan.make_workspace(slice_, members_, &routes_.needs);
     if (heads) {

@@ -114,6 +114,8 @@ class Op {
   // own. Such an op keeps nothing, and makes the gradients of its parameters, where those of its inputs are not asked
   // for, without a barrier and without scratch of the team.
   virtual bool splits_batch(const Kernels<T>&, int64_t /*batch*/) const { return false; }
+  // How many samples it takes together, at least, at its full speed.
+  virtual int64_t samples_together() const { return 1; }
   // Whether it runs code from outside: one member at a time, and it may throw.
   virtual bool runs_outside_code() const { return false; }
   // Whether its output is its input, but for training.

@@ -203,6 +203,18 @@ bool Plan<T>::couples_samples() const {
 }
 
 template <typename T>
+int64_t Plan<T>::slice_of(int64_t batch) const {
+  int64_t together = 1;
+  double sample = 0;  // bytes of its tensors and their gradients
+  for (const auto& op : ops_)
+    if (op->work() * kMostOps > work_) together = std::max(together, op->samples_together());
+  for (int t = 0; t < graph_->tensors(); ++t) sample += 2.0 * sizeof(T) * static_cast<double>(size(t));
+  const bool fits = static_cast<double>(batch) * sample <= kBatchBytes;
+  const auto least = static_cast<int64_t>(kSliceBytes / (sample + 1));
+  return std::min(batch, fits ? kSlice : std::clamp(together, std::min(least + 1, kSlice), kSlice));
+}
+
+template <typename T>
 bool Plan<T>::runs_outside_code() const {
   return std::any_of(ops_.begin(), ops_.end(), [](const auto& op) { return op->runs_outside_code(); });
 }

@@ -19,6 +19,13 @@ namespace pynn {
 // Multiply-adds that make another member worth its start and its barriers: some 15 us of them.
 constexpr double kWorkPerMember = 1e6;
 
+// A large batch goes through in slices: the workspace stays small and in the caches, and Ctrl-C is looked for in
+// between. A slice has so many samples at most. Where the batch would leave the caches, it has as few as its ops take
+// at their full speed, and as make some bytes (docs/decisions/batches.md). Ops that do less than one part in kMostOps
+// of the work are not asked.
+constexpr int64_t kSlice = 256;
+constexpr double kBatchBytes = 24 << 20, kSliceBytes = 256 << 10, kMostOps = 16;
+
 // Multiply-adds of a batch up to which members take their samples through an op alone.
 constexpr double kMostAlone = 2e6;
 
@@ -94,6 +101,9 @@ class Plan {
 
   // Whether a batch must go through as a whole.
   bool couples_samples() const;
+  // Samples of a batch that go through together where there is a way back, unless it must go through as a whole: the
+  // gradients of such slices are added up in order. The cut does not depend on the team.
+  int64_t slice_of(int64_t batch) const;
   // The samples that each batch must have, because states are kept for them; 0: any number.
   int64_t state_samples() const { return state_samples_; }
   // Throws std::invalid_argument where such batches cannot be made of the samples.

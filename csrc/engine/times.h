@@ -25,6 +25,7 @@ class TimesOp : public Op<T> {
   int64_t saved_without_way_back(int64_t batch) const override { return op_->saved_without_way_back(parts(batch)); }
   bool couples_samples() const override { return op_->couples_samples(); }
   bool splits_batch(const Kernels<T>& k, int64_t batch) const override { return op_->splits_batch(k, parts(batch)); }
+  int64_t samples_together() const override { return (op_->samples_together() - 1) / times_ + 1; }
   bool runs_outside_code() const override { return op_->runs_outside_code(); }
   bool passes_on() const override { return op_->passes_on(); }
   bool ends_steps() const override { return op_->ends_steps(); }

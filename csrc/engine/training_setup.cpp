@@ -92,7 +92,7 @@ typename Trainer<T>::Setup& Trainer<T>::set_up(const Heads<T>& heads, const std:
   auto setup = std::make_unique<Setup>();
   setup->batch = batch;
   setup->reduces = reduces;
-  setup->slice = plan_->couples_samples() || heads.couples_samples() ? batch : std::min(batch, kSlice);
+  setup->slice = plan_->couples_samples() || heads.couples_samples() ? batch : plan_->slice_of(batch);
   setup->rows = marked_rows(reduces);
   prepare_marks(setup->rows, fresh);
   use_parameters(*setup, frozen, settle_updates(*setup));

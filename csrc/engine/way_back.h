@@ -8,10 +8,6 @@
 
 namespace pynn {
 
-// A large batch goes through in slices of so many samples, whose gradients are added up in order: the workspace stays
-// small and in the caches, and Ctrl-C is looked for in between. The cut does not depend on the team.
-constexpr int64_t kSlice = 256;
-
 // What a plan needs to go backwards in a workspace; the members of a team share it. Plan, routes and workspace must
 // live as long.
 template <typename T>

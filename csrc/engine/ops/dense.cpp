@@ -6,6 +6,9 @@ namespace {
 
 enum { kernel_at, bias_at, parameter_count };
 
+// Rows of a product that are worth another look at the kernel, for a team, too.
+constexpr int64_t kRowsTogether = 512;
+
 std::vector<int64_t> check_dense(const OpArguments& a) {
   a.expect_counts(1, parameter_count);
   const int64_t units = a.integer("units"), kernel = a.parameters[kernel_at];
@@ -55,6 +58,7 @@ class DenseOp : public Op<T> {
   bool splits_batch(const Kernels<T>& k, int64_t batch) const override {
     return k.dense_splits_rows(batch * rows_, inputs_, units_);
   }
+  int64_t samples_together() const override { return (kRowsTogether - 1) / rows_ + 1; }
   double work() const override {
     return static_cast<double>(rows_) * static_cast<double>(inputs_) * static_cast<double>(units_);
   }

@@ -130,6 +130,7 @@ class RecurrentOp : public Op<T> {
 
   int64_t state_samples() const override { return state_samples_; }
   bool couples_samples() const override { return state_samples_ > 0; }
+  int64_t samples_together() const override { return INT64_MAX; }  // they are the rows of its products
   bool ends_steps() const override { return state_samples_ > 0; }
   void end_step(const Team& team, const Pass<T>& pass) const override {
     const Range mine = team.share(pass.batch * shape_.units, 64);
