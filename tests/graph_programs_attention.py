@@ -103,3 +103,46 @@ def additive_attention_with_masks(keras):
     model = keras.Model([tokens, query], x + layers.Attention()([query, y]))
     model.compile(keras.optimizers.SGD(0.02), "mse")
     return model
+
+
+@program(x=ids(6, 7), y=ids(3), weights=weight())
+def classifier_of_masked_tokens(keras):
+    """What padding makes of queries counts for nothing."""
+    layers = keras.layers
+    tokens = keras.Input((7,), dtype="int32")
+    x = layers.Embedding(6, 4, mask_zero=True)(tokens)
+    x = layers.MultiHeadAttention(2, 3)(x, x)
+    x = layers.LayerNormalization()(layers.Dense(5, activation="relu")(x))
+    x = layers.GroupQueryAttention(2, 2, 1)(x, x)
+    x = layers.GlobalAveragePooling1D()(x)
+    model = keras.Model(tokens, layers.Dense(3, activation="softmax")(x))
+    model.compile(keras.optimizers.Adam(0.02), "sparse_categorical_crossentropy")
+    return model
+
+
+@program(x=[ids(5, 6), ids(4, 5)], y=ids(4, 5), weights=weight(5))
+def translator_of_masked_tokens(keras):
+    layers = keras.layers
+    source, target = keras.Input((6,), dtype="int32"), keras.Input((5,), dtype="int32")
+    value = layers.Embedding(5, 4, mask_zero=True)(source)
+    value = layers.MultiHeadAttention(2, 2)(value, value)
+    x = layers.Embedding(4, 4, mask_zero=True)(target)
+    x = layers.MultiHeadAttention(2, 2)(x, x, use_causal_mask=True)
+    x = layers.MultiHeadAttention(1, 3, value_dim=2)(x, value)
+    model = keras.Model([source, target], layers.Dense(4, activation="softmax")(x))
+    model.compile(keras.optimizers.Adam(0.02), "sparse_categorical_crossentropy")
+    return model
+
+
+@program(x=real(3, 4, 6), y=real(3, 4, 6), weights=weight(3, 4))
+def attention_along_axes(keras):
+    """Along rows, along columns, and along both; with an array as a mask."""
+    layers = keras.layers
+    x = inputs = keras.Input((3, 4, 6))
+    for axes in (2, 1, (1, 2)):
+        x = x + layers.MultiHeadAttention(2, 3, attention_axes=axes)(x, x)
+    mask = np.tril(np.ones((1, 4, 4), bool))
+    x = layers.MultiHeadAttention(2, 3, attention_axes=(2,), use_gate=True)(x, inputs, attention_mask=mask)
+    model = keras.Model(inputs, x)
+    model.compile(keras.optimizers.SGD(0.05), "mse", metrics=["mae"])
+    return model
