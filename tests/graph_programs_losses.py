@@ -75,6 +75,16 @@ def tversky_of_rows(keras):
     return model
 
 
+@program(x=ids(5, 6), y=binary(6, 3), weights=weight(6))
+def tversky_of_masked_steps(keras):
+    layers = keras.layers
+    inputs = keras.Input((6,), dtype="int32")
+    x = layers.Embedding(5, 4, mask_zero=True)(inputs)
+    model = keras.Model(inputs, layers.Dense(3, activation="sigmoid")(x))
+    model.compile(keras.optimizers.SGD(0.5), keras.losses.Tversky(0.3, 0.7, axis=-1))
+    return model
+
+
 @program(x=real(*IMAGE), y=binary(6, 6, 3))
 def dice_of_one_axis(keras):
     """Axes before and behind are kept."""
