@@ -36,6 +36,8 @@ BAD_X = [
     ("none", None, TypeError, r"\bx\b"),
     ("complex", X.astype(complex), ValueError, r"\bx\b.*complex"),
     ("ragged", [[1.0] * 5, [1.0] * 4], ValueError, r"\bx\b.*ragged.*[Pp]ad"),
+    ("ragged objects", np.array([[1.0] * 5, [1.0] * 4], object), ValueError, r"\bx\b.*ragged.*[Pp]ad"),
+    ("ragged arrays", [np.ones((5, 2)), np.ones((4, 2))], ValueError, r"\bx\b.*ragged.*[Pp]ad"),
     ("sparse", SparseMatrix(), ValueError, r"\bx\b.*toarray"),
     ("nan", with_value(NAN), ValueError, r"\bx\b.*row 2.*nan"),
     ("inf", with_value(INF), ValueError, r"\bx\b.*row 2.*inf"),

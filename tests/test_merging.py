@@ -1,5 +1,6 @@
 """Layers of several inputs, and embeddings: values, gradients of every input, threads, what is refused."""
 
+import copy
 import json
 
 import numpy as np
@@ -144,6 +145,31 @@ def test_embedding_looks_up(dim, ids):
     layer = layers.Embedding(7, dim)
     y = layer(ids)
     np.testing.assert_array_equal(y, layer.embeddings.numpy()[np.asarray(ids).astype(int)])
+
+
+def test_a_table_that_is_given():
+    """As an array or a list of it; no part of the configuration, as in Keras."""
+    values = RANDOM.standard_normal((7, 3)).astype("float32")
+    for given in (values, [values], values.tolist()):
+        layer = layers.Embedding(7, 3, weights=given, trainable=False)
+        for one in (layer, copy.deepcopy(layer)):
+            np.testing.assert_array_equal(one([[2, 6]])[0], values[[2, 6]])
+        assert (
+            layer.get_config() == layers.Embedding(7, 3, trainable=False, name=layer.name, dtype="float32").get_config()
+        )
+    single = layers.Embedding(1, 3, weights=[[1.0, 2.0, 3.0]])
+    np.testing.assert_array_equal(single([[0]]), [[[1, 2, 3]]])
+    for wrong in (values.T, [values, values], values[0]):
+        with pytest.raises(ValueError, match=r"weights must be a table of the shape .*\(7, 3\)"):
+            layers.Embedding(7, 3, weights=wrong)
+    with pytest.raises(TypeError, match="weights must be an array of numbers"):
+        layers.Embedding(7, 3, weights="glove")
+
+
+def test_input_length_of_an_embedding_has_no_effect():
+    with pytest.warns(UserWarning, match="input_length of Embedding has no effect"):
+        layer = layers.Embedding(7, 3, input_length=4)
+    assert layer([[1, 2]]).shape == (1, 2, 3)
 
 
 @pytest.mark.parametrize("wrong", [7, -1, 1.5, np.nan, 2**40])

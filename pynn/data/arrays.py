@@ -298,15 +298,20 @@ def as_numbers(x: ArrayLike, name: str) -> Array:
     except ValueError as error:
         if "inhomogeneous" not in str(error):
             raise
-        hint = "Make them one length: pynn.utils.pad_sequences."
-        raise ValueError(f"{name} is ragged: its rows differ in length. {hint}") from None
+        raise _ragged(name) from None
     kind = array.dtype.kind
+    if kind == "O" and array.size and isinstance(array.flat[0], list | tuple | np.ndarray):
+        raise _ragged(name)
     if kind == "c":
         raise ValueError(f"{name} must hold real numbers, but has the type {array.dtype}. Take .real or .imag of it.")
     if kind not in "biuf":
         what = f"an array of type {array.dtype}" if isinstance(x, np.ndarray) else f"{type(x).__name__} ({array.dtype})"
         raise TypeError(f"{name} must be an array of numbers, but got {what}. {_numbers_hint(array, name)}")
     return array
+
+
+def _ragged(name: str) -> ValueError:
+    return ValueError(f"{name} is ragged: its rows differ in length. Make them one length: pynn.utils.pad_sequences.")
 
 
 def _numbers_hint(array: Array, name: str) -> str:

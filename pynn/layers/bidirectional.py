@@ -174,6 +174,9 @@ class Bidirectional(Layer):
         sizes = [*self.forward_layer.state_size, *self.backward_layer.state_size] if self.return_state else []
         return *outputs[:ends], *like(sizes, iter(outputs[ends:]))
 
+    def _input_name(self, number: int) -> str:
+        return f"initial_state[{number - 1}] of layer {self.name!r}" if number else super()._input_name(number)
+
     # ---- calls
 
     def __call__(  # type: ignore[override]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from numpy.typing import DTypeLike
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import constraints, initializers, regularizers
 from ..constraints import ConstraintLike
+from ..data import arrays
 from ..engine.lowering import Lowering, Mask
 from ..foundation import checks
-from ..initializers import InitializerLike
+from ..initializers import Initializer, InitializerLike
 from ..regularizers import RegularizerLike
 from .base import Layer
 from .symbolic import SymbolicTensor
@@ -37,6 +40,9 @@ class Embedding(Layer):
         embeddings_constraint: What holds after each step: a name or `Constraint`. Default ``None``.
         mask_zero: Whether the id 0 is padding: the output has a mask then (docs/masks.md). 0 is one of the `input_dim`
             ids all the same. Default ``False``.
+        weights: The table at first, in place of what `embeddings_initializer` makes: an array, or a list of it.
+            Default ``None``.
+        input_length: Without effect, as in Keras 3: `input_shape` or an `Input` tells it. Default ``None``.
         name, trainable, dtype: see `Layer`.
 
     Raises:
@@ -51,7 +57,9 @@ class Embedding(Layer):
         embeddings_regularizer: RegularizerLike = None,
         embeddings_constraint: ConstraintLike = None,
         mask_zero: bool = False,
+        weights: ArrayLike | Sequence[ArrayLike] | None = None,
         *,
+        input_length: int | None = None,
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
@@ -65,6 +73,10 @@ class Embedding(Layer):
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer, "embeddings_regularizer")
         self.embeddings_constraint = constraints.get(embeddings_constraint, "embeddings_constraint")
         self.mask_zero = self.supports_masking = checks.boolean(mask_zero, "mask_zero")
+        self._table = None if weights is None else _Table(weights, (self.input_dim, self.output_dim))
+        if input_length is not None:
+            checks.positive_int(input_length, "input_length")
+            warnings.warn("input_length of Embedding has no effect, as in Keras 3: leave it out.", stacklevel=2)
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
 
     def sample_output_shape(self, shape: Shape) -> Shape:
@@ -76,7 +88,7 @@ class Embedding(Layer):
             WeightSpec(
                 "embeddings",
                 table,
-                self.embeddings_initializer,
+                self.embeddings_initializer if self._table is None else self._table,
                 self.embeddings_regularizer,
                 self.embeddings_constraint,
             )
@@ -111,3 +123,20 @@ class Embedding(Layer):
             "embeddings_constraint": constraints.serialize(self.embeddings_constraint),
             "mask_zero": self.mask_zero,
         }
+
+
+class _Table(Initializer):
+    """A table that is given."""
+
+    def __init__(self, weights: Any, shape: Shape) -> None:
+        listed = isinstance(weights, list | tuple) and len(weights) == 1 and isinstance(weights[0], np.ndarray)
+        self._given = arrays.as_array(weights[0] if listed else weights, "weights", "float64").copy()
+        if self._given.shape != shape:
+            raise ValueError(
+                f"weights must be a table of the shape (input_dim, output_dim), {shape}, or a list of one, but has the "
+                f"shape {self._given.shape}."
+            )
+
+    def __call__(self, shape: Any, dtype: DTypeLike | None = None) -> NDArray[Any]:
+        values: NDArray[Any] = self._given.astype(dtype)
+        return values

@@ -182,7 +182,7 @@ class LSTM(_Recurrent):
             elements in all steps. Default 0.
         seed: Of the noise. Default ``None``: one of its own for each layer, from `pynn.set_random_seed`.
         return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask: see `RNN`.
-        use_cudnn: Without effect.
+        use_cudnn, implementation: Without effect.
         name, trainable, dtype, input_shape, input_dim: see `Layer`.
 
     Raises:
@@ -217,6 +217,7 @@ class LSTM(_Recurrent):
         use_cudnn: bool | str = "auto",
         *,
         zero_output_for_mask: bool = False,
+        implementation: int = 2,
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
@@ -224,6 +225,7 @@ class LSTM(_Recurrent):
         input_dim: int | None = None,
     ) -> None:
         _check_cudnn(use_cudnn)
+        checks.positive_int(implementation, "implementation")
         cell = LSTMCell(
             units,
             activation,
@@ -297,7 +299,7 @@ class GRU(_Recurrent):
         seed: Of the noise. Default ``None``: one of its own for each layer, from `pynn.set_random_seed`.
         return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask: see `RNN`.
         reset_after: Whether the reset gate comes after the product with the recurrent kernel. Default ``True``.
-        use_cudnn: Without effect.
+        use_cudnn, implementation: Without effect.
         name, trainable, dtype, input_shape, input_dim: see `Layer`.
 
     Raises:
@@ -332,6 +334,7 @@ class GRU(_Recurrent):
         use_cudnn: bool | str = "auto",
         *,
         zero_output_for_mask: bool = False,
+        implementation: int = 2,
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
@@ -339,6 +342,7 @@ class GRU(_Recurrent):
         input_dim: int | None = None,
     ) -> None:
         _check_cudnn(use_cudnn)
+        checks.positive_int(implementation, "implementation")
         cell = GRUCell(
             units,
             activation,

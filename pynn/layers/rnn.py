@@ -203,6 +203,9 @@ class RNN(Layer):
             return outputs[0]
         return outputs[0], *like(self.state_size, iter(outputs[1:]))
 
+    def _input_name(self, number: int) -> str:
+        return f"initial_state[{number - 1}] of layer {self.name!r}" if number else super()._input_name(number)
+
     # ---- calls
 
     def __call__(  # type: ignore[override]
