@@ -58,7 +58,7 @@ x, y = pieces[:, :-1], pieces[:, 1:]
 every = 40 if arguments.short else 10
 few = x[::every], y[::every]
 before = model.evaluate(*few, verbose=0)[0]
-model.fit(*(few if arguments.short else (x, y)), batch_size=16, epochs=1 if arguments.short else 4, verbose=2)
+model.fit(*(few if arguments.short else (x, y)), batch_size=16, epochs=1 if arguments.short else 3, verbose=2)
 after = model.evaluate(*few, verbose=0)[0]
 print(f"Loss before: {before:.3f} (guessing: {np.log(len(characters)):.3f}), after: {after:.3f}")
 

@@ -66,7 +66,7 @@ def test_numpy_network_trains_as_pynn(name, folder):
     start = [w.copy() for w in baseline.weights]
     ours = training_data.load(network, folder, as_bytes=True)
     theirs = training_data.load(network, folder, as_bytes=False)
-    for step in range(5):
+    for step in range(5 if name != "lstm128" else 2):  # NumPy takes seconds for a step of it
         rows = slice(step * network.batch, (step + 1) * network.batch) if name != "xor" else slice(None)
         model.train_on_batch(ours.x[rows], ours.y[rows])
         baseline.train_step(theirs.x[rows], theirs.y[rows])
@@ -74,7 +74,8 @@ def test_numpy_network_trains_as_pynn(name, folder):
     assert moved > 1e-3
     for w, expected in zip(baseline.weights, model.get_weights(), strict=True):
         np.testing.assert_allclose(w, expected, atol=moved / 1000)
-    np.testing.assert_allclose(baseline.predict(theirs.x_test), model.predict(ours.x_test, verbose=0), atol=1e-4)
+    predicted = model.predict(ours.x_test[:100], verbose=0)
+    np.testing.assert_allclose(baseline.predict(theirs.x_test[:100]), predicted, atol=1e-4)
 
 
 @pytest.mark.slow
