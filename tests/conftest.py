@@ -50,3 +50,31 @@ def settings():
 def random():
     """A NumPy generator with a fixed seed."""
     return np.random.default_rng(12345)
+
+
+@pytest.fixture
+def open_terminal(monkeypatch):
+    """Opens terminals of so many columns as standard output."""
+    from terminal import Terminal
+
+    opened = []
+
+    def start(columns=80, encoding="utf-8"):
+        opened.append(Terminal(columns, encoding))
+        monkeypatch.setattr(sys, "stdout", opened[-1].out)
+        return opened[-1]
+
+    yield start
+    for each in opened:
+        each.text()
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The clock of whatever is shown; it stands still."""
+    from terminal import Clock
+
+    made = Clock()
+    for module in ("foundation.text_bar", "callbacks.display", "utils.progress"):
+        monkeypatch.setattr(f"pynn.{module}.time", made)
+    return made

@@ -1,4 +1,4 @@
-"""A terminal and a clock for tests of what is shown."""
+"""A terminal and a clock for tests of what is shown, and something to show."""
 
 import fcntl
 import os
@@ -7,6 +7,11 @@ import struct
 import termios
 import threading
 import unicodedata
+
+from pynn.callbacks import display as progress
+
+LOGS = {"loss": 0.23456, "accuracy": 0.91234}
+VALIDATED = {**LOGS, "val_loss": 0.34567, "val_accuracy": 0.90123}
 
 
 class Clock:
@@ -78,3 +83,13 @@ class Terminal:
         """What the last row showed, one after the other, where it was something else."""
         seen = [frame[-1] for frame in self.frames() if frame[-1]]
         return [line for line, before in zip(seen, [None, *seen], strict=False) if line != before]
+
+
+def show(clock, logs, *, title="Epoch 3/20", steps=100, seconds=0.25, last=None, at=40):
+    """One epoch of `steps` steps of some seconds each, which is looked at after `at` of them and at the end."""
+    with progress.display(1) as display:
+        display.begin(title, steps)
+        for step, now in ((at, at), (steps, steps - at)):
+            clock.now += seconds * now
+            display.update(step, logs)
+        display.end(logs if last is None else last)

@@ -157,8 +157,8 @@ def check(model, before, name):
 def interrupt_each(name, every):
     make, call = CALLS[name]
     call(make())  # what only the first call in a process does is not tested here
-    model = make()
-    for n in places(lambda: call(model))[::every]:
+    first = make()
+    for n in places(lambda: call(first))[::every]:
         model = make()
         before = model.get_weights() if model.built else None
         interrupt = Interrupt(n)
