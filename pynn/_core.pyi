@@ -141,9 +141,11 @@ class Graph:
         parameters: Sequence[int],
         attributes: dict[str, Attribute],
         times: int = 1,
+        trains: bool = False,
     ) -> list[int]:
         """Append an op (csrc/engine/registry.cpp); the numbers of its outputs. parameters: -1 for one left out. times:
-        over how many equal parts of each sample it goes, each by itself.
+        over how many equal parts of each sample it goes, each by itself. trains: whether it works as in training,
+        whatever the network does.
 
         Raises ValueError where the sizes do not fit: "[kind] expected ..., got ...".
         """
@@ -173,10 +175,15 @@ class Plan:
     def state_samples(self) -> int:
         """How many samples each batch must have, where ops keep states from batch to batch; 0: any number."""
 
+    @property
+    def draws(self) -> bool:
+        """Whether predictions draw noise, as some op always works as in training."""
+
     def predict(
-        self, outs: Sequence[Real], xs: Sequence[Samples], check_finite: bool, threads: int
+        self, outs: Sequence[Real], xs: Sequence[Samples], check_finite: bool, threads: int, step: int = 0
     ) -> tuple[int, int] | None:
-        """With `check_finite`: input and index of the first element of the samples that is not finite, or None."""
+        """With `check_finite`: input and index of the first element of the samples that is not finite, or None. Where
+        the plan `draws`, the noise is that of this step."""
 
     def predict_array(
         self, x: NDArray[Any], x_shape: Shape, y_shape: Shape, check_finite: bool, threads: int

@@ -152,11 +152,11 @@ class Activation(NamesItsArguments):
             self.split_sample(shape)
         return self.output_shape((1, *shape))[1:]
 
-    def check_differentiable(self) -> None:
-        """Raise ValueError if the function has no gradient."""
+    def check_differentiable(self, where: str = "") -> None:
+        """Raise ValueError if the function has no gradient; `where` begins the message."""
         if not self.differentiable:
             raise ValueError(
-                f"The activation {self.name} has no gradient to train with. "
+                f"{where}The activation {self.name} has no gradient to train with. "
                 "Train with the loss 'perceptron', or use another activation such as sigmoid."
             )
 

@@ -286,6 +286,11 @@ def binary_backward(function, dy, a, b):
             "power": lambda: (np.where(b == 0, 0, b * a ** (b - 1)), np.where(a <= 0, 0, a**b * np.log(a))),
             "maximum": lambda: ((np.sign(a - b) + 1) / 2, (np.sign(b - a) + 1) / 2),
             "minimum": lambda: ((np.sign(b - a) + 1) / 2, (np.sign(a - b) + 1) / 2),
+            "floor_divide": lambda: (0, 0),
+            "remainder": lambda: (1, -np.floor_divide(a, b)),
+            "less": lambda: (0, 0),
+            "less_equal": lambda: (0, 0),
+            "not_equal": lambda: (0, 0),
         }[function]()
     return [sum_to(dy * slope, x.shape) for slope, x in zip(slopes, operands, strict=True)]
 

@@ -142,15 +142,39 @@ def test_graph_refuses_ids_outside_of_the_smallest_table(wrong):
     np.testing.assert_array_equal(table, np.arange(15))
 
 
+@pytest.mark.parametrize("wrong", [-1, 3])
+@pytest.mark.parametrize("threads", THREADS)
+def test_parts_of_ids_have_limits_of_their_own(wrong, threads):
+    graph, x, y, table = table_graph(rows=5)
+    small = core.Parameters("float64")
+    small.array(small.add(9))[:] = np.arange(9)
+    (part,) = graph.add("select_ids", [x], [], {"index": [3, 1, 3]})
+    (last,) = graph.add("select_ids", [part], [], {"index": [1]})
+    (z,) = graph.add("embedding", [last], [graph.add_parameter(small, 0)], {"rows": 3, "dim": 3})
+    (numbers,) = graph.add("numbers", [part], [], {})
+    graph.set_outputs([y, z, numbers])
+    plan = core.Plan(graph, "float64")
+    table[:] = np.arange(15)
+    ids = np.array([[4, 2, 3, 0]] * 70, np.int32)
+    outs = [np.full((70, 12), np.nan), np.full((70, 3), np.nan), np.full((70, 3), np.nan)]
+    assert plan.predict(outs, [ids], True, threads) is None
+    np.testing.assert_array_equal(outs[0].reshape(70, 4, 3), table.reshape(5, 3)[ids])
+    np.testing.assert_array_equal(outs[1], np.tile([6, 7, 8], (70, 1)))
+    np.testing.assert_array_equal(outs[2], ids[:, [3, 1, 3]])
+    ids[66, 1] = wrong
+    with pytest.raises(ValueError, match=f"from 0 to {2 if wrong > 0 else 4}, got {wrong}"):
+        plan.predict(outs, [ids], True, threads)
+
+
 def test_graph_refuses_numbers_where_ids_are_read():
     graph, x, y, _ = table_graph()
     real = graph.add_input(4)
     parameter = core.Parameters("float64")
     parameter.add(15)
     for tensor in (real, y):
-        with pytest.raises(ValueError, match="an input of ids"):
+        with pytest.raises(ValueError, match="a tensor of ids"):
             graph.add("embedding", [tensor], [graph.add_parameter(parameter, 0)], {"rows": 5, "dim": 3})
-        with pytest.raises(ValueError, match="an input of ids"):
+        with pytest.raises(ValueError, match="a tensor of ids"):
             graph.add("numbers", [tensor], [], {})
     with pytest.raises(ValueError, match="a tensor of numbers"):
         graph.add("concat", [x, real], [], {"outer": 1})

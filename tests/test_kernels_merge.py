@@ -9,7 +9,10 @@ from pynn.foundation.native import core
 
 SAMPLES = 3
 SIZES = (1, 2, 7, 15, 16, 17, 33)  # around the lengths of vectors
-FUNCTIONS = ["add", "subtract", "multiply", "divide", "power", "maximum", "minimum"]
+FUNCTIONS = [
+    *("add", "subtract", "multiply", "divide", "power", "maximum", "minimum"),
+    *("floor_divide", "remainder", "less", "less_equal", "not_equal"),
+]
 # Of one sample of both operands
 SHAPES = [
     *(((n,), (n,)) for n in SIZES),
@@ -196,8 +199,22 @@ def test_binary_extremes_keep_nan_and_share_ties(function, dtype):
     np.testing.assert_array_equal(da + db, [[0, 0, 3, 3, 3]])
 
 
+@pytest.mark.parametrize("function", ["floor_divide", "remainder", "less", "less_equal", "not_equal"])
+@every_dtype
+def test_binary_steps_at_the_edges(function, dtype):
+    """Of every two of these numbers, the sign of 0 included; 0.3 / 0.1 is 2 with a rest."""
+    numbers = np.array([0.0, -0.0, 1, -1, 2.5, -2.5, 0.1, 0.3, -0.3, 1e30, np.inf, -np.inf, np.nan], dtype)
+    a, b = (each.ravel()[None] for each in np.meshgrid(numbers, numbers))
+    with np.errstate(all="ignore"):
+        expected = getattr(np, function)(a, b).astype(dtype)
+    y = binary(function, a, b)
+    np.testing.assert_array_equal(y, expected)
+    zeros = expected == 0
+    np.testing.assert_array_equal(np.signbit(y[zeros]), np.signbit(expected[zeros]))
+
+
 WRONG = [
-    ({"function": "modulo"}, "add, subtract, multiply, divide, power, maximum, minimum"),
+    ({"function": "modulo"}, "add, subtract, multiply, divide, power, maximum, minimum, floor_divide, remainder"),
     ({"shape_a": [2, 3]}, "one rank"),
     ({"shape_a": []}, "one rank"),
     ({"shape_a": [5]}, r"\(5\) and \(6\)"),

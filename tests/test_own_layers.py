@@ -183,6 +183,24 @@ def test_own_layer_is_one_of_pynn():
 # ---- weights ---------------------------------------------------------------------------------------------------------
 
 
+def test_build_ends_as_in_keras():
+    """By setting `built`, or by that of Layer, or not at all."""
+
+    class Own(Linear):
+        def build(self, input_shape):
+            super().build(input_shape)
+            self.built = True
+            layers.Layer.build(self, input_shape)
+
+    layer = Own(2)
+    assert not layer.built
+    assert layer(np.ones((3, 4))).shape == (3, 2)
+    assert layer.built
+    for made in (layer, pynn.Sequential([layer]), layers.Dense(1)):
+        with pytest.raises(ValueError, match=rf"'{made.name}': built is True once .* cannot be set to False"):
+            made.built = False
+
+
 def test_weights_come_in_keras_order():
     class Mine(layers.Layer):
         def __init__(self):

@@ -57,6 +57,17 @@ def test_weights_are_the_same_objects_each_time():
     np.testing.assert_array_equal(kernel.numpy(), model.get_weights()[0])
 
 
+def test_weights_are_added_to():
+    layer = layers.Dense(2, kernel_initializer="ones")
+    layer.build((None, 3))
+    layer.kernel.assign_add(np.arange(6).reshape(3, 2))
+    layer.kernel.assign_sub(np.full((3, 2), 0.5))
+    np.testing.assert_array_equal(layer.kernel.numpy(), np.arange(6).reshape(3, 2) + 0.5)
+    for change in (layer.kernel.assign_add, layer.kernel.assign_sub):
+        with pytest.raises(ValueError, match=r"kernel has the shape \(3, 2\), but got values of shape \(3,\)"):
+            change([1, 2, 3])
+
+
 def test_layer_keeps_its_weights_from_model_to_model():
     x, y = make_data()
     model = make_model()

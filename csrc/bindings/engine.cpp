@@ -56,10 +56,10 @@ int add_input(Graph& graph, int64_t size, const std::string& kind) {
 }
 
 std::vector<int> add_op(Graph& graph, const std::string& kind, const std::vector<int>& inputs,
-                        const std::vector<int>& parameters, const py::dict& attributes, int64_t times) {
+                        const std::vector<int>& parameters, const py::dict& attributes, int64_t times, bool trains) {
   const Interrupt interrupt = signal_check();
   const Interruptible guard(interrupt);
-  return graph.add({kind, inputs, parameters, attributes_of(attributes), {}, times});
+  return graph.add({kind, inputs, parameters, attributes_of(attributes), {}, times, trains});
 }
 
 // ---- plan
@@ -100,9 +100,9 @@ Place predict_with(const AnyPlan& any, Arrays& outs, const Arrays& xs, int threa
   });
 }
 
-Place predict(const AnyPlan& any, Arrays outs, const Arrays& xs, bool check_finite, int threads) {
+Place predict(const AnyPlan& any, Arrays outs, const Arrays& xs, bool check_finite, int threads, uint64_t step) {
   return predict_with(any, outs, xs, threads, [&](const auto& plan, const auto& to, const auto& x, const auto& check) {
-    return plan.predict(to, x, check_finite, threads, check);
+    return plan.predict(to, x, check_finite, step, threads, check);
   });
 }
 
@@ -129,7 +129,7 @@ py::object predict_array(const AnyPlan& any, const Given& x, const py::tuple& x_
   return any.with([&](const auto& plan) -> py::object {
     using T = typename std::decay_t<decltype(plan)>::Number;
     if (plan.inputs().size() != 1 || plan.inputs()[0].kind != InputKind::real || plan.graph().outputs().size() != 1 ||
-        x.ndim() < 1 || x.shape(0) < 1 || !(is<T>(x) || is<uint8_t>(x)) ||
+        x.ndim() < 1 || x.shape(0) < 1 || !(is<T>(x) || is<uint8_t>(x)) || plan.draws() ||
         (plan.state_samples() != 0 && x.shape(0) != plan.state_samples()))
       return py::none();
     const auto aligned = reinterpret_cast<std::uintptr_t>(x.data()) % static_cast<std::size_t>(x.itemsize()) == 0;
@@ -144,7 +144,7 @@ py::object predict_array(const AnyPlan& any, const Given& x, const py::tuple& x_
     const Dataset data{samples, {{kind, x.data(), plan.inputs()[0].width}}, {}};
     const std::vector<T*> to{y.mutable_data()};
     const Interrupt interrupt = signal_check();
-    const auto bad = without_gil([&] { return plan.predict(to, data, check_finite, threads, interrupt); });
+    const auto bad = without_gil([&] { return plan.predict(to, data, check_finite, 0, threads, interrupt); });
     return bad ? py::object(py::none()) : py::object(std::move(y));
   });
 }
@@ -331,7 +331,7 @@ void bind_engine(py::module_& m) {
           },
           py::arg("parameters"), py::arg("number"))
       .def("add", &add_op, py::arg("kind"), py::arg("inputs"), py::arg("parameters"), py::arg("attributes"),
-           py::arg("times") = 1)
+           py::arg("times") = 1, py::arg("trains") = false)
       .def(
           "add_activity_penalty",
           [](Graph& g, int tensor, double l1, double l2) { g.add_activity_penalty({tensor, l1, l2}); },
@@ -346,7 +346,10 @@ void bind_engine(py::module_& m) {
       .def_property_readonly(
           "state_samples",
           [](const AnyPlan& p) { return p.with([](const auto& plan) { return plan.state_samples(); }); })
-      .def("predict", &predict, py::arg("outs"), py::arg("xs"), py::arg("check_finite"), py::arg("threads"))
+      .def_property_readonly("draws",
+                             [](const AnyPlan& p) { return p.with([](const auto& plan) { return plan.draws(); }); })
+      .def("predict", &predict, py::arg("outs"), py::arg("xs"), py::arg("check_finite"), py::arg("threads"),
+           py::arg("step") = 0)
       .def("predict_array", &predict_array, py::arg("x"), py::arg("x_shape"), py::arg("y_shape"),
            py::arg("check_finite"), py::arg("threads"))
       .def("vjp", &vjp, py::arg("dys"), py::arg("xs"), py::arg("wanted"), py::arg("training"), py::arg("step"),

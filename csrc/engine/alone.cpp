@@ -52,7 +52,7 @@ void Alone<T>::begin(const Pass<T>& whole) {
   mine_ = samples_of(rank_, members_, whole.batch);
   pass_.batch = mine_.end - mine_.begin;
   pass_.first_sample = whole.first_sample + mine_.begin;
-  pass_.training = whole.training;
+  pass_.network_trains = whole.network_trains;
   pass_.keeps = whole.keeps;
   pass_.step = whole.step;
   for (std::size_t t = 0; t < values_.size(); ++t) {
@@ -73,6 +73,7 @@ Pass<T>& Alone<T>::aim(std::size_t op, const std::vector<Nonzero>& nonzero) {
 template <typename T>
 Pass<T>& Alone<T>::aim_back(std::size_t op, const std::vector<T*>& dx, const std::vector<int64_t>& room) {
   for (std::size_t j = 0; j < dx.size(); ++j) dx_[j] = dx[j] == nullptr ? nullptr : dx[j] + mine_.begin * room[j];
+  pass_.training = pass_.network_trains || plan_.ops()[op]->trains;
   pass_.saved = nullptr;
   pass_.parameters = uses_[op].data();
   pass_.nonzero = {};

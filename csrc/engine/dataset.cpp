@@ -17,14 +17,6 @@ const void* row_of(const Column& column, int64_t row, std::size_t element) {
 
 namespace {
 
-void check_ids(const int32_t* begin, const int32_t* end, int64_t below) {
-  if (below == INT64_MAX || begin == end) return;
-  const auto [least, most] = std::minmax_element(begin, end);
-  if (*least < 0 || *most >= below)
-    refuse("data", "ids and labels from 0 to " + std::to_string(below - 1),
-           std::to_string(*least < 0 ? *least : *most));
-}
-
 // Rows that overlap are no matrix: each is gathered by itself, by one member.
 template <typename T>
 void gather_windows(const Team& team, const Kernels<T>& k, T* to, const Nonzero& nonzero, const Column& column,
@@ -75,6 +67,14 @@ void gather(const Team& team, const Kernels<T>& k, T* to, const Nonzero& nonzero
       break;
     }
   }
+}
+
+void check_ids(const int32_t* begin, const int32_t* end, int64_t below) {
+  if (below == INT64_MAX || begin == end) return;
+  const auto [least, most] = std::minmax_element(begin, end);
+  if (*least < 0 || *most >= below)
+    refuse("data", "ids and labels from 0 to " + std::to_string(below - 1),
+           std::to_string(*least < 0 ? *least : *most));
 }
 
 template void gather<float>(const Team&, const Kernels<float>&, float*, const Nonzero&, const Column&, const Selection&,

@@ -61,7 +61,7 @@ class Differentiation {
 
   void run_member(const Team& team) {
     Pass<T> pass(k_);
-    pass.training = call_.training;
+    pass.network_trains = call_.training;
     pass.keeps = true;
     pass.step = call_.step;
     pass.values = space_.values.data();

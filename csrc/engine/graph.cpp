@@ -14,22 +14,20 @@ std::size_t Graph::check_tensor(int tensor) const {
   return static_cast<std::size_t>(tensor);
 }
 
-bool Graph::is_ids(int tensor) const {
-  return std::any_of(inputs_.begin(), inputs_.end(),
-                     [&](const GraphInput& input) { return input.tensor == tensor && input.kind == InputKind::ids; });
-}
+bool Graph::is_ids(int tensor) const { return holds_ids_[static_cast<std::size_t>(tensor)] != 0; }
 
 void Graph::expect_numbers(const std::string& kind, int tensor) const {
-  if (is_ids(tensor)) refuse(kind, "a tensor of numbers", "tensor " + std::to_string(tensor) + ", an input of ids");
+  if (is_ids(tensor)) refuse(kind, "a tensor of numbers", "tensor " + std::to_string(tensor) + ", which holds ids");
 }
 
 void Graph::expect_ids(const std::string& kind, int tensor) const {
-  if (!is_ids(tensor)) refuse(kind, "an input of ids", "tensor " + std::to_string(tensor) + ", numbers");
+  if (!is_ids(tensor)) refuse(kind, "a tensor of ids", "tensor " + std::to_string(tensor) + ", numbers");
 }
 
 int Graph::add_input(int64_t size, InputKind kind) {
   if (size < 1 || size > INT64_MAX / 64) refuse("input", "a size from 1 to 2^57", std::to_string(size));
   sizes_.push_back(size);
+  holds_ids_.push_back(kind == InputKind::ids);
   inputs_.push_back({tensors() - 1, kind});
   return tensors() - 1;
 }
@@ -62,6 +60,7 @@ std::vector<int> Graph::add(OpSpec spec) {
       refuse(spec.kind, "outputs that fit into memory", "a size above 2^57");
   for (const int64_t size : made) {
     sizes_.push_back(size);
+    holds_ids_.push_back(spec.kind == kSelectIds);
     spec.outputs.push_back(tensors() - 1);
   }
   ops_.push_back(std::move(spec));

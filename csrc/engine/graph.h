@@ -19,6 +19,7 @@ struct OpSpec {
   Attributes attributes;
   std::vector<int> outputs;  // tensors
   int64_t times = 1;         // equal parts of each sample, such as steps, over each of which it goes by itself
+  bool trains = false;       // it works as in training, whatever the network does
 };
 
 // What comes in from outside: numbers of the network's type (bytes are converted to it), or whole numbers.
@@ -64,13 +65,14 @@ class Graph {
 
  private:
   std::size_t check_tensor(int tensor) const;
-  // Whether it is an input of ids; only ops that read these may have it.
+  // Whether it holds ids, as an input or a part of one does; only ops that read these may have it.
   bool is_ids(int tensor) const;
   // Refuses ids, in the name of `kind`, where numbers are read.
   void expect_numbers(const std::string& kind, int tensor) const;
   void expect_ids(const std::string& kind, int tensor) const;
 
-  std::vector<int64_t> sizes_;  // by tensor
+  std::vector<int64_t> sizes_;   // by tensor
+  std::vector<char> holds_ids_;  // by tensor
   std::vector<OpSpec> ops_;
   std::vector<GraphInput> inputs_;
   std::vector<int> outputs_, masks_, shown_;

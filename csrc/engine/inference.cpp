@@ -141,7 +141,7 @@ void Plan<T>::run_member(const Team& whole, const Call& call, bool alone, std::v
   Pass<T> pass(k_);
   pass.shared = space.shared;
   pass.own = space.own[static_cast<std::size_t>(team.rank)];
-  pass.training = call.training;
+  pass.network_trains = call.training;
   pass.step = call.step;
   pass.values = values.data();
   const int64_t samples = call.x.samples, rows = call.training ? samples : chunk_rows();
@@ -150,6 +150,7 @@ void Plan<T>::run_member(const Team& whole, const Call& call, bool alone, std::v
   for (int64_t chunk = mine.begin; chunk < mine.end; ++chunk) {
     const int64_t begin = chunk * rows;
     pass.batch = std::min(rows, samples - begin);
+    pass.first_sample = begin;
     load(team, call, begin, pass.batch, values, space, nonzero, first_bad);
     for (std::size_t i = 0; i < call.outs.size(); ++i) {
       const int output = graph_->shown()[i];
@@ -160,7 +161,7 @@ void Plan<T>::run_member(const Team& whole, const Call& call, bool alone, std::v
     whole.poll();  // where it takes long, kernels do so, too
     for (std::size_t i = 0; i < ops_.size(); ++i) {
       const Op<T>& op = *ops_[i];
-      if (!call.training && op.passes_on() && !is_output(op.outputs[0])) {
+      if (!call.training && !op.trains && op.passes_on() && !is_output(op.outputs[0])) {
         values[static_cast<std::size_t>(op.outputs[0])] = values[static_cast<std::size_t>(op.inputs[0])];
         continue;
       }
@@ -257,16 +258,16 @@ std::optional<BadElement> Plan<T>::first_bad_element(const Dataset& x) const {
 
 template <typename T>
 std::optional<BadElement> Plan<T>::predict(const std::vector<T*>& outs, const Dataset& x, bool check_finite,
-                                           int threads, const Interrupt& interrupt) const {
+                                           uint64_t step, int threads, const Interrupt& interrupt) const {
   if (x.samples == 0) return std::nullopt;
   if (state_samples_ == 0) {
     const auto held = share_parameters();
-    return run({x, outs, check_finite, false, 0, threads, interrupt, uses_, {}, {}});
+    return run({x, outs, check_finite, false, step, threads, interrupt, uses_, {}, {}});
   }
   const auto held = hold_parameters(changed_by_predictions_, interrupt);
   if (check_finite)
     if (const auto bad = first_bad_element(x)) return bad;
-  return run({x, outs, false, false, 0, threads, interrupt, uses_, {}, {}});
+  return run({x, outs, false, false, step, threads, interrupt, uses_, {}, {}});
 }
 
 template <typename T>
@@ -281,18 +282,19 @@ std::optional<BadElement> Plan<T>::predict_training(const std::vector<T*>& outs,
 }
 
 template <typename T>
-void Plan<T>::for_chunks(const Dataset& x, const std::vector<T*>& outs, int threads, const Interrupt& interrupt,
-                         const std::function<void(std::size_t)>& spaces, const OnChunk& on_chunk) const {
-  run({x, outs, false, false, 0, threads, interrupt, uses_, spaces, on_chunk});
+void Plan<T>::for_chunks(const Dataset& x, const std::vector<T*>& outs, uint64_t step, int threads,
+                         const Interrupt& interrupt, const std::function<void(std::size_t)>& spaces,
+                         const OnChunk& on_chunk) const {
+  run({x, outs, false, false, step, threads, interrupt, uses_, spaces, on_chunk});
 }
 
 #define PYNN_INSTANTIATE(T)                                                                                            \
-  template std::optional<BadElement> Plan<T>::predict(const std::vector<T*>&, const Dataset&, bool, int,               \
+  template std::optional<BadElement> Plan<T>::predict(const std::vector<T*>&, const Dataset&, bool, uint64_t, int,     \
                                                       const Interrupt&) const;                                         \
   template std::optional<BadElement> Plan<T>::predict_training(const std::vector<T*>&, const Dataset&, bool, uint64_t, \
                                                                int, const Interrupt&) const;                           \
   template int64_t Plan<T>::choose_chunk_rows() const;                                                                 \
-  template void Plan<T>::for_chunks(const Dataset&, const std::vector<T*>&, int, const Interrupt&,                     \
+  template void Plan<T>::for_chunks(const Dataset&, const std::vector<T*>&, uint64_t, int, const Interrupt&,           \
                                     const std::function<void(std::size_t)>&, const OnChunk&) const;
 PYNN_INSTANTIATE(float)
 PYNN_INSTANTIATE(double)

@@ -31,7 +31,8 @@ struct Pass {
 
   const Kernels<T>& k;
   int64_t batch = 0;
-  bool training = false;
+  bool network_trains = false;
+  bool training = false;     // whether the op works as in training: where the network does, or it always does
   bool keeps = false;        // a way back follows: ops keep what it needs
   int64_t first_sample = 0;  // number in its batch of the first sample here
   uint64_t step = 0;         // of training: with it changes what is random
@@ -132,6 +133,8 @@ class Op {
   virtual bool passes_over_zeros() const { return false; }
   // Where its input is ids: they must be at least 0, and below this.
   virtual int64_t ids_below() const { return INT64_MAX; }
+  // Its output holds ids, and an op that reads them has this limit.
+  virtual void limit_ids(int64_t /*below*/) {}
   // Where the gradient of its parameter is 0 but for some rows, and it can mark these: how many rows there are.
   // Otherwise 0.
   virtual int64_t marked_rows() const { return 0; }
@@ -160,6 +163,7 @@ class Op {
 
   std::vector<int> inputs, outputs;  // tensors
   std::vector<int> parameters;       // numbers in the graph, -1 for none
+  bool trains = false;               // it works as in training, whatever the network does
 
  protected:
   // The arrays of its inputs and outputs, and their gradients, null where none is asked for.

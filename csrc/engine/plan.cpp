@@ -90,6 +90,13 @@ std::vector<int64_t> Plan<T>::make_ops() {
     ops_.back()->inputs = spec.inputs;
     ops_.back()->outputs = spec.outputs;
     ops_.back()->parameters = spec.parameters;
+    ops_.back()->trains = spec.trains;
+    draws_ |= spec.trains;
+    if (spec.trains && ops_.back()->couples_samples())
+      refuse(spec.kind, "to work as in training only where the network does", "it always");
+    if (const int64_t below = ops_.back()->ids_below(); below != INT64_MAX)
+      for (const auto& op : ops_)
+        if (contains(op->outputs, spec.inputs[0])) op->limit_ids(below);
   }
   return times;
 }

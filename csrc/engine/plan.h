@@ -112,6 +112,8 @@ class Plan {
   bool is_state(std::size_t parameter) const { return states_[parameter] != 0; }
   // Whether code from outside is among the ops.
   bool runs_outside_code() const;
+  // Whether an op always works as in training, so that predictions draw noise.
+  bool draws() const { return draws_; }
   // Multiply-adds per sample, forward.
   double work() const { return work_; }
   // Whether the parameters that meet the samples are finite: 0 times such a number is 0.
@@ -128,6 +130,7 @@ class Plan {
   // Points the pass at an op, but for gradients.
   void aim(Pass<T>& pass, std::size_t op, const Workspace<T>& space, const ParameterUses<T>& uses,
            const std::vector<Nonzero>& nonzero) const {
+    pass.training = pass.network_trains || ops_[op]->trains;
     pass.saved = space.saved[op];
     pass.parameters = uses[op].data();
     pass.nonzero = input_read_by_[op] < 0 ? Nonzero{} : nonzero[static_cast<std::size_t>(input_read_by_[op])];
@@ -136,9 +139,10 @@ class Plan {
   // ---- running it forwards (inference.cpp); outs: for each output (samples, size)
 
   // With check_finite, returns the first element of the samples that is not finite, if there is one; the outputs are of
-  // no use then. The check comes while the samples pass through the cache.
-  std::optional<BadElement> predict(const std::vector<T*>& outs, const Dataset& x, bool check_finite, int threads,
-                                    const Interrupt& interrupt) const;
+  // no use then. The check comes while the samples pass through the cache. Ops that always work as in training draw
+  // the noise of this step.
+  std::optional<BadElement> predict(const std::vector<T*>& outs, const Dataset& x, bool check_finite, uint64_t step,
+                                    int threads, const Interrupt& interrupt) const;
   // The output in training mode, as one batch: noise is made for this step, statistics are those of the batch, and
   // moving ones follow.
   std::optional<BadElement> predict_training(const std::vector<T*>& outs, const Dataset& x, bool check_finite,
@@ -152,9 +156,9 @@ class Plan {
   };
   using OnChunk = std::function<void(const Team&, const Chunk&)>;
   int64_t chunk_rows() const { return chunk_rows_; }
-  // The caller holds the parameters. `spaces` is told how many workspaces there will be, before anything runs. outs: as
-  // for predict, null for an output that nobody wants; empty: none.
-  void for_chunks(const Dataset& x, const std::vector<T*>& outs, int threads, const Interrupt& interrupt,
+  // The caller holds the parameters. `spaces` is told how many workspaces there will be, before anything runs. outs,
+  // step: as for predict; null for an output that nobody wants; no outs: none.
+  void for_chunks(const Dataset& x, const std::vector<T*>& outs, uint64_t step, int threads, const Interrupt& interrupt,
                   const std::function<void(std::size_t)>& spaces, const OnChunk& on_chunk) const;
 
   // Those who read; throws Busy where one of the parameters is being trained.
@@ -206,6 +210,7 @@ class Plan {
   std::vector<std::shared_ptr<Parameters>> owners_;
   std::vector<std::size_t> owner_of_;  // by parameter
   ParameterUses<T> uses_;
+  bool draws_ = false;
   double work_ = 0;
   int64_t parameter_elements_ = 0, largest_parameter_ = 0;  // of those that are read whole
   int64_t chunk_rows_ = 0;

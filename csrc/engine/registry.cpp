@@ -36,6 +36,7 @@ namespace pynn {
   X(resample)       \
   X(rescaling)      \
   X(rms_norm)       \
+  X(select_ids)     \
   X(simple_rnn)     \
   X(softmax)        \
   X(sparsemax)      \

@@ -52,6 +52,9 @@ struct OpKind {
   std::unique_ptr<Op<double>> (*make_double)(const OpArguments& arguments);
 };
 
+// The kind whose output holds ids.
+constexpr const char* kSelectIds = "select_ids";
+
 // Throws std::invalid_argument for a kind that is not known.
 const OpKind& op_kind(const std::string& name);
 std::vector<std::string> op_kinds();

@@ -14,6 +14,7 @@ class TimesOp : public Op<T> {
     this->inputs = op_->inputs;
     this->outputs = op_->outputs;
     this->parameters = op_->parameters;
+    this->trains = op_->trains;
   }
 
   void forward(const Team& team, const Pass<T>& pass) const override { op_->forward(team, of_parts(pass)); }

@@ -161,6 +161,10 @@ double Trainer<T>::parameter_penalties(const std::vector<RowSums>& batch, bool b
   return sum;
 }
 
+// Evaluations draw the noise of such a step, far from those of training, where ops always work as in training: the same
+// noise until there is another step of training.
+constexpr uint64_t kFirstEvaluation = uint64_t{1} << 62;
+
 template <typename T>
 void Trainer<T>::evaluate(double* totals, const Dataset& data, int threads, const Interrupt& interrupt,
                           const Heads<T>* checked, const std::vector<T*>& outs, bool by_rows) const {
@@ -179,7 +183,7 @@ void Trainer<T>::evaluate(double* totals, const Dataset& data, int threads, cons
   heads.weigh(batch, data, {nullptr, 0, data.samples, 0});
   std::vector<std::vector<RowSums>> of_chunks(heads.masked() ? static_cast<std::size_t>(chunks) : 0, batch);
   plan_->for_chunks(
-      data, outs, threads, interrupt,
+      data, outs, kFirstEvaluation + static_cast<uint64_t>(iterations_.load()), threads, interrupt,
       [&](std::size_t spaces) {
         values.resize(spaces);
         for (Buffer<double>& buffer : values) buffer.reserve(heads.row_count(std::min(rows, data.samples)));

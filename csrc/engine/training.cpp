@@ -97,7 +97,7 @@ void Trainer<T>::train_member(const Team& team, Run& run, bool team_waits) {
   pass.gradients = space_.gradients.data();
   pass.shared = space_.shared;
   pass.own = space_.own[static_cast<std::size_t>(team.rank)];
-  pass.training = true;
+  pass.network_trains = true;
   pass.keeps = true;
   pass.apply = [this, &run](int number, Range part, const Gradient<T>& gradient) {
     apply(run, static_cast<std::size_t>(number), part, gradient);

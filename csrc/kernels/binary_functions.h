@@ -94,6 +94,79 @@ struct Minimum {
   PYNN_INLINE Vec<T> db(Vec<T> dy, Vec<T> a, Vec<T> b, Vec<T>) { return part_of<T>(dy, b < a, a == b); }
 };
 
+// What a comparison says, as 1 and 0.
+template <typename T>
+PYNN_INLINE Vec<T> as_number(IVec<T> holds) {
+  return holds ? splat<T>(1) : Vec<T>{};
+}
+
+// Base of functions that are constant in pieces.
+template <typename T>
+struct Flat {
+  PYNN_INLINE Vec<T> da(Vec<T>, Vec<T>, Vec<T>, Vec<T>) { return Vec<T>{}; }
+  PYNN_INLINE Vec<T> db(Vec<T>, Vec<T>, Vec<T>, Vec<T>) { return Vec<T>{}; }
+};
+
+template <typename T>
+struct Less : Flat<T> {
+  PYNN_INLINE Vec<T> y(Vec<T> a, Vec<T> b) { return as_number<T>(a < b); }
+};
+
+template <typename T>
+struct LessEqual : Flat<T> {
+  PYNN_INLINE Vec<T> y(Vec<T> a, Vec<T> b) { return as_number<T>(a <= b); }
+};
+
+template <typename T>
+struct NotEqual : Flat<T> {
+  PYNN_INLINE Vec<T> y(Vec<T> a, Vec<T> b) { return as_number<T>(a != b); }
+};
+
+// The remainder of a / b with the sign of b, exactly, and the quotient that belongs to it: as NumPy has them, of
+// infinite numbers and of 0, too.
+template <typename T>
+PYNN_INLINE T remainder_of(T a, T b) {
+  const T rest = sizeof(T) == 4 ? __builtin_fmodf(static_cast<float>(a), static_cast<float>(b))
+                                : static_cast<T>(__builtin_fmod(a, b));
+  if (rest == 0) return static_cast<T>(__builtin_copysign(0.0, b));
+  return (rest < 0) != (b < 0) ? rest + b : rest;
+}
+
+template <typename T>
+PYNN_INLINE T whole_quotient_of(T a, T b) {
+  if (b == 0) return a / b;
+  const T rest = sizeof(T) == 4 ? __builtin_fmodf(static_cast<float>(a), static_cast<float>(b))
+                                : static_cast<T>(__builtin_fmod(a, b));
+  T quotient = (a - rest) / b;
+  if (rest != 0 && (rest < 0) != (b < 0)) quotient -= 1;
+  if (quotient == 0) return static_cast<T>(__builtin_copysign(0.0, a / b));
+  const T whole = static_cast<T>(__builtin_floor(quotient));
+  return quotient - whole > static_cast<T>(0.5) ? whole + 1 : whole;
+}
+
+template <typename T>
+PYNN_INLINE Vec<T> whole_quotients_of(Vec<T> a, Vec<T> b) {
+#pragma GCC unroll 16
+  for (int64_t i = 0; i < kWidth<T>; ++i) a[i] = whole_quotient_of<T>(a[i], b[i]);
+  return a;
+}
+
+template <typename T>
+struct FloorDivide : Flat<T> {
+  PYNN_INLINE Vec<T> y(Vec<T> a, Vec<T> b) { return whole_quotients_of<T>(a, b); }
+};
+
+template <typename T>
+struct Remainder {
+  PYNN_INLINE Vec<T> y(Vec<T> a, Vec<T> b) {
+#pragma GCC unroll 16
+    for (int64_t i = 0; i < kWidth<T>; ++i) a[i] = remainder_of<T>(a[i], b[i]);
+    return a;
+  }
+  PYNN_INLINE Vec<T> da(Vec<T> dy, Vec<T>, Vec<T>, Vec<T>) { return dy; }
+  PYNN_INLINE Vec<T> db(Vec<T> dy, Vec<T> a, Vec<T> b, Vec<T>) { return -dy * whole_quotients_of<T>(a, b); }
+};
+
 }  // namespace
 }  // namespace PYNN_ISA
 }  // namespace pynn

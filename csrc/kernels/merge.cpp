@@ -83,6 +83,11 @@ MakePiece<T> piece_of(Binary function, const T* b, const Broadcast& shape) {
     case Binary::power: return piece_of<part, Power<T>, T>(shape);
     case Binary::maximum: return piece_of<part, Maximum<T>, T>(shape);
     case Binary::minimum: return piece_of<part, Minimum<T>, T>(shape);
+    case Binary::floor_divide: return piece_of<part, FloorDivide<T>, T>(shape);
+    case Binary::remainder: return piece_of<part, Remainder<T>, T>(shape);
+    case Binary::less: return piece_of<part, Less<T>, T>(shape);
+    case Binary::less_equal: return piece_of<part, LessEqual<T>, T>(shape);
+    case Binary::not_equal: return piece_of<part, NotEqual<T>, T>(shape);
     case Binary::count: break;
   }
   return nullptr;

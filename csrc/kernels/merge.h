@@ -8,7 +8,19 @@
 
 namespace pynn {
 
-#define PYNN_BINARIES(X) X(add) X(subtract) X(multiply) X(divide) X(power) X(maximum) X(minimum)
+#define PYNN_BINARIES(X) \
+  X(add)                 \
+  X(subtract)            \
+  X(multiply)            \
+  X(divide)              \
+  X(power)               \
+  X(maximum)             \
+  X(minimum)             \
+  X(floor_divide)        \
+  X(remainder)           \
+  X(less)                \
+  X(less_equal)          \
+  X(not_equal)
 PYNN_ENUMERATION(Binary, PYNN_BINARIES)
 
 // An axis of y = f(a, b): its size, and how far its elements lie apart in a and in b; 0 where the operand has one
@@ -31,7 +43,8 @@ struct MergeKernels {
   void (*binary_forward)(const Team& team, T* y, const T* a, const T* b, Binary function, int64_t samples,
                          const Broadcast& shape);
   // da = dy df/da, db = dy df/db, summed up over the axes along which the operand is repeated. Either may be null.
-  // Where a = b, maximum and minimum give half of dy to each. df/db of a power is 0 where a <= 0.
+  // Where a = b, maximum and minimum give half of dy to each. df/db of a power is 0 where a <= 0. Comparisons, which
+  // are 1 or 0, and floor_divide have slopes of 0.
   void (*binary_backward)(const Team& team, T* da, T* db, const T* dy, const T* a, const T* b, const T* y,
                           Binary function, int64_t samples, const Broadcast& shape);
 

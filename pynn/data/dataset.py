@@ -112,7 +112,9 @@ def _column(x: Any, name: str, port: Port, dtype: str, check_finite: bool) -> An
     if sparse.is_sparse(x) and not port.below and len(port.shape) == 1:
         return SparseColumn.of(x, name, dtype, port.sizes[0], check_finite)
     if port.below:
-        return arrays.as_ids(x, name, port.sizes, port.below, port.name)
+        ids = arrays.as_ids(x, name, port.sizes, port.below, port.name)
+        port.below.check_parts(ids.reshape(len(ids), *port.sizes), name, port.name)
+        return ids
     if type(x) is np.ndarray and x.shape[1:] == port.sizes:
         windows = arrays.as_windows(x, name, dtype, check_finite)
         if windows is not None:

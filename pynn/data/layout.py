@@ -3,13 +3,64 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 # Of one sample; None along an axis of any length.
 OpenShape: TypeAlias = tuple[int | None, ...]
+
+
+class Limit(int):
+    """Below what the whole numbers of an input must be, from 0 on; 0 where it has numbers of the model's type.
+
+    Attributes:
+        parts: Limits of parts of the samples: the functions by which a part comes out of an array of them, one after
+            the other, and below what it must be.
+    """
+
+    parts: tuple[tuple[tuple[TakePart, ...], int], ...] = ()
+
+    def behind(self, path: tuple[TakePart, ...]) -> Limit:
+        """The same limit, for an array from which `path` makes the one that it is about."""
+        found = Limit(self)
+        found.parts = tuple(((*path, *own), below) for own, below in self.parts)
+        return found
+
+    def of_part(self) -> Limit:
+        """The same limit, where it is about a part: of the whole there is none."""
+        found = Limit(ANY_ID)
+        found.parts = (((), int(self)), *self.parts)
+        return found
+
+    @staticmethod
+    def of_all(limits: Sequence[Limit], otherwise: int) -> Limit:
+        """What holds where all of these do; `otherwise` where there are none."""
+        found = Limit(min(limits, default=otherwise))
+        found.parts = tuple(part for each in limits for part in each.parts)
+        return found
+
+    def check_parts(self, ids: NDArray[np.int32], name: str, of: str) -> None:
+        """Raise ValueError where a part of `ids`, the array `name` for the input `of`, is not below its limit."""
+        for path, below in self.parts:
+            part = ids
+            for take in path:
+                part = take(part)
+            outside = (part < 0) | (part >= below)
+            if outside.any():
+                place = np.argwhere(outside)[0]
+                raise ValueError(
+                    f"An id of a part of the input {of!r} must be in [0, {below}), but found {part[tuple(place)]} at "
+                    f"row {place[0]} of {name}."
+                )
+
+
+# A part of each row of an array.
+TakePart: TypeAlias = "Callable[[NDArray[Any]], NDArray[Any]]"
+# Below what ids are that no embedding reads.
+ANY_ID = 2**31 - 1
 
 
 class Port(NamedTuple):
@@ -17,7 +68,7 @@ class Port(NamedTuple):
 
     name: str
     shape: OpenShape
-    below: int = 0  # whole numbers from 0 to below - 1; 0: numbers of the model's type
+    below: Limit = Limit(0)  # whole numbers from 0 to below - 1; 0: numbers of the model's type
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -60,7 +111,7 @@ class Ports(NamedTuple):
         return tuple(port.name for port in self.ports)
 
     @property
-    def limits(self) -> tuple[int, ...]:
+    def limits(self) -> tuple[Limit, ...]:
         """For each of them: below what its ids are, 0 where it has numbers."""
         return tuple(port.below for port in self.ports)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 if TYPE_CHECKING:
     from .. import _core
     from ..geometry.maps import Map
@@ -31,7 +34,13 @@ class Writable(Protocol):
         ...
 
     def add(
-        self, kind: str, inputs: Sequence[int], parameters: Sequence[int], attributes: dict[str, Any], times: int
+        self,
+        kind: str,
+        inputs: Sequence[int],
+        parameters: Sequence[int],
+        attributes: dict[str, Any],
+        times: int,
+        trains: bool,
     ) -> list[int]:
         """The numbers of the tensors that an op makes."""
         ...
@@ -56,7 +65,13 @@ class NoGraph:
         return self._tensors - 1
 
     def add(
-        self, kind: str, inputs: Sequence[int], parameters: Sequence[int], attributes: dict[str, Any], times: int
+        self,
+        kind: str,
+        inputs: Sequence[int],
+        parameters: Sequence[int],
+        attributes: dict[str, Any],
+        times: int,
+        trains: bool,
     ) -> list[int]:
         """The number of a new tensor."""
         return [self.add_input(0, "real")]
@@ -77,11 +92,16 @@ class Lowering:
         self.dtype = dtype
         self._ids: set[int] = set()  # tensors of whole numbers
         self._draws: dict[int, int] = {}  # by seed: how often it was asked for
-        self.inference = False  # whether what is added works as in prediction, also in training
+        self.mode: bool | None = None  # True: what is added always works as in training; False: as in prediction
         self.times = 1  # over how many equal parts of each sample what is added goes, such as steps: each by itself
         self.masks: Sequence[Mask | None] = ()  # of the inputs of the layer that is being lowered
         self.step_by_step = False  # whether layers come again for each of several steps
         self._states: dict[int, int] = {}  # by the number of a parameter: the tensor of what it is by now
+
+    @property
+    def inference(self) -> bool:
+        """Whether what is added works as in prediction, also in training."""
+        return self.mode is False
 
     @property
     def mask(self) -> Mask | None:
@@ -98,6 +118,16 @@ class Lowering:
     def numbers(self, x: int) -> int:
         """Tensor `x` as numbers of the network's type, where it holds ids."""
         return self.add("numbers", x) if x in self._ids else x
+
+    def holds_ids(self, x: int) -> bool:
+        """Whether tensor `x` holds ids."""
+        return x in self._ids
+
+    def select_ids(self, x: int, index: NDArray[np.int64]) -> int:
+        """Those ids of each sample of tensor `x` that `index` names."""
+        y = self.add("select_ids", x, index=index)
+        self._ids.add(y)
+        return y
 
     def seed(self, seed: int) -> int:
         """The seed of noise that a layer of `seed` adds: another one for each use of the layer."""
@@ -121,14 +151,7 @@ class Lowering:
     ) -> list[int]:
         """Append an op of several outputs; as `add`, but returns the numbers of all of them."""
         numbers = [self.parameter(parameter) for parameter in parameters]
-        return self._graph.add(kind, list(xs), numbers, attributes, self.times)
-
-    def add_all(
-        self, kind: str, xs: Sequence[int], parameters: Sequence[Parameter | None] = (), /, **attributes: Any
-    ) -> list[int]:
-        """The same for an op of several outputs; returns the numbers of all."""
-        numbers = [self.parameter(parameter) for parameter in parameters]
-        return self._graph.add(kind, list(xs), numbers, attributes, self.times)
+        return self._graph.add(kind, list(xs), numbers, attributes, self.times, self.mode is True)
 
     def parameter(self, parameter: Parameter | None) -> int:
         """The number of a weight in the graph, the same each time; -1 for None."""

@@ -28,6 +28,7 @@ class AddsWeights(Connectable):
     _form: CallForm | None = None  # of a class with a `call`
     _own_weights: tuple[Weight, ...] = ()
     _trainable: bool
+    _may_have_call: bool
 
     @explained
     def add_weight(
@@ -96,6 +97,11 @@ class AddsWeights(Connectable):
     def _check_may_add(self) -> None:
         if "name" not in vars(self):
             raise TypeError(f"{type(self).__name__} adds a weight before super().__init__(), which must come first.")
+        if self._may_have_call:
+            raise TypeError(
+                f"Model {self.name!r} cannot add weights: layers do. Put the weight into a layer of one's own, and "
+                "have that as an attribute of the model."
+            )
         if self._form is None:
             raise TypeError(
                 f"Layer {self.name!r} cannot add weights: only layers of one's own can, which have a call, but "

@@ -214,7 +214,7 @@ class Attention(_OneHead):
         query = xs["query"]
         if self.use_scale:
             query = combined(net, "multiply", [query, self._number(net, "scale")], [shapes["query"], ()])
-        return net.add_all(
+        return net.add_several(
             "attention",
             [query, xs["key"], xs["value"], *([] if mask is None else [mask])],
             queries=queries,

@@ -462,6 +462,8 @@ class Layer(Traceable, NamesItsArguments):
     variables = property(lambda self: self.weights)
     trainable_variables = property(lambda self: self.trainable_weights)
     non_trainable_variables = property(lambda self: self.non_trainable_weights)
+    compute_dtype = property(lambda self: self.dtype)
+    variable_dtype = property(lambda self: self.dtype)
 
     def count_params(self) -> int:
         """Number of weights, single numbers counted."""
@@ -490,6 +492,9 @@ class Layer(Traceable, NamesItsArguments):
                 held.enter_context(user._alone())
             anew = [change for user in users for change in user._anew()]
             atomic.apply_together([*changes, atomic.setting(self, "_calls", {}), *anew])
+
+    def _part_of(self, x: Array) -> Array:
+        return x.reshape(len(x), *self.sample_output_shape(x.shape[1:]))
 
     def _weight(self, name: str) -> Weight | None:
         return next((weight for weight in self._require_built().weights if weight.name == name), None)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from ..data.layout import Layout, OpenShape
+from ..data.layout import Layout, Limit, OpenShape
 from ..foundation import atomic
 from ..foundation.native import core
 from .trial import Trial, current, using
@@ -51,7 +51,7 @@ class Draft(NamedTuple):
     inner: tuple[Draft, ...] = ()  # of a model: its layers, unless they are built
     layout: Layout | None = None  # of a model
     trial: Trial | None = None  # of a layer with a `call`, unless it is built: what building it did
-    limits: tuple[int, ...] | None = None  # of a layer with a `call`: for each input, below what its ids must be
+    limits: tuple[Limit, ...] | None = None  # of a layer with a `call`: for each input, below what its ids must be
     arrange: Callable[[list[Any]], Any] | None = None  # of a layer with a `call`: puts outputs into its form
     made_masks: tuple[OpenShape | None, ...] = ()  # the shapes of the masks of the outputs; empty: they have none
 

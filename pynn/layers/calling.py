@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import arrays
+from ..data.layout import Limit
 from ..engine.lowering import Lowering, Mask
 from ..foundation import atomic, draws, parallel
 from ..foundation.native import core
@@ -42,7 +43,7 @@ class Callable(Protocol):
     def weights(self) -> list[Any]: ...
     def sample_output_shape(self, shape: Any) -> Any: ...
     def lower_with_masks(self, net: Lowering, x: Any, shape: Any, masks: Any) -> Any: ...
-    def _limits_for(self, inputs: list[Any], masks: Any = ()) -> tuple[int, ...]: ...
+    def _limits_for(self, inputs: list[Any], masks: Any = ()) -> tuple[Limit, ...]: ...
     def _as_taken(self, values: Sequence[Any]) -> Any: ...
     def _arrange(self, outputs: list[Any]) -> Any: ...
     def _build_for(self, shape: Any, masks: Any = ()) -> None: ...
@@ -66,7 +67,7 @@ def compute(layer: Callable, inputs: list[Any], training: bool, masks: Sequence[
     Raises:
         TypeError, ValueError: arrays that the layer cannot take; also one with weights, where a `call` is traced.
     """
-    limits: tuple[int, ...] = ()
+    limits: tuple[Limit, ...] = ()
     if layer.ids_below or layer.wired:
         limits, dtype = layer._limits_for(inputs, masks), layer.dtype
         xs = [_converted(layer, number, x, limits[number], dtype) for number, x in enumerate(inputs)]
@@ -86,7 +87,7 @@ def compute(layer: Callable, inputs: list[Any], training: bool, masks: Sequence[
         xs += [each for each in found if each is not None]
     call = layer._calls.get(key)
     if call is None or call.batch_size not in (0, rows):
-        call = _lowered(layer, xs, key, limits or (0,) * len(inputs))
+        call = _lowered(layer, xs, key, limits or (Limit(0),) * len(inputs))
     if is_calling() and layer.weights:
         raise no_values_yet(f"Layer {layer.name!r}")
     out = np.empty((rows, *call.output), call.dtype)
@@ -95,7 +96,8 @@ def compute(layer: Callable, inputs: list[Any], training: bool, masks: Sequence[
         if training:
             call.plan.predict_training(outs, xs, False, next(_training_calls), parallel.get_num_threads())
         else:
-            call.plan.predict(outs, xs, False, parallel.get_num_threads())
+            step = next(_training_calls) if call.plan.draws else 0
+            call.plan.predict(outs, xs, False, parallel.get_num_threads(), step)
     return out if call.more is None else layer._arrange(list(outs))
 
 
@@ -107,13 +109,15 @@ def no_values_yet(what: str) -> TypeError:
     )
 
 
-def _converted(layer: Callable, number: int, x: Any, below: int, dtype: str) -> Array:
+def _converted(layer: Callable, number: int, x: Any, below: Limit, dtype: str) -> Array:
     """An input as the engine takes it: numbers of the layer's type, or ids."""
     name = layer._input_name(number)
     if not below:
         return arrays.as_array(x, name, dtype)
     given = arrays.as_numbers(x, name)
-    return arrays.as_ids(given, name, given.shape[1:], below, layer.name).reshape(given.shape)
+    ids = arrays.as_ids(given, name, given.shape[1:], below, layer.name).reshape(given.shape)
+    below.check_parts(ids, name, layer.name)
+    return ids
 
 
 def _mask(layer: Callable, number: int, mask: Any, x: Array) -> Array | None:
@@ -147,7 +151,7 @@ def check_inputs(names: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> Non
             raise ValueError(f"{', '.join(names)} must have the same number of samples, but got {counts}.")
 
 
-def _lowered(layer: Callable, xs: list[Array], key: tuple[Any, ...], limits: tuple[int, ...]) -> Call:
+def _lowered(layer: Callable, xs: list[Array], key: tuple[Any, ...], limits: tuple[Limit, ...]) -> Call:
     """The layer, lowered for these inputs, behind which their masks come. `key`: shapes of both, None for no mask."""
     count = len(limits)
     check_inputs([layer._input_name(number) for number in range(count)], [x.shape for x in xs[:count]])

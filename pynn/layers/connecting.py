@@ -7,6 +7,8 @@ import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from numpy.typing import NDArray
+
 from ..data.layout import OpenShape, Port
 from ..foundation import atomic
 from .building import Built, Draft, building
@@ -25,9 +27,11 @@ class Connectable:
     takes_more: bool = False  # whether a call may have more tensors than the input; then these come as a list
     keeps_states: bool = False  # whether it has states that it keeps from batch to batch
     keeps_ids: bool = False  # whether it hands on its input as it is, also whole numbers
+    takes_part: bool = False  # whether it hands on a part of its input as it is, also of whole numbers
     wired: bool = False  # whether it is made of other layers, and so takes ids and numbers as they come
     is_input: bool = False  # whether it stands for an input of a model
     supports_masking: bool = False  # whether it knows what to do with a mask
+    couples_samples: bool = False  # whether in training a sample's output depends on the others of its batch
     is_operation: bool = False  # made by an operator on symbolic tensors: no entry in `Model.layers`, as in Keras
     _built: Built | None = None
     _nodes: weakref.WeakValueDictionary[int, Node]  # by id, in the order of the calls
@@ -37,6 +41,18 @@ class Connectable:
     def built(self) -> bool:
         """Whether the input shape is known and the weights exist."""
         return self._built is not None
+
+    @built.setter
+    def built(self, value: bool) -> None:
+        """Keras's layers say so at the end of their `build`; here it is known. No error, and without effect."""
+        self._check_built(value)
+
+    def _check_built(self, value: object) -> None:
+        if value is not True:
+            raise ValueError(
+                f"Layer {self.name!r}: built is True once the layer is built, and cannot be set to {value!r}. Make a "
+                "new layer with type(layer).from_config(layer.get_config())."
+            )
 
     @property
     def dtype(self) -> str:
@@ -76,6 +92,22 @@ class Connectable:
     def _input_name(self, number: int) -> str:
         return f"inputs[{number}] of layer {self.name!r}" if self.takes_list else f"inputs of layer {self.name!r}"
 
+    def _cannot_always_train(self) -> ValueError:
+        return self._shape_error(
+            "cannot work as in training always, also in predictions, as training=True on a symbolic tensor asks of it: "
+            "it needs the statistics of whole batches. Leave training=True away, and call the model with it: "
+            "model(x, training=True)."
+        )
+
+    @property
+    def _wirings(self) -> Sequence[Any]:
+        """How the layers are connected that it is made of, for all shapes that it was called on; none: not known."""
+        return ()
+
+    def _part_of(self, x: NDArray[Any]) -> NDArray[Any]:
+        """What it hands on of an array of whole numbers."""
+        raise NotImplementedError
+
     def _use(self, settings: Any) -> Any:
         """The layer as a call has it that said `settings` beside its tensors; None: it said nothing."""
         return self
@@ -108,11 +140,8 @@ class Connectable:
         if trial is not None and trial.training is not None:  # what the call was told is what the model does
             training = None if trial.training and training else training
             training = False if trial.training is False and training is None else training
-        if training:
-            raise ValueError(
-                f"Layer {self.name!r}: training=True on a symbolic tensor is not there yet. Call the model with "
-                "training=True."
-            )
+        if training and self.couples_samples:
+            raise self._cannot_always_train()
         told = self._check_masks(inputs, masks)
         of_inputs = tuple(
             x.mask_shape if mask is None else mask.sample for x, mask in itertools.zip_longest(inputs, told)
@@ -124,7 +153,7 @@ class Connectable:
                 self._check_ids(x)
         if not self.built:
             atomic.apply_together(building([draft]))
-        ids = self.keeps_ids and inputs[0].holds_ids
+        ids = (self.keeps_ids or self.takes_part) and inputs[0].holds_ids
         per_sample = any(x.per_sample for x in inputs)
         made = tuple(
             Made(shape, "int32" if ids else draft.dtype, per_sample, mask)
@@ -158,15 +187,14 @@ class Connectable:
             )
 
     def _check_ids(self, x: SymbolicTensor) -> None:
-        """Raise ValueError unless the tensor is an input, perhaps in another shape."""
+        """Raise ValueError unless the tensor is an input or a part of one, perhaps in another shape."""
         source = x
-        while source.node.inputs and source.node.layer.keeps_ids:
+        while source.node.inputs and (source.node.layer.keeps_ids or source.node.layer.takes_part):
             source = source.node.inputs[0]
         if not x.holds_ids and source.node.inputs:
             raise self._shape_error(
                 f"takes ids, whole numbers from an Input, but got the numbers that layer {x.name!r} makes. Compute "
-                "with ids, or take parts of them, in NumPy before they become inputs, or take parts of what the layer "
-                "makes."
+                "with ids in NumPy before they become inputs."
             )
 
     def _sample_shapes(self, inputs: Sequence[SymbolicTensor]) -> OpenShapes:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..data.layout import OpenShape
+from ..data.layout import Limit, OpenShape
 from ..engine.lowering import Lowering, Mask
 from ..geometry import maps
 from ..regularizers import Regularizer
@@ -73,21 +74,21 @@ class TimeDistributed(Wrapper):
         draft = super().draft(shape, dtype, masks)
         within = draft.inner[0]
         limits = within.limits if within.layout is None else within.layout.inputs.limits
-        return draft._replace(limits=limits)
+        return draft._replace(limits=limits and tuple(each.behind((_steps_as_samples,)) for each in limits))
 
     def _drafts_within(self, shape: OpenShapes, dtype: str) -> list[Draft]:
         assert not isinstance(shape, list)
         return [self.layer.draft(self._of_step(shape), dtype)]
 
-    def _limits_for(self, inputs: list[Any], masks: Sequence[Any] = ()) -> tuple[int, ...]:
+    def _limits_for(self, inputs: list[Any], masks: Sequence[Any] = ()) -> tuple[Limit, ...]:
         if not self.wired:
             return super()._limits_for(inputs, masks)
         if not self.built:
             self._build_for(np.shape(inputs[0])[1:])
-        return self.layer._input_limits()
+        return self._input_limits()
 
-    def _input_limits(self) -> tuple[int, ...]:
-        return self.layer._input_limits()
+    def _input_limits(self) -> tuple[Limit, ...]:
+        return tuple(limit.behind((_steps_as_samples,)) for limit in self.layer._input_limits())
 
     def _dtype_for(self, inputs: Any) -> str:
         return self.layer._dtype_for(inputs)
@@ -119,6 +120,11 @@ class TimeDistributed(Wrapper):
         if mask is None or len(mask.shape) < 2 or not (self.layer.supports_masking or self.layer.wired):
             return None
         return Mask(mask.tensor, mask.shape[1:])
+
+
+def _steps_as_samples(x: NDArray[Any]) -> NDArray[Any]:
+    samples: NDArray[Any] = x.reshape(len(x) * x.shape[1], *x.shape[2:])
+    return samples
 
 
 def _normalizes_batches(layer: Layer) -> bool:

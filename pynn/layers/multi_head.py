@@ -212,7 +212,7 @@ class _Heads(AttentionLayer):
         # A query without any key gets what it gets in Keras, which has two ways to compute.
         zeros = self.dropout > 0 or self._gives_scores or len(axes.order) > 1
         before, net.times = net.times, net.times * axes.parts
-        y, *scores = net.add_all(
+        y, *scores = net.add_several(
             "attention",
             [query, key, value, *(mask for mask, _ in masks)],
             queries=math.prod(axes.queries),

@@ -121,6 +121,8 @@ class BatchNormalization(_Normalization):
         TypeError, ValueError: a bad argument.
     """
 
+    couples_samples = True
+
     def __init__(
         self,
         axis: int = -1,
@@ -174,6 +176,8 @@ class BatchNormalization(_Normalization):
 
     def _add(self, net: Lowering, x: int, shape: Shape) -> int:
         parameters = [self.gamma, self.beta, self.moving_mean, self.moving_variance]
+        if net.mode:
+            raise self._cannot_always_train()
         settings = {"momentum": self.momentum, "epsilon": self.epsilon, "inference": net.inference}
         inputs = [x] if net.mask is None else [x, net.mask.tensor]
         return net.add("batch_norm", inputs, parameters, **settings)

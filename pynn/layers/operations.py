@@ -26,14 +26,22 @@ from .weight import Weight
 from .weighted import Choose, WeightProduct, WeightSum, WeightTensor
 
 # Names of the operations, as in Keras.
-_NAMES = {"divide": "true_divide"}
+_NAMES = {"divide": "true_divide", "remainder": "mod"}
+
+# Operators with a function of two tensors.
+_BINARIES = (
+    *("add", "subtract", "multiply", "divide", "power"),
+    *("floor_divide", "remainder", "less", "less_equal", "not_equal"),
+)
 
 
 class Arithmetic(Layer):
     """``function(a, b)`` of two tensors, or of one and a constant, element by element; broadcast as in NumPy.
 
     Args:
-        function: ``"add"``, ``"subtract"``, ``"multiply"``, ``"divide"`` or ``"power"``.
+        function: ``"add"``, ``"subtract"``, ``"multiply"``, ``"divide"``, ``"power"``, ``"floor_divide"``,
+            ``"remainder"``, which has the sign of ``b``, or a comparison, which gives 1 and 0: ``"less"``,
+            ``"less_equal"``, ``"not_equal"``. Comparisons and ``"floor_divide"`` hand no gradient on.
         constant: In place of one of the tensors: a number, or an array without the axis of the batch.
         constant_first: Whether the constant is the first operand.
         name: Default: the function's, with a number.
@@ -44,7 +52,7 @@ class Arithmetic(Layer):
     def __init__(
         self, function: str, constant: Any = None, constant_first: bool = False, name: str | None = None
     ) -> None:
-        self.function = checks.choice(function, "function", ("add", "subtract", "multiply", "divide", "power"))
+        self.function = checks.choice(function, "function", _BINARIES)
         self.constant: NDArray[Any] | None = None
         if constant is not None:
             self.constant = arrays.as_array(constant, "The constant of an operator", "float64").copy()
@@ -140,6 +148,7 @@ class GetItem(Layer):
     """
 
     is_operation = True
+    takes_part = True
 
     def __init__(self, key: tuple[Any, ...], name: str | None = None) -> None:
         if not isinstance(key, list | tuple):
@@ -156,7 +165,14 @@ class GetItem(Layer):
             raise self._shape_error(f"takes nothing of samples of shape {shape} by the index {self.key}.")
         return output
 
+    def _part_of(self, x: NDArray[Any]) -> NDArray[Any]:
+        key: Any = (slice(None), *self.key)
+        part: NDArray[Any] = x[key]
+        return part
+
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
+        if net.holds_ids(x):
+            return net.select_ids(x, np.arange(math.prod(shape)).reshape(shape)[self.key].ravel())
         return net.resample(x, maps.selected(shape, self.key))
 
     def get_config(self) -> dict[str, Any]:
@@ -367,6 +383,11 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "multiply": np.multiply,
     "divide": np.true_divide,
     "power": np.power,
+    "floor_divide": np.floor_divide,
+    "remainder": np.remainder,
+    "less": np.less,
+    "less_equal": np.less_equal,
+    "not_equal": np.not_equal,
     "matmul": np.matmul,
     "get_item": lambda a, key: a[key],
     "activation": lambda a, function: function(a),

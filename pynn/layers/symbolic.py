@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ..data.layout import OpenShape
 
 
@@ -39,7 +41,7 @@ class Node:
         self.layer = layer
         self.inputs = inputs
         self.outputs = outputs
-        self.training = training  # False: as in prediction, always
+        self.training = training  # True: as in training, always; False: as in prediction
         self.settings = settings  # what the call said beside tensors, as its layer writes it (`_use`); None: nothing
         self.masks = masks  # what the call said of the masks of its inputs; None: those that they have
 
@@ -47,6 +49,15 @@ class Node:
     def sources(self) -> list[SymbolicTensor]:
         """All tensors that went in."""
         return [*self.inputs, *(mask for mask in self.masks if mask is not None)]
+
+
+# The operators among NumPy's functions: what they are here, and whether with the operands exchanged.
+UFUNCS = {
+    **{name: (name, False) for name in ("add", "subtract", "multiply", "divide", "power", "matmul")},
+    **{name: (name, False) for name in ("floor_divide", "remainder", "less", "less_equal", "not_equal")},
+    "greater": ("less", True),
+    "greater_equal": ("less_equal", True),
+}
 
 
 class Operand:
@@ -84,6 +95,30 @@ class Operand:
     def __rpow__(self, other: object) -> Any:
         return arithmetic("power", other, self)
 
+    def __floordiv__(self, other: object) -> Any:
+        return arithmetic("floor_divide", self, other)
+
+    def __rfloordiv__(self, other: object) -> Any:
+        return arithmetic("floor_divide", other, self)
+
+    def __mod__(self, other: object) -> Any:
+        return arithmetic("remainder", self, other)
+
+    def __rmod__(self, other: object) -> Any:
+        return arithmetic("remainder", other, self)
+
+    def __lt__(self, other: object) -> Any:
+        return arithmetic("less", self, other)
+
+    def __le__(self, other: object) -> Any:
+        return arithmetic("less_equal", self, other)
+
+    def __gt__(self, other: object) -> Any:
+        return arithmetic("less", other, self)
+
+    def __ge__(self, other: object) -> Any:
+        return arithmetic("less_equal", other, self)
+
     def __neg__(self) -> Any:
         return arithmetic("negative", self, None)
 
@@ -107,8 +142,9 @@ class Operand:
 class SymbolicTensor(Operand):
     """An output of a layer that is to be computed.
 
-    Arithmetic (``+ - * / **``, ``@``, unary minus, ``abs``) with other symbolic tensors, numbers and arrays, indexing,
-    and the functions of ``pynn.activations`` give further symbolic tensors.
+    Arithmetic (``+ - * / // % **``, ``@``, unary minus, ``abs``) with other symbolic tensors, numbers and arrays,
+    comparisons (``< <= > >= !=``), which give 1 and 0, indexing, and the functions of ``pynn.activations`` give further
+    symbolic tensors. As in Keras, ``==`` asks whether two are the same tensor.
 
     Attributes:
         shape: Of a batch: ``(None, 4)``. What is made of weights alone has no axis of samples.
@@ -117,7 +153,6 @@ class SymbolicTensor(Operand):
     """
 
     __slots__ = ("index", "node")
-    __array_ufunc__ = None  # so that `array + tensor` asks the tensor
 
     def __init__(self, node: Node, index: int) -> None:
         self.node = node
@@ -172,13 +207,35 @@ class SymbolicTensor(Operand):
     def __bool__(self) -> bool:
         raise TypeError("A symbolic tensor is neither true nor false: it holds no numbers.")
 
-    def __array__(self, *arguments: object, **named: object) -> Any:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **named: Any) -> Any:
+        """What NumPy's operators make of arrays and tensors, ``array + tensor``; TypeError for other functions."""
+        if method == "__call__" and not named and ufunc.__name__ in UFUNCS:
+            function, exchanged = UFUNCS[ufunc.__name__]
+            return arithmetic(function, *(reversed(inputs) if exchanged else inputs))
         raise TypeError(
+            f"numpy.{ufunc.__name__} takes no symbolic tensor: it holds no numbers. Use operators, the functions of "
+            "pynn.activations, such as exponential and tanh, and layers."
+        )
+
+    def __array__(self, *arguments: object, **named: object) -> Any:
+        raise self._no_numbers()
+
+    def __float__(self) -> float:
+        raise self._no_numbers()
+
+    def __int__(self) -> int:
+        raise self._no_numbers()
+
+    def _no_numbers(self) -> TypeError:
+        return TypeError(
             f"The symbolic tensor {self.name!r} holds no numbers. Make a Model of it, and call that on arrays."
         )
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SymbolicTensor) and other.node is self.node and other.index == self.index
+
+    def __ne__(self, other: object) -> Any:
+        return arithmetic("not_equal", self, other)
 
     def __hash__(self) -> int:
         return hash((id(self.node), self.index))

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.layout import OpenShape
+from ..data.layout import Limit, OpenShape
 from ..engine.lowering import Lowering, Mask
 from ..foundation import atomic, checks
 from . import calling, symbolic
@@ -72,9 +72,19 @@ class Traceable(AddsWeights):
             return self._form.arrange(outputs)
         return self._trace_with(outputs=len(outputs)).outputs.arrange(outputs)
 
-    def _input_limits(self) -> tuple[int, ...]:
+    def _input_limits(self) -> tuple[Limit, ...]:
         """For each input: below what its ids must be, 0 where it takes numbers."""
         return self._trace_with().limits
+
+    @property
+    def _wirings(self) -> Sequence[Any]:
+        if self._form is None or self._built is None:
+            return ()
+        return [each.wiring for each in list(self._traces.values())]
+
+    def _wiring_at(self, shapes: tuple[OpenShape, ...], dtype: str) -> Wiring:
+        """How the layers of its call are connected, for inputs of these shapes."""
+        return self._trace_at(shapes, dtype, None).wiring
 
     @property
     def _traces(self) -> dict[Any, Trace]:
@@ -101,10 +111,10 @@ class Traceable(AddsWeights):
             return self._record(given, training, masks)
         return self._compute(given, bool(training), masks)
 
-    def _limits_for(self, inputs: list[Any], masks: Sequence[Any] = ()) -> tuple[int, ...]:
+    def _limits_for(self, inputs: list[Any], masks: Sequence[Any] = ()) -> tuple[Limit, ...]:
         """For each array of a call: below what its ids must be, 0 where it has numbers."""
         if self._form is None:
-            return (self.ids_below,) * len(inputs)
+            return (Limit(self.ids_below),) * len(inputs)
         if not self.built or all(len(inputs) != len(found.shapes) for found in list(self._traces.values())):
             shapes = [np.shape(x) for x in inputs]
             calling.check_inputs([self._input_name(number) for number in range(len(shapes))], shapes)
@@ -280,7 +290,7 @@ class Traceable(AddsWeights):
             made[0] = made[0] or masks[0]
         for place, mask in zip(places, of_ends, strict=True):
             made[place] = mask.sample
-        found = ports([y.name for y in ends], [y.sample for y in ends], [0] * len(ends), outputs)
+        found = ports([y.name for y in ends], [y.sample for y in ends], [Limit(0)] * len(ends), outputs)
         inputs = [True] * len(wiring.inputs)
         limits = limits_of(wiring, inputs, any_id=0)[: len(shapes)]
         return Trace(wiring, shapes, found, limits, masks, tuple(places), tuple(made))

@@ -29,9 +29,6 @@ MOST_ELEMENTS = 2**40
 # What the engine is told of a weight without a constraint.
 _NO_CONSTRAINT = ("none", (0.0, 0.0, 1.0), (1, 1, 1))
 
-# The operators among NumPy's functions.
-_OPERATORS = ("add", "subtract", "multiply", "divide", "power", "matmul")
-
 
 class WeightSpec(NamedTuple):
     """A weight array that a layer will have."""
@@ -139,10 +136,17 @@ class Weight(Operand):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **named: Any) -> Any:
         """What NumPy's functions of it are: those of its values, but in a `call` ``array * weight`` is symbolic."""
-        if method == "__call__" and not named and is_calling() and ufunc.__name__ in _OPERATORS:
-            return symbolic.arithmetic(ufunc.__name__, *inputs)
+        if method == "__call__" and not named and is_calling() and ufunc.__name__ in symbolic.UFUNCS:
+            function, exchanged = symbolic.UFUNCS[ufunc.__name__]
+            return symbolic.arithmetic(function, *(reversed(inputs) if exchanged else inputs))
         given = [np.asarray(x) if isinstance(x, Weight) else x for x in inputs]
         return getattr(ufunc, method)(*given, **named)
+
+    def __ne__(self, other: object) -> Any:
+        """In a `call` where the elements differ; elsewhere whether it is another weight."""
+        return symbolic.arithmetic("not_equal", self, other) if is_calling() else self is not other
+
+    __hash__ = Operand.__hash__
 
     def assign(self, value: ArrayLike) -> None:
         """Overwrite the values.
@@ -152,6 +156,14 @@ class Weight(Operand):
         """
         self._array[...] = self._checked(value)
         self._initializer = None
+
+    def assign_add(self, value: ArrayLike) -> None:
+        """Add to the values; errors as for `assign`."""
+        self.assign(self._values() + self._checked(value))
+
+    def assign_sub(self, value: ArrayLike) -> None:
+        """Subtract from the values; errors as for `assign`."""
+        self.assign(self._values() - self._checked(value))
 
     def _checked(self, value: ArrayLike) -> Array:
         """`value` as an array of this shape and type, else TypeError or ValueError."""

@@ -90,4 +90,4 @@ class Choose(Layer):
         return shape[0]  # type: ignore[no-any-return]
 
     def lower(self, net: Lowering, x: Any, shape: Any) -> int:
-        return int(x[1]) if net.inference else net.add("choose", x)
+        return int(x[0] if net.mode else x[1]) if net.mode is not None else net.add("choose", x)

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from ..data.layout import OpenShape, Port, Ports
+from ..data.layout import ANY_ID, Limit, OpenShape, Port, Ports, TakePart
 from ..engine.lowering import Lowering, Mask
 from .building import Draft
 from .keeping import stateful_in
@@ -23,7 +23,7 @@ class Step(NamedTuple):
     layer: Layer
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    training: bool | None = None  # False: as in prediction, always
+    training: bool | None = None  # True: as in training, always; False: as in prediction
     masks: tuple[int | None, ...] = ()  # what the call said of the masks of its inputs; None: those that they have
     settings: Any = None  # what the call said beside tensors
 
@@ -43,7 +43,7 @@ class Trace(NamedTuple):
     wiring: Wiring
     shapes: tuple[OpenShape, ...]  # of samples
     outputs: Ports  # in the form in which the call returns them
-    limits: tuple[int, ...]  # for each input: below what its ids must be, 0 where it takes numbers
+    limits: tuple[Limit, ...]  # for each input: below what its ids must be, 0 where it takes numbers
     masks: Masks  # the shapes of those of the inputs, None for one that has none
     mask_outputs: tuple[int, ...]  # the outputs whose masks the wiring has as further outputs
     made_masks: Masks  # the shapes of the masks of the outputs
@@ -136,12 +136,12 @@ def lower_all(
         for place, mask in enumerate(told):
             if mask is not None:
                 of_given[place] = Mask(net.numbers(tensors[mask]), known[mask])
-        if not (layer.keeps_ids or layer.ids_below or layer.wired):
+        if not (layer.keeps_ids or layer.takes_part or layer.ids_below or layer.wired):
             given = [net.numbers(x) for x in given]
         given, shape = layer._as_taken(given), layer._as_taken(shape)
-        before, net.inference = net.inference, net.inference or training is False
+        before, net.mode = net.mode, net.mode if training is None else training
         made, made_masks = layer.lower_with_masks(net, given, shape, of_given)
-        net.inference = before
+        net.mode = before
         layer.add_penalty(net, made)
         made_shapes: Any = layer.sample_output_shape(shape)
         tensors.update(zip(outputs, made, strict=True))
@@ -160,13 +160,21 @@ def _repeats_states(wiring: Wiring) -> bool:
     return len(found) > len({*map(id, found)})
 
 
-# Below what ids are that no embedding reads.
-_ANY_ID = 2**31 - 1
+class _Root(NamedTuple):
+    """The input that a tensor is, or is a part of."""
+
+    input: int
+    path: tuple[TakePart, ...] = ()
+    is_part: bool = False
+
+    def limit(self, own: Limit) -> Limit:
+        """What a reader that has the limit `own` asks of the input."""
+        return (own.of_part() if own and self.is_part else own).behind(self.path)
 
 
 def limits_of(
-    wiring: Wiring, integers: Sequence[bool], drafts: Sequence[Draft] = (), any_id: int = _ANY_ID
-) -> tuple[int, ...]:
+    wiring: Wiring, integers: Sequence[bool], drafts: Sequence[Draft] = (), any_id: int = ANY_ID
+) -> tuple[Limit, ...]:
     """For each input: below what its ids must be, 0 where it takes numbers; `any_id` where no embedding reads ids.
 
     An input takes ids where it is one of whole numbers (`integers`), or where all that read it are embeddings.
@@ -175,32 +183,34 @@ def limits_of(
     Raises:
         ValueError: an input of numbers that is read both as ids and as numbers.
     """
-    roots = {x: x for x in wiring.inputs}  # tensors that are an input as it is
-    readers: dict[int, list[tuple[int, Layer]]] = {x: [] for x in wiring.inputs}
+    roots = {x: _Root(x) for x in wiring.inputs}  # tensors that are an input, or a part of one, as it is
+    readers: dict[int, list[tuple[Limit, Layer]]] = {x: [] for x in wiring.inputs}
     for step, draft in itertools.zip_longest(wiring.steps, drafts):
         layer, layout = step.layer, None if draft is None else draft.layout
-        if layer.keeps_ids and step.inputs and step.inputs[0] in roots:
-            roots[step.outputs[0]] = roots[step.inputs[0]]
+        if (layer.keeps_ids or layer.takes_part) and step.inputs and step.inputs[0] in roots:
+            root = roots[step.inputs[0]]
+            path = (*root.path, layer._part_of)
+            roots[step.outputs[0]] = _Root(root.input, path, root.is_part or layer.takes_part)
             continue
         if layout is not None:
             wanted = layout.inputs.limits
         elif draft is not None and draft.limits is not None:
             wanted = draft.limits
         else:
-            wanted = layer._input_limits() if layer.wired else (layer.ids_below,) * len(step.inputs)
+            wanted = layer._input_limits() if layer.wired else (Limit(layer.ids_below),) * len(step.inputs)
         for x, below in zip(step.inputs, wanted, strict=True):
             if x in roots:
-                readers[roots[x]].append((below, layer))
+                readers[roots[x].input].append((roots[x].limit(below), layer))
     limits = []
     for x, whole in zip(wiring.inputs, integers, strict=True):
-        ids = {below: layer for below, layer in readers[x] if below}
+        ids = [(below, layer) for below, layer in readers[x] if below]
         others = [layer.name for below, layer in readers[x] if not below]
         if ids and others and not whole:
             raise ValueError(
-                f"An input is read as ids by layer {next(iter(ids.values())).name!r} and as numbers by {others[0]!r}. "
-                'Make it one of whole numbers: Input(..., dtype="int32").'
+                f"An input is read as ids by layer {ids[0][1].name!r} and as numbers by {others[0]!r}. "
+                'Make it one of whole numbers: Input(..., dtype="int32"), or give the ids an Input of their own.'
             )
-        limits.append(min(ids, default=any_id if whole else 0))
+        limits.append(Limit.of_all([below for below, _ in ids], any_id if whole else 0))
     return tuple(limits)
 
 
@@ -221,13 +231,16 @@ def merged(training: Wiring, other: Wiring, choices: Sequence[Layer]) -> Wiring:
         inputs = tuple(tensors[x] for x in step.inputs)
         masks = tuple(None if mask is None else tensors[mask] for mask in step.masks)
         of_step = inputs, masks, step.settings
-        twin = next((each for each in waiting.get(of_step, ()) if _is_alike(each.layer, step.layer)), None)
+        twin = next((each for each in waiting.get(of_step, ()) if _are_alike(each, step)), None)
         if twin is None:
-            twin = Step(step.layer, inputs, tuple(range(count, count + len(step.outputs))), False, masks, step.settings)
+            made = tuple(range(count, count + len(step.outputs)))
+            twin = Step(step.layer, inputs, made, bool(step.training), masks, step.settings)
             steps.append(twin)
             count += len(step.outputs)
         else:
             waiting[of_step].remove(twin)
+            if step.training:  # also otherwise, so always
+                steps[steps.index(twin)] = twin._replace(training=True)
         tensors.update(zip(step.outputs, twin.outputs, strict=True))
     outputs = []
     for y, other_y, choice in zip(training.outputs, other.outputs, choices, strict=True):
@@ -241,8 +254,14 @@ def merged(training: Wiring, other: Wiring, choices: Sequence[Layer]) -> Wiring:
     return Wiring(tuple(steps), training.inputs, tuple(outputs), tuple(layers))
 
 
-def _is_alike(one: Layer, other: Layer) -> bool:
-    """Whether two layers are the same, or do the same: what a call makes anew has the same settings each time."""
+def _are_alike(in_training: Step, otherwise: Step) -> bool:
+    """Whether a step of training and one of the other mode are one step: of one layer, or of two that do the same.
+
+    What a call makes anew has the same settings each time.
+    """
+    if otherwise.training and in_training.training is False:  # each told the opposite of what the model does
+        return False
+    one, other = in_training.layer, otherwise.layer
     if one is other:
         return True
     if type(one) is not type(other) or [*map(id, one.weights)] != [*map(id, other.weights)]:
@@ -350,7 +369,7 @@ def _by_depth(found: Found, unused: Sequence[Layer]) -> tuple[list[Node], list[L
     return nodes, layers
 
 
-def ports(names: Sequence[str], shapes: Sequence[OpenShape], limits: Sequence[int], like: Any) -> Ports:
+def ports(names: Sequence[str], shapes: Sequence[OpenShape], limits: Sequence[Limit], like: Any) -> Ports:
     """Inputs or outputs, put together as the value `like` is."""
     found = tuple(Port(*each) for each in zip(names, shapes, limits, strict=True))
     if isinstance(like, dict):

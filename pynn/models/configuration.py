@@ -191,7 +191,7 @@ def _call(name: str, layer: Layer, number: int, node: Any) -> Call:
     inputs, training = [_key(each) for each in node["args"]], node["kwargs"].get("training")
     if not inputs or (len(inputs) > 1 and not (layer.takes_list or layer.takes_more or layer.wired)):
         raise ValueError(f"config has a call of layer {name!r} on {len(inputs)} tensors.")
-    if training not in (None, False):
+    if training is not None and not isinstance(training, bool):
         raise ValueError(f"config has a call of layer {name!r} with training={checks.shown(training)}.")
     masks = node["kwargs"].get("mask", [])
     if not isinstance(masks, list | tuple) or len(masks) not in (0, len(inputs)):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from .. import config
-from ..data.layout import Layout, OpenShape
+from ..data.layout import Layout, Limit, OpenShape
 from ..foundation import atomic, checks
 from ..layers.base import Layer
 from ..layers.building import Draft, done_again
@@ -43,6 +44,11 @@ class Connected(Structure):
     def call(self, x: Any, training: bool | None = None) -> Any:
         """What a subclass writes in place of inputs and outputs: the symbolic outputs for symbolic inputs."""
         raise NotImplementedError
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "build" in vars(cls) and cls._has_call():
+            cls.build = _whole(vars(cls)["build"])  # type: ignore[method-assign]
 
     @classmethod
     def _has_call(cls) -> bool:
@@ -89,7 +95,7 @@ class Connected(Structure):
             ports(
                 sorted(outputs) if isinstance(outputs, dict) else [y.name for y in ends],
                 [y.sample for y in ends],
-                [0] * len(ends),
+                [Limit(0)] * len(ends),
                 outputs,
             ),
         )
@@ -155,6 +161,7 @@ class Connected(Structure):
         """The layout and wiring of the model by its call, and the symbolic outputs; all of it is on trial."""
         trial = current()
         assert trial is not None
+        self._run_build(inputs)
         trial.phase = "call"
 
         def run(mode: bool | None) -> Run:
@@ -168,6 +175,16 @@ class Connected(Structure):
         check_tracked(self, wiring, [weight for layer in own if layer.built for weight in layer.weights])
         return self._connected(inputs, outputs, wiring, self.name), wiring, outputs
 
+    def _run_build(self, inputs: Any) -> None:
+        """What a subclass writes as `build`, if it does: for the shapes of these symbolic inputs, in their form."""
+        if isinstance(inputs, dict):
+            shapes: Any = {key: each.shape for key, each in inputs.items()}
+        elif isinstance(inputs, list | tuple):
+            shapes = [each.shape for each in inputs]
+        else:
+            shapes = inputs.shape
+        self.build(shapes)  # on trial; that of Structure does nothing then
+
     def _batch_shapes(self, input_shape: Any) -> OpenShapes:
         several = isinstance(input_shape, list | tuple) and all(isinstance(each, list | tuple) for each in input_shape)
         if self.built or not self._has_call() or not (input_shape and several):
@@ -179,6 +196,20 @@ class Connected(Structure):
             super()._build_for(shape, masks)
         else:
             self._trace(shape)
+
+    @classmethod
+    def _check_call(cls) -> None:
+        """Raise TypeError where a `call` takes more than what comes in, `training` and `mask`."""
+        needed = [
+            each.name
+            for each in list(inspect.signature(cls.call).parameters.values())[1:]
+            if each.default is each.empty and each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
+        ]
+        if len([name for name in needed if name != "training"]) > 1:
+            raise TypeError(
+                f"The call of {cls.__name__} takes {', '.join(needed)}, but that of a model takes one argument for "
+                "what comes in. Of several inputs that is a list, tuple or dict: call(self, inputs)."
+            )
 
     @property
     def layers(self) -> list[Layer]:
@@ -253,6 +284,20 @@ class Connected(Structure):
         self._require_layout()
         assert self._ends is not None
         return self._ends
+
+
+def _whole(build: Callable[..., None]) -> Callable[..., None]:
+    """The `build` of a subclass: called from outside, it builds the model with all that its call needs."""
+
+    @functools.wraps(build)
+    def wrapper(self: Any, input_shape: Any = None) -> None:
+        trial = current()
+        if trial is not None and trial.layer is self:
+            build(self, input_shape)
+        else:
+            Structure.build(self, input_shape)
+
+    return wrapper
 
 
 def _inputs_like(given: Any) -> Any:

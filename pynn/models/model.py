@@ -79,6 +79,8 @@ class Model(Stored):
                 f"{type(self).__name__} needs inputs and outputs, such as Model(x, Dense(10)(x)), or a method "
                 "call(self, x, training=False) that puts its layers together."
             )
+        if inputs is None:
+            self._check_call()
         trainable = checks.boolean(trainable, "trainable")
         if inputs is not None:
             self._connect(inputs, outputs, type(self).__name__ if name is None else name)

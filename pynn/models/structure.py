@@ -14,7 +14,7 @@ import numpy as np
 from .. import config
 from ..callbacks import History
 from ..data import arrays
-from ..data.layout import Layout, OpenShape, Port, Ports
+from ..data.layout import Layout, Limit, OpenShape, Port, Ports
 from ..engine.lowering import Lowering, Mask
 from ..errors import NotBuiltError, NotCompiledError
 from ..foundation import atomic, checks, draws
@@ -31,6 +31,7 @@ from ..optimizers import Optimizer
 from ..training.compiling import Compiled
 from ..training.heads import Heads
 from ..training.task import Order, Task
+from . import differentiable
 from .network import Closed, State, plan_of
 from .wired import Wired
 
@@ -116,7 +117,7 @@ class Structure(Wired):
         layout = self._state.layout
         return outputs[0] if layout is None else layout.outputs.arrange(outputs)
 
-    def _input_limits(self) -> tuple[int, ...]:
+    def _input_limits(self) -> tuple[Limit, ...]:
         return self._require_layout().inputs.limits
 
     def draft(self, shape: OpenShapes, dtype: str, masks: Masks = ()) -> Draft:
@@ -169,6 +170,14 @@ class Structure(Wired):
         xs, shapes = (x, shape) if isinstance(shape, list) else ([x], [shape])
         made = lower_all(self._wiring, net, xs, shapes, masks)
         return made.tensors, made.masks
+
+    @property
+    def _wirings(self) -> Sequence[Wiring]:
+        wiring = self._state.wiring
+        return () if wiring is None else (wiring,)
+
+    def _wiring_at(self, shapes: tuple[OpenShape, ...], dtype: str) -> Wiring:
+        return self._wiring
 
     @property
     def _wiring(self) -> Wiring:
@@ -248,6 +257,9 @@ class Structure(Wired):
         Raises:
             NotBuiltError: no shape is known. TypeError, ValueError: a shape that the layers cannot take.
         """
+        trial = current()
+        if trial is not None and trial.layer is self:  # `super().build(input_shape)`: its model is about it
+            return
         if input_shape is None:
             self._require_layout()
             return
@@ -415,23 +427,12 @@ class Structure(Wired):
     def _check_gradients(self, layout: Layout) -> None:
         """Raise ValueError if a function without gradient lies between the loss and weights that are to be trained."""
         wiring = self._wiring_as(layout)
-        if all(layer.activation is None or layer.activation.differentiable for layer in wiring.layers):
+        if differentiable.is_everywhere(wiring):
             return
         heads = self._heads_for(layout).heads
         # The activations that losses take along, by tensor
         fused = {wiring.outputs[head.number]: head.loss.fused_with for head in heads if head.loss is not None}
-        learns: set[int] = set()  # tensors below which there are weights to train
-        for step, draft in zip(wiring.steps, drafts_of(wiring, layout.input_shapes, layout.dtype).drafts, strict=True):
-            layer = step.layer
-            if any(x in learns for x in step.inputs) or (
-                layer.trainable and any(spec.trainable for spec in draft.specs)
-            ):
-                learns.update(step.outputs)
-                if layer.activation is None:
-                    continue
-                taken_along = fused.get(step.outputs[0]) if layer.activity_regularizer is None else None
-                if layer.activation.name != taken_along:
-                    layer.activation.check_differentiable()
+        differentiable.check(wiring, layout.input_shapes, layout.dtype, fused)
 
     def _layout_for(self, x: Any, name: str) -> Layout:
         layout = self._state.layout
@@ -470,6 +471,10 @@ class Structure(Wired):
     def built(self) -> bool:
         """Whether the input shape is known and the weights exist."""
         return self._state.layout is not None
+
+    @built.setter
+    def built(self, value: bool) -> None:
+        self._check_built(value)
 
     @property
     def dtype(self) -> str:

@@ -55,6 +55,12 @@ def tensors_in(value: Any, name: str) -> list[SymbolicTensor]:
         value = [value[key] for key in sorted(value)]
     found: list[Any] = list(value) if isinstance(value, list | tuple) else [value]
     for each in found:
+        if isinstance(each, list | tuple | dict):
+            raise TypeError(
+                f"{name} must be a symbolic tensor, or one list, tuple or dict of them, but has a "
+                f"{type(each).__name__} within. Lists and dicts within one another are not there: give one list, or a "
+                "dict with a key for each tensor."
+            )
         if not isinstance(each, SymbolicTensor):
             raise TypeError(
                 f"{name} must be a symbolic tensor, as Input and calls of layers on it give, or a list, tuple or dict "

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Iterable, Sequence
 
-from ..data.layout import OpenShape
+from ..data.layout import Limit, OpenShape
 from ..layers.base import Layer
 from ..layers.core import InputLayer
 from ..layers.symbolic import SymbolicTensor
@@ -25,7 +25,7 @@ class Wired(Layer):
         """The layers that its configuration describes; none of a subclass that describes itself."""
         raise NotImplementedError
 
-    def _input_limits(self) -> tuple[int, ...]:
+    def _input_limits(self) -> tuple[Limit, ...]:
         """For each input: below what its ids must be, 0 where it takes numbers."""
         raise NotImplementedError
 

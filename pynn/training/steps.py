@@ -154,7 +154,7 @@ def predict(
     calls = _calls(callbacks, model, -(-len(columns[0]) // size), level)
     try:
         with _display(level, calls) as display:
-            return _predicted(plan, layout, columns, size, calls, display)
+            return _predicted(model, plan, layout, columns, size, calls, display)
     except BaseException:
         calls._give_up()
         raise
@@ -180,7 +180,13 @@ def _predict_batches(
 
 
 def _predicted(
-    plan: _core.Plan, layout: Layout, columns: tuple[Array, ...], size: int, calls: CallbackList, display: Display
+    model: Trainable,
+    plan: _core.Plan,
+    layout: Layout,
+    columns: tuple[Array, ...],
+    size: int,
+    calls: CallbackList,
+    display: Display,
 ) -> Outputs:
     """The outputs, part by part: by batches of `size` where a callback asks for them."""
     each = calls.wants_batches("predict")
@@ -194,7 +200,7 @@ def _predicted(
             calls.on_predict_batch_begin(number)
         part = slice(number * rows, (number + 1) * rows)
         made = tuple(y[part] for y in out)
-        _run(plan, layout, made, tuple(x[part] for x in columns), False)
+        _run(model, plan, layout, made, tuple(x[part] for x in columns), False)
         display.update(number + 1, {})
         if each:
             calls.on_predict_batch_end(number, {"outputs": layout.outputs.arrange(made)})
@@ -236,12 +242,12 @@ def outputs(model: Trainable, x: Inputs, check_finite: bool = True, batch_size: 
         plan = model._plan(layout, size)
         if plan.state_samples and size < rows:
             check_batches(plan, rows, size)
-            return _predicted(plan, layout, columns, size, CallbackList(None), Display())
+            return _predicted(model, plan, layout, columns, size, CallbackList(None), Display())
         check_finite = False  # it is done
     else:  # the engine looks for NaN and infinity as it goes, but in sparse samples it would not know their row
         columns = dataset.columns(x, "x", layout, check_finite and sparse.is_sparse(x))
     out = _outputs_for(layout, len(columns[0]))
-    _run(plan, layout, out, columns, check_finite)
+    _run(model, plan, layout, out, columns, check_finite)
     return layout.outputs.arrange(out)
 
 
@@ -252,7 +258,7 @@ def outputs_in_training(model: Trainable, x: Inputs) -> Outputs:
         columns = tuple(map(sparse.dense, dataset.columns(x, "x", layout, True)))
         plan = model._plan_to_train(layout, len(columns[0]))
         out = _outputs_for(layout, len(columns[0]))
-        _run(plan, layout, out, columns, True, draws.FIRST_CALL + model._next_training_call())
+        _run(model, plan, layout, out, columns, True, draws.FIRST_CALL + model._next_training_call())
         return layout.outputs.arrange(out)
 
 
@@ -261,6 +267,7 @@ def _outputs_for(layout: Layout, rows: int) -> tuple[Array, ...]:
 
 
 def _run(
+    model: Trainable,
     plan: _core.Plan,
     layout: Layout,
     out: tuple[Array, ...],
@@ -277,11 +284,12 @@ def _run(
         for begin in range(0, rows, at_once):
             part = slice(begin, begin + at_once)
             dense = tuple(sparse.dense(x[part]) for x in columns)
-            _run(plan, layout, tuple(y[part] for y in out), dense, check_finite, training_step)
+            _run(model, plan, layout, tuple(y[part] for y in out), dense, check_finite, training_step)
         return
     threads = parallel.get_num_threads()
     if training_step is None:
-        bad = plan.predict(out, columns, check_finite, threads)
+        step = draws.FIRST_CALL + model._next_training_call() if plan.draws else 0
+        bad = plan.predict(out, columns, check_finite, threads, step)
     else:
         bad = plan.predict_training(out, columns, check_finite, training_step, threads)
     if bad is not None:

@@ -151,7 +151,7 @@ void check_finite() {
     Samples samples(kSamples);
     samples.given(kReal, x).given(kBytes, y);
     for (const int threads : teams()) {
-      const auto bad = plan->predict({out.data()}, samples.data(), true, threads, {});
+      const auto bad = plan->predict({out.data()}, samples.data(), true, 0, threads, {});
       check(bad && bad->input == (both ? 0 : 1) && bad->index == (both ? 3000 : 5000), "numbers that are not finite",
             bad ? text("found number %d of input %d", static_cast<int>(bad->index), bad->input) : "found none");
     }

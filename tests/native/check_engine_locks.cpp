@@ -188,7 +188,7 @@ void check_many_threads() {
     });
     threads.emplace_back([&, plan] {
       Numbers out(kSamples * kUnits);
-      repeat([&] { plan->predict({out.data()}, data, true, 1, {}); });
+      repeat([&] { plan->predict({out.data()}, data, true, 0, 1, {}); });
     });
   }
   for (std::thread& thread : threads) thread.join();

@@ -212,6 +212,7 @@ std::vector<Row> rows() {
            {"weight", Numbers{1, 0.5, 0.5}}})},
       {op("rescaling", {24}, {}, {{"scale", Numbers{1, 2, 3}}, {"offset", Numbers{0, 1, 2}}})},
       {op("rms_norm", {24}, {6}, {{"columns", whole(6)}, {"epsilon", number(1e-6)}, {"unit", whole(0)}}), {true}},
+      {op("select_ids", {6}, {}, {{"index", Sizes{5, 0, 0}}})},
       {op("simple_rnn", {4 * 2, 4, 3, 3}, {2 * 3, 3 * 3, 3},
           {{"steps", whole(4)},
            {"features", whole(2)},
@@ -256,7 +257,8 @@ void check_counts(const Row& row) {
       refused(text("parameter %zu of %lld elements", i, static_cast<long long>(size)), wrong);
     }
   }
-  if (kind == "activation" || kind == "custom" || kind == "embedding" || kind == "not_equal" || kind == "numbers")
+  if (kind == "activation" || kind == "custom" || kind == "embedding" || kind == "not_equal" || kind == "numbers" ||
+      kind == "select_ids")
     return;  // they take what comes
   for (size_t i = 0; i < row.right.inputs.size(); ++i) {
     wrong = row.right;
@@ -375,6 +377,11 @@ void check_graph() {
     expect_refused("a parameter that is not there", [&] { graph.add_parameter({weights.owner, number}); });
   expect_refused("ids where numbers are read", [&] { graph.add({"add", {ids}, {}, {}, {}}); });
   expect_refused("numbers where ids are read", [&] { graph.add({"numbers", {x}, {}, {}, {}}); });
+  for (const Sizes& index : {Sizes{}, Sizes{4}, Sizes{-1}})
+    expect_refused("ids that a sample does not have",
+                   [&] { graph.add({"select_ids", {ids}, {}, Attributes({{"index", index}}), {}}); });
+  const int part = graph.add({"select_ids", {ids}, {}, Attributes({{"index", Sizes{3, 0}}}), {}})[0];
+  expect_refused("a part of ids where numbers are read", [&] { graph.add({"add", {part}, {}, {}, {}}); });
   expect_refused("a penalty of ids", [&] { graph.add_activity_penalty({ids, 1, 1}); });
   expect_refused("ids as an output", [&] { graph.set_outputs({ids}); });
   for (const int64_t times : {int64_t{0}, int64_t{-1}, int64_t{3}, INT64_MAX})

@@ -33,6 +33,11 @@ double value_of(Binary function, double a, double b) {
     case Binary::power: return std::pow(a, b);
     case Binary::maximum: return std::fmax(a, b);
     case Binary::minimum: return std::fmin(a, b);
+    case Binary::floor_divide: return std::floor(a / b);
+    case Binary::remainder: return a - b * std::floor(a / b);
+    case Binary::less: return a < b;
+    case Binary::less_equal: return a <= b;
+    case Binary::not_equal: return a != b;
     case Binary::count: break;
   }
   return 0;
@@ -49,6 +54,11 @@ std::pair<double, double> slopes_of(Binary function, double a, double b) {
     case Binary::power: return {b * std::pow(a, b - 1), std::pow(a, b) * std::log(a)};
     case Binary::maximum: return {1 - less, less};
     case Binary::minimum: return {less, 1 - less};
+    case Binary::remainder: return {1, -std::floor(a / b)};
+    case Binary::floor_divide:
+    case Binary::less:
+    case Binary::less_equal:
+    case Binary::not_equal:
     case Binary::count: break;
   }
   return {0, 0};

@@ -266,7 +266,7 @@ std::vector<Numbers> predict(const PlanPtr& plan, const Dataset& data, int threa
   for (const int tensor : plan->graph().outputs())
     outputs.push_back(unwritten<double>(data.samples * plan->size(tensor)));
   for (Numbers& output : outputs) outs.push_back(output.data());
-  check(!plan->predict(outs, data, true, threads, {}), "predict", "numbers that are not finite");
+  check(!plan->predict(outs, data, true, 0, threads, {}), "predict", "numbers that are not finite");
   return outputs;
 }
 

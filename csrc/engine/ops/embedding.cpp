@@ -1,4 +1,7 @@
 // What reads ids: rows of a table, and ids as numbers.
+#include <algorithm>
+
+#include "../dataset.h"
 #include "../op.h"
 
 namespace pynn {
@@ -46,6 +49,43 @@ class EmbeddingOp : public Op<T> {
   const int64_t size_, rows_, columns_;
 };
 
+// ---- select_ids
+
+std::vector<int64_t> check_select_ids(const OpArguments& a) {
+  a.expect_counts(1, 0);
+  const std::vector<int64_t>& index = a.integers("index");
+  a.expect(!index.empty(), "an index of at least one id", "none");
+  for (const int64_t i : index)
+    a.expect(0 <= i && i < a.inputs[0], "an index from 0 to " + std::to_string(a.inputs[0] - 1), std::to_string(i));
+  return {static_cast<int64_t>(index.size())};
+}
+
+// y = those ids of each sample that an index names. They are checked here, as their readers have limits of their own.
+template <typename T>
+class SelectIdsOp : public Op<T> {
+ public:
+  explicit SelectIdsOp(const OpArguments& a) : size_(a.inputs[0]), index_(a.integers("index")) {}
+
+  void forward(const Team& team, const Pass<T>& pass) const override {
+    const auto count = static_cast<int64_t>(index_.size());
+    const Range mine = team.share(pass.batch);
+    const int32_t* x = ids_in(this->x(pass));
+    auto* const y = reinterpret_cast<int32_t*>(this->y(pass));
+    for (int64_t i = mine.begin; i < mine.end; ++i)
+      for (int64_t j = 0; j < count; ++j) y[i * count + j] = x[i * size_ + index_[static_cast<std::size_t>(j)]];
+    check_ids(y + mine.begin * count, y + mine.end * count, below_);
+  }
+  void backward(const Team&, const Pass<T>&) const override {}
+  double work() const override { return static_cast<double>(index_.size()); }
+  bool differentiable() const override { return false; }
+  void limit_ids(int64_t below) override { below_ = std::min(below_, below); }
+
+ private:
+  const int64_t size_;
+  const std::vector<int64_t> index_;
+  int64_t below_ = INT64_MAX;
+};
+
 // ---- numbers
 
 std::vector<int64_t> check_numbers(const OpArguments& a) {
@@ -73,6 +113,7 @@ class NumbersOp : public Op<T> {
 }  // namespace
 
 PYNN_DEFINE_OP_READING(embedding, Reads::ids, check_embedding, EmbeddingOp)
+PYNN_DEFINE_OP_READING(select_ids, Reads::ids, check_select_ids, SelectIdsOp)
 PYNN_DEFINE_OP_READING(numbers, Reads::ids, check_numbers, NumbersOp)
 
 }  // namespace pynn

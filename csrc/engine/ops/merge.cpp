@@ -99,9 +99,12 @@ class BinaryOp : public Op<T> {
                            shape_);
   }
   bool splits_batch(const Kernels<T>&, int64_t) const override { return true; }
-  double work() const override { return static_cast<double>(size_) * (function_ == Binary::power ? 16 : 1); }
+  double work() const override { return static_cast<double>(size_) * (is_slow() ? 16 : 1); }
 
  private:
+  bool is_slow() const {
+    return function_ == Binary::power || function_ == Binary::floor_divide || function_ == Binary::remainder;
+  }
   const T* a(const Pass<T>& pass) const { return constant_first_ ? constant_.data() : this->x(pass); }
   const T* b(const Pass<T>& pass) const {
     return constant_first_ ? this->x(pass) : constant_.empty() ? this->x(pass, 1) : constant_.data();

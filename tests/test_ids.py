@@ -1,0 +1,88 @@
+"""Parts of inputs of whole numbers, and embeddings of them."""
+
+import numpy as np
+import pytest
+
+import pynn
+from pynn import layers
+
+RANDOM = np.random.default_rng(5)
+
+
+# Ways to the parts of an input of whole numbers, of shape (3, 2): each ends in embeddings of 4 and of 9 rows.
+class Parts(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.few, self.many = layers.Embedding(4, 2), layers.Embedding(9, 2)
+
+    def call(self, ids):
+        return self.few(ids[..., 0]) + self.many(ids[..., 1])
+
+
+def parts(ids):
+    return layers.Embedding(4, 2)(ids[:, :, 0]), layers.Embedding(9, 2)(ids[..., 1])
+
+
+def in_a_model(ids):
+    inner = pynn.Input((3, 2), dtype="int32")
+    return pynn.Model(inner, layers.add(parts(inner)))(ids)
+
+
+WAYS = {
+    "index": lambda ids: layers.add(parts(ids)),
+    "index of an index": lambda ids: layers.add([layers.Embedding(4, 2)(ids[:, :, :1][..., 0]), parts(ids)[1]]),
+    "reshaped": lambda ids: layers.add(parts(layers.Reshape((3, 2))(layers.Flatten()(ids)))),
+    "own layer": lambda ids: Parts()(ids),
+    "model": in_a_model,
+    "steps": lambda ids: layers.TimeDistributed(Parts())(ids),
+    "own layer of steps": lambda ids: layers.TimeDistributed(pynn.Sequential([pynn.Input((2,)), Parts()]))(ids),
+}
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float32"])
+@pytest.mark.parametrize("way", WAYS)
+def test_parts_of_ids_are_embedded(way, dtype):
+    """And checked, each by what reads it, before anything is changed."""
+    ids = pynn.Input((3, 2), dtype=dtype, name="ids")
+    model = pynn.Model(ids, WAYS[way](ids))
+    given = np.stack([RANDOM.integers(0, 4, (7, 3)), RANDOM.integers(0, 9, (7, 3))], axis=-1)
+    few, many = model.get_weights() if model.weights[0].shape == (4, 2) else model.get_weights()[::-1]
+    np.testing.assert_array_equal(model(given), few[given[..., 0]] + many[given[..., 1]])
+    model.compile("adam", "mse")
+    targets = np.ones((7, 3, 2))
+    losses = model.fit(given, targets, epochs=30, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    before = model.get_weights()
+    bad = given.copy()
+    bad[5, 1, 0] = 4
+    row = 16 if "steps" in way else 5  # among all steps
+    with pytest.raises(ValueError, match=rf"part of the input 'ids' must be in \[0, 4\), but found 4 at row {row}"):
+        model.fit(bad, targets, batch_size=2, verbose=0)
+    bad[5, 1, 0] = -1
+    with pytest.raises(ValueError, match=r"of the input 'ids' must be in .*, but found -1 at row 5"):
+        model.fit(bad, targets, batch_size=2, verbose=0)
+    for a, b in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_parts_of_ids_and_numbers():
+    ids = pynn.Input((3,), dtype="int32")
+    table = layers.Embedding(5, 2)
+    model = pynn.Model(ids, [table(ids[:, 0]), table(ids[:, ::-1]), ids[:, 1:], layers.Dense(1)(ids[:, 2:])])
+    assert [y.dtype for y in model.outputs] == ["float32", "float32", "int32", "float32"]
+    given = np.array([[1, 2, 3], [4, 0, 4]])
+    one, all_of_them, rest, dense = model.predict(given, verbose=0)
+    np.testing.assert_array_equal(one, table.embeddings.numpy()[given[:, 0]])
+    np.testing.assert_array_equal(all_of_them, table.embeddings.numpy()[given[:, ::-1]])
+    np.testing.assert_array_equal(rest, given[:, 1:])
+    np.testing.assert_allclose(dense, given[:, 2:] * model.layers[-1].kernel.numpy(), rtol=1e-6)
+    masked = pynn.Model(ids, layers.Embedding(5, 2, mask_zero=True)(ids[:, 1:]))
+    np.testing.assert_array_equal(masked.layers[-1].compute_mask(given[:, 1:]), given[:, 1:] != 0)
+    x = pynn.Input((3,))
+    with pytest.raises(ValueError, match=r"as ids by layer 'e' and as numbers by 'd'.*an Input of their own"):
+        pynn.Model(x, [layers.Embedding(5, 2, name="e")(x[:, 0]), layers.Dense(1, name="d")(x[:, 1:])])
+    any_length = pynn.Input((None, 2), dtype="int32")
+    model = pynn.Model(any_length, layers.Embedding(5, 2)(any_length[:, :, 1]))
+    assert [model.predict(np.ones((2, steps, 2)), verbose=0).shape for steps in (3, 4)] == [(2, 3, 2), (2, 4, 2)]
+    with pytest.raises(ValueError, match=r"part of the input .* found 7 at row 1"):
+        model.predict([[[9, 1]], [[9, 7]]], verbose=0)
