@@ -817,6 +817,36 @@ def test_summary_of_a_graph(capsys):
     assert "Connected to" not in capsys.readouterr().out
 
 
+def test_summary_of_models_in_a_model():
+    """The rows that Keras 3.15 has for the same program."""
+    x = pynn.Input((4,), name="i")
+    inner = pynn.Sequential(
+        [
+            pynn.Input((4,)),
+            layers.Dense(3, name="a"),
+            pynn.Sequential([pynn.Input((3,)), layers.Dense(2, name="b")], name="in"),
+        ],
+        name="s",
+    )
+    inner.layers[0].trainable = False
+    model = pynn.Model(x, layers.Dropout(0.5, name="dr")(inner(x)))
+
+    def rows(**options):
+        lines = []
+        model.summary(print_fn=lines.append, **options)
+        return [
+            tuple(cell[1:].rstrip() for cell in line.split("│")[1:-1]) for line in lines[0].splitlines() if "│" in line
+        ]
+
+    own = [("i (InputLayer)", "-"), ("s (Sequential)", "Y"), ("dr (Dropout)", "-")]
+    within = [("   └ a (Dense)", "N"), ("   └ in (Sequential)", "Y"), ("      └ b (Dense)", "Y")]
+    assert [(row[0], row[-1]) for row in rows(show_trainable=True)] == own
+    assert [(row[0], row[-1]) for row in rows(expand_nested=True, show_trainable=True)] == [*own[:2], *within, own[2]]
+    assert rows(expand_nested=True)[4] == ("      └ b (Dense)", "(None, 2)", "      8")
+    with pytest.raises(TypeError, match="expand_nested must be True or False"):
+        model.summary(expand_nested="yes")
+
+
 def test_model_of_tensors_is_freed_at_once():
     gc.collect()
     gc.disable()

@@ -40,7 +40,7 @@ _NAMES = {
 }
 
 _ARGUMENTS = {
-    "summary": "expand_nested layer_range line_length positions show_trainable",
+    "summary": "layer_range line_length positions",
     "save": "zipped",
     "Input": "optional ragged sparse tensor",
 }

@@ -14,31 +14,31 @@ import weakref
 from collections.abc import Sequence
 from typing import Any, SupportsIndex
 
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import DTypeLike
 
 from .. import config
 from ..activations import Activation
 from ..data.layout import OpenShape
 from ..engine.lowering import Lowering, Mask, NoGraph
-from ..errors import NotBuiltError
 from ..foundation import atomic, checks, names
 from ..foundation.arguments import NamesItsArguments
 from ..regularizers import Regularizer
 from . import calling, symbolic
-from .building import Built, Draft, building
+from .building import Draft, building
 from .callform import CallForm
 from .symbolic import Node, SymbolicTensor
-from .tracing import Traceable, whole
+from .tracing import whole
 from .trial import current
 from .types import Masks, OpenShapes, Shape
-from .weight import MOST_ELEMENTS, Array, Weight, WeightSpec, assign_all
+from .weighed import Weighed
+from .weight import MOST_ELEMENTS, Array, WeightSpec
 
 # Lengths that stand for one that is not known: what is None in a shape is tried with both. They have many divisors, so
 # that a Reshape or a Cropping does not fail for them.
 _PROBES = (5040, 10080)
 
 
-class Layer(Traceable, NamesItsArguments):
+class Layer(Weighed, NamesItsArguments):
     """Base of all layers.
 
     A layer of one's own writes ``call(self, inputs)``, and ``build(self, input_shape)`` if it has weights of its own
@@ -71,7 +71,6 @@ class Layer(Traceable, NamesItsArguments):
     activation: Activation | None = None
     activity_regularizer: Regularizer | None = None
     _may_have_call = False  # of models, which trace their `call` themselves
-    holds_layers = False  # whether it is made of layers that it holds: their weights are its own
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -393,25 +392,6 @@ class Layer(Traceable, NamesItsArguments):
         return arrange([(batch, *shape) for shape in draft.outputs])
 
     @property
-    def trainable(self) -> bool:
-        """Whether training changes the weights; may be set at any time, and holds from the next step on."""
-        built = self._built
-        return self._trainable if built is None or built.parameters is None else not built.parameters.frozen
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        atomic.apply_together(self._freezing(checks.boolean(value, "trainable")))
-
-    def _freezing(self, trainable: bool) -> list[atomic.Change]:
-        """The changes that set `trainable`."""
-        if self._form is not None or self.holds_layers:
-            return self._freezing_all(trainable)
-        changes, built = [atomic.setting(self, "_trainable", trainable)], self._built
-        if built is not None and built.parameters is not None:
-            changes.append(atomic.setting(built.parameters, "frozen", not trainable))
-        return changes
-
-    @property
     def input_shape(self) -> Any:
         """Shape of the input, None for the batch axis and axes of any length; a list for several inputs."""
         return _of_batches(self._require_built().shape)
@@ -424,63 +404,6 @@ class Layer(Traceable, NamesItsArguments):
     def _laid_out(self, draft: Draft) -> atomic.Change:
         """The change that makes a model one of this layout."""
         raise NotImplementedError
-
-    def _require_built(self) -> Built:
-        if self._built is None:
-            raise NotBuiltError(
-                f"Layer {self.name!r} is not built yet: call build((None, ...)), or add it to a model and give the "
-                "model's first layer an input shape or call the model on data."
-            )
-        return self._built
-
-    # ---- weights -----------------------------------------------------------------------------------------------------
-
-    @property
-    def weights(self) -> list[Weight]:
-        """The layer's weights, none before it is built; the same objects each time."""
-        if self._form is not None or self.holds_layers:
-            return self._all_weights()
-        built = self._built
-        return [] if built is None else list(built.weights)
-
-    @property
-    def trainable_weights(self) -> list[Weight]:
-        """The weights that training changes."""
-        return [weight for weight in self.weights if weight.trainable]
-
-    @property
-    def non_trainable_weights(self) -> list[Weight]:
-        """The weights that training leaves alone."""
-        return [weight for weight in self.weights if not weight.trainable]
-
-    @property
-    def losses(self) -> list[float]:
-        """The penalties of the weights that training changes and that have a regularizer."""
-        return [weight.penalty() for weight in self.trainable_weights if weight.regularizer is not None]
-
-    # Keras's second names.
-    variables = property(lambda self: self.weights)
-    trainable_variables = property(lambda self: self.trainable_weights)
-    non_trainable_variables = property(lambda self: self.non_trainable_weights)
-    compute_dtype = property(lambda self: self.dtype)
-    variable_dtype = property(lambda self: self.dtype)
-
-    def count_params(self) -> int:
-        """Number of weights, single numbers counted."""
-        self._require_built()
-        return sum(math.prod(weight.shape) for weight in self.weights)
-
-    def get_weights(self) -> list[Array]:
-        """Copies of the weight arrays."""
-        return [weight.numpy() for weight in self.weights]
-
-    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
-        """Overwrite all weight arrays, in the order of `get_weights`.
-
-        Raises:
-            TypeError, ValueError: another number of arrays, or one of another kind or shape; nothing is changed then.
-        """
-        assign_all(self.weights, weights, f"Layer {self.name!r}")
 
     def _restructure(self, changes: list[atomic.Change]) -> None:
         """Change what the layer computes; the networks of all models that have it are made anew."""
@@ -495,9 +418,6 @@ class Layer(Traceable, NamesItsArguments):
 
     def _part_of(self, x: Array) -> Array:
         return x.reshape(len(x), *self.sample_output_shape(x.shape[1:]))
-
-    def _weight(self, name: str) -> Weight | None:
-        return next((weight for weight in self._require_built().weights if weight.name == name), None)
 
     # ---- errors, and the rest ----------------------------------------------------------------------------------------
 

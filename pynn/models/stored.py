@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 from numpy.typing import ArrayLike
 
 from ..foundation.arguments import explained
-from .connected import Connected
+from .described import Described
 from .state import State, get_state, set_state
 
 if TYPE_CHECKING:
     from ..storage.tensors import Path
 
 
-class Stored(Connected):
+class Stored(Described):
     """Base of `Model`: what can be kept, and goes on from there."""
 
     def get_state(self) -> State:

@@ -25,15 +25,15 @@ class Summarized(Protocol):
     def _rows(self) -> list[tuple[Layer, str]]: ...
 
 
-_HEAD = ("Layer (type)", "Output Shape", "Param #", "Connected to")
+_HEAD = ("Layer (type)", "Output Shape", "Param #", "Connected to", "Trainable")
 
 
-def table(model: Summarized) -> str:
+def table(model: Summarized, expand_nested: bool = False, show_trainable: bool = False) -> str:
     """A row for each layer with type, output shape and number of parameters, and the totals with their size.
 
     A network that is no chain has a column with the tensors that go into each layer, as ``layer[call][output]``.
     """
-    rows = _cells(model)
+    rows = _cells(model, expand_nested, show_trainable)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
 
     def line(left: str, middle: str, right: str, fill: str) -> str:
@@ -62,11 +62,21 @@ def as_html(model: Summarized) -> str:
     return html.table(f'Model: "{model.name}"', head, rows, (2,), "; ".join(_totals(model)))
 
 
-def _cells(model: Summarized) -> list[tuple[str, ...]]:
+def _cells(model: Summarized, expand_nested: bool = False, show_trainable: bool = False) -> list[tuple[str, ...]]:
     """The head and the rows."""
-    found = model._rows
-    columns = 4 if any(inputs for _, inputs in found) else 3
-    return [_HEAD[:columns], *(_row(layer, inputs, model._batch_size)[:columns] for layer, inputs in found)]
+    rows = _rows(model, expand_nested)
+    shown = [0, 1, 2, *[3] * any(row[3] for row in rows), *[4] * show_trainable]
+    return [tuple(row[at] for at in shown) for row in (_HEAD, *rows)]
+
+
+def _rows(model: Any, expand_nested: bool, depth: int = 0) -> list[tuple[str, ...]]:
+    """The rows with all columns; those of models within the model `depth` deep, if they are asked for."""
+    rows = []
+    for layer, inputs in model._rows:
+        rows.append(_row("   " * depth + "└ " if depth else "", layer, inputs, model._batch_size))
+        if expand_nested and layer._may_have_call:  # a model
+            rows += _rows(layer, True, depth + 1)
+    return rows
 
 
 def _totals(model: Summarized) -> list[str]:
@@ -82,13 +92,14 @@ def _totals(model: Summarized) -> list[str]:
     ]
 
 
-def _row(layer: Layer, inputs: str, batch_size: int | None) -> tuple[str, ...]:
-    name = f"{layer.name} ({type(layer).__name__})"
+def _row(prefix: str, layer: Layer, inputs: str, batch_size: int | None) -> tuple[str, ...]:
+    name = f"{prefix}{layer.name} ({type(layer).__name__})"
     if not layer.built:
-        return name, "?", "0 (unbuilt)", inputs
+        return name, "?", "0 (unbuilt)", inputs, "-"
     size = layer.batch_size if isinstance(layer, InputLayer) else batch_size
     shape = layer.output_shape if size is None else _with(layer.output_shape, size)
-    return name, str(shape), f"{layer.count_params():,}", inputs
+    trainable = ("Y" if layer.trainable else "N") if layer.weights else "-"
+    return name, str(shape), f"{layer.count_params():,}", inputs, trainable
 
 
 def _with(shape: Any, batch_size: int) -> Any:

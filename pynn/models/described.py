@@ -1,0 +1,193 @@
+"""What a model tells of itself: its layers and weights, a table of them, and its configuration."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import ArrayLike, NDArray
+
+from .. import layers as layer_room
+from ..foundation import checks, identifiers
+from ..foundation.arguments import explained
+from ..layers.base import Layer
+from ..layers.keeping import stateful_in
+from ..layers.symbolic import SymbolicTensor
+from ..layers.weight import Weight, assign_all
+from . import configuration, summary
+from .configuration import Make
+from .connected import Connected
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+Array = NDArray[Any]
+
+
+class Described(Connected):
+    """Base of `Model`: its layers, weights and descriptions."""
+
+    # ---- layers and weights ------------------------------------------------------------------------------------------
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of this name, or at this index.
+
+        Raises:
+            ValueError: no such layer; both or neither given. TypeError: an index that is no whole number.
+        """
+        if (name is None) == (index is None):
+            raise ValueError(f"Give either the name or the index of a layer, but got name={name!r}, index={index!r}.")
+        own = self.layers
+        if index is not None:
+            index = checks.index(index, "index")
+            if not -len(own) <= index < len(own):
+                raise ValueError(f"index must be that of one of the {len(own)} layers, but got {index}.")
+            return own[index]
+        if not isinstance(name, str):
+            raise TypeError(f"name must be a string, but got {checks.shown(name)} of type {type(name).__name__}.")
+        for layer in own:
+            if layer.name == name:
+                return layer
+        raise ValueError(f"There is no layer {name!r}; there are: {', '.join(layer.name for layer in own) or 'none'}.")
+
+    @property
+    def weights(self) -> list[Weight]:
+        """The weights of all layers, in order. A layer that a subclass does not use has none."""
+        self._require_layout()
+        found = {id(weight): weight for layer in self.layers if layer.built for weight in layer.weights}
+        return list(found.values())
+
+    def get_weights(self) -> list[Array]:
+        """Copies of all weight arrays, in order."""
+        return [weight.numpy() for weight in self.weights]
+
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
+        """Overwrite all weight arrays, in the order of `get_weights`.
+
+        Raises:
+            TypeError, ValueError: another number of arrays, or one of another kind or shape; nothing is changed then.
+        """
+        assign_all(self.weights, weights, f"Model {self.name!r}")
+
+    def count_params(self) -> int:
+        """Number of weights, single numbers counted."""
+        return sum(math.prod(weight.shape) for weight in self.weights)
+
+    def reset_states(self) -> None:
+        """Let all stateful layers begin with zeros again. Batches may have another size then, unless an Input says."""
+        for layer in stateful_in(self.layers):
+            layer.reset_state()
+
+    def reset_state(self) -> None:
+        """The same as `reset_states`."""
+        self.reset_states()
+
+    # ---- description -------------------------------------------------------------------------------------------------
+
+    @explained
+    def summary(
+        self,
+        *,
+        print_fn: Callable[[str], object] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+    ) -> None:
+        """Print a table of the layers with output shapes and parameter counts, and the totals with their bytes.
+
+        Of a model that is not built, shapes are ``?`` and counts ``0 (unbuilt)``.
+
+        Args:
+            print_fn: Called with the text. Default: ``print``.
+            expand_nested: Whether layers of models within the model have rows, too. Default ``False``.
+            show_trainable: Whether there is a column that says of each layer with weights whether it is trainable,
+                ``Y`` or ``N``. Default ``False``.
+
+        Raises:
+            TypeError: an argument that is neither True nor False.
+        """
+        text = summary.table(
+            self, checks.boolean(expand_nested, "expand_nested"), checks.boolean(show_trainable, "show_trainable")
+        )
+        if print_fn is None:
+            summary.show(text)
+        else:
+            print_fn(text)
+
+    def get_config(self) -> dict[str, Any]:
+        """Name, layers and how they are connected as a dict of plain values (fit for JSON), without weights.
+
+        A tensor is written ``[layer, call, output]``: the layer's name, which call of it, and which output.
+        Of a subclass with a `call`: the arguments that it was made with.
+
+        Raises:
+            NotImplementedError: an argument of such a subclass is no plain value: it must write get_config itself.
+        """
+        if self._has_call():
+            return self._given_in({"name": self.name})
+        return configuration.writing(
+            self, lambda: {"name": self.name, **configuration.of_wiring(self._wiring, self._require_layout())}
+        )
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
+        """The model of a configuration that `get_config` made, with new weights.
+
+        Args:
+            config: The configuration.
+            custom_objects: Classes of one's own by name, ``{"Linear": Linear}``. Default: none.
+
+        Raises:
+            TypeError, ValueError: another form of configuration, or a class that is not known.
+        """
+        return identifiers.knowing(custom_objects, lambda: configuration.reading(lambda: cls._made_of(config)))
+
+    @classmethod
+    def _made_of(
+        cls, config: dict[str, Any], make: Make = layer_room.deserialize, inputs: list[SymbolicTensor] | None = None
+    ) -> Self:
+        """The model of a configuration: `make` makes a layer of its own one; `inputs` stand in for those that it has.
+
+        Raises:
+            TypeError, ValueError: another form of configuration.
+        """
+        if cls._has_call():
+            return cls(**config)
+        known = {"name", "layers", "input_layers", "output_layers"}
+        if not isinstance(config, dict) or set(config) != known:
+            raise ValueError(f"config must be a dict made by get_config, but got {checks.shown(config)}.")
+        starts, ends = configuration.tensors_of(config, make, inputs)
+        kind: Any = cls
+        model: Self = kind(inputs=starts, outputs=ends, name=config["name"])
+        return model
+
+    def to_json(self, **options: Any) -> str:
+        """`get_config` as a JSON text that `model_from_json` reads; `options` go to ``json.dumps``."""
+        import json
+
+        return json.dumps(identifiers.serialize(self), **options)
+
+    @classmethod
+    def from_json(cls, text: str, custom_objects: Mapping[str, Any] | None = None) -> Self:
+        """The model that `to_json` described, with new weights.
+
+        Args:
+            text: The description.
+            custom_objects: As for `pynn.load_model`.
+
+        Raises:
+            TypeError, ValueError: no such text, or a model of another class.
+        """
+        import json
+
+        made: Any = identifiers.knowing(custom_objects, lambda: layer_room.deserialize(json.loads(text)))
+        if not isinstance(made, cls):
+            raise ValueError(f"The text describes a {type(made).__name__}, but must describe a {cls.__name__}.")
+        return made
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the table of `summary`."""
+        return summary.as_html(self)
