@@ -284,3 +284,28 @@ def shared_batch_normalization(keras):
     model = keras.Model([first, second], layers.Dense(2)(x))
     model.compile(keras.optimizers.SGD(0.1), "mse")
     return model
+
+
+@program(x=ids(4, 3), y=real(1), weights=weight())
+def columns_of_ids(keras):
+    layers = keras.layers
+    inputs = keras.Input((3,), dtype="int32")
+    columns = [layers.Embedding(4, size)(inputs[:, number]) for number, size in enumerate((2, 3, 2))]
+    ends = layers.Flatten()(layers.Embedding(4, 2)(inputs[:, ::2]))
+    x = layers.Dense(4, activation="tanh")(layers.Concatenate()([*columns, ends]))
+    model = keras.Model(inputs, layers.Dense(1)(x))
+    model.compile(keras.optimizers.Adam(0.01), "mse", metrics=["mae"])
+    return model
+
+
+@program(x=[real(5), real(5)], y=real(2), weights=weight())
+def comparisons(keras):
+    layers = keras.layers
+    a, b = keras.Input((5,)), keras.Input((5,))
+    h = layers.Dense(5)(a)
+    larger = (h > b) * h + (h <= b) * b
+    steps = (a % 0.75) + 0.25 * (b // 0.5) + (a != b) * b - (a >= 0) * (b < 1)
+    rest = layers.Dense(5)(b) % 2
+    model = keras.Model([a, b], layers.Dense(2)(layers.Concatenate()([larger, steps, rest])))
+    model.compile(keras.optimizers.SGD(0.02, momentum=0.9), "mse", metrics=["mae"])
+    return model

@@ -61,6 +61,7 @@ def test_functional_model_computes_what_its_layers_do():
     expected = out(np.concatenate([a + twice(a), 2 * X - 1], axis=1))
     np.testing.assert_allclose(model(X), expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(model(X), model.predict(X, verbose=0))
+    np.testing.assert_array_equal(model(inputs=X), model(X))
     np.testing.assert_array_equal(model(X)[3:4], model(X[3:4]))
     assert [layer.name for layer in model.layers] == ["x", "twice", "both", "out"]
     assert [weight.path for weight in model.weights] == ["twice/kernel", "twice/bias", "out/kernel", "out/bias"]
@@ -632,7 +633,9 @@ def test_dicts_are_in_the_order_of_their_keys():
     assert [layer.name for layer in model.layers] == ["p", "q", "r", "early", "late"]
     assert [x.name for x in model.inputs] == ["p", "q", "r"]
     assert list(model([X, np.ones((12, 3)), np.ones((12, 1))])) == ["a", "z"]
+    assert not model.compiled
     model.compile("sgd", ["mae", "mse"])
+    assert model.compiled
     y = {"z": np.zeros((12, 2)), "a": np.zeros((12, 1))}
     x = {"p": X, "q": np.ones((12, 3)), "r": np.ones((12, 1))}
     assert model.evaluate(x, y, verbose=0)[1] == pytest.approx(np.abs(model(x)["a"]).mean(), rel=1e-5)

@@ -130,6 +130,11 @@ class Model(Stored):
         )
 
     @property
+    def compiled(self) -> bool:
+        """Whether `compile` was called."""
+        return self._state.compiled is not None
+
+    @property
     def optimizer(self) -> Optimizer:
         """The optimizer that `compile` was given."""
         return self._require_compiled().optimizer
@@ -298,11 +303,11 @@ class Model(Stored):
         """
         return calls.predict(self, x, batch_size, verbose, steps, callbacks, check_finite)
 
-    def __call__(self, x: Inputs, training: bool | None = None, mask: Any = None) -> Outputs:
+    def __call__(self, inputs: Inputs, training: bool | None = None, mask: Any = None) -> Outputs:
         """The output for samples, as `predict`, without a display; the symbolic output for symbolic tensors.
 
         Args:
-            x: As for `fit`; there may be no samples. Or symbolic tensors.
+            inputs: As `x` for `fit`; there may be no samples. Or symbolic tensors.
             training: Whether layers work as in training, with all samples as one batch: noise is added, and batch
                 normalisation uses the statistics of the batch, which its moving ones follow. Default ``None``: not on
                 arrays; on symbolic tensors as the model works that they become part of.
@@ -313,19 +318,19 @@ class Model(Stored):
             TypeError, ValueError: unfit data; also arrays where the `call` of another model or layer is traced.
             RuntimeError: another thread is training the model.
         """
-        if type(x) is not np.ndarray and is_symbolic(x):
+        if type(inputs) is not np.ndarray and is_symbolic(inputs):
             if not self.built and self._has_call():
-                self._trace_once(made_of(x))
-            return super().__call__(x, training, mask)
+                self._trace_once(made_of(inputs))
+            return super().__call__(inputs, training, mask)
         if is_calling():
             raise no_values_yet(f"Model {self.name!r}")
         if mask is not None:
             self._check_no_mask_in_call()
-            self._wait_until(lambda: self.built, lambda: self._build_to_call(x, mask))
-            return super().__call__(x, training, mask)
+            self._wait_until(lambda: self.built, lambda: self._build_to_call(inputs, mask))
+            return super().__call__(inputs, training, mask)
         if training is not None and checks.boolean(training, "training"):
-            return calls.outputs_in_training(self, x)
-        return calls.outputs(self, x)
+            return calls.outputs_in_training(self, inputs)
+        return calls.outputs(self, inputs)
 
     @explained
     def train_on_batch(
