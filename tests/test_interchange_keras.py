@@ -85,6 +85,17 @@ def test_masks_that_do_not_come_by_themselves_are_refused(tmp_path):
         pynn.from_keras(changed(tmp_path, change, "masked"))
 
 
+def test_calls_that_are_told_to_train_predict_as_in_keras(tmp_path):
+    def change(config):
+        for layer in config["config"]["layers"]:
+            for call in layer["inbound_nodes"]:
+                call["kwargs"]["training"] = True
+
+    model = pynn.from_keras(changed(tmp_path, change, "functional"))
+    check(model, "functional")
+    assert '"training"' not in model.to_json()
+
+
 def test_keras_settings_are_kept():
     model = pynn.from_keras(file_of("sequential"))
     by_name = {type(layer).__name__: layer for layer in model.layers}

@@ -227,6 +227,8 @@ class _Translation:
             for key, value in call.get("kwargs", {}).items()
             if value is not None and not (masked and key == "mask")
         }
+        if settings.get("training") is True:  # which Keras's `predict` and `evaluate` override
+            del settings["training"]
         if set(settings) - {"training"}:
             raise ModelFileError(f"{self._name} has a layer called with {', '.join(settings)}, which pynn cannot read.")
         return {"args": found, "kwargs": settings}
