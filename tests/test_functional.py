@@ -790,6 +790,29 @@ def test_clone_function_may_change_the_layer_and_its_name():
             pynn.models.clone_model(model, clone_function=wrong)
 
 
+@pytest.mark.parametrize("recursive", [False, True])
+def test_clone_function_is_asked_for_layers_without_weights_and_for_those_of_models(recursive):
+    """For those that Keras 3.15 asks it for, but for operators."""
+    x = pynn.Input((4,))
+    inner = pynn.Sequential([pynn.Input((4,)), layers.Dropout(0.5, name="inside"), layers.Dense(4)], name="inner")
+    model = pynn.Model(x, layers.Dropout(0.5, name="outside")(inner(x) + 1))
+    asked = []
+
+    def lighter(layer):
+        asked.append(type(layer).__name__)
+        config = layer.get_config()
+        return type(layer).from_config({**config, "rate": 0.25} if "rate" in config else config)
+
+    twin = pynn.models.clone_model(model, clone_function=lighter, recursive=recursive)
+    assert asked == (["Dropout", "Dense", "Dropout"] if recursive else ["Sequential", "Dropout"])
+    assert twin.get_layer("outside").rate == 0.25
+    assert twin.get_layer("inner").get_layer("inside").rate == (0.25 if recursive else 0.5)
+    twin.set_weights(model.get_weights())
+    np.testing.assert_array_equal(twin(X), model(X))
+    with pytest.raises(TypeError, match="recursive must be True or False"):
+        pynn.models.clone_model(model, recursive="yes")
+
+
 def test_part_of_a_subclass_that_is_not_in_use_has_no_weights():
     class Net(pynn.Model):
         def __init__(self):

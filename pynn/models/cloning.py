@@ -8,6 +8,7 @@ from typing import Any
 from .. import layers as layer_room
 from ..foundation import checks, identifiers
 from ..layers.base import Layer
+from ..layers.core import InputLayer
 from ..layers.symbolic import SymbolicTensor
 from ..storage.tensors import Path
 from . import configuration
@@ -36,7 +37,11 @@ def save_model(model: Model, filepath: Path, overwrite: bool = True) -> None:
 
 
 def clone_model(
-    model: Model, input_tensors: Any = None, clone_function: Callable[[Layer], Layer] | None = None
+    model: Model,
+    input_tensors: Any = None,
+    clone_function: Callable[[Layer], Layer] | None = None,
+    *,
+    recursive: bool = False,
 ) -> Model:
     """A model of equal layers with new weights, not compiled.
 
@@ -44,10 +49,13 @@ def clone_model(
         model: A model of tensors or a Sequential.
         input_tensors: Symbolic tensors in place of the model's inputs, in their form; of a Sequential, one whose shape
             and type its new input has. Default: inputs like those of the model.
-        clone_function: Makes the layer that stands for one of the model's, but for inputs. Default: an equal layer.
+        clone_function: Makes the layer that stands for one of the model's, but for inputs and operators. Default: an
+            equal layer.
+        recursive: Whether models within the model are cloned by their layers, too, so that `clone_function` is asked
+            for these, and not for the models. Default ``False``.
 
     Raises:
-        TypeError: no model, or a `clone_function` that makes no layers.
+        TypeError: no model, a `clone_function` that makes no layers, or a `recursive` that is neither True nor False.
         ValueError: other `input_tensors` than the model has inputs. NotImplementedError: a subclass with a `call`
             that cannot say what it was made with.
     """
@@ -55,20 +63,30 @@ def clone_model(
         raise TypeError(f"model must be a pynn model, but got {type(model).__name__}.")
     if clone_function is not None and not callable(clone_function):
         raise TypeError(f"clone_function must be a function of a layer, but got {type(clone_function).__name__}.")
-    replace, own = clone_function, {layer.name: layer for layer in model._parts}
+    checks.boolean(recursive, "recursive")
 
-    def make(config: dict[str, Any]) -> Layer:
-        layer = own.get(config["config"].get("name"))
-        if replace is None or layer is None or not layer.weights:
-            return layer_room.deserialize(config)
-        made = replace(layer)
-        if not isinstance(made, Layer):
-            raise TypeError(f"clone_function must return a layer, but returned {type(made).__name__}.")
-        return made
+    def maker(owner: Model) -> configuration.Make:
+        own = {layer.name: layer for layer in owner._parts}
+
+        def make(config: dict[str, Any]) -> Layer:
+            layer = own.get(config["config"].get("name"))
+            if layer is None or layer.is_operation or isinstance(layer, InputLayer):
+                return layer_room.deserialize(config)
+            if recursive and isinstance(layer, Model) and not layer._has_call():
+                return type(layer)._made_of(config["config"], maker(layer))
+            if clone_function is None:
+                return layer_room.deserialize(config)
+            made = clone_function(layer)
+            if not isinstance(made, Layer):
+                raise TypeError(f"clone_function must return a layer, but returned {type(made).__name__}.")
+            return made
+
+        return make
 
     config, inputs = model.get_config(), None if input_tensors is None else _inputs_for(model, input_tensors)
     return identifiers.knowing(
-        classes_of_ones_own(model), lambda: configuration.reading(lambda: type(model)._made_of(config, make, inputs))
+        classes_of_ones_own(model),
+        lambda: configuration.reading(lambda: type(model)._made_of(config, maker(model), inputs)),
     )
 
 
