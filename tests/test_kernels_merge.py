@@ -117,9 +117,9 @@ def test_binary_gradient_is_the_derivative(function, shape_a, shape_b, random):
     [
         ((150001,), (150001,)),
         ((503, 301), (1, 301)),
-        ((503, 301), (503, 1)),
-        ((1, 60, 50), (50, 1, 50)),
         ((50, 60, 50), (1, 60, 1)),
+        pytest.param((503, 301), (503, 1), marks=pytest.mark.slow),
+        pytest.param((1, 60, 50), (50, 1, 50), marks=pytest.mark.slow),
     ],
 )
 def test_binary_threads(function, shape_a, shape_b, random):

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import THREADS, bits, close_gradient, looped
+from helpers import THREADS, bits, close_gradient
 from reference import central_difference
+from tiers import DTYPES_OF_TEAMS
 
 import pynn
 from pynn import layers
@@ -408,7 +409,7 @@ def test_layer_batch_equals_one_by_one(case, random):
 
 
 @every_case
-@looped("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", DTYPES_OF_TEAMS)
 def test_layer_threads(case, dtype, random):
     x, y = make_data(case, 37, random)
     seen = set()
