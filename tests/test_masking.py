@@ -911,8 +911,14 @@ def test_a_model_of_ones_own_whose_call_asks_for_a_mask_is_told(random):
         def call(self, x, mask=None):
             return x if mask is None else x * mask[:, :, None]
 
-    with pytest.raises(TypeError, match="its call has an argument mask, which only the call of a layer is given"):
+    told = "its call has an argument mask, which only the call of a layer is given"
+    with pytest.raises(TypeError, match=told):
         Asks()(padded(random), mask=np.ones((6, 5)))
+    with pytest.raises(TypeError, match=told):
+        Asks()(layers.Masking()(pynn.Input((5, 3))))
+    with pytest.raises(TypeError, match=told):
+        pynn.Sequential([pynn.Input((5, 3)), layers.Masking(), Asks()])
+    assert Asks()(padded(random)).shape == (6, 5, 3)
 
 
 def test_masks_of_layers_of_several_outputs(random):

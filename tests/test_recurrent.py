@@ -544,6 +544,36 @@ def test_cell_of_ones_own(backwards, random):
     close(z, there(x, initial_state=start)[0])
 
 
+class Starting(OwnCell):
+    """One that does not begin with zeros."""
+
+    def get_initial_state(self, batch_size=None):
+        return [np.full((batch_size, self.units), 0.5), np.full((batch_size, 1), 2.0)]
+
+
+def test_states_at_the_beginning_of_a_cell_of_ones_own(random, tmp_path):
+    """As in Keras: those of its get_initial_state, also within a stack, and of a sample without real steps."""
+    x = random.normal(size=(2, 5, 3))
+    layer, plain = layers.RNN(Starting(4), return_state=True), layers.RNN(OwnCell(4), return_state=True)
+    y = layer(x)
+    plain.build((None, None, 3))
+    plain.set_weights(layer.get_weights())
+    start = layer.get_initial_state(2)
+    for found, value in zip(y, plain(x, initial_state=start), strict=True):
+        np.testing.assert_array_equal(found, value)
+    assert (y[2] == 7).all()
+    masked = layer(x, mask=np.zeros((2, 5)))
+    for found, value in zip(masked[1:], start, strict=True):
+        np.testing.assert_array_equal(found, value)
+    stack = layers.RNN([layers.GRUCell(3), Starting(4)], return_state=True)
+    assert [state[0, 0] for state in (stack.get_initial_state(2)[0][0], *stack.get_initial_state(2)[1])] == [0, 0.5, 2]
+    assert (stack(x)[2][1] == 7).all()
+    model = pynn.Sequential([pynn.Input((None, 3)), layers.RNN(Starting(4)), layers.Dense(1)])
+    model.save(tmp_path / "model.pynn")
+    again = pynn.load_model(tmp_path / "model.pynn", custom_objects={"Starting": Starting})
+    np.testing.assert_array_equal(again(x), model(x))
+
+
 def test_cell_of_ones_own_in_a_model(random, tmp_path):
     model = pynn.Sequential(
         [pynn.Input((None, 3)), layers.RNN([OwnCell(4), layers.GRUCell(3)]), layers.Dense(1, activation="tanh")]
@@ -621,6 +651,11 @@ class NoSize(layers.Layer):
         return inputs, states
 
 
+class WrongStart(OwnCell):
+    def get_initial_state(self, batch_size=None):
+        return [np.zeros((batch_size, self.units))]
+
+
 class NoStates(layers.Layer):
     state_size = 3
 
@@ -664,6 +699,8 @@ X = np.ones((2, 5, 3))
         (lambda: layers.RNN("LSTMCell"), "cell must be a layer"),
         (lambda: layers.RNN([]), "list of cells"),
         (lambda: layers.RNN(WrongStates())(X), "must return an output and states"),
+        (lambda: layers.RNN(Starting(3), stateful=True)(X), "states are 0 at first"),
+        (lambda: layers.RNN(WrongStart(3))(X), r"must return states of the shapes \(1, 3\), \(1, 1\)"),
         (lambda: layers.LSTM(4, activation="softmax"), "along an axis"),
         (lambda: layers.LSTM(4, recurrent_activation="step"), "no gradient"),
         (lambda: layers.LSTM(0), "units"),

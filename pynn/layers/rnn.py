@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .. import initializers, regularizers
@@ -18,7 +17,7 @@ from .building import Draft
 from .by_name import deserialize, serialize
 from .cell import Cell, Run
 from .keeping import users_of
-from .running import check_cell, flat, form_of, like, lower_run, output_size, sizes_of
+from .running import check_cell, flat, form_of, initial_states, like, lower_run, output_size, sizes_of
 from .stacking import StackedRNNCells, draft_of_cell
 from .symbolic import SymbolicTensor
 from .types import OpenShapes, Shape
@@ -41,8 +40,9 @@ class RNN(Layer):
     The cell is one of pynn's, `SimpleRNNCell`, `LSTMCell` or `GRUCell`, which the engine computes for all steps at
     once, or one of your own: a layer with ``call(self, inputs, states)``, which gets the inputs of a step and a list of
     the states, and returns the output and a list of the new states. It has the attribute ``state_size``, a number or,
-    for several states, a list of numbers, and perhaps ``output_size``, by default the size of the first state. Its ops
-    are there once for each step.
+    for several states, a list of numbers, and perhaps ``output_size``, by default the size of the first state. A
+    method ``get_initial_state(batch_size)`` may return a list of arrays, the states at the beginning, which are zeros
+    otherwise. Its ops are there once for each step.
 
     Args:
         cell: The cell, or a list of cells, which go on top of each other (`StackedRNNCells`).
@@ -147,6 +147,11 @@ class RNN(Layer):
 
     def _keeping(self, rows: int, dtype: str) -> atomic.Change:
         """The change by which there are states, zeros, for batches of `rows` samples."""
+        if any(state.any() for state in initial_states(self.cell, 1, dtype)):
+            raise self._shape_error(
+                "is stateful, so that its states are 0 at first and after a reset, but get_initial_state of its cell "
+                "returns others. Give those as the initial_state of a call."
+            )
         return atomic.setting(self, "_kept", self._new_states(rows, dtype))
 
     def _new_states(self, rows: int, dtype: str) -> tuple[Weight, ...]:
@@ -167,14 +172,13 @@ class RNN(Layer):
         return list(size) if isinstance(size, list | tuple) else [size]
 
     def get_initial_state(self, batch_size: int | None = None) -> list[Any]:
-        """The states at the beginning: zeros.
+        """The states at the beginning: zeros, or those of a ``get_initial_state`` of a cell of one's own.
 
         Raises:
             TypeError, ValueError: no such batch_size.
         """
         rows = checks.positive_int(batch_size, "batch_size")
-        zeros = [np.zeros((rows, *shape), self.dtype) for shape in sizes_of(self.cell)]
-        states: list[Any] = like(form_of(self.cell), iter(zeros))
+        states: list[Any] = like(form_of(self.cell), iter(initial_states(self.cell, rows, self.dtype)))
         return states
 
     def _split(self, values: Any) -> tuple[Any, list[Any]]:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data import arrays
 from ..engine.lowering import Lowering
 from ..foundation import checks
 from ..geometry import maps
@@ -75,6 +79,27 @@ def sizes_of(cell: Layer) -> list[Shape]:
     return [(size,) for size in flat(cell.state_size)]  # type: ignore[attr-defined]
 
 
+def initial_states(cell: Any, rows: int, dtype: str) -> list[NDArray[Any]]:
+    """The states at the beginning: those that cells of one's own make by a ``get_initial_state``, otherwise zeros.
+
+    Raises:
+        ValueError: they have other shapes than the cell's state_size says.
+    """
+    if getattr(cell, "runs_cells", False):
+        return [state for each in cell.cells for state in initial_states(each, rows, dtype)]
+    expected = [(rows, *shape) for shape in sizes_of(cell)]
+    if isinstance(cell, Cell) or not hasattr(cell, "get_initial_state"):
+        return [np.zeros(shape, dtype) for shape in expected]
+    what = f"get_initial_state of the cell {cell.name!r}"
+    states = [arrays.as_array(state, what, dtype) for state in flat(cell.get_initial_state(batch_size=rows))]
+    if [state.shape for state in states] != expected:
+        raise ValueError(
+            f"{what} must return states of the shapes {', '.join(map(str, expected))} for batch_size={rows}, but "
+            f"returned {', '.join(str(state.shape) for state in states)}."
+        )
+    return states
+
+
 def output_size(cell: Layer) -> int:
     """The size of a sample's output: that of its first state, unless the cell says another."""
     size = getattr(cell, "output_size", None)
@@ -104,7 +129,7 @@ def reverse(net: Lowering, x: int, shape: Shape) -> int:
 def _lower_unrolled(net: Lowering, cell: Layer, run: Run) -> tuple[int, list[int]]:
     """Step by step, the ops of a cell of one's own."""
     shapes = sizes_of(cell)
-    states = list(run.states) or [zeros(net, run, size) for (size,) in shapes]
+    states = list(run.states) or [_constant(net, run, state) for state in initial_states(cell, 1, net.dtype)]
     size = (output_size(cell),)
     y, outputs = -1, list[int]()
     for step in range(run.steps):
@@ -123,6 +148,15 @@ def _lower_unrolled(net: Lowering, cell: Layer, run: Run) -> tuple[int, list[int
     if run.sequences and run.steps > 1:
         y = net.add("concat", outputs, outer=1)
     return y, states if run.ends else []
+
+
+def _constant(net: Lowering, run: Run, state: NDArray[Any]) -> int:
+    """A state that is the same for all samples."""
+    nothing = zeros(net, run, state.size)
+    if not state.any():
+        return nothing
+    shapes = [(state.size,), (state.size,)]
+    return combined(net, "add", [nothing], shapes, constant=state.ravel().tolist(), constant_first=False)
 
 
 def _choose(net: Lowering, real: int, new: int, old: int | None, shape: Shape) -> int:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from .. import config
 from ..engine.lowering import Lowering
@@ -15,7 +14,7 @@ from .base import Layer
 from .building import Draft
 from .by_name import deserialize, serialize
 from .cell import Run
-from .running import check_cell, flat, form_of, like, lower_run, output_size, sizes_of
+from .running import check_cell, flat, form_of, initial_states, like, lower_run, output_size, sizes_of
 from .symbolic import SymbolicTensor
 from .types import OpenShapes
 from .wrapping import settle
@@ -71,15 +70,14 @@ class StackedRNNCells(Layer):
         return output_size(self.cells[-1])
 
     def get_initial_state(self, batch_size: int | None = None) -> list[Any]:
-        """The states at the beginning, of each cell: zeros.
+        """The states at the beginning, of each cell: zeros, or those of its own ``get_initial_state``.
 
         Raises:
             TypeError, ValueError: no such batch_size.
         """
         rows = checks.positive_int(batch_size, "batch_size")
         dtype = self.dtype if self.built or self.dtype_given else config.floatx()
-        zeros: list[NDArray[Any]] = [np.zeros((rows, *shape), dtype) for shape in sizes_of(self)]
-        states: list[Any] = like(form_of(self), iter(zeros))
+        states: list[Any] = like(form_of(self), iter(initial_states(self, rows, dtype)))
         return states
 
     def sample_output_shape(self, shape: Any) -> Any:

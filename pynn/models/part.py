@@ -44,6 +44,9 @@ class Part(Wired):
         """
         raise NotImplementedError
 
+    def _check_no_mask_in_call(self) -> None:
+        """Raise TypeError for a `call` that has an argument `mask`, which it is not given."""
+
     def _try_layout(self, x: Any, name: str) -> Layout:
         """What a model that is not built would be for the data `x`; it stays as it is until they are found to be right.
 
@@ -98,6 +101,8 @@ class Part(Wired):
     def draft(self, shape: OpenShapes, dtype: str, masks: Masks = ()) -> Draft:
         """What the model would be for samples of `shape`, with masks of the shapes `masks`; ValueError if it cannot
         take them."""
+        if any(mask is not None for mask in masks):
+            self._check_no_mask_in_call()
         shapes, drafts = shape if isinstance(shape, list) else [shape], list[Draft]()
         if self.built:
             layout, made = self._layout_at(shapes), tuple(drafts_of(self._wiring, shapes, dtype, masks).masks)
