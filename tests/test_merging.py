@@ -239,11 +239,10 @@ def test_ids_may_be_numbers_for_other_layers():
         layers.Embedding(5, 2)(layers.Dense(3)(numbers))
 
 
-@pytest.mark.parametrize("made", [lambda ids: ids[:, :2], lambda ids: ids + 1])
-def test_ids_that_are_computed_are_refused(made):
+def test_ids_that_are_computed_are_refused():
     ids = pynn.Input((3,), dtype="int32")
     table = layers.Embedding(5, 2)
-    with pytest.raises(ValueError, match=r"takes ids.*in NumPy before they become inputs, or take parts of what"):
-        table(made(ids))
+    with pytest.raises(ValueError, match=r"takes ids.*in NumPy before they become inputs"):
+        table(ids + 1)
     assert not table.built
-    assert table(ids)[:, :2].shape == (None, 2, 2)
+    assert table(ids)[:, :2].shape == table(ids[:, :2]).shape == (None, 2, 2)
