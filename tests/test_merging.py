@@ -52,7 +52,9 @@ CASES = [
     ),
 ]
 each_case = pytest.mark.parametrize(
-    ("kind", "config", "shapes", "expected"), CASES, ids=lambda value: str(value) if value.__class__ is not dict else ""
+    ("kind", "config", "shapes", "expected"),
+    CASES,
+    ids=lambda value: str(value) if isinstance(value, str | list) else "",
 )
 
 
