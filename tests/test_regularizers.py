@@ -359,6 +359,64 @@ def test_regularizer_of_factor_0_changes_nothing(random):
     assert len(seen) == 1
 
 
+# ---- slopes: added by the optimizer, or before, where the norms of gradients count -----------------------------------
+
+
+def trained_with(penalties, optimizer, settings, dtype, batch_size, threads):
+    pynn.config.set_num_threads(threads)
+    random = np.random.default_rng(6)
+    x, y = random.normal(size=(90, 37)), random.integers(0, 5, 90)
+    x[:, ::3] = 0  # plain gradient descent passes over such inputs
+    model = pynn.Sequential(
+        [
+            pynn.Input((37,)),
+            layers.Dense(33, "tanh", kernel_regularizer=penalties, bias_regularizer=penalties, dtype=dtype),
+            layers.Dense(19, "relu", dtype=dtype),
+            layers.Dense(5, "softmax", kernel_regularizer=penalties, dtype=dtype),
+        ]
+    )
+    model.compile(getattr(optimizers, optimizer)(learning_rate=0.01, **settings), "sparse_categorical_crossentropy")
+    model.set_weights([np.random.default_rng(7).normal(size=w.shape) / 5 for w in model.get_weights()])
+    loss = model.fit(x, y, batch_size=batch_size, epochs=2, shuffle=False, verbose=0).history["loss"]
+    return bits(model), str(loss)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "penalty", [regularizers.L2(0.01), regularizers.L2(0.5, by_rows=True), regularizers.L1L2(0.002, 0.01)], ids=repr
+)
+@pytest.mark.parametrize(
+    ("optimizer", "settings"),
+    [
+        ("SGD", {}),
+        ("SGD", {"momentum": 0.9, "nesterov": True}),
+        ("Adam", {"weight_decay": 0.02}),
+        ("Nadam", {}),
+        ("Lion", {}),
+    ],
+    ids=str,
+)
+def test_regularizer_slopes_come_to_the_same_wherever_they_are_added(optimizer, settings, penalty, dtype):
+    for batch_size in (1, 32):
+        seen = {
+            trained_with(penalty, optimizer, settings | norms, dtype, batch_size, threads)
+            for norms in ({}, {"global_clipnorm": 1e30})
+            for threads in THREADS
+        }
+        assert len(seen) == 1
+
+
+def test_regularizer_moves_weights_of_inputs_that_are_0():
+    model = pynn.Sequential([pynn.Input((6,)), layers.Dense(40, kernel_regularizer=regularizers.L2(0.2))])
+    model.compile(optimizers.SGD(0.1), "mean_squared_error")
+    before = model.get_weights()[0]
+    x = np.zeros((1, 6), np.float32)
+    x[0, 4] = 1
+    model.fit(x, np.ones((1, 40), np.float32), verbose=0)
+    kept = [0, 1, 2, 3, 5]
+    np.testing.assert_allclose(model.get_weights()[0][kept], before[kept] * (1 - 0.1 * 2 * 0.2), rtol=1e-6)
+
+
 # ---- threads ---------------------------------------------------------------------------------------------------------
 
 

@@ -16,11 +16,12 @@ struct ParameterUse {
   int number = -1;  // in the graph
   int64_t size = 0;
   T* value = nullptr;
-  T* gradient = nullptr;  // null: not asked for
-  bool adds = false;      // others use it, too: its gradient begins at 0, and each op adds to it
-  bool early = false;     // it may be applied as soon as it is there, and need not be kept
-  char* marks = nullptr;  // by row, or null: its gradient is 0 but for rows that it marks with 1 (Op::marked_rows)
-  bool frozen = false;    // no training changes it, as it was when the call began
+  T* gradient = nullptr;   // null: not asked for
+  bool adds = false;       // others use it, too: its gradient begins at 0, and each op adds to it
+  bool early = false;      // it may be applied as soon as it is there, and need not be kept
+  bool penalized = false;  // an update changes it also where its gradient is 0
+  char* marks = nullptr;   // by row, or null: its gradient is 0 but for rows that it marks with 1 (Op::marked_rows)
+  bool frozen = false;     // no training changes it, as it was when the call began
 };
 
 // What the op that runs sees of the network while `batch` samples pass through it. A member of the team has one of its

@@ -112,14 +112,14 @@ std::vector<char> Trainer<T>::settle_updates(Setup& setup) const {
   for (std::size_t i = 0; i < places_.size(); ++i) {
     const Parameter& p = parameter(i);
     const bool learns = routes_->learns[i], shared = routes_->shared[i];
-    early.push_back(may_be_early && learns && !shared && setup.rows[i] == 0 && !p.penalized() && !p.constrained());
+    early.push_back(may_be_early && learns && !shared && setup.rows[i] == 0 && !p.constrained());
     setup.any_early |= early[i] != 0;
-    setup.chunks.push_back({chunks, learns && !early[i] ? chunks_of(p.size) : 0});
+    setup.chunks.push_back({chunks, learns && (!early[i] || p.penalized()) ? chunks_of(p.size) : 0});
     chunks += setup.chunks.back().count;
+    penalized |= learns && p.penalized();
     if (learns && shared && setup.rows[i] == 0) setup.shared.push_back(i);
     if (!learns || early[i]) continue;
     setup.late.push_back(i);
-    penalized |= p.penalized();
     setup.constrained |= p.constrained();
   }
   setup.norms.resize(static_cast<std::size_t>(chunks));
@@ -140,6 +140,7 @@ void Trainer<T>::use_parameters(Setup& setup, const std::vector<char>& frozen, c
       use.marks = marks_[number].data();
       adds |= routes_->shared[number] != 0 || use.marks != nullptr;
       use.early = early[number];
+      use.penalized = parameter(number).penalized();
     }
     // Kernels ask one parameter for all, and it may be one that is missing or does not learn.
     for (ParameterUse<T>& use : of_op) use.adds = adds;

@@ -28,7 +28,13 @@ void Trainer<T>::apply(Run& run, std::size_t number, Range part, const Gradient<
   T* slots[max_slots];
   for (int i = 0; i < slots_used_; ++i)
     slots[i] = slots_[static_cast<std::size_t>(i)].data() + place.offset + part.begin;
-  const OptimizerStep& step = undecayed_[number] ? run.undecayed_step : run.step;
+  OptimizerStep step = undecayed_[number] ? run.undecayed_step : run.step;
+  if (!run.setup.penalties.empty() && !settings_.needs_whole_gradients()) {
+    const Parameter& p = parameter(number);
+    const double share = penalty_share(p, run.batch);
+    step.l1 = p.l1 * share;
+    step.l2 = p.l2 * share;
+  }
   if (!k_.optimizer_update(place.value + part.begin, gradient, slots, part.end - part.begin, step))
     run.parameters_finite.store(false, std::memory_order_relaxed);
 }
@@ -57,7 +63,7 @@ double Trainer<T>::measured_penalties(const Run& run) const {
 
 template <typename T>
 void Trainer<T>::update(const Team& team, Run& run) {
-  if (!run.setup.penalties.empty()) add_penalty_slopes(team, run);
+  if (!run.setup.penalties.empty() && settings_.needs_whole_gradients()) add_penalty_slopes(team, run);
   const bool updates = settings_.ends_in_update(iterations_);
   if (updates && settings_.accumulates()) take_mean_gradients(team, run);
   if (updates && settings_.needs_norms()) scale_by_norms(team, run);

@@ -2,6 +2,7 @@
 
 #include "checks.h"
 #include "math.h"
+#include "penalty_slope.h"
 #include "reductions.h"
 #include "register.h"
 
@@ -159,10 +160,19 @@ struct Lion {
   }
 };
 
-// `Plain`: neither decay nor clipping.
-template <typename T, bool Plain, typename Rule>
+// What changes a gradient or a weight before the rule: nothing, the penalty l2 w^2, or all there may be.
+enum class Before { nothing, square, all };
+
+Before before(const OptimizerStep& step, bool clips) {
+  if (step.decay != 0 || clips || step.l1 > 0) return Before::all;
+  return step.l2 > 0 ? Before::square : Before::nothing;
+}
+
+template <typename T, Before What, typename Rule>
 bool update_all(T* w, const Gradient<T>& g, T* const* slot, int64_t n, const OptimizerStep& step, const Rule& rule) {
   const T kept = static_cast<T>(1 - step.decay), clip = positive<T>(step.clip);
+  const PenaltySlope<T, What == Before::square> slope(step.l1, step.l2);
+  const bool penalized = step.l1 > 0 || step.l2 > 0;
   T* const slots[] = {Rule::slots > 0 ? slot[0] : nullptr, Rule::slots > 1 ? slot[1] : nullptr,
                       Rule::slots > 2 ? slot[2] : nullptr};
   IVec<T> zeros{};  // the bits of +-0, and those of NaN where a weight is not finite
@@ -176,8 +186,9 @@ bool update_all(T* w, const Gradient<T>& g, T* const* slot, int64_t n, const Opt
       Vec<T> value = load(w + i, count), s[Rule::slots + 1];
 #pragma GCC unroll 3
       for (int k = 0; k < Rule::slots; ++k) s[k] = load(slots[k] + i, count);
-      if (!Plain && clip > 0) gradient = at_most(at_least(gradient, -clip), clip);
-      if (!Plain) value = rounded<T>(value * kept);
+      if (What == Before::square || (What == Before::all && penalized)) gradient = slope.added_to(gradient, value);
+      if (What == Before::all && clip > 0) gradient = at_most(at_least(gradient, -clip), clip);
+      if (What == Before::all) value = rounded<T>(value * kept);
       rule.update(value, gradient, s);
       zeros |= as_bits<T>(keep<T>(value * 0, count));
       store(w + i, value, count);
@@ -191,9 +202,13 @@ template <typename T>
 bool optimizer_update(T* w, const Gradient<T>& g, T* const* slot, int64_t n, const OptimizerStep& step) {
   assert(has(w, n) && apart(w, n, g.elements, g.elements == nullptr ? 0 : n));
   assert(n == 0 || g.elements != nullptr || (g.of_row != nullptr && g.of_column != nullptr && n % g.columns == 0));
-  const bool plain = step.decay == 0 && positive<T>(step.clip) == 0;
   const auto update = [&](const auto& rule) {
-    return plain ? update_all<T, true>(w, g, slot, n, step, rule) : update_all<T, false>(w, g, slot, n, step, rule);
+    switch (before(step, positive<T>(step.clip) > 0)) {
+      case Before::nothing: return update_all<T, Before::nothing>(w, g, slot, n, step, rule);
+      case Before::square: return update_all<T, Before::square>(w, g, slot, n, step, rule);
+      case Before::all: break;
+    }
+    return update_all<T, Before::all>(w, g, slot, n, step, rule);
   };
   switch (step.kind) {
     case Optimizer::sgd: return step.momentum != 0 ? update(Sgd<T, true>(step)) : update(Sgd<T, false>(step));

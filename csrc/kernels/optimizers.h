@@ -23,6 +23,7 @@ struct OptimizerStep {
   double v_scale;                  // nadam: 1 / (1 - beta_2^t)
   double decay;                    // w is multiplied by 1 - decay first; 0 for none
   double clip;                     // |g| is clipped to it; 0 for none
+  double l1, l2;                   // the gradient of l1 |w| + l2 w^2 is added to g before that; 0 for none
 };
 
 constexpr int max_slots = 3;

@@ -2,6 +2,7 @@
 #include "penalties.h"
 
 #include "checks.h"
+#include "penalty_slope.h"
 #include "reductions.h"
 #include "register.h"
 
@@ -15,24 +16,50 @@ constexpr double kEpsilon = 1e-7;
 // Columns whose norms are taken side by side.
 constexpr int64_t kColumns = 64;
 
+// As many elements as a vector has doubles. GCC 12 would convert them in small pieces.
+PYNN_INLINE Vec<double> load_doubles(const double* x) { return load(x); }
+PYNN_INLINE Vec<double> load_doubles(const float* x) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_cvtps_pd(0xff, _mm256_loadu_ps(x));
+#elif defined(__AVX2__)
+  return _mm256_cvtps_pd(_mm_loadu_ps(x));
+#else
+  return Vec<double>{static_cast<double>(x[0]), static_cast<double>(x[1])};
+#endif
+}
+
+// The sum of f over the elements. So many chains of sums are what it takes to add while the sums before are on their
+// way: all parameters with a penalty are read in each step.
+template <typename T, typename F>
+PYNN_INLINE double sum_of_many(const T* x, int64_t n, F f) {
+  constexpr int64_t width = kWidth<double>, chains = 32 / width;
+  Vec<double> total[chains] = {};
+  int64_t i = 0;
+  for (; i + chains * width <= n; i += chains * width)
+#pragma GCC unroll 16
+    for (int64_t c = 0; c < chains; ++c) total[c] += f(load_doubles(x + i + c * width));
+  double rest[chains * width] = {};
+  for (int64_t j = 0; i + j < n; ++j) rest[j] = static_cast<double>(x[i + j]);
+  double sum = 0;
+  for (int64_t c = 0; c < chains; ++c) sum += pynn::PYNN_ISA::sum<double>(total[c] + f(load(rest + c * width)));
+  return sum;
+}
+
 template <typename T>
 double penalty(const T* x, int64_t n, double l1, double l2) {
   assert(has(x, n) && l1 >= 0 && l2 >= 0);
   double total = 0;
-  if (l1 > 0) total += l1 * sum_in_double(x, n, [](double v) { return __builtin_fabs(v); });
-  if (l2 > 0) total += l2 * sum_in_double(x, n, [](double v) { return v * v; });
+  if (l1 > 0) total += l1 * sum_of_many(x, n, [](Vec<double> v) { return absolute<double>(v); });
+  if (l2 > 0) total += l2 * sum_of_many(x, n, [](Vec<double> v) { return v * v; });
   return total;
 }
 
 template <typename T>
 void add_penalty_slope(T* g, const T* x, int64_t n, double l1, double l2) {
   assert(has(x, n) && has(g, n) && apart(g, n, x, n));
-  const Vec<T> above = splat(static_cast<T>(l1)), below = -above, zero{};
-  const T factor = static_cast<T>(2 * l2);
+  const PenaltySlope<T, false> slope(l1, l2);
   for_vectors<T>(0, n, [&](int64_t i, int64_t count) {
-    const Vec<T> v = load(x + i, count);
-    const Vec<T> step = v > zero ? above : (v < zero ? below : zero);
-    store(g + i, load(g + i, count) + step + factor * v, count);
+    store(g + i, slope.added_to(load(g + i, count), load(x + i, count)), count);
   });
 }
 

@@ -32,10 +32,11 @@ Weights copy_of(const Weights& weights) {
   return copy;
 }
 
-Parameter penalized(double l1, double l2) {
+Parameter penalized(double l1, double l2, bool by_rows = false) {
   Parameter p;
   p.l1 = l1;
   p.l2 = l2;
+  p.by_rows = by_rows;
   return p;
 }
 
@@ -95,6 +96,45 @@ void check_penalty_once() {
   expect_near(what + ": loss", trained.totals, {without.totals[0] + 0.3 * squares * kSamples}, 1000);
   const Numbers evaluated = evaluate(b.plan, recipe, samples.data(), 3);
   expect_near(what + ": evaluated", evaluated, {without.totals[0] + 0.3 * squares * kSamples}, 1000);
+}
+
+// A penalty that is divided by the weights of a batch, beside one that is not.
+void check_penalty_by_rows() {
+  const Weights first = dense_weights(kWide, kWide, penalized(0.2, 3, true)),
+                last = dense_weights(kWide, kUnits, penalized(0, 0.01));
+  const Weights between[] = {dense_weights(kWide, kWide), dense_weights(kWide, kWide)};
+  const auto chain = [&](const Weights& begin, const Weights& end) {
+    Net net;
+    int x = net.activation(net.dense(net.input(kWide), begin), "tanh");
+    for (const Weights& weights : between) x = net.activation(net.dense(x, weights), "tanh");
+    return net.plan({net.dense(x, end)});
+  };
+  const PlanPtr plan = chain(first, last), plain = chain(copy_of(first), copy_of(last));
+  double size = 0, squares = 0, others = 0;
+  for (int64_t i = 0; i < kWide * kWide; ++i) {
+    size += std::abs(first.kernel()[i]);
+    squares += first.kernel()[i] * first.kernel()[i];
+  }
+  for (int64_t i = 0; i < kWide * kUnits; ++i) others += last.kernel()[i] * last.kernel()[i];
+  const Recipe recipe{{mean_squared_error(0, kUnits)}};
+  for (const bool weighted : {false, true}) {
+    for (const int64_t count : {int64_t{200}, kSamples}) {  // updated early, and late
+      const std::string what =
+          text("a penalty by rows, %d samples, weighted %d", static_cast<int>(count), static_cast<int>(weighted));
+      Samples samples = Samples(count).real(kWide).target(kUnits);
+      double weights = static_cast<double>(count);
+      if (weighted) {
+        samples.weights(1);
+        weights = 0;
+        for (const double w : samples.numbers(2)) weights += std::fmax(w, 0);
+      }
+      expect_gradients(what, plan, recipe, samples.data());
+      const double penalty = (0.2 * size + 3 * squares) / weights + 0.01 * others;
+      const double expected = train(plain, recipe, samples.data(), 1).totals[0] + penalty * static_cast<double>(count);
+      expect_near(what + ": loss", train_on_teams(what, plan, recipe, samples.data()).totals, {expected}, 1000);
+      expect_near(what + ": evaluated", evaluate(plan, recipe, samples.data(), 3), {expected}, 1000);
+    }
+  }
 }
 
 void check_constraint_once() {
@@ -176,8 +216,8 @@ void check_all_incomplete() {
   expect_gradients("a shared bias", plan, {{mean_squared_error(0, kUnits)}}, some_samples().data());
 }
 
-// What has a penalty or a constraint is updated at the end of a step, and the rest as soon as its gradient is there.
-// A reduction that changes nothing makes all wait: the weights are the same.
+// What has a constraint is updated at the end of a step, and the rest as soon as its gradient is there. A reduction
+// that changes nothing makes all wait: the weights are the same.
 void check_early_and_late() {
   const std::vector<std::pair<std::string, std::map<std::string, double>>> optimizers{
       {"sgd", {{"learning_rate", 0.5}}},
@@ -193,15 +233,20 @@ void check_early_and_late() {
         {"ema_overwrite_frequency", 2}}}};
   Parameter both = penalized(0.01, 0.1);
   both.constraint = with_most_norm(0.9, kWide, kWide).constraint;
-  for (const Parameter& extra : {Parameter{}, penalized(0, 0.1), with_most_norm(0.9, kWide, kWide), both}) {
+  for (const Parameter& extra : {Parameter{}, penalized(0, 0.1), penalized(0.01, 0), penalized(2, 20, true),
+                                 with_most_norm(0.9, kWide, kWide), both}) {
     Net net;
-    const int a = net.activation(net.dense(net.input(kWide), kWide), "relu");
+    // Of 250 samples, some inputs are 0 in all: with plain gradient descent only a penalty moves their weights.
+    const int a = net.activation(net.dense(net.input(kWide), dense_weights(kWide, kWide, extra)), "relu");
     const int b = net.activation(net.dense(a, dense_weights(kWide, kWide, extra)), "relu");
     const PlanPtr plan = net.plan({net.dense(net.add({net.tanh_dense(b, kWide), a}), kUnits)});
-    const Samples samples = Samples(250).real(kWide, 0, 1, 0.8).target(kUnits);
+    Samples samples = Samples(250).real(kWide, 0, 1, 0.8).target(kUnits);
+    Numbers& x = samples.numbers(0);
+    for (size_t i = 0; i < x.size(); ++i)
+      if (i % kWide % 5 == 2) x[i] = 0;
     for (const auto& [name, settings] : optimizers) {
       const std::string what =
-          text("%s, penalty %d, constraint %d", name.c_str(), extra.penalized(), extra.constrained());
+          text("%s, l1 %g, l2 %g, constraint %d", name.c_str(), extra.l1, extra.l2, extra.constrained());
       Recipe recipe{{mean_squared_error(0, kUnits)}, 200, 3, name, settings};
       const Trained early = train_on_teams(what, plan, recipe, samples.data());
       int reductions = 0;
@@ -230,6 +275,7 @@ void check_penalty_alone() {
 void check_sharing() {
   check_sum();
   check_penalty_once();
+  check_penalty_by_rows();
   check_constraint_once();
   check_all_incomplete();
   check_early_and_late();

@@ -118,6 +118,11 @@ const struct {
     {"adam, amsgrad", changed(Optimizer::adam, [](OptimizerStep& o) { o.amsgrad = true; }), 3, 0, adam},
     {"adam, decay", changed(Optimizer::adam, [](OptimizerStep& o) { o.decay = 0.01; }), 2, 0, adam},
     {"adam, clip", changed(Optimizer::adam, [](OptimizerStep& o) { o.clip = 0.4; }), 2, 0, adam},
+    {"adam, l2", changed(Optimizer::adam, [](OptimizerStep& o) { o.l2 = 0.1; }), 2, 0, adam},
+    {"adam, l1", changed(Optimizer::adam, [](OptimizerStep& o) { o.l1 = 0.1; }), 2, 0, adam},
+    {"sgd, l1, l2", changed(Optimizer::sgd, [](OptimizerStep& o) { o.l1 = 0.1, o.l2 = 0.2; }), 0, 0, sgd},
+    {"sgd, l2, decay, clip", changed(Optimizer::sgd, [](OptimizerStep& o) { o.l2 = 0.3, o.decay = 0.1, o.clip = 0.4; }),
+     0, 0, sgd},
     {"adamax", make_step(Optimizer::adamax), 2, 0, adamax},
     {"nadam", make_step(Optimizer::nadam), 2, 0, nadam},
     {"lion", make_step(Optimizer::lion), 1, 0, lion},
@@ -152,6 +157,8 @@ void check_optimizers_of() {
         for (size_t i = 0; i < w.size(); ++i) {
           double s[max_slots] = {}, gradient = static_cast<double>(g[i]);
           for (int j = 0; j < row.slots; ++j) s[j] = expected_slot[j][i];
+          const double value = expected[i];
+          gradient += row.step.l1 * (value > 0 ? 1 : value < 0 ? -1 : 0) + 2 * row.step.l2 * value;
           if (row.step.clip > 0) gradient = std::fmin(std::fmax(gradient, -row.step.clip), row.step.clip);
           expected[i] *= 1 - row.step.decay;
           row.rule(expected[i], gradient, s, row.step);

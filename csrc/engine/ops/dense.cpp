@@ -43,7 +43,7 @@ class DenseOp : public Op<T> {
     if (at_once)
       on_part = {
           [](void* f, Range part, const Gradient<T>& gradient) { (*static_cast<decltype(ready)*>(f))(part, gradient); },
-          &ready, pass.skip_zero_gradients};
+          &ready, pass.skip_zero_gradients && !kernel.penalized};
     pass.k.dense_backward(team, this->dx(pass), at_once ? nullptr : kernel.gradient, dy, layer(pass), slope_of_input_,
                           pass.adds(kernel_at), pass.shared, pass.own, on_part);
     if (bias.gradient == nullptr) return;
