@@ -22,7 +22,7 @@ constexpr int64_t kWordRows = 32;
 constexpr int64_t kPartRows = 256 * kWordRows;
 
 // Bytes of rows to ask for ahead: more would push out what is in use.
-constexpr int64_t kLine = 64, kMostAhead = 65536;
+constexpr int64_t kLine = 64, kMostAhead = 131072;
 
 Range my_columns(const Team& team, int64_t columns) {
   return columns >= kWide ? team.share(columns, 64) : Range{0, columns};
@@ -42,11 +42,17 @@ PYNN_INLINE Vec<T> load_as(const uint8_t* x, int64_t count) {
   return load_bytes<T>(x, count);
 }
 
+// Rows in random order are news to the hardware's prefetchers: with row i, row order[i + ahead] is asked for, where i
+// is below `end`. One line at a time, as a burst would be dropped.
+struct Ahead {
+  int64_t rows = 0, end = 0;
+};
+
 // Some columns of the rows, NV vectors, of which the last has `last` elements. `column` is a multiple of 8, so that a
-// row's bits begin with a byte. out may be null. Prefetches row next[i] with row i.
+// row's bits begin with a byte. out may be null.
 template <typename T, int NV, typename Source>
-PYNN_INLINE void gather_columns(T* out, const Nonzero& nonzero, const Source* x, const int64_t* order,
-                                const int64_t* next, Range rows, int64_t columns, int64_t column, int64_t last,
+PYNN_INLINE void gather_columns(T* out, const Nonzero& nonzero, const Source* x, const int64_t* order, Ahead ahead,
+                                Range rows, int64_t columns, int64_t column, int64_t last,
                                 const InputScaling<T>& scaling) {
   IVec<T> seen[NV] = {};  // a bit for each row since the last word began
   const bool scaled = scaling.scale != nullptr;
@@ -62,6 +68,7 @@ PYNN_INLINE void gather_columns(T* out, const Nonzero& nonzero, const Source* x,
     scale[v] = of(scaling.scale, T{1});
     offset[v] = of(scaling.offset, T{0});
   }
+  const int64_t* next = order + ahead.rows;
   for (int64_t i = rows.begin; i < rows.end; ++i) {
     const Source* from = x + (order == nullptr ? i : order[i]) * columns + column;
     const auto bit = static_cast<typename Simd<T>::integer>(uint32_t{1} << i % kWordRows);
@@ -76,7 +83,7 @@ PYNN_INLINE void gather_columns(T* out, const Nonzero& nonzero, const Source* x,
       seen[v] |= is & bit;
       bits |= static_cast<uint64_t>(lane_bits<T>(is)) << v * kWidth<T>;
     }
-    if (next != nullptr)
+    if (i < ahead.end)
       for (int64_t at = 0; at < NV * kWidth<T>; at += kLine / static_cast<int64_t>(sizeof(Source)))
         __builtin_prefetch(x + next[i] * columns + column + at);
     if (nonzero.by_row == nullptr) continue;
@@ -100,14 +107,13 @@ PYNN_INLINE void gather_columns(T* out, const Nonzero& nonzero, const Source* x,
 }
 
 template <typename T, typename Source, int NV = kVectors>
-PYNN_INLINE void gather_last_columns(T* out, const Nonzero& nonzero, const Source* x, const int64_t* order,
-                                     const int64_t* next, Range rows, int64_t columns, Range last,
-                                     const InputScaling<T>& scaling) {
+PYNN_INLINE void gather_last_columns(T* out, const Nonzero& nonzero, const Source* x, const int64_t* order, Ahead ahead,
+                                     Range rows, int64_t columns, Range last, const InputScaling<T>& scaling) {
   const int64_t before = (NV - 1) * kWidth<T>, left = last.end - last.begin;
   if (left > before)
-    gather_columns<T, NV>(out, nonzero, x, order, next, rows, columns, last.begin, left - before, scaling);
+    gather_columns<T, NV>(out, nonzero, x, order, ahead, rows, columns, last.begin, left - before, scaling);
   else if constexpr (NV > 1)
-    gather_last_columns<T, Source, NV - 1>(out, nonzero, x, order, next, rows, columns, last, scaling);
+    gather_last_columns<T, Source, NV - 1>(out, nonzero, x, order, ahead, rows, columns, last, scaling);
 }
 
 template <typename T, typename Source>
@@ -119,25 +125,29 @@ void gather_rows(const Team& team, T* out, const Nonzero& nonzero, const Source*
   assert(nonzero.by_row == nullptr || nonzero.stride >= rows);
   assert((scaling.scale == nullptr) == (scaling.offset == nullptr));
   const Range r = my_rows(team, rows, columns), c = my_columns(team, columns);
-  // Rows in random order are news to the hardware's prefetchers. One line at a time, as a burst would be dropped.
-  const bool fits = (r.end - r.begin) * (c.end - c.begin) * static_cast<int64_t>(sizeof(Source)) <= kMostAhead;
-  const int64_t* next = order != nullptr && next_rows >= rows && fits ? order + rows : nullptr;
+  if (c.begin >= c.end) return;
+  // All rows of the next gather, or, where that is too much, some of those that follow.
+  const int64_t row_bytes = (c.end - c.begin) * static_cast<int64_t>(sizeof(Source));
+  const bool all = (r.end - r.begin) * row_bytes <= kMostAhead;
+  Ahead ahead;
+  if (order != nullptr) ahead.rows = all ? rows : kMostAhead / row_bytes / kWordRows * kWordRows;
+  if (ahead.rows > 0) {
+    const int64_t known = all || columns >= kWide ? rows + next_rows : r.end;  // where the rows of others begin
+    ahead.end = r.end < known - ahead.rows ? r.end : known - ahead.rows;
+  }
+  const int64_t part_rows = all || ahead.rows == 0 ? kPartRows : ahead.rows;
   constexpr int64_t block = kVectors * kWidth<T>;
   Look look(team);
-  const auto for_parts = [&](auto body) {
-    for (int64_t begin = r.begin; begin < r.end; begin += kPartRows) {
-      const Range part{begin, begin + kPartRows < r.end ? begin + kPartRows : r.end};
-      body(part);
+  for (int64_t begin = r.begin; begin < r.end; begin += part_rows) {
+    const Range part{begin, begin + part_rows < r.end ? begin + part_rows : r.end};
+    int64_t j = c.begin;
+    for (; j + block <= c.end; j += block) {
+      gather_columns<T, kVectors>(out, nonzero, x, order, ahead, part, columns, j, kWidth<T>, scaling);
       look.after((part.end - part.begin) * block);
     }
-  };
-  int64_t j = c.begin;
-  for (; j + block <= c.end; j += block)
-    for_parts([&](Range part) {
-      gather_columns<T, kVectors>(out, nonzero, x, order, next, part, columns, j, kWidth<T>, scaling);
-    });
-  for_parts(
-      [&](Range part) { gather_last_columns<T>(out, nonzero, x, order, next, part, columns, {j, c.end}, scaling); });
+    gather_last_columns<T>(out, nonzero, x, order, ahead, part, columns, {j, c.end}, scaling);
+    look.after((part.end - part.begin) * block);
+  }
 }
 
 template <typename T>

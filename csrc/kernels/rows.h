@@ -19,8 +19,8 @@ struct InputScaling {
 template <typename T>
 struct RowKernels {
   // out (rows, columns) = the rows order[0..rows-1] of x, or the first rows where order is null, scaled; bytes are
-  // converted. nonzero, where not null, becomes that of out. Where next_rows is at least rows, the rows behind in
-  // `order` are asked for in passing, so that the next gather finds them in the caches.
+  // converted. nonzero, where not null, becomes that of out. In `order`, next_rows more rows follow, of which some are
+  // asked for in passing, so that the next gather finds them in the caches.
   void (*gather)(const Team& team, T* out, const Nonzero& nonzero, const T* x, const int64_t* order, int64_t rows,
                  int64_t next_rows, int64_t columns, const InputScaling<T>& scaling);
   void (*gather_bytes)(const Team& team, T* out, const Nonzero& nonzero, const uint8_t* x, const int64_t* order,
