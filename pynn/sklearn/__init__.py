@@ -11,7 +11,8 @@ except ImportError as error:
         "pynn.sklearn needs scikit-learn, 1.6 or newer. Install it: pip install 'pynn[sklearn]'."
     ) from error
 
-from .perceptrons import MLPClassifier, MLPRegressor
+from .classifier import MLPClassifier
+from .regressor import MLPRegressor
 from .wrappers import Classifier, Regressor
 
 __all__ = ["Classifier", "MLPClassifier", "MLPRegressor", "Regressor"]

@@ -26,6 +26,13 @@ from .inputs import TAKEN, validated
 Array = NDArray[Any]
 
 
+def can_go_on(mlp: Any) -> bool:
+    """Whether there is a `partial_fit`."""
+    if mlp.solver == "lbfgs":
+        raise AttributeError("partial_fit is only available for stochastic optimizers. lbfgs is not stochastic.")
+    return True
+
+
 class MLP(BaseEstimator):  # type: ignore[misc]
     """Base of the two estimators; a subclass says what its targets are."""
 
