@@ -1,6 +1,7 @@
 """What all tests share: settings that a test changes do not reach the next one."""
 
 import gc
+import os
 import pathlib
 import signal
 import sys
@@ -13,6 +14,9 @@ if all(file.suffix == ".pyi" for file in (ROOT / "pynn").glob("_core*")):
     # `python -m pytest` puts the clone first, whose sources have no compiled core: the installed package is meant.
     sys.path[:] = [path for path in sys.path if pathlib.Path(path).resolve() != ROOT]
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin would take the core of the other process
+
 import pynn  # noqa: E402
 
 
@@ -20,6 +24,11 @@ def pytest_collection_finish():
     """Leave what the tests are made of to no garbage collector: it would be looked through again and again."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_xdist_auto_num_workers(config):
+    """All tests run in two processes; chosen files in this one, as others would take longer to start."""
+    return 0 if config.getoption("file_or_dir") else min(2, os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="session", autouse=True)
