@@ -122,12 +122,14 @@ struct NotEqual : Flat<T> {
   PYNN_INLINE Vec<T> y(Vec<T> a, Vec<T> b) { return as_number<T>(a != b); }
 };
 
+PYNN_INLINE float rest_of(float a, float b) { return __builtin_fmodf(a, b); }
+PYNN_INLINE double rest_of(double a, double b) { return __builtin_fmod(a, b); }
+
 // The remainder of a / b with the sign of b, exactly, and the quotient that belongs to it: as NumPy has them, of
 // infinite numbers and of 0, too.
 template <typename T>
 PYNN_INLINE T remainder_of(T a, T b) {
-  const T rest = sizeof(T) == 4 ? __builtin_fmodf(static_cast<float>(a), static_cast<float>(b))
-                                : static_cast<T>(__builtin_fmod(a, b));
+  const T rest = rest_of(a, b);
   if (rest == 0) return static_cast<T>(__builtin_copysign(0.0, b));
   return (rest < 0) != (b < 0) ? rest + b : rest;
 }
@@ -135,8 +137,7 @@ PYNN_INLINE T remainder_of(T a, T b) {
 template <typename T>
 PYNN_INLINE T whole_quotient_of(T a, T b) {
   if (b == 0) return a / b;
-  const T rest = sizeof(T) == 4 ? __builtin_fmodf(static_cast<float>(a), static_cast<float>(b))
-                                : static_cast<T>(__builtin_fmod(a, b));
+  const T rest = rest_of(a, b);
   T quotient = (a - rest) / b;
   if (rest != 0 && (rest < 0) != (b < 0)) quotient -= 1;
   if (quotient == 0) return static_cast<T>(__builtin_copysign(0.0, a / b));

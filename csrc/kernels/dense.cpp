@@ -267,7 +267,8 @@ void input_gradient(const Backward<T>& b, T* dx, Range part, const ActivationSpe
   slope_block(dx + part.begin, d.x + part.begin, d.rows, length, d.inputs, below);
 }
 
-// Of many rows, which is cheaper than to turn dy and dx. The bits are the same.
+// Whether the gradient of the input is made with the kernel turned, in place of dy and dx: there are so many rows that
+// this is cheaper. The bits are the same.
 template <typename T>
 bool turns_kernel(const DenseLayer<T>& d) {
   return d.rows >= 2 * d.inputs && d.rows > kRows / 2;

@@ -17,6 +17,7 @@ from .weight import Array, Weight, assign_all
 class Weighed(Traceable):
     """The part of a `Layer` that is about its weights."""
 
+    _noun = "Layer"  # what messages call it
     holds_layers = False  # whether it is made of layers that it holds: their weights are its own
 
     @property
@@ -64,7 +65,7 @@ class Weighed(Traceable):
         Raises:
             TypeError, ValueError: another number of arrays, or one of another kind or shape; nothing is changed then.
         """
-        assign_all(self.weights, weights, f"Layer {self.name!r}")
+        assign_all(self.weights, weights, f"{self._noun} {self.name!r}")
 
     def _weight(self, name: str) -> Weight | None:
         return next((weight for weight in self._require_built().weights if weight.name == name), None)

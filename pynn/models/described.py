@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
-
-from numpy.typing import ArrayLike, NDArray
 
 from .. import layers as layer_room
 from ..foundation import checks, identifiers
@@ -14,15 +12,13 @@ from ..foundation.arguments import explained
 from ..layers.base import Layer
 from ..layers.keeping import stateful_in
 from ..layers.symbolic import SymbolicTensor
-from ..layers.weight import Weight, assign_all
+from ..layers.weight import Weight
 from . import configuration, summary
 from .configuration import Make
 from .connected import Connected
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-Array = NDArray[Any]
 
 
 class Described(Connected):
@@ -57,18 +53,6 @@ class Described(Connected):
         self._require_layout()
         found = {id(weight): weight for layer in self.layers if layer.built for weight in layer.weights}
         return list(found.values())
-
-    def get_weights(self) -> list[Array]:
-        """Copies of all weight arrays, in order."""
-        return [weight.numpy() for weight in self.weights]
-
-    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
-        """Overwrite all weight arrays, in the order of `get_weights`.
-
-        Raises:
-            TypeError, ValueError: another number of arrays, or one of another kind or shape; nothing is changed then.
-        """
-        assign_all(self.weights, weights, f"Model {self.name!r}")
 
     def count_params(self) -> int:
         """Number of weights, single numbers counted."""

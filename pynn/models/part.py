@@ -25,6 +25,7 @@ from .wired import Wired
 class Part(Wired):
     """Base of `Model`: a layer that is made of layers."""
 
+    _noun = "Model"
     _state: State  # all that changes with the structure: replaced as a whole
 
     # ---- what a subclass writes --------------------------------------------------------------------------------------

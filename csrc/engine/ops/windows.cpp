@@ -83,7 +83,7 @@ class ConvOp : public Op<T> {
     const int64_t bytes = batch * layer_.pool.out_height * layer_.pool.out_width * layer_.pool.channels;
     return (bytes + static_cast<int64_t>(sizeof(T)) - 1) / static_cast<int64_t>(sizeof(T));
   }
-  int64_t samples_together() const override { return INT64_MAX; }
+  int64_t samples_together() const override { return INT64_MAX; }  // short slices gain nothing
   double work() const override { return pynn::work(layer_.shape); }
   // It makes the slope itself, whoever reads the result.
   bool take_activation(const ActivationSpec& activation, Op<T>&) override {
