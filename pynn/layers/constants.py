@@ -26,6 +26,13 @@ class _Held:
         parameters.frozen = True
 
 
+def _held_as(dtype: str, array: NDArray[Any], held: dict[str, _Held]) -> _Held:
+    """The array in a number type: one for all graphs, whose trainers take over from another."""
+    if dtype not in held:
+        held.setdefault(dtype, _Held(array, dtype))
+    return held[dtype]
+
+
 class ConstantProduct(Layer):
     """``x @ constant`` or ``constant @ x``, the matrix product with an array that is the same for all samples.
 
@@ -43,7 +50,7 @@ class ConstantProduct(Layer):
     def __init__(self, constant: Any, constant_first: bool = False, name: str | None = None) -> None:
         self.constant = arrays.as_array(constant, "The constant of an operator", "float64").copy()
         self.constant_first = checks.boolean(constant_first, "constant_first")
-        self._held: dict[str, _Held] = {}  # by number type: one for all graphs, whose trainers take over from another
+        self._held: dict[str, _Held] = {}  # by number type
         super().__init__(name=operation_name("matmul") if name is None else name)
 
     def sample_output_shape(self, shape: Shape) -> Shape:
@@ -73,9 +80,7 @@ class ConstantProduct(Layer):
 
     def _matrix(self, dtype: str) -> _Held:
         """What samples are multiplied by."""
-        if dtype not in self._held:
-            self._held.setdefault(dtype, _Held(self.constant.T if self.constant_first else self.constant, dtype))
-        return self._held[dtype]
+        return _held_as(dtype, self.constant.T if self.constant_first else self.constant, self._held)
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "constant": self.constant.tolist(), "constant_first": self.constant_first}
@@ -95,7 +100,7 @@ class ConstantTensor(Layer):
 
     def __init__(self, constant: Any, name: str | None = None) -> None:
         self.constant = arrays.as_array(constant, "The constant", "float64").copy()
-        self._held: dict[str, _Held] = {}
+        self._held: dict[str, _Held] = {}  # by number type
         super().__init__(name=operation_name("constant") if name is None else name)
 
     def sample_output_shape(self, shape: Shape) -> Shape:
@@ -107,8 +112,7 @@ class ConstantTensor(Layer):
         return constant
 
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
-        held = self._held.setdefault(net.dtype, _Held(self.constant, net.dtype))
-        return net.add("parameter", [], [held], size=self.constant.size)
+        return net.add("parameter", [], [_held_as(net.dtype, self.constant, self._held)], size=self.constant.size)
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "constant": self.constant.tolist()}
