@@ -142,6 +142,8 @@ def test_the_best_model_is_that_of_the_best_epoch_and_comes_out_again():
 
 
 def test_bad_trials_are_noted_and_the_search_goes_on():
+    pytest.importorskip("pandas")
+
     def bad(hp):
         kind = hp.choice("kind", ["good", "error", "nan", "nothing", "uncompiled"])
         if kind == "error":
