@@ -27,10 +27,32 @@ def residual():
     return pynn.Model(x, layers.Dense(2, name="out")(layers.Concatenate(name="both")([a + b, 2 * x - 1])), name="net")
 
 
+def test_shapes_show_the_batch_size_that_an_input_was_given():
+    x, free = pynn.Input(batch_shape=(7, 3), name="x"), pynn.Input((3,))
+    y = layers.Dense(4)(x)
+    assert [each.shape for each in (x, y, 2 * y, y[:, 1:], layers.Reshape((2, 2))(y))] == [
+        *[(7, 3), (7, 4), (7, 4), (7, 3), (7, 2, 2)]
+    ]
+    assert (free + x).shape == (7, 3)
+    whole, state = layers.GRU(5, return_state=True)(pynn.Input((None, 2), batch_size=6))
+    assert (whole.shape, state.shape) == ((6, 5), (6, 5))
+    model = pynn.Model([x, free], [y, free + x])
+    assert (model.input_shape, model.output_shape) == ([(7, 3), (7, 3)], [(7, 4), (7, 3)])
+    again = pynn.Model.from_config(model.get_config())
+    assert (again.inputs[0].shape, again.output_shape) == ((7, 3), model.output_shape)
+    assert pynn.Sequential([x, layers.Dense(2)])(pynn.Input((3,))).shape == (None, 2)
+    assert [each.shape for each in model.predict([np.ones((2, 3))] * 2)] == [(2, 4), (2, 3)]
+
+
+def test_inputs_of_different_batch_sizes_do_not_meet():
+    x, other = pynn.Input((3,), batch_size=7, name="x"), pynn.Input((3,), batch_size=6, name="other")
+    with pytest.raises(ValueError, match=r"'both' \(Add\) takes inputs with the same batch_size, but .* 7 \('x'\) and 6"):
+        layers.Add(name="both")([x, other])
+
+
 def test_symbolic_tensor_says_its_shape():
     x = pynn.Input((4, None), dtype="float64", name="x")
     assert (x.shape, x.dtype, x.name, x.ndim) == ((None, 4, None), "float64", "x", 3)
-    assert pynn.Input(batch_shape=(7, 3)).shape == (None, 3)
     assert repr(x) == "<SymbolicTensor shape=(None, 4, None), dtype=float64, name=x>"
     assert x == x.node.layer.output
     assert x not in [pynn.Input((4, None))]

@@ -153,10 +153,11 @@ class Connectable:
                 self._check_ids(x)
         if not self.built:
             atomic.apply_together(building([draft]))
+        rows = self._rows_of(inputs)
         ids = (self.keeps_ids or self.takes_part) and inputs[0].holds_ids
         per_sample = any(x.per_sample for x in inputs)
         made = tuple(
-            Made(shape, "int32" if ids else draft.dtype, per_sample, mask)
+            Made(shape, "int32" if ids else draft.dtype, per_sample, mask, rows)
             for shape, mask in zip(draft.outputs, draft.masks, strict=True)
         )
         node = Node(self, tuple(inputs), made, training, told, settings)
@@ -196,6 +197,14 @@ class Connectable:
                 f"takes ids, whole numbers from an Input, but got the numbers that layer {x.name!r} makes. Compute "
                 "with ids in NumPy before they become inputs."
             )
+
+    def _rows_of(self, inputs: Sequence[SymbolicTensor]) -> int | None:
+        """The batch size that the inputs were given, None: none of them; ValueError where they differ."""
+        rows = {x.rows: x.name for x in inputs if x.rows is not None}
+        if len(rows) > 1:
+            asked = " and ".join(f"{size} ({name!r})" for size, name in rows.items())
+            raise self._shape_error(f"takes inputs with the same batch_size, but there are {asked}.")
+        return next(iter(rows), None)
 
     def _sample_shapes(self, inputs: Sequence[SymbolicTensor]) -> OpenShapes:
         shapes: OpenShapes = self._as_taken([x.sample for x in inputs])

@@ -65,7 +65,8 @@ class InputLayer(Layer):
         """The symbolic tensor that stands for the input."""
         sample = self.batch_input_shape
         assert sample is not None
-        node = Node(self, (), (Made(sample, "int32" if self.holds_ids else self.dtype),), None)
+        made = Made(sample, "int32" if self.holds_ids else self.dtype, rows=self.batch_size)
+        node = Node(self, (), (made,), None)
         self._nodes[id(node)] = node
         return SymbolicTensor(node, 0)
 
@@ -96,7 +97,8 @@ def Input(  # noqa: N802 - Keras's name
 
     Args:
         shape: Shape of a sample, without the batch axis; None along an axis of any length.
-        batch_size: What `Model.summary` shows. Batches may have any size all the same.
+        batch_size: What the shapes of symbolic tensors and `Model.summary` show. Batches may have any size all the
+            same.
         dtype: ``"float32"``, ``"float64"``, or a type of whole numbers, for ids. Default: ``config.floatx()``.
         batch_shape: In place of `shape`: with the batch axis in front.
         name: Default: ``"input_layer"`` with a number.

@@ -22,6 +22,7 @@ class Made(NamedTuple):
     dtype: str  # "float32" or "float64"; "int32" for ids
     per_sample: bool = True  # False: the same for all samples, as what is made of weights; then `shape` is all of it
     mask: OpenShape | None = None  # the shape of its mask, None: it has none
+    rows: int | None = None  # how many samples a batch has, as its inputs said; None: any number
 
 
 class Node:
@@ -147,7 +148,8 @@ class SymbolicTensor(Operand):
     symbolic tensors. As in Keras, ``==`` asks whether two are the same tensor.
 
     Attributes:
-        shape: Of a batch: ``(None, 4)``. What is made of weights alone has no axis of samples.
+        shape: Of a batch: ``(None, 4)``, or ``(32, 4)`` where the inputs were given a batch size. What is made of
+            weights alone has no axis of samples.
         dtype: ``"float32"``, ``"float64"``, or ``"int32"`` for ids.
         name: That of the layer.
     """
@@ -166,12 +168,17 @@ class SymbolicTensor(Operand):
     @property
     def shape(self) -> OpenShape:
         """The shape of a batch."""
-        return (None, *self.sample) if self.per_sample else self.sample
+        return (self.rows, *self.sample) if self.per_sample else self.sample
 
     @property
     def per_sample(self) -> bool:
         """Whether each sample has its own; what is made of weights alone is the same for all."""
         return self.node.outputs[self.index].per_sample
+
+    @property
+    def rows(self) -> int | None:
+        """How many samples a batch has, None: any number."""
+        return self.node.outputs[self.index].rows
 
     @property
     def mask_shape(self) -> OpenShape | None:

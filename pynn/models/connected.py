@@ -237,10 +237,9 @@ class Connected(Structure):
 
     @property
     def _batch_size(self) -> int | None:
-        """The size of a batch that all inputs were given, or None."""
-        inputs = [layer for layer in self._parts if isinstance(layer, InputLayer)]
-        sizes = {layer.batch_size for layer in inputs}
-        return sizes.pop() if len(sizes) == 1 else None
+        """The size of a batch that inputs were given, or None."""
+        sizes = {layer.batch_size for layer in self._parts if isinstance(layer, InputLayer)} - {None}
+        return sizes.pop() if len(sizes) == 1 else None  # two sizes: of inputs that never meet
 
     @property
     def _rows(self) -> list[tuple[Layer, str]]:

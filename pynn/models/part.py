@@ -35,6 +35,11 @@ class Part(Wired):
         """The layers, in order."""
         raise NotImplementedError
 
+    @property
+    def _batch_size(self) -> int | None:
+        """The size of a batch that inputs were given, or None."""
+        raise NotImplementedError
+
     def _drafts(
         self, shapes: Sequence[OpenShape], dtype: str | None = None, masks: Masks = ()
     ) -> tuple[Layout, list[Draft], Masks]:
@@ -207,15 +212,18 @@ class Part(Wired):
 
     @property
     def input_shape(self) -> Any:
-        """Shape of the input, None for the batch axis and axes of any length; a list or dict for several inputs."""
+        """Shape of the input, None for axes of any length; a list or dict for several inputs.
+
+        The batch axis is None, too, unless an input was given a batch size.
+        """
         inputs = self._require_layout().inputs
-        return inputs.arrange([(None, *port.shape) for port in inputs.ports])
+        return inputs.arrange([(self._batch_size, *port.shape) for port in inputs.ports])
 
     @property
     def output_shape(self) -> Any:
-        """Shape of the output, None for the batch axis and axes of any length; a list or dict for several outputs."""
+        """Shape of the output, like `input_shape`; a list or dict for several outputs."""
         outputs = self._require_layout().outputs
-        return outputs.arrange([(None, *port.shape) for port in outputs.ports])
+        return outputs.arrange([(self._batch_size, *port.shape) for port in outputs.ports])
 
     @property
     def trainable(self) -> bool:

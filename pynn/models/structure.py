@@ -88,11 +88,6 @@ class Structure(Part):
         return self.layers
 
     @property
-    def _batch_size(self) -> int | None:
-        """The size of a batch that all inputs were given, or None."""
-        raise NotImplementedError
-
-    @property
     def _is_alone(self) -> bool:
         return bool(self._lock.is_held_here)
 

@@ -22,7 +22,7 @@ def is_symbolic(x: Any) -> bool:
 
 def made_of(x: Any) -> Any:
     """What is known of each symbolic tensor in `x`, in the form of `x`; TypeError if there is anything else."""
-    found = [Made(tensor.sample, tensor.dtype) for tensor in tensors_in(x, "x")]
+    found = [Made(tensor.sample, tensor.dtype, rows=tensor.rows) for tensor in tensors_in(x, "x")]
     if isinstance(x, dict):
         return dict(zip(sorted(x), found, strict=True))
     return found if isinstance(x, list | tuple) else found[0]
@@ -30,8 +30,9 @@ def made_of(x: Any) -> Any:
 
 def source(given: Made | OpenShape, name: str) -> SymbolicTensor:
     """A symbolic input, like what a node says of a tensor, or of this shape and the usual type."""
-    shape, dtype = given[:2] if isinstance(given, Made) else (given, None)
-    return InputLayer(shape, dtype=dtype, name=name).tensor()
+    if isinstance(given, Made):
+        return InputLayer(given.shape, given.rows, given.dtype, name=name).tensor()
+    return InputLayer(given, name=name).tensor()
 
 
 def sample_shapes(x: Any, name: str) -> Any:
