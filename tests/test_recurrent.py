@@ -544,6 +544,34 @@ def test_cell_of_ones_own(backwards, random):
     close(z, there(x, initial_state=start)[0])
 
 
+class OtherNames(layers.Layer):
+    """A cell whose states have another name, and that has an argument more."""
+
+    state_size = 3
+
+    def call(self, x, previous, factor=0.5, training=None):
+        new = x + factor * previous[0]
+        return new, [2 * new if training else new]
+
+
+@pytest.mark.parametrize("wrap", [lambda cell: cell, lambda cell: [cell], lambda cell: layers.StackedRNNCells([cell])])
+def test_states_of_a_cell_have_any_name(wrap, random):
+    """Keras passes them by place."""
+    layer, x = layers.RNN(wrap(OtherNames())), random.normal(size=(2, 2, 3))
+    for twin in (
+        layer,
+        copy.deepcopy(layers.RNN(wrap(OtherNames()))),
+        pickle.loads(pickle.dumps(layers.RNN(wrap(OtherNames())))),
+    ):
+        np.testing.assert_array_equal(twin(x), x[:, 1] + 0.5 * x[:, 0])
+        np.testing.assert_array_equal(twin(x, training=True), x[:, 1] + x[:, 0])
+    cell = layer.cell
+    if isinstance(cell, OtherNames):
+        y, states = cell(x[:, 0], [x[:, 1]])
+        np.testing.assert_array_equal(y, x[:, 0] + 0.5 * x[:, 1])
+        np.testing.assert_array_equal(states[0], y)
+
+
 class Starting(OwnCell):
     """One that does not begin with zeros."""
 
@@ -656,6 +684,13 @@ class WrongStart(OwnCell):
         return [np.zeros((batch_size, self.units))]
 
 
+class TooMany(layers.Layer):
+    state_size = 3
+
+    def call(self, inputs, states, factor):
+        return inputs, states
+
+
 class NoStates(layers.Layer):
     state_size = 3
 
@@ -696,17 +731,17 @@ X = np.ones((2, 5, 3))
         (lambda: layers.RNN(layers.Dense(3)), "no state_size"),
         (lambda: layers.RNN(NoSize()), "no state_size"),
         (lambda: layers.RNN(NoStates()), r"call\(self, inputs, states\)"),
+        (lambda: layers.RNN(TooMany()), r"call\(self, inputs, states\)"),
         (lambda: layers.RNN("LSTMCell"), "cell must be a layer"),
         (lambda: layers.RNN([]), "list of cells"),
         (lambda: layers.RNN(WrongStates())(X), "must return an output and states"),
-        (lambda: layers.RNN(Starting(3), stateful=True)(X), "states are 0 at first"),
         (lambda: layers.RNN(WrongStart(3))(X), r"must return states of the shapes \(1, 3\), \(1, 1\)"),
         (lambda: layers.LSTM(4, activation="softmax"), "along an axis"),
         (lambda: layers.LSTM(4, recurrent_activation="step"), "no gradient"),
         (lambda: layers.LSTM(0), "units"),
         (lambda: layers.LSTM(3, use_cudnn="yes"), "use_cudnn"),
         (lambda: layers.LSTM(3, implementation="fast"), "implementation"),
-        (lambda: layers.GRU(3, implementation=0), "implementation"),
+        (lambda: layers.GRU(3, implementation=-1), "implementation"),
         (lambda: layers.LSTM(3, dropout=1.5), "dropout"),
         (lambda: layers.Bidirectional(layers.LSTM(3), merge_mode="max"), "merge_mode"),
         (lambda: layers.Bidirectional(layers.Dense(3)), "recurrent layer"),

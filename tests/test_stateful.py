@@ -306,6 +306,42 @@ def test_initial_states_of_a_stateful_layer(random):
     np.testing.assert_array_equal(layer(x, initial_state=[start]), y)
 
 
+class Starting(OwnCell):
+    """One that does not begin with zeros."""
+
+    def get_initial_state(self, batch_size=None):
+        return [np.full((batch_size, self.units), 0.5), np.full((batch_size, 1), 2.0)]
+
+
+def test_first_batch_begins_with_the_states_of_the_cell(random, tmp_path):
+    """As in Keras: after a reset they are 0."""
+    layer, plain = layers.RNN(Starting(4), stateful=True, return_state=True), layers.RNN(Starting(4), return_state=True)
+    x = random.normal(size=(2, 6, 3))
+    expected = plain(x)
+    layer.build((None, None, 3))
+    layer.set_weights(plain.get_weights())
+    layer(x[:, :2])
+    for found, value in zip(layer(x[:, 2:]), expected, strict=True):
+        np.testing.assert_array_equal(found, value)
+    with pytest.raises(ValueError, match="batch of 2 samples, but got one of 1"):
+        layer(x[:1])
+    layer.reset_state()
+    zeros = [np.zeros((2, 4)), np.zeros((2, 1))]
+    for found, value in zip(layer(x), plain(x, initial_state=zeros), strict=True):
+        np.testing.assert_array_equal(found, value)
+
+
+def test_batch_of_another_size_before_the_states_have_moved(random):
+    """The states that a cell begins with are nothing that could be lost."""
+    model = pynn.Sequential([pynn.Input((5, 3)), layers.RNN(Starting(4), stateful=True), layers.Dense(1)])
+    model.compile("adam", "mse")
+    x = random.normal(size=(3, 5, 3))
+    model.gradients(x, np.zeros((3, 1)))
+    assert (model.layers[0].states[1].numpy() == 2).all()
+    assert model(x[:2]).shape == (2, 1)
+    assert (model.layers[0].states[1].numpy() == 7).all()
+
+
 class Stop(pynn.callbacks.Callback):
     """Ends a run by an error, after an epoch."""
 

@@ -20,9 +20,14 @@ class CallForm:
             ``mask`` that of a tensor that comes alone.
         is_of_cell: Whether it is ``call(inputs, states)``, of a recurrent cell: `states` is a list of tensors, and what
             it returns is the output and the new states.
+
+    Args:
+        call: The function.
+        is_of_cell: Whether it is of a cell for certain. Default: where the second tensor is called `states`.
     """
 
-    def __init__(self, call: Callable[..., Any]) -> None:
+    def __init__(self, call: Callable[..., Any], is_of_cell: bool = False) -> None:
+        self._call = call
         self._signature = inspect.signature(call)
         kinds = inspect.Parameter
         tensors = [
@@ -38,9 +43,19 @@ class CallForm:
         self.names = tuple(each.name for each in tensors)
         self._needed = sum(each.default is kinds.empty for each in tensors)
         self.takes_training = "training" in self._signature.parameters
-        self.is_of_cell = len(self.names) == 2 and self.names[1] == "states"
+        self.may_be_of_cell = len(self.names) >= 2 >= self._needed
+        self.is_of_cell = self.may_be_of_cell and (is_of_cell or self.names[1] == "states")
+        if self.is_of_cell:
+            self.names = self.names[:2]
         if not self.names:
             raise TypeError(f"{call.__qualname__} must have an argument for the inputs: call(self, inputs).")
+
+    def of_cell(self) -> CallForm:
+        """The call as that of a cell, whatever its second argument is called."""
+        return self if self.is_of_cell else CallForm(self._call, True)
+
+    def __reduce__(self) -> Any:
+        return CallForm, (self._call, self.is_of_cell)
 
     def flatten(self, owner: str, args: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[list[Any], Any, list[Any]]:
         """The tensors of a call of the layer `owner` one by one, what it says of `training`, and its masks by tensor.
@@ -95,7 +110,7 @@ class CallForm:
         if len(self.names) == 1:
             found = {self.names[0]: tensors[0] if len(tensors) == 1 else list(tensors)}
         elif self.is_of_cell:
-            found = {self.names[0]: tensors[0], "states": list(tensors[1:])}
+            found = {self.names[0]: tensors[0], self.names[1]: list(tensors[1:])}
         else:
             found = dict(zip(self.names, tensors, strict=False))
         for name, mask in zip(self.names, masks, strict=False):

@@ -225,7 +225,7 @@ class LSTM(_Recurrent):
         input_dim: int | None = None,
     ) -> None:
         _check_cudnn(use_cudnn)
-        checks.positive_int(implementation, "implementation")
+        checks.non_negative_int(implementation, "implementation")
         cell = LSTMCell(
             units,
             activation,
@@ -342,7 +342,7 @@ class GRU(_Recurrent):
         input_dim: int | None = None,
     ) -> None:
         _check_cudnn(use_cudnn)
-        checks.positive_int(implementation, "implementation")
+        checks.non_negative_int(implementation, "implementation")
         cell = GRUCell(
             units,
             activation,

@@ -38,11 +38,11 @@ class RNN(Layer):
     of steps will do.
 
     The cell is one of pynn's, `SimpleRNNCell`, `LSTMCell` or `GRUCell`, which the engine computes for all steps at
-    once, or one of your own: a layer with ``call(self, inputs, states)``, which gets the inputs of a step and a list of
-    the states, and returns the output and a list of the new states. It has the attribute ``state_size``, a number or,
-    for several states, a list of numbers, and perhaps ``output_size``, by default the size of the first state. A
-    method ``get_initial_state(batch_size)`` may return a list of arrays, the states at the beginning, which are zeros
-    otherwise. Its ops are there once for each step.
+    once, or one of your own: a layer with ``call(self, inputs, states)``, which gets the inputs of a step and, under
+    any name, a list of the states, and returns the output and a list of the new states. It has the attribute
+    ``state_size``, a number or, for several states, a list of numbers, and perhaps ``output_size``, by default the size
+    of the first state. A method ``get_initial_state(batch_size)`` may return a list of arrays, the states at the
+    beginning, which are zeros otherwise. Its ops are there once for each step.
 
     Args:
         cell: The cell, or a list of cells, which go on top of each other (`StackedRNNCells`).
@@ -51,7 +51,8 @@ class RNN(Layer):
         go_backwards: Whether to begin with the last step. The output has the steps in the order in which they are made.
             Default ``False``.
         stateful: Whether the states at the end of a batch are those at the beginning of the next one, sample by sample,
-            until `reset_state`. All batches must have one size then. Default ``False``: each begins with zeros.
+            until `reset_state`, after which they are 0. All batches must have one size then. Default ``False``: each
+            begins with the cell's first states.
         unroll: Without effect.
         zero_output_for_mask: Whether the output of a masked step is 0. Default ``False``: it is the state.
         activity_regularizer: Penalty for the output: a name or `Regularizer`. Default ``None``.
@@ -103,7 +104,7 @@ class RNN(Layer):
         return list(self._kept) or None
 
     def reset_state(self) -> None:
-        """Of a stateful layer: begin with zeros again. Batches may have another size then, unless the Input says."""
+        """Of a stateful layer: go on with zeros. Batches may have another size then, unless the Input says."""
         for weight in self._kept:
             weight._array[...] = 0
 
@@ -122,8 +123,11 @@ class RNN(Layer):
         return len(self._kept[0]._array) if self._kept else 0
 
     def _check_may_forget(self, rows: int) -> None:
-        """Raise ValueError unless the states are those of the beginning."""
-        if any(weight._array.any() for weight in self._kept):
+        """Raise ValueError unless the states are those of the beginning, or zeros."""
+        if not any(weight._array.any() for weight in self._kept):
+            return
+        first = initial_states(self.cell, self._kept_rows, self.dtype)
+        if any((weight._array != state).any() for weight, state in zip(self._kept, first, strict=True)):
             raise self._shape_error(
                 f"is stateful and has the states of a batch of {self._kept_rows} samples, but got one of {rows}. "
                 "Batches must have one size; reset_states() lets another one come."
@@ -146,13 +150,11 @@ class RNN(Layer):
         return [atomic.setting(self, "_kept", kept), *anew]
 
     def _keeping(self, rows: int, dtype: str) -> atomic.Change:
-        """The change by which there are states, zeros, for batches of `rows` samples."""
-        if any(state.any() for state in initial_states(self.cell, 1, dtype)):
-            raise self._shape_error(
-                "is stateful, so that its states are 0 at first and after a reset, but get_initial_state of its cell "
-                "returns others. Give those as the initial_state of a call."
-            )
-        return atomic.setting(self, "_kept", self._new_states(rows, dtype))
+        """The change by which there are states, the first ones, for batches of `rows` samples."""
+        kept = self._new_states(rows, dtype)
+        for weight, state in zip(kept, initial_states(self.cell, rows, dtype), strict=True):
+            weight._array[...] = state
+        return atomic.setting(self, "_kept", kept)
 
     def _new_states(self, rows: int, dtype: str) -> tuple[Weight, ...]:
         parameters, kept = core.Parameters(dtype), list[Weight]()

@@ -33,14 +33,17 @@ def check_cell(cell: object) -> Layer:
             f"The cell {cell.name!r} ({kind}) has no state_size: it must be the size of a sample's state, or a list of "
             "sizes, one for each state."
         )
-    if not (isinstance(cell, Cell) or getattr(cell, "runs_cells", False)) and (
-        cell._form is None or not cell._form.is_of_cell
-    ):
-        raise TypeError(f"The cell {cell.name!r} ({kind}) must have a call(self, inputs, states).")
+    form = cell._form
+    if not (isinstance(cell, Cell) or getattr(cell, "runs_cells", False)):
+        if form is None or not form.may_be_of_cell:
+            raise TypeError(f"The cell {cell.name!r} ({kind}) must have a call(self, inputs, states).")
+        form = form.of_cell()
     _check_sizes(cell.state_size, cell.name)  # type: ignore[attr-defined]
     output = getattr(cell, "output_size", None)
     if output is not None:
         checks.positive_int(output, f"output_size of the cell {cell.name!r}")
+    if form is not cell._form:
+        cell._form = form
     return cell
 
 
