@@ -331,7 +331,7 @@ def test_compute_mask_of_a_symbolic_tensor_is_saved(random, tmp_path):
     np.testing.assert_allclose(model.predict(x, verbose=0), wanted, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("shape", [(4,), (4, 3), (3, 5), (4, 5, 1), (1, 5)])
+@pytest.mark.parametrize("shape", [(4,), (4, 3), (3, 5), (4, 5, 1), (1, 4), (5,)])
 def test_a_mask_of_another_shape_is_refused(shape, random):
     layer, x = layers.GlobalAveragePooling1D(), random.normal(size=(4, 5, 3))
     with pytest.raises(ValueError, match="mask"):
@@ -343,8 +343,64 @@ def test_a_symbolic_mask_of_another_shape_is_refused():
     a, m = pynn.Input((5, 3)), pynn.Input((4,))
     with pytest.raises(ValueError, match="got a mask of shape"):
         layers.GlobalAveragePooling1D()(a, mask=m)
-    with pytest.raises(TypeError, match="must be one, too"):
-        layers.GlobalAveragePooling1D()(a, mask=np.ones((1, 5)))
+    for array, message in (
+        (np.ones((1, 4)), r"got a mask of shape \(None, 4\)"),
+        (np.ones((2, 5)), "size 1 along the first axis"),
+        (np.ones(5), "size 1 along the first axis"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            layers.GlobalAveragePooling1D()(a, mask=array)
+
+
+OF_ALL = np.array([[True, False, True, True, False]])
+TAKE_ONE_MASK = {
+    "pooling": (layers.GlobalAveragePooling1D, lambda layer, x, mask: layer(x, mask=mask)),
+    "recurrent": (lambda: layers.LSTM(2), lambda layer, x, mask: layer(x, mask=mask)),
+    "own": (MaskOut, lambda layer, x, mask: layer(x, mask=mask)),
+    "dense": (lambda: layers.Dense(2), lambda layer, x, mask: MaskOut()(layer(x, mask=mask))),
+    "attention": (layers.Attention, lambda layer, x, mask: layer([x, x], mask=[mask, mask])),
+    "heads": (lambda: layers.MultiHeadAttention(2, 3), lambda layer, x, mask: layer(x, x, value_mask=mask)),
+    "model": (
+        lambda: pynn.Sequential([pynn.Input((5, 3)), layers.LSTM(2)]),
+        lambda layer, x, mask: layer(x, mask=mask),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", TAKE_ONE_MASK)
+def test_an_array_is_the_mask_of_all_samples(kind, random, tmp_path):
+    """As in Keras, which broadcasts it; beside symbolic tensors and beside arrays."""
+    make, call = TAKE_ONE_MASK[kind]
+    layer, x = make(), random.normal(size=(4, 5, 3)).astype("float32")
+    a, m = pynn.Input((5, 3)), pynn.Input((5,), name="m")
+    model, whole = pynn.Model(a, call(layer, a, OF_ALL)), pynn.Model([a, m], call(layer, a, m))
+    wanted = whole.predict([x, np.repeat(OF_ALL, 4, 0).astype("float32")], verbose=0)
+    assert (whole.predict([x, np.ones((4, 5), "float32")], verbose=0) != wanted).any()
+    np.testing.assert_array_equal(model.predict(x, verbose=0), wanted)
+    if kind != "dense":  # an array carries no mask
+        np.testing.assert_array_equal(call(layer, x, OF_ALL), wanted)
+    model.save(tmp_path / "model.pynn")
+    again = pynn.load_model(tmp_path / "model.pynn", custom_objects={"MaskOut": MaskOut})
+    np.testing.assert_array_equal(again.predict(x, verbose=0), wanted)
+
+
+class Fixed(layers.Layer):
+    """Its mask is the same, whatever comes."""
+
+    def call(self, x):
+        return 2 * x
+
+    def compute_mask(self, x, mask=None):
+        return OF_ALL
+
+
+def test_an_own_mask_may_be_an_array(random):
+    x = random.normal(size=(4, 5, 3)).astype("float32")
+    a = pynn.Input((5, 3))
+    model = pynn.Model(a, MaskOut()(Fixed()(a)))
+    np.testing.assert_array_equal(model.predict(x, verbose=0), np.repeat(OF_ALL, 4, 0))
+    symbolic = layers.Dense(2).compute_mask(a, OF_ALL)
+    np.testing.assert_array_equal(pynn.Model(a, symbolic).predict(x, verbose=0), np.repeat(OF_ALL, 4, 0))
 
 
 def test_a_mask_with_training(random):

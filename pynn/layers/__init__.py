@@ -106,7 +106,13 @@ def _mask(layer: Any, inputs: list[Any], masks: list[Any]) -> Any:
     return operations.masking_of(layer, inputs, masks)
 
 
-symbolic.arithmetic, symbolic.masking = _operate, _mask
+def _constant(array: Any, beside: Any) -> Any:
+    from .constants import ConstantTensor
+
+    return ConstantTensor(array)(beside)
+
+
+symbolic.arithmetic, symbolic.masking, symbolic.constant = _operate, _mask, _constant
 
 
 def __dir__() -> list[str]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..data import arrays
 from ..engine.lowering import Lowering, Mask
 from ..foundation import checks, draws
 from ..foundation.native import core
@@ -71,26 +70,11 @@ class AttentionLayer(Layer):
         kept = [] if all(mask is None for mask in kept) else kept
         if any(isinstance(x, SymbolicTensor) for x in tensors):
             if names[-1] == "attention_mask" and isinstance(tensors[0], SymbolicTensor):
-                tensors[-1] = self._for_any_sample(tensors[-1], tensors[0])
+                tensors[-1] = self._symbolic_mask(tensors[-1], tensors[0], "attention_mask", without_samples=2)
             return self._record(tensors, training, kept, told)
         if names[-1] == "attention_mask":
             tensors[-1] = self._for_each_sample(tensors[-1], tensors[0])
         return self._use(told)._compute(tensors, bool(training), kept)
-
-    def _for_any_sample(self, mask: Any, query: SymbolicTensor) -> Any:
-        """A mask beside symbolic tensors: a symbolic tensor, also where it is an array, the same for all samples."""
-        if isinstance(mask, SymbolicTensor):
-            return mask
-        from .constants import ConstantTensor  # here, as few programs have one
-
-        array = arrays.as_numbers(mask, f"attention_mask of layer {self.name!r}")
-        if array.ndim > 2 and len(array) > 1:
-            raise ValueError(
-                f"attention_mask of layer {self.name!r} is an array beside symbolic tensors, and so the same for all "
-                f"samples: it must have the size 1 along the first axis, or the shape (T, S), but has {array.shape}. "
-                "Make it an Input where samples have masks of their own."
-            )
-        return ConstantTensor((array[0] if array.ndim > 2 else array) != 0)(query)
 
     def _for_each_sample(self, mask: Any, query: Any) -> Any:
         """An array of a mask that may be the same for all samples, then with one for each."""

@@ -125,6 +125,8 @@ def _mask(layer: Callable, number: int, mask: Any, x: Array) -> Array | None:
     if mask is None:
         return None
     given = arrays.as_numbers(mask, f"mask of {layer._input_name(number)}")
+    if given.ndim > 1 and len(given) == 1 < len(x):  # the same for all samples
+        given = np.broadcast_to(given, (len(x), *given.shape[1:]))
     check_mask(layer, number, x.shape, given.shape)
     return np.ascontiguousarray(given != 0, layer.dtype)
 

@@ -9,8 +9,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ..data import arrays
 from ..data.layout import OpenShape, Port
 from ..foundation import atomic
+from . import symbolic
 from .building import Built, Draft, building
 from .symbolic import Made, Node, SymbolicTensor
 from .trial import current
@@ -168,16 +170,29 @@ class Connectable:
         """The masks that a call on symbolic tensors was given; TypeError or ValueError for others."""
         if all(mask is None for mask in masks):
             return ()
-        for x, mask in zip(inputs, masks, strict=True):
-            if mask is None:
-                continue
-            if not isinstance(mask, SymbolicTensor):
-                raise TypeError(
-                    f"Layer {self.name!r} got a mask of type {type(mask).__name__} together with symbolic tensors: the "
-                    "mask must be one, too, such as that of compute_mask, or an Input."
+        told = [None if mask is None else self._symbolic_mask(mask, x) for x, mask in zip(inputs, masks, strict=True)]
+        for x, mask in zip(inputs, told, strict=True):
+            if mask is not None:
+                self._check_mask(x.sample, mask.sample)
+        return tuple(told)
+
+    def _symbolic_mask(self, mask: Any, x: SymbolicTensor, what: str = "mask", without_samples: int = 0) -> Any:
+        """A mask beside the symbolic tensor `x` as one, too: an array is the same for all samples.
+
+        An array of so many axes as `without_samples` goes without that of the samples.
+        """
+        if isinstance(mask, SymbolicTensor):
+            return mask
+        array = arrays.as_numbers(mask, f"{what} of layer {self.name!r}")
+        if array.ndim != without_samples:
+            if array.ndim < 2 or len(array) != 1:
+                raise ValueError(
+                    f"{what} of layer {self.name!r} is an array beside symbolic tensors, and so the same for all "
+                    f"samples: it must have the size 1 along the first axis, but has the shape {array.shape}. Make it "
+                    "an Input where samples have masks of their own."
                 )
-            self._check_mask(x.sample, mask.sample)
-        return tuple(masks)
+            array = array[0]
+        return symbolic.constant(array != 0, x)
 
     def _check_mask(self, shape: OpenShape, mask: OpenShape) -> None:
         """Raise ValueError unless samples of `shape` may have a mask of this shape: that of their first axes."""

@@ -289,8 +289,10 @@ def masking_of(layer: Any, inputs: list[Any], masks: list[Any]) -> Any:
         masks = [None] * len(inputs)
     symbolic_inputs = any(isinstance(x, SymbolicTensor) for x in inputs)
     shapes = [x.sample if isinstance(x, SymbolicTensor) else np.shape(x)[1:] for x in inputs]
-    of_masks = [mask.sample if isinstance(mask, SymbolicTensor) else mask for mask in masks]
-    if not symbolic_inputs:
+    if symbolic_inputs:
+        masks = layer._check_masks(inputs, masks) or masks
+        of_masks = [None if mask is None else mask.sample for mask in masks]
+    else:
         of_masks = [None if mask is None else np.shape(mask)[1:] for mask in masks]
     if layer.draft(layer._as_taken(shapes), layer.dtype, tuple(of_masks)).masks[0] is None:
         return None

@@ -251,7 +251,7 @@ class SymbolicTensor(Operand):
         return f"<SymbolicTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
 
 
-def _not_there(function: str, a: object, b: object) -> Any:
+def _not_there(*arguments: object) -> Any:
     raise NotImplementedError
 
 
@@ -260,3 +260,5 @@ def _not_there(function: str, a: object, b: object) -> Any:
 arithmetic: Callable[[str, Any, Any], Any] = _not_there
 # How the mask is computed of what a layer makes of these inputs, with these masks; set likewise.
 masking: Callable[[Any, list[Any], list[Any]], Any] = _not_there
+# The symbolic tensor of an array that is the same for all samples, beside one that has them; set likewise.
+constant: Callable[[Any, SymbolicTensor], SymbolicTensor] = _not_there

@@ -347,12 +347,7 @@ class Traceable(AddsWeights):
         for place, (mask, y) in enumerate(zip(of_ends, ends, strict=False)):
             if mask is None or y.mask_shape is not None:  # a layer in the call gave it one
                 continue
-            if not isinstance(mask, SymbolicTensor):
-                raise TypeError(
-                    f"Layer {self.name!r}: compute_mask must return a symbolic tensor or None, or a list of them, but "
-                    f"returned {type(mask).__name__}."
-                )
-            made[place] = mask
+            made[place] = self._symbolic_mask(mask, starts[0], "What compute_mask returned")
         return made
 
     def _lower_call(
