@@ -46,7 +46,7 @@ def test_shapes_show_the_batch_size_that_an_input_was_given():
 
 def test_inputs_of_different_batch_sizes_do_not_meet():
     x, other = pynn.Input((3,), batch_size=7, name="x"), pynn.Input((3,), batch_size=6, name="other")
-    with pytest.raises(ValueError, match=r"'both' \(Add\) takes inputs with the same batch_size, but .* 7 \('x'\) and 6"):
+    with pytest.raises(ValueError, match=r"'both' .* the same batch_size, but there are 7 \('x'\) and 6 "):
         layers.Add(name="both")([x, other])
 
 
@@ -283,8 +283,6 @@ def test_operators_refuse_what_does_not_fit():
         (lambda: np.add.reduce(a), "numpy.add takes no symbolic tensor"),
         (lambda: np.concatenate([a, a]), "holds no numbers"),
         (lambda: b < a, r"shapes \(3, 4\) and \(2,\)|shapes \(2,\) and \(3, 4\)"),
-        (lambda: pynn.Model({"x": [a, b]}, a), "inputs must be .* but has a list within.*not there"),
-        (lambda: pynn.Model([a, b], [a, (a, b)]), "outputs must be .* but has a tuple within"),
     ):
         with pytest.raises((TypeError, ValueError), match=message):
             use()

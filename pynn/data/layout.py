@@ -9,6 +9,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from . import nests
+
 # Of one sample; None along an axis of any length.
 OpenShape: TypeAlias = tuple[int | None, ...]
 
@@ -97,13 +99,15 @@ class Ports(NamedTuple):
 
     Attributes:
         ports: In the order of the model.
-        form: How a call gives or gets their arrays: one array, a list, a tuple, or a dict.
-        keys: Of the dict, in the order of `ports`; otherwise the names.
+        form: How a call gives or gets their arrays: one array, a list, a tuple, a dict, or these within one another.
+        keys: Of the dict, in the order of `ports`; of a nest, the ways through it (`nests.keys`); otherwise the names.
+        nest: Where they are within one another: lists, tuples and dicts with the places of the ports.
     """
 
     ports: tuple[Port, ...]
-    form: Literal["single", "list", "tuple", "dict"]
+    form: Literal["single", "list", "tuple", "dict", "nested"]
     keys: tuple[str, ...]
+    nest: Any = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -124,6 +128,8 @@ class Ports(NamedTuple):
         """What messages call each array, where the argument is called `name`."""
         if self.form == "single":
             return [name]
+        if self.form == "nested":
+            return nests.paths(self.nest, name)
         return [f"{name}[{key!r}]" for key in (self.keys if self.form == "dict" else range(len(self.ports)))]
 
     def arrange(self, values: Sequence[Any]) -> Any:
@@ -132,16 +138,20 @@ class Ports(NamedTuple):
             return values[0]
         if self.form == "dict":
             return dict(zip(self.keys, values, strict=True))
+        if self.form == "nested":
+            return nests.filled(self.nest, values)
         return tuple(values) if self.form == "tuple" else list(values)
 
     def take_apart(self, values: Any, name: str) -> list[Any]:
         """The arrays in `values`, one for each port: a list or tuple in their order, or a dict by key or name.
 
-        A single array may come by itself.
+        A single array may come by itself. Lists and dicts within one another may come as they are, too.
 
         Raises:
             TypeError, ValueError: another number of arrays, or keys that are missing or left over.
         """
+        if self.form == "nested" and nests.is_like(self.nest, values):
+            return nests.taken(self.nest, values, name)
         if isinstance(values, Mapping):
             return self._by_key(values, name)
         if len(self.ports) == 1:

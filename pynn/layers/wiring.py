@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
+from ..data import nests
 from ..data.layout import ANY_ID, Limit, OpenShape, Port, Ports, TakePart
 from ..engine.lowering import Lowering, Mask
 from .building import Draft
@@ -372,6 +373,9 @@ def _by_depth(found: Found, unused: Sequence[Layer]) -> tuple[list[Node], list[L
 def ports(names: Sequence[str], shapes: Sequence[OpenShape], limits: Sequence[Limit], like: Any) -> Ports:
     """Inputs or outputs, put together as the value `like` is."""
     found = tuple(Port(*each) for each in zip(names, shapes, limits, strict=True))
+    if nests.is_nested(like):
+        nest = nests.nest_of(like)
+        return Ports(found, "nested", tuple(nests.keys(nest, names)), nest)
     if isinstance(like, dict):
         return Ports(found, "dict", tuple(sorted(like)))
     if len(found) == 1:  # a list of one is, as in Keras, that one

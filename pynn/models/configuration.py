@@ -223,10 +223,15 @@ def _key(reference: Any) -> Key:
 def _keys(references: Any) -> list[Key]:
     """The tensors that are meant, one by one."""
     if isinstance(references, dict):
-        return [_key(each) for each in references.values()]
-    if isinstance(references, list | tuple) and all(isinstance(each, list | tuple) for each in references):
-        return [_key(each) for each in references]
+        return [key for each in references.values() for key in _keys(each)]
+    if _is_whole(references):
+        return [key for each in references for key in _keys(each)]
     return [_key(references)]
+
+
+def _is_whole(references: Any) -> bool:
+    """Whether it is a list of tensors, and not what names one."""
+    return isinstance(references, list | tuple) and all(isinstance(each, list | tuple | dict) for each in references)
 
 
 def _flat(outputs: Any) -> list[SymbolicTensor]:
@@ -239,7 +244,7 @@ def _found(references: Any, made: dict[Key, SymbolicTensor]) -> Any:
     """The tensors, in the form in which the references come."""
     if isinstance(references, dict):
         return {key: _found(each, made) for key, each in references.items()}
-    if isinstance(references, list | tuple) and all(isinstance(each, list | tuple) for each in references):
+    if _is_whole(references):
         return type(references)(_found(each, made) for each in references)
     key = _key(references)
     if key not in made:

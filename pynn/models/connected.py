@@ -93,7 +93,7 @@ class Connected(Structure):
             next(iter(dtypes), config.floatx()),
             ports(names_of_inputs(starts, wiring), shapes, limits, inputs),
             ports(
-                sorted(outputs) if isinstance(outputs, dict) else [y.name for y in ends],
+                sorted(outputs) if isinstance(outputs, dict) and len(outputs) == len(ends) else [y.name for y in ends],
                 [y.sample for y in ends],
                 [Limit(0)] * len(ends),
                 outputs,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..data import dataset
+from ..data import dataset, nests
 from ..data.layout import OpenShape
 from ..foundation import checks
 from ..layers.core import InputLayer
@@ -13,15 +13,22 @@ from ..layers.symbolic import Made, SymbolicTensor
 
 
 def is_symbolic(x: Any) -> bool:
-    if isinstance(x, SymbolicTensor):
-        return True
     if isinstance(x, dict):
-        return any(isinstance(each, SymbolicTensor) for each in x.values())
-    return isinstance(x, list | tuple) and any(isinstance(each, SymbolicTensor) for each in x)
+        return any(is_symbolic(each) for each in x.values())
+    if isinstance(x, list | tuple):
+        if x and isinstance(x[0], int | float):  # a sample as a list of numbers, which may be long
+            return False
+        return any(is_symbolic(each) for each in x)
+    return isinstance(x, SymbolicTensor)
 
 
 def made_of(x: Any) -> Any:
     """What is known of each symbolic tensor in `x`, in the form of `x`; TypeError if there is anything else."""
+    if nests.is_nested(x):
+        raise TypeError(
+            "x has lists or dicts within one another, which the call of a subclass cannot take: give it one list, or a "
+            "dict with a key for each tensor."
+        )
     found = [Made(tensor.sample, tensor.dtype, rows=tensor.rows) for tensor in tensors_in(x, "x")]
     if isinstance(x, dict):
         return dict(zip(sorted(x), found, strict=True))
@@ -45,23 +52,16 @@ def sample_shapes(x: Any, name: str) -> Any:
 
 
 def tensors_in(value: Any, name: str) -> list[SymbolicTensor]:
-    """The symbolic tensors in `value`: one, or a list, tuple or dict of them; TypeError or ValueError if it is not.
+    """The symbolic tensors in `value`: one, or a list, tuple or dict of them, which may have further ones within.
 
     Those of a dict come in the order of its keys, as in Keras.
+
+    Raises:
+        TypeError: there is anything else. ValueError: there is none.
     """
-    if isinstance(value, dict):
-        for key in value:
-            if not isinstance(key, str):
-                raise TypeError(f"{name} must have names as keys, but has {key!r} of type {type(key).__name__}.")
-        value = [value[key] for key in sorted(value)]
-    found: list[Any] = list(value) if isinstance(value, list | tuple) else [value]
+    _check_keys(value, name)
+    found: list[SymbolicTensor] = list(nests.ends(value))
     for each in found:
-        if isinstance(each, list | tuple | dict):
-            raise TypeError(
-                f"{name} must be a symbolic tensor, or one list, tuple or dict of them, but has a "
-                f"{type(each).__name__} within. Lists and dicts within one another are not there: give one list, or a "
-                "dict with a key for each tensor."
-            )
         if not isinstance(each, SymbolicTensor):
             raise TypeError(
                 f"{name} must be a symbolic tensor, as Input and calls of layers on it give, or a list, tuple or dict "
@@ -70,6 +70,18 @@ def tensors_in(value: Any, name: str) -> list[SymbolicTensor]:
     if not found:
         raise ValueError(f"{name} must hold at least one symbolic tensor.")
     return found
+
+
+def _check_keys(value: Any, name: str) -> None:
+    """Raise TypeError unless all keys of dicts are names."""
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                raise TypeError(f"{name} must have names as keys, but has {key!r} of type {type(key).__name__}.")
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for each in value:
+            _check_keys(each, name)
 
 
 def twice(tensors: Sequence[SymbolicTensor]) -> str:

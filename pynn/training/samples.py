@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..data import arrays, dataset
+from ..data import arrays, dataset, nests
 from ..data.dataset import Dataset
 from ..data.layout import Layout, Ports
 from ..foundation import checks
@@ -68,10 +68,14 @@ def _by_head(values: Any, name: str, outputs: Ports, heads: Heads) -> tuple[list
     """
     if type(values) is np.ndarray and len(outputs.ports) == 1:  # nothing to look into: the way of every small step
         return outputs.named(name), [values]
+    if outputs.form == "nested" and nests.is_like(outputs.nest, values):
+        names, found = outputs.named(name), outputs.take_apart(values, name)
+        return [names[head.number] for head in heads.heads], [found[head.number] for head in heads.heads]
     numbers = sorted(head.number for head in heads.heads)
+    form = "list" if outputs.form == "nested" else outputs.form
     asked = Ports(
         tuple(outputs.ports[number] for number in numbers),
-        "dict" if isinstance(values, Mapping) and len(outputs.ports) > 1 else outputs.form,
+        "dict" if isinstance(values, Mapping) and len(outputs.ports) > 1 else form,
         tuple(outputs.keys[number] for number in numbers),
     )
     if isinstance(values, Mapping):
