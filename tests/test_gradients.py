@@ -252,7 +252,7 @@ def test_what_is_refused():
     with pytest.raises(ValueError, match=r"x must have the shape \(samples, 5\)"):
         model.gradients(X[:, :2], TARGETS)
     with pytest.raises(TypeError, match="training must be True or False"):
-        model.vjp(X, DY, training=1)
+        model.vjp(X, DY, training=2)
     with pytest.raises(pynn.errors.NotCompiledError):
         pynn.Sequential([pynn.Input((5,)), layers.Dense(3)]).gradients(X, TARGETS)
     step = pynn.Sequential([pynn.Input((5,)), layers.Dense(3), layers.Activation("step")])

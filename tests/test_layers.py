@@ -569,7 +569,7 @@ def test_layer_of_a_kernel_that_reaches_far_outside(kind, config, shape, random)
         (lambda: layers.Dense(3, name="my layer"), "name"),
         (lambda: layers.Dense(3, input_shape=(2,), input_dim=2), "input_shape"),
         (lambda: layers.Dense(3, trainable="no"), "trainable"),
-        (lambda: layers.Dense(3, use_bias=1), "use_bias"),
+        (lambda: layers.Dense(3, use_bias=2), "use_bias"),
         (lambda: layers.Dense(3, activation=pynn.activations.Activation("relu", slope=3)), "slope"),
         (lambda: layers.ReLU(max_value=-1.0), "max_value"),
         (lambda: layers.ReLU(negative_slope=-1.0), "negative_slope"),
@@ -633,7 +633,7 @@ def test_layer_of_a_kernel_that_reaches_far_outside(kind, config, shape, random)
         (lambda: layers.Cropping2D(((1, 2), "ab")), "cropping"),
         (lambda: layers.UpSampling1D(0), "size"),
         (lambda: layers.GRU(2.5), "units"),
-        (lambda: layers.LSTM(3, return_sequences=1), "return_sequences"),
+        (lambda: layers.LSTM(3, return_sequences=1.0), "return_sequences"),
         (lambda: layers.LSTM(3, recurrent_initializer="glorot"), "glorot_uniform"),
         (lambda: layers.UpSampling1D((2, 2)), "size"),
         (lambda: layers.UpSampling2D((2, 2, 2)), "size"),
@@ -644,6 +644,18 @@ def test_layer_of_a_kernel_that_reaches_far_outside(kind, config, shape, random)
 def test_layer_bad_argument_names_it(make, message):
     with pytest.raises((ValueError, TypeError), match=message):
         make()
+
+
+def test_0_and_1_stand_for_false_and_true(random):
+    """Programs for Keras write them, in arguments and in calls."""
+    dense = layers.Dense(3, use_bias=0)
+    assert dense.use_bias is False
+    assert layers.LSTM(3, return_sequences=np.int64(1)).return_sequences is True
+    assert type(dense).from_config(dense.get_config()).use_bias is False
+    attention, x = layers.MultiHeadAttention(2, 3), random.normal(size=(2, 4, 3))
+    np.testing.assert_array_equal(
+        attention(x, x, use_causal_mask=1, training=0), attention(x, x, use_causal_mask=True, training=False)
+    )
 
 
 def test_layer_not_built_says_so():

@@ -327,7 +327,7 @@ BAD_WEIGHTS = [
     ({"initializer": "none_such"}, ValueError, "Unknown initializer"),
     ({"dtype": "float64"}, ValueError, "dtype must be that of layer 'mine(_[0-9]+)?', float32, but got 'float64'"),
     ({"dtype": "int32"}, ValueError, "int32"),
-    ({"trainable": 1}, TypeError, "trainable must be True or False"),
+    ({"trainable": 2}, TypeError, "trainable must be True or False"),
     ({"regularizer": "l3"}, ValueError, "Unknown regularizer"),
     ({"constraint": 3}, TypeError, "constraint must be"),
     ({"aggregation": "all"}, ValueError, "aggregation must be one of"),

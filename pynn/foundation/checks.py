@@ -104,8 +104,8 @@ def index(value: object, name: str) -> int:
 
 
 def boolean(value: object, name: str) -> bool:
-    """`value` as a bool (NumPy's too)."""
-    if not isinstance(value, bool | np.bool_):
+    """`value` as a bool (NumPy's too). Programs for Keras write 0 and 1 for it, which are taken."""
+    if not isinstance(value, bool | np.bool_ | int | np.integer) or value not in (0, 1):
         raise TypeError(f"{name} must be True or False, but got {shown(value)} of type {type(value).__name__}.")
     return bool(value)
 
