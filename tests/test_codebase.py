@@ -44,7 +44,7 @@ MAY_IMPORT = {
     "regularizers": FACE,
     "constraints": FACE,
     "losses": FACE,
-    "metrics": FACE | {"losses"},
+    "metrics": FACE | {"losses", "initializers"},
     "optimizers": FACE | {"_core"},
     "callbacks": {"foundation"},
     "utils": FACE | {"plotting"},
