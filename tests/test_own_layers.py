@@ -249,6 +249,44 @@ def test_penalties_and_constraints_hold():
     np.testing.assert_allclose(layer.w.numpy(), 1 - 10 * (2 * 5 / 3 + 2 * 0.5))
 
 
+class Twice(layers.Layer):
+    def __init__(self, factor=2, **base):
+        super().__init__(**base)
+        self.factor = factor
+
+    def call(self, x):
+        return [self.factor * x, x]
+
+
+def test_penalty_for_what_an_own_layer_makes():
+    """That of each output, divided by the samples, as in Keras; also of a layer within, and of a copy."""
+
+    class Outer(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.within = Twice(activity_regularizer="l2")
+
+        def call(self, x):
+            return self.within(x)
+
+    x, start = np.full((4, 3), 2.0), pynn.Input((3,))
+    layer = Twice(factor=3, activity_regularizer=pynn.regularizers.L1L2(0.1, 0.01))
+    for own, factor, l1, l2 in (
+        (layer, 3, 0.1, 0.01),
+        (Twice.from_config(layer.get_config()), 3, 0.1, 0.01),
+        (Outer(), 2, 0, 0.01),
+        (Twice(), 2, 0, 0),
+    ):
+        y = own(start)
+        model = pynn.Model(start, y)
+        model.compile("sgd", ["mse", "mse"])
+        wanted = sum(l1 * abs(out).sum() + l2 * (out**2).sum() for out in (factor * x, x)) / 4
+        assert model.evaluate(x, [factor * x, x], verbose=0)[0] == pytest.approx(wanted, rel=1e-6)
+    assert "activity_regularizer" not in Twice().get_config()
+    with pytest.raises(ValueError, match="Unknown activity_regularizer"):
+        Twice(activity_regularizer="l3")
+
+
 def test_frozen_layer_stays():
     class Mine(layers.Layer):
         def __init__(self, **kwargs):

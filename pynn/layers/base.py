@@ -16,13 +16,13 @@ from typing import Any, SupportsIndex
 
 from numpy.typing import DTypeLike
 
-from .. import config
+from .. import config, regularizers
 from ..activations import Activation
 from ..data.layout import OpenShape
 from ..engine.lowering import Lowering, Mask, NoGraph
 from ..foundation import atomic, checks, names
 from ..foundation.arguments import NamesItsArguments
-from ..regularizers import Regularizer
+from ..regularizers import Regularizer, RegularizerLike
 from . import calling, symbolic
 from .building import Draft, building
 from .callform import CallForm
@@ -54,6 +54,8 @@ class Layer(Weighed, NamesItsArguments):
         dtype: ``"float32"`` or ``"float64"``. Default: ``config.floatx()``.
         input_shape: Shape of a sample, for the first layer of a model without an ``Input``.
         input_dim: ``n`` means ``input_shape=(n,)``.
+        activity_regularizer: Of a layer of one's own: the penalty for its outputs, a name or `Regularizer`. Default
+            ``None``.
 
     Attributes:
         dtype_given: Whether `dtype` was passed.
@@ -101,6 +103,8 @@ class Layer(Weighed, NamesItsArguments):
         dtype: DTypeLike | None = None,
         input_shape: int | Sequence[int | None] | None = None,
         input_dim: int | None = None,
+        *,
+        activity_regularizer: RegularizerLike = None,
     ) -> None:
         if input_shape is not None and input_dim is not None:
             raise ValueError(f"Give input_shape or input_dim, not both: {input_shape} and {input_dim}.")
@@ -109,6 +113,8 @@ class Layer(Weighed, NamesItsArguments):
             self.batch_input_shape = checks.open_shape(input_shape, "input_shape")
         elif input_dim is not None:
             self.batch_input_shape = (checks.positive_int(input_dim, "input_dim"),)
+        if activity_regularizer is not None:
+            self.activity_regularizer = regularizers.get(activity_regularizer, "activity_regularizer")
         self._trainable = checks.boolean(trainable, "trainable")
         self.dtype_given = dtype is not None
         self._dtype = config.resolve_dtype(dtype)
@@ -199,8 +205,12 @@ class Layer(Weighed, NamesItsArguments):
         """The arguments that make an equal layer, without its weights."""
         given = {} if self.batch_input_shape is None else {"input_shape": self.batch_input_shape}
         dtype = self.dtype if self.dtype_given or self.built else None
-        config = {"name": self.name, "trainable": self.trainable, "dtype": dtype, **given}
-        return config if self._form is None or type(self).get_config is not Layer.get_config else self._given_in(config)
+        config: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": dtype, **given}
+        if self._form is None:
+            return config
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
+        return config if type(self).get_config is not Layer.get_config else self._given_in(config)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Layer:
