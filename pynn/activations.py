@@ -254,7 +254,8 @@ ActivationLike: TypeAlias = str | Activation | dict[str, Any] | None
 
 
 def get(identifier: ActivationLike) -> Activation:
-    """Return the activation meant by a name, a function of this module, an `Activation`, a configuration or None.
+    """Return the activation meant by a name, a function of this module, an `Activation`, a configuration, a layer that
+    is nothing but an activation, such as ``ReLU(6)``, or None.
 
     With the default settings it is the function of this module: ``get("relu") is relu``. None means `linear`.
 
@@ -274,8 +275,12 @@ def get(identifier: ActivationLike) -> Activation:
         found = Activation(name, **settings)
     elif identifier is threshold:
         return Activation("threshold")  # says which settings it needs
+    elif isinstance(of_layer := getattr(identifier, "function", None), Activation):
+        found = of_layer
     else:
         own = f" {identifiers.no_own('activation')}" if callable(identifier) else ""
+        if hasattr(identifier, "lower"):
+            own = " A layer that has more than an activation function comes behind this one, as a layer of its own."
         raise TypeError(
             "activation must be a name, a function of pynn.activations or an Activation, "
             f"but got {checks.shown(identifier)} of type {type(identifier).__name__}.{own}"

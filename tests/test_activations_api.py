@@ -65,9 +65,38 @@ def test_activation_signatures_are_shown():
     assert "negative_slope=0.5" in repr(activations.Activation("relu", negative_slope=0.5))
 
 
+LAYERS = [layers.ReLU(), layers.ReLU(6, 0.1, 1), layers.LeakyReLU(), layers.ELU(2.0), layers.Softmax()]
+
+
+@pytest.mark.parametrize("given", [*LAYERS, layers.Activation("tanh")], ids=lambda layer: str(layer.activation))
+def test_layer_that_is_an_activation_is_taken_as_one(given, random):
+    x = random.normal(size=(4, 3)).astype("float32")
+    layer = layers.Dense(5, activation=given)
+    y = layer(x)
+    plain = layers.Dense(5)
+    plain.build((None, 3))
+    plain.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(y, given(plain(x)))
+    np.testing.assert_array_equal(layers.Activation(given)(x), given(x))
+    twin = layers.Dense.from_config(json.loads(json.dumps(layer.get_config())))
+    assert twin.activation == layer.activation == given.activation
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: str(layer.activation))
+def test_settings_of_an_activation_are_attributes_of_its_layer(layer):
+    settings = {name: value for name, value in layer.get_config().items() if name not in ("name", "trainable", "dtype")}
+    assert settings
+    assert {name: getattr(layer, name) for name in settings} == settings
+    for name in settings:
+        with pytest.raises(AttributeError):
+            setattr(layer, name, 1)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: layers.Dense(3, activation=layers.PReLU()), "comes behind this one, as a layer of its own"),
+        (lambda: layers.Dense(3, activation=layers.Dense(3)), "comes behind this one, as a layer of its own"),
         (lambda: activations.get("rleu"), "'rleu'.*'relu'"),
         (lambda: activations.get("sparse_plus"), "does not have the activation 'sparse_plus' of Keras yet"),
         (lambda: activations.get(abs), "activations of your own"),

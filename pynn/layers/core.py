@@ -214,6 +214,11 @@ class ActivationLayer(Layer):
         self.activation = activation
         super().__init__(**base)
 
+    @property
+    def function(self) -> ActivationFunction:
+        """The activation function, as which the layer may be given to others: ``Dense(3, activation=ReLU(6))``."""
+        return self.activation
+
     def sample_output_shape(self, shape: Shape) -> Shape:
         return self._check_activation(shape)
 
