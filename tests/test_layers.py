@@ -678,8 +678,23 @@ def test_layer_weights_are_named_and_copied():
     kernel.assign(copy)
     assert np.all(model.get_weights()[0] == 7)
     assert kernel.shape == (3, 2)
+    assert kernel.ndim == 2
+    kernel.value[:] = 5
+    np.testing.assert_array_equal(kernel.value, kernel.numpy())
+    assert np.all(kernel.value == 7)
     with pytest.raises(ValueError, match="kernel"):
         kernel.assign(np.zeros((2, 3)))
+
+
+def test_a_weight_knows_its_regularizer_and_constraint():
+    layer = layers.Dense(2, kernel_regularizer="l2", bias_constraint="non_neg")
+    layer.build((None, 3))
+    assert layer.kernel.regularizer is layer.kernel_regularizer
+    assert layer.bias.constraint is layer.bias_constraint
+    assert layer.kernel.constraint is layer.bias.regularizer is None
+    for name in ("regularizer", "constraint"):  # the engine would not see another one
+        with pytest.raises(AttributeError):
+            setattr(layer.kernel, name, None)
 
 
 def test_layer_set_weights_is_all_or_nothing():

@@ -256,6 +256,21 @@ def test_weights_are_arrays_outside_of_calls():
         pynn.Input((3,)) @ layer.kernel
 
 
+class ByValue(layers.Layer):
+    def build(self, input_shape):
+        self.w = self.add_weight(shape=(input_shape[-1], 3), initializer="ones")
+
+    def call(self, inputs):
+        return inputs @ self.w.value
+
+
+def test_value_of_a_weight_is_symbolic_in_a_call():
+    layer = ByValue()
+    np.testing.assert_array_equal(layer(np.ones((1, 2))), [[2, 2, 2]])
+    layer.w.assign(np.full((2, 3), 5))
+    np.testing.assert_array_equal(layer(np.ones((1, 2))), [[10, 10, 10]])
+
+
 # ---- interrupts ------------------------------------------------------------------------------------------------------
 
 

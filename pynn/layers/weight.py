@@ -67,15 +67,13 @@ class Weight(Operand):
         name: ``"kernel"``, for instance.
         path: The layer's name and the weight's: ``"dense/kernel"``, ``"multi_head_attention/query/kernel"``.
         native: Where the engine finds it: the layer's `Parameters`, and the number there.
-        regularizer: The penalty for large values, or None.
     """
 
     def __init__(self, path: str, spec: WeightSpec, parameters: _core.Parameters, number: int) -> None:
         self.name = spec.name.rpartition("/")[2]
         self.path = path
         self.native = (parameters, number)
-        self.regularizer = spec.regularizer
-        self._learned = spec.trainable
+        self._spec = spec
         self._initializer: Initializer | None = spec.initializer  # None once there are values
         self._array: Array = parameters.array(number).reshape(spec.shape)
 
@@ -85,19 +83,34 @@ class Weight(Operand):
         return self._array.shape
 
     @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self._array.ndim
+
+    @property
     def dtype(self) -> str:
         """``"float32"`` or ``"float64"``."""
         return str(self._array.dtype)
 
     @property
+    def regularizer(self) -> Regularizer | None:
+        """The penalty for large values, or None."""
+        return self._spec.regularizer
+
+    @property
+    def constraint(self) -> Constraint | None:
+        """What holds after each step, or None."""
+        return self._spec.constraint
+
+    @property
     def learned(self) -> bool:
         """Whether it is one that is learned, where its layer is not frozen."""
-        return self._learned
+        return self._spec.trainable
 
     @property
     def trainable(self) -> bool:
         """Whether the optimizer changes the weight."""
-        return self._learned and not self.native[0].frozen
+        return self._spec.trainable and not self.native[0].frozen
 
     def draw(self) -> None:
         """Take the initial values, unless there are values already, or come from elsewhere."""
@@ -125,6 +138,11 @@ class Weight(Operand):
     def view(self) -> Array:
         """The array itself, which training changes, and whose elements may be written."""
         return self._values()
+
+    @property
+    def value(self) -> Any:
+        """What programs for Keras compute with: a copy of the values; in a `call` the weight, which has none there."""
+        return self if is_calling() else self.numpy()
 
     def numpy(self) -> Array:
         """A copy of the values."""

@@ -193,7 +193,7 @@ def _counts(model: Connected) -> State:
 
 
 def _learned(parts: Parts) -> dict[str, Weight]:
-    return {name: weight for name, weight in parts.weights.items() if weight._learned}
+    return {name: weight for name, weight in parts.weights.items() if weight.learned}
 
 
 # ---- setting ---------------------------------------------------------------------------------------------------------
