@@ -149,6 +149,25 @@ def test_embedding_looks_up(dim, ids):
     np.testing.assert_array_equal(y, layer.embeddings.numpy()[np.asarray(ids).astype(int)])
 
 
+def test_embedding_is_built_without_a_shape():
+    layer = layers.Embedding(7, 3)
+    layer.build()
+    values = RANDOM.standard_normal((7, 3)).astype("float32")
+    layer.set_weights([values])
+    np.testing.assert_array_equal(layer([[2, 6]])[0], values[[2, 6]])
+    model = pynn.Sequential([pynn.Input((5,), dtype="int32"), layer])
+    np.testing.assert_array_equal(model(np.full((2, 5), 4))[0], values[[4] * 5])
+
+
+def test_vectors_that_are_looked_up_have_a_penalty():
+    model = pynn.Sequential([pynn.Input((2,), dtype="int32"), layers.Embedding(7, 3, activity_regularizer="l2")])
+    model.compile("sgd", "mse")
+    x = np.array([[1, 2], [1, 1]])
+    y = model(x)
+    assert model.evaluate(x, y, verbose=0) == pytest.approx(0.01 * (y**2).sum() / 2, rel=1e-5)
+    assert layers.Embedding.from_config(model.layers[0].get_config()).activity_regularizer.l2 == pytest.approx(0.01)
+
+
 def test_a_table_that_is_given():
     """As an array or a list of it; no part of the configuration, as in Keras."""
     values = RANDOM.standard_normal((7, 3)).astype("float32")

@@ -43,6 +43,7 @@ class Embedding(Layer):
         weights: The table at first, in place of what `embeddings_initializer` makes: an array, or a list of it.
             Default ``None``.
         input_length: Without effect, as in Keras 3: `input_shape` or an `Input` tells it. Default ``None``.
+        activity_regularizer: Penalty for the vectors that are looked up: a name or `Regularizer`. Default ``None``.
         name, trainable, dtype: see `Layer`.
 
     Raises:
@@ -60,6 +61,7 @@ class Embedding(Layer):
         weights: ArrayLike | Sequence[ArrayLike] | None = None,
         *,
         input_length: int | None = None,
+        activity_regularizer: RegularizerLike = None,
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
@@ -72,12 +74,24 @@ class Embedding(Layer):
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer, "embeddings_regularizer")
         self.embeddings_constraint = constraints.get(embeddings_constraint, "embeddings_constraint")
+        self.activity_regularizer = regularizers.get(activity_regularizer, "activity_regularizer")
         self.mask_zero = self.supports_masking = checks.boolean(mask_zero, "mask_zero")
         self._table = None if weights is None else _Table(weights, (self.input_dim, self.output_dim))
         if input_length is not None:
             checks.positive_int(input_length, "input_length")
             warnings.warn("input_length of Embedding has no effect, as in Keras 3: leave it out.", stacklevel=2)
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
+
+    def build(self, input_shape: Sequence[int | None] | None = None) -> None:
+        """Make the table, with its initial values; it is the same for all shapes.
+
+        Args:
+            input_shape: Shape of a batch of ids. Default ``None``: an id for each sample.
+
+        Raises:
+            TypeError, ValueError: no such shape, or another than the layer is built for.
+        """
+        super().build((None,) if input_shape is None else input_shape)
 
     def sample_output_shape(self, shape: Shape) -> Shape:
         return (*shape, self.output_dim)
@@ -120,6 +134,7 @@ class Embedding(Layer):
             "output_dim": self.output_dim,
             "embeddings_initializer": initializers.serialize(self.embeddings_initializer),
             "embeddings_regularizer": regularizers.serialize(self.embeddings_regularizer),
+            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
             "embeddings_constraint": constraints.serialize(self.embeddings_constraint),
             "mask_zero": self.mask_zero,
         }
