@@ -175,6 +175,61 @@ def test_merged_steps_are_real_where_one_is(kind, random):
     assert layer.compute_mask([x, other], [of_x, None]) is None
 
 
+def merged(kind, xs, masks):
+    """What is made of several sequences, some of which have a mask: what these leave out does not count."""
+    real = [np.ones(x.shape[:2], bool) if mask is None else mask for x, mask in zip(xs, masks, strict=True)]
+    real = [each[..., None] for each in real]
+    if kind == "Multiply":
+        found = np.prod([np.where(each, x, 1) for each, x in zip(real, xs, strict=True)], 0)
+        return np.where(np.any(real, 0), found, 0)
+    extremum, worst = (np.max, -np.inf) if kind == "Maximum" else (np.min, np.inf)
+    found = extremum([np.where(each, x, worst) for each, x in zip(real, xs, strict=True)], 0)
+    return np.where(np.any(real, 0), found, xs[0])
+
+
+@pytest.mark.parametrize("kind", ["Maximum", "Minimum", "Multiply"])
+@pytest.mark.parametrize("masked", [(0, 1, 2), (0, 1), (0,), (1,), (1, 2)], ids=str)
+def test_steps_that_are_padding_do_not_count_where_others_are_real(kind, masked, random):
+    pynn.config.set_floatx("float64")
+    xs = [padded(random).astype("float64") for _ in range(3)]
+    xs[1][3, 0] = xs[2][3, 2] = 0
+    masks = [(x != 0).any(-1) if number in masked else None for number, x in enumerate(xs)]
+    inputs = [pynn.Input((5, 3)) for _ in xs]
+    tensors = [layers.Masking()(a) if number in masked else a for number, a in enumerate(inputs)]
+    layer = getattr(layers, kind)()
+    model = pynn.Model(inputs, layer(tensors))
+    y = merged(kind, xs, masks)
+    np.testing.assert_allclose(model(xs), y, rtol=1e-12)
+    np.testing.assert_array_equal(layer(xs, mask=masks), model(xs))
+    dy = random.normal(size=y.shape)
+    slopes = model.vjp(xs, dy)[1]
+    for number, slope in enumerate(slopes):
+
+        def loss(x, number=number):
+            return float((merged(kind, [*xs[:number], x, *xs[number + 1 :]], masks) * dy).sum())
+
+        real = (
+            np.ones(xs[0].shape, bool)
+            if masks[number] is None
+            else np.broadcast_to(masks[number][..., None], (6, 5, 3))
+        )
+        rest = [each for place, each in enumerate(xs) if place != number]
+        apart = real & np.all([xs[number] != each for each in rest], 0)  # where two are equal, both get a part
+        assert close_gradient(central_difference(loss, xs[number]), slope)[apart].all()
+        assert masks[number] is None or not slope[~real].any()
+
+
+@pytest.mark.parametrize("kind", ["Maximum", "Minimum", "Multiply"])
+def test_masked_sequences_are_broadcast(kind, random):
+    x, other, of_x, of_other = two(random)
+    narrow = other[..., :1]
+    of_other = (narrow != 0).any(-1)
+    y = merged(kind, [x, np.broadcast_to(narrow, x.shape)], [of_x, of_other])
+    np.testing.assert_allclose(getattr(layers, kind)()([x, narrow], mask=[of_x, of_other]), y, rtol=1e-6)
+    y = merged(kind, [np.broadcast_to(narrow, x.shape), x], [of_other, of_x])
+    np.testing.assert_allclose(getattr(layers, kind)()([narrow, x], mask=[of_other, of_x]), y, rtol=1e-6)
+
+
 def test_masks_along_the_steps_come_one_after_the_other(random):
     x, other, of_x, of_other = two(random)
     a, b = pynn.Input((5, 3)), pynn.Input((5, 3))
@@ -210,6 +265,7 @@ def test_mean_of_real_steps(channels, data_format, keepdims, random):
     np.testing.assert_allclose(layer(given, mask=mask), wanted, rtol=1e-5, atol=1e-6)
     assert (layer(given, mask=mask)[0] == 0).all()
     np.testing.assert_array_equal(layer(given), layers.GlobalAveragePooling1D(data_format, keepdims)(given))
+    np.testing.assert_array_equal(layer(given, mask), layer(given, mask=mask))
     given = np.where(mask[..., None] if data_format == "channels_last" else mask[:, None], given, np.nan)
     np.testing.assert_allclose(layer(given, mask=mask), wanted, rtol=1e-5, atol=1e-6)
     assert layer.compute_mask(given, mask) is None
@@ -228,6 +284,9 @@ def test_softmax_of_some_elements(random):
         layers.Softmax()(x, mask=wide), layers.Softmax()(x, mask=np.broadcast_to(wide, x.shape))
     )
     np.testing.assert_allclose(layers.Softmax()(x), np.exp(x) / np.exp(x).sum(-1, keepdims=True), rtol=1e-5)
+    np.testing.assert_array_equal(layers.Softmax()(x, mask), y)
+    for few in (mask[1:2], mask[1], mask[1, 1]):
+        np.testing.assert_array_equal(layers.Softmax()(x, few), layers.Softmax()(x, np.broadcast_to(few, x.shape)))
 
 
 def test_softmax_refuses_the_mask_of_steps(random):
@@ -235,6 +294,10 @@ def test_softmax_refuses_the_mask_of_steps(random):
         pynn.Sequential([pynn.Input((5, 3)), layers.Masking(), layers.Softmax()])
     with pytest.raises(ValueError, match="must have the same axes"):
         layers.Softmax()(np.ones((2, 5, 3)), mask=np.ones((2, 5)))
+    with pytest.raises(ValueError, match="must have the shape"):
+        layers.Softmax()(np.ones((1, 5, 3)), mask=np.ones((2, 5, 3)))
+    with pytest.raises(ValueError, match="must have the same axes"):
+        layers.Softmax()(np.ones((2, 3)), mask=np.ones((2, 1, 3)))
 
 
 def test_masks_go_through_models_within_models(random):

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import DTypeLike
 
 from .. import constraints, initializers, regularizers
 from ..activations import Activation
 from ..constraints import ConstraintLike
+from ..data import arrays
 from ..data.layout import OpenShape
 from ..engine.lowering import Lowering, Mask
 from ..foundation import checks
@@ -18,7 +20,8 @@ from ..initializers import InitializerLike
 from ..regularizers import RegularizerLike
 from .base import Layer
 from .core import ActivationLayer
-from .merging import combined, widened
+from .elementwise import combined, widened
+from .symbolic import SymbolicTensor
 from .types import Shape
 from .weight import Weight, WeightSpec
 
@@ -26,6 +29,11 @@ __all__ = ["ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
 
 # What is added to elements that a mask leaves out, with its sign changed; as in Keras.
 _LARGE = 1e9
+
+
+def _setting(name: str) -> Any:
+    """A setting of the activation function, as an attribute that cannot be set."""
+    return property(lambda layer: layer.activation.config[name])
 
 
 class ReLU(ActivationLayer):
@@ -42,6 +50,10 @@ class ReLU(ActivationLayer):
     Raises:
         TypeError, ValueError: a bad argument.
     """
+
+    max_value = _setting("max_value")
+    negative_slope = _setting("negative_slope")
+    threshold = _setting("threshold")
 
     def __init__(
         self,
@@ -77,6 +89,8 @@ class LeakyReLU(ActivationLayer):
     Raises:
         TypeError, ValueError: a bad argument.
     """
+
+    negative_slope = _setting("negative_slope")
 
     def __init__(
         self,
@@ -189,6 +203,8 @@ class ELU(ActivationLayer):
         TypeError, ValueError: a bad argument.
     """
 
+    alpha = _setting("alpha")
+
     def __init__(
         self,
         alpha: float = 1.0,
@@ -223,6 +239,8 @@ class Softmax(ActivationLayer):
         TypeError, ValueError: a bad argument.
     """
 
+    axis = _setting("axis")
+
     def __init__(
         self,
         axis: int | tuple[int, ...] = -1,
@@ -241,6 +259,21 @@ class Softmax(ActivationLayer):
             input_shape=input_shape,
             input_dim=input_dim,
         )
+
+    def __call__(  # type: ignore[override]
+        self, inputs: Any, mask: Any = None, training: bool | None = None
+    ) -> Any:
+        """As for `Layer`, but that the mask comes second, as in Keras, and may have fewer axes than the inputs, or one
+        sample, where both are arrays."""
+        return super().__call__(inputs, training, mask)
+
+    def _masks_of(self, inputs: list[Any], mask: Any) -> list[Any]:
+        given = super()._masks_of(inputs, mask)
+        if any(isinstance(each, SymbolicTensor) for each in (*inputs, *given)):
+            return given
+        array, shape = arrays.as_numbers(given[0], f"mask of {self._input_name(0)}"), np.shape(inputs[0])
+        array = array.reshape((1,) * (len(shape) - array.ndim) + array.shape)
+        return [np.broadcast_to(array, (*shape[:1], *array.shape[1:])) if len(array) == 1 else array]
 
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
         if net.mask is None:

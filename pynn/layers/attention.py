@@ -14,7 +14,7 @@ from ..engine.lowering import Lowering
 from ..foundation import checks
 from ..geometry import windows
 from .attending import AttentionLayer, Told
-from .merging import combined
+from .elementwise import combined
 from .types import LayerArguments, Shape
 from .weight import WeightSpec
 

@@ -12,7 +12,7 @@ from ..foundation import checks, identifiers
 from .base import Layer
 from .building import Draft
 from .by_name import deserialize, serialize
-from .merging import combined
+from .elementwise import combined
 from .rnn import RNN
 from .running import flat, like, reverse, sizes_of
 from .symbolic import SymbolicTensor

@@ -19,7 +19,7 @@ from ..geometry import maps
 from ..initializers import Initializer, InitializerLike
 from ..regularizers import RegularizerLike
 from .base import Layer
-from .merging import combined
+from .elementwise import combined
 from .symbolic import SymbolicTensor
 from .types import LayerArguments, Shape
 from .weight import Weight, WeightSpec

@@ -7,13 +7,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import DTypeLike
 
 from ..engine.lowering import Lowering, Mask
 from ..foundation import checks
 from ..geometry import maps
 from .base import Layer
+from .elementwise import all_real, broadcast, chosen, combined, either, halves, spread, widened
 from .types import Shape
 
 __all__ = [
@@ -34,40 +34,6 @@ __all__ = [
     "multiply",
     "subtract",
 ]
-
-
-def broadcast(one: Shape, other: Shape) -> Shape:
-    """The shape of both put together, as NumPy does it; ValueError where they do not fit."""
-    return np.broadcast_shapes(one, other)
-
-
-def combined(net: Lowering, function: str, xs: Sequence[int], shapes: Sequence[Shape], **settings: Any) -> int:
-    """Add ``function(x, y)`` of two tensors, or of one and a constant, that are broadcast as NumPy does it."""
-    rank = max(1, *(len(shape) for shape in shapes))
-    a, b = ((1,) * (rank - len(shape)) + shape for shape in shapes)
-    return net.add("binary", xs, function=function, shape_a=a, shape_b=b, **settings)
-
-
-def either(net: Lowering, one: Mask, other: Mask) -> Mask:
-    """The mask of the steps that are real in one of two masks."""
-    tensor = combined(net, "maximum", [one.tensor, other.tensor], [one.shape, other.shape])
-    return Mask(tensor, broadcast(one.shape, other.shape))
-
-
-def widened(net: Lowering, mask: Mask, shape: Shape) -> Mask:
-    """A mask of the first axes of `shape`, repeated along the others."""
-    if mask.shape == shape:
-        return mask
-    own = mask.shape + (1,) * (len(shape) - len(mask.shape))
-    zeros = [0.0] * math.prod(shape)
-    constant = {"shape_b": shape, "constant": zeros, "constant_first": False}
-    return Mask(net.add("binary", mask.tensor, function="maximum", shape_a=own, **constant), shape)
-
-
-def all_real(net: Lowering, x: int, shape: Shape) -> Mask:
-    """A mask of tensor `x` all of whose steps are real: no number is NaN's equal."""
-    rows = math.prod(shape[:-1])
-    return Mask(net.add("any_not_equal", x, rows=rows, columns=shape[-1], value=math.nan), shape[:-1])
 
 
 class Merge(Layer):
@@ -149,7 +115,8 @@ class Subtract(Merge):
 
 
 class Multiply(Merge):
-    """The product of the inputs, element by element.
+    """The product of the inputs, element by element. Steps that the mask of an input leaves out count as 1 there; those
+    that are real in none are 0 (docs/masks.md).
 
     Shapes: a list of ``(N, ...)``, output ``(N, ...)``; axes of size 1 are repeated.
 
@@ -161,6 +128,20 @@ class Multiply(Merge):
     """
 
     function = "multiply"
+
+    def lower(self, net: Lowering, x: Any, shape: Any) -> int:
+        masks = net.masks or (None,) * len(x)
+        y = super().lower(net, [self._or_one(net, *each) for each in zip(x, shape, masks, strict=True)], shape)
+        together = self.lower_mask(net, x, shape, masks)
+        if together is None:
+            return y
+        return net.add("keep_rows", [y, widened(net, together, self.sample_output_shape(shape)).tensor])
+
+    def _or_one(self, net: Lowering, x: int, shape: Shape, mask: Mask | None) -> int:
+        if mask is None:
+            return x
+        real, padded = halves(net, mask, shape)
+        return net.add("add", [net.add("keep_rows", [x, real]), padded])
 
 
 class Average(Add):
@@ -180,8 +161,29 @@ class Average(Add):
         return combined(net, "divide", [total], [output, ()], constant=[float(len(x))], constant_first=False)
 
 
-class Maximum(Merge):
-    """The largest of the inputs, element by element. Where two are equal, each gets half of the gradient.
+class _Extremum(Merge):
+    """Base of the layers that choose one of the inputs for each element: of those whose steps are real, if any are."""
+
+    def lower(self, net: Lowering, x: Any, shape: Any) -> int:
+        masks = net.masks or (None,) * len(x)
+        if all(mask is None for mask in masks):
+            return super().lower(net, x, shape)
+        y, output, real = x[0], shape[0], masks[0]
+        for each, of_each, mask in zip(x[1:], shape[1:], masks[1:], strict=True):
+            whole = broadcast(output, of_each)
+            y, other = spread(net, y, output, whole), spread(net, each, of_each, whole)
+            if mask is not None:
+                other = chosen(net, mask, other, y, whole)
+            if real is not None:
+                y = chosen(net, real, y, other, whole)
+            real = None if real is None or mask is None else either(net, real, mask)
+            y, output = combined(net, self.function, [y, other], [whole, whole]), whole
+        return int(y)
+
+
+class Maximum(_Extremum):
+    """The largest of the inputs, element by element. Where two are equal, each gets half of the gradient. Steps that
+    the mask of an input leaves out do not count, unless no other is real (docs/masks.md).
 
     Shapes: a list of ``(N, ...)``, output ``(N, ...)``; axes of size 1 are repeated.
 
@@ -195,8 +197,9 @@ class Maximum(Merge):
     function = "maximum"
 
 
-class Minimum(Merge):
-    """The smallest of the inputs, element by element. Where two are equal, each gets half of the gradient.
+class Minimum(_Extremum):
+    """The smallest of the inputs, element by element. Where two are equal, each gets half of the gradient. Steps that
+    the mask of an input leaves out do not count, unless no other is real (docs/masks.md).
 
     Shapes: a list of ``(N, ...)``, output ``(N, ...)``; axes of size 1 are repeated.
 

@@ -18,7 +18,7 @@ from .base import Layer
 from .by_name import deserialize, serialize
 from .constants import ConstantProduct
 from .core import Activation
-from .merging import broadcast, combined
+from .elementwise import broadcast, combined
 from .symbolic import SymbolicTensor
 from .trial import is_calling, operation_name
 from .types import Shape

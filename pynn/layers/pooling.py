@@ -214,6 +214,12 @@ class GlobalAveragePooling1D(_GlobalPooling):
     supports_masking = True
     rank, kind = 1, "average"
 
+    def __call__(  # type: ignore[override]
+        self, inputs: Any, mask: Any = None, training: bool | None = None
+    ) -> Any:
+        """As for `Layer`, but that the mask comes second, as in Keras."""
+        return super().__call__(inputs, training, mask)
+
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
         if net.mask is None:
             return super().lower(net, x, shape)

@@ -14,7 +14,7 @@ from ..foundation import checks
 from ..geometry import maps
 from .base import Layer
 from .cell import Cell, Run, zeros
-from .merging import combined
+from .elementwise import combined
 from .types import Shape
 
 Sizes = int | list["Sizes"]  # of states: one, or a list of them
