@@ -14,7 +14,7 @@ from . import config
 from .data import arrays
 from .engine import single
 from .engine.lowering import Lowering
-from .foundation import checks, identifiers, not_yet
+from .foundation import checks, identifiers, not_yet, registry
 from .foundation.arguments import NamesItsArguments, did_you_mean
 
 Array = NDArray[Any]
@@ -74,7 +74,7 @@ class Activation(NamesItsArguments):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if not cls.__module__.startswith("pynn."):
+        if registry.is_own(cls):
             raise TypeError(f"{cls.__name__}: {identifiers.no_own('activation')}")
 
     @property

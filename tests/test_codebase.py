@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "metrics": FACE | {"losses", "initializers"},
     "optimizers": FACE | {"_core"},
     "callbacks": {"foundation"},
-    "utils": FACE | {"plotting"},
+    "utils": FACE | {"plotting", "saving"},
     "backend": FACE | {"utils"},
     "random": BASE,
     "datasets": BASE,
@@ -57,7 +57,9 @@ MAY_IMPORT = {
     "training": FACE | {"_core", "losses", "metrics", "optimizers", "callbacks", "storage"},
     "models": FACE | {"_core", "layers", "training", "losses", "metrics", "optimizers", "callbacks", "storage"},
     "plotting": BASE | {"data", "callbacks", "layers", "models"},
-    "saving": {"foundation", "models"},
+    "saving": FACE
+    | {"activations", "constraints", "initializers", "layers", "losses", "metrics", "models", "optimizers"}
+    | {"regularizers"},
     "interchange": BASE | {"layers", "models", "storage"},
     "sklearn": {
         *("foundation", "errors", "activations", "callbacks", "data", "layers", "losses", "models", "optimizers"),

@@ -279,6 +279,20 @@ def test_configurations_that_are_refused(change, message, tmp_path):
         pynn.from_keras(changed(tmp_path, change))
 
 
+class Keeping(pynn.layers.Dropout):
+    pass
+
+
+@pytest.mark.parametrize("registered", ["mine>Keeping", "Keeping"])
+def test_classes_of_ones_own_are_given_or_registered(registered, tmp_path):
+    path = changed(tmp_path, another(-2, class_name="Keeping", module="mine", registered_name=registered))
+    with pytest.raises(pynn.ModelFileError, match=r"has .*Keeping"):
+        pynn.from_keras(path)
+    assert type(pynn.from_keras(path, custom_objects={"Keeping": Keeping}).layers[-2]) is Keeping
+    with pynn.saving.custom_object_scope({registered: Keeping}):
+        check(pynn.from_keras(path), "sequential")
+
+
 def test_archives_that_unfold_without_end_are_refused(tmp_path):
     path = tmp_path / "x.keras"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import contextvars
 import inspect
-from collections.abc import Callable, Collection, Mapping
+import types
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from . import checks, not_yet
+import numpy as np
+
+from . import checks, not_yet, registry
 from .arguments import NamesItsArguments, did_you_mean
 
 
@@ -33,7 +35,7 @@ class Described(NamesItsArguments):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if not cls.__module__.startswith("pynn."):
+        if registry.is_own(cls):
             cls._refuse()
 
     @classmethod
@@ -78,10 +80,6 @@ class Described(NamesItsArguments):
 
 D = TypeVar("D", bound=Described)
 T = TypeVar("T", bound=Configurable)
-R = TypeVar("R")
-
-# Users' own classes that are known by name while a configuration is read.
-_custom: contextvars.ContextVar[Mapping[str, Any] | None] = contextvars.ContextVar("custom_objects", default=None)
 
 
 def resolve(identifier: object, base: type[T], table: Mapping[str, type[T]], kind: str, ignore_case: bool = False) -> T:
@@ -101,11 +99,9 @@ def resolve(identifier: object, base: type[T], table: Mapping[str, type[T]], kin
     if isinstance(identifier, type) and issubclass(identifier, base):
         return identifier()
     if isinstance(identifier, str):
-        return look_up(identifier, table, kind, ignore_case)()
+        return look_up(identifier, base, table, kind, ignore_case)()
     if isinstance(identifier, dict):
-        name, config = split_config(identifier, kind)
-        found: T = look_up(name, table, kind, ignore_case).from_config(config)
-        return found
+        return made_of(identifier, base, table, kind, ignore_case)
     raise TypeError(
         f"{kind} must be a name, an object of {base.__name__} or its configuration, "
         f"but got {checks.shown(identifier)} of type {type(identifier).__name__}."
@@ -113,30 +109,40 @@ def resolve(identifier: object, base: type[T], table: Mapping[str, type[T]], kin
     )
 
 
-def knowing(custom_objects: Mapping[str, Any] | None, make: Callable[[], R]) -> R:
-    """What `make` returns, which finds users' own classes by these names.
+def made_of(
+    config: dict[str, Any], base: type[T], table: Mapping[str, type[T]], kind: str, ignore_case: bool = False
+) -> T:
+    """The `base` object that a configuration describes; arguments and errors as for `resolve`."""
+    name, settings = split_config(config, kind)
+    cls = look_up(name, base, table, kind, ignore_case, config.get("registered_name"))
+    found: T = cls.from_config(settings)
+    return found
+
+
+def look_up(
+    name: str,
+    base: type[T],
+    table: Mapping[str, type[T]],
+    kind: str,
+    ignore_case: bool = False,
+    registered_name: object = None,
+) -> type[T]:
+    """The class called `name`: one of the user's own that is a `base`, also by `registered_name`, or one of `table`.
 
     Raises:
-        TypeError: no dict of names and classes.
+        ValueError: an unknown name, with the names there are. TypeError: what is known by it is of another kind.
     """
-    if custom_objects is None:
-        return make()
-    if not isinstance(custom_objects, Mapping) or not all(isinstance(name, str) for name in custom_objects):
-        raise TypeError(
-            'custom_objects must be a dict of names and classes, such as {"Linear": Linear}, but got '
-            f"{checks.shown(custom_objects)}."
-        )
-    context = contextvars.copy_context()
-    context.run(_custom.set, {**(_custom.get() or {}), **custom_objects})
-    return context.run(make)
-
-
-def look_up(name: str, table: Mapping[str, type[T]], kind: str, ignore_case: bool = False) -> type[T]:
-    """The class called `name`, else ValueError with the names there are."""
-    found: type[T] | None = (_custom.get() or {}).get(name) or table.get(name.lower() if ignore_case else name)
-    if found is None:
-        raise UnknownNameError(unknown_name(name, table, kind), name, kind)
-    return found
+    own = registry.own(registered_name, name)
+    if isinstance(own, type) and issubclass(own, base):
+        return own
+    # What was registered is never one of pynn's, even where it has the name of one.
+    if registered_name in (None, "", name):
+        found = table.get(name.lower() if ignore_case else name)
+        if found is not None:
+            return found
+    if own is not None:
+        raise TypeError(f"{name!r} must be a {kind}, but custom_objects has {checks.shown(own)} for it.")
+    raise UnknownNameError(unknown_name(name, table, kind), name, kind)
 
 
 class UnknownNameError(ValueError):
@@ -176,4 +182,46 @@ def split_config(config: dict[str, Any], kind: str) -> tuple[str, dict[str, Any]
 
 def serialize(configurable: Configurable) -> dict[str, Any]:
     """The configuration that `resolve` reads."""
-    return {"class_name": type(configurable).__name__, "config": configurable.get_config()}
+    kind = type(configurable)
+    name = registry.get_registered_name(kind)
+    registered = {} if name == kind.__name__ else {"registered_name": name}
+    return {"class_name": kind.__name__, "config": configurable.get_config(), **registered}
+
+
+def plain(value: Any) -> Any:
+    """A configuration in which the objects, such as layers that a `get_config` returns, are their configurations.
+
+    These have a `module`, as classes of one name may be of several kinds.
+
+    Raises:
+        TypeError: something that no configuration describes.
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, list):
+        return [plain(each) for each in value]
+    if isinstance(value, tuple):
+        return tuple(plain(each) for each in value)
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, types.FunctionType) and value.__name__ != "<lambda>":
+        name = registry.get_registered_name(value)
+        return {"module": _module_of(value), "class_name": "function", "config": name, "registered_name": name}
+    if hasattr(value, "get_config") and not isinstance(value, type):
+        found = serialize(value)
+        return {"module": _module_of(type(value)), "registered_name": None, **found, "config": plain(found["config"])}
+    if hasattr(value, "serialize") and hasattr(value, "config"):  # an activation
+        module = _module_of(type(value))
+        return {"module": module, "class_name": value.name, "config": plain(value.config), "registered_name": None}
+    raise TypeError(
+        f"{checks.shown(value)} of type {type(value).__name__} is no plain value, has no get_config() that describes "
+        "it, and is no function with a name"
+    )
+
+
+def _module_of(thing: Any) -> str:
+    """Where a class or function is; one of pynn, the room."""
+    module = str(thing.__module__)
+    return module if registry.is_own(thing) else ".".join(module.split(".")[: 3 if ".schedules" in module else 2])

@@ -24,18 +24,15 @@ _NAMES = {
         TorchModuleWrapper UpSampling3D ZeroPadding3D""",
     "loss": "CategoricalGeneralizedCrossEntropy Circle CTC",
     "model or function": "Functional",
-    "function of saving": """CustomObjectScope custom_object_scope deserialize_keras_object get_custom_objects
-        get_registered_name get_registered_object KerasFileEditor register_keras_serializable serialize_keras_object""",
+    "function of saving": "KerasFileEditor",
     "part": """DTypePolicy FloatDTypePolicy Function InputSpec KerasTensor Operation Quantizer StatelessScope
         SymbolicScope Variable applications distribution dtype_policies export legacy mixed_precision
         preprocessing quantizers tree visualization wrappers""",
     "metric": "",
     "optimizer": "Adafactor Ftrl Lamb LossScaleOptimizer Muon",
     "regularizer": "OrthogonalRegularizer",
-    "utility": """array_to_img audio_dataset_from_directory custom_object_scope CustomObjectScope
-        deserialize_keras_object FeatureSpace get_custom_objects get_file get_registered_name get_registered_object
-        image_dataset_from_directory img_to_array load_img model_to_dot pack_x_y_sample_weight
-        register_keras_serializable save_img serialize_keras_object split_dataset text_dataset_from_directory
+    "utility": """array_to_img audio_dataset_from_directory FeatureSpace get_file image_dataset_from_directory
+        img_to_array load_img model_to_dot pack_x_y_sample_weight save_img split_dataset text_dataset_from_directory
         unpack_x_y_sample_weight""",
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import ModelFileError
-from ..foundation import checks, identifiers
+from ..foundation import checks, identifiers, registry
 from ..foundation.arguments import explained
 from ..layers.values import values_from_elsewhere
 from ..models import Model
@@ -48,7 +48,8 @@ def from_keras(filepath: Path, custom_objects: Mapping[str, type] | None = None)
     """The model of a ``.keras`` file, which Keras 3 wrote, with its weights.
 
     Sequential and functional models of layers that pynn has. The model is not compiled: its optimizer begins anew.
-    Nothing in the file is run: classes are looked up in pynn's tables and in `custom_objects`.
+    Nothing in the file is run: classes are looked up in pynn's tables, among those that are registered, and in
+    `custom_objects`.
 
     Args:
         filepath: What Keras's ``model.save("x.keras")`` wrote.
@@ -93,7 +94,7 @@ def from_keras(filepath: Path, custom_objects: Mapping[str, type] | None = None)
             found: Model = model
             return found
 
-    return identifiers.knowing(custom_objects, make)
+    return registry.knowing(custom_objects, make)
 
 
 class _Translation:
@@ -113,7 +114,7 @@ class _Translation:
         found = self._settings(kind, config, place)
         if kind == "Normalization" and found.get("mean") is None:
             found |= self._adapted(place)
-        return {"class_name": kind, "config": found}
+        return {"class_name": kind, "config": found, "registered_name": described.get("registered_name")}
 
     def _split(self, described: Any) -> tuple[str, dict[str, Any]]:
         kind, config = identifiers.split_config(described, "layer")
@@ -122,7 +123,8 @@ class _Translation:
         root = module.partition(".")[0]
         if module == _OF_OPERATIONS and kind in _OPERATIONS:
             return _OPERATIONS[kind], {"name": config.get("name")}
-        if module.startswith("keras.src.ops") or (root not in _ROOTS and registered in (None, kind)):
+        unknown = root not in _ROOTS and registered in (None, kind) and registry.own(kind) is None
+        if module.startswith("keras.src.ops") or unknown:
             raise ModelFileError(f"{self._name} has {kind} of {checks.shown(module)}, which pynn does not have.")
         return kind, config
 
@@ -168,7 +170,8 @@ class _Translation:
             )
         kind, config = identifiers.split_config(value, "setting")
         inner = {key: each for key, each in config.items() if key not in ("input_axes", "output_axes")}
-        return {"class_name": kind, "config": {key: self._value(each) for key, each in inner.items()}}
+        found = {key: self._value(each) for key, each in inner.items()}
+        return {"class_name": kind, "config": found, "registered_name": value.get("registered_name")}
 
     def _named(self, layers: Any, place: str) -> list[tuple[dict[str, Any], str]]:
         """Layers, with where their weights lie."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import DTypeLike
 
 from ..engine.lowering import Lowering, Mask
-from ..foundation import checks, identifiers
+from ..foundation import checks, registry
 from .base import Layer
 from .building import Draft
 from .by_name import deserialize, serialize
@@ -264,7 +264,7 @@ class Bidirectional(Layer):
         """
 
         keys = [key for key in ("layer", "backward_layer") if config.get(key) is not None]
-        return identifiers.knowing(
+        return registry.knowing(
             custom_objects, lambda: cls(**{**config, **{key: deserialize(config[key]) for key in keys}})
         )
 
@@ -277,9 +277,9 @@ def _check_recurrent(layer: object, name: str) -> RNN:
 
 def _like(layer: RNN, direction: str, changed: dict[str, Any]) -> RNN:
     """A new layer of the settings of this one."""
-    own = {type(each).__name__: type(each) for each in _within(layer) if not type(each).__module__.startswith("pynn.")}
+    own = {kind.__name__: kind for kind in map(type, _within(layer)) if registry.is_own(kind)}
     config = {**layer.get_config(), "name": f"{direction}_{layer.name.removeprefix(f'{direction}_')}", **changed}
-    return identifiers.knowing(own, lambda: type(layer).from_config(config))
+    return registry.knowing(own, lambda: type(layer).from_config(config))
 
 
 def _within(layer: Layer) -> list[Layer]:

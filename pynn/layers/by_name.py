@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..foundation import checks, identifiers, lazy
+from ..foundation import identifiers, lazy, registry
 from .base import Layer
 
 _places: dict[str, str] = {}
@@ -32,12 +32,4 @@ def deserialize(config: dict[str, Any], custom_objects: Mapping[str, Any] | None
     Raises:
         ValueError: no such layer, or another form of configuration. TypeError: arguments the layer does not have.
     """
-    name, settings = identifiers.split_config(config, "layer")
-
-    def make() -> Layer:
-        kind = identifiers.look_up(name, _table, "layer")
-        if not (isinstance(kind, type) and issubclass(kind, Layer)):
-            raise TypeError(f"{name!r} must be a layer, but custom_objects has {checks.shown(kind)} for it.")
-        return kind.from_config(settings)
-
-    return identifiers.knowing(custom_objects, make)
+    return registry.knowing(custom_objects, lambda: identifiers.made_of(config, Layer, _table, "layer"))

@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from .. import initializers, regularizers
 from ..engine.lowering import Lowering, Mask
-from ..foundation import atomic, checks, identifiers
+from ..foundation import atomic, checks, registry
 from ..foundation.native import core
 from ..regularizers import RegularizerLike
 from .base import Layer
@@ -305,7 +305,7 @@ class RNN(Layer):
         """
         if "cell" not in config:
             return cls(**config)
-        return identifiers.knowing(custom_objects, lambda: cls(**{**config, "cell": deserialize(config["cell"])}))
+        return registry.knowing(custom_objects, lambda: cls(**{**config, "cell": deserialize(config["cell"])}))
 
 
 def _goes_at_once(cell: Layer) -> bool:

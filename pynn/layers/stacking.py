@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike
 
 from .. import config
 from ..engine.lowering import Lowering
-from ..foundation import checks, identifiers
+from ..foundation import checks, registry
 from .base import Layer
 from .building import Draft
 from .by_name import deserialize, serialize
@@ -152,7 +152,7 @@ class StackedRNNCells(Layer):
             config: What `get_config` gave.
             custom_objects: Classes of one's own by name. Default: none.
         """
-        return identifiers.knowing(
+        return registry.knowing(
             custom_objects, lambda: cls(**{**config, "cells": [deserialize(each) for each in config["cells"]]})
         )
 

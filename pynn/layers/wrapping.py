@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import DTypeLike
 
-from ..foundation import atomic, checks, identifiers
+from ..foundation import atomic, checks, registry
 from .base import Layer
 from .by_name import deserialize, serialize
 
@@ -77,4 +77,4 @@ class Wrapper(Layer):
             config: What `get_config` gave.
             custom_objects: Classes of one's own by name, ``{"Linear": Linear}``. Default: none.
         """
-        return identifiers.knowing(custom_objects, lambda: cls(**{**config, "layer": deserialize(config["layer"])}))
+        return registry.knowing(custom_objects, lambda: cls(**{**config, "layer": deserialize(config["layer"])}))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .. import losses
-from ..foundation import identifiers, lazy
+from ..foundation import identifiers, lazy, registry
 from ..foundation.names import to_snake_case
 from .base import Array, Metric
 
@@ -84,6 +84,9 @@ def get(identifier: MetricLike) -> Metric:
     from .of_losses import MeanLoss
 
     if isinstance(identifier, str):
+        own = registry.own(identifier)
+        if callable(own):
+            return get(own)
         if identifier in _LOSS_NAMES:
             return MeanLoss(identifier, name=identifier)
         if identifier not in _TABLE or identifier in _ACCURACY:

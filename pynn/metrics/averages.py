@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from .. import losses
 from ..data import arrays
-from ..foundation import checks, identifiers
+from ..foundation import checks, identifiers, registry
 from ..foundation.names import to_snake_case
 from .base import Array, Metric
 
@@ -158,7 +158,12 @@ class MeanMetricWrapper(_Reduction):
         pass
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "fn": getattr(self._fn, "__name__", type(self._fn).__name__), **self._kwargs}
+        return {**super().get_config(), "fn": _name_of(self._fn), **self._kwargs}
+
+
+def _name_of(fn: Function) -> str:
+    """The name that `_function_of` finds."""
+    return registry.get_registered_name(fn) if hasattr(fn, "__name__") else type(fn).__name__
 
 
 def _function_of(fn: object) -> Function:
@@ -166,8 +171,11 @@ def _function_of(fn: object) -> Function:
     if isinstance(fn, str):
         functions = [*losses.base.FUNCTIONS, pearson_correlation, concordance_correlation]
         known: Any = {each.__name__: each for each in functions}
-        found: Function = identifiers.look_up(fn, known, "function")
-        return found
+        own = registry.own(fn)
+        found: Function | None = own if callable(own) else known.get(fn)
+        if found is not None:
+            return found
+        raise identifiers.UnknownNameError(identifiers.unknown_name(fn, known, "function"), fn, "function")
     if not callable(fn):
         raise TypeError(f"fn must be a function, but got {checks.shown(fn)} of type {type(fn).__name__}.")
     return fn

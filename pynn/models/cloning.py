@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import layers as layer_room
-from ..foundation import checks, identifiers
+from ..foundation import checks, registry
 from ..layers.base import Layer
 from ..layers.core import InputLayer
 from ..layers.symbolic import SymbolicTensor
@@ -84,7 +84,7 @@ def clone_model(
         return make
 
     config, inputs = model.get_config(), None if input_tensors is None else _inputs_for(model, input_tensors)
-    return identifiers.knowing(
+    return registry.knowing(
         classes_of_ones_own(model),
         lambda: configuration.reading(lambda: type(model)._made_of(config, maker(model), inputs)),
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .. import layers as layer_room
-from ..foundation import checks, identifiers
+from ..foundation import checks, identifiers, registry
 from ..foundation.arguments import explained
 from ..layers.base import Layer
 from ..layers.keeping import stateful_in
@@ -124,7 +124,7 @@ class Described(Connected):
         Raises:
             TypeError, ValueError: another form of configuration, or a class that is not known.
         """
-        return identifiers.knowing(custom_objects, lambda: configuration.reading(lambda: cls._made_of(config)))
+        return registry.knowing(custom_objects, lambda: configuration.reading(lambda: cls._made_of(config)))
 
     @classmethod
     def _made_of(
@@ -149,7 +149,7 @@ class Described(Connected):
         """`get_config` as a JSON text that `model_from_json` reads; `options` go to ``json.dumps``."""
         import json
 
-        return json.dumps(identifiers.serialize(self), **options)
+        return json.dumps(identifiers.plain(identifiers.serialize(self)), **options)
 
     @classmethod
     def from_json(cls, text: str, custom_objects: Mapping[str, Any] | None = None) -> Self:
@@ -164,7 +164,7 @@ class Described(Connected):
         """
         import json
 
-        made: Any = identifiers.knowing(custom_objects, lambda: layer_room.deserialize(json.loads(text)))
+        made: Any = registry.knowing(custom_objects, lambda: layer_room.deserialize(json.loads(text)))
         if not isinstance(made, cls):
             raise ValueError(f"The text describes a {type(made).__name__}, but must describe a {cls.__name__}.")
         return made

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from .. import layers as layer_room
 from ..data.layout import Layout
 from ..errors import ModelFileError
-from ..foundation import atomic, checks, identifiers
+from ..foundation import atomic, checks, identifiers, registry
 from ..foundation.arguments import explained
 from ..layers.symbolic import Made
 from ..layers.values import values_from_elsewhere
@@ -91,7 +91,8 @@ def _described(model: Connected) -> Metadata:
 def _architecture(model: Connected) -> Metadata:
     instead = "Its weights alone can be saved: model.save_weights."
     try:
-        found = identifiers.serialize(model)
+        config = identifiers.plain(identifiers.serialize(model))
+        found: Metadata = config
         json.dumps(found, allow_nan=False)
     except NotImplementedError as error:
         raise ValueError(f"Model {model.name!r} cannot be saved or copied: {error} {instead}") from None
@@ -120,7 +121,9 @@ def _architecture(model: Connected) -> Metadata:
 
 
 @explained
-def load_model(filepath: Path, custom_objects: Mapping[str, Any] | None = None, compile: bool = True) -> Any:
+def load_model(
+    filepath: Path, custom_objects: Mapping[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
+) -> Any:
     """The model that ``Model.save`` wrote.
 
     It goes on training with the same bits as the one that was saved. Nothing in the file is run, and it is checked as a
@@ -129,26 +132,28 @@ def load_model(filepath: Path, custom_objects: Mapping[str, Any] | None = None, 
     Args:
         filepath: The file.
         custom_objects: Classes of one's own, by the names of their classes, such as ``{"MyLayer": MyLayer}``: layers,
-            models with a `call`, and what else is in the model; also functions that are metrics, by their names.
-            Default: none.
+            models with a `call`, and what else is in the model; also functions that are metrics, by their names. What
+            is registered (`pynn.saving.register_keras_serializable`) need not be given. Default: none.
         compile: Whether the model is compiled as it was, and goes on where its training ended. Default ``True``.
+        safe_mode: Without effect: there is no other mode. Default ``True``.
 
     Raises:
         ModelFileError: no model file, damage, a class that is not known, or a file of a newer pynn.
         OSError: the file cannot be read. TypeError: an argument of another kind.
     """
     compiled = checks.boolean(compile, "compile")
+    checks.boolean(safe_mode, "safe_mode")
 
     def make() -> Any:
         return _made(*tensors.read(checks.path(filepath, "filepath")), tensors.name_of(filepath), compiled)
 
-    return identifiers.knowing(custom_objects, make)
+    return registry.knowing(custom_objects, make)
 
 
 def from_bytes(data: bytes, custom_objects: Mapping[str, type]) -> Any:
     """The model of `to_bytes`: what copies and pickles of models call."""
     name = "The pickle of a model"
-    return identifiers.knowing(custom_objects, lambda: _made(*tensors.decoded(data, name), name, True))
+    return registry.knowing(custom_objects, lambda: _made(*tensors.decoded(data, name), name, True))
 
 
 @contextlib.contextmanager
@@ -160,8 +165,8 @@ def _as_file_error(name: str) -> Iterator[None]:
         raise
     except identifiers.UnknownNameError as error:
         raise ModelFileError(
-            f"{name} has the {error.kind} {checks.shown(error.name)}, which is not pynn's. If it is yours, give its "
-            "class: load_model(filepath, custom_objects={name: class})."
+            f"{name} has the {error.kind} {checks.shown(error.name)}, which is not pynn's. If it is yours, import "
+            "what registers it, or give its class: load_model(filepath, custom_objects={name: class})."
         ) from error
     except Exception as error:
         text = str(error) or type(error).__name__
@@ -187,7 +192,7 @@ def _made(header: tensors.Header, arrays: dict[str, Array], name: str, compiled:
 def model_of(architecture: Any) -> Connected:
     """The model of a configuration, with weights of 0."""
     _check_bounds(architecture)
-    model: Any = layer_room.deserialize({"class_name": architecture["class_name"], "config": architecture["config"]})
+    model: Any = layer_room.deserialize(architecture)
     if not isinstance(model, Connected):
         raise ValueError(f"it is a {type(model).__name__}, and no model.")
     if "inputs" in architecture and not model.built:
@@ -326,11 +331,11 @@ def classes_of_ones_own(model: Connected) -> dict[str, type]:
             things += thing
         elif isinstance(thing, dict):
             things += thing.values()
-        elif isinstance(thing, types.FunctionType) and not thing.__module__.startswith("pynn."):
-            found[thing.__name__] = thing
+        elif isinstance(thing, types.FunctionType) and registry.is_own(thing):
+            found[registry.get_registered_name(thing)] = thing
         elif hasattr(thing, "get_config") and not isinstance(thing, type):
             kind = type(thing)
-            if not kind.__module__.startswith("pynn.") and found.setdefault(kind.__name__, kind) is not kind:
+            if registry.is_own(kind) and found.setdefault(registry.get_registered_name(kind), kind) is not kind:
                 raise ValueError(
                     f"Model {model.name!r} has things of two classes that are called {kind.__name__}, and cannot be "
                     "copied."

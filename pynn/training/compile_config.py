@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import losses, metrics, optimizers
-from ..foundation import checks, identifiers
+from ..foundation import checks, identifiers, registry
 from .by_output import check_loss_weights, check_metrics, chosen_losses
 from .compiling import Compiled
 
@@ -23,8 +23,8 @@ def described(what: Compiled) -> dict[str, Any]:
     functions: dict[str, Any] = {}
 
     def note(metric: Any) -> None:
-        own = isinstance(metric, types.FunctionType) and not metric.__module__.startswith("pynn.")
-        if own and functions.setdefault(metric.__name__, metric) is not metric:
+        own = isinstance(metric, types.FunctionType) and registry.is_own(metric)
+        if own and functions.setdefault(registry.get_registered_name(metric), metric) is not metric:
             raise ValueError(
                 f"Two functions that are metrics have the name {metric.__name__!r}, by which a file knows them: the "
                 "model cannot be saved or copied. Give them other names, or save the weights alone: model.save_weights."
@@ -96,13 +96,13 @@ def _check_arguments(kind: type[metrics.Metric], config: Mapping[str, Any]) -> N
     A model would be saved that cannot be loaded, or one whose metric has other settings.
     """
     made = getattr(kind.from_config, "__func__", None)
-    if kind.__module__.startswith("pynn.") or made is not getattr(metrics.Metric.from_config, "__func__", None):
+    if not registry.is_own(kind) or made is not getattr(metrics.Metric.from_config, "__func__", None):
         return
     parameters = inspect.signature(kind).parameters.values()
     named = [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
     takes_more = any(p.kind == p.VAR_KEYWORD for p in parameters)
     wrong = [f"has {name!r}, which __init__ does not take" for name in config if not takes_more and name not in named]
-    if kind.get_config.__module__.startswith("pynn."):  # one's own may leave out what is as the default
+    if not registry.is_own(kind.get_config):  # one's own may leave out what is as the default
         wrong += [f"leaves out {name!r}" for name in named if name not in config]
     if wrong:
         raise ValueError(

@@ -13,6 +13,16 @@ if TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
     from .py_dataset import PyDataset, Sequence
     from .seeds import clear_session, set_random_seed
     from .sequences import pad_sequences, timeseries_dataset_from_array
+    from .serialization import (
+        CustomObjectScope,
+        custom_object_scope,
+        deserialize_keras_object,
+        get_custom_objects,
+        get_registered_name,
+        get_registered_object,
+        register_keras_serializable,
+        serialize_keras_object,
+    )
 
 _MODULES = {
     "numbers": "normalize to_categorical",
@@ -20,17 +30,27 @@ _MODULES = {
     "progress": "Progbar",
     "py_dataset": "PyDataset Sequence",
     "seeds": "clear_session set_random_seed",
+    "serialization": """CustomObjectScope custom_object_scope deserialize_keras_object get_custom_objects
+        get_registered_name get_registered_object register_keras_serializable serialize_keras_object""",
     "sequences": "pad_sequences timeseries_dataset_from_array",
 }
 
 __all__ = [
+    "CustomObjectScope",
     "Progbar",
     "PyDataset",
     "Sequence",
     "clear_session",
+    "custom_object_scope",
+    "deserialize_keras_object",
+    "get_custom_objects",
+    "get_registered_name",
+    "get_registered_object",
     "normalize",
     "pad_sequences",
     "plot_model",
+    "register_keras_serializable",
+    "serialize_keras_object",
     "set_random_seed",
     "timeseries_dataset_from_array",
     "to_categorical",

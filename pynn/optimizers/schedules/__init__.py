@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ...foundation import checks, identifiers, lazy
+from ...foundation import checks, identifiers, lazy, registry
 from .base import LearningRateSchedule
 
 if TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
@@ -54,9 +54,8 @@ def deserialize(config: dict[str, Any], custom_objects: ByName | None = None) ->
     Raises:
         ValueError, TypeError: an unknown name, or something else than a configuration.
     """
-    name, settings = identifiers.split_config(config, "learning_rate_schedule")
-    return identifiers.knowing(
-        custom_objects, lambda: identifiers.look_up(name, _TABLE, "learning_rate_schedule").from_config(settings)
+    return registry.knowing(
+        custom_objects, lambda: identifiers.made_of(config, LearningRateSchedule, _TABLE, "learning_rate_schedule")
     )
 
 
