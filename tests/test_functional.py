@@ -70,6 +70,17 @@ def test_layer_on_a_symbolic_tensor_is_built():
     assert layer.kernel.shape == (4, 3)
 
 
+def test_input_is_dense_and_must_be_given():
+    assert pynn.Input((3,), sparse=None, ragged=False, optional=False).shape == (None, 3)
+    assert layers.InputLayer((3,), sparse=False).batch_shape == (None, 3)
+    assert layers.InputLayer(batch_shape=(7, None)).batch_shape == (7, None)
+    for argument in ("sparse", "ragged", "optional"):
+        with pytest.raises(ValueError, match=f"{argument}=True is not there"):
+            pynn.Input((3,), **{argument: True})
+        with pytest.raises(TypeError, match=f"{argument} must be True or False"):
+            pynn.Input((3,), **{argument: "yes"})
+
+
 def test_layer_of_one_input_refuses_a_list_of_tensors():
     x = pynn.Input((4,))
     with pytest.raises(TypeError, match=r"'one' takes one input, but got a list of 2\. .*Concatenate"):

@@ -131,6 +131,14 @@ def test_dropout_noise_shape(shape, noise_shape, dtype, random):
     np.testing.assert_array_equal(y, x * mask)
 
 
+def test_dropout_noise_shape_may_have_the_batch_size(random):
+    x = random.normal(size=(6, 4, 5)).astype("float32")
+    by_number = output(layers.Dropout(0.4, (6, 1, 5), seed=11), x)
+    np.testing.assert_array_equal(by_number, output(layers.Dropout(0.4, (None, 1, 5), seed=11), x))
+    last = layers.Dropout(0.4, (6, 1, 5), seed=11)  # the last batch of an epoch
+    np.testing.assert_array_equal(output(last, x[:2]), by_number[:2])
+
+
 def test_dropout_noise_shape_of_a_batch_in_slices():
     """A large batch goes through in slices of 256, which share too: the weights of what is dropped learn nothing."""
     for noise_shape, shared in (((1, None), True), ((None, None), False)):
@@ -301,7 +309,7 @@ def test_dropout_trains(random):
         (lambda: layers.Dropout(0.5, noise_shape=(None, True)), "noise_shape"),
         *(
             (lambda noise_shape=noise_shape: output(probe(noise_shape), np.ones((2, 4, 3))), "probe.*noise_shape")
-            for noise_shape in ((None, 3, 3), (None, 4), (None, 1, 1, 1), (2, 4, 3), (None, 4, 2), ())
+            for noise_shape in ((None, 3, 3), (None, 4), (None, 1, 1, 1), (2, 4, 2), (2, 4), (None, 4, 2), ())
         ),
         (lambda: output(layers.SpatialDropout1D(0.5), np.ones((2, 4))), "length"),
         (lambda: output(layers.Dropout(0.5), np.ones((2, 4)), training="yes"), "training"),

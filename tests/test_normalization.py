@@ -276,6 +276,14 @@ def test_normalization_weights_have_the_shapes_of_keras():
         assert {weight.shape for weight in model.weights} == {expected}
 
 
+def test_synchronized_has_no_effect(random):
+    x = random.normal(size=(6, 3)).astype("float32")
+    layer = layers.BatchNormalization(synchronized=True)
+    np.testing.assert_array_equal(layer(x, training=True), layers.BatchNormalization()(x, training=True))
+    with pytest.raises(TypeError, match="synchronized must be True or False"):
+        layers.BatchNormalization(synchronized="yes")
+
+
 KINDS = (layers.BatchNormalization, layers.LayerNormalization, layers.GroupNormalization)
 
 

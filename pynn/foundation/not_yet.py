@@ -39,7 +39,10 @@ _NAMES = {
 _ARGUMENTS = {
     "summary": "layer_range line_length positions",
     "save": "zipped",
-    "Input": "optional ragged sparse tensor",
+    "Input": "tensor",
+    "InputLayer": "input_tensor",
+    "BatchNormalization": "renorm renorm_clipping renorm_momentum",
+    "LayerNormalization": "rms_scaling",
 }
 
 

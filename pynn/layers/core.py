@@ -11,6 +11,7 @@ from .. import activations
 from ..activations import Activation as ActivationFunction
 from ..activations import ActivationLike
 from ..constraints import ConstraintLike
+from ..data.layout import OpenShape
 from ..engine.lowering import Lowering
 from ..foundation import checks
 from ..foundation.arguments import explained
@@ -44,7 +45,15 @@ class InputLayer(Layer):
         name: str | None = None,
         *,
         input_shape: int | Sequence[int | None] | None = None,
+        sparse: bool | None = None,
+        ragged: bool | None = None,
+        optional: bool = False,
     ) -> None:
+        for argument, value in (("sparse", sparse), ("ragged", ragged), ("optional", optional)):
+            if value is not None and checks.boolean(value, argument):
+                raise ValueError(
+                    f"{argument}=True is not there: the input of a model is an array, which must be given."
+                )
         given = [each for each in (shape, batch_shape, input_shape) if each is not None]
         if len(given) != 1:
             raise ValueError(f"Give one of shape, batch_shape and input_shape, but got {len(given)} of them.")
@@ -60,6 +69,12 @@ class InputLayer(Layer):
         super().__init__(name=name, dtype=None if self.holds_ids else dtype)
         self.batch_input_shape = sample
         self._built = Built(sample, self.dtype, None, ())
+
+    @property
+    def batch_shape(self) -> OpenShape:
+        """The shape of a batch, None along its first axis unless a batch size was given."""
+        assert self.batch_input_shape is not None
+        return (self.batch_size, *self.batch_input_shape)
 
     def tensor(self) -> SymbolicTensor:
         """The symbolic tensor that stands for the input."""
@@ -90,6 +105,9 @@ def Input(  # noqa: N802 - Keras's name
     *,
     batch_shape: Sequence[int | None] | None = None,
     name: str | None = None,
+    sparse: bool | None = None,
+    ragged: bool | None = None,
+    optional: bool = False,
 ) -> SymbolicTensor:
     """A symbolic tensor that stands for the samples of a model: call layers on it, and make a `Model` of the results.
 
@@ -102,11 +120,13 @@ def Input(  # noqa: N802 - Keras's name
         dtype: ``"float32"``, ``"float64"``, or a type of whole numbers, for ids. Default: ``config.floatx()``.
         batch_shape: In place of `shape`: with the batch axis in front.
         name: Default: ``"input_layer"`` with a number.
+        sparse, ragged, optional: Only ``False``, the default, or for the first two None.
 
     Raises:
         TypeError, ValueError: a bad argument.
     """
-    return InputLayer(shape, batch_size, dtype, batch_shape, name).tensor()
+    kinds: dict[str, Any] = {"sparse": sparse, "ragged": ragged, "optional": optional}
+    return InputLayer(shape, batch_size, dtype, batch_shape, name, **kinds).tensor()
 
 
 class Dense(KernelLayer):

@@ -115,6 +115,7 @@ class BatchNormalization(_Normalization):
         beta_regularizer, gamma_regularizer: Penalty for the offset and the scale: a name or `Regularizer`. Default
             ``None``.
         beta_constraint, gamma_constraint: What holds after each step: a name or `Constraint`. Default ``None``.
+        synchronized: Without effect, as one process has all of the batch. Default ``False``.
         name, trainable, dtype, input_shape, input_dim: see `Layer`.
 
     Raises:
@@ -139,12 +140,14 @@ class BatchNormalization(_Normalization):
         beta_constraint: ConstraintLike = None,
         gamma_constraint: ConstraintLike = None,
         *,
+        synchronized: bool = False,
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | None = None,
         input_shape: int | Sequence[int | None] | None = None,
         input_dim: int | None = None,
     ) -> None:
+        checks.boolean(synchronized, "synchronized")
         self.momentum = checks.number(momentum, "momentum", "[0, 1]")
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)

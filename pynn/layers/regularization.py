@@ -93,13 +93,12 @@ class _MaskedNoise(_Noise):
     def _sharing(self, shape: Shape) -> tuple[bool, ...]:
         if self.noise_shape is None:
             return super()._sharing(shape)
-        allowed = [(None, 1), *((None, 1, size) for size in shape)]
-        if len(self.noise_shape) != len(allowed) or any(
-            n not in sizes for n, sizes in zip(self.noise_shape, allowed, strict=True)
+        if len(self.noise_shape) != len(shape) + 1 or any(
+            n not in (None, 1, size) for n, size in zip(self.noise_shape[1:], shape, strict=True)
         ):
             raise self._shape_error(
                 f"has noise_shape={self.noise_shape}, but for samples of shape {shape} it must be None, or have an "
-                f"entry None or 1 for the axis of the samples and, for each other axis, None, 1 or its size."
+                f"entry for the axis of the samples and, for each other axis, None, 1 or its size."
             )
         return tuple(n == 1 for n in self.noise_shape)
 
@@ -114,8 +113,8 @@ class Dropout(_MaskedNoise):
     Args:
         rate: Share of the elements that are dropped, in [0, 1].
         noise_shape: Shape of what is drawn for a batch, the axis of the samples included: 1 for an axis along which all
-            elements share their fate, otherwise None or the size that the input has there, which is not known of the
-            axis of the samples. ``(None, 1, ..., 1, None)``: all positions of a sample drop the same channels. Default
+            elements share their fate, otherwise None or the size that the input has there. Batches of other sizes are
+            taken all the same. ``(None, 1, ..., 1, None)``: all positions of a sample drop the same channels. Default
             ``None``: each element is dropped for itself.
         seed: Of the noise. Default ``None``: one of its own for each layer, from `pynn.set_random_seed`.
         name, trainable, dtype, input_shape, input_dim: see `Layer`.
@@ -158,8 +157,8 @@ class AlphaDropout(_MaskedNoise):
     Args:
         rate: Share of the elements that are dropped, in [0, 1].
         noise_shape: Shape of what is drawn for a batch, the axis of the samples included: 1 for an axis along which all
-            elements share their fate, otherwise None or the size that the input has there, which is not known of the
-            axis of the samples. ``(None, 1, ..., 1, None)``: all positions of a sample drop the same channels. Default
+            elements share their fate, otherwise None or the size that the input has there. Batches of other sizes are
+            taken all the same. ``(None, 1, ..., 1, None)``: all positions of a sample drop the same channels. Default
             ``None``: each element is dropped for itself.
         seed: Of the noise. Default ``None``: one of its own for each layer, from `pynn.set_random_seed`.
         name, trainable, dtype, input_shape, input_dim: see `Layer`.
