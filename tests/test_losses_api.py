@@ -127,7 +127,8 @@ def test_loss_config_has_what_keras_has():
         "reduction": "sum_over_batch_size",
     }
     assert list(losses.Huber().get_config()) == ["name", "reduction", "delta"]
-    assert list(losses.BinaryCrossentropy().get_config()) == ["name", "reduction", "from_logits", "label_smoothing"]
+    own = ["from_logits", "label_smoothing", "axis"]
+    assert list(losses.BinaryCrossentropy().get_config()) == ["name", "reduction", *own]
 
 
 def test_loss_is_shown_by_what_it_was_made_of():
@@ -166,7 +167,15 @@ def test_loss_of_a_single_class_warns():
         (lambda: losses.SparseCategoricalCrossentropy()([0, 3], np.full((2, 3), 0.3)), r"\[0, 3\)"),
         (lambda: losses.SparseCategoricalCrossentropy()([0.5, 1], np.full((2, 3), 0.3)), "whole"),
         (lambda: losses.BinaryCrossentropy()([[2.0]], [[0.5]]), r"y_true.*\[0, 1\]"),
-        (lambda: losses.CategoricalCrossentropy(axis=0), "axis"),
+        (lambda: losses.CategoricalCrossentropy(axis="classes"), "axis"),
+        (lambda: losses.CategoricalCrossentropy(axis=2)(np.eye(3), np.eye(3)), "axis=2 is not an axis"),
+        (lambda: losses.CosineSimilarity(axis=1)(np.ones((3, 2)), np.ones((3, 2, 2))), "y_true"),
+        (lambda: compiled(losses.CosineSimilarity(axis=0)), "axis=0 of CosineSimilarity is for direct calls"),
+        (lambda: compiled("mse", pynn.metrics.CosineSimilarity(axis=0)), "axis=0 of CosineSimilarity is for direct"),
+        (
+            lambda: pynn.ops.loss_forward(np.eye(3), np.eye(3), losses.CosineSimilarity(axis=0)),
+            "axis=0 of CosineSimilarity is for direct calls",
+        ),
         (lambda: losses.MeanSquaredError()(1.0, 2.0), "y_pred"),
         (lambda: losses.get("CTC"), "does not have the loss 'CTC' of Keras yet"),
         (lambda: losses.get("circle"), "of Keras yet"),
@@ -187,6 +196,62 @@ def test_loss_of_a_single_class_warns():
 def test_loss_bad_argument_names_it(make, message):
     with pytest.raises((ValueError, TypeError), match=message):
         make()
+
+
+# ---- rows along another axis -----------------------------------------------------------------------------------------
+
+
+def compiled(loss, metric=None):
+    model = pynn.Sequential([pynn.Input((3,)), pynn.layers.Dense(3)])
+    model.compile("sgd", loss, metrics=metric and [metric])
+    model.evaluate(np.eye(3), np.eye(3), verbose=0)
+    return model
+
+
+AXES = [
+    (losses.CosineSimilarity, {}),
+    (losses.BinaryCrossentropy, {"label_smoothing": 0.1}),
+    (losses.CategoricalCrossentropy, {"label_smoothing": 0.1}),
+    (losses.CategoricalCrossentropy, {"from_logits": True}),
+    (losses.BinaryFocalCrossentropy, {}),
+    (losses.CategoricalFocalCrossentropy, {"alpha": [0.2, 0.5, 0.3]}),
+]
+
+
+@pytest.mark.parametrize(("kind", "config"), AXES)
+@pytest.mark.parametrize("axis", [0, 1, -2, 2])
+def test_loss_of_another_axis(kind, config, axis, random):
+    """It is that of the last axis of arrays with the axes exchanged; the last one may be named by its number."""
+    p = np.moveaxis(random.dirichlet([1, 1, 1], (4, 2)), -1, axis)
+    y = np.moveaxis(np.eye(3)[random.integers(0, 3, (4, 2))], -1, axis)
+    whole = kind(**config, reduction=None)(np.moveaxis(y, axis, -1), np.moveaxis(p, axis, -1))
+    loss = kind(**config, axis=axis, reduction=None)
+    np.testing.assert_array_equal(loss(y, p), whole)
+    assert kind.from_config(loss.get_config())(y, p).shape == whole.shape == (4, 2)
+    weights = random.random(len(whole))
+    assert kind(**config, axis=axis)(y, p, weights[:, None]) == pytest.approx(np.mean(whole * weights[:, None]))
+    if axis == 1:
+        assert compiled_at(kind(**config, axis=1)) == compiled_at(kind(**config))
+
+
+def compiled_at(loss):
+    """The loss of a model whose output has one axis, which is 1 and -1."""
+    pynn.set_random_seed(1)
+    model = pynn.Sequential([pynn.Input((3,)), pynn.layers.Dense(3, "sigmoid")])
+    model.compile("sgd", loss)
+    return model.evaluate(np.eye(3), np.eye(3), verbose=0)
+
+
+def test_loss_of_labels_along_another_axis(random):
+    """Pictures with their classes first."""
+    p = np.moveaxis(random.dirichlet([1, 1, 1], (2, 4, 5)), -1, 1)
+    labels = random.integers(0, 3, (2, 4, 5))
+    loss = losses.SparseCategoricalCrossentropy(ignore_class=1, axis=1, reduction=None)
+    rows = -np.log(np.take_along_axis(p, labels[:, None], 1))[:, 0]
+    np.testing.assert_allclose(loss(labels, p), np.where(labels == 1, 0, rows), rtol=1e-6)
+    np.testing.assert_allclose(losses.sparse_categorical_crossentropy(labels, p, axis=1), rows, rtol=1e-6)
+    mean = pynn.metrics.SparseCategoricalCrossentropy(axis=1, ignore_class=1)(labels, p)
+    assert mean == pytest.approx(rows[labels != 1].mean())
 
 
 # ---- a cross-entropy after its activation is computed from the logits ------------------------------------------------

@@ -389,3 +389,59 @@ def test_init_of_ones_own_calls_that_of_metric():
 
     with pytest.raises(TypeError, match=r"Forgets.__init__ must call super\(\).__init__"):
         Forgets()
+
+
+# ---- rows along another axis, ids, and weights of elements -----------------------------------------------------------
+def test_similarity_along_another_axis(random):
+    y, p, w = random.random((4, 3)), random.random((4, 3)), random.random(3)
+    metric = metrics.CosineSimilarity(axis=0)
+    cosines = (y * p).sum(0) / np.sqrt((y**2).sum(0) * (p**2).sum(0))
+    assert metric(y, p, w) == pytest.approx((cosines * w).sum() / w.sum())
+    assert metrics.CosineSimilarity.from_config(metric.get_config()).axis == 0
+
+
+def test_crossentropies_have_the_arguments_of_their_losses(random):
+    p = np.moveaxis(random.dirichlet([1, 1, 1], (2, 5)), -1, 1)
+    labels = random.integers(0, 3, (2, 5))
+    rows = -np.log(np.take_along_axis(p, labels[:, None], 1))[:, 0]
+    one_hot = np.moveaxis(np.eye(3)[labels], -1, 1)
+    metric = metrics.CategoricalCrossentropy(axis=1)
+    assert metric(one_hot, p) == pytest.approx(rows.mean())
+    sparse = metrics.SparseCategoricalCrossentropy(None, None, False, 2, 1)
+    assert sparse(labels, p) == pytest.approx(rows[labels != 2].mean())
+    weights = random.random((2, 5))
+    sparse.reset_state()
+    assert sparse(labels, p, weights) == pytest.approx(np.average(rows, weights=weights * (labels != 2)))
+    for each in (metric, sparse, metrics.BinaryCrossentropy(label_smoothing=0.1)):
+        twin = type(each).from_config(each.get_config())
+        assert (twin.get_config(), twin.axis, twin.a) == (each.get_config(), each.axis, each.a)
+    own = {"from_logits": False, "label_smoothing": 0.0, "axis": 1, "ignore_class": 2}
+    assert sparse.get_config() == {"name": "sparse_categorical_crossentropy", "dtype": None, **own}
+
+
+def test_top_k_of_sorted_ids():
+    metric = metrics.SparseTopKCategoricalAccuracy(k=2, from_sorted_ids=True)
+    far = 2**24
+    assert metric([far, 7, 1], [[far + 1, 3, far], [4, 7, 8], [1, 2, 3]]) == pytest.approx(2 / 3)
+    metric.reset_state()
+    assert metric([[far], [7]], [[far + 1], [7]], [1, 3]) == 0.75
+    assert metrics.SparseTopKCategoricalAccuracy.from_config(metric.get_config()).from_sorted_ids
+    model = pynn.Sequential([pynn.Input((3,)), pynn.layers.Dense(3)])
+    with pytest.raises(ValueError, match="from_sorted_ids=True, which is for direct calls"):
+        model.compile("sgd", "sparse_categorical_crossentropy", metrics=[metric])
+
+
+@pytest.mark.parametrize("shape", [(6,), (6, 1), (6, 3), (6, 2, 3)])
+@pytest.mark.parametrize("name", ["BinaryAccuracy", "RootMeanSquaredError"])
+def test_weights_of_elements(random, name, shape):
+    y, p, w = random.integers(0, 2, shape).astype(float), random.random(shape), random.random(shape)
+    metric = getattr(metrics, name)()
+    right = (p > 0.5) == y if name == "BinaryAccuracy" else (p - y) ** 2
+    expected = np.average(right, weights=w)
+    for part in (slice(4), slice(4, 6)):
+        metric.update_state(y[part], p[part], w[part])
+    assert metric.result() == pytest.approx(expected if name == "BinaryAccuracy" else np.sqrt(expected))
+    metric.reset_state()
+    for part in (slice(4), slice(4, 6)):  # each element counts once, also where a batch has one axis
+        metric.update_state(y[part].tolist(), p[part].tolist())
+    assert metric.result() == pytest.approx(right.mean() if name == "BinaryAccuracy" else np.sqrt(right.mean()))

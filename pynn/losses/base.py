@@ -45,6 +45,7 @@ class Loss(Described):
         sparse: Whether the targets are class labels, one a row.
         ignore_class: The label of rows that count for nothing; None for none.
         of_rows: Whether it has a value for each row. Others have values of sums: see `summed_axes`.
+        axis: That of a row's elements. Direct calls take any; a model, and `pynn.ops`, the last one only.
         fused_with: The last activation whose input the engine computes the loss from: faster, and exact where the
             activation saturates. Empty for none.
     """
@@ -56,6 +57,7 @@ class Loss(Described):
     sparse: bool = False
     ignore_class: int | None = None
     of_rows: bool = True
+    axis: Any = -1
     fused_with: str = ""
     labels_hint: ClassVar[str] = ""  # what to do with class labels, where one-hot rows are asked for
 
@@ -108,8 +110,9 @@ class Loss(Described):
             shape: That of a sample.
 
         Raises:
-            ValueError: such a sample lacks an axis that the loss sums over.
+            ValueError: such a sample lacks an axis that the loss sums over, or has its rows along another.
         """
+        check_last_axis(self, len(shape) + 1)
         return None
 
     def weights_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -137,7 +140,7 @@ class Loss(Described):
         core.loss_backward(dy_pred, y_pred, y_true, self.native_name, self.a, scale, threads)
 
     def row_values(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
-        """The loss of every row, in float64: shape ``y_pred.shape[:-1]``; 0 where a row is ignored."""
+        """The loss of every row, in float64: the shape of `y_pred` without `axis`; 0 where a row is ignored."""
         return self._values(y_true, y_pred)[0]
 
     def _values(self, y_true: ArrayLike, y_pred: ArrayLike) -> tuple[Array, Array | None]:
@@ -191,6 +194,8 @@ class RowFunction(Protocol):
     """What a loss and a metric have in common: values of rows."""
 
     dtype: str | None
+    sparse: bool
+    axis: Any
 
     def prepare_targets(
         self, y: ArrayLike, *, dtype: DTypeLike, output_shape: tuple[int, ...], name: str = "y"
@@ -206,9 +211,17 @@ def row_values(function: RowFunction, y_true: ArrayLike, y_pred: ArrayLike) -> t
 
     Returns:
         The values, and where they count: None for everywhere. They are 0 elsewhere.
+
+    Raises:
+        TypeError, ValueError: arrays that do not fit.
     """
     dtype = function.dtype or arrays.float_dtype_of(y_pred, config.floatx())
     predictions = arrays.as_array(y_pred, "y_pred", dtype)
+    if function.axis != -1:
+        place, rank = checks.axes_of(function.axis, predictions.ndim)[0], predictions.ndim
+        predictions = np.ascontiguousarray(np.moveaxis(predictions, place, -1))
+        if not function.sparse and np.ndim(y_true) == rank:  # otherwise it is told below
+            y_true = np.moveaxis(arrays.as_numbers(y_true, "y_true"), place, -1)
     rows_shape = predictions.shape[:-1]
     if predictions.ndim == 0 or predictions.shape[-1] == 0:
         raise ValueError(f"y_pred must have rows of at least one element, but has the shape {predictions.shape}.")
@@ -251,10 +264,13 @@ def with_weights(values: Array, sample_weight: ArrayLike) -> tuple[Array, Array]
     return values, weights
 
 
-def check_last_axis(axis: int) -> None:
-    """Raise ValueError unless `axis` is -1."""
-    if checks.axis(axis) != -1:
-        raise ValueError(f"axis must be -1, the last axis, but got {checks.shown(axis)}.")
+def check_last_axis(function: RowFunction, rank: int) -> None:
+    """Raise ValueError unless the rows of `function` lie along the last axis of arrays of so many axes."""
+    if function.axis not in (-1, rank - 1):
+        raise ValueError(
+            f"axis={function.axis} of {type(function).__name__} is for direct calls: here its rows must lie along the "
+            f"last axis of {rank}. In a model, a Permute layer makes another axis the last one."
+        )
 
 
 # The functions that give the values of the rows, and the losses they belong to.

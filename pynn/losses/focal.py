@@ -32,7 +32,7 @@ class BinaryFocalCrossentropy(Crossentropy):
         from_logits: Whether the prediction is x rather than ``p = sigmoid(x)``; nothing is clipped then. Default
             ``False``; a model whose last activation is sigmoid computes from the logits anyway.
         label_smoothing: s replaces y by ``y * (1 - s) + s / 2``. Default ``0.0``.
-        axis: Only the last axis, ``-1``.
+        axis: That of a row. Default ``-1``. Models take losses over the last axis only.
         reduction, name, dtype: see `Loss`.
     """
 
@@ -74,7 +74,7 @@ class CategoricalFocalCrossentropy(Crossentropy):
         from_logits: Whether the prediction is x rather than ``p = softmax(x)``; nothing is clipped then. Default
             ``False``; a model whose last activation is softmax computes from the logits anyway.
         label_smoothing: s replaces y by ``y * (1 - s) + s / classes``. Default ``0.0``.
-        axis: Only the last axis, ``-1``.
+        axis: That of a row. Default ``-1``. Models take losses over the last axis only.
         reduction, name, dtype: see `Loss`.
     """
 

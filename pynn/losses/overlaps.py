@@ -37,12 +37,6 @@ class Overlap(Loss):
     def automatic_name(cls) -> str:
         return cls.default_name
 
-    def forward(self, values: Array, y_pred: Array, y_true: Array) -> None:
-        raise ValueError(self.without_rows())
-
-    def backward(self, dy_pred: Array, y_pred: Array, y_true: Array, scale: float) -> None:
-        raise ValueError(self.without_rows())
-
     def summed_axes(self, shape: tuple[int, ...]) -> tuple[bool, list[tuple[int, bool]]]:
         if self.axis is None:
             return True, [(size, True) for size in shape]

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from ..data import arrays
 from ..foundation import checks
-from .base import Array, Loss, check_last_axis, function_of, row_function
+from .base import Array, Loss, function_of, row_function
 
 __all__ = [
     "BinaryCrossentropy",
@@ -72,7 +72,7 @@ class Crossentropy(Loss):
         dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
-        check_last_axis(axis)
+        self.axis = checks.one_axis(axis)
         self.from_logits = checks.boolean(from_logits, "from_logits")
         self.a = self.label_smoothing = checks.number(label_smoothing, "label_smoothing", "[0, 1]")
         if self.from_logits:
@@ -82,7 +82,7 @@ class Crossentropy(Loss):
         arrays.check_within(targets, name, 0.0, 1.0, self.name)
 
     def get_config(self) -> dict[str, Any]:
-        own = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
+        own = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing, "axis": self.axis}
         return {**super().get_config(), **own}
 
 
@@ -93,7 +93,7 @@ class BinaryCrossentropy(Crossentropy):
         from_logits: Whether the prediction is x rather than ``p = sigmoid(x)``; nothing is clipped then. Default
             ``False``; a model whose last activation is sigmoid computes from the logits anyway.
         label_smoothing: s replaces y by ``y * (1 - s) + s / 2``. Default ``0.0``.
-        axis: Only the last axis, ``-1``.
+        axis: That of a row. Default ``-1``. Models take losses over the last axis only.
         reduction, name, dtype: see `Loss`.
     """
 
@@ -114,7 +114,7 @@ class CategoricalCrossentropy(Crossentropy):
         from_logits: Whether the prediction is x rather than ``p = softmax(x)``; nothing is clipped then. Default
             ``False``; a model whose last activation is softmax computes from the logits anyway.
         label_smoothing: s replaces y by ``y * (1 - s) + s / classes``. Default ``0.0``.
-        axis: Only the last axis, ``-1``.
+        axis: That of a row. Default ``-1``. Models take losses over the last axis only.
         reduction, name, dtype: see `Loss`.
     """
 
@@ -138,7 +138,7 @@ class SparseCategoricalCrossentropy(Crossentropy):
         label_smoothing: As in `CategoricalCrossentropy` with the labels one-hot. Default ``0.0``.
         ignore_class: A label, also one that is no class, such as -1: rows of it count for nothing, neither in the loss
             nor in metrics beside it. Default ``None``.
-        axis: Only the last axis, ``-1``.
+        axis: That of a row. Default ``-1``. Models take losses over the last axis only.
         reduction, name, dtype: see `Loss`.
     """
 

@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import ArrayLike, DTypeLike
 
 from ..foundation import checks
-from .base import Array, Loss, check_last_axis, function_of, row_function
+from .base import Array, Loss, function_of, row_function
 
 __all__ = [
     "CosineSimilarity",
@@ -102,7 +102,7 @@ class CosineSimilarity(Loss):
     """``-sum(y * p) / (norm(y) * norm(p))``: -1 for equal directions; 0 where either is 0.
 
     Args:
-        axis: Only the last axis, ``-1``.
+        axis: That of a row. Default ``-1``. Models take losses over the last axis only.
         reduction, name, dtype: see `Loss`.
     """
 
@@ -116,7 +116,10 @@ class CosineSimilarity(Loss):
         dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
-        check_last_axis(axis)
+        self.axis = checks.one_axis(axis)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "axis": self.axis}
 
 
 # ---- the functions -------------------------------------------------------------------------------------------------

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from numpy.typing import DTypeLike
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
+from ..data import arrays
 from ..foundation import checks
+from .base import Array
 from .rows import RowMetric
 
 __all__ = [
@@ -29,6 +32,7 @@ class BinaryAccuracy(RowMetric):
 
     native_name = "binary_accuracy"
     direction = "up"
+    of_elements = True
 
     def __init__(self, name: str | None = None, dtype: DTypeLike | None = None, threshold: float = 0.5) -> None:
         super().__init__(name, dtype)
@@ -79,7 +83,45 @@ class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
     Args:
         k: Default ``5``.
         name, dtype: see `Metric`.
+        from_sorted_ids: Whether `y_pred` are not numbers for each class, but the ids of classes, the likeliest first:
+            then it is the share of the rows whose first k ids have that of the target. For direct calls only. Default
+            ``False``.
     """
 
     native_name = "sparse_top_k_categorical_accuracy"
     sparse = True
+
+    def __init__(
+        self, k: int = 5, name: str | None = None, dtype: DTypeLike | None = None, from_sorted_ids: bool = False
+    ) -> None:
+        super().__init__(k, name, dtype)
+        self.from_sorted_ids = checks.boolean(from_sorted_ids, "from_sorted_ids")
+
+    def prepare_targets(
+        self, y: ArrayLike, *, dtype: DTypeLike, output_shape: tuple[int, ...], name: str = "y"
+    ) -> Array:
+        if not self.from_sorted_ids:
+            return super().prepare_targets(y, dtype=dtype, output_shape=output_shape, name=name)
+        return arrays.as_targets(y, name, dtype, (*output_shape[:-1], 1))
+
+    def forward(self, values: Array, y_pred: Array, y_true: Array) -> None:
+        if self.from_sorted_ids:
+            values[...] = (y_pred[..., : self.k] == y_true).any(-1)
+        else:
+            super().forward(values, y_pred, y_true)
+
+    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
+        if self.from_sorted_ids:  # float32 does not have all ids
+            y_pred = arrays.as_array(y_pred, "y_pred", np.float64)
+        super().update_state(y_true, y_pred, sample_weight)
+
+    def check_output(self, shape: tuple[int, ...]) -> None:
+        super().check_output(shape)
+        if self.from_sorted_ids:
+            raise ValueError(
+                f"The metric {self.name} has from_sorted_ids=True, which is for direct calls: a model gives numbers "
+                "for each class."
+            )
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "from_sorted_ids": self.from_sorted_ids}

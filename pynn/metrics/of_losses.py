@@ -47,6 +47,7 @@ class MeanLoss(RowMetric):
         if not self.loss.of_rows:
             raise ValueError(self.loss.without_rows())
         self.native_name, self.a, self.sparse = self.loss.native_name, self.loss.a, self.loss.sparse
+        self.axis = self.loss.axis
         super().__init__(name, dtype)
 
     def automatic_name(self) -> str:
@@ -108,6 +109,7 @@ class RootMeanSquaredError(_LossMetric):
 
     loss_class = losses.MeanSquaredError
     default_name = "root_mean_squared_error"
+    of_elements = True
 
     def finish(self, mean: float) -> float:
         return math.sqrt(mean)
@@ -138,14 +140,24 @@ class LogCoshError(_LossMetric):
     default_name = "logcosh"
 
 
-class CosineSimilarity(_LossMetric):
-    """Mean cosine of the angle between the rows of y and p: 1 for equal directions (the loss has the sign turned)."""
+class CosineSimilarity(MeanLoss):
+    """Mean cosine of the angle between the rows of y and p: 1 for equal directions (the loss has the sign turned).
 
-    loss_class = losses.CosineSimilarity
+    Args:
+        name, dtype: see `Metric`.
+        axis: see the loss. Default ``-1``.
+    """
+
     direction = "up"
+
+    def __init__(self, name: str | None = None, dtype: DTypeLike | None = None, axis: int = -1) -> None:
+        super().__init__(losses.CosineSimilarity(axis), name, dtype)
 
     def finish(self, mean: float) -> float:
         return -mean
+
+    def get_config(self) -> dict[str, Any]:
+        return {**Metric.get_config(self), "axis": self.axis}
 
 
 class Poisson(_LossMetric):
@@ -179,24 +191,17 @@ class CategoricalHinge(_LossMetric):
 
 
 class _CrossentropyMetric(MeanLoss):
-    """Base of the cross-entropies: a subclass names the loss."""
+    """Base of the cross-entropies."""
 
-    loss_class: ClassVar[type[Crossentropy]]
+    loss: Crossentropy
 
-    def __init__(
-        self,
-        name: str | None = None,
-        dtype: DTypeLike | None = None,
-        from_logits: bool = False,
-        label_smoothing: float = 0.0,
-    ) -> None:
-        loss = self.loss_class(from_logits=from_logits, label_smoothing=label_smoothing)
+    def __init__(self, loss: Crossentropy, name: str | None, dtype: DTypeLike | None) -> None:
         super().__init__(loss, name, dtype)
         self.from_logits, self.label_smoothing = loss.from_logits, loss.label_smoothing
 
     def get_config(self) -> dict[str, Any]:
-        own = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
-        return {**Metric.get_config(self), **own}
+        own = self.loss.get_config()
+        return {**Metric.get_config(self), **{name: own[name] for name in own if name not in ("name", "reduction")}}
 
 
 class BinaryCrossentropy(_CrossentropyMetric):
@@ -207,7 +212,17 @@ class BinaryCrossentropy(_CrossentropyMetric):
         from_logits, label_smoothing: see the loss. Defaults ``False`` and ``0.0``.
     """
 
-    loss_class = losses.BinaryCrossentropy
+    def __init__(
+        self,
+        name: str | None = None,
+        dtype: DTypeLike | None = None,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(losses.BinaryCrossentropy(from_logits, label_smoothing), name, dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {name: value for name, value in super().get_config().items() if name != "axis"}
 
 
 class CategoricalCrossentropy(_CrossentropyMetric):
@@ -215,10 +230,18 @@ class CategoricalCrossentropy(_CrossentropyMetric):
 
     Args:
         name, dtype: see `Metric`.
-        from_logits, label_smoothing: see the loss. Defaults ``False`` and ``0.0``.
+        from_logits, label_smoothing, axis: see the loss. Defaults ``False``, ``0.0`` and ``-1``.
     """
 
-    loss_class = losses.CategoricalCrossentropy
+    def __init__(
+        self,
+        name: str | None = None,
+        dtype: DTypeLike | None = None,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(losses.CategoricalCrossentropy(from_logits, label_smoothing, axis), name, dtype)
 
 
 class SparseCategoricalCrossentropy(_CrossentropyMetric):
@@ -226,7 +249,21 @@ class SparseCategoricalCrossentropy(_CrossentropyMetric):
 
     Args:
         name, dtype: see `Metric`.
-        from_logits, label_smoothing: see the loss. Defaults ``False`` and ``0.0``.
+        from_logits, ignore_class, axis, label_smoothing: see the loss. Defaults ``False``, ``None``, ``-1`` and
+            ``0.0``. Beside a loss, a model takes the loss's own `ignore_class` only.
     """
 
-    loss_class = losses.SparseCategoricalCrossentropy
+    def __init__(
+        self,
+        name: str | None = None,
+        dtype: DTypeLike | None = None,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        axis: int = -1,
+        *,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        loss = losses.SparseCategoricalCrossentropy(
+            from_logits, ignore_class, axis=axis, label_smoothing=label_smoothing
+        )
+        super().__init__(loss, name, dtype)

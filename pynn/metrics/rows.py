@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from ..foundation import parallel
 from ..foundation.native import core
-from ..losses.base import row_values, with_weights
+from ..losses.base import check_last_axis, row_values, with_weights
 from .base import Array, Metric
 
 
@@ -25,11 +25,15 @@ class RowMetric(Metric):
 
     Attributes:
         native_name, a: What the engine calls the rows' values, and its setting there.
+        axis: As for a loss: see `Loss`.
+        of_elements: Whether a row is nothing but its elements, which may have weights of their own in direct calls.
     """
 
     native_name: str = ""
     a: float | tuple[float, ...] = 0.0
     sparse: bool = False
+    axis: int = -1
+    of_elements: ClassVar[bool] = False
     state_names: ClassVar[tuple[str, ...]] = ("_total", "_count")
 
     def __init__(self, name: str | None = None, dtype: DTypeLike | None = None) -> None:
@@ -52,6 +56,9 @@ class RowMetric(Metric):
         """As for a loss: see `Loss.take_ignored`."""
         return None
 
+    def check_output(self, shape: tuple[int, ...]) -> None:
+        check_last_axis(self, len(shape) + 1)
+
     def finish(self, mean: float) -> float:
         """The metric, from the mean of the rows' values."""
         return mean
@@ -65,8 +72,14 @@ class RowMetric(Metric):
 
         Args:
             y_true, y_pred: Targets and predictions.
-            sample_weight: What each sample, or each row of a sample, counts for. Default: all count alike.
+            sample_weight: What each sample, or each row of a sample, counts for. Default: all count alike. Accuracies
+                of binary targets, and the root mean square, take one for each element, too.
+
+        Raises:
+            TypeError, ValueError: arrays that do not fit; weights that are negative or not finite.
         """
+        if self.of_elements and 0 < np.ndim(y_pred) <= (1 if sample_weight is None else np.ndim(sample_weight) or 1):
+            y_true, y_pred = np.expand_dims(y_true, -1), np.expand_dims(y_pred, -1)
         values, kept = row_values(self, y_true, y_pred)
         weights = np.ones_like(values) if kept is None else kept.astype(values.dtype)
         if sample_weight is not None:

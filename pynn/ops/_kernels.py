@@ -213,7 +213,7 @@ def loss_backward(
         TypeError, ValueError: unfit arrays, a label that is no class, or no such loss.
     """
     function = losses.get(loss)
-    dtype = _check_rows(y_true, y_pred, function.sparse)
+    dtype = _check_rows(y_true, y_pred, function)
     rows = y_pred.size // y_pred.shape[-1]
     scale = 1.0 / max(rows, 1) if scale is None else checks.finite(scale, "scale")
     out = _buffers.output(out, "out", y_pred.shape, dtype, (y_true, y_pred))
@@ -258,19 +258,22 @@ def _per_column(value: float | Sequence[float] | Array, name: str, x: Array) -> 
 def _row_values(
     y_true: Array, y_pred: Array, function: losses.Loss | metrics.rows.RowMetric, out: Array | None
 ) -> NDArray[np.float64]:
-    _check_rows(y_true, y_pred, function.sparse)
+    _check_rows(y_true, y_pred, function)
     out = _buffers.output(out, "out", y_pred.shape[:-1], np.dtype(np.float64), (y_true, y_pred))
     if out.size:
         function.forward(out, y_pred, y_true)
     return out
 
 
-def _check_rows(y_true: Array, y_pred: Array, sparse: bool) -> np.dtype[Any]:
+def _check_rows(y_true: Array, y_pred: Array, function: losses.Loss | metrics.rows.RowMetric) -> np.dtype[Any]:
     """Check predictions with their targets, and return the type of the predictions."""
-    dtype = _buffers.check_inputs(y_pred=y_pred, **({} if sparse else {"y_true": y_true}))
+    dtype = _buffers.check_inputs(y_pred=y_pred, **({} if function.sparse else {"y_true": y_true}))
     if y_pred.ndim == 0 or y_pred.shape[-1] == 0:
         raise ValueError(f"y_pred must have rows of at least one element, but has the shape {y_pred.shape}.")
-    if not sparse:
+    if isinstance(function, losses.Loss) and not function.of_rows:
+        raise ValueError(function.without_rows())
+    losses.base.check_last_axis(function, y_pred.ndim)
+    if not function.sparse:
         _buffers.check_shape(y_true, "y_true", y_pred.shape)
         return dtype
     arrays.check_plain_array(y_true, "y_true")
