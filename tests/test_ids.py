@@ -56,7 +56,7 @@ def test_parts_of_ids_are_embedded(way, dtype):
     bad = given.copy()
     bad[5, 1, 0] = 4
     row = 16 if "steps" in way else 5  # among all steps
-    with pytest.raises(ValueError, match=rf"part of the input 'ids' must be in \[0, 4\), but found 4 at row {row}"):
+    with pytest.raises(ValueError, match=rf"taken from the input 'ids' must be in \[0, 4\), but found 4 at row {row}"):
         model.fit(bad, targets, batch_size=2, verbose=0)
     bad[5, 1, 0] = -1
     with pytest.raises(ValueError, match=r"of the input 'ids' must be in .*, but found -1 at row 5"):
@@ -84,5 +84,82 @@ def test_parts_of_ids_and_numbers():
     any_length = pynn.Input((None, 2), dtype="int32")
     model = pynn.Model(any_length, layers.Embedding(5, 2)(any_length[:, :, 1]))
     assert [model.predict(np.ones((2, steps, 2)), verbose=0).shape for steps in (3, 4)] == [(2, 3, 2), (2, 4, 2)]
-    with pytest.raises(ValueError, match=r"part of the input .* found 7 at row 1"):
+    with pytest.raises(ValueError, match=r"taken from the input .* found 7 at row 1"):
         model.predict([[[9, 1]], [[9, 7]]], verbose=0)
+
+
+OFFSETS = np.array([0, 3, 7])
+
+# Ids that are computed of others, (N, 3), and the same by NumPy.
+COMPUTED = {
+    "add": (lambda ids: ids + OFFSETS, lambda x: x + OFFSETS),
+    "subtract": (lambda ids: ids - 2, lambda x: x - 2),
+    "subtract from": (lambda ids: 20 - ids, lambda x: 20 - x),
+    "multiply": (lambda ids: 2 * ids, lambda x: 2 * x),
+    "divide": (lambda ids: (ids - 9) // np.array([1, 2, 5]) + 9, lambda x: (x - 9) // [1, 2, 5] + 9),
+    "remainder": (lambda ids: (ids - 9) % 4, lambda x: (x - 9) % 4),
+    "of a part": (lambda ids: (ids[:, ::2] * 2 + 1)[:, :1], lambda x: x[:, :1] * 2 + 1),
+    "broadcast": (lambda ids: ids[:, 1:2] + OFFSETS[None], lambda x: x[:, 1:2] + OFFSETS),
+    "more axes": (lambda ids: ids[..., None] + np.arange(2), lambda x: x[..., None] + np.arange(2)),
+    "large": (lambda ids: ids * (2**31 - 1) % 5, lambda x: np.full_like(x, 2**31 - 1) % 5),  # the most of 32 bits
+}
+
+
+class Offset(layers.Layer):
+    """Fields of ids that share a table."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.table = layers.Embedding(40, 3)
+
+    def call(self, ids):
+        return self.table(ids + OFFSETS)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("case", COMPUTED)
+def test_computed_ids_are_embedded(case, threads):
+    symbolic, plain = COMPUTED[case]
+    ids = pynn.Input((3,), dtype="int32")
+    made = symbolic(ids)
+    assert made.dtype == "int32"
+    model = pynn.Model(ids, [layers.Embedding(40, 2)(made), made])
+    given = RANDOM.integers(2, 10, (70, 3))
+    expected = plain(given)
+    pynn.config.set_num_threads(threads)
+    rows, numbers = model.predict(given, verbose=0)
+    np.testing.assert_array_equal(rows, model.weights[0].numpy()[expected])
+    np.testing.assert_array_equal(numbers, expected)
+    twin = pynn.Model.from_config(model.get_config())
+    twin.set_weights(model.get_weights())
+    np.testing.assert_array_equal(twin.predict(given, verbose=0)[0], rows)
+
+
+@pytest.mark.parametrize("way", [lambda: Offset(), lambda: layers.TimeDistributed(Offset())])
+def test_computed_ids_are_checked_before_anything_is_changed(way):
+    layer = way()
+    steps = [2] * isinstance(layer, layers.TimeDistributed)
+    ids = pynn.Input((*steps, 3), dtype="int32", name="ids")
+    model = pynn.Model(ids, layer(ids))
+    model.compile("adam", "mse")
+    given = RANDOM.integers(0, 33, (8, *steps, 3))
+    first = model.fit(given, np.ones((8, *steps, 3, 3)), verbose=0).history["loss"][0]
+    assert model.evaluate(given, np.ones((8, *steps, 3, 3)), verbose=0) < first
+    before = model.get_weights()[0]
+    for wrong, found in ((33, 40), (2**31 - 1, 2**31 - 1)):
+        bad = given.copy()
+        bad[(6, *[1] * len(steps), 2)] = wrong
+        with pytest.raises(ValueError, match=rf"'ids' must be in \[0, .*\), but found {found} at row"):
+            model.fit(bad, np.ones((8, *steps, 3, 3)), batch_size=2, verbose=0)
+    np.testing.assert_array_equal(model.get_weights()[0], before)
+
+
+def test_what_is_no_whole_number_is_no_id():
+    ids = pynn.Input((3,), dtype="int32")
+    for made in (ids + 0.5, ids / 2, ids**2, 7 // (ids + 1), ids // -2, ids % 0.5, ids < 2, ids * 2**40):
+        assert made.dtype == "float32"
+        with pytest.raises(ValueError, match=r"takes ids.*Give the Input dtype.* and compute with whole"):
+            layers.Embedding(4, 2)(made)
+    whole = pynn.Model(ids, layers.Dense(2)(ids * 3 - 1))
+    kernel = whole.weights[0].numpy()
+    np.testing.assert_allclose(whole(np.array([[1, 0, 4]])), np.array([[2, -1, 11]]) @ kernel, rtol=1e-6)

@@ -60,7 +60,7 @@ std::vector<int> Graph::add(OpSpec spec) {
       refuse(spec.kind, "outputs that fit into memory", "a size above 2^57");
   for (const int64_t size : made) {
     sizes_.push_back(size);
-    holds_ids_.push_back(spec.kind == kSelectIds);
+    holds_ids_.push_back(makes_ids(spec.kind));
     spec.outputs.push_back(tensors() - 1);
   }
   ops_.push_back(std::move(spec));

@@ -14,6 +14,7 @@ namespace pynn {
   X(bias)           \
   X(binary)         \
   X(choose)         \
+  X(compute_ids)    \
   X(concat)         \
   X(conv)           \
   X(custom)         \
@@ -59,6 +60,8 @@ const OpKind& op_kind(const std::string& name) {
   for (const std::string& each : op_kinds()) known += (known.empty() ? "" : ", ") + each;
   throw std::invalid_argument("expected one of the ops " + known + ", got '" + name + "'");
 }
+
+bool makes_ids(const std::string& kind) { return kind == "select_ids" || kind == "compute_ids"; }
 
 std::vector<std::string> op_kinds() {
   std::vector<std::string> names;

@@ -52,8 +52,8 @@ struct OpKind {
   std::unique_ptr<Op<double>> (*make_double)(const OpArguments& arguments);
 };
 
-// The kind whose output holds ids.
-constexpr const char* kSelectIds = "select_ids";
+// Whether what ops of this kind make are ids.
+bool makes_ids(const std::string& kind);
 
 // Throws std::invalid_argument for a kind that is not known.
 const OpKind& op_kind(const std::string& name);

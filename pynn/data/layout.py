@@ -19,8 +19,8 @@ class Limit(int):
     """Below what the whole numbers of an input must be, from 0 on; 0 where it has numbers of the model's type.
 
     Attributes:
-        parts: Limits of parts of the samples: the functions by which a part comes out of an array of them, one after
-            the other, and below what it must be.
+        parts: Limits of parts of the samples, and of ids that are computed of them: the functions by which these come
+            out of an array of samples, one after the other, and below what they must be.
     """
 
     parts: tuple[tuple[tuple[TakePart, ...], int], ...] = ()
@@ -54,8 +54,8 @@ class Limit(int):
             if outside.any():
                 place = np.argwhere(outside)[0]
                 raise ValueError(
-                    f"An id of a part of the input {of!r} must be in [0, {below}), but found {part[tuple(place)]} at "
-                    f"row {place[0]} of {name}."
+                    f"An id that is taken from the input {of!r} must be in [0, {below}), but found "
+                    f"{part[tuple(place)]} at row {place[0]} of {name}."
                 )
 
 

@@ -129,6 +129,12 @@ class Lowering:
         self._ids.add(y)
         return y
 
+    def compute_ids(self, x: int, function: str, constant: NDArray[np.int64]) -> int:
+        """What a function makes of the ids of tensor `x` and a constant for each."""
+        y = self.add("compute_ids", x, function=function, constant=constant)
+        self._ids.add(y)
+        return y
+
     def seed(self, seed: int) -> int:
         """The seed of noise that a layer of `seed` adds: another one for each use of the layer."""
         uses = self._draws[seed] = self._draws.get(seed, 0) + 1

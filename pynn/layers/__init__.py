@@ -85,6 +85,7 @@ know(
             __name__,
             {
                 "constants": "ConstantProduct ConstantTensor",
+                "id_arithmetic": "IdArithmetic",
                 "operations": "Absolute Activated Arithmetic GetItem MaskOf MatMul",
             },
         ),
@@ -95,9 +96,9 @@ know(
 
 
 def _operate(function: str, a: Any, b: Any) -> Any:
-    from . import operations  # here, as not every program has operators
+    from . import operators  # here, as not every program has operators
 
-    return operations.apply(function, a, b)
+    return operators.apply(function, a, b)
 
 
 def _mask(layer: Any, inputs: list[Any], masks: list[Any]) -> Any:

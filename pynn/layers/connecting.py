@@ -203,14 +203,14 @@ class Connectable:
             )
 
     def _check_ids(self, x: SymbolicTensor) -> None:
-        """Raise ValueError unless the tensor is an input or a part of one, perhaps in another shape."""
+        """Raise ValueError unless the tensor is an input, a part of one, or ids that are computed of one."""
         source = x
         while source.node.inputs and (source.node.layer.keeps_ids or source.node.layer.takes_part):
             source = source.node.inputs[0]
         if not x.holds_ids and source.node.inputs:
             raise self._shape_error(
-                f"takes ids, whole numbers from an Input, but got the numbers that layer {x.name!r} makes. Compute "
-                "with ids in NumPy before they become inputs."
+                f"takes ids, whole numbers from an Input, but got the numbers that layer {x.name!r} makes. Give the "
+                'Input dtype="int32", and compute with whole numbers (ids + 1), or in NumPy before they become inputs.'
             )
 
     def _rows_of(self, inputs: Sequence[SymbolicTensor]) -> int | None:

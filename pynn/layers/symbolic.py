@@ -56,6 +56,7 @@ class Node:
 UFUNCS = {
     **{name: (name, False) for name in ("add", "subtract", "multiply", "divide", "power", "matmul")},
     **{name: (name, False) for name in ("floor_divide", "remainder", "less", "less_equal", "not_equal")},
+    **{name: (name, False) for name in ("bitwise_and", "bitwise_or", "bitwise_xor")},
     "greater": ("less", True),
     "greater_equal": ("less_equal", True),
 }
@@ -120,6 +121,27 @@ class Operand:
     def __ge__(self, other: object) -> Any:
         return arithmetic("less_equal", other, self)
 
+    def __and__(self, other: object) -> Any:
+        return arithmetic("bitwise_and", self, other)
+
+    def __rand__(self, other: object) -> Any:
+        return arithmetic("bitwise_and", other, self)
+
+    def __or__(self, other: object) -> Any:
+        return arithmetic("bitwise_or", self, other)
+
+    def __ror__(self, other: object) -> Any:
+        return arithmetic("bitwise_or", other, self)
+
+    def __xor__(self, other: object) -> Any:
+        return arithmetic("bitwise_xor", self, other)
+
+    def __rxor__(self, other: object) -> Any:
+        return arithmetic("bitwise_xor", other, self)
+
+    def __invert__(self) -> Any:
+        return arithmetic("invert", self, None)
+
     def __neg__(self) -> Any:
         return arithmetic("negative", self, None)
 
@@ -144,8 +166,9 @@ class SymbolicTensor(Operand):
     """An output of a layer that is to be computed.
 
     Arithmetic (``+ - * / // % **``, ``@``, unary minus, ``abs``) with other symbolic tensors, numbers and arrays,
-    comparisons (``< <= > >= !=``), which give 1 and 0, indexing, and the functions of ``pynn.activations`` give further
-    symbolic tensors. As in Keras, ``==`` asks whether two are the same tensor.
+    comparisons (``< <= > >= !=``) and logic (``& | ^ ~``), which give 1 and 0, indexing, and the functions of
+    ``pynn.activations`` give further symbolic tensors. Logic takes what is not 0 as true. As in Keras, ``==`` asks
+    whether two are the same tensor.
 
     Attributes:
         shape: Of a batch: ``(None, 4)``, or ``(32, 4)`` where the inputs were given a batch size. What is made of

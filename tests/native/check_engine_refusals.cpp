@@ -148,6 +148,7 @@ std::vector<Row> rows() {
            {"constant", Numbers{1, 2, 3}},
            {"constant_first", whole(1)}})},
       {op("choose", {24, 24}, {}, {})},
+      {op("compute_ids", {3}, {}, {{"function", name("remainder")}, {"constant", Sizes{5, 1, 7}}})},
       {op("concat", {4 * 6, 4, 4 * 3}, {}, {{"outer", whole(4)}})},
       {op("conv", {4 * 6 * 2}, {3 * 3 * 2 * 4, 4},
           {{"transposed", whole(0)}, {"shape", Sizes{4, 6, 2, 4, 6, 4, 3, 3, 1, 1, 1, 1, 1, 1, 1}}}),

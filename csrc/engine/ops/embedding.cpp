@@ -1,7 +1,8 @@
-// What reads ids: rows of a table, and ids as numbers.
+// What reads ids: rows of a table, ids that are computed of others, and ids as numbers.
 #include <algorithm>
 
 #include "../dataset.h"
+#include "../names.h"
 #include "../op.h"
 
 namespace pynn {
@@ -86,6 +87,61 @@ class SelectIdsOp : public Op<T> {
   int64_t below_ = INT64_MAX;
 };
 
+// ---- compute_ids
+
+constexpr int64_t kLeastId = INT32_MIN, kMostId = INT32_MAX;
+
+std::vector<int64_t> check_compute_ids(const OpArguments& a) {
+  a.expect_counts(1, 0);
+  const Binary function = binary_of(a.text("function"));
+  const bool divides = function == Binary::floor_divide || function == Binary::remainder;
+  a.expect(divides || function == Binary::add || function == Binary::multiply,
+           "the function add, multiply, floor_divide or remainder", a.text("function"));
+  const std::vector<int64_t>& constant = a.integers("constant");
+  a.expect(static_cast<int64_t>(constant.size()) == a.inputs[0],
+           "a constant of " + std::to_string(a.inputs[0]) + " elements", std::to_string(constant.size()));
+  for (const int64_t c : constant)
+    a.expect((divides ? 1 : kLeastId) <= c && c <= kMostId,
+             divides ? "divisors from 1 to 2^31 - 1" : "32-bit constants", std::to_string(c));
+  return {a.inputs[0]};
+}
+
+// y = function(x, constant) of the ids. What would not fit stays at the end of the range, which no table has.
+template <typename T>
+class ComputeIdsOp : public Op<T> {
+ public:
+  explicit ComputeIdsOp(const OpArguments& a)
+      : size_(a.inputs[0]), function_(binary_of(a.text("function"))), constant_(a.integers("constant")) {}
+
+  void forward(const Team& team, const Pass<T>& pass) const override {
+    const Range mine = team.share(pass.batch);
+    const int32_t* x = ids_in(this->x(pass));
+    auto* const y = reinterpret_cast<int32_t*>(this->y(pass));
+    for (int64_t i = mine.begin * size_; i < mine.end * size_; i += size_)
+      for (int64_t j = 0; j < size_; ++j)
+        y[i + j] =
+            static_cast<int32_t>(std::clamp(of(x[i + j], constant_[static_cast<std::size_t>(j)]), kLeastId, kMostId));
+    check_ids(y + mine.begin * size_, y + mine.end * size_, below_);
+  }
+  void backward(const Team&, const Pass<T>&) const override {}
+  double work() const override { return static_cast<double>(size_); }
+  bool differentiable() const override { return false; }
+  void limit_ids(int64_t below) override { below_ = std::min(below_, below); }
+
+ private:
+  int64_t of(int64_t x, int64_t c) const {
+    if (function_ == Binary::add) return x + c;
+    if (function_ == Binary::multiply) return x * c;
+    const int64_t rest = x % c, negative = rest < 0 ? 1 : 0;  // rounded down, as in Python
+    return function_ == Binary::remainder ? rest + negative * c : x / c - negative;
+  }
+
+  const int64_t size_;
+  const Binary function_;
+  const std::vector<int64_t> constant_;
+  int64_t below_ = INT64_MAX;
+};
+
 // ---- numbers
 
 std::vector<int64_t> check_numbers(const OpArguments& a) {
@@ -114,6 +170,7 @@ class NumbersOp : public Op<T> {
 
 PYNN_DEFINE_OP_READING(embedding, Reads::ids, check_embedding, EmbeddingOp)
 PYNN_DEFINE_OP_READING(select_ids, Reads::ids, check_select_ids, SelectIdsOp)
+PYNN_DEFINE_OP_READING(compute_ids, Reads::ids, check_compute_ids, ComputeIdsOp)
 PYNN_DEFINE_OP_READING(numbers, Reads::ids, check_numbers, NumbersOp)
 
 }  // namespace pynn

@@ -1,0 +1,73 @@
+"""Arithmetic with ids: whole numbers that stay whole, so that an `Embedding` may read what comes of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engine.lowering import Lowering
+from .operations import Arithmetic
+from .symbolic import SymbolicTensor
+from .tracing import Source
+from .types import Shape
+
+_INT32 = np.iinfo(np.int32)
+
+
+def takes_ids(function: str, tensor: SymbolicTensor, constant: NDArray[Any], constant_first: bool) -> bool:
+    """Whether what the operator makes of the tensor and the constant are ids, or may be: whole numbers, of ids."""
+    if not _may_hold_ids(tensor) or not np.array_equal(constant, np.rint(constant)):
+        return False
+    if function in ("floor_divide", "remainder"):
+        return not constant_first and bool(np.all((constant > 0) & (constant <= _INT32.max)))
+    return function in ("add", "subtract", "multiply") and bool(np.all(abs(constant) <= _INT32.max))
+
+
+def _may_hold_ids(tensor: SymbolicTensor) -> bool:
+    """Whether it holds ids, or whatever a `call` is given, which is ids or numbers as each call of the layer has it."""
+    source = tensor.node
+    while source.inputs and (source.layer.keeps_ids or source.layer.takes_part):
+        source = source.inputs[0].node
+    return tensor.holds_ids or isinstance(source.layer, Source)
+
+
+class IdArithmetic(Arithmetic):
+    """``function(ids, constant)``, or of the constant and ids, element by element; broadcast as in NumPy.
+
+    Results outside of 32 bits become the nearest number of 32 bits. Where numbers come in place of ids, as they may
+    into the `call` of a layer, it is `Arithmetic`.
+
+    Args:
+        function: ``"add"``, ``"subtract"`` or ``"multiply"``, or, with the constant second and above 0,
+            ``"floor_divide"`` or ``"remainder"``.
+        constant: A whole number, or an array of them without the axis of the batch.
+        constant_first: Whether the constant is the first operand.
+        name: Default: the function's, with a number.
+    """
+
+    takes_part = True
+
+    def __init__(self, function: str, constant: Any, constant_first: bool = False, name: str | None = None) -> None:
+        super().__init__(function, constant, constant_first, name)
+        self._whole: NDArray[np.int64] = np.asarray(self.constant).astype(np.int64)
+
+    def _part_of(self, x: NDArray[Any]) -> NDArray[Any]:
+        operands = x.astype(np.int64), self._whole
+        found: NDArray[np.int64] = getattr(np, self.function)(*(operands[::-1] if self.constant_first else operands))
+        return np.clip(found, _INT32.min, _INT32.max)
+
+    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
+        if not net.holds_ids(x):
+            return super().lower(net, x, shape)
+        output = self.sample_output_shape(shape)
+        if output != shape:  # the constant is longer along an axis of 1
+            index = np.arange(int(np.prod(shape))).reshape(shape)
+            x = net.select_ids(x, np.broadcast_to(index, output).ravel())
+        constant = np.broadcast_to(self._whole, output).ravel()
+        if self.function != "subtract":
+            return net.compute_ids(x, self.function, constant)
+        if self.constant_first:
+            return net.compute_ids(net.compute_ids(x, "multiply", np.full_like(constant, -1)), "add", constant)
+        return net.compute_ids(x, "add", -constant)
