@@ -36,7 +36,7 @@ if _TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
     from .config import show_config
     from .errors import ModelFileError, NotBuiltError, NotCompiledError
     from .interchange import from_keras, from_sklearn, load_keras_weights, load_torch_state
-    from .layers import Input
+    from .layers import Input, InputSpec
     from .models import Model, Sequential, load_model
     from .plotting import (
         plot_confusion_matrix,
@@ -61,7 +61,7 @@ _MODULES = {
     "errors": "ModelFileError NotBuiltError NotCompiledError",
     "initializers": "",
     "interchange": "from_keras from_sklearn load_keras_weights load_torch_state",
-    "layers": "Input",
+    "layers": "Input InputSpec",
     "losses": "",
     "metrics": "",
     "models": "Model Sequential load_model",
@@ -78,6 +78,7 @@ _MODULES = {
 
 __all__ = [
     "Input",
+    "InputSpec",
     "Model",
     "ModelFileError",
     "NotBuiltError",

@@ -229,6 +229,95 @@ def test_weights_come_in_keras_order():
     assert layer.output_shape == (None, 2)
 
 
+class Specified(layers.Layer):
+    def __init__(self, spec):
+        super().__init__()
+        self.input_spec = spec
+
+    def call(self, inputs):
+        return layers.add(inputs) if isinstance(inputs, list) else inputs * 2
+
+
+FITTING = [
+    (pynn.InputSpec(), (4,)),
+    (pynn.InputSpec(ndim=3), (4, 5)),
+    (pynn.InputSpec(max_ndim=3, min_ndim=2), (4,)),
+    (pynn.InputSpec(axes={-1: 5, 1: 4}), (4, 5)),
+    (pynn.InputSpec(axes={-1: None}), (4,)),
+    (pynn.InputSpec("int32", (7, None, 5)), (4, 5)),
+    (pynn.InputSpec(shape=(None, 4, 1), allow_last_axis_squeeze=True), (4,)),
+    (pynn.InputSpec(shape=(None, 4), allow_last_axis_squeeze=True), (4, 1)),
+]
+
+
+@pytest.mark.parametrize(("spec", "shape"), FITTING, ids=str)
+def test_input_that_fits_its_spec(spec, shape):
+    np.testing.assert_array_equal(Specified(spec)(np.ones((2, *shape))), np.full((2, *shape), 2))
+    assert Specified(spec)(pynn.Input((None,) * len(shape))).shape == (None,) * (len(shape) + 1)
+    twin = pynn.InputSpec.from_config(spec.get_config())
+    assert twin.get_config() == spec.get_config()
+    assert str(twin) == str(spec)
+
+
+@pytest.mark.parametrize(
+    ("spec", "shape", "wanted"),
+    [
+        (pynn.InputSpec(ndim=3), (4,), "3 axes"),
+        (pynn.InputSpec(max_ndim=2), (4, 5), "at most 2 axes"),
+        (pynn.InputSpec(min_ndim=3), (4,), "at least 3 axes"),
+        (pynn.InputSpec(axes={-1: 5}), (4,), "the size 5 along axis -1"),
+        (pynn.InputSpec(axes={2: 5}), (5,), "the size 5 along axis 2"),
+        (pynn.InputSpec(shape=(None, 4)), (5,), r"the shape \(None, 4\)"),
+        (pynn.InputSpec(shape=(None, 4), allow_last_axis_squeeze=True), (4, 2), r"the shape \(None, 4\)"),
+    ],
+)
+def test_input_that_does_not_fit_its_spec(spec, shape, wanted):
+    layer = Specified(spec)
+    for x in (np.ones((2, *shape)), pynn.Input(shape)):
+        with pytest.raises(ValueError, match=f"'{layer.name}'.*the input must have {wanted}, but got"):
+            layer(x)
+        assert not layer.built
+
+
+def test_input_spec_holds_for_every_call():
+    class Fixed(layers.Layer):
+        def build(self, input_shape):
+            self.input_spec = [pynn.InputSpec(axes={1: input_shape[0][1]}), None]
+
+        def call(self, inputs):
+            return inputs[0] + inputs[1]
+
+    layer = Fixed()
+    layer([np.ones((2, 4, 3)), np.ones((2, 4, 3))])
+    assert layer([np.ones((2, 4, 5)), np.ones((2, 1, 5))]).shape == (2, 4, 5)
+    with pytest.raises(ValueError, match=r"inputs\[0\] must have the size 4 along axis 1, but got \(None, 1, 3\)"):
+        layer([np.ones((2, 1, 3)), np.ones((2, 4, 3))])
+    layer.input_spec = [None]
+    with pytest.raises(ValueError, match="has an input_spec of 1 inputs, but got 2"):
+        layer([np.ones((2, 4, 7)), np.ones((2, 4, 7))])
+    layer.input_spec = (None, 4)
+    with pytest.raises(TypeError, match="input_spec must be an InputSpec or a list of them"):
+        layer([np.ones((2, 4, 7)), np.ones((2, 4, 7))])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"ndim": 0}, "ndim"),
+        ({"min_ndim": "two"}, "min_ndim"),
+        ({"shape": 4}, "shape must be the shape of a batch"),
+        ({"axes": 3}, "axes must be a dict of sizes"),
+        ({"axes": {"last": 3}}, "axis"),
+        ({"axes": {1: 0}}, r"axes\[1\]"),
+        ({"ndim": 2, "axes": {2: 3}}, "axes has the axis 2, but there are 2 axes at most"),
+        ({"dim": 2}, r"InputSpec\(\) has no argument 'dim'"),
+    ],
+)
+def test_bad_input_spec(arguments, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        pynn.InputSpec(**arguments)
+
+
 def test_penalties_and_constraints_hold():
     class Mine(layers.Layer):
         def build(self, input_shape):

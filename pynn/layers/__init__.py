@@ -9,6 +9,7 @@ from ..foundation import lazy
 from . import symbolic
 from .base import Layer
 from .by_name import deserialize, know, serialize
+from .input_spec import InputSpec
 from .weight import Weight, WeightSpec
 
 if TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
@@ -74,7 +75,7 @@ _MODULES = {
     "wrapping": "Wrapper",
 }
 
-__all__ = ["Layer", "Lowering", "Weight", "WeightSpec", "deserialize", "serialize"]
+__all__ = ["InputSpec", "Layer", "Lowering", "Weight", "WeightSpec", "deserialize", "serialize"]
 __all__ += lazy.names(_MODULES)
 
 # What configurations may name: layers, operations of symbolic tensors, and models, which are layers, too.
@@ -118,7 +119,7 @@ symbolic.arithmetic, symbolic.masking, symbolic.constant = _operate, _mask, _con
 
 def __dir__() -> list[str]:
     """The layers, also by their second names, and no module or helper."""
-    helpers = {"Lowering", "Weight", "WeightSpec", "deserialize", "serialize"}
+    helpers = {"InputSpec", "Lowering", "Weight", "WeightSpec", "deserialize", "serialize"}
     return [name for name in __all__ if name not in helpers]
 
 

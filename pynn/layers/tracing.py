@@ -22,6 +22,7 @@ from . import calling, symbolic
 from .adding import AddsWeights
 from .building import Built, Draft
 from .connecting import Connectable
+from .input_spec import InputSpec
 from .symbolic import Made, Node, SymbolicTensor
 from .trial import Trial, current, using
 from .types import Masks, OpenShapes
@@ -47,6 +48,7 @@ class Traceable(AddsWeights):
 
     _given: tuple[tuple[Any, ...], dict[str, Any]] = (), {}  # the arguments that it was made with
     ids_below: int = 0  # a layer that takes ids: they are 0 to ids_below - 1
+    input_spec: Any = None  # of a layer of one's own: an `InputSpec`, or a list of one for each input
 
     def call(self, *args: Any, **named: Any) -> Any:
         """What a layer of one's own computes, with operators, functions of ``pynn.activations`` and other layers."""
@@ -208,6 +210,7 @@ class Traceable(AddsWeights):
         else:
             if built.dtype != dtype and built.weights:
                 raise self._shape_error(f"has weights of type {built.dtype}, but the model computes in {dtype}.")
+            self._check_input_spec(shapes)
             found = self._trace_at(shapes, dtype, masks)
         outputs, made = found.outputs_at(shapes, dtype, masks or ())
         output: OpenShapes = outputs[0] if found.outputs.form == "single" else outputs
@@ -224,6 +227,7 @@ class Traceable(AddsWeights):
             raise self._shape_error(f"has weights of type {self.dtype}, but the model computes in {dtype}.")
         self._dtype = dtype
         self._run_build(shapes)
+        self._check_input_spec(shapes)
         found = self._trace_of(shapes, dtype, masks)
         self._built = Built(shape, dtype, None, tuple(self._all_weights()), {(shapes, dtype, masks): found})
         using(self, self._sublayers)
@@ -237,6 +241,26 @@ class Traceable(AddsWeights):
             assert self._form is not None
             places, named = self._form.shapes_for(build, [(None, *shape) for shape in shapes])
             build(self, *places, **named)
+
+    def _check_input_spec(self, shapes: tuple[OpenShape, ...]) -> None:
+        """Raise ValueError unless inputs of samples of these shapes are what `input_spec` says."""
+        if self.input_spec is None:
+            return
+        specs = self.input_spec if isinstance(self.input_spec, list | tuple) else [self.input_spec]
+        if not all(isinstance(spec, InputSpec | None) for spec in specs):
+            raise TypeError(
+                f"Layer {self.name!r}: input_spec must be an InputSpec or a list of them, but is "
+                f"{checks.shown(self.input_spec)}."
+            )
+        if len(specs) != len(shapes):
+            raise self._shape_error(f"has an input_spec of {len(specs)} inputs, but got {len(shapes)}.")
+        for number, (spec, shape) in enumerate(zip(specs, shapes, strict=True)):
+            wanted = None if spec is None else spec.wrong_with((None, *shape))
+            if wanted is not None:
+                which = f"inputs[{number}]" if len(shapes) > 1 else "the input"
+                raise self._shape_error(
+                    f"says by input_spec that {which} must have {wanted}, but got {(None, *shape)}."
+                )
 
     def _trace_at(self, shapes: tuple[OpenShape, ...], dtype: str, masks: Masks | None) -> Trace:
         """What the call of a built layer does for inputs of these shapes and masks; it is run where that is not known.
