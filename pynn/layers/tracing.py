@@ -133,8 +133,15 @@ class Traceable(AddsWeights):
         signature = inspect.signature(type(self).__init__)
         args, named = self._given
         given = signature.bind(self, *args, **named).arguments
-        rest = [each.name for each in signature.parameters.values() if each.kind == inspect.Parameter.VAR_KEYWORD]
+        several, rest = (
+            [each.name for each in signature.parameters.values() if each.kind == kind]
+            for kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        )
         given.update(given.pop(rest[0], {}) if rest else {})
+        if several and given.get(several[0]) and several[0] not in config:
+            raise NotImplementedError(
+                f"{type(self).__name__} must write get_config: its arguments *{several[0]} have no names."
+            )
         found = {name: value for name, value in config.items() if rest or name in signature.parameters}
         for name, value in list(given.items())[1:]:
             if name not in config and not checks.is_plain(value):

@@ -14,6 +14,7 @@ from ..storage.tensors import Path
 from . import configuration
 from .model import Model
 from .saving import classes_of_ones_own
+from .sequential import Sequential
 
 
 def model_from_json(text: str, custom_objects: Mapping[str, Any] | None = None) -> Model:
@@ -73,7 +74,7 @@ def clone_model(
             if layer is None or layer.is_operation or isinstance(layer, InputLayer):
                 return layer_room.deserialize(config)
             if recursive and isinstance(layer, Model) and not layer._has_call():
-                return type(layer)._made_of(config["config"], maker(layer))
+                return _of_layers(layer, maker(layer))
             if clone_function is None:
                 return layer_room.deserialize(config)
             made = clone_function(layer)
@@ -83,11 +84,19 @@ def clone_model(
 
         return make
 
-    config, inputs = model.get_config(), None if input_tensors is None else _inputs_for(model, input_tensors)
+    inputs = None if input_tensors is None else _inputs_for(model, input_tensors)
     return registry.knowing(
         classes_of_ones_own(model),
-        lambda: configuration.reading(lambda: type(model)._made_of(config, maker(model), inputs)),
+        lambda: configuration.reading(lambda: _of_layers(model, maker(model), inputs)),
     )
+
+
+def _of_layers(model: Model, make: configuration.Make, inputs: list[SymbolicTensor] | None = None) -> Model:
+    """A model of layers that `make` makes; of a class whose ``__init__`` would make others, one of pynn's."""
+    if not model._own_arguments:
+        return type(model)._made_of(model.get_config(), make, inputs)
+    kind = Sequential if isinstance(model, Sequential) else Model
+    return kind._made_of(model._by_layers(), make, inputs)
 
 
 def _inputs_for(model: Model, given: Any) -> list[SymbolicTensor]:

@@ -62,7 +62,7 @@ def places(model: Any) -> Iterator[Layer]:
     """The layers of a model and of those within, as often as they are there."""
     for layer in model._parts:
         yield layer
-        if isinstance(layer, Wired):
+        if isinstance(layer, Wired) and not layer._made_by_arguments():
             yield from places(layer)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from .. import config
 from ..data.layout import Layout, Limit, OpenShape
-from ..foundation import atomic, checks
+from ..foundation import atomic, checks, registry
 from ..layers.base import Layer
 from ..layers.building import Draft, done_again
 from ..layers.core import InputLayer
@@ -45,8 +45,18 @@ class Connected(Structure):
         """What a subclass writes in place of inputs and outputs: the symbolic outputs for symbolic inputs."""
         raise NotImplementedError
 
+    # The arguments that say what lies between the ends: a subclass whose `__init__` has others puts its layers together
+    # by itself, as one with a `call` does.
+    _ends_given: ClassVar[tuple[str, ...]] = ("inputs", "outputs")
+    _own_arguments: ClassVar[bool] = False
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        if "__init__" in vars(cls) and registry.is_own(cls):
+            parameters = inspect.signature(cls.__init__).parameters
+            kinds = {each.kind for each in parameters.values()}
+            forwards = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD} <= kinds
+            cls._own_arguments = not forwards and not set(cls._ends_given) <= set(parameters)
         if "build" in vars(cls) and cls._has_call():
             cls.build = _whole(vars(cls)["build"])  # type: ignore[method-assign]
 
@@ -54,6 +64,10 @@ class Connected(Structure):
     def _has_call(cls) -> bool:
         """Whether a subclass puts its layers together by a `call`."""
         return cls.call is not Connected.call
+
+    @classmethod
+    def _made_by_arguments(cls) -> bool:
+        return cls._has_call() or cls._own_arguments
 
     def _check_no_mask_in_call(self) -> None:
         """Raise TypeError for a `call` that has an argument `mask`, which it is not given."""

@@ -102,13 +102,22 @@ class Described(Connected):
         """Name, layers and how they are connected as a dict of plain values (fit for JSON), without weights.
 
         A tensor is written ``[layer, call, output]``: the layer's name, which call of it, and which output.
-        Of a subclass with a `call`: the arguments that it was made with.
+        Of a subclass with a `call`, or whose ``__init__`` puts its layers together: the arguments that it was made
+        with. Of one whose ``__init__`` takes inputs and outputs, or layers, and more: these further arguments, too.
 
         Raises:
             NotImplementedError: an argument of such a subclass is no plain value: it must write get_config itself.
         """
-        if self._has_call():
+        if self._made_by_arguments():
             return self._given_in({"name": self.name})
+        if not registry.is_own(type(self).__init__):
+            return self._by_layers()
+        known = dict.fromkeys((*self._ends_given, "name", "trainable", "args"))
+        further = {name: value for name, value in self._given_in(known).items() if name not in known}
+        return {**further, **self._by_layers()}
+
+    def _by_layers(self) -> dict[str, Any]:
+        """The configuration that says the layers, and how they are connected."""
         return configuration.writing(
             self, lambda: {"name": self.name, **configuration.of_wiring(self._wiring, self._require_layout())}
         )
@@ -135,15 +144,26 @@ class Described(Connected):
         Raises:
             TypeError, ValueError: another form of configuration.
         """
-        if cls._has_call():
+        if cls._made_by_arguments():
             return cls(**config)
-        known = {"name", "layers", "input_layers", "output_layers"}
-        if not isinstance(config, dict) or set(config) != known:
-            raise ValueError(f"config must be a dict made by get_config, but got {checks.shown(config)}.")
+        further = cls._further(config, {"name", "layers", "input_layers", "output_layers"})
         starts, ends = configuration.tensors_of(config, make, inputs)
         kind: Any = cls
-        model: Self = kind(inputs=starts, outputs=ends, name=config["name"])
+        model: Self = kind(inputs=starts, outputs=ends, name=config["name"], **further)
         return model
+
+    @classmethod
+    def _further(cls, config: Any, needed: set[str], known: set[str] = frozenset()) -> dict[str, Any]:  # type: ignore[assignment]
+        """What a configuration of layers has beside what it needs and what is known: further arguments of a subclass.
+
+        Raises:
+            ValueError: another form of configuration.
+        """
+        if isinstance(config, dict) and needed <= set(config):
+            further = {name: value for name, value in config.items() if name not in needed | known}
+            if not further or registry.is_own(cls.__init__):
+                return further
+        raise ValueError(f"config must be a dict made by get_config, but got {checks.shown(config)}.")
 
     def to_json(self, **options: Any) -> str:
         """`get_config` as a JSON text that `model_from_json` reads; `options` go to ``json.dumps``."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..callbacks import Callback, History
-from ..foundation import checks, names
+from ..foundation import checks, names, registry
 from ..foundation.arguments import explained
 from ..layers.base import Layer
 from ..layers.calling import no_values_yet
@@ -56,7 +56,7 @@ class Model(Stored):
     """
 
     def _note_arguments(self, args: tuple[Any, ...], named: dict[str, Any]) -> None:
-        if self._has_call():
+        if self._has_call() or registry.is_own(type(self).__init__):
             self._given = args, named
 
     @explained

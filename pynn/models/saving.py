@@ -107,7 +107,7 @@ def _architecture(model: Connected) -> Metadata:
         ) from None
     _check_bounds(found)
     layout = model._state.layout
-    if model._has_call() and layout is not None:
+    if model._made_by_arguments() and layout is not None:
         inputs = layout.inputs
         found["inputs"] = {
             "form": inputs.form,
@@ -200,7 +200,9 @@ def model_of(architecture: Any) -> Connected:
         if len(inputs["each"]) > _MOST_LAYERS:
             raise ValueError(f"inputs must be at most {_MOST_LAYERS}, but are {len(inputs['each'])}.")
         each = [Made(tuple(checks.open_shape(shape, "shape")), str(dtype)) for shape, dtype in inputs["each"]]
-        if inputs["form"] == "dict":
+        if not model._has_call():  # a Sequential that puts its layers together, without an input
+            model.build((None, *each[0].shape))
+        elif inputs["form"] == "dict":
             model._trace_once(dict(zip(inputs["names"], each, strict=True)))
         else:
             model._trace_once(each[0] if inputs["form"] == "single" else each)

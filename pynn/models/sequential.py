@@ -49,6 +49,8 @@ class Sequential(Model):
         >>> history = model.fit(x, y, epochs=5)
     """
 
+    _ends_given = ("layers",)
+
     def __init__(
         self, layers: Sequence[Layer | SymbolicTensor] | None = None, trainable: bool = True, name: str | None = None
     ) -> None:
@@ -216,8 +218,7 @@ class Sequential(Model):
 
     # ---- configuration -----------------------------------------------------------------------------------------------
 
-    def get_config(self) -> dict[str, Any]:
-        """Name and layers as a dict of plain values (fit for JSON), without weights."""
+    def _by_layers(self) -> dict[str, Any]:
         config: dict[str, Any] = configuration.writing(
             self, lambda: {"name": self.name, "layers": [configuration.of_layer(each) for each in self._state.stack]}
         )
@@ -229,8 +230,9 @@ class Sequential(Model):
     def _made_of(
         cls, config: dict[str, Any], make: Make = layer_room.deserialize, inputs: list[SymbolicTensor] | None = None
     ) -> Self:
-        if not isinstance(config, dict) or not {"layers"} <= set(config) <= {"name", "layers", "build_input_shape"}:
-            raise ValueError(f"config must be a dict made by get_config, but got {config!r}.")
+        if cls._made_by_arguments():
+            return cls(**config)
+        further = cls._further(config, {"layers"}, {"name", "build_input_shape"})
         if not isinstance(config["layers"], list | tuple):
             raise ValueError(f"config has no list of layers, but {checks.shown(config['layers'])}.")
         layers, shape = (
@@ -240,7 +242,7 @@ class Sequential(Model):
         if inputs is not None:
             layers = [_input_like(inputs[0], layers[0]), *_without_input(layers)]
             shape = None
-        model = cls(layers, name=config.get("name"))
+        model = cls(layers=layers, name=config.get("name"), **further)
         if shape is not None and not model.built:
             model.build((None, *shape))
         return model

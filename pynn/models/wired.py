@@ -20,6 +20,11 @@ class Wired(Layer):
     wired = True
     _may_have_call = True
 
+    @classmethod
+    def _made_by_arguments(cls) -> bool:
+        """Whether its configuration is the arguments that it was made with, and not its layers."""
+        raise NotImplementedError
+
     @property
     def _parts(self) -> Sequence[Layer]:
         """The layers that its configuration describes; none of a subclass that describes itself."""
