@@ -33,7 +33,7 @@ if _TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
         tune,
         utils,
     )
-    from .config import show_config
+    from .config import DTypePolicy, show_config
     from .errors import ModelFileError, NotBuiltError, NotCompiledError
     from .interchange import from_keras, from_sklearn, load_keras_weights, load_torch_state
     from .layers import Input, InputSpec
@@ -55,7 +55,7 @@ _MODULES = {
     "activations": "",
     "backend": "",
     "callbacks": "",
-    "config": "show_config",
+    "config": "DTypePolicy show_config",
     "constraints": "",
     "datasets": "",
     "errors": "ModelFileError NotBuiltError NotCompiledError",
@@ -77,6 +77,7 @@ _MODULES = {
 }
 
 __all__ = [
+    "DTypePolicy",
     "Input",
     "InputSpec",
     "Model",

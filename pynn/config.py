@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .foundation import checks, parallel
+from .foundation.arguments import NamesItsArguments
 from .foundation.native import core
 
 CHANNELS_LAST, CHANNELS_FIRST = DATA_FORMATS = ("channels_last", "channels_first")
@@ -34,6 +35,61 @@ def set_floatx(value: DTypeLike) -> None:
     """
     global _floatx
     _floatx = checks.float_dtype(value, "floatx")
+
+
+class DTypePolicy(NamesItsArguments):
+    """Which number type a layer computes in and has its weights in: here the same one. It is taken as `dtype` wherever
+    a type is.
+
+    Args:
+        name: ``"float32"`` or ``"float64"``.
+
+    Attributes:
+        name, compute_dtype, variable_dtype: The type, in each case.
+        dtype: The type, as NumPy has it.
+
+    Raises:
+        ValueError: another type, also the name of a policy of mixed precision.
+    """
+
+    def __init__(self, name: DTypeLike) -> None:
+        self.name = self.compute_dtype = self.variable_dtype = checks.float_dtype(name, "the name of a DTypePolicy")
+        self.dtype = np.dtype(self.name)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal one."""
+        return {"name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> DTypePolicy:
+        """The one of these arguments."""
+        return cls(**config)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DTypePolicy) and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __repr__(self) -> str:
+        return f"<DTypePolicy {self.name!r}>"
+
+
+def dtype_policy() -> DTypePolicy:
+    """The policy of layers without a ``dtype``: that of `floatx`."""
+    return DTypePolicy(_floatx)
+
+
+def set_dtype_policy(policy: DTypeLike) -> None:
+    """Set the number type of layers made from now on, as `set_floatx`.
+
+    Args:
+        policy: A `DTypePolicy`, ``"float32"`` or ``"float64"``.
+
+    Raises:
+        ValueError: another policy.
+    """
+    set_floatx(policy)
 
 
 def resolve_dtype(dtype: DTypeLike | None) -> str:

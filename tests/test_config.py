@@ -65,6 +65,26 @@ def test_config_image_data_format():
     assert pynn.config.image_data_format() == "channels_first"
 
 
+def test_dtype_policy_is_taken_as_a_type():
+    assert pynn.config.dtype_policy() == pynn.DTypePolicy("float32")
+    policy = pynn.layers.Dense(2, dtype="float64").dtype_policy
+    assert policy.name == policy.compute_dtype == policy.variable_dtype == "float64"
+    assert policy == pynn.DTypePolicy.from_config(policy.get_config()) != pynn.DTypePolicy("float32")
+    assert len({policy, pynn.DTypePolicy(np.float64)}) == 1
+    layer = pynn.layers.Dense(2, dtype=policy)
+    assert layer(np.ones((1, 3))).dtype == layer.dtype == layer.get_config()["dtype"] == "float64"
+    assert pynn.Input((3,), dtype=policy).dtype == "float64"
+    assert pynn.losses.MeanSquaredError(dtype=policy).dtype == "float64"
+    assert "float64" in repr(policy)
+    pynn.config.set_dtype_policy(policy)
+    assert pynn.config.floatx() == pynn.layers.Dense(2).dtype == "float64"
+    assert pynn.config.dtype_policy() == policy
+    for value in ("mixed_float16", "float16", None):
+        with pytest.raises(ValueError, match='must be "float32" or "float64"'):
+            pynn.DTypePolicy(value)
+    assert pynn.config.floatx() == "float64"
+
+
 def test_config_native_lists_are_complete():
     assert set(core.activation_names()) == set(reference.ACTIVATIONS)
     assert set(core.loss_names()) == set(reference_losses.LOSSES)

@@ -25,7 +25,7 @@ _NAMES = {
     "loss": "CategoricalGeneralizedCrossEntropy Circle CTC",
     "model or function": "Functional",
     "function of saving": "KerasFileEditor",
-    "part": """DTypePolicy FloatDTypePolicy Function KerasTensor Operation Quantizer StatelessScope
+    "part": """FloatDTypePolicy Function KerasTensor Operation Quantizer StatelessScope
         SymbolicScope Variable applications distribution dtype_policies export legacy mixed_precision
         preprocessing quantizers tree visualization wrappers""",
     "metric": "",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from numpy.typing import ArrayLike
 
+from .. import config
 from ..errors import NotBuiltError
 from ..foundation import atomic, checks
 from .building import Built
@@ -48,6 +49,7 @@ class Weighed(Traceable):
     trainable_variables = property(lambda self: self.trainable_weights)
     non_trainable_variables = property(lambda self: self.non_trainable_weights)
     compute_dtype = property(lambda self: self.dtype)
+    dtype_policy = property(lambda self: config.DTypePolicy(self.dtype))
     variable_dtype = property(lambda self: self.dtype)
 
     def count_params(self) -> int:
