@@ -141,11 +141,11 @@ def test_ids_reach_an_embedding():
 
 
 WRONG_CALLS = [
-    (lambda layer, x: layer([x, x]), "left and right must each be a tensor or array, but got list"),
+    (lambda layer, x: layer([x, {"a": {1}}]), r"left\[1\]\['a'\] must be a tensor or array, a number"),
     (lambda layer, x: layer(x, x, x), "does not take these arguments"),
     (lambda layer, x: layer(x, center=x), "does not take these arguments: .*'center'"),
     (lambda layer, x: layer(None), "but got NoneType"),
-    (lambda layer, x: layer({"a": x}), "but got dict"),
+    (lambda layer, x: layer({"a": 3}), "left and right must be a tensor or array, or a list or dict .* but got dict"),
     (lambda layer, x: layer(pynn.Input((3,)), x), "symbolic tensors together with ndarray"),
 ]
 
@@ -154,6 +154,135 @@ WRONG_CALLS = [
 def test_wrong_calls_are_told(call, message):
     with pytest.raises(TypeError, match=message):
         call(Pair(), np.ones((2, 3)))
+
+
+class Many(layers.Layer):
+    """What arguments may be: tensors in any form, and plain values."""
+
+    def build(self, inputs_shape, more_shape=None):
+        self.shapes = inputs_shape, more_shape
+
+    def call(self, inputs, more=None, factor=2.0, names=(), training=None, **rest):
+        y = factor * (inputs["a"] + 10 * inputs["b"][0])
+        y = y if inputs.get("c") is None else y - inputs["c"]
+        y = y if more is None else y + 100 * more
+        y = y + len(names) + (rest["shift"] if "shift" in rest else 0)
+        return {"y": [y, (-y,)]}
+
+
+ONES = np.ones((2, 3), np.float32)
+FORMS = {
+    "a dict": (lambda layer, x, z: layer({"b": [z], "a": x}), 22),
+    "a value": (lambda layer, x, z: layer({"a": x, "b": [z]}, factor=3), 33),
+    "a value of numpy": (lambda layer, x, z: layer({"a": x, "b": [z]}, factor=np.float32(0.5)), 5.5),
+    "None within": (lambda layer, x, z: layer({"a": x, "b": (z,), "c": None}, None), 22),
+    "a tensor more": (lambda layer, x, z: layer({"a": x, "b": [z], "c": z}, more=x), 121),
+    "a tensor for a value": (lambda layer, x, z: layer({"a": x, "b": [z]}, factor=x), 11),
+    "other names": (lambda layer, x, z: layer({"a": x, "b": [z]}, names=["u", "v"], shift=5), 29),
+    "another tensor": (lambda layer, x, z: layer({"a": x, "b": [z]}, shift=z), 23),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_arguments_of_a_call_have_any_form(form, tmp_path):
+    """On arrays, on tensors, of a copy of the model, and within another layer."""
+    call, wanted = FORMS[form]
+
+    class Outer(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.many = Many()
+
+        def call(self, x):
+            return call(self.many, x, x)["y"][1][0]
+
+    layer, (x, z) = Many(), (pynn.Input((3,)), pynn.Input((3,)))
+    found = call(layer, ONES, ONES)
+    assert type(found["y"][1]) is tuple
+    np.testing.assert_array_equal(found["y"][0], wanted * ONES)
+    np.testing.assert_array_equal(found["y"][1][0], -wanted * ONES)
+    assert layer.shapes[0]["a"] == layer.shapes[0]["b"][0] == (None, 3)
+    model = pynn.Model([x, z], call(layer, x, z))
+    np.testing.assert_array_equal(model([ONES, ONES])["y"][0], wanted * ONES)
+    model.compile("sgd", "mse")
+    assert model.evaluate([ONES, ONES], model([ONES, ONES]), verbose=0)[0] == 0
+    model.save(tmp_path / "model.pynn")
+    for again in (
+        pynn.Model.from_config(model.get_config(), custom_objects={"Many": Many}),
+        pynn.models.model_from_json(model.to_json(), custom_objects={"Many": Many}),
+        pynn.load_model(tmp_path / "model.pynn", custom_objects={"Many": Many}),
+        pynn.models.clone_model(model),
+    ):
+        np.testing.assert_array_equal(again([ONES, ONES])["y"][0], wanted * ONES)
+    np.testing.assert_array_equal(Outer()(ONES), -wanted * ONES)
+
+
+def test_each_value_has_a_call_of_its_own():
+    """Of one layer, in turns; True is not 1."""
+    seen = []
+
+    class Mine(layers.Layer):
+        def build(self, shape):
+            self.w = self.add_weight((3,), "ones")
+
+        def call(self, x, flag=False, y=None):
+            seen.append(flag)
+            return x * self.w * (3 if flag is True else 2 if flag else 1)
+
+    layer = Mine()
+    for _ in range(2):
+        for flag, wanted in ((True, 3), (1, 2), (1.0, 2), (False, 1)):
+            np.testing.assert_array_equal(layer(ONES, flag=flag), wanted * ONES)
+            np.testing.assert_array_equal(layer(ONES, flag), wanted * ONES)
+        np.testing.assert_array_equal(layer(ONES), ONES)
+    assert [type(flag) for flag in seen] == [bool, int, float, bool, bool]
+    x = pynn.Input((3,))
+    model = pynn.Model(x, [layer(x, flag=True), layer(x), layer(x, flag=1)])
+    for found, wanted in zip(model(ONES), (3, 1, 2), strict=True):
+        np.testing.assert_array_equal(found, wanted * ONES)
+    assert layer.output_shape == (None, 3)
+    assert layer.compute_output_shape((5, 3)) == (5, 3)
+
+
+def test_masks_of_tensors_in_other_forms():
+    class Mine(layers.Layer):
+        def call(self, x, scale=1.0, mask=None):
+            return scale * x["a"] * mask["a"][:, :, None] + x["b"]
+
+    x, mask = np.ones((2, 4, 3)), np.array([[1, 1, 0, 0], [1, 0, 0, 0]])
+    wanted = 3 * x * mask[..., None] + x
+    layer = Mine()
+    np.testing.assert_array_equal(layer({"a": x, "b": x}, scale=3, mask={"a": mask, "b": None}), wanted)
+    a, b = pynn.Input((4, 3)), pynn.Input((4, 3))
+    model = pynn.Model([a, b], layer({"a": layers.Masking()(a), "b": b}, scale=3))
+    np.testing.assert_array_equal(model([x * mask[..., None], x]), wanted)
+    with pytest.raises(ValueError, match="a mask, or None, for each of 2 tensors, but has 1"):
+        layer({"a": x, "b": x}, mask=[mask])
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        3,
+        [["x"]],
+        [["x", ["tensor"]], ["more", ["tensor"]]],
+        [["x", ["tensor", 1]]],
+        [["x", ["tensor"]], ["flag", ["bool", 1]]],
+        [["x", ["tensor"]], ["flag", ["eval", "1"]]],
+        [["x", ["tensor"]], [3, ["int", 1]]],
+        [["x", ["dict", ["a"]]]],
+    ],
+)
+def test_other_calls_in_a_configuration_are_refused(said):
+    class Mine(layers.Layer):
+        def call(self, x, flag=False):
+            return x
+
+    x = pynn.Input((3,))
+    config = pynn.Model(x, Mine()(x, flag=True)).get_config()
+    config["layers"][1]["inbound_nodes"][0]["kwargs"]["said"] = said
+    with pytest.raises(ValueError, match="config has a call"):
+        pynn.Model.from_config(config, custom_objects={"Mine": Mine})
 
 
 def test_other_numbers_of_samples_are_told():

@@ -396,7 +396,7 @@ class Layer(Weighed, NamesItsArguments):
             TypeError, ValueError: no such shape, or one that the layer cannot take.
         """
         shapes = self._batch_shapes(input_shape)
-        draft = self.draft(shapes, self._dtype_for([]))
+        draft = self._use(self._settings_for(shapes)).draft(shapes, self._dtype_for([]))
         batch = input_shape[0][0] if isinstance(shapes, list) else input_shape[0]
         arrange = self._arrange if draft.arrange is None else draft.arrange
         return arrange([(batch, *shape) for shape in draft.outputs])
@@ -409,7 +409,8 @@ class Layer(Weighed, NamesItsArguments):
     @property
     def output_shape(self) -> Any:
         """Shape of the output, None for the batch axis and axes of any length."""
-        return _of_batches(self.draft(self._require_built().shape, self.dtype).output)
+        shape = self._require_built().shape
+        return _of_batches(self._use(self._settings_for(shape)).draft(shape, self.dtype).output)
 
     def _laid_out(self, draft: Draft) -> atomic.Change:
         """The change that makes a model one of this layout."""

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+from .said import Said, count_in, filled, is_tensor, nest_of
 
 # Arguments of a call that are no tensors.
 _NO_TENSORS = ("training", "mask")
+
+
+class Flat(NamedTuple):
+    """A call, taken apart."""
+
+    tensors: list[Any]
+    training: Any
+    masks: list[Any]  # by tensor
+    said: Said | None  # None: nothing but tensors
 
 
 class CallForm:
     """What the arguments of a `call` are.
 
     Attributes:
-        names: Those that are tensors. A single one may be a list of tensors; of several, each is one tensor.
+        names: Those that are tensors where nothing else is said: a single one may be a list of tensors; of several,
+            each is one tensor. They have no default but None.
         takes_training: Whether there is an argument `training`.
         masks: The arguments that are masks, by the tensor that they are of: ``query_mask`` is that of ``query``, and
             ``mask`` that of a tensor that comes alone.
@@ -30,25 +42,39 @@ class CallForm:
         self._call = call
         self._signature = inspect.signature(call)
         kinds = inspect.Parameter
-        tensors = [
-            each
-            for each in list(self._signature.parameters.values())[1:]
+        known = list(self._signature.parameters.values())[1:]
+        self._gathers = next((each.name for each in known if each.kind == kinds.VAR_KEYWORD), None)
+        self._arguments = {
+            each.name: each.default
+            for each in known
             if each.name not in _NO_TENSORS and each.kind not in (kinds.VAR_KEYWORD, kinds.VAR_POSITIONAL)
-        ]
-        every = {each.name for each in tensors}
-        of_masks = {name: name.removesuffix("_mask") for name in every if name.endswith("_mask")}
-        self.masks = {tensor: name for name, tensor in of_masks.items() if tensor in every}
-        tensors = [each for each in tensors if each.name not in self.masks.values()]
+        }
+        of_masks = {name: name.removesuffix("_mask") for name in self._arguments if name.endswith("_mask")}
+        self.masks = {tensor: name for name, tensor in of_masks.items() if tensor in self._arguments}
+        tensors = {
+            name: default
+            for name, default in self._arguments.items()
+            if name not in self.masks.values() and (default is kinds.empty or default is None)
+        }
         self._takes_mask = "mask" in self._signature.parameters
-        self.names = tuple(each.name for each in tensors)
-        self._needed = sum(each.default is kinds.empty for each in tensors)
+        self.names = tuple(tensors)
+        self._needed = sum(default is kinds.empty for default in tensors.values())
         self.takes_training = "training" in self._signature.parameters
         self.may_be_of_cell = len(self.names) >= 2 >= self._needed
         self.is_of_cell = self.may_be_of_cell and (is_of_cell or self.names[1] == "states")
         if self.is_of_cell:
             self.names = self.names[:2]
+        self._by_place = () if self.is_of_cell else tuple(filter(self._may_come_alone, range(1, len(self.names) + 1)))
         if not self.names:
             raise TypeError(f"{call.__qualname__} must have an argument for the inputs: call(self, inputs).")
+
+    def _may_come_alone(self, count: int) -> bool:
+        """Whether a call may have so many tensors, without names, and nothing else."""
+        try:
+            bound = self._signature.bind(None, *range(count)).arguments
+        except TypeError:
+            return False
+        return tuple(bound)[1:] == self.names[:count]
 
     def of_cell(self) -> CallForm:
         """The call as that of a cell, whatever its second argument is called."""
@@ -57,68 +83,102 @@ class CallForm:
     def __reduce__(self) -> Any:
         return CallForm, (self._call, self.is_of_cell)
 
-    def flatten(self, owner: str, args: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[list[Any], Any, list[Any]]:
-        """The tensors of a call of the layer `owner` one by one, what it says of `training`, and its masks by tensor.
+    def flatten(self, owner: str, args: tuple[Any, ...], named: Mapping[str, Any]) -> Flat:
+        """A call of the layer `owner` taken apart.
 
         Raises:
-            TypeError: other arguments than the call has, or what is no tensor.
+            TypeError: other arguments than the call has, or no tensor.
         """
-        training = dict(named)
-        told = None if self.takes_training else training.pop("training", None)
-        mask = None if self._takes_mask else training.pop("mask", None)
+        only_training = not named or (len(named) == 1 and "training" in named)
+        if only_training and len(args) in self._by_place and all(map(is_tensor, args)):  # the way of small calls
+            return Flat(list(args), named.get("training"), [None] * len(args), None)
+        rest = dict(named)
+        training = None if self.takes_training else rest.pop("training", None)
+        mask = None if self._takes_mask else rest.pop("mask", None)
         try:
-            given = dict(self._signature.bind(None, *args, **training).arguments)
+            bound = self._signature.bind(None, *args, **rest).arguments
         except TypeError as error:
             raise TypeError(f"Layer {owner!r}: its call does not take these arguments: {error}.") from None
-        mask = given.pop("mask", mask)
-        masks = [given.pop(self.masks[name], None) if name in self.masks else None for name in self.names]
-        tensors = [given.pop(name, None) for name in self.names]
-        if self.is_of_cell and isinstance(tensors[1], list | tuple):
-            tensors = [tensors[0], *tensors[1]]
-        while len(tensors) > 1 and tensors[-1] is None:
-            tensors.pop()
-        if len(self.names) == 1 and isinstance(tensors[0], list | tuple):
-            tensors = list(tensors[0])
-            if len(tensors) < 2:
-                raise TypeError(
-                    f"Layer {owner!r} takes a tensor, or a list of at least two, but got a list of {len(tensors)}."
-                )
-        for tensor in tensors:
-            if isinstance(tensor, list | tuple | dict) or not hasattr(tensor, "shape"):
-                raise TypeError(
-                    f"Layer {owner!r}: {' and '.join(self.names)} must each be a tensor or array"
-                    f"{', or one list of them' if len(self.names) == 1 else ''}, but got {type(tensor).__name__}."
-                )
+        given = dict(list(bound.items())[1:])
+        if self._gathers is not None:
+            given.update(given.pop(self._gathers, {}))
+        mask, training = given.pop("mask", mask), given.pop("training", training)
+        of_names = {name: given.pop(self.masks[name], None) for name in self.masks}
+        given = {
+            name: value
+            for name, value in given.items()
+            if value is not None or self._arguments.get(name, value) is not None
+        }
+        tensors, said = self._tensors_of_cell(owner, given), None
+        if tensors is None:
+            tensors = self._one_by_one(given)
+        if tensors is None:
+            tensors = []
+            said = tuple((name, nest_of(value, tensors, f"Layer {owner!r}: {name}")) for name, value in given.items())
+        if not tensors or not all(map(is_tensor, tensors)):
+            kinds = sorted({type(each).__name__ for each in tensors or given.values() if not is_tensor(each)})
+            raise TypeError(
+                f"Layer {owner!r}: {' and '.join(self.names)} must be a tensor or array, or a list or dict of them, "
+                f"but got {', '.join(kinds)}."
+            )
+        counts = [(name, 1) for name in self.names] if said is None else [(name, count_in(nest)) for name, nest in said]
+        masks = [each for name, count in counts for each in _masks(of_names.get(name), count, owner, f"{name}_mask")]
         masks = [*masks, *[None] * len(tensors)][: len(tensors)]
         if mask is not None:
-            of_tensors = list(mask) if isinstance(mask, list | tuple) else [mask]
-            if len(of_tensors) != len(tensors):
-                raise ValueError(
-                    f"Layer {owner!r}: mask must have a mask, or None, for each of {len(tensors)} tensors, but has "
-                    f"{len(of_tensors)}."
-                )
-            masks = [own if own is not None else each for own, each in zip(masks, of_tensors, strict=True)]
-        return tensors, given.get("training", told), masks
+            count = len(tensors) if said is None or isinstance(mask, list | tuple) else counts[0][1]
+            of_tensors = [*_masks(mask, count, owner, "mask"), *[None] * len(tensors)]
+            masks = [own if own is not None else each for own, each in zip(masks, of_tensors, strict=False)]
+        return Flat(tensors, training, masks, said)
+
+    def _tensors_of_cell(self, owner: str, given: Mapping[str, Any]) -> list[Any] | None:
+        """The inputs and states that a cell is given, one by one; None where it is no cell."""
+        if not self.is_of_cell:
+            return None
+        for name in given:
+            if name not in self.names:
+                raise TypeError(f"Layer {owner!r} is a cell: it is called on inputs and states, without {name!r}.")
+        inputs, states = (given.get(name) for name in self.names)
+        return [inputs, *(states if isinstance(states, list | tuple) else [] if states is None else [states])]
+
+    def _one_by_one(self, given: Mapping[str, Any]) -> list[Any] | None:
+        """The tensors, where the first arguments are one each, or the only one is a list of them; otherwise None."""
+        if tuple(given) != self.names[: len(given)]:
+            return None
+        tensors = list(given.values())
+        if len(self.names) == 1 and isinstance(tensors[0], list | tuple) and len(tensors[0]) > 1:
+            tensors = list(tensors[0])
+        return tensors if all(map(is_tensor, tensors)) else None
 
     @property
     def takes_masks(self) -> bool:
         """Whether the call is given the masks of its tensors."""
         return self._takes_mask or bool(self.masks)
 
-    def arguments(self, tensors: Sequence[Any], masks: Sequence[Any] = ()) -> dict[str, Any]:
-        """What the call gets for these tensors and their masks, by name."""
-        if len(self.names) == 1:
-            found = {self.names[0]: tensors[0] if len(tensors) == 1 else list(tensors)}
-        elif self.is_of_cell:
-            found = {self.names[0]: tensors[0], self.names[1]: list(tensors[1:])}
+    def arguments(
+        self, tensors: Sequence[Any], masks: Sequence[Any] = (), said: Said | None = None, with_values: bool = True
+    ) -> dict[str, Any]:
+        """What the call gets for these tensors and their masks, by name; without values, None in place of these."""
+        if said is None:
+            found = self._put_together(tensors)
+            of_names = self._put_together(masks) if masks else {}
+            alone = len(tensors) == 1 or len(self.names) == 1
         else:
-            found = dict(zip(self.names, tensors, strict=False))
-        for name, mask in zip(self.names, masks, strict=False):
-            if name in self.masks:
-                found[self.masks[name]] = mask
-        if self._takes_mask and masks and (len(tensors) == 1 or len(self.names) == 1):
-            found["mask"] = masks[0] if len(tensors) == 1 else list(masks)
+            given, of_given = iter(tensors), iter(masks or [None] * len(tensors))
+            found = {name: filled(nest, given, with_values) for name, nest in said}
+            of_names = {name: filled(nest, of_given, False) for name, nest in said}
+            alone = sum(count_in(nest) > 0 for _, nest in said) == 1
+        found.update({self.masks[name]: mask for name, mask in of_names.items() if name in self.masks})
+        if self._takes_mask and masks and alone:
+            found["mask"] = next(iter(of_names.values()))
         return found
+
+    def _put_together(self, tensors: Sequence[Any]) -> dict[str, Any]:
+        """The arguments that are one tensor each, or one list of them."""
+        if self.is_of_cell:
+            return {self.names[0]: tensors[0], self.names[1]: list(tensors[1:])}
+        if len(self.names) == 1:
+            return {self.names[0]: tensors[0] if len(tensors) == 1 else list(tensors)}
+        return dict(zip(self.names, tensors, strict=False))
 
     def one_by_one(self, outputs: Any, owner: str) -> Any:
         """What a call returned, without lists in lists: the output of a cell, and then its states.
@@ -138,25 +198,39 @@ class CallForm:
         return outputs[0], outputs[1:]
 
     def check_count(self, count: int) -> str | None:
-        """What is wrong with so many tensors, or None."""
+        """What is wrong with so many tensors alone, or None."""
         if len(self.names) > 1 and not self.is_of_cell and not self._needed <= count <= len(self.names):
             return f"takes the tensors {', '.join(self.names)}, but got {count}."
         return None
 
-    def shapes_for(self, build: Callable[..., Any], shapes: Sequence[Any]) -> tuple[list[Any], dict[str, Any]]:
+    def shapes_for(
+        self, build: Callable[..., Any], shapes: Sequence[Any], said: Said | None
+    ) -> tuple[list[Any], dict[str, Any]]:
         """What a `build` gets for inputs of these shapes: by place, and by name.
 
         One that has several arguments names them for those of the call, as in Keras: ``x_shape`` is that of ``x``.
         """
         wanted = [each.name for each in list(inspect.signature(build).parameters.values())[1:]]
-        by_name = self.arguments(shapes)
+        by_name = self.arguments(shapes, (), said, with_values=False)
         if len(wanted) < 2:
             return ([next(iter(by_name.values()))] if wanted else []), {}
         found = {f"{name}_shape": shape for name, shape in by_name.items()}
         for name in wanted:
-            if name.removesuffix("_shape") not in self.names:
+            if name.removesuffix("_shape") not in self._arguments:
                 raise TypeError(
                     f"build has the argument {name!r}, but must have one, input_shape, or those of call with '_shape' "
                     f"behind: {', '.join(f'{each}_shape' for each in self.names)}."
                 )
         return [], {name: found.get(name) for name in wanted}
+
+
+def _masks(mask: Any, count: int, owner: str, name: str) -> list[Any]:
+    """The masks of so many tensors, one by one; ValueError for another number."""
+    if isinstance(mask, dict):
+        mask = [mask[key] for key in sorted(mask)]
+    found = list(mask) if isinstance(mask, list | tuple) else [None] * count if mask is None else [mask]
+    if len(found) != count:
+        raise ValueError(
+            f"Layer {owner!r}: {name} must have a mask, or None, for each of {count} tensors, but has {len(found)}."
+        )
+    return found

@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from ..data import nests
 from ..data.layout import Limit, OpenShape
 from ..engine.lowering import Lowering, Mask
 from ..foundation import atomic, checks
@@ -23,6 +24,7 @@ from .adding import AddsWeights
 from .building import Built, Draft
 from .connecting import Connectable
 from .input_spec import InputSpec
+from .said import CallOf, Said, count_in, read
 from .symbolic import Made, Node, SymbolicTensor
 from .trial import Trial, current, using
 from .types import Masks, OpenShapes
@@ -74,6 +76,21 @@ class Traceable(AddsWeights):
             return self._form.arrange(outputs)
         return self._trace_with(outputs=len(outputs)).outputs.arrange(outputs)
 
+    def _use(self, settings: Any) -> Any:
+        return self if settings is None or self._form is None else CallOf(self, settings)
+
+    def _arguments_of(self, settings: Any) -> dict[str, Any]:
+        return super()._arguments_of(settings) if self._form is None else {"said": settings}
+
+    def _settings_of(self, arguments: Mapping[str, Any], tensors: int) -> Any:
+        found = arguments.get("said")
+        if self._form is None or found is None:
+            return super()._settings_of(arguments, tensors)
+        settings = read(found)
+        if sum(count_in(nest) for _, nest in settings) != tensors:
+            raise ValueError(f"config has a call of layer {self.name!r} with the arguments {checks.shown(found)}.")
+        return settings
+
     def _input_limits(self) -> tuple[Limit, ...]:
         """For each input: below what its ids must be, 0 where it takes numbers."""
         return self._trace_with().limits
@@ -88,41 +105,54 @@ class Traceable(AddsWeights):
         """How the layers of its call are connected, for inputs of these shapes."""
         return self._trace_at(shapes, dtype, None).wiring
 
+    def _settings_for(self, shape: OpenShapes) -> Any:
+        """What the first call on inputs of the number in `shape` said beside tensors."""
+        count = len(shape) if isinstance(shape, list) else 1
+        if self._form is None or self._built is None:
+            return None
+        return next((said for said, shapes, *_ in list(self._traces) if len(shapes) == count), None)
+
     @property
     def _traces(self) -> dict[Any, Trace]:
-        """What the call of a built layer does, by shapes of its inputs and number type."""
+        """What the call of a built layer does, by what it said, shapes of its inputs, number type and masks."""
         assert self._built is not None
         assert self._built.traces is not None
         return self._built.traces
 
-    def _trace_with(self, inputs: int = 0, outputs: int = 0) -> Trace:
+    def _trace_with(self, inputs: int = 0, outputs: int = 0, said: Said | None = None) -> Trace:
         """The first trace of so many inputs and outputs, which all have in common what is the same for all shapes."""
         return next(
             found
-            for found in list(self._traces.values())
-            if inputs in (0, len(found.shapes)) and outputs in (0, len(found.outputs.ports))
+            for (told, *_), found in list(self._traces.items())
+            if told == said and inputs in (0, len(found.shapes)) and outputs in (0, len(found.outputs.ports))
         )
 
     def _call_own(self, *args: Any, **named: Any) -> Any:
         """What the layer makes of arrays, or of symbolic tensors: the arguments are those of its `call`."""
         assert self._form is not None
-        given, training, masks = self._form.flatten(self.name, args, named)
+        given, training, masks, said = self._form.flatten(self.name, args, named)
         training = None if training is None else checks.boolean(training, "training")
         masks = [] if all(mask is None for mask in masks) else masks
         if any(isinstance(x, SymbolicTensor) for x in given):
-            return self._record(given, training, masks)
-        return self._compute(given, bool(training), masks)
+            return self._record(given, training, masks, said)
+        return self._use(said)._compute(given, bool(training), masks)
 
     def _limits_for(self, inputs: list[Any], masks: Sequence[Any] = ()) -> tuple[Limit, ...]:
         """For each array of a call: below what its ids must be, 0 where it has numbers."""
         if self._form is None:
             return (Limit(self.ids_below),) * len(inputs)
-        if not self.built or all(len(inputs) != len(found.shapes) for found in list(self._traces.values())):
+        return self._limits_of_call(inputs, masks, None)
+
+    def _limits_of_call(self, inputs: list[Any], masks: Sequence[Any], said: Said | None) -> tuple[Limit, ...]:
+        known = self.built and any(
+            told == said and len(shapes) == len(inputs) for told, shapes, *_ in list(self._traces)
+        )
+        if not known:
             shapes = [np.shape(x) for x in inputs]
             calling.check_inputs([self._input_name(number) for number in range(len(shapes))], shapes)
             of_masks = tuple(None if mask is None else np.shape(mask)[1:] for mask in masks)
-            self._build_for(self._as_taken([shape[1:] for shape in shapes]), of_masks)
-        return self._trace_with(inputs=len(inputs)).limits
+            self._use(said)._build_for(self._as_taken([shape[1:] for shape in shapes]), of_masks)
+        return self._trace_with(inputs=len(inputs), said=said).limits
 
     def _given_in(self, config: dict[str, Any]) -> dict[str, Any]:
         """`config` with the arguments that the layer was made with, as Keras finds them where there is no get_config.
@@ -198,11 +228,11 @@ class Traceable(AddsWeights):
 
     # ---- building ----------------------------------------------------------------------------------------------------
 
-    def _draft_of_call(self, shape: OpenShapes, dtype: str, masks: Masks | None) -> Draft:
+    def _draft_of_call(self, shape: OpenShapes, dtype: str, masks: Masks | None, said: Said | None = None) -> Draft:
         """The draft where the inputs have these masks; None: whichever they have, which changes no shape."""
         assert self._form is not None
         shapes = tuple(shape) if isinstance(shape, list) else (shape,)
-        wrong = self._form.check_count(len(shapes))
+        wrong = None if said is not None else self._form.check_count(len(shapes))
         if wrong is not None:
             raise self._shape_error(wrong)
         outer = current()
@@ -213,40 +243,42 @@ class Traceable(AddsWeights):
         built, trial = self._built, None
         if built is None:
             trial = Trial(self)
-            found = trial.run(lambda: self._try_building(shape, shapes, dtype, masks or ()))
+            found = trial.run(lambda: self._try_building(shape, shapes, dtype, masks or (), said))
         else:
             if built.dtype != dtype and built.weights:
                 raise self._shape_error(f"has weights of type {built.dtype}, but the model computes in {dtype}.")
             self._check_input_spec(shapes)
-            found = self._trace_at(shapes, dtype, masks)
+            found = self._trace_at(shapes, dtype, masks, said)
         outputs, made = found.outputs_at(shapes, dtype, masks or ())
         output: OpenShapes = outputs[0] if found.outputs.form == "single" else outputs
         arrange = found.outputs.arrange
         return Draft(self, shape, output, dtype, [], [], (), None, trial, found.limits, arrange, made)  # type: ignore[arg-type]
 
-    def _try_building(self, shape: OpenShapes, shapes: tuple[OpenShape, ...], dtype: str, masks: Masks) -> Trace:
+    def _try_building(
+        self, shape: OpenShapes, shapes: tuple[OpenShape, ...], dtype: str, masks: Masks, said: Said | None
+    ) -> Trace:
         """Be built; all of it is on trial."""
         trial = _running()
         masks = masks or (None,) * len(shapes)
         if self._built is not None:  # by another thread, meanwhile
-            return self._trace_at(shapes, dtype, masks)
+            return self._trace_at(shapes, dtype, masks, said)
         if self._own_weights and self.dtype != dtype:
             raise self._shape_error(f"has weights of type {self.dtype}, but the model computes in {dtype}.")
         self._dtype = dtype
-        self._run_build(shapes)
+        self._run_own_build(shapes, said)
         self._check_input_spec(shapes)
-        found = self._trace_of(shapes, dtype, masks)
-        self._built = Built(shape, dtype, None, tuple(self._all_weights()), {(shapes, dtype, masks): found})
+        found = self._trace_of(shapes, dtype, masks, said)
+        self._built = Built(shape, dtype, None, tuple(self._all_weights()), {(said, shapes, dtype, masks): found})
         using(self, self._sublayers)
         if not self._trainable:
             trial.extra += self._freezing_all(False)
         return found
 
-    def _run_build(self, shapes: tuple[OpenShape, ...]) -> None:
+    def _run_own_build(self, shapes: tuple[OpenShape, ...], said: Said | None) -> None:
         build = vars(self.build.__func__).get("__wrapped__")  # type: ignore[attr-defined]  # of Layer: none
         if build is not None:
             assert self._form is not None
-            places, named = self._form.shapes_for(build, [(None, *shape) for shape in shapes])
+            places, named = self._form.shapes_for(build, [(None, *shape) for shape in shapes], said)
             build(self, *places, **named)
 
     def _check_input_spec(self, shapes: tuple[OpenShape, ...]) -> None:
@@ -269,25 +301,27 @@ class Traceable(AddsWeights):
                     f"says by input_spec that {which} must have {wanted}, but got {(None, *shape)}."
                 )
 
-    def _trace_at(self, shapes: tuple[OpenShape, ...], dtype: str, masks: Masks | None) -> Trace:
+    def _trace_at(
+        self, shapes: tuple[OpenShape, ...], dtype: str, masks: Masks | None, said: Said | None = None
+    ) -> Trace:
         """What the call of a built layer does for inputs of these shapes and masks; it is run where that is not known.
 
         Where `masks` is None, it may be for any masks.
         """
         traces, given = self._traces, masks or (None,) * len(shapes)
-        exact = traces.get((shapes, dtype, given))
+        exact = traces.get((said, shapes, dtype, given))
         if exact is not None:
             return exact
-        for (_, of, _), found in list(traces.items()):
-            if of == dtype and found.takes(shapes, found.masks if masks is None else given):
+        for (told, _, of, _), found in list(traces.items()):
+            if told == said and of == dtype and found.takes(shapes, found.masks if masks is None else given):
                 return found
-        new = Trial(self).run(lambda: self._retraced(shapes, dtype, given))
-        atomic.keep(traces, (shapes, dtype, given), new, calling.MOST_KEPT)
+        new = Trial(self).run(lambda: self._retraced(shapes, dtype, given, said))
+        atomic.keep(traces, (said, shapes, dtype, given), new, calling.MOST_KEPT)
         return new
 
-    def _retraced(self, shapes: tuple[OpenShape, ...], dtype: str, masks: Masks) -> Trace:
+    def _retraced(self, shapes: tuple[OpenShape, ...], dtype: str, masks: Masks, said: Said | None) -> Trace:
         before = {id(weight) for weight in self._all_weights()}
-        found = self._trace_of(shapes, dtype, masks)
+        found = self._trace_of(shapes, dtype, masks, said)
         for weight in self._all_weights():
             if id(weight) not in before:
                 raise self._shape_error(
@@ -298,7 +332,7 @@ class Traceable(AddsWeights):
 
     # ---- tracing -----------------------------------------------------------------------------------------------------
 
-    def _trace_of(self, shapes: tuple[OpenShape, ...], dtype: str, masks: Masks) -> Trace:
+    def _trace_of(self, shapes: tuple[OpenShape, ...], dtype: str, masks: Masks, said: Said | None) -> Trace:
         assert self._form is not None
         trial = _running()
         trial.phase = "call"
@@ -312,7 +346,7 @@ class Traceable(AddsWeights):
         ]
         places: list[int] = []
         wiring, outputs, ends = both_modes(
-            self._form.takes_training, lambda mode: self._run_call(starts, mode, given, places), self
+            self._form.takes_training, lambda mode: self._run_call(starts, mode, given, places, said), self
         )
         check_tracked(self, wiring, self._all_weights())
         ends, of_ends = ends[: len(ends) - len(places)], ends[len(ends) - len(places) :]
@@ -338,6 +372,7 @@ class Traceable(AddsWeights):
         training: bool | None,
         masks: list[SymbolicTensor | None],
         places: list[int],
+        said: Said | None,
     ) -> tuple[Wiring, Any, list[SymbolicTensor]]:
         """What a call makes of these tensors: the wiring, and the outputs in its form and one by one.
 
@@ -345,9 +380,8 @@ class Traceable(AddsWeights):
         """
         assert self._form is not None
         mode = {} if training is None else {"training": training}
-        outputs = self._form.one_by_one(self.call(**self._form.arguments(starts, masks), **mode), self.name)
-        ends = [outputs[key] for key in sorted(outputs)] if isinstance(outputs, dict) else outputs
-        ends = list(ends) if isinstance(ends, list | tuple) else [ends]
+        outputs = self._form.one_by_one(self.call(**self._form.arguments(starts, masks, said), **mode), self.name)
+        ends = list(nests.ends(outputs))
         for y in ends:
             if not isinstance(y, SymbolicTensor) or not y.per_sample:
                 what = "a weight, the same for all samples" if hasattr(y, "per_sample") else type(y).__name__
@@ -357,22 +391,26 @@ class Traceable(AddsWeights):
                 )
         if not ends:
             raise TypeError(f"Layer {self.name!r}: call must return at least one symbolic tensor.")
-        made = self._run_compute_mask(starts, masks, ends)
+        made = self._run_compute_mask(starts, masks, ends, said)
         places[:] = made
         ends += made.values()
         given = [mask for mask in masks if mask is not None]
         return trace([*starts, *given], ends, self.name), outputs, ends
 
     def _run_compute_mask(
-        self, starts: list[SymbolicTensor], masks: list[SymbolicTensor | None], ends: list[SymbolicTensor]
+        self,
+        starts: list[SymbolicTensor],
+        masks: list[SymbolicTensor | None],
+        ends: list[SymbolicTensor],
+        said: Said | None,
     ) -> dict[int, SymbolicTensor]:
         """The masks that the layer's own `compute_mask` makes, by the number of the output."""
         if not (self.supports_masking and self._computes_mask):
             return {}
         assert self._form is not None
-        first = next(iter(self._form.arguments(starts).values()))
-        given: Any = list(masks) if isinstance(first, list) else masks[0]
-        found = self.compute_mask(first, None if isinstance(given, list) and given == [None] * len(given) else given)
+        first = next(iter(self._form.arguments(starts, (), said).values()))
+        given = next(iter(self._form.arguments(masks, (), said, with_values=False).values()))
+        found = self.compute_mask(first, None if all(mask is None for mask in nests.ends(given)) else given)
         of_ends = list(found) if isinstance(found, list | tuple) else [found]
         made = {}
         for place, (mask, y) in enumerate(zip(of_ends, ends, strict=False)):
@@ -382,12 +420,12 @@ class Traceable(AddsWeights):
         return made
 
     def _lower_call(
-        self, net: Lowering, x: Any, shape: Any, masks: Sequence[Mask | None]
+        self, net: Lowering, x: Any, shape: Any, masks: Sequence[Mask | None], said: Said | None = None
     ) -> tuple[list[int], list[Mask | None]]:
         xs, shapes = (x, shape) if isinstance(shape, list) else ([x], [shape])
         assert self._built is not None
         of_masks = tuple(None if mask is None else mask.shape for mask in masks)
-        found = self._trace_at(tuple(shapes), self._built.dtype, of_masks)
+        found = self._trace_at(tuple(shapes), self._built.dtype, of_masks, said)
         given = [mask for mask in masks if mask is not None]
         tensors = [*xs, *(mask.tensor for mask in given)]
         made = lower_all(found.wiring, net, tensors, [*shapes, *(mask.shape for mask in given)], masks)

@@ -198,7 +198,11 @@ def limits_of(
         elif draft is not None and draft.limits is not None:
             wanted = draft.limits
         else:
-            wanted = layer._input_limits() if layer.wired else (Limit(layer.ids_below),) * len(step.inputs)
+            wanted = (
+                layer._use(step.settings)._input_limits()
+                if layer.wired
+                else (Limit(layer.ids_below),) * len(step.inputs)
+            )
         for x, below in zip(step.inputs, wanted, strict=True):
             if x in roots:
                 readers[roots[x].input].append((roots[x].limit(below), layer))

@@ -12,6 +12,7 @@ from heapq import heappop, heappush
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from .. import layers as layer_room
+from ..data import nests
 from ..data.layout import Layout
 from ..foundation import checks
 from ..layers.base import Layer
@@ -167,7 +168,7 @@ def _record_all(calls: list[Call], made: dict[Key, SymbolicTensor]) -> None:
             continue
         masks = [None if mask is None else made[mask] for mask in call.masks]
         recorded = call.layer._record([made[key] for key in call.inputs], call.training, masks, call.settings)
-        for index, y in enumerate(_flat(recorded)):
+        for index, y in enumerate(nests.ends(recorded)):
             key = call.name, call.number, index
             made[key] = y
             for waiting in blocked.pop(key, ()):
@@ -232,12 +233,6 @@ def _keys(references: Any) -> list[Key]:
 def _is_whole(references: Any) -> bool:
     """Whether it is a list of tensors, and not what names one."""
     return isinstance(references, list | tuple) and all(isinstance(each, list | tuple | dict) for each in references)
-
-
-def _flat(outputs: Any) -> list[SymbolicTensor]:
-    if isinstance(outputs, dict):
-        return list(outputs.values())
-    return [y for each in outputs for y in _flat(each)] if isinstance(outputs, list | tuple) else [outputs]
 
 
 def _found(references: Any, made: dict[Key, SymbolicTensor]) -> Any:

@@ -43,7 +43,7 @@ def check(
         layer: Any = step.layer
         below = any(x in learns for x in step.inputs)
         given = tuple(draft.shape) if isinstance(draft.shape, list) else (draft.shape,)
-        inner = layer._wiring_at(given, dtype) if layer.wired and layer._wirings else None
+        inner = layer._use(step.settings)._wiring_at(given, dtype) if layer.wired and layer._wirings else None
         if inner is not None and len(inner.inputs) == len(given):  # and has no inputs that are masks
             starts = {x for x, outer in zip(inner.inputs, step.inputs, strict=False) if outer in learns}
             ends = {y: fused.get(outer) for y, outer in zip(inner.outputs, step.outputs, strict=False)}
