@@ -43,7 +43,7 @@ def check(model, name):
 @pytest.mark.parametrize(
     "name",
     [
-        *("sequential", "functional", "normalized", "masked"),
+        *("sequential", "functional", "normalized", "masked", "operators"),
         pytest.param("recurrent", marks=has("Bidirectional", "LSTM", "GRU", "SimpleRNN", "TimeDistributed")),
         pytest.param("attention", marks=has("MultiHeadAttention")),
     ],
@@ -83,6 +83,60 @@ def test_masks_that_do_not_come_by_themselves_are_refused(tmp_path):
 
     with pytest.raises(pynn.ModelFileError, match="has a layer called with mask, which pynn cannot read"):
         pynn.from_keras(changed(tmp_path, change, "masked"))
+
+
+def operation(kind, **changes):
+    """Changes the first operation of this kind."""
+
+    def change(config):
+        for layer in config["config"]["layers"]:
+            if layer["class_name"] == kind:
+                for key, value in changes.items():
+                    place = layer["inbound_nodes"][0] if key in ("args", "kwargs") else layer
+                    place[key] = {**place[key], **value} if isinstance(value, dict) else value
+                return
+
+    return change
+
+
+def numbers(value):
+    return {"class_name": "__numpy__", "config": {"value": value, "dtype": "float32"}}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (operation("Add", class_name="Where"), "'Where', which pynn cannot take as it is used"),
+        (operation("Relu", class_name="Erf"), "Unknown activation 'erf'"),
+        (operation("Relu", config={"slope": 2}), "no setting 'slope'"),
+        (operation("Add", args=[1, 2]), "in place of 1 tensors"),
+        (operation("Add", args=[]), "with 0 operands"),
+        (operation("Multiply", args=[numbers("text"), numbers([1])]), "'Multiply'"),
+        (operation("Matmul", args=[numbers([1]), numbers([1])]), "not called with two operands"),
+        (operation("GetItem", args=[{"class_name": "__lambda__", "config": {}}]), "is called with"),
+        (operation("Transpose", config={"axes": [2, 0, 1]}), "moves the axis of the samples"),
+        (operation("Reshape", config={"newshape": [3, 12]}), "fixes the number of samples"),
+        (operation("Squeeze", config={"axis": 2}), "an axis of size 4 is left out"),
+        (operation("Mean", config={"axis": 2}), r"Mean over the axes \[2\] of 3"),
+        (operation("Mean", config={"axis": None}), "no pooling over all"),
+        (operation("Mean", config={"axis": 9}), "range"),
+        (operation("Cast", config={"dtype": "int32"}), "become int32"),
+        (operation("Relu", inbound_nodes=[]), "not called once"),
+    ],
+)
+def test_functions_that_are_not_there_are_refused(change, message, tmp_path):
+    with pytest.raises(pynn.ModelFileError, match=message):
+        pynn.from_keras(changed(tmp_path, change, "operators"))
+
+
+def test_functions_that_know_no_masks_are_refused_beside_masks(tmp_path):
+    def masked(config):
+        for layer in config["config"]["layers"]:
+            if layer["class_name"] == "Embedding":
+                layer["config"]["mask_zero"] = True
+
+    with pytest.raises(pynn.ModelFileError, match=r"'Concatenate'.*it knows no masks"):
+        pynn.from_keras(changed(tmp_path, masked, "operators"))
 
 
 def test_calls_that_are_told_to_train_predict_as_in_keras(tmp_path):

@@ -12,7 +12,7 @@ from ..layers.values import values_from_elsewhere
 from ..models import Model
 from ..models.saving import model_of
 from ..storage.tensors import Path, name_of, open_file, parse_json
-from . import hdf5
+from . import hdf5, keras_operations
 from .keras_weights import arrays_of, member, take, unique_names
 
 _MOST_LAYERS = 10_000  # of one model
@@ -35,9 +35,6 @@ _WITHOUT_EFFECT: dict[str, tuple[Any, ...]] = {
     "autocast": (True,),
     "mask_zero": (False,),
 }
-# Operators of Keras's tensors, which its files have as operations of this module
-_OPERATIONS = {"Add": "Add", "Subtract": "Subtract", "Multiply": "Multiply", "Maximum": "Maximum", "Minimum": "Minimum"}
-_OF_OPERATIONS = "keras.src.ops.numpy"
 _MODELS = ("Sequential", "Functional", "Model")
 # Modules of Keras whose classes pynn has under the same names
 _ROOTS = ("keras", "builtins")
@@ -121,10 +118,7 @@ class _Translation:
         module = described.get("module") or "builtins"
         registered = described.get("registered_name")
         root = module.partition(".")[0]
-        if module == _OF_OPERATIONS and kind in _OPERATIONS:
-            return _OPERATIONS[kind], {"name": config.get("name")}
-        unknown = root not in _ROOTS and registered in (None, kind) and registry.own(kind) is None
-        if module.startswith("keras.src.ops") or unknown:
+        if root not in _ROOTS and registered in (None, kind) and registry.own(kind) is None:
             raise ModelFileError(f"{self._name} has {kind} of {checks.shown(module)}, which pynn does not have.")
         return kind, config
 
@@ -179,15 +173,11 @@ class _Translation:
             raise ModelFileError(f"{self._name} has no list of layers, but {checks.shown(layers)}.")
         if len(layers) > _MOST_LAYERS:
             raise ModelFileError(f"{self._name} has {len(layers)} layers, but at most {_MOST_LAYERS} layers are read.")
-        of_layers = [each for each in layers if not self._is_operation(each)]
+        of_layers = [each for each in layers if not keras_operations.is_operation(each)]
         kinds = [str(each.get("class_name")) if isinstance(each, dict) else "" for each in of_layers]
         kinds = ["Functional" if kind == "Model" else kind for kind in kinds]
         places = {id(each): f"{place}layers/{name}/" for name, each in unique_names(of_layers, kinds)}
         return [(each, places.get(id(each), "")) for each in layers]
-
-    @staticmethod
-    def _is_operation(described: Any) -> bool:
-        return isinstance(described, dict) and str(described.get("module")).startswith("keras.src.ops")
 
     def _sequential(self, config: dict[str, Any], place: str) -> dict[str, Any]:
         layers = [self.layer(each, inner) for each, inner in self._named(config.get("layers"), place)]
@@ -204,12 +194,29 @@ class _Translation:
         masked = any(_makes_masks(each) for each, _ in named)
         layers = []
         for each, inner in named:
-            # What makes masks is written as operations, too, which nothing but masks reads: here they go by themselves.
-            if self._is_operation(each) and each.get("name") not in needed:
+            if keras_operations.is_operation(each):
+                # What makes masks is written as operations, too, which only masks read: here they go by themselves.
+                if each.get("name") in needed:
+                    layers.append(self._operation(each, masked))
                 continue
             calls = [self._call(call, masked) for call in each.get("inbound_nodes", [])]
             layers.append({**self.layer(each, inner), "name": each.get("name"), "inbound_nodes": calls})
         return {"name": config.get("name"), "layers": layers, **ends}
+
+    def _operation(self, described: dict[str, Any], masked: bool) -> dict[str, Any]:
+        """What an operator or function made, as a layer."""
+        kind = described.get("class_name")
+        try:
+            if masked and kind in keras_operations.MASKED:
+                raise ValueError("it knows no masks, and the layer in its place does")
+            layer, inputs = keras_operations.translated(described)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            raise ModelFileError(
+                f"{self._name} has the function {checks.shown(kind)}, which pynn cannot take as it is used: "
+                f"{checks.cut(str(error))}."
+            ) from error
+        call = {"args": inputs, "kwargs": {}}
+        return {**identifiers.serialize(layer), "name": layer.name, "inbound_nodes": [call]}
 
     def _call(self, call: Any, masked: bool) -> dict[str, Any]:
         """A use of a layer: the tensors that it takes. A mask comes by itself where there are layers that make some."""

@@ -16,16 +16,16 @@ from .types import Shape
 _INT32 = np.iinfo(np.int32)
 
 
-def takes_ids(function: str, tensor: SymbolicTensor, constant: NDArray[Any], constant_first: bool) -> bool:
-    """Whether what the operator makes of the tensor and the constant are ids, or may be: whole numbers, of ids."""
-    if not _may_hold_ids(tensor) or not np.array_equal(constant, np.rint(constant)):
+def are_ids(function: str, constant: NDArray[Any], constant_first: bool) -> bool:
+    """Whether what the operator makes of ids and the constant are ids, whole numbers."""
+    if not np.array_equal(constant, np.rint(constant)):
         return False
     if function in ("floor_divide", "remainder"):
         return not constant_first and bool(np.all((constant > 0) & (constant <= _INT32.max)))
     return function in ("add", "subtract", "multiply") and bool(np.all(abs(constant) <= _INT32.max))
 
 
-def _may_hold_ids(tensor: SymbolicTensor) -> bool:
+def may_hold_ids(tensor: SymbolicTensor) -> bool:
     """Whether it holds ids, or whatever a `call` is given, which is ids or numbers as each call of the layer has it."""
     source = tensor.node
     while source.inputs and (source.layer.keeps_ids or source.layer.takes_part):

@@ -25,7 +25,7 @@ _NAMES = {"divide": "true_divide", "remainder": "mod"}
 
 # Operators with a function of two tensors.
 _BINARIES = (
-    *("add", "subtract", "multiply", "divide", "power"),
+    *("add", "subtract", "multiply", "divide", "power", "maximum", "minimum"),
     *("floor_divide", "remainder", "less", "less_equal", "not_equal"),
 )
 
@@ -39,9 +39,9 @@ class Arithmetic(Layer):
     """``function(a, b)`` of two tensors, or of one and a constant, element by element; broadcast as in NumPy.
 
     Args:
-        function: ``"add"``, ``"subtract"``, ``"multiply"``, ``"divide"``, ``"power"``, ``"floor_divide"``,
-            ``"remainder"``, which has the sign of ``b``, or a comparison, which gives 1 and 0: ``"less"``,
-            ``"less_equal"``, ``"not_equal"``. Comparisons and ``"floor_divide"`` hand no gradient on.
+        function: ``"add"``, ``"subtract"``, ``"multiply"``, ``"divide"``, ``"power"``, ``"maximum"``, ``"minimum"``,
+            ``"floor_divide"``, ``"remainder"``, which has the sign of ``b``, or a comparison, which gives 1 and 0:
+            ``"less"``, ``"less_equal"``, ``"not_equal"``. Comparisons and ``"floor_divide"`` hand no gradient on.
         constant: In place of one of the tensors: a number, or an array without the axis of the batch.
         constant_first: Whether the constant is the first operand.
         name: Default: the function's, with a number.

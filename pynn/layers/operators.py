@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..activations import Activation as ActivationFunction
 from ..data import arrays
 from .constants import ConstantProduct
-from .id_arithmetic import IdArithmetic, takes_ids
+from .id_arithmetic import IdArithmetic, are_ids, may_hold_ids
 from .operations import Absolute, Activated, Arithmetic, GetItem, MatMul, checked_index, name_for
 from .symbolic import Operand, SymbolicTensor
 from .trial import is_calling, operation_name
@@ -44,8 +44,8 @@ def apply(function: str, a: Any, b: Any) -> Any:
     tensor, constant = (b, a) if first else (a, b)
     if function == "matmul":
         return ConstantProduct(constant, first, operation_name("matmul"))(tensor)
-    constant = _constant(constant, tensor)
-    if takes_ids(function, tensor, constant, first):
+    constant = constant_beside(constant, tensor.ndim if tensor.per_sample else -1)
+    if may_hold_ids(tensor) and are_ids(function, constant, first):
         return IdArithmetic(function, constant, first, name_for(function))(tensor)
     return Arithmetic(function, constant, first, name_for(function))(tensor)
 
@@ -73,7 +73,7 @@ def _beside(fixed: SymbolicTensor, tensor: SymbolicTensor) -> SymbolicTensor:
 
 
 def _get_item(a: SymbolicTensor, key: Any) -> Any:
-    given = _sample_key(a, key) if a.per_sample else tuple(key if isinstance(key, tuple) else (key,))
+    given = sample_key(a.name, a.ndim, key) if a.per_sample else tuple(key if isinstance(key, tuple) else (key,))
     return GetItem(given, operation_name("get_item"))(a)
 
 
@@ -143,10 +143,10 @@ def _tensor(x: Any) -> Any:
     return WeightTensor(x, x.name).tensor() if isinstance(x, Weight) else x
 
 
-def _constant(value: Any, tensor: SymbolicTensor) -> NDArray[Any]:
-    """A constant without the axis of the batch."""
+def constant_beside(value: Any, axes: int) -> NDArray[Any]:
+    """A constant beside a tensor of so many axes, without that of the batch; ValueError where it differs by sample."""
     array = arrays.as_array(value, "The constant of an operator", "float64")
-    if array.ndim == tensor.ndim and tensor.per_sample:
+    if array.ndim == axes:
         if len(array) != 1:
             raise ValueError(
                 f"A constant is the same for all samples: it must have the size 1 along the first axis, or go without "
@@ -156,17 +156,15 @@ def _constant(value: Any, tensor: SymbolicTensor) -> NDArray[Any]:
     return array
 
 
-def _sample_key(tensor: SymbolicTensor, key: Any) -> tuple[Any, ...]:
-    """The index without that of the batch, which must be all of it."""
+def sample_key(name: str, axes: int, key: Any) -> tuple[Any, ...]:
+    """An index of the tensor `name` of so many axes without that of the batch, which must be all of it."""
     given = tuple(checked_index(each) for each in (key if isinstance(key, tuple) else (key,)))
     if given and given[0] is Ellipsis:
-        missing = tensor.ndim - sum(1 for each in given if each is not None and each is not Ellipsis)
+        missing = axes - sum(1 for each in given if each is not None and each is not Ellipsis)
         if missing < 1:
             given = given[1:]
         else:
             return given if missing > 1 else given[1:]
     if not given or given[0] != slice(None):
-        raise ValueError(
-            f"The first index of the symbolic tensor {tensor.name!r} must be ':', all samples, but got {key!r}."
-        )
+        raise ValueError(f"The first index of the symbolic tensor {name!r} must be ':', all samples, but got {key!r}.")
     return given[1:]

@@ -7,7 +7,7 @@ import pathlib
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
 FOLDER = pathlib.Path(__file__).parent
 
@@ -87,7 +87,40 @@ def masked():
     return keras.Model({"steps": steps, "ids": ids}, layers.Dense(2)(layers.Concatenate()(means)))
 
 
-MODELS = {each.__name__: each for each in (sequential, functional, normalized, recurrent, attention, masked)}
+def operators():
+    """Operators and functions of tensors, with numbers and arrays."""
+    a, b = keras.Input((3, 4), name="a"), keras.Input((3, 4), name="b")
+    ids = keras.Input((3,), dtype="int32", name="ids")
+    row = np.array([0.5, -1.0, 2.0, 3.0], "float32")
+    made = [
+        *(
+            a + 1.5,
+            2 - a,
+            a * row,
+            ops.divide(row, abs(b) + 1),
+            a**2,
+            -a,
+            a // 0.5,
+            a % 3,
+            a * b[:, :1],
+            a - b,
+            a / (b**2 + 1),
+        ),
+        *(a < b, a <= row, a > b, a >= 0.5, a != 0, (a > 0) & (b > 0), (a > 0) | (b > 0), (a > 0) ^ (b > 0), ~(a > 0)),
+        *(a @ np.ones((4, 2), "float32"), ops.matmul(np.ones((2, 3), "float32"), a), a @ ops.transpose(b, (0, 2, 1))),
+        *(a[:, 0], a[:, 1:, ::2], a[..., None], a[..., -1], ops.expand_dims(a, 2), ops.squeeze(a[:, :1], 1)),
+        *(ops.relu(a), ops.tanh(a), ops.softmax(a, axis=1), ops.exp(a), ops.gelu(a, approximate=False), ops.silu(a)),
+        *(ops.leaky_relu(a, negative_slope=0.3), ops.elu(a, alpha=0.5), ops.log_softmax(a), ops.hard_sigmoid(a)),
+        *(ops.square(a), ops.sqrt(abs(a)), ops.maximum(a, 0.3), ops.minimum(0.1, a), ops.maximum(a, b)),
+        *(ops.concatenate([a, b], axis=1), ops.reshape(a, (-1, 2, 6)), ops.cast(a > 0, "float32")),
+        *(ops.mean(a, axis=1), ops.max(a, axis=1, keepdims=True), ops.mean(a[..., None], axis=(1, 2))),
+        layers.Embedding(40, 2)(ids + np.array([0, 11, 25], "int32")),
+        layers.Embedding(4, 3)(ids % 4),
+    ]
+    return keras.Model({"a": a, "b": b, "ids": ids}, [ops.cast(each, "float32") for each in made])
+
+
+MODELS = {each.__name__: each for each in (sequential, functional, normalized, recurrent, attention, masked, operators)}
 
 
 def data(name, model, random):
