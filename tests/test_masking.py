@@ -447,6 +447,37 @@ def test_an_array_is_the_mask_of_all_samples(kind, random, tmp_path):
     np.testing.assert_array_equal(again.predict(x, verbose=0), wanted)
 
 
+class Block(layers.Layer):
+    """Attention that is told who may look at whom; what is within does not take that for a mask of steps."""
+
+    supports_masking = True
+
+    def __init__(self, **base):
+        super().__init__(**base)
+        self.attention = layers.MultiHeadAttention(2, 3)
+
+    def call(self, x, mask=None):
+        return self.attention(x, x, attention_mask=mask)
+
+
+@pytest.mark.parametrize("shape", [(4, 5, 5), (4, 1, 5), (4, 1, 1, 5)])
+def test_an_own_layer_may_be_given_any_mask(shape, random):
+    layer, x = Block(), random.normal(size=(4, 5, 3)).astype("float32")
+    mask = random.random(shape) < 0.6
+    wanted = layer.attention(x, x, attention_mask=mask)
+    np.testing.assert_array_equal(layer(x, mask=mask), wanted)
+    a, m = pynn.Input((5, 3)), pynn.Input(shape[1:])
+    y = layer(a, mask=m)
+    model = pynn.Model([a, m], [y, MaskOut()(y)])
+    found, none = model.predict([x, mask.astype("float32")], verbose=0)
+    np.testing.assert_array_equal(found, wanted)
+    assert (none == 2).all()
+    for_all = pynn.Model(a, layer(a, mask=mask[:1])).predict(x, verbose=0)
+    np.testing.assert_array_equal(for_all, layer(x, mask=mask[:1]))
+    with pytest.raises(ValueError, match="mask of inputs of layer"):
+        layer(x, mask=mask[:3])
+
+
 class Fixed(layers.Layer):
     """Its mask is the same, whatever comes."""
 

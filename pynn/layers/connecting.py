@@ -196,7 +196,7 @@ class Connectable:
 
     def _check_mask(self, shape: OpenShape, mask: OpenShape) -> None:
         """Raise ValueError unless samples of `shape` may have a mask of this shape: that of their first axes."""
-        if not mask or not Port("", shape[: len(mask)]).takes(mask):
+        if not fits(shape, mask):
             raise self._shape_error(
                 f"got a mask of shape {(None, *mask)} for inputs of shape {(None, *shape)}: it must have the shape of "
                 "their first axes, such as (samples, steps)."
@@ -265,3 +265,8 @@ class Connectable:
                 f"Layer {self.name!r} has no {what}: it was not called on symbolic tensors, or nothing is left of it."
             )
         return node
+
+
+def fits(shape: OpenShape, mask: OpenShape) -> bool:
+    """Whether a mask of this shape says which steps are real, of samples of `shape`: it has that of their first axes."""
+    return bool(mask) and Port("", shape[: len(mask)]).takes(mask)

@@ -29,7 +29,7 @@ from .symbolic import Made, Node, SymbolicTensor
 from .trial import Trial, current, using
 from .types import Masks, OpenShapes
 from .weight import Weight
-from .wiring import Trace, Wiring, limits_of, lower_all, merged, ports, trace
+from .wiring import Trace, Wiring, limits_of, lower_all, merged, of_steps, ports, trace
 
 
 class Source:
@@ -75,6 +75,10 @@ class Traceable(AddsWeights):
         if self._form.is_of_cell:
             return self._form.arrange(outputs)
         return self._trace_with(outputs=len(outputs)).outputs.arrange(outputs)
+
+    def _check_mask(self, shape: OpenShape, mask: OpenShape) -> None:
+        if self._form is None or not self._form.takes_masks:  # a call of one's own may take any
+            super()._check_mask(shape, mask)
 
     def _use(self, settings: Any) -> Any:
         return self if settings is None or self._form is None else CallOf(self, settings)
@@ -338,7 +342,7 @@ class Traceable(AddsWeights):
         trial.phase = "call"
         starts = [
             Source(f"{self.name}_input_{number}").tensor(shape, dtype, mask)
-            for number, (shape, mask) in enumerate(zip(shapes, masks, strict=True))
+            for number, (shape, mask) in enumerate(zip(shapes, of_steps(shapes, masks, masks), strict=True))
         ]
         given = [
             None if mask is None else Source(f"{self.name}_mask_{number}").tensor(mask, dtype)
@@ -352,7 +356,7 @@ class Traceable(AddsWeights):
         ends, of_ends = ends[: len(ends) - len(places)], ends[len(ends) - len(places) :]
         made = [y.mask_shape for y in ends]
         if self.supports_masking and not self._computes_mask:
-            made[0] = made[0] or masks[0]
+            made[0] = made[0] or of_steps(shapes, masks, masks)[0]
         for place, mask in zip(places, of_ends, strict=True):
             made[place] = mask.sample
         found = ports([y.name for y in ends], [y.sample for y in ends], [Limit(0)] * len(ends), outputs)
@@ -428,6 +432,7 @@ class Traceable(AddsWeights):
         found = self._trace_at(tuple(shapes), self._built.dtype, of_masks, said)
         given = [mask for mask in masks if mask is not None]
         tensors = [*xs, *(mask.tensor for mask in given)]
+        masks = of_steps(shapes, of_masks, masks)
         made = lower_all(found.wiring, net, tensors, [*shapes, *(mask.shape for mask in given)], masks)
         count = len(found.outputs.ports)
         outputs, made_masks = made.tensors[:count], made.masks[:count]

@@ -5,16 +5,18 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from ..data import nests
 from ..data.layout import ANY_ID, Limit, OpenShape, Port, Ports, TakePart
 from ..engine.lowering import Lowering, Mask
 from .building import Draft
+from .connecting import fits
 from .keeping import stateful_in
 from .symbolic import Node, SymbolicTensor
 from .types import Masks, Shape
 
+T = TypeVar("T")
 Layer: TypeAlias = Any  # a `base.Layer`, which is made of this module
 
 
@@ -61,7 +63,7 @@ class Trace(NamedTuple):
         if shapes == self.shapes:
             return [port.shape for port in self.outputs.ports], self.made_masks
         count, of_masks = len(self.outputs.ports), masks or self.masks
-        found = drafts_of(self.wiring, (*shapes, *_given(of_masks)), dtype, of_masks)
+        found = drafts_of(self.wiring, (*shapes, *_given(of_masks)), dtype, of_steps(shapes, of_masks, of_masks))
         made = [own or shape for own, shape in zip(found.masks, self.made_masks, strict=False)]
         for place, shape in zip(self.mask_outputs, found.shapes[count:], strict=True):
             made[place] = shape
@@ -87,6 +89,14 @@ class Lowered(NamedTuple):
 def _given(masks: Sequence[OpenShape | None]) -> list[OpenShape]:
     """The shapes of the masks that there are."""
     return [each for each in masks if each is not None]
+
+
+def of_steps(shapes: Sequence[OpenShape], masks: Sequence[OpenShape | None], values: Sequence[T]) -> list[T | None]:
+    """What belongs to each mask, None where it does not fit: a call is given that, but it is no mask of the tensor."""
+    return [
+        value if mask is not None and fits(shape, mask) else None
+        for shape, mask, value in zip(shapes, masks, values, strict=False)
+    ]
 
 
 def chain(stack: Sequence[Layer]) -> Wiring:
