@@ -122,3 +122,41 @@ def test_summary_shows_the_batch_size():
     assert summary_of(pynn.Model([given, other], layers.add([given, other]))) == ["(8, 3)", "(None, 3)", "(8, 3)"]
     assert model(np.ones((5, 3))).shape == (5, 2)
     assert model.output_shape == (8, 2)
+
+
+# ---- what the model was compiled with --------------------------------------------------------------------------------
+
+
+def test_clone_is_compiled_as_the_model():
+    model = pynn.Sequential([pynn.Input((3,)), layers.Dense(1)])
+    assert not pynn.models.clone_model(model).compiled
+    model.compile(pynn.optimizers.Adam(0.25), "mse", metrics=["mae"])
+    x, y = np.ones((4, 3)), np.ones((4, 1))
+    model.fit(x, y, verbose=0)
+    twin = pynn.models.clone_model(model)
+    assert twin.optimizer is not model.optimizer
+    assert (twin.optimizer.learning_rate, twin.optimizer.iterations) == (0.25, 0)
+    twin.set_weights(model.get_weights())
+    assert twin.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
+    assert twin.metrics_names == ["loss", "mae"]
+    twin.fit(x, y, verbose=0)
+    assert model.optimizer.iterations == 1
+
+
+def test_compile_configurations():
+    model, twin = (pynn.Sequential([pynn.Input((3,)), layers.Dense(1)]) for _ in range(2))
+    assert model.get_compile_config() is None
+    model.compile(pynn.optimizers.Adam(0.25), "mse", metrics=["mae"])
+    config = json.loads(json.dumps(model.get_compile_config()))
+    twin.compile_from_config(config)
+    assert twin.get_compile_config() == config
+    assert twin.optimizer.learning_rate == 0.25
+    with pytest.raises(ValueError, match="compile must be a dict"):
+        twin.compile_from_config(3)
+    assert twin.optimizer.learning_rate == 0.25
+
+
+def test_clone_is_not_compiled_where_a_function_is_the_learning_rate():
+    model = pynn.Sequential([pynn.Input((3,)), layers.Dense(1)])
+    model.compile(pynn.optimizers.SGD(lambda: 0.1), "mse")
+    assert not pynn.models.clone_model(model).compiled

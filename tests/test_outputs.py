@@ -139,6 +139,39 @@ def test_output_without_a_loss():
         model.evaluate(X, [NUMBERS], verbose=0)
 
 
+def test_without_a_loss_a_model_predicts(tmp_path):
+    """As in Keras it is compiled all the same; what needs the loss says so."""
+    model = pair()
+    expected = model.predict(X, verbose=0)
+    model.compile("sgd", metrics=[["accuracy"], ["mae"]])
+    assert model.compiled
+    model.save(tmp_path / "model")
+    for twin in (model, pynn.load_model(tmp_path / "model")):
+        assert twin.compiled
+        for found, each in zip(twin.predict(X, verbose=0), expected, strict=True):
+            np.testing.assert_array_equal(found, each)
+        for use in (
+            lambda twin=twin: twin.fit(X, Y, verbose=0),
+            lambda twin=twin: twin.evaluate(X, Y, verbose=0),
+            lambda twin=twin: twin.train_on_batch(X, Y),
+            lambda twin=twin: twin.test_on_batch(X, Y),
+        ):
+            with pytest.raises(ValueError, match="compile was given no loss"):
+                use()
+    model.compile(model.optimizer, [SPARSE, "mse"])
+    assert fitted(model) == fitted(pair(loss=[SPARSE, "mse"]))
+    model.compile(model.optimizer)
+    assert model.optimizer.iterations == 2 * -(-len(X) // 16)
+
+
+def test_loss_in_a_list_of_its_own():
+    history = fitted(pair(loss=[SPARSE, "mse"]))
+    assert fitted(pair(loss=[[SPARSE], ["mse"]])) == history
+    assert fitted(pair(loss={"classes": [SPARSE], "numbers": "mse"})) == history
+    with pytest.raises(TypeError, match="loss must be a name"):
+        pair(loss=[[SPARSE, "mse"], "mse"])
+
+
 @pytest.mark.parametrize(
     ("compiled", "message"),
     [
@@ -162,7 +195,7 @@ def test_output_without_a_loss():
         ({"weighted_metrics": ["mae"]}, "weighted_metrics must have one value for each of 2 outputs"),
         ({"metrics": [["mae"], []]}, "takes class labels"),
         ({"metrics": [[], ["sparse_categorical_accuracy"]]}, "The metric sparse_categorical_accuracy takes class"),
-        ({"run_eagerly": 1}, "run_eagerly"),
+        ({"run_eagerly": 2}, "run_eagerly"),
         ({"steps_per_execution": 0}, "steps_per_execution"),
         ({"jit_compile": "yes"}, "jit_compile"),
         ({"auto_scale_loss": "no"}, "auto_scale_loss"),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import layers as layer_room
-from ..foundation import checks, registry
+from ..foundation import atomic, checks, registry
 from ..layers.base import Layer
 from ..layers.core import InputLayer
 from ..layers.symbolic import SymbolicTensor
 from ..storage.tensors import Path
+from ..training import compile_config
 from . import configuration
 from .model import Model
 from .saving import classes_of_ones_own
@@ -44,7 +46,10 @@ def clone_model(
     *,
     recursive: bool = False,
 ) -> Model:
-    """A model of equal layers with new weights, not compiled.
+    """A model of equal layers with new weights.
+
+    Where the model is compiled, so is the clone, with an optimizer that begins anew; but not where something that
+    `compile` was told cannot be described, such as a learning rate that is a function.
 
     Args:
         model: A model of tensors or a Sequential.
@@ -85,10 +90,16 @@ def clone_model(
         return make
 
     inputs = None if input_tensors is None else _inputs_for(model, input_tensors)
-    return registry.knowing(
-        classes_of_ones_own(model),
-        lambda: configuration.reading(lambda: _of_layers(model, maker(model), inputs)),
-    )
+
+    def clone() -> Model:
+        made, compiled = _of_layers(model, maker(model), inputs), model._state.compiled
+        if compiled is not None:
+            with contextlib.suppress(ValueError):
+                what = compile_config.compiled_of(compile_config.described(compiled))
+                atomic.apply_together(made._compiling(what, None))
+        return made
+
+    return registry.knowing(classes_of_ones_own(model), lambda: configuration.reading(clone))
 
 
 def _of_layers(model: Model, make: configuration.Make, inputs: list[SymbolicTensor] | None = None) -> Model:

@@ -165,6 +165,27 @@ class Described(Connected):
                 return further
         raise ValueError(f"config must be a dict made by get_config, but got {checks.shown(config)}.")
 
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """What `compile` was told, as plain values (fit for JSON); None where it was not called.
+
+        Raises:
+            ValueError: something that no configuration describes, such as a learning rate that is a function.
+        """
+        from ..training import compile_config  # here, as not every program keeps a model
+
+        compiled = self._state.compiled
+        return None if compiled is None else compile_config.described(compiled)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile as `get_compile_config` says, with an optimizer that begins anew.
+
+        Raises:
+            TypeError, ValueError, KeyError: another form of configuration, or one that does not fit the model.
+        """
+        from ..training import compile_config
+
+        self._compile(compile_config.compiled_of(config))
+
     def to_json(self, **options: Any) -> str:
         """`get_config` as a JSON text that `model_from_json` reads; `options` go to ``json.dumps``."""
         import json

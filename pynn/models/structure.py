@@ -320,11 +320,11 @@ class Structure(Part):
             state = self._state
             layout = state.layout
             outputs = self._outputs_to_be() if layout is None else layout.outputs
-            if outputs is not None:
+            if outputs is not None and what.loss is not None:
                 what.resolved(outputs)
             # Of stateful layers the network is made when the size of a batch is known.
             later = state.plan is None and bool(stateful_in(self.layers))
-            if layout is None or layout.is_open or later:
+            if layout is None or layout.is_open or later or what.loss is None:
                 atomic.apply_together(
                     self._compiling(what, optimizer._trainer if layout is not None and self._owns(optimizer) else None)
                 )

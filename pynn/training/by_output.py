@@ -49,22 +49,31 @@ def chosen_losses(loss: Any) -> Any:
     """What ``compile`` was given as `loss`, with the losses that are meant in place of names.
 
     Raises:
-        TypeError, ValueError: an unknown name, or something else; no loss at all; a loss without reduction.
+        TypeError, ValueError: an unknown name, or something else; a list or dict without a loss; one without reduction.
     """
+    if loss is None:
+        return None
     if isinstance(loss, list | tuple):
-        chosen: Any = [None if each is None else losses.get(each) for each in loss]
+        chosen: Any = [_loss(each) for each in loss]
         found = chosen
     elif isinstance(loss, Mapping) and not _is_config(loss):
-        chosen = {name: None if each is None else losses.get(each) for name, each in loss.items()}
+        chosen = {name: _loss(each) for name, each in loss.items()}
         found = list(chosen.values())
     else:
-        chosen = None if loss is None else losses.get(loss)
+        chosen = losses.get(loss)
         found = [chosen]
     if all(each is None for each in found):
         raise ValueError('loss must be given, such as "mse" or "sparse_categorical_crossentropy".')
     if any(each is not None and each.reduction in (None, "none") for each in found):
         raise ValueError("A loss without reduction cannot be trained: it must be one number.")
     return chosen
+
+
+def _loss(given: Any) -> Loss | None:
+    """The loss of one output, which may stand in a list of its own."""
+    if isinstance(given, list | tuple) and len(given) == 1:
+        given = given[0]
+    return None if given is None else losses.get(given)
 
 
 def order_of_losses(chosen: Any, outputs: Ports) -> list[int]:

@@ -32,7 +32,12 @@ class Compiled(NamedTuple):
     weighted_metrics: Any
 
     def resolved(self, outputs: Ports) -> Heads:
-        """Losses and metrics of a model that has these outputs; ValueError for those that do not fit."""
+        """Losses and metrics of a model that has these outputs; ValueError for none, and for those that do not fit."""
+        if self.loss is None:
+            raise ValueError(
+                "compile was given no loss, which training and evaluation need: compile(optimizer, loss), with a loss "
+                'such as "mse" or "sparse_categorical_crossentropy".'
+            )
         found = by_output.losses_of(self.loss, outputs)
         for loss, port in zip(found, outputs.ports, strict=True):
             if loss is not None:
@@ -52,8 +57,6 @@ class Compiled(NamedTuple):
         for number, (loss, port) in enumerate(zip(found, outputs.ports, strict=True)):
             if loss is not None or measured[number]:
                 heads.append(Head(number, outputs.keys[number], port, loss, weights[number], tuple(measured[number])))
-        if all(head.loss is None for head in heads):
-            raise ValueError("loss must be given for at least one output.")
         order = by_output.order_of_losses(self.loss, outputs)
         heads.sort(key=lambda head: (head.loss is None, head.loss is None and not head.by_engine, order[head.number]))
         handed = [head.number for head in heads if len(head.by_engine) < len(head.measured)]
