@@ -166,7 +166,7 @@ class Many(layers.Layer):
         y = factor * (inputs["a"] + 10 * inputs["b"][0])
         y = y if inputs.get("c") is None else y - inputs["c"]
         y = y if more is None else y + 100 * more
-        y = y + len(names) + (rest["shift"] if "shift" in rest else 0)
+        y = y + len(names) + rest.get("shift", 0)
         return {"y": [y, (-y,)]}
 
 

@@ -268,5 +268,5 @@ class Connectable:
 
 
 def fits(shape: OpenShape, mask: OpenShape) -> bool:
-    """Whether a mask of this shape says which steps are real, of samples of `shape`: it has that of their first axes."""
+    """Whether a mask says which steps of samples of `shape` are real: it has the shape of their first axes."""
     return bool(mask) and Port("", shape[: len(mask)]).takes(mask)
