@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeAlias
 
 import numpy as np
@@ -292,6 +292,15 @@ def get(identifier: ActivationLike) -> Activation:
 def serialize(activation: Activation) -> str | dict[str, Any]:
     """What `get` reads."""
     return activation.serialize()
+
+
+def deserialize(config: ActivationLike, custom_objects: Mapping[str, Any] | None = None) -> Activation:
+    """As `get`. There are no activations of one's own; `custom_objects` is taken as in Keras.
+
+    Raises:
+        TypeError, ValueError: an unknown name, or another form of configuration.
+    """
+    return registry.knowing(custom_objects, lambda: get(config))
 
 
 # ---- the functions ---------------------------------------------------------------------------------------------------

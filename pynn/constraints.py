@@ -7,7 +7,7 @@ that are assigned, stay as they are until the first step; weights that are not t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import config
 from .data import arrays
-from .foundation import checks, identifiers, not_yet
+from .foundation import checks, identifiers, not_yet, registry
 from .foundation.identifiers import Described
 from .foundation.names import to_snake_case
 
@@ -196,13 +196,13 @@ def serialize(constraint: Constraint | None) -> dict[str, Any] | None:
     return None if constraint is None else identifiers.serialize(constraint)
 
 
-def deserialize(config: dict[str, Any] | None) -> Constraint | None:
-    """The constraint of a configuration that `serialize` made.
+def deserialize(config: ConstraintLike, custom_objects: Mapping[str, Any] | None = None) -> Constraint | None:
+    """As `get`. There are no constraints of one's own; `custom_objects` is taken as in Keras.
 
     Raises:
-        TypeError, ValueError: another form of configuration.
+        TypeError, ValueError: an unknown name, or another form of configuration.
     """
-    return get(config)
+    return registry.knowing(custom_objects, lambda: get(config))
 
 
 if not TYPE_CHECKING:  # a checker would take every name for one that is there

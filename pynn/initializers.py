@@ -7,6 +7,7 @@ every call, as in Keras 3; without one, new values at each call, which ``pynn.se
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -14,17 +15,20 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import config
 from .data import arrays
-from .foundation import checks, draws, identifiers, not_yet, pieces
+from .foundation import checks, draws, identifiers, not_yet, pieces, registry
 from .foundation.identifiers import Described
 from .foundation.names import to_snake_case
 
 Array = NDArray[Any]
+Function = Callable[..., Any]
+Axes = int | Sequence[int]
 
 
 class Initializer(Described):
     """Base: ``initializer(shape, dtype)`` returns an array. Those here compute it in `_values`, in float64.
 
-    One of your own defines ``__call__(self, shape, dtype=None)`` and, for arguments of its own, ``get_config``.
+    One of your own defines ``__call__(self, shape, dtype=None)`` and, for arguments of its own, ``get_config``; or is a
+    function ``(shape, dtype=None)``.
     """
 
     kind = "initializer"
@@ -35,7 +39,7 @@ class Initializer(Described):
 
     @classmethod
     def _own(cls) -> str:
-        return "One of your own is a subclass of pynn.initializers.Initializer."
+        return "One of your own is a subclass of pynn.initializers.Initializer, or a function of shape and dtype."
 
     @classmethod
     def _refuse(cls) -> None:
@@ -53,6 +57,46 @@ class Initializer(Described):
 
     def _values(self, shape: tuple[int, ...]) -> Array:
         raise NotImplementedError
+
+    def clone(self) -> Initializer:
+        """An initializer of the same arguments."""
+        return self.from_config(self.get_config())
+
+
+class FunctionInitializer(Initializer):
+    """What a function of one's own makes; `get` makes it of the function.
+
+    Args:
+        fn: ``fn(shape, dtype=...)`` returns an array of this shape. By its name, it is one that was registered, or that
+            the `custom_objects` of who reads a file have.
+    """
+
+    def __init__(self, fn: str | Function) -> None:
+        found = registry.own(fn) if isinstance(fn, str) else fn
+        if found is None:
+            raise identifiers.UnknownNameError(f"Unknown function {checks.shown(fn)}.", str(fn), "function")
+        if not callable(found):
+            raise TypeError(f"fn must be a function, but got {checks.shown(found)} of type {type(found).__name__}.")
+        self.fn: Function = found
+
+    def __call__(self, shape: int | tuple[int, ...], dtype: DTypeLike | None = None) -> Array:
+        """See `Initializer`.
+
+        Raises:
+            TypeError, ValueError: the function returns something else than numbers of this shape.
+        """
+        shape, dtype = checks.shape(shape, "shape"), config.resolve_dtype(dtype)
+        values = arrays.as_array(self.fn(shape, dtype=dtype), "what the initializer returns", dtype)
+        if values.shape != shape:
+            raise ValueError(f"The initializer must return an array of the shape {shape}, but it has {values.shape}.")
+        return values
+
+    def get_config(self) -> dict[str, Any]:
+        named = hasattr(self.fn, "__name__")
+        return {"fn": registry.get_registered_name(self.fn) if named else type(self.fn).__name__}
+
+    def _arguments(self) -> dict[str, Any]:
+        return {"fn": self.fn}
 
 
 # ---- constants -------------------------------------------------------------------------------------------------------
@@ -200,6 +244,8 @@ class VarianceScaling(RandomInitializer):
         distribution: ``"truncated_normal"`` (the default; also ``"normal"``), its standard deviation corrected for
             the truncation; ``"untruncated_normal"``; or ``"uniform"``: within ``sqrt(3 * scale / n)``.
         seed: Default ``None``: from the global seed.
+        input_axes, output_axes: The axes whose sizes make the fan-in and the fan-out, both or none of the two. Default
+            ``None``: as above.
     """
 
     # Standard deviation of a standard normal variable truncated to [-2, 2].
@@ -211,8 +257,17 @@ class VarianceScaling(RandomInitializer):
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
         seed: int | None = None,
+        input_axes: Axes | None = None,
+        output_axes: Axes | None = None,
     ) -> None:
         super().__init__(seed)
+        if (input_axes is None) != (output_axes is None):
+            raise ValueError(
+                "input_axes and output_axes must be given both or not at all, but got "
+                f"input_axes={checks.shown(input_axes)}, output_axes={checks.shown(output_axes)}."
+            )
+        self.input_axes = None if input_axes is None else _axes(input_axes)
+        self.output_axes = None if output_axes is None else _axes(output_axes)
         self.scale = checks.number(scale, "scale", "(0, inf)")
         self.mode = checks.choice(mode, "mode", ("fan_in", "fan_out", "fan_avg"))
         self.distribution = checks.choice(
@@ -222,7 +277,7 @@ class VarianceScaling(RandomInitializer):
         )
 
     def _values(self, shape: tuple[int, ...]) -> Array:
-        fan_in, fan_out = compute_fans(shape)
+        fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
         n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2.0}[self.mode]
         variance = self.scale / max(1.0, n)
         if self.distribution == "uniform":
@@ -234,7 +289,16 @@ class VarianceScaling(RandomInitializer):
         return pieces.apply(lambda z: scale * z, draws.truncated_normal(shape, *self._key()))
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "scale": self.scale, "mode": self.mode, "distribution": self.distribution}
+        own = {"scale": self.scale, "mode": self.mode, "distribution": self.distribution}
+        return {**super().get_config(), **own, **self._axes_config()}
+
+    def _axes_config(self) -> dict[str, Any]:
+        return {"input_axes": self.input_axes, "output_axes": self.output_axes}
+
+
+def _axes(axes: Axes) -> list[int]:
+    found = checks.axis(axes)
+    return [found] if isinstance(found, int) else list(found)
 
 
 class _Scaled(VarianceScaling):
@@ -242,11 +306,13 @@ class _Scaled(VarianceScaling):
 
     _SETTINGS: tuple[float, str, str]
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(*self._SETTINGS, seed=seed)
+    def __init__(
+        self, seed: int | None = None, input_axes: Axes | None = None, output_axes: Axes | None = None
+    ) -> None:
+        super().__init__(*self._SETTINGS, seed, input_axes, output_axes)
 
     def get_config(self) -> dict[str, Any]:
-        return {"seed": self.seed}
+        return {"seed": self.seed, **self._axes_config()}
 
 
 class GlorotUniform(_Scaled):
@@ -254,6 +320,7 @@ class GlorotUniform(_Scaled):
 
     Args:
         seed: Default ``None``: from the global seed.
+        input_axes, output_axes: see `VarianceScaling`.
     """
 
     _SETTINGS = (1.0, "fan_avg", "uniform")
@@ -264,6 +331,7 @@ class GlorotNormal(_Scaled):
 
     Args:
         seed: Default ``None``: from the global seed.
+        input_axes, output_axes: see `VarianceScaling`.
     """
 
     _SETTINGS = (1.0, "fan_avg", "truncated_normal")
@@ -274,6 +342,7 @@ class HeUniform(_Scaled):
 
     Args:
         seed: Default ``None``: from the global seed.
+        input_axes, output_axes: see `VarianceScaling`.
     """
 
     _SETTINGS = (2.0, "fan_in", "uniform")
@@ -284,6 +353,7 @@ class HeNormal(_Scaled):
 
     Args:
         seed: Default ``None``: from the global seed.
+        input_axes, output_axes: see `VarianceScaling`.
     """
 
     _SETTINGS = (2.0, "fan_in", "truncated_normal")
@@ -294,6 +364,7 @@ class LecunUniform(_Scaled):
 
     Args:
         seed: Default ``None``: from the global seed.
+        input_axes, output_axes: see `VarianceScaling`.
     """
 
     _SETTINGS = (1.0, "fan_in", "uniform")
@@ -304,6 +375,7 @@ class LecunNormal(_Scaled):
 
     Args:
         seed: Default ``None``: from the global seed.
+        input_axes, output_axes: see `VarianceScaling`.
     """
 
     _SETTINGS = (1.0, "fan_in", "truncated_normal")
@@ -337,8 +409,18 @@ class Orthogonal(RandomInitializer):
         return {**super().get_config(), "gain": self.gain}
 
 
-def compute_fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """(fan-in, fan-out) of weights of `shape`: see `VarianceScaling`."""
+def compute_fans(
+    shape: tuple[int, ...], input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
+) -> tuple[int, int]:
+    """(fan-in, fan-out) of weights of `shape`: see `VarianceScaling`.
+
+    Raises:
+        ValueError: axes that the shape does not have.
+    """
+    if input_axes is not None and output_axes is not None:
+        of_each = [checks.axes_of(tuple(axes), len(shape)) for axes in (input_axes, output_axes)]
+        fan_in, fan_out = (math.prod(shape[axis] for axis in axes) for axes in of_each)
+        return fan_in, fan_out
     if len(shape) < 2:
         size = math.prod(shape)
         return size, size
@@ -362,6 +444,8 @@ he_normal = HeNormal
 lecun_uniform = LecunUniform
 lecun_normal = LecunNormal
 orthogonal = Orthogonal
+IdentityInitializer = Identity
+OrthogonalInitializer = Orthogonal
 
 _CLASSES: tuple[type[Initializer], ...] = (
     Zeros,
@@ -383,6 +467,9 @@ _CLASSES: tuple[type[Initializer], ...] = (
 _TABLE: dict[str, type[Initializer]] = {
     **{cls.__name__: cls for cls in _CLASSES},
     **{to_snake_case(cls.__name__): cls for cls in _CLASSES},
+    "FunctionInitializer": FunctionInitializer,
+    "IdentityInitializer": Identity,
+    "OrthogonalInitializer": Orthogonal,
     "zero": Zeros,
     "one": Ones,
     "normal": RandomNormal,
@@ -390,23 +477,37 @@ _TABLE: dict[str, type[Initializer]] = {
 }
 
 
-InitializerLike: TypeAlias = str | Initializer | type[Initializer] | Array | dict[str, Any]
+InitializerLike: TypeAlias = str | Initializer | type[Initializer] | Array | dict[str, Any] | Function
 
 
 def get(identifier: InitializerLike) -> Initializer:
-    """Return the initializer meant by a name (``"he_normal"``, ``"HeNormal"``), class, instance, config or array.
+    """Return the initializer that is meant.
+
+    Args:
+        identifier: A name (``"he_normal"``, ``"HeNormal"``), class, instance, configuration, array or function.
 
     Raises:
         ValueError: an unknown name. TypeError: an identifier of another kind.
     """
     if isinstance(identifier, np.ndarray):
         return Constant(identifier)
+    if callable(identifier) and not isinstance(identifier, type | Initializer):
+        return FunctionInitializer(identifier)
     return identifiers.resolve(identifier, Initializer, _TABLE, "initializer")
 
 
 def serialize(initializer: Initializer) -> dict[str, Any]:
     """The configuration that `get` reads."""
     return identifiers.serialize(initializer)
+
+
+def deserialize(config: InitializerLike, custom_objects: Mapping[str, Any] | None = None) -> Initializer:
+    """As `get`, also for classes of one's own: ``{"Mine": Mine}``.
+
+    Raises:
+        TypeError, ValueError: an unknown name, or another form of configuration.
+    """
+    return registry.knowing(custom_objects, lambda: get(config))
 
 
 if not TYPE_CHECKING:  # a checker would take every name for one that is there

@@ -7,13 +7,14 @@ scikit-learn does); that of an output is divided by the number of samples.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .data import arrays
-from .foundation import checks, identifiers, not_yet
+from .foundation import checks, identifiers, not_yet, registry
 from .foundation.identifiers import Described
 from .foundation.names import to_snake_case
 
@@ -134,13 +135,13 @@ def serialize(regularizer: Regularizer | None) -> dict[str, Any] | None:
     return None if regularizer is None else identifiers.serialize(regularizer)
 
 
-def deserialize(config: dict[str, Any] | None) -> Regularizer | None:
-    """The regularizer of a configuration that `serialize` made.
+def deserialize(config: RegularizerLike, custom_objects: Mapping[str, Any] | None = None) -> Regularizer | None:
+    """As `get`. There are no regularizers of one's own; `custom_objects` is taken as in Keras.
 
     Raises:
-        TypeError, ValueError: another form of configuration.
+        TypeError, ValueError: an unknown name, or another form of configuration.
     """
-    return get(config)
+    return registry.knowing(custom_objects, lambda: get(config))
 
 
 if not TYPE_CHECKING:  # a checker would take every name for one that is there

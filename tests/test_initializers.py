@@ -1,6 +1,8 @@
 """Initializers: bounds, moments, seeds, names."""
 
+import copy
 import json
+import pickle
 import subprocess
 import sys
 
@@ -182,7 +184,13 @@ def test_initializer_get_aliases():
         (lambda: initializers.get("stft"), "does not have the initializer 'stft' of Keras yet"),
         (lambda: initializers.Initializer(), "subclass it"),
         (lambda: type("Own", (initializers.Initializer,), {}), r"Own must define __call__\(self, shape, dtype=None\)"),
-        (lambda: initializers.get(np.ones), "subclass of pynn.initializers.Initializer"),
+        (lambda: initializers.get(3), "initializer must be a name"),
+        (lambda: initializers.VarianceScaling(input_axes=[0]), "input_axes and output_axes must be given both"),
+        (lambda: initializers.HeNormal(None, 0, [2])((3, 4)), "axis=.2,. is not an axis of an array of rank 2"),
+        (lambda: initializers.get(lambda shape, dtype: np.ones(3))((2, 3)), r"shape \(2, 3\), but it has \(3,\)"),
+        (lambda: initializers.get(lambda shape, dtype: "ones")((2, 3)), "what the initializer returns must be"),
+        (lambda: initializers.FunctionInitializer("mine"), "Unknown function 'mine'"),
+        (lambda: initializers.FunctionInitializer(3), "fn must be a function"),
         (lambda: initializers.HeNormal(sed=3), r"HeNormal\(\) has no argument 'sed'. Did you mean 'seed'"),
     ],
 )
@@ -240,3 +248,66 @@ def test_initializer_fans_of_any_rank(shape, limit):
     """Glorot's limit: vectors have their size twice; the axes before the last two are a field that both see."""
     values = initializers.GlorotUniform(seed=1)(shape, dtype="float64")
     assert 0.85 * limit**0.5 < np.abs(values).max() <= limit**0.5
+
+
+@pytest.mark.parametrize(
+    ("axes", "fans"), [(([0], [1, 2]), (8, 64)), ((-3, (-2, -1)), (8, 64)), (([0, 1], 2), (32, 16))]
+)
+def test_initializer_axes_say_the_fans(axes, fans):
+    for mode, fan in zip(("fan_in", "fan_out"), fans, strict=True):
+        initializer = initializers.VarianceScaling(3.0, mode, "uniform", 1, *axes)
+        bound = 3 / fan**0.5
+        assert 0.95 * bound < np.abs(initializer((8, 4, 16))).max() <= bound
+        twin = initializers.VarianceScaling.from_config(json.loads(json.dumps(initializer.get_config())))
+        np.testing.assert_array_equal(twin((8, 4, 16)), initializer((8, 4, 16)))
+    he = initializers.HeUniform(1, [0], [1, 2])
+    assert np.abs(he.clone()((8, 4, 16))).max() == np.abs(he((8, 4, 16))).max() > 0.95 * (6 / 8) ** 0.5
+
+
+def test_initializer_axes_go_before_those_of_a_layer():
+    """EinsumDense knows which axes of its kernel are inputs, but asks the initializer first."""
+    found = {}
+    for name, axes in (("own", ([1], [2])), ("layer's", ())):
+        layer = pynn.layers.EinsumDense(
+            "abc,cde->abde", (None, 8, 16), kernel_initializer=initializers.HeUniform(1, *axes)
+        )
+        layer(np.zeros((1, 2, 32)))
+        found[name] = np.abs(layer.get_weights()[0]).max()
+    assert 0.95 * (6 / 8) ** 0.5 < found["own"] <= (6 / 8) ** 0.5
+    assert 0.95 * (6 / 32) ** 0.5 < found["layer's"] <= (6 / 32) ** 0.5
+
+
+def ramp(shape, dtype=None):
+    return np.arange(np.prod(shape), dtype=dtype).reshape(shape)
+
+
+def twos(shape, dtype=None):
+    return np.full(shape, 2, "int8")
+
+
+def test_initializer_may_be_a_function(tmp_path):
+    layer = pynn.layers.Dense(2, kernel_initializer=ramp, bias_initializer=twos)
+    model = pynn.Sequential([pynn.Input((3,)), layer])
+    for each in (model, pynn.models.clone_model(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        kernel, bias = each.get_weights()
+        np.testing.assert_array_equal(kernel, [[0, 1], [2, 3], [4, 5]])
+        np.testing.assert_array_equal(bias, [2, 2])
+        assert kernel.dtype == bias.dtype == np.float32
+    assert initializers.get(ramp)((2,), "float64").dtype == np.float64
+    assert repr(initializers.get(ramp)).startswith("FunctionInitializer(fn=<function ramp")
+    config = initializers.serialize(initializers.get(ramp))
+    assert config == {"class_name": "FunctionInitializer", "config": {"fn": "ramp"}}
+    assert initializers.deserialize(config, {"ramp": ramp}).fn is ramp
+    model.save(tmp_path / "model")
+    loaded = pynn.load_model(tmp_path / "model", {"ramp": ramp, "twos": twos})
+    assert loaded.layers[0].kernel_initializer.fn is ramp
+    with pytest.raises(pynn.ModelFileError, match="has the function 'ramp', which is not pynn's"):
+        pynn.load_model(tmp_path / "model", {"twos": twos})
+
+
+def test_initializers_of_one_name_are_not_copied():
+    """A copy would have one of the two twice."""
+    given = [lambda shape, dtype: np.ones(shape), lambda shape, dtype: np.zeros(shape)]
+    model = pynn.Sequential([pynn.Input((3,)), *(pynn.layers.Dense(2, kernel_initializer=each) for each in given)])
+    with pytest.raises(ValueError, match="two functions that are called <lambda>"):
+        pynn.models.clone_model(model)

@@ -445,3 +445,57 @@ def test_weights_of_elements(random, name, shape):
     for part in (slice(4), slice(4, 6)):  # each element counts once, also where a batch has one axis
         metric.update_state(y[part].tolist(), p[part].tolist())
     assert metric.result() == pytest.approx(right.mean() if name == "BinaryAccuracy" else np.sqrt(right.mean()))
+
+
+# ---- functions -------------------------------------------------------------------------------------------------------
+def test_functions_give_what_their_metrics_take_the_mean_of(random):
+    p, one_hot = random.random((6, 4)), np.eye(4)[random.integers(0, 4, 6)]
+    labels = one_hot.argmax(1)
+    functions = {
+        "categorical_accuracy": (one_hot, {}),
+        "sparse_categorical_accuracy": (labels, {}),
+        "top_k_categorical_accuracy": (one_hot, {"k": 2}),
+        "sparse_top_k_categorical_accuracy": (labels, {"k": 2}),
+        "mean_absolute_error": (one_hot, {}),
+        "binary_crossentropy": (one_hot, {"label_smoothing": 0.1}),
+        "pearson_correlation": (one_hot, {}),
+        "concordance_correlation": (one_hot, {}),
+    }
+    for name, (y, config) in functions.items():
+        function = getattr(metrics, name)
+        values = function(y, p, **config)
+        assert values.shape == (6,)
+        metric = getattr(metrics, "".join(map(str.capitalize, name.split("_"))))(**config)
+        assert metric(y, p) == pytest.approx(values.mean())
+        assert metrics.get(function)(y, p) == pytest.approx(function(y, p).mean())
+        assert metrics.get(function).name == name
+        assert type(metrics.get(name)) is type(metric)
+    right = metrics.binary_accuracy(one_hot, p, threshold=0.3)
+    np.testing.assert_array_equal(right, (p > 0.3) == one_hot)
+    np.testing.assert_array_equal(metrics.binary_accuracy([1, 0, 1], [[0.2], [0.3], [0.6]]), [[0], [1], [1]])
+    far = 2**24
+    ids = metrics.sparse_top_k_categorical_accuracy([far, 7], [[far + 1, 3], [4, 7]], k=2, from_sorted_ids=True)
+    np.testing.assert_array_equal(ids, [0, 1])
+    assert isinstance(metrics.get(metrics.binary_accuracy), metrics.BinaryAccuracy)  # which the engine measures
+
+
+@pytest.mark.parametrize("room", ["activations", "constraints", "initializers", "losses", "metrics", "regularizers"])
+def test_configurations_are_read(room):
+    module = getattr(pynn, room)
+    names = {"activations": "leaky_relu", "constraints": "MaxNorm", "initializers": "HeNormal", "losses": "Huber"}
+    made = module.get(names.get(room, {"metrics": "MeanSquaredError", "regularizers": "L2"}.get(room)))
+    for custom in (None, {"Mine": Range}):
+        twin = module.deserialize(module.serialize(made), custom)
+        assert module.serialize(twin) == module.serialize(made)
+    with pytest.raises(TypeError, match="custom_objects must be a dict"):
+        module.deserialize(module.serialize(made), ["Mine"])
+    with pytest.raises(ValueError, match="Unknown"):
+        module.deserialize({"class_name": "Nothing", "config": {}})
+
+
+def test_configuration_of_a_metric_of_ones_own():
+    config = metrics.serialize(Range("mine"))
+    twin = metrics.deserialize(config, custom_objects={"Range": Range})
+    assert (type(twin), twin.name) == (Range, "mine")
+    with pytest.raises(ValueError, match="Unknown metric 'Range'"):
+        metrics.deserialize(config)

@@ -114,7 +114,7 @@ class EinsumDense(KernelLayer):
     def weight_specs(self, shape: Shape) -> list[WeightSpec]:
         product = self._product(shape)
         kernel, *bias = self._specs(product.kernel, product.bias or ())
-        if isinstance(kernel.initializer, VarianceScaling):
+        if isinstance(kernel.initializer, VarianceScaling) and kernel.initializer.input_axes is None:
             outputs = product.products * product.units
             initializer = AsMatrix(kernel.initializer, (product.inputs, outputs))
             kernel = kernel._replace(initializer=initializer)

@@ -189,7 +189,7 @@ class _Heads(AttentionLayer):
     def _projection(self, name: str, inputs: Shape, outputs: Shape) -> list[WeightSpec]:
         """The kernel and the bias of a dense layer."""
         initializer = self.kernel_initializer
-        if isinstance(initializer, VarianceScaling):
+        if isinstance(initializer, VarianceScaling) and initializer.input_axes is None:
             initializer = AsMatrix(initializer, (math.prod(inputs), math.prod(outputs)))
         kernel = (*inputs, *outputs)
         specs = [

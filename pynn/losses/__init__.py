@@ -6,10 +6,10 @@ rows' values. In the formulas ``y`` is the target, ``p`` the prediction, and mea
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
-from ..foundation import identifiers, lazy
+from ..foundation import identifiers, lazy, registry
 from ..foundation.names import to_snake_case
 from .base import FUNCTIONS, Array, Loss
 
@@ -33,7 +33,7 @@ _MODULES = {
         mean_absolute_percentage_error mean_squared_error mean_squared_logarithmic_error sum_squared_error""",
 }
 
-__all__ = ["Loss", "LossLike", "get", "serialize"]
+__all__ = ["Loss", "LossLike", "deserialize", "get", "serialize"]
 __all__ += lazy.names(_MODULES)
 
 _ALIASES = {
@@ -73,6 +73,15 @@ def get(identifier: LossLike) -> Loss:
 def serialize(loss: Loss) -> dict[str, Any]:
     """The configuration that `get` reads."""
     return identifiers.serialize(loss)
+
+
+def deserialize(config: LossLike, custom_objects: Mapping[str, Any] | None = None) -> Loss:
+    """As `get`. There are no losses of one's own; `custom_objects` is taken as in Keras.
+
+    Raises:
+        TypeError, ValueError: an unknown name, or another form of configuration.
+    """
+    return registry.knowing(custom_objects, lambda: get(config))
 
 
 def __dir__() -> list[str]:

@@ -7,7 +7,7 @@ Called directly, all of them keep what they have seen, as in Keras.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .. import losses
@@ -28,20 +28,25 @@ if TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
 # The names of each family of metrics: what its file has as ``__all__``.
 _MODULES = {
     "accuracy": """BinaryAccuracy CategoricalAccuracy SparseCategoricalAccuracy SparseTopKCategoricalAccuracy
-        TopKCategoricalAccuracy""",
+        TopKCategoricalAccuracy binary_accuracy categorical_accuracy sparse_categorical_accuracy
+        sparse_top_k_categorical_accuracy top_k_categorical_accuracy""",
     "auc": "AUC",
-    "averages": "Accuracy ConcordanceCorrelation Mean MeanMetricWrapper PearsonCorrelation Sum",
+    "averages": """Accuracy ConcordanceCorrelation Mean MeanMetricWrapper PearsonCorrelation Sum concordance_correlation
+        pearson_correlation""",
     "confusion": """FalseNegatives FalsePositives Precision PrecisionAtRecall Recall RecallAtPrecision
         SensitivityAtSpecificity SpecificityAtSensitivity TrueNegatives TruePositives""",
     "f_scores": "F1Score FBetaScore",
     "iou": "BinaryIoU ConfusionMatrix IoU MeanIoU OneHotIoU OneHotMeanIoU",
     "of_losses": """BinaryCrossentropy CategoricalCrossentropy CategoricalHinge CosineSimilarity Hinge KLDivergence
         LogCoshError MeanAbsoluteError MeanAbsolutePercentageError MeanLoss MeanSquaredError
-        MeanSquaredLogarithmicError Poisson RootMeanSquaredError SparseCategoricalCrossentropy SquaredHinge""",
+        MeanSquaredLogarithmicError Poisson RootMeanSquaredError SparseCategoricalCrossentropy SquaredHinge
+        binary_crossentropy binary_focal_crossentropy categorical_crossentropy categorical_focal_crossentropy
+        categorical_hinge hinge huber kl_divergence log_cosh mean_absolute_error mean_absolute_percentage_error
+        mean_squared_error mean_squared_logarithmic_error poisson sparse_categorical_crossentropy squared_hinge""",
     "regression": "R2Score",
 }
 
-__all__ = ["Metric", "MetricLike", "get", "resolve", "serialize"]
+__all__ = ["Metric", "MetricLike", "deserialize", "get", "resolve", "serialize"]
 __all__ += lazy.names(_MODULES)
 
 _ALIASES = {
@@ -52,7 +57,8 @@ _ALIASES = {
     "bce": "binary_crossentropy",
 }
 _NAMELESS = ("MeanLoss", "MeanMetricWrapper")
-_PLACES = lazy.places(__name__, _MODULES)
+# A metric is known by the name of its class and by that in snake case, which may be a function's, too.
+_PLACES = {name: place for name, place in lazy.places(__name__, _MODULES).items() if name[0].isupper()}
 _PLACES |= {to_snake_case(name): place for name, place in _PLACES.items() if name not in _NAMELESS}
 _PLACES |= {alias: _PLACES[name] for alias, name in _ALIASES.items()}
 _PLACES |= {alias.upper(): _PLACES[name] for alias, name in _ALIASES.items()}
@@ -100,6 +106,10 @@ def get(identifier: MetricLike) -> Metric:
     if isinstance(identifier, losses.Loss) or losses.is_function(identifier):
         return MeanLoss(identifier)
     if callable(identifier) and not isinstance(identifier, type | Metric):
+        from .accuracy import FUNCTIONS
+
+        if identifier in FUNCTIONS:
+            return FUNCTIONS[identifier]()
         return MeanMetricWrapper.of(identifier)
     return identifiers.resolve(identifier, Metric, _TABLE, "metric")
 
@@ -124,6 +134,15 @@ def resolve(identifier: MetricLike, *, sparse: bool, output_columns: int) -> Met
 def serialize(metric: Metric) -> dict[str, Any]:
     """The configuration that `get` reads."""
     return identifiers.serialize(metric)
+
+
+def deserialize(config: MetricLike, custom_objects: Mapping[str, Any] | None = None) -> Metric:
+    """As `get`, also for classes of one's own: ``{"Mine": Mine}``.
+
+    Raises:
+        TypeError, ValueError: an unknown name, or another form of configuration.
+    """
+    return registry.knowing(custom_objects, lambda: get(config))
 
 
 def __dir__() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from ..data import arrays
 from ..foundation import checks
-from .base import Array
+from ..losses.base import row_values
+from .base import Array, Metric
 from .rows import RowMetric
 
 __all__ = [
@@ -18,6 +20,11 @@ __all__ = [
     "SparseCategoricalAccuracy",
     "SparseTopKCategoricalAccuracy",
     "TopKCategoricalAccuracy",
+    "binary_accuracy",
+    "categorical_accuracy",
+    "sparse_categorical_accuracy",
+    "sparse_top_k_categorical_accuracy",
+    "top_k_categorical_accuracy",
 ]
 
 
@@ -125,3 +132,46 @@ class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "from_sorted_ids": self.from_sorted_ids}
+
+
+# ---- the functions -------------------------------------------------------------------------------------------------
+# Each gives float64: 1 for what is right, else 0.
+
+
+def binary_accuracy(y_true: ArrayLike, y_pred: ArrayLike, threshold: float = 0.5) -> Array:
+    """`BinaryAccuracy`'s value of each element of `y_pred`."""
+    metric = BinaryAccuracy(threshold=threshold)
+    return row_values(metric, np.expand_dims(y_true, -1), np.expand_dims(y_pred, -1))[0]
+
+
+def categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
+    """`CategoricalAccuracy`'s value of each row."""
+    return row_values(CategoricalAccuracy(), y_true, y_pred)[0]
+
+
+def sparse_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
+    """`SparseCategoricalAccuracy`'s value of each row."""
+    return row_values(SparseCategoricalAccuracy(), y_true, y_pred)[0]
+
+
+def top_k_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike, k: int = 5) -> Array:
+    """`TopKCategoricalAccuracy`'s value of each row."""
+    return row_values(TopKCategoricalAccuracy(k), y_true, y_pred)[0]
+
+
+def sparse_top_k_categorical_accuracy(
+    y_true: ArrayLike, y_pred: ArrayLike, k: int = 5, from_sorted_ids: bool = False
+) -> Array:
+    """`SparseTopKCategoricalAccuracy`'s value of each row."""
+    dtype = np.float64 if from_sorted_ids else None  # float32 does not have all ids
+    return row_values(SparseTopKCategoricalAccuracy(k, None, dtype, from_sorted_ids), y_true, y_pred)[0]
+
+
+# The metrics that the functions belong to.
+FUNCTIONS: dict[Callable[..., Array], type[Metric]] = {
+    binary_accuracy: BinaryAccuracy,
+    categorical_accuracy: CategoricalAccuracy,
+    sparse_categorical_accuracy: SparseCategoricalAccuracy,
+    sparse_top_k_categorical_accuracy: SparseTopKCategoricalAccuracy,
+    top_k_categorical_accuracy: TopKCategoricalAccuracy,
+}

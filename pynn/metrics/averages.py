@@ -14,7 +14,16 @@ from ..foundation import checks, identifiers, registry
 from ..foundation.names import to_snake_case
 from .base import Array, Metric
 
-__all__ = ["Accuracy", "ConcordanceCorrelation", "Mean", "MeanMetricWrapper", "PearsonCorrelation", "Sum"]
+__all__ = [
+    "Accuracy",
+    "ConcordanceCorrelation",
+    "Mean",
+    "MeanMetricWrapper",
+    "PearsonCorrelation",
+    "Sum",
+    "concordance_correlation",
+    "pearson_correlation",
+]
 
 Function = Callable[..., Any]
 

@@ -312,10 +312,10 @@ def _without_model(names: Iterable[str]) -> dict[str, str]:
 
 
 def classes_of_ones_own(model: Connected) -> dict[str, type]:
-    """The classes that are not pynn's, of the model and all in it, and the functions that are metrics, by name.
+    """The classes and functions that are not pynn's, of the model and all in it, by name.
 
     Raises:
-        ValueError: two classes of one name.
+        ValueError: two of one name.
     """
     compiled = model._state.compiled
     things: list[Any] = [model]
@@ -334,7 +334,11 @@ def classes_of_ones_own(model: Connected) -> dict[str, type]:
         elif isinstance(thing, dict):
             things += thing.values()
         elif isinstance(thing, types.FunctionType) and registry.is_own(thing):
-            found[registry.get_registered_name(thing)] = thing
+            name = registry.get_registered_name(thing)
+            if found.setdefault(name, thing) is not thing:
+                raise ValueError(
+                    f"Model {model.name!r} has two functions that are called {name}, and cannot be copied."
+                )
         elif hasattr(thing, "get_config") and not isinstance(thing, type):
             kind = type(thing)
             if registry.is_own(kind) and found.setdefault(registry.get_registered_name(kind), kind) is not kind:
