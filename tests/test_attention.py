@@ -405,15 +405,46 @@ def test_one_head(mode, use_scale, causal):
     np.testing.assert_array_equal(kept, np.where(of_query[:, None], whole, 0))
 
 
+ONE_HEAD = [layers.Attention, layers.AdditiveAttention, lambda **m: layers.Attention(True, "concat", **m)]
+
+
+@pytest.mark.parametrize("make", ONE_HEAD)
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("others", [(2,), (2, 3)])
+def test_one_head_at_each_place(make, causal, others):
+    """Of images, say, as in Keras."""
+    inputs, layer = arrays((*others, T, D), (*others, S, 4), (*others, S, D)), make()
+    with_scores = layer(inputs, use_causal_mask=causal, return_attention_scores=True)
+    alone = layer(inputs, use_causal_mask=causal)
+    assert with_scores[0].shape == (B, *others, T, 4)
+    assert with_scores[1].shape == (B, *others, T, S)
+    for place in np.ndindex(others):
+        at = (slice(None), *place)
+        expected = layer([x[at] for x in inputs], use_causal_mask=causal, return_attention_scores=True)
+        for found, value in zip(with_scores, expected, strict=True):
+            np.testing.assert_allclose(found[at], value, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(alone[at], expected[0], rtol=1e-6, atol=1e-9)
+
+
+def test_weights_of_one_head_have_names():
+    query, value = arrays((T, D), (S, D))
+    both, none, additive = layers.Attention(True, "concat"), layers.Attention(), layers.AdditiveAttention()
+    for layer in (both, none, additive):
+        layer([query, value])
+    assert [both.scale, both.concat_score_weight] == both.weights
+    assert none.scale is none.concat_score_weight is None
+    assert [additive.scale] == additive.weights
+
+
 @pytest.mark.parametrize(
-    "make", [layers.Attention, layers.AdditiveAttention, lambda **m: layers.Attention(True, "concat", **m)]
+    ("make", "shapes"), [(make, ((T, D), (S, D))) for make in ONE_HEAD] + [(layers.Attention, ((2, T, D), (2, S, D)))]
 )
-def test_gradients_of_one_head(make):
-    query, value = pynn.Input((T, D)), pynn.Input((S, D))
+def test_gradients_of_one_head(make, shapes):
+    query, value = map(pynn.Input, shapes)
     layer = make(dropout=0.3, seed=2)
     found, scores = layer([layers.Dense(D)(query), layers.Dense(D)(value)], return_attention_scores=True)
     model = pynn.Model([query, value], layers.Dense(1)(layers.Flatten()(layers.Concatenate()([found, scores]))))
-    data, target = arrays((T, D), (S, D)), RANDOM.normal(size=(B, 1))
+    data, target = arrays(*shapes), RANDOM.normal(size=(B, 1))
     start = model.get_weights()
 
     def loss(i, w):
@@ -565,7 +596,8 @@ REFUSED = [
     (lambda: layers.Attention()([x3, x5[:, :, :4]]), "of the same size"),
     (lambda: layers.Attention()([x3, x5], mask=np.ones((B, T))), "mask"),
     (lambda: layers.Attention()([x3, x5], mask=[None, np.ones((B, T))]), "mask"),
-    (lambda: layers.Attention()([x3[:, None], x5[:, None]]), "shape \\(length, size\\)"),
+    (lambda: layers.Attention()([x3[:, None], x5[:, None, None]]), "same axes in front"),
+    (lambda: layers.Attention()([x3[:, None]] * 2, mask=[None, np.ones((B, 1))]), "masks for samples of shape"),
 ]
 
 

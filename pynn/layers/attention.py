@@ -16,7 +16,7 @@ from ..geometry import windows
 from .attending import AttentionLayer, Told
 from .elementwise import combined
 from .types import LayerArguments, Shape
-from .weight import WeightSpec
+from .weight import Weight, WeightSpec
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -73,31 +73,38 @@ class _OneHead(AttentionLayer):
     # ---- shapes ------------------------------------------------------------------------------------------------------
 
     def _lengths(self, shapes: dict[str, Shape]) -> tuple[int, int]:
-        """How many queries and keys there are; ValueError where the shapes do not fit."""
+        """How many queries and keys there are along the last axis but one; ValueError where the shapes do not fit."""
         queries, keys = self._places(shapes)
         query, key = shapes["query"], shapes["key"]
-        if len(queries) > 1 or len(keys) > 1 or query[-1] != key[-1]:
+        if queries[:-1] != keys[:-1] or query[-1] != key[-1]:
             raise self._shape_error(
-                "takes query and key of shape (length, size), of the same size, but got samples of the shapes "
-                f"{query} and {key}."
+                "takes query and key of shape (length, size), of the same size and with the same axes in front, but "
+                f"got samples of the shapes {query} and {key}."
             )
-        return queries[0], keys[0]
+        return queries[-1], keys[-1]
 
     def sample_output_shape(self, shape: Any) -> Any:
         shapes = self._named(shape)
         queries, keys = self._lengths(shapes)
-        output = (queries, shapes["value"][-1])
-        return [output, (queries, keys)] if self._gives_scores else output
+        others = shapes["query"][:-2]
+        output = (*others, queries, shapes["value"][-1])
+        return [output, (*others, queries, keys)] if self._gives_scores else output
 
     # ---- lowering ----------------------------------------------------------------------------------------------------
 
     def lower(self, net: Lowering, x: Any, shape: Any) -> Any:
         xs, shapes = self._named(x), self._named(shape)
         queries, keys = self._lengths(shapes)
+        others = shapes["query"][:-2]
         of_query, of_value = self._mask_of(net, "query"), self._mask_of(net, "value")
+        if others and (of_query is not None or of_value is not None):
+            raise self._shape_error(f"takes masks for samples of shape (length, size), not {shapes['query']}.")
         self._check_step_mask(of_query, (queries,))
         self._check_step_mask(of_value, (keys,))
-        y, *scores = self._attended(net, xs, shapes, None if of_value is None else of_value.tensor)
+        before, net.times = net.times, net.times * math.prod(others)
+        of_part = {name: each[-2:] for name, each in shapes.items()}
+        y, *scores = self._attended(net, xs, of_part, None if of_value is None else of_value.tensor)
+        net.times = before
         if of_query is not None:
             y = net.add("keep_rows", [y, of_query.tensor])
         return [y, *scores] if self._gives_scores else y
@@ -157,6 +164,11 @@ class _OneHead(AttentionLayer):
         y = net.add("pool", y, kind="average", shape=pooling.numbers())
         return combined(net, "multiply", [y], [lengths, ()], constant=[float(size)], constant_first=False)
 
+    @property
+    def scale(self) -> Weight | None:
+        """The scale, once the layer is built; None without one."""
+        return self._weight("scale")
+
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "use_scale": self.use_scale, "dropout": self.dropout, "seed": self.seed}
 
@@ -170,8 +182,9 @@ class Attention(_OneHead):
         y_i = sum_j softmax(s_i)_j v_j
 
     Shapes: ``[query, value]`` or ``[query, value, key]``, ``(N, T, size)``, ``(N, S, value size)``, ``(N, S, size)``;
-    output ``(N, T, value size)``, scores ``(N, T, S)``. Weights: ``scale`` and ``concat_score_weight``, one number
-    each, 1 at first.
+    output ``(N, T, value size)``, scores ``(N, T, S)``. Samples may have more axes in front of T and S, the same ones:
+    each place along these is by itself, and masks are refused. Weights: ``scale`` and ``concat_score_weight``, one
+    number each, 1 at first.
 
     By dot products nothing of the size T x S is kept, unless the scores are asked for; with ``"concat"``, something of
     T x S x size is. A query that may look at no value gets what it gets in Keras: the mean of all values in float32,
@@ -241,6 +254,11 @@ class Attention(_OneHead):
     def _number(self, net: Lowering, name: str) -> int:
         return net.add("parameter", [], [self._weight(name)], size=1)
 
+    @property
+    def concat_score_weight(self) -> Weight | None:
+        """What sums are multiplied by, once the layer is built; None for dot products."""
+        return self._weight("concat_score_weight")
+
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "score_mode": self.score_mode}
 
@@ -253,7 +271,8 @@ class AdditiveAttention(_OneHead):
         y_i = sum_j softmax(s_i)_j v_j
 
     Shapes: ``[query, value]`` or ``[query, value, key]``, ``(N, T, size)``, ``(N, S, value size)``, ``(N, S, size)``;
-    output ``(N, T, value size)``, scores ``(N, T, S)``. Weight: ``scale``, ``(size,)``.
+    output ``(N, T, value size)``, scores ``(N, T, S)``; samples may have more axes in front, see `Attention`.
+    Weight: ``scale``, ``(size,)``.
 
     Something of the size T x S x size is kept. A query that may look at no value gets what it gets in Keras: about the
     mean of all values in float32, and attention to all of them in float64.
