@@ -655,6 +655,16 @@ def test_subclasses_that_go_wrong():
         HasWeights()
 
 
+@pytest.mark.parametrize("name", ["train_step", "test_step", "predict_step", "compute_loss", "compute_metrics"])
+@pytest.mark.parametrize("mixed_in", [False, True])
+def test_subclasses_cannot_change_what_a_step_is(name, mixed_in):
+    """`fit` would pass over what the method says, and train something else."""
+    method = {name: lambda self, *args: 0}
+    bases, own = ((type("Mixin", (), method), pynn.Model), {}) if mixed_in else ((pynn.Sequential,), method)
+    with pytest.raises(TypeError, match=f"Mine has a method {name}, .* needs another name"):
+        type("Mine", bases, own)
+
+
 def test_dicts_are_in_the_order_of_their_keys():
     """As in Keras, whatever the order in which they were written: layers, weights, lists of arrays and losses."""
     p, q = pynn.Input((4,), name="p"), pynn.Input((3,), name="q")

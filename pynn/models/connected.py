@@ -32,6 +32,10 @@ class _Tried(NamedTuple):
     trial: Trial
 
 
+# Methods by which a subclass of Keras's `Model` changes what a step is.
+_STEPS = ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
+
+
 class Connected(Structure):
     """Base of `Model`: finds the layers and their wiring."""
 
@@ -52,6 +56,13 @@ class Connected(Structure):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        changed = [name for name in _STEPS if hasattr(cls, name)]
+        if changed:
+            raise TypeError(
+                f"{cls.__name__} has a method {changed[0]}, which fit, evaluate and predict of Keras call. pynn's engine "
+                "makes all of a step by itself, and would not. Write a loop with model.gradients and "
+                "model.optimizer.apply; a method that only your own code calls needs another name."
+            )
         if "__init__" in vars(cls) and registry.is_own(cls):
             parameters = inspect.signature(cls.__init__).parameters
             kinds = {each.kind for each in parameters.values()}
