@@ -238,7 +238,7 @@ class ReduceLROnPlateau(Monitor):
         """Look at the value, and lower the rate if it is time."""
         optimizer = self.model.optimizer
         if logs is not None:
-            logs["learning_rate"] = optimizer.learning_rate
+            logs["learning_rate"] = float(optimizer.learning_rate)
         value = self.get_monitor_value(logs)
         if value is None:
             return

@@ -59,8 +59,8 @@ class Connected(Structure):
         changed = [name for name in _STEPS if hasattr(cls, name)]
         if changed:
             raise TypeError(
-                f"{cls.__name__} has a method {changed[0]}, which fit, evaluate and predict of Keras call. pynn's engine "
-                "makes all of a step by itself, and would not. Write a loop with model.gradients and "
+                f"{cls.__name__} has a method {changed[0]}, which fit, evaluate and predict of Keras call. The "
+                "engine makes all of a step by itself. Write a loop with model.gradients and "
                 "model.optimizer.apply; a method that only your own code calls needs another name."
             )
         if "__init__" in vars(cls) and registry.is_own(cls):

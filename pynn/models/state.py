@@ -158,14 +158,16 @@ def _views(model: Connected, parts: Parts) -> State:
     state.update(_counts(model))
     compiled = model._state.compiled
     trainer = None if compiled is None else compiled.optimizer._trainer
-    if compiled is not None and trainer is not None and trainer.iterations:
+    if compiled is not None and trainer is not None:
         learned = _learned(parts)
         begin = getattr(compiled.optimizer, "initial_accumulator_value", 0.0)
         slots = [slot for slot in trainer.state_names if slot not in _LATE]
         # Of a frozen weight there may be something to keep, or nothing.
-        natives, needed = [w.native for w in learned.values()], [w.trainable for w in learned.values()]
+        # Before the first step there is nothing, unless `iterations` was set back.
+        begun = trainer.iterations > 0
+        natives, needed = [w.native for w in learned.values()], [begun and w.trainable for w in learned.values()]
         for (name, weight), kept in zip(learned.items(), trainer.state(natives, needed), strict=True):
-            if weight.trainable and not kept:  # it has no part in the network
+            if begun and weight.trainable and not kept:  # it has no part in the network
                 kept = {slot: np.full(weight.shape, begin, weight.dtype) for slot in slots}
             state.update({f"optimizer/{name}/{slot}": a.reshape(weight.shape) for slot, a in kept.items()})
     return state
@@ -188,7 +190,7 @@ def _counts(model: Connected) -> State:
     if optimizer.gradient_accumulation_steps is not None:
         state["optimizer/accumulated_steps"] = np.array(done % steps, np.int64)
     if not callable(optimizer._learning_rate):
-        state["optimizer/learning_rate"] = np.array(optimizer.learning_rate, np.float64)
+        state["optimizer/learning_rate"] = np.array(optimizer._rate_now(), np.float64)
     return state
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..foundation import atomic, checks, names
 from ..foundation.arguments import did_you_mean
+from ..foundation.native import core
 from . import schedules
 from .schedules.base import LearningRateSchedule, rates_of
 from .stepping import NamedParameter, Stepping, TrainedParameter, weights_in
@@ -130,13 +131,16 @@ class Optimizer(Stepping):
         Where it is a function, reading it asks the function. Where it is a schedule, reading it gives the schedule's
         rate after the steps so far, those that only accumulate gradients included, and writing a number raises
         TypeError.
+
+        Unless it is a function, the number has the methods of Keras's variable, too: ``learning_rate.assign(0.1)``,
+        ``learning_rate.numpy()``, ``learning_rate.value``.
         """
         rate = self._learning_rate
-        if isinstance(rate, LearningRateSchedule):
-            return float(rates_of(rate, self._steps_done, 1)[0])
-        if callable(rate):
-            return checks.number(rate(), "learning_rate", "[0, inf)")
-        return rate if self._trainer is None else self._trainer.learning_rate
+        if callable(rate) and not isinstance(rate, LearningRateSchedule):
+            return self._rate_now()
+        from .readings import LearningRate
+
+        return LearningRate(self._rate_now(), self)
 
     @learning_rate.setter
     def learning_rate(self, value: Rate) -> None:
@@ -151,9 +155,45 @@ class Optimizer(Stepping):
         if self._trainer is not None and not callable(self._learning_rate):
             self._trainer.learning_rate = self._learning_rate
 
+    def _rate_now(self) -> float:
+        """The learning rate as a plain number."""
+        rate = self._learning_rate
+        if isinstance(rate, LearningRateSchedule):
+            return float(rates_of(rate, self._steps_done, 1)[0])
+        if callable(rate):
+            return checks.number(rate(), "learning_rate", "[0, inf)")
+        return rate if self._trainer is None else self._trainer.learning_rate
+
     @property
     def iterations(self) -> int:
-        """How many updates were made."""
+        """How many updates were made. The number has the methods of Keras's variable, too, such as `assign`, by which
+        a schedule, and what an optimizer does by this count, go on from there."""
+        from .readings import Iterations
+
+        return Iterations(self._updates_done, self)
+
+    def _set_iterations(self, value: object) -> None:
+        """Go on as after so many updates.
+
+        Raises:
+            TypeError, ValueError: no whole number, or too many; the optimizer has not begun with weights.
+            RuntimeError: another thread is training with it.
+        """
+        from .variables import MOST_STEPS
+
+        steps = self.gradient_accumulation_steps or 1
+        updates = checks.non_negative_int(value, "iterations", MOST_STEPS // steps)
+        if self._trainer is None:
+            raise ValueError(
+                f"iterations of {self.name!r} cannot be set, as it has not begun with weights. Build the model, or "
+                "call optimizer.build(weights) first."
+            )
+        with core.hold_to_read([], self._trainer):
+            self._trainer.iterations = updates * steps
+
+    @property
+    def _updates_done(self) -> int:
+        """`iterations` as a plain number."""
         return self._steps_done // (self.gradient_accumulation_steps or 1)
 
     @property
@@ -220,7 +260,7 @@ class Optimizer(Stepping):
 
     def settings(self) -> dict[str, float]:
         """The settings in the form the engine takes: 0 stands for none, and for a rate that changes by itself."""
-        rate = 0.0 if callable(self._learning_rate) else self.learning_rate
+        rate = 0.0 if callable(self._learning_rate) else self._rate_now()
         return {"learning_rate": rate} | {
             setting: float(getattr(self, setting) or 0.0) for setting in (*_COMMON, *self.own_settings)
         }
@@ -240,11 +280,11 @@ class Optimizer(Stepping):
         if isinstance(rate, LearningRateSchedule):
             count = min(steps, _RATES_AT_ONCE)
             return count, rates_of(rate, self._steps_done, count)
-        return (1, np.array([self.learning_rate])) if callable(rate) else (steps, None)
+        return (1, np.array([self._rate_now()])) if callable(rate) else (steps, None)
 
     def _becoming(self, owner: weakref.ref[Any] | None, trainer: _core.Trainer | None) -> list[atomic.Change]:
         """The changes by which it belongs to a model, or none, and has rate and iterations in a trainer, or itself."""
-        now = self._learning_rate if callable(self._learning_rate) else self.learning_rate
+        now = self._learning_rate if callable(self._learning_rate) else self._rate_now()
         rate = atomic.setting(self, "_learning_rate", now)
         weights = atomic.setting(self, "_weights", [])
         return [rate, atomic.setting(self, "_trainer", trainer), atomic.setting(self, "_owner", owner), weights]
@@ -252,7 +292,7 @@ class Optimizer(Stepping):
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal optimizer; of a rate that is a function, what it says now."""
         rate = self._learning_rate
-        described = schedules.serialize(rate) if isinstance(rate, LearningRateSchedule) else self.learning_rate
+        described = schedules.serialize(rate) if isinstance(rate, LearningRateSchedule) else self._rate_now()
         return {**self._arguments(), "learning_rate": described}
 
     @classmethod
@@ -266,7 +306,7 @@ class Optimizer(Stepping):
         return cls(**config)
 
     def _arguments(self) -> dict[str, Any]:
-        rate = self._learning_rate if callable(self._learning_rate) else self.learning_rate
+        rate = self._learning_rate if callable(self._learning_rate) else self._rate_now()
         known = (*_COMMON, _UNUSED, *self.own_settings)
         return {"name": self.name, "learning_rate": rate} | {setting: getattr(self, setting) for setting in known}
 

@@ -51,7 +51,7 @@ class Stepping(Described):
     _weights: list[TrainedParameter]  # of no model: those that it makes steps for
 
     @property
-    def iterations(self) -> int:
+    def _updates_done(self) -> int:
         """How many updates were made."""
         raise NotImplementedError
 
@@ -95,11 +95,25 @@ class Stepping(Described):
 
     @property
     def variables(self) -> list[OptimizerVariable]:
-        """What it keeps, in Keras's order: the number of updates, the learning rate, and arrays for each weight that is
-        trained, once it is `built`. To be read, as ``np.asarray(optimizer.variables[2])``."""
+        """What it keeps, in Keras's order: the number of steps, the learning rate where that is a number, and arrays
+        for each weight that is trained, once it is `built`. To be read, as ``optimizer.variables[2].numpy()``."""
         from .variables import variables_of
 
         return variables_of(self, self._known_weights())
+
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
+        """Set what it keeps: an optimizer of the same settings and weights goes on as the one that these are of.
+
+        Args:
+            weights: A value for each of `variables`: arrays, or the `variables` of the other optimizer.
+
+        Raises:
+            TypeError, ValueError: another number of values, another shape, no numbers, or an optimizer that is not
+                `built`; nothing is changed then. RuntimeError: another thread is training with it.
+        """
+        from .variables import set_variables
+
+        set_variables(self, self._known_weights(), weights)
 
     def _known_weights(self) -> list[Any]:
         """The weights that it makes steps for."""
@@ -166,7 +180,7 @@ class Stepping(Described):
         """`apply` for pairs of a gradient and its weight, as of ``zip(grads, weights)``; returns `iterations`."""
         pairs = list(grads_and_vars)
         self.apply([gradient for gradient, _ in pairs], [weight for _, weight in pairs])
-        return self.iterations
+        return self._updates_done
 
     def _trainer_of(self, weights: Sequence[TrainedParameter]) -> _core.Trainer:
         """What makes steps for weights of no model."""

@@ -6,8 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.lib.mixins import NDArrayOperatorsMixin
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from ..data import arrays
+from ..foundation import atomic, checks
 from ..foundation.native import core
 
 if TYPE_CHECKING:
@@ -27,6 +30,8 @@ _SLOTS: dict[str, _Slots] = {
     "adamax": ((("momentum", "m"), ("norm", "u")),),
     "lion": ((("momentum",) * 2,),),
 }
+MOST_STEPS = 2**53 - 1  # which float64 counts exactly
+
 # What all may keep comes before that.
 _COMMON: _Slots = ((("average", "average"),), (("gradient_accumulator", "accumulated_gradient"),))
 
@@ -49,12 +54,13 @@ class Kept(Protocol):
         """A copy of the values."""
 
 
-class OptimizerVariable:
+class OptimizerVariable(NDArrayOperatorsMixin):
     """One array that an optimizer keeps. It has the values of the moment at which it is asked, and cannot be written:
-    ``model.set_state`` does that.
+    ``optimizer.set_weights`` does that. Operators and functions of NumPy give arrays.
 
     Attributes:
-        name: Keras's: ``"iteration"``, ``"learning_rate"``, ``"dense_kernel_momentum"``.
+        name: Keras's: ``"iteration"``, ``"learning_rate"``, ``"dense_kernel_momentum"``. The iterations are steps, also
+            those that only accumulate gradients.
         path: The optimizer's name and this one: ``"adam/dense_kernel_momentum"``.
         shape: That of the weight, () for the first two.
         dtype: That of the weight; ``"int64"`` and ``"float64"`` for the first two.
@@ -76,7 +82,7 @@ class OptimizerVariable:
             RuntimeError: another thread is training with the optimizer.
         """
         if self._weight is None:
-            kept = self._optimizer.iterations if self.name == "iteration" else self._optimizer.learning_rate
+            kept = self._optimizer._steps_done if self.name == "iteration" else self._optimizer._rate_now()
             return np.array(kept, self.dtype)
         trainer, native = self._optimizer._trainer, self._weight.native
         if trainer is None:
@@ -88,6 +94,26 @@ class OptimizerVariable:
         # An average begins with the weight, a sum of gradients with 0.
         return self._weight.numpy() if self._slot == "average" else np.zeros(self.shape, self.dtype)
 
+    @property
+    def value(self) -> NDArray[Any]:
+        """A copy of the values."""
+        return self.numpy()
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **named: Any) -> Any:
+        """What NumPy's functions of it are: those of its values."""
+        given = [x.numpy() if isinstance(x, OptimizerVariable) else x for x in inputs]
+        return getattr(ufunc, method)(*given, **named)
+
+    __hash__ = object.__hash__
+
+    def __float__(self) -> float:
+        """The value of one that has a single one."""
+        return float(self.numpy())
+
+    def __int__(self) -> int:
+        """The value of one that has a single one."""
+        return int(self.numpy())
+
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         """What ``numpy.asarray(variable)`` gives: a copy."""
         return np.array(self.numpy(), dtype)
@@ -97,11 +123,10 @@ class OptimizerVariable:
 
 
 def variables_of(optimizer: Any, weights: Sequence[Kept]) -> list[OptimizerVariable]:
-    """What the optimizer keeps, in Keras's order: two numbers, and then what it keeps of each of these weights."""
-    found = [
-        OptimizerVariable(optimizer, "iteration", "int64"),
-        OptimizerVariable(optimizer, "learning_rate", "float64"),
-    ]
+    """What the optimizer keeps, in Keras's order: its numbers, and then what it keeps of each of these weights."""
+    found = [OptimizerVariable(optimizer, "iteration", "int64")]
+    if not callable(optimizer._learning_rate):
+        found.append(OptimizerVariable(optimizer, "learning_rate", "float64"))
     if optimizer._trainer is not None:
         found += _of_weights(optimizer, weights)
     return found
@@ -115,3 +140,35 @@ def _of_weights(optimizer: Any, weights: Sequence[Kept]) -> Iterator[OptimizerVa
                 if slot in there:
                     full = f"{weight.path.replace('/', '_')}_{name}"
                     yield OptimizerVariable(optimizer, full, weight.dtype, weight, slot)
+
+
+def set_variables(optimizer: Any, weights: Sequence[Kept], values: Sequence[ArrayLike]) -> None:
+    """Have the optimizer keep these values, in the order of `variables_of`; all of them or, with an error, none."""
+    if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray):
+        raise TypeError(f"weights must be a list of arrays, but got {checks.shown(values)}.")
+    trainer = optimizer._trainer
+    if trainer is None:
+        raise ValueError(
+            f"The optimizer {optimizer.name!r} has not begun with weights, so that it keeps nothing yet. Build the "
+            "model, or call optimizer.build(weights) first."
+        )
+    own = variables_of(optimizer, weights)
+    if len(values) != len(own):
+        names = ", ".join(each.name for each in own)
+        raise ValueError(f"weights must have {len(own)} arrays ({names}), but has {len(values)}.")
+    numbers: dict[str, float] = {}
+    kept: dict[int, dict[str, NDArray[Any]]] = {id(weight): {} for weight in weights}
+    for variable, value in zip(own, values, strict=True):
+        array = arrays.as_array(value, f"the value of {variable.path}", variable.dtype)
+        if array.shape != variable.shape:
+            raise ValueError(f"{variable.path} has the shape {variable.shape}, but got values of shape {array.shape}.")
+        if variable._weight is None:
+            numbers[variable.name] = checks.number(array.item(), variable.path, f"[0, {MOST_STEPS}]")
+        else:
+            kept[id(variable._weight)][variable._slot] = np.ravel(array)
+    natives = [weight.native for weight in weights]
+    changes = [atomic.calling(trainer.set_state, int(numbers["iteration"]), natives, list(kept.values()))]
+    if "learning_rate" in numbers:
+        changes.append(atomic.setting(optimizer, "_learning_rate", numbers["learning_rate"]))
+        changes.append(atomic.setting(trainer, "learning_rate", numbers["learning_rate"]))
+    atomic.apply_together(changes)
