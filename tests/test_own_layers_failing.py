@@ -183,9 +183,9 @@ def test_weights_are_added_at_their_time():
 
     with pytest.raises(TypeError, match="before super"):
         Early()
-    with pytest.raises(TypeError, match=r"Mine: a layer with a call is a subclass of pynn\.layers\.Layer"):
+    with pytest.raises(TypeError, match=r"Mine: LSTM cannot be extended by a call\. Write a subclass of pynn\.layers"):
 
-        class Mine(layers.Dense):
+        class Mine(layers.LSTM):
             def call(self, x):
                 return x
 

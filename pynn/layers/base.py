@@ -26,6 +26,7 @@ from ..regularizers import Regularizer, RegularizerLike
 from . import calling, symbolic
 from .building import Draft, building
 from .callform import CallForm
+from .extending import extend, extended
 from .symbolic import Node, SymbolicTensor
 from .tracing import whole
 from .trial import current
@@ -81,10 +82,7 @@ class Layer(Weighed, NamesItsArguments):
             return
         if "call" in own:
             if cls.lower is not Layer.lower:
-                raise TypeError(
-                    f"{cls.__name__}: a layer with a call is a subclass of pynn.layers.Layer, or of another with a "
-                    "call. What pynn's layers do it gets from layers that are its attributes."
-                )
+                extend(cls, Layer)
             cls._form, cls.wired = CallForm(own["call"]), True
             if cls.compute_mask is not Layer.compute_mask and "supports_masking" not in own:
                 cls.supports_masking = True
@@ -127,6 +125,8 @@ class Layer(Weighed, NamesItsArguments):
     def _check_made(self) -> None:
         if "name" not in vars(self):
             raise TypeError(f"{type(self).__name__}.__init__ does not call super().__init__(): it must, first of all.")
+        if self._extends is not None:
+            self._extended = extended(self)
 
     # ---- what a subclass writes --------------------------------------------------------------------------------------
 
@@ -230,6 +230,8 @@ class Layer(Weighed, NamesItsArguments):
         """
         trial = current()
         if trial is not None and trial.layer is self:  # `super().build(input_shape)`: its layer is about it
+            if self._extended is not None:
+                self._extended.build(input_shape)
             return
         self._build_whole(input_shape)
 

@@ -50,11 +50,18 @@ class Traceable(AddsWeights):
 
     _given: tuple[tuple[Any, ...], dict[str, Any]] = (), {}  # the arguments that it was made with
     ids_below: int = 0  # a layer that takes ids: they are 0 to ids_below - 1
+    _extends: Any = None  # of a class with a call that extends one of pynn's layers: that one
+    _extended: Any = None  # one of these
     input_spec: Any = None  # of a layer of one's own: an `InputSpec`, or a list of one for each input
 
     def call(self, *args: Any, **named: Any) -> Any:
-        """What a layer of one's own computes, with operators, functions of ``pynn.activations`` and other layers."""
-        raise NotImplementedError
+        """What a layer of one's own computes, with operators, functions of ``pynn.activations`` and other layers.
+
+        Where it extends one of pynn's layers, ``super().call`` is what that one computes.
+        """
+        if self._extended is None:
+            raise NotImplementedError
+        return self._extended(*args, **named)
 
     def _build_for(self, shape: OpenShapes, masks: Masks = ()) -> None:
         raise NotImplementedError
@@ -200,7 +207,8 @@ class Traceable(AddsWeights):
 
     def _all_weights(self) -> list[Weight]:
         """In Keras's order: those of its own that are learned, its others, and those of its layers."""
-        own = sorted(self._own_weights, key=lambda weight: not weight.learned)
+        own = [*(() if self._extended is None else self._extended.weights), *self._own_weights]
+        own.sort(key=lambda weight: not weight.learned)
         inner = [weight for layer in self._sublayers for weight in layer.weights]
         return list({id(weight): weight for weight in (*own, *inner)}.values())
 
@@ -280,6 +288,8 @@ class Traceable(AddsWeights):
 
     def _run_own_build(self, shapes: tuple[OpenShape, ...], said: Said | None) -> None:
         build = vars(self.build.__func__).get("__wrapped__")  # type: ignore[attr-defined]  # of Layer: none
+        if build is None and self._extended is not None:
+            build = type(self).build  # type: ignore[attr-defined]
         if build is not None:
             assert self._form is not None
             places, named = self._form.shapes_for(build, [(None, *shape) for shape in shapes], said)

@@ -70,6 +70,8 @@ class Weighed(Traceable):
         assign_all(self.weights, weights, f"{self._noun} {self.name!r}")
 
     def _weight(self, name: str) -> Weight | None:
+        if self._extended is not None:
+            return self._extended._weight(name)  # type: ignore[no-any-return]
         return next((weight for weight in self._require_built().weights if weight.name == name), None)
 
     @property

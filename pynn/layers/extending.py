@@ -1,0 +1,43 @@
+"""A class of one's own that has a call and extends one of pynn's layers: what that layer does is `super().call`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# What a class may still have of the layer that it extends, beside names that no other layer has.
+_KEPT = ("activation", "activity_regularizer", "build", "from_config", "get_config", "supports_masking")
+
+
+def extend(cls: Any, base: type) -> None:
+    """Let `cls`, a subclass of one of pynn's layers, work as one of `base` with a call: its instances hold the other
+    layer as an attribute, with all its settings.
+
+    Raises:
+        TypeError: a layer that cannot be extended.
+    """
+    above = cls.__mro__[1 : cls.__mro__.index(base)]
+    cls._extends = next((kind._extends for kind in above if kind._extends is not None), None) or above[0]
+    kind = cls._extends
+    if kind.holds_layers or kind.keeps_states or kind.takes_more or kind.is_input or hasattr(kind, "state_size"):
+        raise TypeError(
+            f"{cls.__name__}: {kind.__name__} cannot be extended by a call. Write a subclass of pynn.layers.Layer that "
+            f"has a {kind.__name__} as an attribute."
+        )
+    for each in above:
+        for name in vars(each):
+            if not name.startswith("__") and name not in _KEPT and name not in vars(cls) and hasattr(base, name):
+                setattr(cls, name, getattr(base, name))
+    if kind.lower_mask is not base.lower_mask and "compute_mask" not in vars(cls):  # type: ignore[attr-defined]
+        cls.compute_mask = _mask_of_extended
+
+
+def _mask_of_extended(layer: Any, inputs: Any, mask: Any = None) -> Any:
+    return layer._extended.compute_mask(inputs, mask)
+
+
+def extended(layer: Any) -> Any:
+    """The layer that this one extends, by itself: what `super().call` is."""
+    inner = layer._extends.__new__(layer._extends)
+    inner.__setstate__(layer.__getstate__())
+    inner.activity_regularizer = None  # which is for the output of the whole
+    return inner

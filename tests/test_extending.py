@@ -1,0 +1,174 @@
+"""Classes of one's own that extend one of pynn's layers by a call."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from helpers import bits
+
+import pynn
+from pynn import layers
+
+
+class AlwaysDropout(layers.Dropout):
+    """Dropout in predictions, too."""
+
+    def call(self, inputs, training=None):
+        return super().call(inputs, training=True)
+
+
+class Gain(layers.Dense):
+    """A dense layer with a further weight."""
+
+    def __init__(self, units, gain=2.0, **kwargs):
+        super().__init__(units, **kwargs)
+        self.gain = gain
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.scale = self.add_weight(shape=(self.units,), initializer="ones", name="scale")
+
+    def call(self, inputs):
+        return self.gain * super().call(inputs) * self.scale
+
+    def get_config(self):
+        return {**super().get_config(), "gain": self.gain}
+
+
+class GainAndOne(Gain):
+    def call(self, inputs):
+        return super().call(inputs) + 1
+
+
+class OwnProduct(layers.Dense):
+    """Uses the kernel and the bias that a dense layer has."""
+
+    def call(self, inputs):
+        return pynn.activations.relu(inputs @ self.kernel + self.bias)
+
+
+class Shifted(layers.BatchNormalization):
+    def call(self, inputs, training=None):
+        return super().call(inputs, training=training) + 1
+
+
+CUSTOM = {each.__name__: each for each in (AlwaysDropout, Gain, GainAndOne, OwnProduct, Shifted)}
+
+
+def model_of_all():
+    stack = [Gain(8, activation="relu", kernel_regularizer="l2"), Shifted(), OwnProduct(4), AlwaysDropout(0.4, seed=3)]
+    model = pynn.Sequential([pynn.Input((3,)), *stack, GainAndOne(1)])
+    model.compile("adam", "mse")
+    return model
+
+
+def test_call_of_the_layer_that_is_extended(random):
+    x = random.normal(size=(4, 3)).astype("float32")
+    layer, plain = GainAndOne(5, 3.0), layers.Dense(5)
+    y = layer(x)
+    plain.build((None, 3))
+    plain.set_weights([layer.kernel, layer.bias])
+    np.testing.assert_allclose(y, 3 * plain(x) + 1, rtol=1e-6)
+    assert [weight.path.split("/")[1] for weight in layer.weights] == ["kernel", "bias", "scale"]
+    assert {weight.path.split("/")[0] for weight in layer.weights} == {layer.name}
+    own = OwnProduct(5)
+    own.build((None, 3))
+    own.set_weights(plain.get_weights())
+    np.testing.assert_allclose(own(x), np.maximum(plain(x), 0), rtol=1e-6)
+
+
+def test_dropout_that_is_always_there():
+    x = np.ones((200, 5), "float32")
+    model = pynn.Sequential([pynn.Input((5,)), AlwaysDropout(0.4)])
+    for y in (model.predict(x, verbose=0), model(x), AlwaysDropout(0.4)(x)):
+        assert (y == 0).mean() == pytest.approx(0.4, abs=0.1)
+    assert (model(x) != model(x)).any()
+
+
+def test_training_reaches_the_layer_that_is_extended(random):
+    x = random.normal(3, 2, size=(16, 3)).astype("float32")
+    layer, plain = Shifted(), layers.BatchNormalization()
+    np.testing.assert_array_equal(layer(x, training=True), plain(x, training=True) + 1)
+    np.testing.assert_array_equal(layer(x), plain(x) + 1)
+    assert layer.moving_mean.numpy().any()
+
+
+def test_model_of_extended_layers_trains_and_is_saved(random, tmp_path):
+    x, y = random.normal(size=(64, 3)), random.normal(size=(64, 1))
+    model = model_of_all()
+    losses = model.fit(x, y, epochs=8, batch_size=16, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    assert model.count_params() == (3 + 2) * 8 + 4 * 8 + 9 * 4 + 4 + 2
+    model.save(tmp_path / "model.pynn")
+    twins = [pynn.load_model(tmp_path / "model.pynn", custom_objects=CUSTOM), copy.deepcopy(model)]
+    twins.append(pickle.loads(pickle.dumps(model)))
+    expected = model.predict(x, verbose=0)
+    for twin in twins:
+        assert [weight.path for weight in twin.weights] == [weight.path for weight in model.weights]
+        np.testing.assert_array_equal(twin.predict(x, verbose=0), expected)
+    model.fit(x, y, verbose=0)
+    for twin in twins:
+        twin.fit(x, y, verbose=0)
+        assert bits(twin) == bits(model)
+
+
+def test_activity_penalty_is_there_once(random):
+    x = random.normal(size=(8, 3)).astype("float32")
+    model = pynn.Sequential([pynn.Input((3,)), Gain(2, activity_regularizer="l2")])
+    model.compile("sgd", "mse")
+    y = model(x)
+    assert model.evaluate(x, y, verbose=0) == pytest.approx(0.01 * (y**2).sum() / 8, rel=1e-5)
+
+
+def test_masks_go_through_extended_layers():
+    class Moved(layers.Embedding):
+        def call(self, inputs):
+            return super().call(inputs) + 1
+
+    class Both(layers.Concatenate):
+        def call(self, inputs):
+            return 2 * super().call(inputs)
+
+    x = np.array([[1, 2, 0], [3, 0, 0]])
+    values = np.arange(8.0).reshape(4, 2)
+    layer = Moved(4, 2, mask_zero=True, weights=values)
+    np.testing.assert_array_equal(layer(x), values[x] + 1)
+    np.testing.assert_array_equal(layer.compute_mask(x), x != 0)
+    ids = pynn.Input((3,), dtype="int32")
+    a, b = layer(ids), Moved(4, 2, weights=values)(ids)
+    model = pynn.Model(ids, layers.GlobalAveragePooling1D()(a))
+    np.testing.assert_allclose(model(x), [(values[1] + values[2]) / 2 + 1, values[3] + 1])
+    assert b.mask_shape is None
+    both = pynn.Model(ids, Both(axis=1)([a, b]))
+    np.testing.assert_array_equal(both(x), 2 * np.concatenate([values[x] + 1] * 2, 1))
+
+
+def test_frozen_layer_that_is_extended():
+    layer = Gain(2)
+    layer.build((None, 3))
+    layer.trainable = False
+    assert layer.trainable_weights == []
+    frozen = Gain(2, trainable=False)
+    frozen.build((None, 3))
+    assert frozen.trainable_weights == []
+    assert len(frozen.weights) == 3
+
+
+def test_failing_call_leaves_an_extended_layer_as_it_was():
+    class Fails(layers.Dense):
+        def call(self, inputs):
+            super().call(inputs)
+            raise KeyError("no")
+
+    layer = Fails(2)
+    with pytest.raises(KeyError, match="no"):
+        layer(np.ones((1, 3)))
+    assert not layer.built
+    assert layer.weights == []
+
+
+@pytest.mark.parametrize("kind", [layers.LSTM, layers.LSTMCell, layers.Bidirectional, layers.TimeDistributed])
+def test_layer_that_cannot_be_extended(kind):
+    with pytest.raises(TypeError, match=f"Mine: {kind.__name__} cannot be extended by a call"):
+        type("Mine", (kind,), {"call": lambda self, inputs: inputs})
