@@ -338,6 +338,45 @@ def test_penalties_and_constraints_hold():
     np.testing.assert_allclose(layer.w.numpy(), 1 - 10 * (2 * 5 / 3 + 2 * 0.5))
 
 
+class Parameters(layers.Layer):
+    """Weights, and a layer with more of them, for the call of another one."""
+
+    def __init__(self):
+        super().__init__()
+        self.w = self.add_weight((3,), "ones", name="w")
+        self.more = layers.Layer()
+        self.more.b = self.more.add_weight((3,), name="b", initializer="zeros")
+
+
+class UsesParameters(layers.Layer):
+    def __init__(self, **base):
+        super().__init__(**base)
+        self.parameters = Parameters()
+
+    def call(self, x):
+        return x * self.parameters.w + self.parameters.more.b
+
+
+def test_layer_without_a_call_has_weights(tmp_path):
+    layer, x = UsesParameters(), np.ones((2, 3), np.float32)
+    assert [w.name for w in layer.parameters.weights] == ["w", "b"]
+    model = pynn.Sequential([pynn.Input((3,)), layer])
+    assert model.weights == layer.parameters.weights
+    model.compile("sgd", "mse")
+    model.train_on_batch(x, 2 * x)
+    assert all((w.numpy() != start).all() for w, start in zip(model.weights, (1, 0), strict=True))
+    model.save(tmp_path / "model.pynn")
+    again = pynn.load_model(tmp_path / "model.pynn", custom_objects={"UsesParameters": UsesParameters})
+    np.testing.assert_array_equal(again(x), model(x))
+    layer.trainable = False
+    assert model.trainable_weights == []
+    with pytest.raises(NotImplementedError, match="computes nothing"):
+        layer.parameters(x)
+    for one_of_pynn in (layers.Dense(3), layers.TimeDistributed(layers.Dense(3))):
+        with pytest.raises(TypeError, match="cannot add weights: only layers of one's own can"):
+            one_of_pynn.add_weight((3,))
+
+
 class Twice(layers.Layer):
     def __init__(self, factor=2, **base):
         super().__init__(**base)

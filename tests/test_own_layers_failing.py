@@ -168,7 +168,7 @@ def test_weights_are_added_at_their_time():
     layer(np.ones((1, 2)))
     with pytest.raises(ValueError, match="is built already"):
         layer.add_weight((2,))
-    with pytest.raises(TypeError, match="Dense has none"):
+    with pytest.raises(TypeError, match="Dense is one of pynn"):
         layers.Dense(2).add_weight((2,))
     with pytest.raises(NotImplementedError, match="add_loss"):
         layer.add_loss(1.0)

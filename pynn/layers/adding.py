@@ -29,6 +29,8 @@ class AddsWeights(Connectable):
     _own_weights: tuple[Weight, ...] = ()
     _trainable: bool
     _may_have_call: bool
+    _is_whole: bool
+    holds_layers: bool
 
     @explained
     def add_weight(
@@ -102,10 +104,10 @@ class AddsWeights(Connectable):
                 f"Model {self.name!r} cannot add weights: layers do. Put the weight into a layer of one's own, and "
                 "have that as an attribute of the model."
             )
-        if self._form is None:
+        if self._form is None and (self.holds_layers or not self._is_whole):
             raise TypeError(
-                f"Layer {self.name!r} cannot add weights: only layers of one's own can, which have a call, but "
-                f"{type(self).__name__} has none."
+                f"Layer {self.name!r} cannot add weights: only layers of one's own can, and {type(self).__name__} is "
+                "one of pynn's."
             )
         trial = current()
         if trial is not None and trial.layer is self and trial.phase == "call":

@@ -128,6 +128,11 @@ class Layer(Weighed, NamesItsArguments):
         if self._extends is not None:
             self._extended = extended(self)
 
+    @property
+    def _is_whole(self) -> bool:
+        """Whether its weights are those that it added to itself and those of the layers that it has."""
+        return self._form is not None or self.holds_layers or type(self).lower is Layer.lower
+
     # ---- what a subclass writes --------------------------------------------------------------------------------------
 
     def sample_output_shape(self, shape: Shape) -> Shape:

@@ -24,7 +24,7 @@ class Weighed(Traceable):
     @property
     def weights(self) -> list[Weight]:
         """The layer's weights, none before it is built; the same objects each time."""
-        if self._form is not None or self.holds_layers:
+        if self._is_whole:
             return self._all_weights()
         built = self._built
         return [] if built is None else list(built.weights)
@@ -86,7 +86,7 @@ class Weighed(Traceable):
 
     def _freezing(self, trainable: bool) -> list[atomic.Change]:
         """The changes that set `trainable`."""
-        if self._form is not None or self.holds_layers:
+        if self._is_whole:
             return self._freezing_all(trainable)
         changes, built = [atomic.setting(self, "_trainable", trainable)], self._built
         if built is not None and built.parameters is not None:
