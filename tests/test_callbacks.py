@@ -1,12 +1,14 @@
 """Callbacks: when they are called, what they are told, and what they may do. Figures are Keras 3.15's."""
 
 import gc
+import itertools
 import re
 import weakref
 
 import numpy as np
 import pytest
 from callback_models import ONE, ZERO, one_weight, run, weight_of
+from helpers import make_data, make_model
 
 import pynn
 from pynn.callbacks import (
@@ -140,6 +142,67 @@ def test_stop_training_within_an_epoch_ends_with_its_validation():
     assert [event[0] for event in stop.seen][-2:] == ["epoch_end", "train_end"]
     model.fit(x, x, batch_size=2, epochs=3, verbose=0)
     assert len(model.history.epoch) == 3  # the next run begins anew
+
+
+class StopsAfter(Callback):
+    """Ends an evaluation or prediction after so many batches."""
+
+    def __init__(self, batches):
+        self.batches, self.begun, self.ended, self.told = batches, [], 0, 0
+
+    def on_test_batch_begin(self, batch, logs=None):
+        self.begun.append(batch)
+
+    def on_test_batch_end(self, batch, logs=None):
+        self.model.stop_evaluating = batch + 1 == self.batches
+
+    def on_predict_batch_end(self, batch, logs=None):
+        self.begun.append(batch)
+        self.model.stop_predicting = batch + 1 == self.batches
+
+    def on_test_end(self, logs=None):
+        self.ended, self.told = self.ended + 1, logs
+
+    def on_predict_end(self, logs=None):
+        self.ended += 1
+
+
+@pytest.mark.parametrize("source", ["arrays", "batches"])
+def test_evaluations_and_predictions_can_be_stopped(source):
+    model, (x, y) = make_model(), make_data(20)
+    stop = StopsAfter(3)
+    for _ in range(2):  # the second time begins anew
+        stop.begun, stop.ended = [], 0
+        if source == "arrays":
+            found = model.evaluate(x, y, batch_size=4, verbose=0, callbacks=[stop])
+        else:
+            found = model.evaluate(batches_of(x, y), verbose=0, callbacks=[stop])
+        assert (stop.begun, stop.ended) == ([0, 1, 2], 1)
+        np.testing.assert_allclose(found, model.evaluate(x[:12], y[:12], verbose=0), rtol=1e-6)
+        assert list(stop.told.values()) == found
+        stop.begun, stop.ended = [], 0
+        if source == "arrays":
+            made = model.predict(x, batch_size=4, verbose=0, callbacks=[stop])
+        else:
+            made = model.predict(batches_of(x), verbose=0, callbacks=[stop])
+        assert (stop.begun, stop.ended) == ([0, 1, 2], 1)
+        np.testing.assert_allclose(made, model.predict(x[:12], verbose=0), rtol=1e-6)
+
+
+def batches_of(*arrays):
+    """Batches of four rows without end."""
+    for begin in itertools.cycle(range(0, len(arrays[0]), 4)):
+        yield tuple(a[begin : begin + 4] for a in arrays)
+
+
+def test_a_validation_can_be_stopped():
+    """The run goes on, and the next validation is a whole one unless it is stopped, too."""
+    model, (x, y) = make_model(), make_data(20)
+    stop = StopsAfter(2)
+    model.fit(x, y, validation_data=(x, y), validation_batch_size=4, epochs=2, verbose=0, callbacks=[stop])
+    assert (stop.begun, stop.ended) == ([0, 1, 0, 1], 2)
+    expected = model.evaluate(x[:8], y[:8], verbose=0)[0]
+    np.testing.assert_allclose(model.history.history["val_loss"][1], expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("hook", ["on_train_begin", "on_epoch_begin"])

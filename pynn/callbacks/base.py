@@ -20,8 +20,10 @@ class Callback(NamesItsArguments):
 
     ``logs`` are losses and metrics by name: in ``on_train_batch_end`` those of the epoch so far, in ``on_epoch_end``
     also those of the validation, beginning with ``val_``. What a hook writes into them, later callbacks and the
-    `History` see. A hook may predict, evaluate, save, and change weights and learning rate; it may set
-    ``self.model.stop_training``. What it raises ends the run: the model keeps the last finished step.
+    `History` see. A hook may predict, evaluate, save, and change weights and learning rate. It may set
+    ``self.model.stop_training``. A hook of batches may set ``stop_evaluating``, also of a validation, or
+    ``stop_predicting``: the results are then those of the batches so far. What a hook raises ends the run: the model
+    keeps the last finished step.
 
     Attributes:
         model: The model of the run; None before the first one.

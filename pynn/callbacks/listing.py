@@ -85,6 +85,14 @@ class CallbackList(Callback):
         """Whether any callback overrides a hook of the batches of `phase`: "train", "test" or "predict"."""
         return any(self.hooks(f"on_{phase}_batch_{end}") for end in ("begin", "end"))
 
+    def _go_on(self, flag: str) -> None:
+        """An evaluation or prediction begins: the hooks of its batches may set this attribute of the model."""
+        setattr(self._model, flag, False)
+
+    def _is_told(self, flag: str) -> bool:
+        """Whether one of them did, so that the evaluation or prediction ends."""
+        return bool(getattr(self._model, flag))
+
     def _check_run(self, names: Sequence[str], directions: Mapping[str, str], more: bool = False) -> None:
         """Ask each callback whether it can do its work; those of other people may write to the logs."""
         for each in self.callbacks:

@@ -53,6 +53,7 @@ class Structure(Part):
         self._training_calls = 0
         self.history: History | None = None
         self.stop_training = False  # a callback sets it to end a run
+        self.stop_evaluating = self.stop_predicting = False  # and these to end an evaluation or a prediction
 
     # ---- structure ---------------------------------------------------------------------------------------------------
 

@@ -22,6 +22,8 @@ class Trainable(Protocol):
     """A model, as training sees it."""
 
     stop_training: bool
+    stop_evaluating: bool
+    stop_predicting: bool
 
     def _alone(self) -> _core.Hold:
         """Take the model's lock, in a ``with`` statement; RuntimeError if another has it."""

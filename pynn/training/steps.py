@@ -191,6 +191,8 @@ def _predicted(
     """The outputs, part by part: by batches of `size` where a callback asks for them."""
     each = calls.wants_batches("predict")
     out = _outputs_for(layout, len(columns[0]))
+    if each:
+        calls._go_on("stop_predicting")
     calls.on_predict_begin()
     rows = size if each or plan.state_samples else _PREDICT_ROWS
     parts = -(-len(columns[0]) // rows)
@@ -204,6 +206,9 @@ def _predicted(
         display.update(number + 1, {})
         if each:
             calls.on_predict_batch_end(number, {"outputs": layout.outputs.arrange(made)})
+            if calls._is_told("stop_predicting"):
+                out = tuple(y[: part.stop] for y in out)
+                break
     display.end({})
     calls.on_predict_end()
     return layout.outputs.arrange(out)

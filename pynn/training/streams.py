@@ -356,6 +356,8 @@ def evaluated(
     """Losses and metrics over the batches, or so many of them; ValueError if there are none."""
     totals, rows, each, logs = np.zeros(task.heads.columns), 0, calls.wants_batches("test"), dict[str, float]()
     measuring = task._measuring(_NO_DATA, 1)
+    if each:
+        calls._go_on("stop_evaluating")
     calls.on_test_begin()
     display.begin("", steps or source.number)
     for step in itertools.count() if steps is None else range(steps):
@@ -375,6 +377,8 @@ def evaluated(
             display.update(step + 1, logs)
         if each:
             calls.on_test_batch_end(step, logs)
+            if calls._is_told("stop_evaluating"):
+                break
     if not rows:
         raise ValueError(f"{source.name} ran out of batches: there is nothing to evaluate on.")
     logs = task._logs(totals, rows, measuring)
@@ -388,6 +392,8 @@ def predicted(
 ) -> list[Any]:
     """What `compute` gives for each batch, or for so many of them; ValueError if there are none."""
     found, each = [], calls.wants_batches("predict")
+    if each:
+        calls._go_on("stop_predicting")
     calls.on_predict_begin()
     display.begin("", steps or source.number)
     for step in itertools.count() if steps is None else range(steps):
@@ -399,6 +405,8 @@ def predicted(
         display.update(step + 1, {})
         if each:
             calls.on_predict_batch_end(step, {"outputs": found[-1]})
+            if calls._is_told("stop_predicting"):
+                break
     if not found:
         raise ValueError(f"{source.name} ran out of batches: there is nothing to predict for.")
     display.end({})

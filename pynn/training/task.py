@@ -72,7 +72,9 @@ class Task(NamedTuple):
         measuring = self._measuring(data, batch_size)
         if measuring is not None:
             at_once = measuring.steps_at_once(at_once)
-        totals, logs = np.zeros(self.heads.columns), dict[str, float]()
+        totals, done, logs = np.zeros(self.heads.columns), data.samples, dict[str, float]()
+        if each:
+            calls._go_on("stop_evaluating")
         calls.on_test_begin()
         display.begin("", steps)
         for step in range(0, steps, at_once):
@@ -86,7 +88,9 @@ class Task(NamedTuple):
                 display.update(min(step + at_once, steps), logs)
             if each:
                 calls.on_test_batch_end(step, logs)
-        logs = self._logs(totals, data.samples, measuring)
+                if calls._is_told("stop_evaluating"):
+                    break
+        logs = self._logs(totals, done, measuring)
         display.end(logs)
         calls.on_test_end(logs)
         return logs
