@@ -29,8 +29,12 @@ class AddsWeights(Connectable):
     _own_weights: tuple[Weight, ...] = ()
     _trainable: bool
     _may_have_call: bool
-    _is_whole: bool
     holds_layers: bool
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether its weights are those that it added to itself and those of the layers that it has."""
+        raise NotImplementedError
 
     @explained
     def add_weight(
