@@ -479,11 +479,14 @@ def test_functions_give_what_their_metrics_take_the_mean_of(random):
     assert isinstance(metrics.get(metrics.binary_accuracy), metrics.BinaryAccuracy)  # which the engine measures
 
 
-@pytest.mark.parametrize("room", ["activations", "constraints", "initializers", "losses", "metrics", "regularizers"])
+ROOMS = ["activations", "constraints", "initializers", "losses", "metrics", "optimizers", "regularizers"]
+
+
+@pytest.mark.parametrize("room", ROOMS)
 def test_configurations_are_read(room):
     module = getattr(pynn, room)
     names = {"activations": "leaky_relu", "constraints": "MaxNorm", "initializers": "HeNormal", "losses": "Huber"}
-    made = module.get(names.get(room, {"metrics": "MeanSquaredError", "regularizers": "L2"}.get(room)))
+    made = module.get(names.get(room, {"metrics": "MeanSquaredError", "optimizers": "Adam", "regularizers": "L2"}.get(room)))
     for custom in (None, {"Mine": Range}):
         twin = module.deserialize(module.serialize(made), custom)
         assert module.serialize(twin) == module.serialize(made)

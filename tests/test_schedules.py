@@ -198,7 +198,7 @@ def test_schedule_comes_back_from_its_configuration(name, settings):
             for bad in (
                 *({"decay_steps": value} for value in (0, -1, float("nan"), "ten", None)),
                 *({"initial_learning_rate": value} for value in (-0.1, float("inf"), "fast")),
-                *({"decay_rate": -0.5}, {"staircase": 1}, {"name": 3}),
+                *({"decay_rate": -0.5}, {"staircase": 2}, {"name": 3}),
             )
         ),
         *(
@@ -561,6 +561,14 @@ def test_schedule_of_ones_own_may_give_any_number(answer):
             return answer
 
     assert optimizers.SGD(Kind()).learning_rate == float(answer)
+
+
+def test_optimizer_with_a_schedule_of_ones_own_is_described():
+    config = optimizers.serialize(optimizers.SGD(Serializable(0.5)))
+    twin = optimizers.deserialize(config, custom_objects={"Serializable": Serializable})
+    assert twin.learning_rate == 0.25
+    with pytest.raises(ValueError, match="Unknown learning_rate_schedule 'Serializable'"):
+        optimizers.deserialize(config)
 
 
 def test_schedule_of_ones_own_that_raises_changes_nothing():

@@ -43,12 +43,19 @@ class Iterable:
         return iter(self.slices)
 
 
+class Loader(Iterable):
+    """One whose data have no length, as a loader of PyTorch over an iterable data set."""
+
+    def __len__(self):
+        raise TypeError("object of type 'Data' has no len()")
+
+
 def endless(*arrays):
     while True:
         yield from Slices(*arrays)
 
 
-KINDS = {"dataset": Slices, "iterable": Iterable, "generator": endless}
+KINDS = {"dataset": Slices, "iterable": Iterable, "loader": Loader, "generator": endless}
 
 
 def data(rows=30, weights=False):

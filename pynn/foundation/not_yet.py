@@ -29,7 +29,7 @@ _NAMES = {
         SymbolicScope Variable applications distribution dtype_policies export legacy mixed_precision
         preprocessing quantizers tree visualization wrappers""",
     "metric": "",
-    "optimizer": "Adafactor Ftrl Lamb LossScaleOptimizer Muon",
+    "optimizer": "Adafactor Ftrl Lamb LossScaleOptimizer MultiOptimizer Muon OptimizerMap ScheduleFreeAdamW",
     "regularizer": "OrthogonalRegularizer",
     "utility": """array_to_img audio_dataset_from_directory FeatureSpace get_file image_dataset_from_directory
         img_to_array load_img model_to_dot pack_x_y_sample_weight save_img split_dataset text_dataset_from_directory

@@ -6,9 +6,10 @@ step, from 1 on. The settings that all optimizers have are described at `Optimiz
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..foundation import identifiers, lazy
+from ..foundation import identifiers, lazy, registry
 from .base import Optimizer
 
 if TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
@@ -23,7 +24,7 @@ _MODULES = {
     "schedules": "",
 }
 
-__all__ = ["Optimizer", "OptimizerLike", "get", "schedules", "serialize"]
+__all__ = ["Optimizer", "OptimizerLike", "deserialize", "get", "schedules", "serialize"]
 __all__ += lazy.names(_MODULES)
 
 _TABLE: lazy.Table[type[Optimizer]] = lazy.Table(
@@ -46,6 +47,15 @@ def get(identifier: OptimizerLike) -> Optimizer:
 def serialize(optimizer: Optimizer) -> dict[str, Any]:
     """The configuration that `get` reads."""
     return identifiers.serialize(optimizer)
+
+
+def deserialize(config: OptimizerLike, custom_objects: Mapping[str, Any] | None = None) -> Optimizer:
+    """As `get`, also for schedules of one's own: ``{"Mine": Mine}``.
+
+    Raises:
+        TypeError, ValueError: an unknown name, or another form of configuration.
+    """
+    return registry.knowing(custom_objects, lambda: get(config))
 
 
 def __dir__() -> list[str]:

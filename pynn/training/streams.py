@@ -63,7 +63,7 @@ class Source:
         self.x, self.name = x, name
         self.once = hasattr(x, "__next__")
         self._numbered = isinstance(x, PyDataset) or (
-            not self.once and hasattr(x, "__getitem__") and hasattr(x, "__len__")
+            not self.once and hasattr(x, "__getitem__") and self._count() is not None
         )
         self._iterator = x if self.once else None
         self._next: Batch | None = None
@@ -85,7 +85,12 @@ class Source:
     def _count(self) -> int | None:
         if isinstance(self.x, PyDataset):
             return self.x.num_batches
-        return len(self.x) if hasattr(self.x, "__len__") else None
+        if not hasattr(self.x, "__len__"):
+            return None
+        try:
+            return len(self.x)
+        except TypeError:  # a loader of data that have no length
+            return None
 
     def has_more(self) -> bool:
         """Whether the pass has another batch."""
