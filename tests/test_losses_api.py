@@ -94,6 +94,18 @@ def test_loss_column_equals_vector(random):
     assert loss(y, p[:, None]) == loss(y[:, None], p[:, None]) == pytest.approx(np.mean((y - p) ** 2), rel=1e-14)
 
 
+@pytest.mark.parametrize(("of_targets", "of_predictions"), [((6, 1), (6,)), ((3, 2, 1), (3, 2)), ((6, 1, 1), (6, 1))])
+def test_loss_of_targets_with_one_axis_more(of_targets, of_predictions, random):
+    """It has the size 1, and is no axis to spread along."""
+    y, p = random.normal(size=of_targets), random.normal(size=of_predictions)
+    rows = np.square(y.reshape(p.shape) - p) if p.ndim == 1 else np.square(y[..., 0] - p).mean(-1)
+    np.testing.assert_allclose(losses.MeanSquaredError(reduction=None)(y, p), rows)
+    np.testing.assert_allclose(losses.mean_squared_error(y.tolist(), p.tolist()), rows, rtol=1e-5)
+    assert pynn.metrics.MeanSquaredError()(y, p) == pytest.approx(rows.mean())
+    with pytest.raises(ValueError, match="y_true"):
+        losses.mean_squared_error(y[1:], p)
+
+
 def test_loss_labels_of_higher_rank(random):
     p, labels = random.uniform(0.1, 1, (4, 3, 5)), random.integers(0, 5, (4, 3))
     loss = losses.SparseCategoricalCrossentropy(reduction=None)

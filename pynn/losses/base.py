@@ -217,18 +217,23 @@ def row_values(function: RowFunction, y_true: ArrayLike, y_pred: ArrayLike) -> t
     """
     dtype = function.dtype or arrays.float_dtype_of(y_pred, config.floatx())
     predictions = arrays.as_array(y_pred, "y_pred", dtype)
+    targets = arrays.as_numbers(y_true, "y_true")
+    if targets.ndim == predictions.ndim + 1 and targets.shape[-1] == 1 and not function.sparse:
+        if predictions.ndim == 1:
+            predictions = predictions[:, None]
+        else:
+            targets = targets[..., 0]
     if function.axis != -1:
-        place, rank = checks.axes_of(function.axis, predictions.ndim)[0], predictions.ndim
+        place = checks.axes_of(function.axis, predictions.ndim)[0]
+        if not function.sparse and targets.ndim == predictions.ndim:  # otherwise it is told below
+            targets = np.moveaxis(targets, place, -1)
         predictions = np.ascontiguousarray(np.moveaxis(predictions, place, -1))
-        if not function.sparse and np.ndim(y_true) == rank:  # otherwise it is told below
-            y_true = np.moveaxis(arrays.as_numbers(y_true, "y_true"), place, -1)
     rows_shape = predictions.shape[:-1]
     if predictions.ndim == 0 or predictions.shape[-1] == 0:
         raise ValueError(f"y_pred must have rows of at least one element, but has the shape {predictions.shape}.")
     if predictions.ndim == 1:  # one row: a batch of one
-        predictions = predictions[None]
-        y_true = arrays.as_numbers(y_true, "y_true")[None]
-    targets = function.prepare_targets(y_true, dtype=dtype, output_shape=predictions.shape[1:], name="y_true")
+        predictions, targets = predictions[None], targets[None]
+    targets = function.prepare_targets(targets, dtype=dtype, output_shape=predictions.shape[1:], name="y_true")
     arrays.same_length(y_true=targets, y_pred=predictions)
     values, ignored = np.empty(predictions.shape[:-1]), function.take_ignored(targets)
     if values.size:

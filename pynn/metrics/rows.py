@@ -81,6 +81,11 @@ class RowMetric(Metric):
         if self.of_elements and 0 < np.ndim(y_pred) <= (1 if sample_weight is None else np.ndim(sample_weight) or 1):
             y_true, y_pred = np.expand_dims(y_true, -1), np.expand_dims(y_pred, -1)
         values, kept = row_values(self, y_true, y_pred)
+        rows = max(values.size // max(len(values), 1), 1) if values.ndim else 1  # of a sample
+        if kept is None and sample_weight is None:
+            self._total += float(values.sum()) / rows
+            self._count += values.size / rows
+            return
         weights = np.ones_like(values) if kept is None else kept.astype(values.dtype)
         if sample_weight is not None:
             given = np.asarray(sample_weight)
@@ -88,7 +93,6 @@ class RowMetric(Metric):
             of_rows = values.reshape(values.shape + (1,) * max(given.ndim - values.ndim, 0))
             _, given = with_weights(of_rows, given.reshape(given.shape + (1,) * missing) if missing else sample_weight)
             weights = weights * given.reshape(values.shape)
-        rows = max(values.size // max(len(values), 1), 1) if values.ndim else 1  # of a sample
         self._total += float((values * weights).sum()) / rows
         self._count += float(weights.sum()) / rows
 
