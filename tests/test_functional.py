@@ -333,6 +333,53 @@ def test_model_is_a_layer_of_another():
         inner.pop()
 
 
+def test_model_cut_out_of_another_has_inputs_of_its_own(capsys):
+    """As in Keras; also in pictures, tables and copies of it."""
+    x, other = pynn.Input((3,), name="x"), pynn.Input((4,), name="other")
+    hidden = layers.Dense(4, name="hidden")(x)
+    out = layers.Add(name="add")([layers.Dense(4, name="out")(hidden), other])
+    model = pynn.Model([other, hidden], out)
+    kinds = [type(layer).__name__ for layer in model.layers]
+    assert kinds == ["InputLayer", "Dense", "InputLayer", "Add"]
+    assert [layer.name for layer in model.layers] == ["hidden", "out", "other", "add"]
+    assert [port.name for port in model._require_layout().inputs.ports] == ["other", "hidden"]
+    twin = pynn.Model.from_config(model.get_config())
+    assert [layer.name for layer in twin.layers] == [layer.name for layer in model.layers]
+    twin.set_weights(model.get_weights())
+    ones, numbers = np.ones((2, 4)), np.arange(8.0).reshape(2, 4)
+    np.testing.assert_array_equal(model([ones, numbers]), model.layers[1](numbers) + 1)
+    np.testing.assert_array_equal(twin([ones, numbers]), model([ones, numbers]))
+    model.summary()
+    assert "hidden[0][0]" in capsys.readouterr().out
+    again = pynn.Model([hidden, x], layers.Add()([layers.Dense(4)(x), hidden]))
+    assert [layer.name for layer in again.layers if isinstance(layer, layers.InputLayer)] == ["x", "hidden"]
+
+
+def test_operations_are_layers_and_operators():
+    x = pynn.Input((3,))
+    model = pynn.Model(x, layers.Dense(2)(x) * 2)
+    assert [type(each).__name__ for each in model.operations] == ["InputLayer", "Dense", "Arithmetic"]
+    assert [each for each in model.operations if not each.is_operation] == model.layers
+
+
+def test_layers_cannot_be_set():
+    class Own(pynn.Model):
+        def __init__(self):
+            super().__init__()
+            self.layers = [layers.Dense(2)]
+
+        def call(self, x):
+            return x
+
+    x = pynn.Input((3,))
+    with pytest.raises(AttributeError, match=r"Own.layers are the layers of the model.*another name"):
+        Own()
+    with pytest.raises(AttributeError, match=r"Model.layers are the layers of the model"):
+        pynn.Model(x, layers.Dense(2)(x)).layers = []
+    with pytest.raises(AttributeError, match=r"Use add\(\) and pop\(\)"):
+        pynn.Sequential().layers = []
+
+
 def test_model_cut_out_of_another():
     model = residual()
     middle = pynn.Model(model.input, model.get_layer("both").output)

@@ -330,6 +330,27 @@ def test_model_of_ones_own_without_a_configuration_is_made_with_its_arguments(tm
     goes_on_alike(model, copy.deepcopy(model), x, y)
 
 
+def test_model_is_saved_without_its_optimizer(tmp_path):
+    """So that what cannot be described is no hindrance either."""
+    model = pynn.Sequential([pynn.Input((3,)), layers.Dense(2)])
+    model.compile(optimizers.Adam(lambda: 0.1), "mse")
+    x, y = np.ones((4, 3)), np.ones((4, 2))
+    model.fit(x, y, verbose=0)
+    pynn.models.save_model(model, tmp_path / "model", True, False, include_optimizer=False, save_format="keras")
+    twin = pynn.load_model(tmp_path / "model")
+    assert not twin.compiled
+    np.testing.assert_array_equal(twin.predict(x, verbose=0), model.predict(x, verbose=0))
+    for wrong, error in (
+        ({"save_format": "h5"}, ValueError),
+        ({"include_optimizer": "no"}, TypeError),
+        ({"zipped": "no"}, TypeError),
+    ):
+        before = (tmp_path / "model").read_bytes()
+        with pytest.raises(error, match=next(iter(wrong))):
+            model.save(tmp_path / "model", **wrong)
+        assert (tmp_path / "model").read_bytes() == before
+
+
 def test_function_as_learning_rate_cannot_be_saved(tmp_path):
     model, (x, y) = compiled("dense", "adam")
     model.compile(optimizers.SGD(lambda: 0.1), "mse")

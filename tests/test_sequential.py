@@ -245,3 +245,27 @@ def test_sequential_of_no_layers_is_refused():
     model = pynn.Sequential()
     with pytest.raises((pynn.NotBuiltError, ValueError), match="layer"):
         model.predict(np.zeros((2, 3)), verbose=0)
+
+
+def test_input_of_a_sequential_is_the_one_given():
+    """So that models are made between it and the layers."""
+    given = pynn.Input((3,))
+    model = pynn.Sequential([given, layers.Dense(4), layers.Dense(2)])
+    assert model.inputs == [given]
+    part = pynn.Model(given, model.layers[0].output)
+    x = np.ones((2, 3))
+    np.testing.assert_array_equal(part(x), model.layers[0](x))
+    model = pynn.Sequential([pynn.Input((3,)), layers.Dense(4)])
+    np.testing.assert_array_equal(pynn.Model(model.inputs, model.layers[0].output)(x), model(x))
+
+
+def test_rebuild_has_no_effect():
+    model = pynn.Sequential([pynn.Input((3,))])
+    model.add(layers.Dense(2), rebuild=False)
+    model.add(layers.Dense(1), rebuild=True)
+    assert model.output_shape == (None, 1)
+    assert model.pop(rebuild=False).units == 1
+    assert model.output_shape == (None, 2)
+    for call in (lambda: model.pop(rebuild="no"), lambda: model.add(layers.Dense(1), rebuild="no")):
+        with pytest.raises(TypeError, match="rebuild must be"):
+            call()

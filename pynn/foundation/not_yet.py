@@ -38,7 +38,6 @@ _NAMES = {
 
 _ARGUMENTS = {
     "summary": "layer_range line_length positions",
-    "save": "zipped",
     "Input": "tensor",
     "InputLayer": "input_tensor",
     "BatchNormalization": "renorm renorm_clipping renorm_momentum",

@@ -4,7 +4,8 @@ tensors."""
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+import types
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from ..data import nests
@@ -298,15 +299,26 @@ class Found(NamedTuple):
     order: dict[Layer, int]  # layers in the order in which they were met
 
 
-def trace(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor], name: str) -> Wiring:
+def trace(
+    inputs: Sequence[SymbolicTensor],
+    outputs: Sequence[SymbolicTensor],
+    name: str,
+    starts: Mapping[SymbolicTensor, Layer] = types.MappingProxyType({}),
+) -> Wiring:
     """The wiring between symbolic tensors. Layers come in Keras's order: by their distance from the outputs.
+
+    Args:
+        inputs, outputs: The tensors.
+        name: That of the model.
+        starts: Input layers for inputs that other layers made, which are no part of the wiring.
 
     Raises:
         ValueError: an output that needs another input; two layers of one name.
     """
-    found = _walk(inputs, outputs, name)
-    unused = [x.node.layer for x in inputs if x.node.layer.is_input and x.node.layer not in found.order]
-    nodes, layers = _by_depth(found, unused)
+    makers = {x: starts.get(x, x.node.layer) for x in inputs}
+    found = _walk(inputs, outputs, name, makers)
+    unused = [layer for layer in makers.values() if layer.is_input and layer not in found.order]
+    nodes, layers = _by_depth(found, unused, makers)
     numbers: dict[SymbolicTensor, int] = {}
     for tensor in inputs:
         numbers[tensor] = len(numbers)
@@ -327,17 +339,22 @@ def trace(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor], n
     return Wiring(steps, tuple(numbers[x] for x in inputs), tuple(numbers[y] for y in outputs), tuple(layers))
 
 
-def _walk(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor], name: str) -> Found:
+def _walk(
+    inputs: Sequence[SymbolicTensor],
+    outputs: Sequence[SymbolicTensor],
+    name: str,
+    makers: Mapping[SymbolicTensor, Layer],
+) -> Found:
     """The nodes between inputs and outputs: depth first, without recursion, as networks may be deep."""
-    given, done = set(inputs), dict[Node, None]()
+    done = dict[Node, None]()
     order: dict[Layer, int] = {}
     for output in outputs:
         waiting: list[tuple[SymbolicTensor, bool]] = [(output, False)]
         while waiting:
             tensor, complete = waiting.pop()
             node = tensor.node
-            if tensor in given:
-                order.setdefault(node.layer, len(order))
+            if tensor in makers:
+                order.setdefault(makers[tensor], len(order))
                 continue
             if complete:
                 done.setdefault(node)
@@ -355,7 +372,9 @@ def _walk(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor], n
     return Found(list(done), order)
 
 
-def _by_depth(found: Found, unused: Sequence[Layer]) -> tuple[list[Node], list[Layer]]:
+def _by_depth(
+    found: Found, unused: Sequence[Layer], makers: Mapping[SymbolicTensor, Layer]
+) -> tuple[list[Node], list[Layer]]:
     """Nodes and layers by their longest way to an output, the farthest first.
 
     Inputs that are not used come before the last layers, as in Keras.
@@ -371,7 +390,8 @@ def _by_depth(found: Found, unused: Sequence[Layer]) -> tuple[list[Node], list[L
             if x.node in inside:
                 depth[x.node] = max(depth.get(x.node, 0), own + 1)
             else:
-                sources[x.node.layer] = max(sources.get(x.node.layer, 0), own + 1)
+                maker = makers.get(x, x.node.layer)
+                sources[maker] = max(sources.get(maker, 0), own + 1)
     for layer, own in sources.items():
         if layer.is_input:
             depth_of_layer[layer] = max(depth_of_layer.get(layer, 0), own)

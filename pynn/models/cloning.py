@@ -32,11 +32,13 @@ def model_from_json(text: str, custom_objects: Mapping[str, Any] | None = None) 
     return Model.from_json(text, custom_objects)
 
 
-def save_model(model: Model, filepath: Path, overwrite: bool = True) -> None:
-    """``model.save(filepath, overwrite)``; TypeError for something else than a model."""
+def save_model(
+    model: Model, filepath: Path, overwrite: bool = True, zipped: bool | None = None, **options: Any
+) -> None:
+    """``model.save(filepath, overwrite, zipped, **options)``; TypeError for something else than a model."""
     if not isinstance(model, Model):
         raise TypeError(f"model must be a pynn model, but got {type(model).__name__}.")
-    model.save(filepath, overwrite)
+    model.save(filepath, overwrite, zipped, **options)
 
 
 def clone_model(

@@ -96,14 +96,9 @@ def of_wiring(wiring: Wiring, layout: Layout) -> dict[str, Any]:
     """The layers with all their calls, and which tensors are inputs and outputs."""
     references: dict[int, Reference] = {}
     calls: dict[Layer, list[dict[str, Any]]] = {layer: [] for layer in wiring.layers}
-    sources = [layer for layer in wiring.layers if isinstance(layer, InputLayer)]
     described: list[dict[str, Any]] = []
     for x, port in zip(wiring.inputs, layout.inputs.ports, strict=True):
         references[x] = [port.name, 0, 0]
-        if all(layer.name != port.name for layer in sources):  # the input is a tensor that another layer made
-            dtype = "int32" if port.below else layout.dtype
-            settings: dict[str, Any] = {"shape": port.shape, "dtype": dtype, "name": port.name}
-            described.append({"class_name": "InputLayer", "config": settings, "name": port.name, "inbound_nodes": []})
     for step in wiring.steps:
         for index, y in enumerate(step.outputs):
             references[y] = [step.layer.name, len(calls[step.layer]), index]

@@ -95,11 +95,20 @@ class Connected(Structure):
         if len(set(starts)) < len(starts):
             raise ValueError(f"Model {name!r}: inputs holds the tensor {twice(starts)!r} twice.")
         wiring = trace(starts, ends, name)
-        state = self._state._replace(wiring=wiring, layout=self._connected(inputs, outputs, wiring, name))
+        names = names_of_inputs(starts, wiring)
+        cut = {
+            x: InputLayer(x.sample, x.rows, x.dtype, name=own)
+            for x, own in zip(starts, names, strict=True)
+            if not isinstance(x.node.layer, InputLayer)
+        }
+        if cut:  # as in Keras, a model that is cut out of another has inputs of its own
+            wiring = trace(starts, ends, name, cut)
+        layout = self._connected(inputs, outputs, wiring, name, names)
+        state = self._state._replace(wiring=wiring, layout=layout)
         ending = atomic.setting(self, "_ends", (inputs, outputs))
         self._become(state, changes=[*using(self, wiring.layers), ending])
 
-    def _connected(self, inputs: Any, outputs: Any, wiring: Wiring, name: str) -> Layout:
+    def _connected(self, inputs: Any, outputs: Any, wiring: Wiring, name: str, names: Sequence[str]) -> Layout:
         """What the network between these symbolic tensors takes and gives; ValueError if it cannot be a model."""
         starts, ends = tensors_in(inputs, "inputs"), tensors_in(outputs, "outputs")
         check_names([layer for layer in wiring.layers if not (layer.is_operation and self._has_call())], name)
@@ -116,7 +125,7 @@ class Connected(Structure):
         limits = limits_of(wiring, [x.holds_ids for x in starts])
         return Layout(
             next(iter(dtypes), config.floatx()),
-            ports(names_of_inputs(starts, wiring), shapes, limits, inputs),
+            ports(names, shapes, limits, inputs),
             ports(
                 sorted(outputs) if isinstance(outputs, dict) and len(outputs) == len(ends) else [y.name for y in ends],
                 [y.sample for y in ends],
@@ -198,7 +207,8 @@ class Connected(Structure):
         wiring, outputs, _ = both_modes(takes_training, run, self)
         own = [*self._attributes, *(layer for layer in wiring.layers if not layer.is_operation)]
         check_tracked(self, wiring, [weight for layer in own if layer.built for weight in layer.weights])
-        return self._connected(inputs, outputs, wiring, self.name), wiring, outputs
+        names = names_of_inputs(tensors_in(inputs, "inputs"), wiring)
+        return self._connected(inputs, outputs, wiring, self.name, names), wiring, outputs
 
     def _run_build(self, inputs: Any) -> None:
         """What a subclass writes as `build`, if it does: for the shapes of these symbolic inputs, in their form."""
@@ -245,6 +255,22 @@ class Connected(Structure):
             return found
         found = [*self._attributes, *(layer for layer in found if not isinstance(layer, InputLayer))]
         return list(dict.fromkeys(found))
+
+    @layers.setter
+    def layers(self, value: object) -> None:
+        raise AttributeError(
+            f"{type(self).__name__}.layers are the layers of the model, and cannot be set. Use another name."
+        )
+
+    @property
+    def operations(self) -> list[Layer]:
+        """The layers and the operators of symbolic tensors, which are layers, too, in Keras's order, inputs included.
+
+        Raises:
+            NotBuiltError: a model that does not know its layers yet.
+        """
+        self._require_layout()
+        return list(self._wiring.layers)
 
     @property
     def _attributes(self) -> list[Layer]:

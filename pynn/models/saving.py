@@ -39,13 +39,29 @@ _MOST_STEPS = 1_000_000  # the calls of a model in a model count as often as tha
 # ---- writing ---------------------------------------------------------------------------------------------------------
 
 
-def save(model: Connected, path: Path, overwrite: bool) -> None:
+def save(
+    model: Connected,
+    path: Path,
+    overwrite: bool,
+    zipped: bool | None,
+    include_optimizer: bool,
+    save_format: str | None,
+) -> None:
     """Write a model; see ``Model.save``."""
     checks.model_file(path, "model.safetensors")
     overwrite = checks.boolean(overwrite, "overwrite")
+    if zipped is not None:
+        checks.boolean(zipped, "zipped")
+    if save_format not in (None, "keras"):
+        raise ValueError(
+            f'save_format must be None or "keras", but got {checks.shown(save_format)}: pynn writes one form of files.'
+        )
+    whole = checks.boolean(include_optimizer, "include_optimizer")
     model._require_layout()
     with state.held(model) as arrays:
-        write_atomically(path, tensors.encoded(arrays, _described(model)), overwrite)
+        if not whole:
+            arrays = {name: array for name, array in arrays.items() if not name.startswith("optimizer/")}
+        write_atomically(path, tensors.encoded(arrays, _described(model, whole)), overwrite)
 
 
 def save_weights(model: Connected, path: Path, overwrite: bool) -> None:
@@ -71,15 +87,15 @@ def check_saving(model: Connected, path: Path, weights_only: bool) -> None:
         _described(model)
 
 
-def _described(model: Connected) -> Metadata:
-    """Values fit for JSON that say all but the state.
+def _described(model: Connected, whole: bool = True) -> Metadata:
+    """Values fit for JSON that say all but the state; what `compile` was told only if it is to be `whole`.
 
     Raises:
         ValueError: something that no configuration describes.
     """
     compiled = model._state.compiled
     found: Metadata = {"kind": "model", "architecture": _architecture(model), "compile": None}
-    if compiled is not None:
+    if compiled is not None and whole:
         found["compile"] = compile_config.described(compiled)
         if model.built:
             weights = state.parts_of(model).weights

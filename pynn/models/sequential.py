@@ -73,23 +73,36 @@ class Sequential(Model):
         """The layers, without the ``Input``."""
         return _without_input(self._state.stack)
 
-    def add(self, layer: Layer | SymbolicTensor) -> None:
+    @layers.setter
+    def layers(self, value: object) -> None:
+        raise AttributeError("The layers of a Sequential cannot be set. Use add() and pop() to change them.")
+
+    def add(self, layer: Layer | SymbolicTensor, rebuild: bool = True) -> None:
         """Append a layer. In a built model the other layers keep their weights; the optimizer starts anew.
+
+        Args:
+            layer: The layer, or an ``Input``.
+            rebuild: Without effect.
 
         Raises:
             TypeError, ValueError: no layer, or one that does not fit; the model is as before then.
         """
+        checks.boolean(rebuild, "rebuild")
         with self._alone():
             self._check_alone()
             self._check_not_within(layer)
             self._extend([layer])
 
-    def pop(self) -> Layer:
+    def pop(self, rebuild: bool = True) -> Layer:
         """Remove the last layer, which keeps its weights, and return it; the optimizer starts anew.
+
+        Args:
+            rebuild: Without effect.
 
         Raises:
             ValueError: there is no layer.
         """
+        checks.boolean(rebuild, "rebuild")
         with self._alone():
             state = self._state
             if not _without_input(state.stack):
@@ -196,7 +209,8 @@ class Sequential(Model):
         first = state.stack[0]
         port = state.layout.inputs.ports[0]
         source = first if isinstance(first, InputLayer) else InputLayer(port.shape, name=port.name)
-        start = tensor = source.tensor()
+        given = next(iter(source._nodes.values()), None)  # that of the Input, if the program still has it
+        start = tensor = source.tensor() if given is None else SymbolicTensor(given, 0)
         for layer in self.layers:
             tensor = layer._record([tensor], None)
         self._wired = state.stack, start, tensor

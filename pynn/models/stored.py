@@ -45,7 +45,15 @@ class Stored(Described):
         set_state(self, state)
 
     @explained
-    def save(self, filepath: Path, overwrite: bool = True) -> None:
+    def save(
+        self,
+        filepath: Path,
+        overwrite: bool = True,
+        zipped: bool | None = None,
+        *,
+        include_optimizer: bool = True,
+        save_format: str | None = None,
+    ) -> None:
         """Write the model to one file: layers, weights, what `compile` was told, and the state of training.
 
         `pynn.load_model` reads it. The file is a safetensors file, whatever its name, which other tools can read. It is
@@ -54,16 +62,21 @@ class Stored(Described):
         Args:
             filepath: The file. Its folder must exist.
             overwrite: Whether a file that is there is replaced. Default ``True``.
+            zipped: Without effect: Keras has it, for files of another form.
+            include_optimizer: Whether what `compile` was told, and the state of the optimizer, are in the file. Default
+                ``True``.
+            save_format: Only ``"keras"`` and None, the default, which mean the same: there is one form of files.
 
         Raises:
-            ValueError: a name that ends in ``.h5``, or of something else than a file; a model that no configuration
-                describes, such as one with a function as the learning rate; the message says what to do.
+            ValueError: another `save_format`; a name that ends in ``.h5``, or of something else than a file; a model
+                that no configuration describes, such as one with a function as the learning rate; the message says what
+                to do.
             FileExistsError: there is a file, and not `overwrite`. OSError: it cannot be written.
             NotBuiltError: the model has no weights yet. RuntimeError: another thread is training the model.
         """
         from . import saving  # here, as not every program keeps a model
 
-        saving.save(self, filepath, overwrite)
+        saving.save(self, filepath, overwrite, zipped, include_optimizer, save_format)
 
     @explained
     def save_weights(self, filepath: Path, overwrite: bool = True) -> None:
