@@ -486,7 +486,9 @@ ROOMS = ["activations", "constraints", "initializers", "losses", "metrics", "opt
 def test_configurations_are_read(room):
     module = getattr(pynn, room)
     names = {"activations": "leaky_relu", "constraints": "MaxNorm", "initializers": "HeNormal", "losses": "Huber"}
-    made = module.get(names.get(room, {"metrics": "MeanSquaredError", "optimizers": "Adam", "regularizers": "L2"}.get(room)))
+    made = module.get(
+        names.get(room, {"metrics": "MeanSquaredError", "optimizers": "Adam", "regularizers": "L2"}.get(room))
+    )
     for custom in (None, {"Mine": Range}):
         twin = module.deserialize(module.serialize(made), custom)
         assert module.serialize(twin) == module.serialize(made)
