@@ -270,6 +270,8 @@ def get(identifier: ActivationLike) -> Activation:
         if identifier in _FUNCTIONS:
             return _FUNCTIONS[identifier]
         found = Activation(identifier)
+    elif isinstance(identifier, dict) and identifier.get("class_name") == "function":  # Keras says it so
+        return get(checks.text(identifier.get("config"), "config"))
     elif isinstance(identifier, dict):
         name, settings = identifiers.split_config(identifier, "activation")
         found = Activation(name, **settings)

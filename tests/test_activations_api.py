@@ -21,7 +21,8 @@ SETTINGS += [("celu", "alpha", 2.0), ("gelu", "approximate", True), ("softmax", 
 def test_activation_get_gives_the_function(name):
     function = getattr(activations, name)
     assert function.__name__ == function.name == name
-    for identifier in (name, function, {"class_name": name, "config": {}}, {"class_name": name}):
+    as_keras_says = {"class_name": "function", "config": name, "module": "builtins", "registered_name": "function"}
+    for identifier in (name, function, {"class_name": name, "config": {}}, {"class_name": name}, as_keras_says):
         assert activations.get(identifier) is function
     assert activations.get(activations.serialize(function)) is function
     assert layers.Dense(3, activation=name).activation is function

@@ -205,6 +205,23 @@ def test_early_stopping_knows_that_more_is_better(random):
     model.fit(x, y, 16, 20, verbose=0, validation_data=(x, y), callbacks=[stop])
 
 
+def test_mean_of_what_a_subclass_makes_of_targets_and_predictions(random):
+    """As in programs for Keras: the subclass says what it takes."""
+
+    class Farthest(metrics.Mean):
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            super().update_state(np.abs(y_true - y_pred).max(axis=-1), sample_weight)
+
+    model = make_model("float64")
+    model.compile("sgd", "mse", metrics=[Farthest(name="farthest")], weighted_metrics=[Farthest(name="weighed")])
+    x, y, weights = random.normal(size=(20, 5)), random.normal(size=(20, 3)), random.random(20)
+    logs = model.evaluate(x, y, batch_size=7, verbose=0, sample_weight=weights, return_dict=True)
+    values = np.abs(y - model.predict(x, verbose=0)).max(axis=1)
+    assert logs["farthest"] == pytest.approx(values.mean())
+    assert logs["weighed"] == pytest.approx((values * weights).sum() / weights.sum())
+    assert set(model.fit(x, y, verbose=0).history) >= {"farthest", "weighed"}
+
+
 def test_saved_with_metrics(random, tmp_path):
     """A loaded model measures the same. The function of a metric is found by its name."""
     x, y = binary_data(random)

@@ -212,12 +212,23 @@ def test_names_that_are_refused(tmp_path):
     assert (tmp_path / "there").read_bytes() == b""
 
 
-def test_unbuilt_model_is_not_saved(tmp_path):
+def test_unbuilt_model_is_saved_as_it_is(tmp_path):
+    """It has no weights, which are asked for in vain."""
     model = pynn.Sequential([layers.Dense(2)])
-    for call in (model.save, model.save_weights):
-        with pytest.raises(pynn.NotBuiltError):
-            call(tmp_path / "model")
-    for call in (model.get_state, lambda: model.set_state({}), lambda: model.load_weights(tmp_path / "model")):
+    for number in range(2):
+        model.save(tmp_path / "model")
+        twin = pynn.load_model(tmp_path / "model")
+        assert not twin.built
+        assert twin.compiled is bool(number)
+        assert twin(np.ones((4, 3))).shape == (4, 2)
+        model.compile("adam", "mse")
+    model = pynn.Sequential([layers.Dense(2)])
+    for call in (
+        lambda: model.save_weights(tmp_path / "weights"),
+        model.get_state,
+        lambda: model.set_state({}),
+        lambda: model.load_weights(tmp_path / "model"),
+    ):
         with pytest.raises(pynn.NotBuiltError):
             call()
     model.compile("adam", "mse")
@@ -226,4 +237,4 @@ def test_unbuilt_model_is_not_saved(tmp_path):
     twin = copy.deepcopy(model)
     assert not twin.built
     twin.fit(x, x[:, :2], verbose=0)
-    assert os.listdir(tmp_path) == []
+    assert os.listdir(tmp_path) == ["model"]

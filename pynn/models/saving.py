@@ -57,7 +57,6 @@ def save(
             f'save_format must be None or "keras", but got {checks.shown(save_format)}: pynn writes one form of files.'
         )
     whole = checks.boolean(include_optimizer, "include_optimizer")
-    model._require_layout()
     with state.held(model) as arrays:
         if not whole:
             arrays = {name: array for name, array in arrays.items() if not name.startswith("optimizer/")}

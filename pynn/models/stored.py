@@ -72,7 +72,7 @@ class Stored(Described):
                 that no configuration describes, such as one with a function as the learning rate; the message says what
                 to do.
             FileExistsError: there is a file, and not `overwrite`. OSError: it cannot be written.
-            NotBuiltError: the model has no weights yet. RuntimeError: another thread is training the model.
+            RuntimeError: another thread is training the model.
         """
         from . import saving  # here, as not every program keeps a model
 
@@ -80,7 +80,7 @@ class Stored(Described):
 
     @explained
     def save_weights(self, filepath: Path, overwrite: bool = True) -> None:
-        """Write the weights alone; arguments and errors as for `save`."""
+        """Write the weights alone; arguments and errors as for `save`, and NotBuiltError where there are none yet."""
         from . import saving
 
         saving.save_weights(self, filepath, overwrite)
@@ -102,7 +102,7 @@ class Stored(Described):
 
         Raises:
             ModelFileError: something is missing, left over, or of another shape, or the file is damaged; nothing is
-                changed then. OSError: it cannot be read. NotBuiltError, RuntimeError: as for `save`.
+                changed then. OSError: it cannot be read. NotBuiltError, RuntimeError: as for `save_weights`.
         """
         from . import saving
 
