@@ -127,6 +127,39 @@ def test_each_epoch_begins_anew_and_the_object_knows_the_last_result(random):
     assert model.evaluate(x, y, verbose=0)[1] == history[0]
 
 
+@pytest.mark.parametrize("verbose", [0, 2])
+@pytest.mark.parametrize("source", ["arrays", "batches"])
+def test_objects_of_metrics_of_the_engine_know_the_last_result(verbose, source, random, capsys):
+    """Of a run, in which hooks see that of the epoch, of its validation, and of an evaluation."""
+    x, y = binary_data(random)
+    given = [metrics.MeanAbsoluteError(), metrics.RootMeanSquaredError(), metrics.BinaryAccuracy()]
+    model = binary_model(given)
+    assert [each.result() for each in given] == [0, 0, 0]
+
+    def data(x, y):
+        parts = [(x[i : i + 16], y[i : i + 16]) for i in range(0, len(x), 16)]
+        return (x, y, 16) if source == "arrays" else (iter(parts),)
+
+    logs = model.fit(*data(x, y), verbose=verbose).history
+    assert [each.result() for each in given] == [values[-1] for name, values in logs.items() if name != "loss"]
+    found = model.evaluate(*data(x[:40], y[:40]), verbose=0)
+    assert [each.result() for each in given] == found[1:]
+    seen = []
+    look = pynn.callbacks.LambdaCallback(on_epoch_end=lambda *_: seen.append([each.result() for each in given]))
+    logs = model.fit(x, y, epochs=2, verbose=verbose, callbacks=[look]).history
+    assert seen == [[logs[each.name][epoch] for each in given] for epoch in (0, 1)]
+    logs = model.fit(x, y, 16, epochs=2, verbose=verbose, validation_data=(x[:40], y[:40])).history
+    assert [each.result() for each in given] == [logs[f"val_{each.name}"][1] for each in given]
+    logs = model.fit(x, y, 16, epochs=3, verbose=0).history
+    assert [each.result() for each in given] == [logs[each.name][2] for each in given]
+    model.reset_metrics()
+    assert [each.result() for each in given] == [0, 0, 0]
+    assert model.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
+    given[0].reset_state()
+    given[0].update_state([[1.0]], [[0.5]])
+    assert given[0].result() == 0.5
+
+
 def test_evaluation_within_an_epoch_does_not_disturb_it(random):
     x, y = binary_data(random)
     histories = []

@@ -96,6 +96,10 @@ class RowMetric(Metric):
         self._total += float((values * weights).sum()) / rows
         self._count += float(weights.sum()) / rows
 
+    def take_totals(self, total: float, count: float) -> None:
+        """Stand for rows that a model has measured: the sum of their values, and what to divide it by."""
+        self._total, self._count = total, count
+
     def result(self) -> float:
         """The metric over all batches since the last `reset_state`; 0 before the first."""
         return self.finish(self._total / self._count) if self._count else 0.0

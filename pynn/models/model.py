@@ -150,6 +150,14 @@ class Model(Stored):
         """The names of what `evaluate` returns, in order."""
         return self._heads_for(self._require_layout()).names
 
+    def reset_metrics(self) -> None:
+        """Have the objects of metrics begin anew. What the model reports does not depend on it: `train_on_batch` and
+        `test_on_batch` measure their batch, while those of Keras go on from the batches before until this is called."""
+        task = self._state.task
+        for head in [] if task is None else task.heads.heads:
+            for each in head.measured:
+                each.metric.reset_state()
+
     @explained
     def fit(
         self,

@@ -184,6 +184,13 @@ class Heads:
             logs[each.name] = metric.finish(mean if measured else math.nan)
         return logs
 
+    def tell(self, totals: NDArray[Any]) -> None:
+        """Let the objects of metrics that the engine measures know what was seen, as those in Python do."""
+        for place, each in self._metrics:
+            metric = each.by_engine
+            if place is not None and metric is not None:
+                metric.take_totals(float(totals[place]), float(totals[place + 1]))
+
     def logs_of(self, totals: NDArray[Any], samples: int) -> dict[str, list[float]]:
         """As `logs`, for a row of totals an epoch, of a model without metrics in Python."""
         logs: dict[str, list[float]] = {n: (totals[:, i] / samples).tolist() for i, n in enumerate(self._losses)}

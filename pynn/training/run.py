@@ -112,6 +112,8 @@ class Run:
             finite = stretch.advance(stretch.steps)
         finally:  # an epoch that an exception cuts short is not recorded
             history._extend(self.epoch, stretch.logs_by_pass())
+            if stretch.finished:
+                self.task.heads.tell(stretch.totals[stretch.finished - 1])
             self.epoch += stretch.finished
             self._move_on(stretch, stretch.done)
         if not finite:
@@ -143,6 +145,7 @@ class Run:
                 display.update(stretch.done, {})
             finite = self._steps(stretch)
             logs = self.logs = stretch.logs(failed=not finite)
+            stretch.tell()
             if not finite:
                 for each in self._terminating():
                     each._check(stretch.done, logs["loss"])

@@ -387,6 +387,7 @@ def evaluated(
     if not rows:
         raise ValueError(f"{source.name} ran out of batches: there is nothing to evaluate on.")
     logs = task._logs(totals, rows, measuring)
+    task.heads.tell(totals)
     display.end(logs)
     calls.on_test_end(logs)
     return logs

@@ -91,6 +91,7 @@ class Task(NamedTuple):
                 if calls._is_told("stop_evaluating"):
                     break
         logs = self._logs(totals, done, measuring)
+        self.heads.tell(totals)
         display.end(logs)
         calls.on_test_end(logs)
         return logs
@@ -233,6 +234,10 @@ class Stretch:
         samples = self._visited(self.first + self.done + failed) - self._before
         values = self.measuring.values() if self.measuring is not None and self.done else NOTHING
         return self.task.heads.logs(totals, samples, self.done > 0, values)
+
+    def tell(self) -> None:
+        """Let the objects of metrics know what was seen in the steps so far."""
+        self.task.heads.tell(self.totals[0] if len(self.totals) == 1 else self.totals.sum(axis=0))
 
     def logs_by_pass(self) -> dict[str, list[float]]:
         """Losses and metrics of each pass that is over."""
