@@ -127,6 +127,22 @@ def test_they_are_cloned_layer_by_layer(name):
     assert_array_equal(twin(X), np.maximum(model(X), 0))
 
 
+def test_models_with_a_call_are_cloned_by_their_arguments():
+    class Called(pynn.Model):
+        def __init__(self, units=3, **kwargs):
+            super().__init__(**kwargs)
+            self.dense = layers.Dense(units)
+
+        def call(self, x):
+            return self.dense(x)
+
+    model = Called(4)
+    for _ in range(2):
+        twin = clone_model(model)
+        assert type(twin) is Called
+        assert twin(X).shape == model(X).shape == (6, 4)
+
+
 def test_they_are_parts_of_models(tmp_path):
     x = layers.Input((2,))
     model = pynn.Model(x, layers.Add()([Inside(4)(x), Late(4)(x)]))

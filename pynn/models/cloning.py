@@ -106,7 +106,7 @@ def clone_model(
 
 def _of_layers(model: Model, make: configuration.Make, inputs: list[SymbolicTensor] | None = None) -> Model:
     """A model of layers that `make` makes; of a class whose ``__init__`` would make others, one of pynn's."""
-    if not model._own_arguments:
+    if model._has_call() or not model._own_arguments:
         return type(model)._made_of(model.get_config(), make, inputs)
     kind = Sequential if isinstance(model, Sequential) else Model
     return kind._made_of(model._by_layers(), make, inputs)
