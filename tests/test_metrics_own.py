@@ -235,3 +235,95 @@ def test_model_with_it_is_saved(random, tmp_path):
     model.save(tmp_path / "model")
     loaded = pynn.load_model(tmp_path / "model", {"Within": Within})
     assert loaded.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
+
+
+# ---- subclasses of pynn's metrics ------------------------------------------------------------------------------------
+class OfLabels(metrics.Precision):
+    """Of class 1, for a loss of labels."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(y_true == 1, y_pred.argmax(-1) == 1, sample_weight)
+
+
+class Squares(metrics.Mean):
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state((y_true - y_pred.argmax(-1)) ** 2, sample_weight)
+
+
+class Doubled(metrics.SparseCategoricalAccuracy):
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(y_true, 1 - y_pred, sample_weight)
+
+
+class Percent(metrics.SparseCategoricalAccuracy):
+    def result(self):
+        return 100 * super().result()
+
+
+class Strict(metrics.SparseTopKCategoricalAccuracy):
+    """Other settings alone: the engine measures it."""
+
+    def __init__(self, name="strict"):
+        super().__init__(1, name)
+
+
+class Largest(metrics.MeanIoU):
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(y_true, y_pred.argmax(-1), sample_weight)
+
+
+OF_PYNN = [OfLabels, Squares, Doubled, lambda: Percent("percent"), Strict, lambda: Largest(3, "largest")]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_model_measures_with_subclasses(random, weighted):
+    x, labels, weights = random.normal(size=(50, 4)), random.integers(0, 3, 50), random.random(50)
+    model = pynn.Sequential([pynn.Input((4,)), pynn.layers.Dense(3, "softmax", dtype="float64")])
+    given = [make() for make in OF_PYNN]
+    model.compile("sgd", "sparse_categorical_crossentropy", **{"weighted_metrics" if weighted else "metrics": given})
+    own = {"sample_weight": weights} if weighted else {}
+    logs = model.evaluate(x, labels, batch_size=8, verbose=0, return_dict=True, **own)
+    y_pred = model.predict(x, verbose=0)
+    for make in OF_PYNN:
+        alone = make()
+        assert logs[alone.name] == pytest.approx(alone(labels, y_pred, **own))
+    assert logs["percent"] == pytest.approx(100 * logs["strict"])  # in NumPy, and in the engine
+    by_engine = [each for head in model._heads_for(model._layout_for(x, "x")).heads for each, _ in head.by_engine]
+    assert [each.name for each in by_engine] == ["strict"]
+
+
+def test_subclass_says_nothing_of_its_base():
+    """Whether batches may be joined, what the output must be, and which attributes are its state."""
+
+    class Counting(OfLabels):
+        def __init__(self, name="counting"):
+            super().__init__(name=name)
+            self.calls = 0
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            super().update_state(y_true, y_pred, sample_weight)
+            self.calls += 1
+
+        def reset_state(self):
+            super().reset_state()
+            self.calls = 0
+
+    class Joined(OfLabels):
+        additive = True
+
+        def check_output(self, shape):
+            raise ValueError("an output of mine")
+
+    assert not Counting().additive
+    assert Joined().additive
+    metric, twin = Counting(), Counting()
+    metric(np.array([0, 1]), np.eye(2))
+    twin.set_state(metric.get_state())
+    assert (twin.calls, twin.result()) == (1, 1.0)
+    model = pynn.Sequential([pynn.Input((4,)), pynn.layers.Dense(3)])
+    with pytest.raises(ValueError, match="an output of mine"):
+        model.compile("sgd", "sparse_categorical_crossentropy", metrics=[Joined()])
+    with pytest.raises(ValueError, match="Mean is of values"):
+        model.compile("sgd", "mse", metrics=[metrics.Mean()])
+    with pytest.raises(ValueError, match="has no value for each row"):
+        pynn.ops.metric_forward(np.zeros(3, np.int32), np.eye(3), Doubled())

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import config, initializers
 from ..data import arrays
-from ..foundation import checks
+from ..foundation import checks, registry
 from ..foundation.identifiers import Described
 from ..foundation.names import to_snake_case
 from ..initializers import InitializerLike
@@ -90,6 +90,14 @@ class Metric(Described):
         missing = [name for name in ("update_state", "result") if getattr(cls, name) is _BASE[name]]
         if missing:
             raise TypeError(f"{cls.__name__} must define {', '.join(missing)}. {cls._own()}")
+        own = [each for each in cls.__mro__ if registry.is_own(each)]
+        base = next(each for each in cls.__mro__ if each not in own)
+        if base is Metric or not registry.is_own(cls.update_state):
+            return
+        # What a metric of pynn says of its batches need not hold for those that a subclass makes its own of.
+        for name in ("check_kind", "check_beside", "check_output", "check_targets", "additive", "state_names"):
+            if not any(("sparse" if name == "check_kind" else name) in vars(each) for each in own):
+                setattr(cls, name, _take_anything if name.startswith("check_") else vars(Metric)[name])
 
     def automatic_name(self) -> str:
         """The name of a metric that was given none."""
@@ -306,6 +314,10 @@ class Metric(Described):
 
     def _shows(self, setting: str, value: Any, default: Any) -> bool:
         return super()._shows(setting, value, self.automatic_name() if setting == "name" else default)
+
+
+def _take_anything(self: Metric, given: object) -> None:
+    """A check that takes anything."""
 
 
 _BASE = {name: getattr(Metric, name) for name in ("update_state", "result", "reset_state")}

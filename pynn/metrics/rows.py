@@ -26,6 +26,8 @@ class RowMetric(Metric):
     Attributes:
         native_name, a: What the engine calls the rows' values, and its setting there.
         axis: As for a loss: see `Loss`.
+        of_engine: Whether the engine measures it in a model. One of your own that has methods of its own is measured in
+            Python, as other metrics are.
         of_elements: Whether a row is nothing but its elements, which may have weights of their own in direct calls.
     """
 
@@ -33,6 +35,7 @@ class RowMetric(Metric):
     a: float | tuple[float, ...] = 0.0
     sparse: bool = False
     axis: int = -1
+    of_engine: ClassVar[bool] = True
     of_elements: ClassVar[bool] = False
     state_names: ClassVar[tuple[str, ...]] = ("_total", "_count")
 
@@ -42,7 +45,9 @@ class RowMetric(Metric):
 
     @classmethod
     def _refuse(cls) -> None:
-        raise TypeError(f"{cls.__name__}: the engine has the formulas of {cls.__mro__[1].__name__}. {cls._own()}")
+        super()._refuse()
+        methods = (cls.update_state, cls.result, cls.reset_state)
+        cls.of_engine = all(method.__module__.startswith("pynn.") for method in methods)
 
     def automatic_name(self) -> str:
         return self.default_name or self.native_name

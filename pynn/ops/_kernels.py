@@ -233,7 +233,7 @@ def metric_forward(
         TypeError, ValueError: unfit arrays, a label that is no class, no such metric, or one without rows.
     """
     found = metrics.get(metric)
-    if not isinstance(found, metrics.rows.RowMetric):
+    if not isinstance(found, metrics.rows.RowMetric) or not found.of_engine:
         raise ValueError(f"The metric {found.name} has no value for each row. Call it: metric(y_true, y_pred).")
     return _row_values(y_true, y_pred, found, out)
 

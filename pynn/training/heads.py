@@ -32,7 +32,7 @@ class Measured(NamedTuple):
     @property
     def by_engine(self) -> RowMetric | None:
         """The metric, if the engine has its formula; otherwise it looks at the outputs (measuring.py)."""
-        return self.metric if isinstance(self.metric, RowMetric) else None
+        return self.metric if isinstance(self.metric, RowMetric) and self.metric.of_engine else None
 
 
 class Head(NamedTuple):
