@@ -163,3 +163,68 @@ def test_what_is_no_whole_number_is_no_id():
     whole = pynn.Model(ids, layers.Dense(2)(ids * 3 - 1))
     kernel = whole.weights[0].numpy()
     np.testing.assert_allclose(whole(np.array([[1, 0, 4]])), np.array([[2, -1, 11]]) @ kernel, rtol=1e-6)
+
+
+class Positions(layers.Layer):
+    """Vectors of ids, and of their places."""
+
+    def __init__(self, places, dtype=None, of_ids=None):
+        super().__init__(dtype=dtype)
+        self.of_ids, self.of_places = layers.Embedding(9, 3, dtype=of_ids), layers.Embedding(6, 3)
+        self.places = places
+
+    def call(self, x):
+        return self.of_ids(x) + self.of_places(self.places)
+
+
+@pytest.mark.parametrize("places", [np.arange(4), np.arange(4)[None], [3, 3, 0, 5]], ids=str)
+def test_ids_that_a_call_makes_are_embedded(places, random):
+    """Places, above all; the table learns."""
+    x = random.integers(0, 9, (5, 4))
+    layer = Positions(places, "float64")
+    layer(x)
+    of_ids, of_places = (each.embeddings.numpy() for each in (layer.of_ids, layer.of_places))
+    np.testing.assert_array_equal(layer(x), of_ids[x] + of_places[places])
+    model = pynn.Sequential([pynn.Input((4,), dtype="int32"), layer])
+    model.compile(pynn.optimizers.SGD(0.5), "mse")
+    target = random.normal(size=(5, 4, 3))
+    error = 2 * (layer(x) - target) / target.size
+    model.train_on_batch(x, target)
+    gradient = np.zeros((6, 3))
+    np.add.at(gradient, np.ravel(places), error.sum(0))
+    np.testing.assert_allclose(layer.of_places.embeddings.numpy(), of_places - 0.5 * gradient, rtol=1e-9, atol=1e-12)
+    with pytest.raises(ValueError, match=r"must be in \[0, 6\), but found 6"):
+        Positions(np.arange(7))(random.integers(0, 9, (5, 7)))
+
+
+def test_an_embedding_has_the_type_of_the_layer_that_it_is_in(random):
+    class Inner(layers.Layer):
+        def __init__(self, dtype):
+            super().__init__(dtype="float64")
+            self.table = layers.Embedding(9, 3, dtype=dtype)
+
+        def call(self, x):
+            return self.table(x)
+
+    x, layer = random.integers(0, 9, (5, 4)), Inner(None)
+    assert layer(x).dtype == layer.table.dtype == "float64"
+    with pytest.raises(ValueError, match="computes in float64, but its call returns float32, from layer 'embedding"):
+        Inner("float32")(x)
+
+
+def test_an_array_is_an_index(random):
+    x, start = random.normal(size=(3, 5, 4)), pynn.Input((5, 4))
+    keys = [(slice(None), [0, 2, 2]), (Ellipsis, np.array([[3, -1], [0, 0]])), (slice(None), slice(1, None), (1, 2))]
+    model = pynn.Model(start, [start[key] for key in keys])
+    for again in (model, pynn.models.model_from_json(model.to_json())):
+        for found, key in zip(again(x), keys, strict=True):
+            np.testing.assert_array_equal(found, x.astype("float32")[key])
+    for key, error, message in (
+        ((slice(None), [True, False]), TypeError, "must have whole numbers"),
+        ((slice(None), [5]), ValueError, "out of bounds"),
+        ((slice(None), 0, [1, 2]), TypeError, "not beside another array"),
+        ((slice(None), [1, 2], [1, 2]), TypeError, "not beside another array"),
+        (([0, 1],), ValueError, "must be ':'"),
+    ):
+        with pytest.raises(error, match=message):
+            start[key]

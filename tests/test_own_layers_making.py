@@ -81,6 +81,29 @@ def test_one_argument_may_be_a_list():
     assert Total().compute_output_shape([(7, 3), (7, 3)]) == (7, 3)
 
 
+@pytest.mark.parametrize("form", [list, tuple], ids=str)
+def test_a_list_of_one_output_is_a_list(form):
+    class Single(layers.Layer):
+        def build(self, input_shape, **rest):
+            self.w = self.add_weight((3,), "ones")
+
+        def call(self, x):
+            return form([x * self.w])
+
+    layer, ones = Single(), np.ones((2, 3), np.float32)
+    for found in (layer(ones), layer(pynn.Input((3,)))):
+        assert type(found) is form
+        assert len(found) == 1
+    np.testing.assert_array_equal(layer(ones)[0], ones)
+    x = pynn.Input((3,))
+    model = pynn.Model(x, layers.Dense(2)(layer(x)[0]))
+    twin = pynn.Model.from_config(model.get_config(), custom_objects={"Single": Single})
+    twin.set_weights(model.get_weights())
+    np.testing.assert_array_equal(twin(ones), model(ones))
+    assert pynn.Sequential([x, layer])(ones).shape == (2, 3)
+    assert layer.compute_output_shape((5, 3)) == form([(5, 3)])
+
+
 @pytest.mark.parametrize("form", [tuple, list, dict], ids=str)
 def test_outputs_come_in_the_form_of_the_call(form):
     class Several(layers.Layer):

@@ -210,7 +210,8 @@ class CallForm:
 
         One that has several arguments names them for those of the call, as in Keras: ``x_shape`` is that of ``x``.
         """
-        wanted = [each.name for each in list(inspect.signature(build).parameters.values())[1:]]
+        kinds, known = inspect.Parameter, list(inspect.signature(build).parameters.values())[1:]
+        wanted = [each.name for each in known if each.kind != kinds.VAR_KEYWORD]
         by_name = self.arguments(shapes, (), said, with_values=False)
         if len(wanted) < 2:
             return ([next(iter(by_name.values()))] if wanted else []), {}

@@ -13,11 +13,13 @@ from .. import constraints, initializers, regularizers
 from ..constraints import ConstraintLike
 from ..data import arrays
 from ..engine.lowering import Lowering, Mask
-from ..foundation import checks
+from ..foundation import atomic, checks
 from ..initializers import Initializer, InitializerLike
 from ..regularizers import RegularizerLike
 from .base import Layer
+from .building import building
 from .symbolic import SymbolicTensor
+from .trial import current, is_calling
 from .types import Shape
 from .weight import Weight, WeightSpec
 
@@ -119,8 +121,23 @@ class Embedding(Layer):
             self._check_ids(inputs[0])
         return super()._record(inputs, training, masks, settings)
 
+    def _compute(self, inputs: list[Any], training: bool, masks: Sequence[Any] = ()) -> Any:
+        if not is_calling():
+            return super()._compute(inputs, training, masks)
+        # Ids that a `call` makes are the same for all samples, and so are their vectors: a part of the table.
+        given = arrays.as_numbers(inputs[0], self._input_name(0))
+        ids = arrays.as_ids(given.reshape(1, -1), self._input_name(0), (given.size,), self.input_dim, self.name)
+        draft = self.draft(given.shape[1:], self._dtype_for(inputs))
+        if not self.built:
+            atomic.apply_together(building([draft]))
+        assert self.embeddings is not None
+        return self.embeddings[ids.reshape(given.shape)]
+
     def _dtype_for(self, inputs: Any) -> str:
-        return self.dtype  # ids have no say in it
+        outer = current()  # ids have no say in it, but a layer has whose call it is part of
+        if outer is None or outer.layer._form is None or self.dtype_given or self.built:
+            return self.dtype
+        return str(outer.layer.dtype)
 
     @property
     def embeddings(self) -> Weight | None:

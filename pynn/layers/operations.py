@@ -140,7 +140,8 @@ class MatMul(Layer):
 
 
 class GetItem(Layer):
-    """The part of each sample that an index names, as in NumPy: whole numbers, slices, ``None`` and ``...``.
+    """The part of each sample that an index names, as in NumPy: whole numbers or an array of them, slices, ``None``,
+    ``...``.
 
     Args:
         key: The index, without that of the batch.
@@ -154,6 +155,14 @@ class GetItem(Layer):
         if not isinstance(key, list | tuple):
             raise TypeError(f"key must be a tuple of indices, but got {checks.shown(key)}.")
         self.key = tuple(checked_index(_read(each)) for each in key)
+        if (
+            any(isinstance(each, tuple) for each in self.key)
+            and sum(isinstance(each, tuple | int) for each in self.key) > 1
+        ):
+            raise TypeError(
+                "A symbolic tensor takes an array as an index beside slices, None and ..., not beside another "
+                "array or a whole number."
+            )
         super().__init__(name=operation_name("get_item") if name is None else name)
 
     def sample_output_shape(self, shape: Shape) -> Shape:
@@ -204,11 +213,24 @@ def checked_index(index: Any) -> Any:
         if step == 0:
             raise ValueError("The step of a slice of a symbolic tensor must not be 0.")
         return slice(start, stop, step)
+    if isinstance(index, list | tuple | np.ndarray) and np.ndim(index):
+        array = np.asarray(index)
+        if array.dtype.kind not in "iu" or not array.size:
+            raise TypeError(
+                f"An array as an index of a symbolic tensor must have whole numbers, but got {checks.shown(index)}."
+            )
+        return _tupled(array.tolist())
     if isinstance(index, bool) or not isinstance(index, int | np.integer):
         raise TypeError(
-            f"A symbolic tensor takes whole numbers, slices, None and ... as an index, but got {type(index).__name__}."
+            "A symbolic tensor takes whole numbers, an array of them, slices, None and ... as an index, but got "
+            f"{type(index).__name__}."
         )
     return int(index)
+
+
+def _tupled(values: Any) -> Any:
+    """Nested lists as tuples, which can be compared with any other index."""
+    return tuple(map(_tupled, values)) if isinstance(values, list) else values
 
 
 class Absolute(Layer):

@@ -363,6 +363,9 @@ class Traceable(AddsWeights):
             self._form.takes_training, lambda mode: self._run_call(starts, mode, given, places, said), self
         )
         check_tracked(self, wiring, self._all_weights())
+        for y in ends:
+            if y.dtype not in (dtype, "int32"):
+                raise self._shape_error(f"computes in {dtype}, but its call returns {y.dtype}, from layer {y.name!r}.")
         ends, of_ends = ends[: len(ends) - len(places)], ends[len(ends) - len(places) :]
         made = [y.mask_shape for y in ends]
         if self.supports_masking and not self._computes_mask:
@@ -370,6 +373,8 @@ class Traceable(AddsWeights):
         for place, mask in zip(places, of_ends, strict=True):
             made[place] = mask.sample
         found = ports([y.name for y in ends], [y.sample for y in ends], [Limit(0)] * len(ends), outputs)
+        if len(ends) == 1 and isinstance(outputs, list | tuple):  # of a model, a list of one would be that one
+            found = found._replace(form="tuple" if isinstance(outputs, tuple) else "list")
         inputs = [True] * len(wiring.inputs)
         limits = limits_of(wiring, inputs, any_id=0)[: len(shapes)]
         return Trace(wiring, shapes, found, limits, masks, tuple(places), tuple(made))
