@@ -56,6 +56,24 @@ def test_assigned_rate_is_that_of_the_next_step():
         assert (a != c).any()
 
 
+@pytest.mark.parametrize("kind", [np.array, np.float32, lambda x: optimizers.SGD(x).variables[1]])
+def test_rate_may_be_an_array_of_one_number(kind):
+    """As what functions of arrays return, in a schedule by epochs for instance."""
+    rate = float(np.float32(0.1))
+    optimizer = optimizers.SGD(kind(rate))
+    assert optimizer.learning_rate == rate
+    optimizer.learning_rate = kind(0.5)
+    assert optimizer.learning_rate == 0.5
+    optimizer.learning_rate.assign(kind(0.25))
+    model = trained(optimizer)
+    scheduler = pynn.callbacks.LearningRateScheduler(lambda epoch, rate: kind(rate / 2))
+    assert model.fit(X, Y, verbose=0, callbacks=[scheduler]).history["learning_rate"] == [0.125]
+    assert layers.Dense(np.array(3)).units == 3
+    for bad in (np.array([0.1]), np.array("0.1"), np.array(None), pynn.Input(())):
+        with pytest.raises(TypeError, match="learning_rate must be a number"):
+            optimizer.learning_rate = bad
+
+
 def test_rate_that_is_no_number_cannot_be_assigned():
     optimizer = trained(optimizers.SGD(ExponentialDecay(0.5, 1, 0.5))).optimizer
     rate = optimizer.learning_rate

@@ -37,6 +37,7 @@ def cut(text: str) -> str:
 
 def number(value: object, name: str, interval: str) -> float:
     """`value` as a float of `interval`, such as "[0, 1)" or "(0, inf)". Infinity itself and NaN are never in it."""
+    value = value if isinstance(value, numbers.Real) else _element(value)
     if not isinstance(value, numbers.Real):
         kind = type(value).__name__
         raise TypeError(f"{name} must be a number in {interval}, but got {shown(value)} of type {kind}.")
@@ -50,6 +51,15 @@ def number(value: object, name: str, interval: str) -> float:
     if isinstance(value, bool) or not (math.isfinite(x) and above and below):
         raise ValueError(f"{name} must be a number in {interval}, but got {shown(value)}.")
     return x
+
+
+def _element(value: object) -> object:
+    """The number in an array of shape (), as libraries of arrays give one; `value` itself if it is something else."""
+    try:
+        array = np.asarray(value) if hasattr(value, "__array__") else None
+    except TypeError:  # a symbolic tensor, which is named as such by who asked for a number
+        return value
+    return value if array is None or array.ndim or array.dtype.kind not in "biuf" else array.item()
 
 
 def optional_number(value: object, name: str, interval: str) -> float | None:
@@ -83,6 +93,7 @@ def _whole_number(value: object, name: str, at_least: int, at_most: int | None) 
     if type(value) is int and at_least <= value <= (LARGEST if at_most is None else at_most):
         return value  # the way of every small call
     limits = f"of at least {at_least}" if at_most is None else f"from {at_least} to {at_most}"
+    value = value if isinstance(value, numbers.Real) else _element(value)
     if not isinstance(value, numbers.Real):
         kind = type(value).__name__
         raise TypeError(f"{name} must be a whole number {limits}, but got {shown(value)} of type {kind}.")
