@@ -45,3 +45,20 @@ def test_random_seed_of_pynn_alone():
 def test_backend_has_what_config_has():
     assert pynn.backend.floatx is pynn.config.floatx
     assert pynn.backend.epsilon is pynn.config.epsilon
+
+
+def test_batches_in_one_tuple():
+    for parts, packed in (
+        ((1,), 1),
+        (([1],), ([1],)),
+        (((1, 2),), ((1, 2),)),
+        ((1, 2), (1, 2)),
+        ((1, 2, 3), (1, 2, 3)),
+    ):
+        assert pynn.utils.pack_x_y_sample_weight(*parts) == packed
+        assert pynn.utils.unpack_x_y_sample_weight(packed) == (*parts, None, None)[:3]
+    assert pynn.utils.pack_x_y_sample_weight(1, None, 3) == 1
+    assert pynn.utils.unpack_x_y_sample_weight([1, 2]) == (1, 2, None)
+    for wrong in ((), (1, 2, 3, 4)):
+        with pytest.raises(ValueError, match=r"data must be \(x,\)"):
+            pynn.utils.unpack_x_y_sample_weight(wrong)

@@ -32,8 +32,7 @@ _NAMES = {
     "optimizer": "Adafactor Ftrl Lamb LossScaleOptimizer MultiOptimizer Muon OptimizerMap ScheduleFreeAdamW",
     "regularizer": "OrthogonalRegularizer",
     "utility": """array_to_img audio_dataset_from_directory FeatureSpace get_file image_dataset_from_directory
-        img_to_array load_img model_to_dot pack_x_y_sample_weight save_img split_dataset text_dataset_from_directory
-        unpack_x_y_sample_weight""",
+        img_to_array load_img model_to_dot save_img split_dataset text_dataset_from_directory""",
 }
 
 _ARGUMENTS = {

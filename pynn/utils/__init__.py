@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..foundation import lazy
 
 if TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
+    from .batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
     from .numbers import normalize, to_categorical
     from .pictures import plot_model
     from .progress import Progbar
@@ -25,6 +26,7 @@ if TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
     )
 
 _MODULES = {
+    "batches": "pack_x_y_sample_weight unpack_x_y_sample_weight",
     "numbers": "normalize to_categorical",
     "pictures": "plot_model",
     "progress": "Progbar",
@@ -47,6 +49,7 @@ __all__ = [
     "get_registered_name",
     "get_registered_object",
     "normalize",
+    "pack_x_y_sample_weight",
     "pad_sequences",
     "plot_model",
     "register_keras_serializable",
@@ -54,6 +57,7 @@ __all__ = [
     "set_random_seed",
     "timeseries_dataset_from_array",
     "to_categorical",
+    "unpack_x_y_sample_weight",
 ]
 
 
