@@ -20,6 +20,7 @@ from ..regularizers import RegularizerLike
 from .base import Layer
 from .building import Built
 from .kernel import KernelLayer
+from .setting import Setting
 from .symbolic import Made, Node, SymbolicTensor
 from .types import LayerArguments, Shape
 from .weight import WeightSpec
@@ -228,7 +229,7 @@ class ActivationLayer(Layer):
     """Base of the layers that apply an activation function and nothing else."""
 
     supports_masking = True
-    activation: ActivationFunction
+    activation: ActivationFunction = Setting(lambda value, name: activations.get(value))  # type: ignore[assignment]
 
     def __init__(self, activation: ActivationFunction, **base: Unpack[LayerArguments]) -> None:
         self.activation = activation

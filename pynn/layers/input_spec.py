@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from ..data.layout import OpenShape
 from ..foundation import checks
 from ..foundation.arguments import NamesItsArguments
@@ -45,9 +47,10 @@ class InputSpec(NamesItsArguments):
         name: str | None = None,
         optional: bool = False,
     ) -> None:
-        self.dtype, self.name = dtype, name
+        self.dtype = None if dtype is None else _type_name(dtype)
+        self.name = None if name is None else checks.text(name, "name")
         sample = None if shape is None else checks.batch_shape(shape, "shape")
-        self.shape = None if shape is None or sample is None else (shape[0], *sample)
+        self.shape = None if sample is None else (*checks.listed(shape)[:1], *sample)
         self.ndim = _number(ndim, "ndim") if self.shape is None else len(self.shape)
         self.max_ndim = _number(max_ndim, "max_ndim")
         self.min_ndim = _number(min_ndim, "min_ndim")
@@ -97,6 +100,13 @@ class InputSpec(NamesItsArguments):
     def __repr__(self) -> str:
         said = (f"{name}={value}" for name, value in vars(self).items() if value not in (None, False, {}))
         return f"InputSpec({', '.join(said)})"
+
+
+def _type_name(value: Any) -> str:
+    try:
+        return str(np.dtype(value).name)
+    except (TypeError, ValueError):
+        raise TypeError(f"dtype must be a number type, but got {checks.shown(value)}.") from None
 
 
 def _number(value: int | None, name: str) -> int | None:

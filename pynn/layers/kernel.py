@@ -11,6 +11,7 @@ from ..foundation import checks
 from ..initializers import InitializerLike
 from ..regularizers import RegularizerLike
 from .base import Layer
+from .setting import Setting
 from .types import LayerArguments
 from .weight import Weight, WeightSpec
 
@@ -35,7 +36,7 @@ class KernelLayer(Layer):
         TypeError, ValueError: a bad argument.
     """
 
-    activation: Activation
+    activation: Activation = Setting(lambda value, name: activations.get(value))  # type: ignore[assignment]
 
     def __init__(
         self,

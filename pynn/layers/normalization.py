@@ -15,6 +15,7 @@ from ..foundation import checks
 from ..initializers import InitializerLike
 from ..regularizers import RegularizerLike
 from .axes import AxesLayer
+from .setting import number
 from .types import LayerArguments, Shape
 from .weight import Weight, WeightSpec
 
@@ -28,6 +29,7 @@ class _Normalization(AxesLayer):
     """What normalisations with a learned scale gamma and offset beta have in common."""
 
     supports_masking = True
+    epsilon = number("[0, inf)")
 
     def __init__(
         self,
@@ -44,7 +46,7 @@ class _Normalization(AxesLayer):
         **base: Unpack[LayerArguments],
     ) -> None:
         self.axis = axis
-        self.epsilon = checks.number(epsilon, "epsilon", "[0, inf)")
+        self.epsilon = epsilon
         self.center = checks.boolean(center, "center")
         self.scale = checks.boolean(scale, "scale")
         self.beta_initializer = initializers.get(beta_initializer)
@@ -123,6 +125,7 @@ class BatchNormalization(_Normalization):
     """
 
     couples_samples = True
+    momentum = number("[0, 1]")
 
     def __init__(
         self,
@@ -148,7 +151,7 @@ class BatchNormalization(_Normalization):
         input_dim: int | None = None,
     ) -> None:
         checks.boolean(synchronized, "synchronized")
-        self.momentum = checks.number(momentum, "momentum", "[0, 1]")
+        self.momentum = momentum
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
         super().__init__(

@@ -15,6 +15,7 @@ from ..foundation.native import core
 from ..regularizers import L1L2
 from .base import Layer
 from .channels import ChannelsLayer
+from .setting import number
 from .types import LayerArguments, Shape
 
 if TYPE_CHECKING:
@@ -38,11 +39,15 @@ class _Noise(Layer):
     supports_masking = True
     kind: str
 
-    def __init__(self, amount: float, seed: int | None, **base: Unpack[LayerArguments]) -> None:
-        self._amount = amount
+    def __init__(self, seed: int | None, **base: Unpack[LayerArguments]) -> None:
         self.seed = None if seed is None else checks.non_negative_int(seed, "seed", at_most=2**64 - 1)
         super().__init__(**base)
         self._key = core.NoiseKey(draws.next_key() if self.seed is None else self.seed)
+
+    @property
+    def _amount(self) -> float:
+        """How much noise there is, as the engine has it."""
+        return float(self.rate)  # type: ignore[attr-defined]
 
     def _sharing(self, shape: Shape) -> tuple[bool, ...]:
         """Along which axes of a batch of samples of `shape` the noise is the same, the axis of the samples included."""
@@ -79,12 +84,14 @@ class _Noise(Layer):
 class _MaskedNoise(_Noise):
     """What dropouts have in common whose elements may share their fate."""
 
+    rate = number("[0, 1]")
+
     def __init__(
         self, rate: float, noise_shape: Sequence[int | None] | None, seed: int | None, **base: Unpack[LayerArguments]
     ) -> None:
-        self.rate = checks.number(rate, "rate", "[0, 1]")
+        self.rate = rate
         self.noise_shape = None if noise_shape is None else _noise_shape(noise_shape)
-        super().__init__(self.rate, seed, **base)
+        super().__init__(seed, **base)
 
     def sample_output_shape(self, shape: Shape) -> Shape:
         self._sharing(shape)
@@ -206,11 +213,12 @@ class _SpatialDropout(ChannelsLayer, _Noise):
     """What spatial dropouts have in common."""
 
     kind = "dropout"
+    rate = number("[0, 1]")
     data_format = config.CHANNELS_LAST
 
     def __init__(self, rate: float, seed: int | None, **base: Unpack[LayerArguments]) -> None:
-        self.rate = checks.number(rate, "rate", "[0, 1]")
-        super().__init__(self.rate, seed, **base)
+        self.rate = rate
+        super().__init__(seed, **base)
 
     def _output_shape(self, shape: Shape) -> Shape:
         return shape
@@ -302,6 +310,7 @@ class GaussianNoise(_Noise):
     """
 
     kind = "gaussian_noise"
+    stddev = number("[0, inf)")
 
     def __init__(
         self,
@@ -314,10 +323,14 @@ class GaussianNoise(_Noise):
         input_shape: int | Sequence[int | None] | None = None,
         input_dim: int | None = None,
     ) -> None:
-        self.stddev = checks.number(stddev, "stddev", "[0, inf)")
+        self.stddev = stddev
         super().__init__(
-            self.stddev, seed, name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, input_dim=input_dim
+            seed, name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, input_dim=input_dim
         )
+
+    @property
+    def _amount(self) -> float:
+        return float(self.stddev)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "stddev": self.stddev}
@@ -337,6 +350,7 @@ class GaussianDropout(_Noise):
     """
 
     kind = "gaussian_dropout"
+    rate = number("[0, 1)")
 
     def __init__(
         self,
@@ -349,16 +363,14 @@ class GaussianDropout(_Noise):
         input_shape: int | Sequence[int | None] | None = None,
         input_dim: int | None = None,
     ) -> None:
-        self.rate = checks.number(rate, "rate", "[0, 1)")
+        self.rate = rate
         super().__init__(
-            math.sqrt(self.rate / (1 - self.rate)),
-            seed,
-            name=name,
-            trainable=trainable,
-            dtype=dtype,
-            input_shape=input_shape,
-            input_dim=input_dim,
+            seed, name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, input_dim=input_dim
         )
+
+    @property
+    def _amount(self) -> float:
+        return math.sqrt(self.rate / (1 - self.rate))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rate": self.rate}

@@ -11,6 +11,7 @@ from .. import initializers
 from ..engine.lowering import Lowering
 from ..foundation import checks
 from .axes import AxesLayer
+from .setting import number
 from .types import Shape
 from .weight import Weight, WeightSpec
 
@@ -32,6 +33,8 @@ class RMSNormalization(AxesLayer):
         TypeError, ValueError: a bad argument.
     """
 
+    epsilon = number("[0, inf)")
+
     def __init__(
         self,
         axis: int | Sequence[int] = -1,
@@ -44,7 +47,7 @@ class RMSNormalization(AxesLayer):
         input_dim: int | None = None,
     ) -> None:
         self.axis = checks.axis(axis)
-        self.epsilon = checks.number(epsilon, "epsilon", "[0, inf)")
+        self.epsilon = epsilon
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, input_dim=input_dim)
 
     def weight_specs(self, shape: Shape) -> list[WeightSpec]:
