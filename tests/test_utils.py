@@ -1,5 +1,8 @@
 """Small helpers under Keras's names."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -62,3 +65,12 @@ def test_batches_in_one_tuple():
     for wrong in ((), (1, 2, 3, 4)):
         with pytest.raises(ValueError, match=r"data must be \(x,\)"):
             pynn.utils.unpack_x_y_sample_weight(wrong)
+
+
+def test_older_names_of_utilities():
+    program = (
+        "import pynn as keras; from pynn.preprocessing.sequence import pad_sequences; from pynn import preprocessing;"
+        "assert keras.preprocessing.sequence.pad_sequences is pad_sequences is keras.utils.pad_sequences;"
+        "assert preprocessing.timeseries_dataset_from_array is keras.utils.timeseries_dataset_from_array"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -27,7 +27,7 @@ _NAMES = {
     "function of saving": "KerasFileEditor",
     "part": """FloatDTypePolicy Function KerasTensor Operation Quantizer StatelessScope
         SymbolicScope Variable applications distribution dtype_policies export legacy mixed_precision
-        preprocessing quantizers tree visualization wrappers""",
+        quantizers tree visualization wrappers""",
     "metric": "",
     "optimizer": "Adafactor Ftrl Lamb LossScaleOptimizer MultiOptimizer Muon OptimizerMap ScheduleFreeAdamW",
     "regularizer": "OrthogonalRegularizer",
