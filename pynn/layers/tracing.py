@@ -7,10 +7,9 @@ what differs is computed both ways.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,9 +19,8 @@ from ..data.layout import Limit, OpenShape
 from ..engine.lowering import Lowering, Mask
 from ..foundation import atomic, checks
 from . import calling, symbolic
-from .adding import AddsWeights
 from .building import Built, Draft
-from .connecting import Connectable
+from .holding import HoldsLayers
 from .input_spec import InputSpec
 from .said import CallOf, Said, count_in, read
 from .symbolic import Made, Node, SymbolicTensor
@@ -45,13 +43,12 @@ class Source:
         return SymbolicTensor(Node(self, (), (Made(shape, dtype, mask=mask),), None), 0)
 
 
-class Traceable(AddsWeights):
+class Traceable(HoldsLayers):
     """The part of a `Layer` that is about a `call` of its own."""
 
     _given: tuple[tuple[Any, ...], dict[str, Any]] = (), {}  # the arguments that it was made with
     ids_below: int = 0  # a layer that takes ids: they are 0 to ids_below - 1
     _extends: Any = None  # of a class with a call that extends one of pynn's layers: that one
-    _extended: Any = None  # one of these
     input_spec: Any = None  # of a layer of one's own: an `InputSpec`, or a list of one for each input
 
     def call(self, *args: Any, **named: Any) -> Any:
@@ -191,52 +188,6 @@ class Traceable(AddsWeights):
                     "which is no plain value."
                 )
         return {**dict(list(given.items())[1:]), **found}
-
-    # ---- layers and weights ------------------------------------------------------------------------------------------
-
-    @property
-    def _sublayers(self) -> list[Any]:
-        """The layers that attributes hold, each once."""
-        found = layers_in([value for name, value in vars(self).items() if name not in ("_built", "_done")])
-        return [layer for layer in dict.fromkeys(found) if layer is not self]
-
-    @property
-    def _layers_within(self) -> list[Any]:
-        """The layers that are part of it."""
-        return self._sublayers
-
-    def _all_weights(self) -> list[Weight]:
-        """In Keras's order: those of its own that are learned, its others, and those of its layers."""
-        own = [*(() if self._extended is None else self._extended.weights), *self._own_weights]
-        own.sort(key=lambda weight: not weight.learned)
-        inner = [weight for layer in self._sublayers for weight in layer.weights]
-        return list({id(weight): weight for weight in (*own, *inner)}.values())
-
-    def _freezing_all(self, trainable: bool) -> list[atomic.Change]:
-        """The changes that set `trainable`, here and in the layers within."""
-        own = [atomic.setting(weight.native[0], "frozen", not trainable) for weight in self._own_weights]
-        inner = [change for layer in self._sublayers for change in layer._freezing(trainable)]
-        return [atomic.setting(self, "_trainable", trainable), *own, *inner]
-
-    # ---- as a user of its layers, where one of these changes what it computes ----------------------------------------
-
-    def _alone(self) -> contextlib.AbstractContextManager[Any]:
-        return contextlib.nullcontext()
-
-    @property
-    def _is_alone(self) -> bool:
-        """Whether this thread has its lock."""
-        return True
-
-    def _anew(self) -> list[atomic.Change]:
-        return self._unlowered()
-
-    def _unlowered(self) -> list[atomic.Change]:
-        """The changes after which its networks are made anew."""
-        return [atomic.setting(self, "_calls", {})]
-
-    def _wire(self) -> None:
-        """Its layers were called on symbolic tensors as it was traced."""
 
     # ---- building ----------------------------------------------------------------------------------------------------
 
@@ -517,15 +468,3 @@ def _running() -> Trial:
 
 def _listed(shapes: Any) -> str:
     return " and ".join(map(str, shapes))
-
-
-def layers_in(value: Any) -> Iterator[Any]:
-    """The layers that an attribute holds: one, or a list, tuple or dict of them."""
-    if isinstance(value, Connectable):
-        yield value
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from layers_in(each)
-    elif isinstance(value, dict):
-        for each in value.values():
-            yield from layers_in(each)

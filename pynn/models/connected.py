@@ -13,8 +13,9 @@ from ..foundation import atomic, checks, registry
 from ..layers.base import Layer
 from ..layers.building import Draft, done_again
 from ..layers.core import InputLayer
+from ..layers.holding import layers_in
 from ..layers.symbolic import SymbolicTensor
-from ..layers.tracing import Run, both_modes, check_tracked, layers_in
+from ..layers.tracing import Run, both_modes, check_tracked
 from ..layers.trial import Trial, current, using
 from ..layers.types import Masks, OpenShapes
 from ..layers.wiring import Wiring, drafts_of, limits_of, ports, trace
