@@ -240,6 +240,32 @@ def test_unbuilt_model_has_no_shapes():
     assert model.input_shape == (None, 4)
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "count"),
+    [
+        ("sgd", 2),
+        ("adam", 2 + 2 * 18),
+        (pynn.optimizers.SGD(0.1, momentum=0.9), 2 + 18),
+        (pynn.optimizers.Adam(amsgrad=True), 2 + 3 * 18),
+        (pynn.optimizers.Adam(pynn.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)), 1 + 2 * 18),
+    ],
+)
+def test_summary_counts_what_the_optimizer_keeps(optimizer, count):
+    """As in Keras, once there has been a step: its numbers, and arrays for the 18 weights that are trained."""
+    told = []
+    model = pynn.Sequential([pynn.Input((3,)), layers.Dense(4), layers.BatchNormalization(), layers.Dense(2)])
+    model.layers[0].trainable = False
+    model.compile(optimizer, "mse")
+    model.summary(print_fn=told.append)
+    assert "Total params: 42 (168.00 B)" in told[0]
+    assert "Optimizer" not in told[0]
+    model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
+    model.summary(print_fn=told.append)
+    assert f"Total params: {42 + count} ({4 * (42 + count)}.00 B)" in told[1]
+    assert "Trainable params: 18 (72.00 B)" in told[1]
+    assert told[1].endswith(f"Optimizer params: {count} ({4 * count}.00 B)")
+
+
 def test_summary_of_an_unbuilt_model(capsys):
     model = pynn.Sequential([layers.Dense(3, name="probe"), layers.Flatten()])
     model.summary()

@@ -182,3 +182,31 @@ def test_what_cannot_be_said_is_told(tmp_path):
         Forwarding.from_config({"units": 3})
     with pytest.raises(ValueError, match="config must be a dict made by get_config"):
         pynn.Model.from_config({**between(pynn.Model).get_config(), "units": 3})
+
+
+def test_build_takes_a_dict_of_shapes():
+    class Both(pynn.Model):
+        def __init__(self):
+            super().__init__()
+            self.one, self.two = layers.Dense(3), layers.Dense(3)
+
+        def call(self, inputs):
+            return self.one(inputs["y"]) + self.two(inputs["x"])
+
+    model = Both()
+    for wrong, error in (({}, TypeError), ({"x": 3}, TypeError), ({"x": (None, 2)}, KeyError)):
+        with pytest.raises(error):
+            model.build(wrong)
+        assert not model.built
+    model.build({"y": (None, 4), "x": (None, 2)})
+    assert model.input_shape == {"x": (None, 2), "y": (None, 4)}
+    assert model.count_params() == 5 * 3 + 3 * 3
+    before = model.get_weights()
+    model.build({"x": (7, 2), "y": (7, 4)})
+    for one, other in zip(before, model.get_weights(), strict=True):
+        assert_array_equal(one, other)
+    with pytest.raises(ValueError, match="but the model is built for"):
+        model.build({"x": (7, 4), "y": (7, 2)})
+    with pytest.raises(ValueError, match=r"with the keys \('x', 'y'\), but has \('x',\)"):
+        model.build({"x": (7, 2)})
+    assert model({"y": np.ones((5, 4)), "x": np.ones((5, 2))}).shape == (5, 3)

@@ -221,6 +221,13 @@ class Connected(Structure):
             shapes = inputs.shape
         self.build(shapes)  # on trial; that of Structure does nothing then
 
+    def _shapes_to_build(self, input_shape: Any) -> Any:
+        layout = self._state.layout
+        takes_dict = self._has_call() if layout is None else layout.inputs.form == "dict"
+        if takes_dict and input_shape and isinstance(input_shape, dict):
+            return {key: checks.batch_shape(each, f"input_shape[{key!r}]") for key, each in input_shape.items()}
+        return self._batch_shapes(input_shape)
+
     def _batch_shapes(self, input_shape: Any) -> OpenShapes:
         several = isinstance(input_shape, list | tuple) and all(isinstance(each, list | tuple) for each in input_shape)
         if self.built or not self._has_call() or not (input_shape and several):

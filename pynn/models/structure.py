@@ -101,8 +101,8 @@ class Structure(Part):
         """Make the weights.
 
         Args:
-            input_shape: Shape of a batch, its first axis any number or None, as in Keras; a list of them where the
-                model has several inputs. May be left out where the model knows its input shape.
+            input_shape: Shape of a batch, its first axis any number or None, as in Keras; a list or dict of them where
+                the model has several inputs. May be left out where the model knows its input shape.
 
         Raises:
             NotBuiltError: no shape is known. TypeError, ValueError: a shape that the layers cannot take.
@@ -113,13 +113,20 @@ class Structure(Part):
         if input_shape is None:
             self._require_layout()
             return
-        shape = self._batch_shapes(input_shape)
+        shape = self._shapes_to_build(input_shape)
         self._wait_until(lambda: self.built, lambda: self._build_for(shape))
-        own = self._require_layout().input_shapes
-        if (tuple(shape) if isinstance(shape, list) else (shape,)) != own:
+        inputs, own = self._require_layout().inputs, self._require_layout().input_shapes
+        found = [shape[key] for key in sorted(shape)] if isinstance(shape, dict) else shape
+        if isinstance(shape, dict) and sorted(shape) != sorted(inputs.keys):
+            raise ValueError(f"input_shape must be a dict with the keys {inputs.keys}, but has {tuple(shape)}.")
+        if (tuple(found) if isinstance(found, list) else (found,)) != own:
             raise ValueError(
                 f"input_shape is {shape} a sample, but the model is built for {own if len(own) > 1 else own[0]}."
             )
+
+    def _shapes_to_build(self, input_shape: Any) -> Any:
+        """The shape of a sample, or a list or dict of them, given those of batches."""
+        return self._batch_shapes(input_shape)
 
     def _prepare(self, layout: Layout, configured: bool, rows: int) -> None:
         """Build, lower and, if asked for, configure the model for batches of `rows` samples; the lock must be held.

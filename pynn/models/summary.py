@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from ..foundation import html
 from ..layers.base import Layer
 from ..layers.core import InputLayer
+from .network import State
 
 
 class Summarized(Protocol):
@@ -23,6 +24,8 @@ class Summarized(Protocol):
     def _batch_size(self) -> int | None: ...
     @property
     def _rows(self) -> list[tuple[Layer, str]]: ...
+    @property
+    def _state(self) -> State: ...
 
 
 _HEAD = ("Layer (type)", "Output Shape", "Param #", "Connected to", "Trainable")
@@ -81,15 +84,24 @@ def _rows(model: Any, expand_nested: bool, depth: int = 0) -> list[tuple[str, ..
 
 def _totals(model: Summarized) -> list[str]:
     every = {id(weight): weight for layer in model.layers if layer.built for weight in layer.weights}
-    sizes = [
-        (math.prod(weight.shape), weight.trainable, 8 if weight.dtype == "float64" else 4) for weight in every.values()
-    ]
-    counts = {"Total": (True, False), "Trainable": (True,), "Non-trainable": (False,)}
+    kinds: dict[str, list[Any]] = {
+        "Trainable": [weight for weight in every.values() if weight.trainable],
+        "Non-trainable": [weight for weight in every.values() if not weight.trainable],
+    }
+    compiled = model._state.compiled
+    if compiled is not None and compiled.optimizer.iterations:  # as in Keras, once there has been a step
+        kinds["Optimizer"] = list(compiled.optimizer.variables)
+    kinds = {"Total": [each for several in kinds.values() for each in several], **kinds}
     return [
-        f"{name} params: {sum(n for n, learned, _ in sizes if learned in kinds):,} "
-        f"({_size(sum(n * each for n, learned, each in sizes if learned in kinds))})"
-        for name, kinds in counts.items()
+        f"{name} params: {sum(math.prod(each.shape) for each in several):,} "
+        f"({_size(sum(math.prod(each.shape) * _bytes_of(each) for each in several))})"
+        for name, several in kinds.items()
     ]
+
+
+def _bytes_of(variable: Any) -> int:
+    """What an element takes; as in Keras, the numbers of an optimizer take 4 bytes."""
+    return 8 if variable.dtype == "float64" and variable.name != "learning_rate" else 4
 
 
 def _row(prefix: str, layer: Layer, inputs: str, batch_size: int | None) -> tuple[str, ...]:
