@@ -529,4 +529,6 @@ def test_arguments_without_effect_are_taken():
         def call(self, x):
             return x * self.w
 
-    np.testing.assert_array_equal(Mine()(np.ones((1, 2))), [[1, 1]])
+    np.testing.assert_array_equal(Mine(autocast=False)(np.ones((1, 2))), [[1, 1]])
+    with pytest.raises(TypeError, match="autocast must be True or False"):
+        Mine(autocast="no")

@@ -59,6 +59,7 @@ class Layer(Weighed, NamesItsArguments):
         input_dim: ``n`` means ``input_shape=(n,)``.
         activity_regularizer: Of a layer of one's own: the penalty for its outputs, a name or `Regularizer`. Default
             ``None``.
+        autocast: Without effect: Keras has it for mixed precision.
 
     Attributes:
         dtype_given: Whether `dtype` was passed.
@@ -105,7 +106,9 @@ class Layer(Weighed, NamesItsArguments):
         input_dim: int | None = None,
         *,
         activity_regularizer: RegularizerLike = None,
+        autocast: bool = True,
     ) -> None:
+        checks.boolean(autocast, "autocast")
         if input_shape is not None and input_dim is not None:
             raise ValueError(f"Give input_shape or input_dim, not both: {input_shape} and {input_dim}.")
         self.batch_input_shape: OpenShape | None = None

@@ -170,18 +170,29 @@ class Weight(Operand):
         """Overwrite the values.
 
         Raises:
-            TypeError, ValueError: values of another kind or shape; nothing is changed then.
+            TypeError, ValueError: values of another kind or shape; in the `call` of a layer or model. Nothing is
+                changed then.
         """
+        self._check_may_change()
         self._array[...] = self._checked(value)
         self._initializer = None
 
     def assign_add(self, value: ArrayLike) -> None:
         """Add to the values; errors as for `assign`."""
+        self._check_may_change()
         self.assign(self._values() + self._checked(value))
 
     def assign_sub(self, value: ArrayLike) -> None:
         """Subtract from the values; errors as for `assign`."""
+        self._check_may_change()
         self.assign(self._values() - self._checked(value))
+
+    def _check_may_change(self) -> None:
+        if is_calling():
+            raise TypeError(
+                f"The weight {self.path} is assigned to in a call, which is traced once and not run for each batch: it "
+                "cannot change weights. Do that in a callback, or between calls of train_on_batch."
+            )
 
     def _checked(self, value: ArrayLike) -> Array:
         """`value` as an array of this shape and type, else TypeError or ValueError."""
