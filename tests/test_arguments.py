@@ -55,7 +55,6 @@ MODEL = pynn.Sequential([pynn.Input((4,)), layers.Dense(2)])
         (lambda: MODEL.fit(1, 2, x=3), "Sequential.fit() got its argument 'x' twice"),
         (lambda: MODEL.compile("sgd", "mse", metric=[]), "Sequential.compile() has no argument 'metric'. Did you mean"),
         (lambda: MODEL.evaluate(1, 2, batchsize=3), "Sequential.evaluate() has no argument 'batchsize'. Did you mean"),
-        (lambda: MODEL.summary(line_length=80), "Sequential.summary() does not have Keras's argument 'line_length'"),
         (lambda: pynn.Input((4,), tensor=1), "Input() does not have Keras's argument 'tensor' yet."),
         (
             lambda: layers.BatchNormalization(renorm=True),

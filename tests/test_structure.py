@@ -266,6 +266,28 @@ def test_summary_counts_what_the_optimizer_keeps(optimizer, count):
     assert told[1].endswith(f"Optimizer params: {count} ({4 * count}.00 B)")
 
 
+def test_summary_of_some_layers():
+    model = pynn.Sequential([pynn.Input((3,)), *(layers.Dense(2, name=f"{name}_layer") for name in "abcd")])
+    model.add(layers.Dense(2, name="a_last"))
+
+    def shown(layer_range):
+        told = []
+        model.summary(100, [0.5, 0.8, 1.0], told.append, layer_range=layer_range)
+        return [line.split()[1] for line in told[0].splitlines() if "(Dense)" in line]
+
+    names = [layer.name for layer in model.layers]
+    assert shown(None) == names
+    assert shown(["b_layer", "c_layer"]) == names[1:3]
+    assert shown(("c", "b")) == names[1:3]
+    assert shown(("a", "a")) == names
+    assert shown([".*_layer", "c_"]) == names[:3]
+    for wrong in (["a"], "ab", ["a", 3], ["a", "no"]):
+        with pytest.raises(ValueError, match="layer_range"):
+            shown(wrong)
+    with pytest.raises(ValueError, match="line_length"):
+        model.summary(-1)
+
+
 def test_summary_of_an_unbuilt_model(capsys):
     model = pynn.Sequential([layers.Dense(3, name="probe"), layers.Flatten()])
     model.summary()

@@ -36,7 +36,6 @@ _NAMES = {
 }
 
 _ARGUMENTS = {
-    "summary": "layer_range line_length positions",
     "Input": "tensor",
     "InputLayer": "input_tensor",
     "BatchNormalization": "renorm renorm_clipping renorm_momentum",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import layers as layer_room
@@ -72,26 +72,37 @@ class Described(Connected):
     @explained
     def summary(
         self,
-        *,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
         print_fn: Callable[[str], object] | None = None,
         expand_nested: bool = False,
         show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
     ) -> None:
         """Print a table of the layers with output shapes and parameter counts, and the totals with their bytes.
 
         Of a model that is not built, shapes are ``?`` and counts ``0 (unbuilt)``.
 
         Args:
+            line_length, positions: Without effect: columns are as wide as what is in them.
             print_fn: Called with the text. Default: ``print``.
             expand_nested: Whether layers of models within the model have rows, too. Default ``False``.
             show_trainable: Whether there is a column that says of each layer with weights whether it is trainable,
                 ``Y`` or ``N``. Default ``False``.
+            layer_range: Two names of layers, or regular expressions for the begin of names: the rows from the first
+                layer that fits the one to the last that fits the other. Default: all rows.
 
         Raises:
-            TypeError: an argument that is neither True nor False.
+            TypeError: an argument that is neither True nor False. ValueError: a `layer_range` that is no two names, or
+                that no layer fits.
         """
+        if line_length is not None:
+            checks.positive_int(line_length, "line_length")
         text = summary.table(
-            self, checks.boolean(expand_nested, "expand_nested"), checks.boolean(show_trainable, "show_trainable")
+            self,
+            checks.boolean(expand_nested, "expand_nested"),
+            checks.boolean(show_trainable, "show_trainable"),
+            layer_range,
         )
         if print_fn is None:
             summary.show(text)

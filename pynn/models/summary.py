@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from ..foundation import html
+from ..foundation import checks, html
 from ..layers.base import Layer
 from ..layers.core import InputLayer
 from .network import State
@@ -31,12 +32,17 @@ class Summarized(Protocol):
 _HEAD = ("Layer (type)", "Output Shape", "Param #", "Connected to", "Trainable")
 
 
-def table(model: Summarized, expand_nested: bool = False, show_trainable: bool = False) -> str:
+def table(
+    model: Summarized,
+    expand_nested: bool = False,
+    show_trainable: bool = False,
+    layer_range: Sequence[str] | None = None,
+) -> str:
     """A row for each layer with type, output shape and number of parameters, and the totals with their size.
 
     A network that is no chain has a column with the tensors that go into each layer, as ``layer[call][output]``.
     """
-    rows = _cells(model, expand_nested, show_trainable)
+    rows = _cells(model, expand_nested, show_trainable, layer_range)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
 
     def line(left: str, middle: str, right: str, fill: str) -> str:
@@ -65,21 +71,46 @@ def as_html(model: Summarized) -> str:
     return html.table(f'Model: "{model.name}"', head, rows, (2,), "; ".join(_totals(model)))
 
 
-def _cells(model: Summarized, expand_nested: bool = False, show_trainable: bool = False) -> list[tuple[str, ...]]:
+def _cells(
+    model: Summarized,
+    expand_nested: bool = False,
+    show_trainable: bool = False,
+    layer_range: Sequence[str] | None = None,
+) -> list[tuple[str, ...]]:
     """The head and the rows."""
-    rows = _rows(model, expand_nested)
+    rows = _rows(model, expand_nested, layer_range=layer_range)
     shown = [0, 1, 2, *[3] * any(row[3] for row in rows), *[4] * show_trainable]
     return [tuple(row[at] for at in shown) for row in (_HEAD, *rows)]
 
 
-def _rows(model: Any, expand_nested: bool, depth: int = 0) -> list[tuple[str, ...]]:
+def _rows(
+    model: Any, expand_nested: bool, depth: int = 0, layer_range: Sequence[str] | None = None
+) -> list[tuple[str, ...]]:
     """The rows with all columns; those of models within the model `depth` deep, if they are asked for."""
-    rows = []
-    for layer, inputs in model._rows:
+    rows, layers = [], model._rows
+    for layer, inputs in (
+        layers if layer_range is None else layers[_range(layer_range, [each.name for each, _ in layers])]
+    ):
         rows.append(_row("   " * depth + "└ " if depth else "", layer, inputs, model._batch_size))
         if expand_nested and layer._may_have_call:  # a model
             rows += _rows(layer, True, depth + 1)
     return rows
+
+
+def _range(given: Sequence[str], names: Sequence[str]) -> slice:
+    """The layers from the first that fits the one name to the last that fits the other.
+
+    Raises:
+        ValueError: no two names, or one that no layer fits.
+    """
+    if not isinstance(given, list | tuple) or len(given) != 2 or not all(isinstance(each, str) for each in given):
+        raise ValueError(f"layer_range must be a list of two names, but got {checks.shown(given)}.")
+    first, last = ([at for at, name in enumerate(names) if re.match(each, name)] for each in given)
+    if not first or not last:
+        raise ValueError(f"layer_range is {checks.shown(given)}, but the layers are {', '.join(names)}.")
+    if min(first) > max(last):
+        first, last = last, first
+    return slice(min(first), max(last) + 1)
 
 
 def _totals(model: Summarized) -> list[str]:
