@@ -289,7 +289,7 @@ def test_operators_refuse_what_does_not_fit():
         (lambda: np.ones((2, 4)) @ a, r"constant of shape \(2, 4\) by samples of shape \(3, 4\)"),
         (lambda: np.ones((2, 2)) @ b, "without the axis of the batch"),
         (lambda: a @ "b", "numbers"),
-        (lambda: np.exp(a), "numpy.exp takes no symbolic tensor.*exponential"),
+        (lambda: np.exp(a), r"numpy.exp takes no symbolic tensor.*ops\.exp"),
         (lambda: np.add(a, 1, where=True), "numpy.add takes no symbolic tensor"),
         (lambda: np.add.reduce(a), "numpy.add takes no symbolic tensor"),
         (lambda: np.concatenate([a, a]), "holds no numbers"),

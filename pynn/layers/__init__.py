@@ -87,6 +87,7 @@ know(
             {
                 "constants": "ConstantProduct ConstantTensor",
                 "id_arithmetic": "IdArithmetic",
+                "reductions": "Kept Reduction",
                 "operations": "Absolute Activated Arithmetic GetItem MaskOf MatMul",
             },
         ),

@@ -34,6 +34,9 @@ class Embedding(Layer):
     Shapes: input ``(N, ...)`` of whole numbers from 0 to ``input_dim - 1``, output ``(N, ..., output_dim)``, weight
     ``embeddings`` ``(input_dim, output_dim)``.
 
+    In the `call` of a layer or model it also takes an array of ids, such as ``np.arange(steps)``: the vectors are the
+    same for all samples then, and have no axis of samples.
+
     Args:
         input_dim: Number of ids.
         output_dim: Size of a vector.

@@ -13,6 +13,7 @@ from ..data import arrays
 from .constants import ConstantProduct
 from .id_arithmetic import IdArithmetic, are_ids, may_hold_ids
 from .operations import Absolute, Activated, Arithmetic, GetItem, MatMul, checked_index, name_for
+from .reductions import Kept
 from .symbolic import Operand, SymbolicTensor
 from .trial import is_calling, operation_name
 from .weight import Weight
@@ -114,6 +115,8 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "add": np.add,
     "subtract": np.subtract,
     "multiply": np.multiply,
+    "maximum": np.maximum,
+    "minimum": np.minimum,
     "divide": np.true_divide,
     "power": np.power,
     "floor_divide": np.floor_divide,
@@ -168,3 +171,16 @@ def sample_key(name: str, axes: int, key: Any) -> tuple[Any, ...]:
     if not given or given[0] != slice(None):
         raise ValueError(f"The first index of the symbolic tensor {name!r} must be ':', all samples, but got {key!r}.")
     return given[1:]
+
+
+def kept(x: Any, condition: Any) -> Any:
+    """`x` where the condition is 1, and 0 where it is 0."""
+    x, condition = _tensor(x), _tensor(condition)
+    if (
+        isinstance(x, SymbolicTensor)
+        and isinstance(condition, SymbolicTensor)
+        and x.per_sample
+        and condition.per_sample
+    ):
+        return Kept()([x, condition])
+    return apply("multiply", x, condition)

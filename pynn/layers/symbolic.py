@@ -244,7 +244,7 @@ class SymbolicTensor(Operand):
             return arithmetic(function, *(reversed(inputs) if exchanged else inputs))
         raise TypeError(
             f"numpy.{ufunc.__name__} takes no symbolic tensor: it holds no numbers. Use operators, the functions of "
-            "pynn.activations, such as exponential and tanh, and layers."
+            "pynn.ops and pynn.activations, such as ops.exp and tanh, and layers."
         )
 
     def __array__(self, *arguments: object, **named: object) -> Any:

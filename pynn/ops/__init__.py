@@ -1,51 +1,55 @@
-"""The kernels of the engine as functions on NumPy arrays: what networks run on, for loops and layers of your own.
+"""Functions of arrays: those of Keras's ``keras.ops`` that networks of one's own are written with, and the kernels of
+the engine.
 
-The functions work where the data lies: arrays must be C-contiguous, aligned, and all float32 or all float64; anything
-else is an error rather than a copy. Results go to ``out=`` where it is given and to a new array otherwise. All use
-``config.get_num_threads()`` threads, and their results do not depend on how many.
+**Functions under Keras's names** (`add`, `matmul`, `mean`, `reshape`, `softmax`, ...) take arrays, of which they make
+what NumPy makes, and symbolic tensors, so that they may stand in the `call` of a layer or model, and weights there. A
+symbolic tensor keeps its first axis, that of the samples: sums along it are not there.
+
+**Kernels** (`dense_forward`, `conv_backward`, `adam_update`, ...) are what networks run on. They work where the data
+lies: arrays must be C-contiguous, aligned, and all float32 or all float64; anything else is an error rather than a
+copy. Results go to ``out=`` where it is given and to a new array otherwise. All use ``config.get_num_threads()``
+threads, and their results do not depend on how many.
 """
 
-from ._kernels import (
-    activation_backward,
-    activation_forward,
-    dense_backward,
-    dense_forward,
-    gemm,
-    loss_backward,
-    loss_forward,
-    metric_forward,
-    rescaling_forward,
-)
-from ._updates import (
-    adadelta_update,
-    adagrad_update,
-    adam_update,
-    adamax_update,
-    lion_update,
-    nadam_update,
-    rmsprop_update,
-    sgd_update,
-)
-from ._windows import conv_backward, conv_forward
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "activation_backward",
-    "activation_forward",
-    "adadelta_update",
-    "adagrad_update",
-    "adam_update",
-    "adamax_update",
-    "conv_backward",
-    "conv_forward",
-    "dense_backward",
-    "dense_forward",
-    "gemm",
-    "lion_update",
-    "loss_backward",
-    "loss_forward",
-    "metric_forward",
-    "nadam_update",
-    "rescaling_forward",
-    "rmsprop_update",
-    "sgd_update",
-]
+from ..foundation import lazy
+
+if TYPE_CHECKING:
+    from ._activations import *  # noqa: F403
+    from ._creation import *  # noqa: F403
+    from ._elementwise import *  # noqa: F403
+    from ._kernels import *  # noqa: F403
+    from ._reductions import *  # noqa: F403
+    from ._shapes import *  # noqa: F403
+    from ._updates import *  # noqa: F403
+    from ._windows import *  # noqa: F403
+
+_MODULES = {
+    "_activations": """celu elu gelu glu hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu log_sigmoid log_softmax
+        mish relu relu6 selu sigmoid silu softmax softplus softsign sparsemax squareplus swish tanh""",
+    "_creation": """arange convert_to_numpy convert_to_tensor eye full linspace one_hot ones ones_like zeros
+        zeros_like""",
+    "_elementwise": """abs absolute add clip divide equal exp floor_divide greater greater_equal less less_equal
+        logical_and logical_not logical_or logical_xor maximum minimum mod multiply negative not_equal power reciprocal
+        rsqrt sign sqrt square subtract true_divide where""",
+    "_kernels": """activation_backward activation_forward dense_backward dense_forward gemm loss_backward loss_forward
+        metric_forward rescaling_forward""",
+    "_reductions": "max mean min std sum var",
+    "_shapes": """cast concatenate expand_dims flip matmul ndim reshape shape split squeeze stack swapaxes
+        transpose""",
+    "_updates": """adadelta_update adagrad_update adam_update adamax_update lion_update nadam_update rmsprop_update
+        sgd_update""",
+    "_windows": "conv_backward conv_forward",
+}
+
+__all__ = lazy.names(_MODULES)
+
+
+def __dir__() -> list[str]:
+    """The functions."""
+    return __all__
+
+
+if not TYPE_CHECKING:  # a checker would take every name for one that is there
+    __getattr__ = lazy.attributes(__name__, _MODULES, "function")

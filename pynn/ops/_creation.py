@@ -1,0 +1,88 @@
+"""Arrays from nothing, under Keras's names (``keras.ops``), of type ``config.floatx()`` where no other is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from .. import config
+from . import _elementwise, _shapes
+from ._values import as_array, is_symbolic
+
+
+def _type(dtype: DTypeLike | None) -> Any:
+    return np.dtype(config.floatx() if dtype is None else dtype)
+
+
+def zeros(shape: int | Sequence[int], dtype: DTypeLike | None = None) -> NDArray[Any]:
+    """An array of zeros."""
+    return np.zeros(shape, _type(dtype))
+
+
+def ones(shape: int | Sequence[int], dtype: DTypeLike | None = None) -> NDArray[Any]:
+    """An array of ones."""
+    return np.ones(shape, _type(dtype))
+
+
+def full(shape: int | Sequence[int], fill_value: Any, dtype: DTypeLike | None = None) -> NDArray[Any]:
+    """An array of one number."""
+    return np.full(shape, fill_value, _type(dtype))
+
+
+def eye(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike | None = None) -> NDArray[Any]:  # noqa: N803
+    """An array (N, M) of ones on the diagonal `k`, and zeros elsewhere. Default of `M`: `N`."""
+    return np.eye(N, M, k, _type(dtype))
+
+
+def arange(
+    start: float, stop: float | None = None, step: float | None = None, dtype: DTypeLike | None = None
+) -> NDArray[Any]:
+    """Numbers from `start` (by default 0) to below `stop`; int32 where they are whole."""
+    begin, end = (0, start) if stop is None else (start, stop)
+    array = np.arange(begin, end, 1 if step is None else step)
+    return array.astype((np.int32 if array.dtype.kind == "i" else config.floatx()) if dtype is None else dtype)
+
+
+def linspace(start: float, stop: float, num: int = 50, dtype: DTypeLike | None = None) -> NDArray[Any]:
+    """`num` numbers at equal distances from `start` to `stop`, both included."""
+    return np.linspace(start, stop, num, dtype=_type(dtype))
+
+
+def zeros_like(x: Any, dtype: DTypeLike | None = None) -> Any:
+    """Zeros in the shape of `x`; of a symbolic tensor a symbolic one."""
+    return _elementwise.less(x, x) if is_symbolic(x) else np.zeros_like(as_array(x), dtype)
+
+
+def ones_like(x: Any, dtype: DTypeLike | None = None) -> Any:
+    """Ones in the shape of `x`; of a symbolic tensor a symbolic one."""
+    return _elementwise.logical_not(_elementwise.less(x, x)) if is_symbolic(x) else np.ones_like(as_array(x), dtype)
+
+
+def convert_to_tensor(x: Any, dtype: DTypeLike | None = None) -> Any:
+    """An array of `x`; a symbolic tensor as it is."""
+    if is_symbolic(x):
+        return x
+    array = as_array([x])[0] if isinstance(x, int | float) else as_array(x)
+    return np.asarray(array, dtype)
+
+
+def convert_to_numpy(x: Any) -> NDArray[Any]:
+    """An array of `x`, which is no symbolic tensor."""
+    return np.asarray(x)
+
+
+def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: DTypeLike | None = None) -> Any:
+    """1 at the place of each label along a new axis, and 0 elsewhere.
+
+    Args:
+        x: Labels: an array, or a symbolic tensor.
+        num_classes: Length of the new axis.
+        axis: The new axis. Default -1: the last.
+        dtype: Of an array. Default: ``config.floatx()``.
+    """
+    places = np.arange(num_classes).reshape(num_classes, *(1,) * (-1 - axis if axis < 0 else _shapes.ndim(x) - axis))
+    found = _elementwise.equal(_shapes.expand_dims(x, axis), places)
+    return found if is_symbolic(x) else found.astype(_type(dtype))

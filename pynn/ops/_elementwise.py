@@ -1,0 +1,185 @@
+"""Functions of each element, under Keras's names (``keras.ops``): of arrays as NumPy's, of symbolic tensors and weights
+as what operators make of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import activations
+from ..layers import symbolic
+from ..layers.operators import kept
+from ._values import as_array, is_symbolic
+
+
+def _of_two(function: str, x1: Any, x2: Any) -> Any:
+    """What an operator makes of both; arrays come as they are in NumPy."""
+    if is_symbolic(x1, x2):
+        return symbolic.arithmetic(function, x1, x2)
+    return getattr(np, function)(as_array(x1), as_array(x2))
+
+
+def add(x1: Any, x2: Any) -> Any:
+    """``x1 + x2``."""
+    return _of_two("add", x1, x2)
+
+
+def subtract(x1: Any, x2: Any) -> Any:
+    """``x1 - x2``."""
+    return _of_two("subtract", x1, x2)
+
+
+def multiply(x1: Any, x2: Any) -> Any:
+    """``x1 * x2``."""
+    return _of_two("multiply", x1, x2)
+
+
+def divide(x1: Any, x2: Any) -> Any:
+    """``x1 / x2``."""
+    return _of_two("divide", x1, x2)
+
+
+def true_divide(x1: Any, x2: Any) -> Any:
+    """``x1 / x2``, as `divide`."""
+    return divide(x1, x2)
+
+
+def floor_divide(x1: Any, x2: Any) -> Any:
+    """``x1 // x2``, without a gradient."""
+    return _of_two("floor_divide", x1, x2)
+
+
+def mod(x1: Any, x2: Any) -> Any:
+    """``x1 % x2``, which has the sign of `x2`."""
+    return _of_two("remainder", x1, x2)
+
+
+def power(x1: Any, x2: Any) -> Any:
+    """``x1 ** x2``."""
+    return _of_two("power", x1, x2)
+
+
+def maximum(x1: Any, x2: Any) -> Any:
+    """The larger of both. Where they are equal, each gets half of the gradient."""
+    return _of_two("maximum", x1, x2)
+
+
+def minimum(x1: Any, x2: Any) -> Any:
+    """The smaller of both. Where they are equal, each gets half of the gradient."""
+    return _of_two("minimum", x1, x2)
+
+
+def clip(x: Any, x_min: Any, x_max: Any) -> Any:
+    """``minimum(maximum(x, x_min), x_max)``."""
+    return minimum(maximum(x, x_min), x_max)
+
+
+# ---- comparisons and logic: of symbolic tensors 1 and 0, without a gradient
+
+
+def less(x1: Any, x2: Any) -> Any:
+    """``x1 < x2``."""
+    return _of_two("less", x1, x2)
+
+
+def less_equal(x1: Any, x2: Any) -> Any:
+    """``x1 <= x2``."""
+    return _of_two("less_equal", x1, x2)
+
+
+def greater(x1: Any, x2: Any) -> Any:
+    """``x1 > x2``."""
+    return _of_two("less", x2, x1)
+
+
+def greater_equal(x1: Any, x2: Any) -> Any:
+    """``x1 >= x2``."""
+    return _of_two("less_equal", x2, x1)
+
+
+def not_equal(x1: Any, x2: Any) -> Any:
+    """``x1 != x2``."""
+    return _of_two("not_equal", x1, x2)
+
+
+def equal(x1: Any, x2: Any) -> Any:
+    """``x1 == x2``, element by element."""
+    return logical_not(not_equal(x1, x2))
+
+
+def logical_and(x1: Any, x2: Any) -> Any:
+    """Where both are not 0."""
+    return symbolic.arithmetic("bitwise_and", x1, x2) if is_symbolic(x1, x2) else np.logical_and(x1, x2)
+
+
+def logical_or(x1: Any, x2: Any) -> Any:
+    """Where one of both is not 0."""
+    return symbolic.arithmetic("bitwise_or", x1, x2) if is_symbolic(x1, x2) else np.logical_or(x1, x2)
+
+
+def logical_xor(x1: Any, x2: Any) -> Any:
+    """Where one of both is not 0 and the other is."""
+    return symbolic.arithmetic("bitwise_xor", x1, x2) if is_symbolic(x1, x2) else np.logical_xor(x1, x2)
+
+
+def logical_not(x: Any) -> Any:
+    """Where `x` is 0."""
+    return symbolic.arithmetic("invert", x, None) if is_symbolic(x) else np.logical_not(x)
+
+
+def where(condition: Any, x1: Any, x2: Any) -> Any:
+    """`x1` where the condition is not 0, else `x2`; shapes are broadcast.
+
+    What is not taken may be infinite or NaN, and its gradient is 0. As in Keras, that may become NaN again further
+    back, where 0 is multiplied by a slope that is not finite.
+    """
+    if not is_symbolic(condition, x1, x2):
+        return np.where(condition, as_array(x1), as_array(x2))
+    return kept(x1, not_equal(condition, 0.0)) + kept(x2, equal(condition, 0.0))
+
+
+# ---- of one
+
+
+def absolute(x: Any) -> Any:
+    """``|x|``; its gradient is 0 at 0."""
+    return symbolic.arithmetic("absolute", x, None) if is_symbolic(x) else np.absolute(as_array(x))
+
+
+abs = absolute
+
+
+def negative(x: Any) -> Any:
+    """``-x``."""
+    return symbolic.arithmetic("negative", x, None) if is_symbolic(x) else np.negative(as_array(x))
+
+
+def sign(x: Any) -> Any:
+    """1 where `x` is above 0, -1 where it is below, 0 where it is 0; without a gradient."""
+    return subtract(greater(x, 0.0), less(x, 0.0)) if is_symbolic(x) else np.sign(as_array(x))
+
+
+def square(x: Any) -> Any:
+    """``x * x``."""
+    return multiply(x, x)
+
+
+def sqrt(x: Any) -> Any:
+    """The square root; NaN below 0."""
+    return power(x, 0.5) if is_symbolic(x) else np.sqrt(as_array(x))
+
+
+def rsqrt(x: Any) -> Any:
+    """``1 / sqrt(x)``."""
+    return power(x, -0.5) if is_symbolic(x) else 1 / np.sqrt(as_array(x))
+
+
+def reciprocal(x: Any) -> Any:
+    """``1 / x``."""
+    return divide(1.0, x)
+
+
+def exp(x: Any) -> Any:
+    """``e ** x``."""
+    return activations.exponential(x) if is_symbolic(x) else np.exp(as_array(x))

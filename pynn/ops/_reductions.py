@@ -1,0 +1,77 @@
+"""Sums over axes, under Keras's names (``keras.ops``): of arrays as NumPy's, of symbolic tensors along other axes than
+that of the samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..layers.reductions import Reduction
+from ..layers.symbolic import SymbolicTensor
+from . import _elementwise
+from ._values import as_array, axis_of, is_symbolic, tensor_of_samples
+
+
+def _reduced(function: str, x: Any, axis: Any, keepdims: bool) -> Any:
+    if not is_symbolic(x):
+        return getattr(np, function)(as_array(x), axis=_listed(axis), keepdims=keepdims)
+    tensor = tensor_of_samples(x, function)
+    return Reduction(function, [each - 1 for each in _axes(tensor, axis, function)], keepdims)(tensor)
+
+
+def _axes(x: SymbolicTensor, axis: Any, function: str) -> list[int]:
+    """The axes of a symbolic tensor, counted from the first one."""
+    if axis is None:
+        raise ValueError(
+            f"{function} of a symbolic tensor needs an axis: without one it would be that of all samples together. "
+            f"Give axis={tuple(range(1, x.ndim))!r} for all of a sample."
+        )
+    given = axis if isinstance(axis, list | tuple) else [axis]
+    return [axis_of(each, x.ndim, f"{function} of {x.name!r}") for each in given]
+
+
+def _listed(axis: Any) -> Any:
+    return tuple(axis) if isinstance(axis, list) else axis
+
+
+def sum(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
+    """The sum along axes.
+
+    Args:
+        x: An array, or a symbolic tensor, which needs axes other than the first one.
+        axis: The axis, or several. Default ``None``: all, of arrays only.
+        keepdims: Whether the axes stay, of length 1. Default ``False``.
+
+    Raises:
+        TypeError, ValueError: no such axis.
+    """
+    return _reduced("sum", x, axis, keepdims)
+
+
+def mean(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
+    """The mean along axes; arguments as for `sum`."""
+    return _reduced("mean", x, axis, keepdims)
+
+
+def max(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
+    """The largest element along axes, of which the first gets the gradient; arguments as for `sum`."""
+    return _reduced("max", x, axis, keepdims)
+
+
+def min(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
+    """The smallest element along axes, of which the first gets the gradient; arguments as for `sum`."""
+    return -max(-x, axis, keepdims) if is_symbolic(x) else np.min(as_array(x), _listed(axis), keepdims=keepdims)
+
+
+def var(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
+    """The variance along axes, ``mean((x - mean(x))**2)``; arguments as for `sum`."""
+    if not is_symbolic(x):
+        return np.var(as_array(x), _listed(axis), keepdims=keepdims)
+    return mean(_elementwise.square(x - mean(x, axis, keepdims=True)), axis, keepdims)
+
+
+def std(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
+    """The square root of `var`; arguments as for `sum`."""
+    return _elementwise.sqrt(var(x, axis, keepdims))

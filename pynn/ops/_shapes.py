@@ -1,0 +1,158 @@
+"""Shapes and products, under Keras's names (``keras.ops``): of arrays as NumPy's, and of symbolic tensors, whose first
+axis is that of the samples and stays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import layers
+from ..layers import symbolic
+from ..layers.operations import Arithmetic
+from ..layers.symbolic import SymbolicTensor
+from ._values import as_array, axis_of, is_symbolic, tensor_of_samples
+
+
+def _at(place: int, index: Any) -> tuple[Any, ...]:
+    """The index along one axis, of all elements along those before it."""
+    return (*(slice(None),) * place, index)
+
+
+def shape(x: Any) -> tuple[int | None, ...]:
+    """The shape of a batch, None along axes of any length."""
+    return tuple(x.shape) if is_symbolic(x) else np.shape(x)
+
+
+def ndim(x: Any) -> int:
+    """Number of axes."""
+    return len(shape(x))
+
+
+def reshape(x: Any, newshape: Sequence[int | None]) -> Any:
+    """The elements in another shape, one of whose sizes may be -1.
+
+    Args:
+        x: An array or a symbolic tensor.
+        newshape: Of a symbolic tensor, -1 or its number of samples comes first: ``(-1, 4, 2)``.
+
+    Raises:
+        TypeError, ValueError: a shape that does not fit.
+    """
+    if not is_symbolic(x):
+        return np.reshape(as_array(x), newshape)
+    tensor, (first, *sample) = tensor_of_samples(x, "reshape"), tuple(newshape)
+    if first not in (-1, None, tensor.shape[0]):
+        raise ValueError(
+            f"newshape must begin with -1, for the samples, where {tensor.name!r} is reshaped, but got "
+            f"{tuple(newshape)}."
+        )
+    return layers.Reshape([-1 if size is None else size for size in sample])(tensor)
+
+
+def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
+    """The axes in another order.
+
+    Args:
+        x: An array or a symbolic tensor.
+        axes: The new order. Of a symbolic tensor 0 comes first. Default ``None``: the reverse, of arrays only.
+
+    Raises:
+        TypeError, ValueError: no such order.
+    """
+    if not is_symbolic(x):
+        return np.transpose(as_array(x), axes)
+    tensor = tensor_of_samples(x, "transpose")
+    if axes is None or not len(axes) or axes[0] not in (0, -tensor.ndim):
+        raise ValueError(
+            f"axes must begin with 0, the axis of the samples, where {tensor.name!r} is transposed, but got {axes!r}."
+        )
+    return layers.Permute([int(axis) % tensor.ndim for axis in axes[1:]])(tensor)
+
+
+def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
+    """Two axes exchanged; of a symbolic tensor none of them the first."""
+    if not is_symbolic(x):
+        return np.swapaxes(as_array(x), axis1, axis2)
+    order = list(range(x.ndim))
+    one, other = (axis_of(axis, x.ndim, "swapaxes") for axis in (axis1, axis2))
+    order[one], order[other] = other, one
+    return transpose(x, order)
+
+
+def expand_dims(x: Any, axis: int) -> Any:
+    """A new axis of length 1; of a symbolic tensor not in front of the samples."""
+    if not is_symbolic(x):
+        return np.expand_dims(as_array(x), axis)
+    place = axis_of(axis, x.ndim + 1, "expand_dims")
+    return x[_at(place, None)]
+
+
+def squeeze(x: Any, axis: int | None = None) -> Any:
+    """Without an axis of length 1; of a symbolic tensor which one must be said."""
+    if not is_symbolic(x):
+        return np.squeeze(as_array(x), axis)
+    if axis is None:
+        raise ValueError("squeeze of a symbolic tensor needs an axis.")
+    place = axis_of(axis, x.ndim, "squeeze")
+    if x.shape[place] != 1:
+        raise ValueError(f"squeeze leaves out an axis of length 1, but axis {axis} of the shape {x.shape} is another.")
+    return x[_at(place, 0)]
+
+
+def flip(x: Any, axis: int) -> Any:
+    """The elements in the reverse order along an axis; of a symbolic tensor not that of the samples."""
+    if not is_symbolic(x):
+        return np.flip(as_array(x), axis)
+    place = axis_of(axis, x.ndim, "flip")
+    return x[_at(place, slice(None, None, -1))]
+
+
+def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
+    """Parts along an axis: so many equal ones, or those between these places.
+
+    Raises:
+        TypeError, ValueError: equal parts that there are not, or no such axis; of a symbolic tensor the first one.
+    """
+    if not is_symbolic(x):
+        return list(np.split(as_array(x), indices_or_sections, axis))
+    place = axis_of(axis, x.ndim, "split")
+    size = x.shape[place]
+    if size is None:
+        raise ValueError(f"split needs an axis of known length, but axis {axis} of the shape {x.shape} has any.")
+    ends = np.split(np.arange(size), indices_or_sections)
+    return [x[_at(place, slice(int(each[0]), int(each[-1]) + 1))] for each in ends]
+
+
+def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
+    """Arrays, or symbolic tensors, one behind the other along an axis; of symbolic tensors not that of the samples."""
+    if not is_symbolic(*xs):
+        return np.concatenate([as_array(x) for x in xs], axis)
+    return layers.Concatenate(axis_of(axis, next(x.ndim for x in xs if is_symbolic(x)), "concatenate"))(list(xs))
+
+
+def stack(x: Sequence[Any], axis: int = 0) -> Any:
+    """Arrays, or symbolic tensors, of one shape side by side along a new axis; of symbolic ones not the first axis."""
+    if not is_symbolic(*x):
+        return np.stack([as_array(each) for each in x], axis)
+    rank = next(each.ndim for each in x if is_symbolic(each)) + 1
+    place = axis_of(axis, rank, "stack")
+    return concatenate([expand_dims(each, place) for each in x], place)
+
+
+def matmul(x1: Any, x2: Any) -> Any:
+    """The matrix product ``x1 @ x2``."""
+    return symbolic.arithmetic("matmul", x1, x2) if is_symbolic(x1, x2) else np.matmul(as_array(x1), as_array(x2))
+
+
+def cast(x: Any, dtype: Any) -> Any:
+    """The elements as numbers of another type. A symbolic tensor keeps the one that its model computes in: truth values
+    are 1 and 0 there anyway."""
+    if not is_symbolic(x):
+        return np.asarray(x).astype(np.dtype(dtype))
+    if isinstance(x, SymbolicTensor) and x.holds_ids and np.dtype(dtype).kind == "f":
+        return Arithmetic("multiply", 1.0)(x)
+    if np.dtype(dtype).kind != "f":
+        raise TypeError(f"cast of a symbolic tensor to {dtype} is not there: a model computes in float32 or float64.")
+    return x

@@ -1,0 +1,51 @@
+"""What functions of arrays and of symbolic tensors have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import config
+from ..layers.symbolic import SymbolicTensor
+from ..layers.trial import is_calling
+from ..layers.weight import Weight
+
+
+def is_symbolic(*values: Any) -> bool:
+    """Whether any of them is a symbolic tensor, or a weight in a `call`, whose values are not known there."""
+    return any(isinstance(each, SymbolicTensor) or (isinstance(each, Weight) and is_calling()) for each in values)
+
+
+def tensor_of_samples(x: Any, function: str) -> SymbolicTensor:
+    """`x`, if each sample has its own; TypeError for a weight."""
+    if isinstance(x, SymbolicTensor) and x.per_sample:
+        return x
+    raise TypeError(
+        f"{function} takes no weight in a call, and nothing that is made of weights alone: use operators, or compute "
+        "with its values outside of the call."
+    )
+
+
+def as_array(value: Any) -> Any:
+    """An array or a number as it is, which has no say in the type of a result; lists of numbers in the types that Keras
+    gives them: ``config.floatx()`` and int32."""
+    if isinstance(value, np.ndarray | np.generic | int | float):
+        return value
+    array: NDArray[Any] = np.asarray(value)
+    if array.dtype == np.float64:
+        return array.astype(config.floatx())
+    return array.astype(np.int32) if array.dtype == np.int64 else array
+
+
+def axis_of(axis: int, axes: int, name: str) -> int:
+    """The axis counted from the first one; ValueError where it is none, or that of the samples."""
+    if isinstance(axis, bool) or not isinstance(axis, int | np.integer) or not -axes <= axis < axes:
+        raise ValueError(f"axis must be a whole number in [{-axes}, {axes}) for {name}, but got {axis!r}.")
+    found = int(axis) % axes
+    if found == 0:
+        raise ValueError(
+            f"axis={axis} is the axis of the samples of {name}, each of which is computed for itself. Give another one."
+        )
+    return found
