@@ -106,6 +106,11 @@ def unknown_argument(owner: str, name: str, known: list[str]) -> str:
     """The message for an argument that `owner` does not have: the nearest one, else all that there are."""
     if not_yet.is_missing_argument(name, owner.rpartition(".")[2]):
         return f"{owner}() does not have Keras's argument {name!r} yet."
+    if name == "decay" and "learning_rate" in known:
+        return (
+            f"{owner}() has no argument 'decay', which Keras 3 ignores. What it once was is "
+            "learning_rate=schedules.InverseTimeDecay(rate, 1, decay)."
+        )
     meant = did_you_mean(name, known, 1)
     return f"{owner}() has no argument {name!r}." + (meant or f" It has: {', '.join(known) or 'none'}.")
 
