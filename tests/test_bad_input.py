@@ -195,7 +195,7 @@ def test_bad_evaluate_and_predict_argument(call, argument, value):
         ("optimizer", 3, "optimizer"),
         ("loss", "mean_square", "mean_squared_error"),
         ("loss", 3, "loss"),
-        ("loss", None, "loss"),
+        ("loss", [None], "loss"),
         ("metrics", "accuracy", "metrics"),
         ("metrics", ["acuracy"], "accuracy"),
         ("metrics", [3], "metric"),
