@@ -310,7 +310,7 @@ def test_optimizer_is_shown_by_what_it_was_made_of():
         (lambda: type("Own", (optimizers.Optimizer,), {}), "Own.*optimizers of your own"),
         (lambda: type("Own", (optimizers.Adam,), {}), "Own.*optimizers of your own"),
         (lambda: optimizers.Adam(learing_rate=1.0), r"Adam\(\) has no argument 'learing_rate'. .*'learning_rate'"),
-        (lambda: optimizers.SGD(0.1, decay=1e-6), r"SGD\(\) has no argument 'decay', .*InverseTimeDecay\(rate, 1, decay"),
+        (lambda: optimizers.SGD(0.1, decay=1e-6), r"SGD\(\) has no argument 'decay',.*InverseTimeDecay"),
         (lambda: optimizers.Adam(lr=1.0), r"Adam\(\) has no argument 'lr'. Did you mean 'learning_rate'"),
         (lambda: optimizers.get("ftrl"), "does not have the optimizer 'ftrl' of Keras yet"),
         (lambda: optimizers.get({"class_name": "Ftrl", "config": {}}), "of Keras yet"),
