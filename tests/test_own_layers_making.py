@@ -163,12 +163,20 @@ def test_ids_reach_an_embedding():
         layer(layers.Dense(3)(pynn.Input((3,))))
 
 
+class Defaults(layers.Layer):
+    def call(self, x=None):
+        return x
+
+
 WRONG_CALLS = [
     (lambda layer, x: layer([x, {"a": {1}}]), r"left\[1\]\['a'\] must be a tensor or array, a number"),
     (lambda layer, x: layer(x, x, x), "does not take these arguments"),
     (lambda layer, x: layer(x, center=x), "does not take these arguments: .*'center'"),
     (lambda layer, x: layer(None), "but got NoneType"),
     (lambda layer, x: layer({"a": 3}), "left and right must be a tensor or array, or a list or dict .* but got dict"),
+    (lambda layer, x: layer(), "does not take these arguments"),
+    (lambda layer, x: Defaults()(), "x must be a tensor or array, or a list or dict of them, but got none"),
+    (lambda layer, x: Defaults()(None), "x must be a tensor or array, or a list or dict of them, but got none"),
     (lambda layer, x: layer(pynn.Input((3,)), x), "symbolic tensors together with ndarray"),
 ]
 
@@ -274,6 +282,12 @@ def test_masks_of_tensors_in_other_forms():
 
     x, mask = np.ones((2, 4, 3)), np.array([[1, 1, 0, 0], [1, 0, 0, 0]])
     wanted = 3 * x * mask[..., None] + x
+
+    class Late(layers.Layer):
+        def call(self, scale, x, mask=None):
+            return scale * x * mask[:, :, None]
+
+    np.testing.assert_array_equal(Late()(3, x, mask=mask), 3 * x * mask[..., None])
     layer = Mine()
     np.testing.assert_array_equal(layer({"a": x, "b": x}, scale=3, mask={"a": mask, "b": None}), wanted)
     a, b = pynn.Input((4, 3)), pynn.Input((4, 3))

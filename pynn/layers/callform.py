@@ -119,13 +119,14 @@ class CallForm:
             kinds = sorted({type(each).__name__ for each in tensors or given.values() if not is_tensor(each)})
             raise TypeError(
                 f"Layer {owner!r}: {' and '.join(self.names)} must be a tensor or array, or a list or dict of them, "
-                f"but got {', '.join(kinds)}."
+                f"but got {', '.join(kinds) or 'none'}."
             )
         counts = [(name, 1) for name in self.names] if said is None else [(name, count_in(nest)) for name, nest in said]
         masks = [each for name, count in counts for each in _masks(of_names.get(name), count, owner, f"{name}_mask")]
         masks = [*masks, *[None] * len(tensors)][: len(tensors)]
         if mask is not None:
-            count = len(tensors) if said is None or isinstance(mask, list | tuple) else counts[0][1]
+            first = next(count for _, count in counts if count)
+            count = len(tensors) if said is None or isinstance(mask, list | tuple) else first
             of_tensors = [*_masks(mask, count, owner, "mask"), *[None] * len(tensors)]
             masks = [own if own is not None else each for own, each in zip(masks, of_tensors, strict=False)]
         return Flat(tensors, training, masks, said)
@@ -142,7 +143,7 @@ class CallForm:
 
     def _one_by_one(self, given: Mapping[str, Any]) -> list[Any] | None:
         """The tensors, where the first arguments are one each, or the only one is a list of them; otherwise None."""
-        if tuple(given) != self.names[: len(given)]:
+        if not given or tuple(given) != self.names[: len(given)]:
             return None
         tensors = list(given.values())
         if len(self.names) == 1 and isinstance(tensors[0], list | tuple) and len(tensors[0]) > 1:
@@ -161,15 +162,15 @@ class CallForm:
         if said is None:
             found = self._put_together(tensors)
             of_names = self._put_together(masks) if masks else {}
-            alone = len(tensors) == 1 or len(self.names) == 1
+            whole = list(of_names) if len(tensors) == 1 or len(self.names) == 1 else []
         else:
             given, of_given = iter(tensors), iter(masks or [None] * len(tensors))
             found = {name: filled(nest, given, with_values) for name, nest in said}
             of_names = {name: filled(nest, of_given, False) for name, nest in said}
-            alone = sum(count_in(nest) > 0 for _, nest in said) == 1
+            whole = [name for name, nest in said if count_in(nest)]
         found.update({self.masks[name]: mask for name, mask in of_names.items() if name in self.masks})
-        if self._takes_mask and masks and alone:
-            found["mask"] = next(iter(of_names.values()))
+        if self._takes_mask and masks and len(whole) == 1:  # `mask` is that of the only argument with tensors
+            found["mask"] = of_names[whole[0]]
         return found
 
     def _put_together(self, tensors: Sequence[Any]) -> dict[str, Any]:
