@@ -333,6 +333,23 @@ def test_configurations_that_are_refused(change, message, tmp_path):
         pynn.from_keras(changed(tmp_path, change))
 
 
+@pytest.mark.parametrize("name", ["sequential", "functional"])
+def test_text_of_to_json_gives_the_layers(name, tmp_path):
+    path = tmp_path / "model.json"
+    with zipfile.ZipFile(file_of(name)) as archive:
+        path.write_bytes(archive.read("config.json"))
+    model, again = pynn.from_keras(path), pynn.from_keras(path)
+    assert any((a != b).any() for a, b in zip(model.get_weights(), again.get_weights(), strict=True))
+    pynn.load_keras_weights(model, file_of(name))
+    check(model, name)
+    with pytest.raises(ValueError, match=r"The text is Keras's.*pynn.from_keras"):
+        pynn.models.model_from_json(path.read_text())
+    for text in ("{", "{}", '{"a": 1, "a": 2}', '{"class_name": "Dense", "config": {}}'):
+        path.write_text(text)
+        with pytest.raises(pynn.ModelFileError):
+            pynn.from_keras(path)
+
+
 class Keeping(pynn.layers.Dropout):
     pass
 

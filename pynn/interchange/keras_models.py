@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,62 +43,72 @@ _ROOTS = ("keras", "builtins")
 
 @explained
 def from_keras(filepath: Path, custom_objects: Mapping[str, type] | None = None) -> Any:
-    """The model of a ``.keras`` file, which Keras 3 wrote, with its weights.
+    """The model of a ``.keras`` file, which Keras 3 wrote, with its weights; without, that of a text from ``to_json``.
 
     Sequential and functional models of layers that pynn has. The model is not compiled: its optimizer begins anew.
     Nothing in the file is run: classes are looked up in pynn's tables, among those that are registered, and in
     `custom_objects`.
 
     Args:
-        filepath: What Keras's ``model.save("x.keras")`` wrote.
+        filepath: What Keras's ``model.save("x.keras")`` wrote, or a file with what ``model.to_json()`` gave. The model
+            of such a text has new weights; `load_keras_weights` takes those of a ``.weights.h5`` file.
         custom_objects: Classes of one's own by name, which are written for pynn. Default: none.
 
     Raises:
-        ImportError: h5py is not installed.
+        ImportError: h5py is not installed, which weights need.
         ModelFileError: a layer or setting that pynn does not have, weights that do not fit, or damage.
         OSError: it cannot be read.
     """
     checks.path(filepath, "filepath")
     name = name_of(filepath)
     with open_file(filepath) as file:
-        if file.read(2) != b"PK":
+        start = file.read(2)
+        if start[:1] != b"{" and start != b"PK":
             raise ModelFileError(
                 f"{name} is no .keras file. Of an .h5 file the weights can be taken: make the model, and call "
                 "pynn.load_keras_weights(model, filepath)."
             )
-        text = member(file, "config.json", name)
+        text = member(file, "config.json", name) if start == b"PK" else start + file.read(_MOST_CONFIG)
     if len(text) > _MOST_CONFIG:
         raise ModelFileError(f"{name} has a configuration of {len(text)} bytes.")
     described = parse_json(text, f"the configuration of {name}")
 
     def make() -> Model:
+        if start != b"PK":
+            return _made(described, None, name)
         with arrays_of(filepath) as arrays:
-            try:
-                translation = _Translation(arrays, name)
-                architecture = translation.layer(described, "")
-                with values_from_elsewhere(arrays.size):
-                    model: Any = model_of(architecture)
-            except ModelFileError:
-                raise
-            except identifiers.UnknownNameError as error:
-                raise ModelFileError(
-                    f"{name} has the {error.kind} {checks.shown(error.name)}, which pynn does not have. If it is a "
-                    "class of your own, give it: custom_objects={name: class}."
-                ) from error
-            except Exception as error:  # configurations may hold anything
-                text = str(error) or type(error).__name__
-                raise ModelFileError(f"{name} describes no model that can be made: {checks.cut(text)}") from error
-            take(model, arrays, name, translation.taken)
-            found: Model = model
-            return found
+            return _made(described, arrays, name)
 
     return registry.knowing(custom_objects, make)
+
+
+def _made(described: Any, arrays: hdf5.Arrays | None, name: str) -> Model:
+    """The model that is described, with these arrays as weights; None: with new ones."""
+    try:
+        translation = _Translation(arrays, name)
+        architecture = translation.layer(described, "")
+        with contextlib.nullcontext() if arrays is None else values_from_elsewhere(arrays.size):
+            model: Any = model_of(architecture)
+    except ModelFileError:
+        raise
+    except identifiers.UnknownNameError as error:
+        raise ModelFileError(
+            f"{name} has the {error.kind} {checks.shown(error.name)}, which pynn does not have. If it is a class of "
+            "your own, give it: custom_objects={name: class}."
+        ) from error
+    except Exception as error:  # configurations may hold anything
+        text = str(error) or type(error).__name__
+        raise ModelFileError(f"{name} describes no model that can be made: {checks.cut(text)}") from error
+    if arrays is not None:
+        take(model, arrays, name, translation.taken)
+    found: Model = model
+    return found
 
 
 class _Translation:
     """From Keras's configurations to pynn's."""
 
-    def __init__(self, arrays: hdf5.Arrays, name: str) -> None:
+    def __init__(self, arrays: hdf5.Arrays | None, name: str) -> None:
         self._arrays, self._name = arrays, name
         self.taken: set[str] = set()  # arrays that are settings here
 
@@ -254,7 +265,7 @@ class _Translation:
     def _adapted(self, place: str) -> dict[str, Any]:
         """Mean and variance that a Normalization took from data: Keras has them with the weights."""
         paths = [f"{place}vars/{number}" for number in range(2)]
-        if not set(paths) <= set(self._arrays.shapes):
+        if self._arrays is None or not set(paths) <= set(self._arrays.shapes):
             raise ModelFileError(f"{self._name} has a Normalization without mean and variance: adapt it before saving.")
         self.taken |= {path for path in self._arrays.shapes if path.startswith(f"{place}vars/")}
         mean, variance = (self._arrays.read(path).reshape(-1).tolist() for path in paths)

@@ -216,7 +216,10 @@ class Described(Connected):
         """
         import json
 
-        made: Any = registry.knowing(custom_objects, lambda: layer_room.deserialize(json.loads(text)))
+        described = json.loads(text)
+        if isinstance(described, dict) and str(described.get("module")).partition(".")[0] == "keras":
+            raise ValueError("The text is Keras's. Write it to a file, and call pynn.from_keras(file).")
+        made: Any = registry.knowing(custom_objects, lambda: layer_room.deserialize(described))
         if not isinstance(made, cls):
             raise ValueError(f"The text describes a {type(made).__name__}, but must describe a {cls.__name__}.")
         return made
