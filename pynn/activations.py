@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import types
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeAlias
 
@@ -75,7 +76,7 @@ class Activation(NamesItsArguments):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if registry.is_own(cls):
-            raise TypeError(f"{cls.__name__}: {identifiers.no_own('activation')}")
+            raise TypeError(f"{cls.__name__}: activations of your own are functions. Write one, and give it as it is.")
 
     @property
     def elementwise(self) -> bool:
@@ -253,9 +254,21 @@ class _Function(Activation, Generic[P]):
 ActivationLike: TypeAlias = str | Activation | dict[str, Any] | None
 
 
+def _no_own(function: Callable[..., Any]) -> Activation:
+    raise TypeError(
+        f"{checks.shown(function)} is a function of one's own, which needs layers: import pynn.layers first."
+    )
+
+
+# How a function of one's own becomes an activation; `pynn.layers` sets it, as it is traced like the call of a layer.
+of_function: Callable[[Any], Activation] = _no_own
+
+
 def get(identifier: ActivationLike) -> Activation:
     """Return the activation meant by a name, a function of this module, an `Activation`, a configuration, a layer that
-    is nothing but an activation, such as ``ReLU(6)``, or None.
+    is nothing but an activation, such as ``ReLU(6)``, a function of one's own, or None.
+
+    A function of one's own is given a symbolic tensor, and computes with operators and the functions of this module.
 
     With the default settings it is the function of this module: ``get("relu") is relu``. None means `linear`.
 
@@ -269,9 +282,10 @@ def get(identifier: ActivationLike) -> Activation:
     if isinstance(identifier, str):
         if identifier in _FUNCTIONS:
             return _FUNCTIONS[identifier]
-        found = Activation(identifier)
+        known = registry.own(identifier)
+        found = Activation(identifier) if known is None else get(known)
     elif isinstance(identifier, dict) and identifier.get("class_name") == "function":  # Keras says it so
-        return get(checks.text(identifier.get("config"), "config"))
+        return _of_description(identifier)
     elif isinstance(identifier, dict):
         name, settings = identifiers.split_config(identifier, "activation")
         found = Activation(name, **settings)
@@ -279,8 +293,10 @@ def get(identifier: ActivationLike) -> Activation:
         return Activation("threshold")  # says which settings it needs
     elif isinstance(of_layer := getattr(identifier, "function", None), Activation):
         found = of_layer
+    elif isinstance(identifier, types.FunctionType | types.MethodType | functools.partial):
+        return of_function(identifier)
     else:
-        own = f" {identifiers.no_own('activation')}" if callable(identifier) else ""
+        own = " Functions of your own are those that def and lambda make." if callable(identifier) else ""
         if hasattr(identifier, "lower"):
             own = " A layer that has more than an activation function comes behind this one, as a layer of its own."
         raise TypeError(
@@ -289,6 +305,18 @@ def get(identifier: ActivationLike) -> Activation:
         )
     function = _FUNCTIONS.get(found.name)
     return function if function is not None and found == function else found
+
+
+def _of_description(description: dict[str, Any]) -> Activation:
+    """The activation of a function's description. One of one's own is not mistaken for that of pynn of its name."""
+    name, module = checks.text(description.get("config"), "config"), description.get("module")
+    known = registry.own(description.get("registered_name"), name)
+    if known is None and isinstance(module, str) and module.partition(".")[0] not in ("builtins", "keras", "pynn"):
+        raise ValueError(
+            f"The activation {name!r} is a function of one's own, of {module}: give it as custom_objects={{{name!r}: "
+            "...}, or register it."
+        )
+    return get(name if known is None else known)
 
 
 def serialize(activation: Activation) -> str | dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .. import activations
 from ..engine.lowering import Lowering
 from ..foundation import lazy
 from . import symbolic
@@ -115,7 +116,14 @@ def _constant(array: Any, beside: Any) -> Any:
     return ConstantTensor(array)(beside)
 
 
+def _of_function(function: Any) -> Any:
+    from .applied import OwnActivation
+
+    return OwnActivation(function)
+
+
 symbolic.arithmetic, symbolic.masking, symbolic.constant = _operate, _mask, _constant
+activations.of_function = _of_function
 
 
 def __dir__() -> list[str]:

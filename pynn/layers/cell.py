@@ -289,6 +289,7 @@ def _elementwise(identifier: ActivationLike, name: str) -> Activation:
     found = activations.get(identifier)
     if not found.elementwise:
         raise ValueError(
-            f"{name} of a recurrent layer must work on each element by itself, but {found.name} works along an axis."
+            f"{name} of a recurrent layer must work on each element by itself, but {found.name} works along an axis, "
+            "or is a function of one's own."
         )
     return found

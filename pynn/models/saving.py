@@ -20,6 +20,7 @@ from ..data.layout import Layout
 from ..errors import ModelFileError
 from ..foundation import atomic, checks, identifiers, registry
 from ..foundation.arguments import explained
+from ..layers.applied import OwnActivation
 from ..layers.symbolic import Made
 from ..layers.values import values_from_elsewhere
 from ..storage import npz, tensors
@@ -348,6 +349,8 @@ def classes_of_ones_own(model: Connected) -> dict[str, type]:
             things += thing
         elif isinstance(thing, dict):
             things += thing.values()
+        elif isinstance(thing, OwnActivation):
+            things.append(thing.function)
         elif isinstance(thing, types.FunctionType) and registry.is_own(thing):
             name = registry.get_registered_name(thing)
             if found.setdefault(name, thing) is not thing:
