@@ -504,4 +504,4 @@ def test_penalty_by_rows_is_kept_in_a_configuration():
     assert (again.l2, again.by_rows) == (0.2, True)
     assert regularizers.L2(0.2).get_config() == {"l2": 0.2}
     with pytest.raises(TypeError, match="by_rows"):
-        regularizers.L2(0.2, by_rows=1)
+        regularizers.L2(0.2, by_rows=2)
