@@ -263,7 +263,7 @@ def test_diagram_in_axes_and_in_a_file(tmp_path):
         (3, {}, TypeError, "model"),
         (None, {"rankdir": "BT"}, ValueError, "rankdir"),
         (None, {"dpi": 0}, ValueError, "dpi"),
-        (None, {"show_shapes": 1}, TypeError, "show_shapes"),
+        (None, {"show_shapes": 2}, TypeError, "show_shapes"),
         (None, {"to_file": 3}, TypeError, "to_file"),
         (None, {"ax": "x"}, TypeError, "ax"),
     ],

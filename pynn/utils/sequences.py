@@ -170,6 +170,7 @@ def timeseries_dataset_from_array(
     seed: int | None = None,
     start_index: int | None = None,
     end_index: int | None = None,
+    format: str = "tf",
 ) -> Windows:
     """The windows of a time series, without a copy of it.
 
@@ -189,6 +190,7 @@ def timeseries_dataset_from_array(
         shuffle: Whether each pass gives the windows in a new random order. Default ``False``.
         seed: Of these orders. Default: drawn from NumPy's, which `set_random_seed` seeds.
         start_index, end_index: Only the steps ``data[start_index:end_index]`` are used. Default: all.
+        format: ``"tf"`` or ``"grain"``, without effect: Keras has it for the packages that make its batches.
 
     Returns:
         `Windows`: batches to go through, and all windows as ``.x`` and ``.y``, for ``model.fit(w.x, w.y)``. What
@@ -209,6 +211,7 @@ def timeseries_dataset_from_array(
     rate = checks.positive_int(sampling_rate, "sampling_rate")
     size = None if batch_size is None else checks.positive_int(batch_size, "batch_size")
     shuffle = checks.boolean(shuffle, "shuffle")
+    checks.choice(format, "format", ("tf", "grain"))
     if seed is not None:
         seed = checks.non_negative_int(seed, "seed")
     elif shuffle:
