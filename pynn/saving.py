@@ -116,17 +116,24 @@ def _made_of(config: Any) -> Any:
     name, settings = identifiers.split_config(config, "object")
     if name.startswith("__") and name.endswith("__"):
         return _made_of_special(name, settings)
-    kind = registry.own(config.get("registered_name"), name)
-    room = _room(config.get("module"), name)
-    if kind is None or (room is not None and config.get("registered_name") is None):
-        return _ROOMS[room or "layers"][1](config)
+    kind, module = registry.own(config.get("registered_name"), name), config.get("module")
+    room = _room(module, name)
+    if room is not None and (kind is None or config.get("registered_name") is None):
+        return _ROOMS[room][1](config)
+    if kind is None:
+        raise ValueError(
+            f"There is no class {name!r} of {checks.shown(module)}. If it is yours, register it, or give it: "
+            "custom_objects={name: class}."
+        )
     if not (isinstance(kind, type) and hasattr(kind, "from_config")):
         raise TypeError(f"{name!r} must be a class with from_config, but is {checks.shown(kind)}.")
     return kind.from_config(settings)
 
 
 def _room(module: Any, name: str) -> str | None:
-    """The room of pynn that a module is, or that stands for one of Keras's. Without a module, that which has the name.
+    """The room of pynn that a module is, or that stands for one of Keras's; None: it is none of them.
+
+    Without a module, it is the room that has the name; that of the layers, if there is none.
 
     Raises:
         ValueError: a name without a module that several rooms have.
@@ -140,7 +147,7 @@ def _room(module: Any, name: str) -> str | None:
             f"{name!r} is the name of several classes: the configuration must have a module, which is one of "
             f"{', '.join(f'pynn.{room}' for room in found)}."
         )
-    return found[0] if found else None
+    return found[0] if found else "layers"
 
 
 def _function(config: dict[str, Any]) -> Any:

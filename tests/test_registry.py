@@ -282,8 +282,10 @@ def test_own_things_of_another_kind_are_told(forgotten):
         (lambda: saving.serialize_keras_object({1, 2}), TypeError, "no plain value"),
         (lambda: saving.serialize_keras_object(Scaled), TypeError, "no plain value"),
         (lambda: saving.deserialize_keras_object(1, safe_mode="no"), TypeError, "safe_mode"),
-        (lambda: read("Nothing", "os"), ValueError, "Unknown layer 'Nothing'"),
-        (lambda: read("system", "os"), ValueError, "Unknown layer 'system'"),
+        (lambda: read("Nothing", None), ValueError, "Unknown layer 'Nothing'"),
+        (lambda: read("system", "os"), ValueError, "There is no class 'system' of 'os'"),
+        (lambda: read("Dense", "mine", {"units": 3}), ValueError, "There is no class 'Dense' of 'mine'"),
+        (lambda: read("Dense", "keras.src.layers", {"units": 3}), ValueError, "There is no class 'Dense'"),
         (lambda: read("function", "os", "system"), ValueError, "There is no function 'system'"),
         (lambda: read("function", "builtins", "eval"), ValueError, "There is no function 'eval'"),
         (lambda: read("__lambda__", None), ValueError, "which pynn does not make"),
@@ -376,7 +378,7 @@ def test_objects_are_given_by_name():
     layer, function = saving.deserialize_keras_object(described, custom_objects=own)
     assert (type(layer), layer.factor, function) == (Local, 3, halved)
     assert saving.deserialize_keras_object("halved", custom_objects=own) is halved
-    with pytest.raises(ValueError, match="Unknown layer 'Local'"):
+    with pytest.raises(ValueError, match="There is no class 'Local'"):
         saving.deserialize_keras_object(described)
 
 
