@@ -248,6 +248,28 @@ def test_arguments_of_a_call_have_any_form(form, tmp_path):
     np.testing.assert_array_equal(Outer()(ONES), -wanted * ONES)
 
 
+def test_an_array_of_one_row_is_an_input_of_all_samples(random, tmp_path):
+    """Such as a mask of attention, or the edges of a graph."""
+
+    class Mixed(layers.Layer):
+        def build(self, x_shape, edges_shape):
+            self.w = self.add_weight((x_shape[-1], 2))
+
+        def call(self, x, edges=None, scale=1.0):
+            return scale * (edges @ (x @ self.w))
+
+    edges, data = random.normal(size=(1, 4, 4)), random.normal(size=(5, 4, 3)).astype("float32")
+    layer, x = Mixed(), pynn.Input((4, 3))
+    model = pynn.Model(x, layer(x, edges, scale=2))
+    wanted = 2 * edges @ (data @ layer.w.numpy())
+    np.testing.assert_allclose(model(data), wanted, rtol=1e-5, atol=1e-6)
+    model.save(tmp_path / "model.pynn")
+    again = pynn.load_model(tmp_path / "model.pynn", custom_objects={"Mixed": Mixed})
+    np.testing.assert_array_equal(again(data), model(data))
+    with pytest.raises(TypeError, match="symbolic tensors together with ndarray"):
+        layer(x, np.repeat(edges, 5, 0))
+
+
 def test_each_value_has_a_call_of_its_own():
     """Of one layer, in turns; True is not 1."""
     seen = []

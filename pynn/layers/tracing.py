@@ -141,8 +141,9 @@ class Traceable(HoldsLayers):
         given, training, masks, said = self._form.flatten(self.name, args, named)
         training = None if training is None else checks.boolean(training, "training")
         masks = [] if all(mask is None for mask in masks) else masks
-        if any(isinstance(x, SymbolicTensor) for x in given):
-            return self._record(given, training, masks, said)
+        for each in given:
+            if isinstance(each, SymbolicTensor):
+                return self._record([_beside(x, each) for x in given], training, masks, said)
         return self._use(said)._compute(given, bool(training), masks)
 
     def _limits_for(self, inputs: list[Any], masks: Sequence[Any] = ()) -> tuple[Limit, ...]:
@@ -432,6 +433,12 @@ def both_modes(takes_training: bool, run: Callable[[bool | None], Run], layer: A
         )
     choices = [symbolic.arithmetic("choose", *pair).node.layer for pair in zip(ends, other_ends, strict=True)]
     return merged(wiring, other, choices), outputs, ends
+
+
+def _beside(x: Any, tensor: SymbolicTensor) -> Any:
+    """An input beside a symbolic tensor: an array of one row is the same for all samples."""
+    one_row = isinstance(x, np.ndarray) and x.ndim > 1 and len(x) == 1
+    return symbolic.constant(x[0], tensor) if one_row else x
 
 
 def check_tracked(layer: Any, wiring: Wiring, weights: Sequence[Weight]) -> None:
