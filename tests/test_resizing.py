@@ -138,6 +138,96 @@ def test_up_sampling_2d_bilinear_values(size, shape, dtype, random):
     np.testing.assert_allclose(got, bilinear(x.astype(np.float64), *size), rtol=tolerance, atol=tolerance)
 
 
+# What Keras 3.15 makes of the column 0, 1, 4, 9, -2, of twice and three times the length.
+BY_KERNEL = {
+    "bicubic": (
+        [-0.088235, 0.124088, 0.572519, 1.5625, 3.0625, 5.484375, 8.828125, 6.908397, 0.19708, -2.970588],
+        [
+            *(
+                -0.105263,
+                0,
+                0.172414,
+                0.464286,
+                1,
+                1.777778,
+                2.777778,
+                4,
+                6.111112,
+                8.444447,
+                9,
+                5.821426,
+                1.206893,
+                -2,
+            ),
+            -3.157894,
+        ],
+    ),
+    "lanczos3": (
+        [-0.016243, 0.059308, 0.594636, 1.391998, 2.601592, 6.057593, 9.606815, 6.590425, 0.352571, -3.62783],
+        [
+            *(
+                -0.030921,
+                0,
+                0.109297,
+                0.470809,
+                1,
+                1.521889,
+                2.286345,
+                4,
+                6.824872,
+                9.345386,
+                9,
+                5.555333,
+                1.301569,
+                -2,
+            ),
+            -4.038051,
+        ],
+    ),
+    "lanczos5": (
+        [-0.220293, 0.296612, 0.881788, 1.05728, 2.301434, 6.302376, 9.776615, 6.501252, 0.395165, -3.834274],
+        [
+            *(
+                -0.273588,
+                0,
+                0.405336,
+                0.808316,
+                1,
+                1.113718,
+                1.908001,
+                4,
+                7.112567,
+                9.572695,
+                9,
+                5.467345,
+                1.323387,
+                -2,
+            ),
+            -4.337792,
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("interpolation", BY_KERNEL)
+def test_up_sampling_2d_by_a_kernel(interpolation, random):
+    x = np.array([0.0, 1, 4, 9, -2]).reshape(1, 5, 1, 1)
+    for size, expected in zip((2, 3), BY_KERNEL[interpolation], strict=True):
+        for shape, along in (((1, 5, 1, 1), (size, 1)), ((1, 1, 5, 1), (1, size))):
+            y = apply(layers.UpSampling2D(along, interpolation=interpolation, dtype="float64"), x.reshape(shape))
+            np.testing.assert_allclose(y.ravel(), expected, rtol=1e-5, atol=2e-6)
+    image = random.normal(size=(2, 4, 5, 3))
+    both = apply(layers.UpSampling2D((2, 3), interpolation=interpolation, dtype="float64"), image)
+    rows = apply(layers.UpSampling2D((2, 1), interpolation=interpolation, dtype="float64"), image)
+    one_by_one = apply(layers.UpSampling2D((1, 3), interpolation=interpolation, dtype="float64"), rows)
+    np.testing.assert_allclose(both, one_by_one, rtol=1e-10, atol=1e-12)
+    np.testing.assert_array_equal(
+        apply(layers.UpSampling2D(1, interpolation=interpolation, dtype="float64"), image), image
+    )
+    flat = apply(layers.UpSampling2D(4, interpolation=interpolation, dtype="float64"), np.ones((1, 2, 1, 1)))
+    np.testing.assert_allclose(flat, 1, rtol=1e-12)
+
+
 def test_up_sampling_2d_bilinear_of_a_small_image():
     """Worked by hand: 0 and 1 stay at the edges, 1/4 and 3/4 between."""
     x = np.array([[0.0, 4.0], [8.0, 16.0]])[None, :, :, None]

@@ -1,12 +1,13 @@
 """Linear maps of samples, as the engine takes them: which elements of x, with which weights, make an element of y.
 
-A map of images is a product of maps of their axes: `padded`, `cropped`, `repeated` and `interpolated` make those.
+A map of images is a product of maps of their axes: `padded`, `cropped`, `repeated`, `interpolated` and others make
+those.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -98,6 +99,41 @@ def interpolated(n: int, size: int) -> Axis:
     low, rest = np.divmod(doubled.clip(0, 2 * size * (n - 1)), 2 * size)
     share = rest / (2 * size)
     return Axis(n, np.stack([low, np.minimum(low + 1, n - 1)], 1), np.stack([1 - share, share], 1))
+
+
+def _cubic(x: Weights) -> Weights:
+    """The kernel of Keys (1981) with a = -0.5, of distances up to 2."""
+    near, far = ((1.5 * x - 2.5) * x) * x + 1, ((-0.5 * x + 2.5) * x - 4) * x + 2
+    return np.where(x < 1, near, far)
+
+
+def _lanczos(x: Weights, reach: int) -> Weights:
+    """``sinc(x) sinc(x / reach)``, of distances up to `reach`; exactly 0 at whole numbers but 0."""
+    return np.where(x == np.round(x), x == 0, np.sinc(x) * np.sinc(x / reach))
+
+
+# How far each kernel reaches, and its values at distances up to there.
+_KERNELS: dict[str, tuple[int, Callable[[Weights], Weights]]] = {
+    "bicubic": (2, _cubic),
+    "lanczos3": (3, lambda x: _lanczos(x, 3)),
+    "lanczos5": (5, lambda x: _lanczos(x, 5)),
+}
+
+
+def weighted(n: int, size: int, kernel: str) -> Axis:
+    """`size` times as many positions, each a sum of old ones, weighted by a kernel of their distance.
+
+    Position i lies at ``(i + 0.5) / size - 0.5`` of the old ones. Weights of positions that are not there go to the
+    others: the sum is 1.
+    """
+    if size == 1:
+        return repeated(n, 1)
+    reach, values = _KERNELS[kernel]
+    low, rest = np.divmod(2 * np.arange(n * size, dtype=np.int64) + 1 - size, 2 * size)
+    steps = np.arange(1 - reach, reach + 1)
+    at = low[:, None] + steps
+    weight = np.where((at >= 0) & (at < n), values(np.abs((rest / (2 * size))[:, None] - steps)), 0.0)
+    return Axis(n, at.clip(0, n - 1), weight / weight.sum(1, keepdims=True))
 
 
 def product(axes: Sequence[Axis], channels: int) -> Map | None:

@@ -20,7 +20,7 @@ __all__ = ["Cropping1D", "Cropping2D", "UpSampling1D", "UpSampling2D", "ZeroPadd
 Edges: TypeAlias = tuple[tuple[int, int], ...]  # what to do (before, after) each axis
 Ends: TypeAlias = int | Sequence[int] | Sequence[Sequence[int]]  # as the user writes them
 
-INTERPOLATIONS = ("nearest", "bilinear")
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
 
 
 class _Resizing(ChannelsLayer):
@@ -265,7 +265,8 @@ class UpSampling2D(_Resizing):
     """An image of `size` times as many rows and columns.
 
     ``"nearest"`` repeats each pixel. ``"bilinear"`` interpolates between the two nearest rows and columns: row i of the
-    output lies at ``(i + 0.5) / size - 0.5`` of the input, or at its first or last row where that is outside.
+    output lies at ``(i + 0.5) / size - 0.5`` of the input, or at its first or last row where that is outside. The
+    others weigh 4, 6 and 10 rows and columns by a kernel: that of Keys (1981), or a windowed sinc.
 
     Shapes: input ``(N, height, width, channels)``, output ``(N, height * size[0], width * size[1], channels)``.
 
@@ -273,7 +274,7 @@ class UpSampling2D(_Resizing):
         size: How many times as many rows and columns, or a number for both. Default ``(2, 2)``.
         data_format: ``"channels_last"`` or ``"channels_first"``: the axis of the channels is the first of a sample, in
             the output, too. Default: ``config.image_data_format()``.
-        interpolation: ``"nearest"`` (default) or ``"bilinear"``.
+        interpolation: ``"nearest"`` (default), ``"bilinear"``, ``"bicubic"``, ``"lanczos3"`` or ``"lanczos5"``.
         name, trainable, dtype, input_shape: see `Layer`.
 
     Raises:
@@ -304,8 +305,14 @@ class UpSampling2D(_Resizing):
         return n * self.size[number]
 
     def _axis(self, n: int, number: int) -> maps.Axis:
-        make = maps.repeated if self.interpolation == "nearest" else maps.interpolated
-        return make(n, self.size[number])
+        size = self.size[number]
+        if self.interpolation == "nearest":
+            return maps.repeated(n, size)
+        return (
+            maps.interpolated(n, size)
+            if self.interpolation == "bilinear"
+            else maps.weighted(n, size, self.interpolation)
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {
