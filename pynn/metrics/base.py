@@ -56,6 +56,7 @@ class Metric(Described):
     direction: ClassVar[str | None] = None
     additive: bool = False
     state_names: ClassVar[tuple[str, ...] | None] = None
+    _is_own: ClassVar[bool] = False  # one's own, which alone may have variables and metrics within
 
     def __init__(self, name: str | None = None, dtype: DTypeLike | None = None) -> None:
         if type(self) is Metric:
@@ -87,6 +88,7 @@ class Metric(Described):
 
     @classmethod
     def _refuse(cls) -> None:
+        cls._is_own = True
         missing = [name for name in ("update_state", "result") if getattr(cls, name) is _BASE[name]]
         if missing:
             raise TypeError(f"{cls.__name__} must define {', '.join(missing)}. {cls._own()}")
@@ -214,7 +216,7 @@ class Metric(Described):
         Raises:
             AttributeError: one of pynn's metrics, whose state is in attributes: see `get_state`.
         """
-        if type(self).__module__.startswith("pynn."):
+        if not self._is_own:
             raise AttributeError(f"{type(self).__name__} has no variables: get_state() and set_state() have its state.")
         return self._all_variables()
 
@@ -288,7 +290,10 @@ class Metric(Described):
 
     def _twin(self) -> Metric:
         twin = copy.copy(self)
-        twin._become(vars(self), {id(self): twin})
+        if self._is_own:
+            twin._become(vars(self), {id(self): twin})
+        else:
+            twin.take(self)
         return twin
 
     def take(self, other: Metric) -> None:
@@ -297,6 +302,9 @@ class Metric(Described):
         Variables, and metrics within, stay the objects that they were.
         """
         held = dict(vars(other))  # another thread may be about it
+        if not self._is_own:
+            vars(self).update({name: copy.copy(x) if isinstance(x, _CHANGES) else x for name, x in held.items()})
+            return
         known: dict[int, Any] = {id(other): self}
         own, theirs = ([*each["_variables"], *dict(_metrics_in(each)).values()] for each in (vars(self), held))
         for mine, its in zip(own, theirs, strict=False):
@@ -320,6 +328,7 @@ def _take_anything(self: Metric, given: object) -> None:
     """A check that takes anything."""
 
 
+_CHANGES = (np.ndarray, list, dict, set)
 _BASE = {name: getattr(Metric, name) for name in ("update_state", "result", "reset_state")}
 
 
@@ -350,7 +359,7 @@ def _apart(value: Any, known: dict[int, Any]) -> Any:
         if id(value) not in known:
             known[id(value)] = copy.copy(value) if isinstance(value, Variable) else value._twin()
         return known[id(value)]
-    if not isinstance(value, np.ndarray | list | tuple | dict | set):
+    if not isinstance(value, (*_CHANGES, tuple)):
         return value
     twin = copy.copy(value)
     if isinstance(twin, dict | list):
