@@ -340,10 +340,21 @@ def test_bad_class_weight(weights, message):
             call()
 
 
+def test_class_weight_of_smoothed_rows():
+    """The most likely class counts, as in Keras."""
+    x, y = make_data()
+    shares = np.eye(3)[y] * 0.9 + 0.1 / 3
+    weights = {0: 1.0, 1: 2.0, 2: 0.5}
+    given, expected = (make_model(loss="categorical_crossentropy", metrics=()) for _ in range(2))
+    given.fit(x, shares, class_weight=weights, verbose=0)
+    expected.fit(x, shares, sample_weight=np.array([weights[each] for each in y]), verbose=0)
+    assert bits(given) == bits(expected)
+
+
 def test_class_weight_of_what_is_no_class():
     x, _ = make_data()
     model = make_model(loss="mse", metrics=())
-    for targets in (np.full((50, 3), 0.5), np.ones((50, 3)), np.zeros((50, 3))):
+    for targets in (np.full((50, 3), 0.5), np.ones((50, 3)), np.zeros((50, 3)), np.full((50, 3), [2, -1, 0])):
         with unchanged(model), pytest.raises(ValueError, match="class_weight is for targets that are classes"):
             model.fit(x, targets, class_weight={0: 1.0, 1: 1.0, 2: 1.0}, verbose=0)
 

@@ -17,6 +17,8 @@ from .heads import Head, Heads
 
 Array = NDArray[Any]
 
+_OF_SHARES = 1e-3  # how far the sum of a row of shares may be from 1
+
 
 def dataset_of(
     layout: Layout, heads: Heads, x: Any, y: Any, sample_weight: Any, check_finite: bool, prefix: str = ""
@@ -206,13 +208,20 @@ def with_class_weights(data: Dataset, heads: Heads, class_weight: Any, dtype: st
 
 
 def _classes(head: Head, targets: Array) -> Array:
-    """The class of each row, (samples, rows)."""
+    """The class of each row, (samples, rows); of one with shares of several classes, as smoothing gives it, the most
+    likely one."""
     if head.sparse:
         return targets
     columns = head.port.columns
     rows = targets.reshape(len(targets), -1, columns)
     labels: Array = rows.astype(np.int64)[..., 0] if columns == 1 else rows.argmax(-1)
-    of_labels = labels[..., None] if columns == 1 else np.arange(columns) == labels[..., None]
-    if (rows == of_labels).all():
+    if columns == 1:
+        known = (rows == labels[..., None]).all()
+    else:
+        known = (rows >= 0).all() and (np.abs(rows.sum(-1) - 1) < _OF_SHARES).all()
+    if known:
         return labels
-    raise ValueError("class_weight is for targets that are classes: labels, one-hot rows, or one whole number a row.")
+    raise ValueError(
+        "class_weight is for targets that are classes: labels, rows of shares that sum to 1, such as one-hot rows, or "
+        "one whole number a row."
+    )
