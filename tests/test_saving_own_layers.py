@@ -103,6 +103,18 @@ def test_training_of_layers_of_ones_own_goes_on(tmp_path, way, kind, dtype):
         pynn.config.set_floatx("float32")
 
 
+@pytest.mark.parametrize("name", ["save_own_variables", "load_own_variables", "save_assets", "load_assets"])
+def test_methods_that_keep_more_are_told_to_be_without_effect(tmp_path, name):
+    kind = type("Keeping", (Linear,), {name: lambda self, store: None})
+    model = pynn.Sequential([pynn.Input((3,)), pynn.Sequential([kind(2)])])
+    with pytest.warns(UserWarning, match=f"Keeping has {name}, which pynn does not call") as record:
+        model.save(tmp_path / "model")
+    assert [each.filename for each in record] == [__file__]
+    twin = pynn.load_model(tmp_path / "model", custom_objects={"Keeping": kind})
+    x = np.ones((4, 3), np.float32)
+    np.testing.assert_array_equal(twin.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
 @pytest.mark.parametrize("way", WAYS, ids=["file", "pickle", "copy"])
 def test_model_that_is_not_built_is_copied(tmp_path, way):
     model = pynn.Sequential([Block(), Linear(2)])

@@ -21,6 +21,7 @@ from ..errors import ModelFileError
 from ..foundation import atomic, checks, identifiers, registry
 from ..foundation.arguments import explained
 from ..layers.applied import OwnActivation
+from ..layers.keeping import with_all_within
 from ..layers.symbolic import Made
 from ..layers.values import values_from_elsewhere
 from ..storage import npz, tensors
@@ -36,6 +37,9 @@ Metadata = dict[str, Any]
 _MOST_LAYERS = 10_000
 _MOST_CALLS = 100_000
 _MOST_STEPS = 1_000_000  # the calls of a model in a model count as often as that is called
+
+# Methods by which Keras keeps more of a layer of one's own
+_NOT_CALLED = ("save_own_variables", "load_own_variables", "save_assets", "load_assets")
 
 # ---- writing ---------------------------------------------------------------------------------------------------------
 
@@ -58,6 +62,16 @@ def save(
             f'save_format must be None or "keras", but got {checks.shown(save_format)}: pynn writes one form of files.'
         )
     whole = checks.boolean(include_optimizer, "include_optimizer")
+    for layer in with_all_within([model]):
+        found = [name for name in _NOT_CALLED if hasattr(layer, name)]
+        if found:
+            # The level is that of who called Model.save.
+            warnings.warn(
+                f"{type(layer).__name__} has {found[0]}, which pynn does not call. The file has the weights, and "
+                "nothing that this method would add.",
+                UserWarning,
+                stacklevel=4,
+            )
     with state.held(model) as arrays:
         if not whole:
             arrays = {name: array for name, array in arrays.items() if not name.startswith("optimizer/")}
