@@ -206,7 +206,8 @@ class Model(Stored):
             shuffle: Whether to visit the samples in a new random order each epoch. Default ``True``.
             class_weight: What samples of each class count for, ``{label: weight}``, for models of one output whose
                 targets are classes: labels, one-hot rows (also smoothed) or 0 and 1. It multiplies `sample_weight`,
-                and does not count in validation. ``"balanced"``: ``samples / (classes * samples of the class)``. Default: none.
+                and does not count in validation. ``"balanced"``: ``samples / (classes * samples of the class)``.
+                Default: none.
             sample_weight: What each sample counts for, of shape (samples,), or what each row (time step, pixel) does,
                 (samples, ...). Of several outputs: one of shape (samples,) for all, or a list or dict; None where all
                 count alike. A loss is ``sum(weight * loss of the row) / rows``, unless its `reduction` is another.
