@@ -54,14 +54,14 @@ MAY_IMPORT = {
     "datasets": BASE,
     "storage": BASE,
     "layers": FACE | {"_core", "activations", "initializers", "regularizers", "constraints"},
-    "ops": FACE | {"activations", "losses", "metrics", "optimizers"},
+    "ops": FACE | {"activations", "layers", "losses", "metrics", "optimizers"},
     "training": FACE | {"_core", "losses", "metrics", "optimizers", "callbacks", "storage"},
     "models": FACE | {"_core", "layers", "training", "losses", "metrics", "optimizers", "callbacks", "storage"},
     "plotting": BASE | {"data", "callbacks", "layers", "models"},
     "saving": FACE
     | {"activations", "constraints", "initializers", "layers", "losses", "metrics", "models", "optimizers"}
     | {"regularizers"},
-    "interchange": BASE | {"layers", "models", "storage"},
+    "interchange": BASE | {"activations", "layers", "models", "storage"},
     "sklearn": {
         *("foundation", "errors", "activations", "callbacks", "data", "layers", "losses", "models", "optimizers"),
         *("regularizers", "training"),

@@ -96,10 +96,10 @@ _ALONE: dict[str, Callable[[SymbolicTensor, Any], Any]] = {
 
 # Logic of truth values, which are 1 and 0.
 _LOGIC: dict[str, Callable[[Any, Any], Any]] = {
-    "bitwise_and": lambda a, b: apply("multiply", a, b),
-    "bitwise_or": lambda a, b: _truth(apply("add", a, b)),
-    "bitwise_xor": lambda a, b: apply("not_equal", a, b),
-    "invert": lambda a, _: apply("subtract", 1.0, a),
+    "logical_and": lambda a, b: apply("multiply", a, b),
+    "logical_or": lambda a, b: _truth(apply("add", a, b)),
+    "logical_xor": lambda a, b: apply("not_equal", a, b),
+    "logical_not": lambda a, _: apply("subtract", 1.0, a),
 }
 
 
@@ -124,10 +124,10 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "less": np.less,
     "less_equal": np.less_equal,
     "not_equal": np.not_equal,
-    "bitwise_and": np.logical_and,
-    "bitwise_or": np.logical_or,
-    "bitwise_xor": np.logical_xor,
-    "invert": lambda a, _: np.logical_not(a),
+    "logical_and": np.logical_and,
+    "logical_or": np.logical_or,
+    "logical_xor": np.logical_xor,
+    "logical_not": lambda a, _: np.logical_not(a),
     "matmul": np.matmul,
     "get_item": lambda a, key: a[key],
     "activation": lambda a, function: function(a),

@@ -56,7 +56,7 @@ class Node:
 UFUNCS = {
     **{name: (name, False) for name in ("add", "subtract", "multiply", "divide", "power", "matmul")},
     **{name: (name, False) for name in ("floor_divide", "remainder", "less", "less_equal", "not_equal")},
-    **{name: (name, False) for name in ("bitwise_and", "bitwise_or", "bitwise_xor")},
+    **{f"bitwise_{name}": (f"logical_{name}", False) for name in ("and", "or", "xor")},
     "greater": ("less", True),
     "greater_equal": ("less_equal", True),
 }
@@ -122,25 +122,25 @@ class Operand:
         return arithmetic("less_equal", other, self)
 
     def __and__(self, other: object) -> Any:
-        return arithmetic("bitwise_and", self, other)
+        return arithmetic("logical_and", self, other)
 
     def __rand__(self, other: object) -> Any:
-        return arithmetic("bitwise_and", other, self)
+        return arithmetic("logical_and", other, self)
 
     def __or__(self, other: object) -> Any:
-        return arithmetic("bitwise_or", self, other)
+        return arithmetic("logical_or", self, other)
 
     def __ror__(self, other: object) -> Any:
-        return arithmetic("bitwise_or", other, self)
+        return arithmetic("logical_or", other, self)
 
     def __xor__(self, other: object) -> Any:
-        return arithmetic("bitwise_xor", self, other)
+        return arithmetic("logical_xor", self, other)
 
     def __rxor__(self, other: object) -> Any:
-        return arithmetic("bitwise_xor", other, self)
+        return arithmetic("logical_xor", other, self)
 
     def __invert__(self) -> Any:
-        return arithmetic("invert", self, None)
+        return arithmetic("logical_not", self, None)
 
     def __neg__(self) -> Any:
         return arithmetic("negative", self, None)

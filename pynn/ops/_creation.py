@@ -12,6 +12,20 @@ from .. import config
 from . import _elementwise, _shapes
 from ._values import as_array, is_symbolic
 
+__all__ = [
+    "arange",
+    "convert_to_numpy",
+    "convert_to_tensor",
+    "eye",
+    "full",
+    "linspace",
+    "one_hot",
+    "ones",
+    "ones_like",
+    "zeros",
+    "zeros_like",
+]
+
 
 def _type(dtype: DTypeLike | None) -> Any:
     return np.dtype(config.floatx() if dtype is None else dtype)
@@ -53,25 +67,27 @@ def linspace(start: float, stop: float, num: int = 50, dtype: DTypeLike | None =
 
 def zeros_like(x: Any, dtype: DTypeLike | None = None) -> Any:
     """Zeros in the shape of `x`; of a symbolic tensor a symbolic one."""
-    return _elementwise.less(x, x) if is_symbolic(x) else np.zeros_like(as_array(x), dtype)
+    return _elementwise.less(x, x) if is_symbolic(x) else np.zeros_like(as_array(x, "x"), dtype)
 
 
 def ones_like(x: Any, dtype: DTypeLike | None = None) -> Any:
     """Ones in the shape of `x`; of a symbolic tensor a symbolic one."""
-    return _elementwise.logical_not(_elementwise.less(x, x)) if is_symbolic(x) else np.ones_like(as_array(x), dtype)
+    return (
+        _elementwise.logical_not(_elementwise.less(x, x)) if is_symbolic(x) else np.ones_like(as_array(x, "x"), dtype)
+    )
 
 
 def convert_to_tensor(x: Any, dtype: DTypeLike | None = None) -> Any:
     """An array of `x`; a symbolic tensor as it is."""
     if is_symbolic(x):
         return x
-    array = as_array([x])[0] if isinstance(x, int | float) else as_array(x)
+    array = as_array([x], "x")[0] if isinstance(x, int | float) else as_array(x, "x")
     return np.asarray(array, dtype)
 
 
 def convert_to_numpy(x: Any) -> NDArray[Any]:
     """An array of `x`, which is no symbolic tensor."""
-    return np.asarray(x)
+    return np.asarray(as_array(x, "x"))
 
 
 def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: DTypeLike | None = None) -> Any:

@@ -10,34 +10,61 @@ import numpy as np
 from .. import activations
 from ..layers import symbolic
 from ..layers.operators import kept
-from ._values import as_array, is_symbolic
+from ._values import as_array, is_symbolic, of_two
 
-
-def _of_two(function: str, x1: Any, x2: Any) -> Any:
-    """What an operator makes of both; arrays come as they are in NumPy."""
-    if is_symbolic(x1, x2):
-        return symbolic.arithmetic(function, x1, x2)
-    return getattr(np, function)(as_array(x1), as_array(x2))
+__all__ = [
+    "abs",
+    "absolute",
+    "add",
+    "clip",
+    "divide",
+    "equal",
+    "exp",
+    "floor_divide",
+    "greater",
+    "greater_equal",
+    "less",
+    "less_equal",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "maximum",
+    "minimum",
+    "mod",
+    "multiply",
+    "negative",
+    "not_equal",
+    "power",
+    "reciprocal",
+    "rsqrt",
+    "sign",
+    "sqrt",
+    "square",
+    "subtract",
+    "true_divide",
+    "where",
+]
 
 
 def add(x1: Any, x2: Any) -> Any:
     """``x1 + x2``."""
-    return _of_two("add", x1, x2)
+    return of_two("add", x1, x2)
 
 
 def subtract(x1: Any, x2: Any) -> Any:
     """``x1 - x2``."""
-    return _of_two("subtract", x1, x2)
+    return of_two("subtract", x1, x2)
 
 
 def multiply(x1: Any, x2: Any) -> Any:
     """``x1 * x2``."""
-    return _of_two("multiply", x1, x2)
+    return of_two("multiply", x1, x2)
 
 
 def divide(x1: Any, x2: Any) -> Any:
     """``x1 / x2``."""
-    return _of_two("divide", x1, x2)
+    return of_two("divide", x1, x2)
 
 
 def true_divide(x1: Any, x2: Any) -> Any:
@@ -47,27 +74,27 @@ def true_divide(x1: Any, x2: Any) -> Any:
 
 def floor_divide(x1: Any, x2: Any) -> Any:
     """``x1 // x2``, without a gradient."""
-    return _of_two("floor_divide", x1, x2)
+    return of_two("floor_divide", x1, x2)
 
 
 def mod(x1: Any, x2: Any) -> Any:
     """``x1 % x2``, which has the sign of `x2`."""
-    return _of_two("remainder", x1, x2)
+    return of_two("remainder", x1, x2)
 
 
 def power(x1: Any, x2: Any) -> Any:
     """``x1 ** x2``."""
-    return _of_two("power", x1, x2)
+    return of_two("power", x1, x2)
 
 
 def maximum(x1: Any, x2: Any) -> Any:
     """The larger of both. Where they are equal, each gets half of the gradient."""
-    return _of_two("maximum", x1, x2)
+    return of_two("maximum", x1, x2)
 
 
 def minimum(x1: Any, x2: Any) -> Any:
     """The smaller of both. Where they are equal, each gets half of the gradient."""
-    return _of_two("minimum", x1, x2)
+    return of_two("minimum", x1, x2)
 
 
 def clip(x: Any, x_min: Any, x_max: Any) -> Any:
@@ -80,27 +107,27 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Any:
 
 def less(x1: Any, x2: Any) -> Any:
     """``x1 < x2``."""
-    return _of_two("less", x1, x2)
+    return of_two("less", x1, x2)
 
 
 def less_equal(x1: Any, x2: Any) -> Any:
     """``x1 <= x2``."""
-    return _of_two("less_equal", x1, x2)
+    return of_two("less_equal", x1, x2)
 
 
 def greater(x1: Any, x2: Any) -> Any:
     """``x1 > x2``."""
-    return _of_two("less", x2, x1)
+    return of_two("greater", x1, x2)
 
 
 def greater_equal(x1: Any, x2: Any) -> Any:
     """``x1 >= x2``."""
-    return _of_two("less_equal", x2, x1)
+    return of_two("greater_equal", x1, x2)
 
 
 def not_equal(x1: Any, x2: Any) -> Any:
     """``x1 != x2``."""
-    return _of_two("not_equal", x1, x2)
+    return of_two("not_equal", x1, x2)
 
 
 def equal(x1: Any, x2: Any) -> Any:
@@ -110,22 +137,22 @@ def equal(x1: Any, x2: Any) -> Any:
 
 def logical_and(x1: Any, x2: Any) -> Any:
     """Where both are not 0."""
-    return symbolic.arithmetic("bitwise_and", x1, x2) if is_symbolic(x1, x2) else np.logical_and(x1, x2)
+    return of_two("logical_and", x1, x2)
 
 
 def logical_or(x1: Any, x2: Any) -> Any:
     """Where one of both is not 0."""
-    return symbolic.arithmetic("bitwise_or", x1, x2) if is_symbolic(x1, x2) else np.logical_or(x1, x2)
+    return of_two("logical_or", x1, x2)
 
 
 def logical_xor(x1: Any, x2: Any) -> Any:
     """Where one of both is not 0 and the other is."""
-    return symbolic.arithmetic("bitwise_xor", x1, x2) if is_symbolic(x1, x2) else np.logical_xor(x1, x2)
+    return of_two("logical_xor", x1, x2)
 
 
 def logical_not(x: Any) -> Any:
     """Where `x` is 0."""
-    return symbolic.arithmetic("invert", x, None) if is_symbolic(x) else np.logical_not(x)
+    return symbolic.arithmetic("logical_not", x, None) if is_symbolic(x) else np.logical_not(as_array(x, "x"))
 
 
 def where(condition: Any, x1: Any, x2: Any) -> Any:
@@ -135,7 +162,7 @@ def where(condition: Any, x1: Any, x2: Any) -> Any:
     back, where 0 is multiplied by a slope that is not finite.
     """
     if not is_symbolic(condition, x1, x2):
-        return np.where(condition, as_array(x1), as_array(x2))
+        return np.where(as_array(condition, "condition"), as_array(x1, "x1"), as_array(x2, "x2"))
     return kept(x1, not_equal(condition, 0.0)) + kept(x2, equal(condition, 0.0))
 
 
@@ -144,7 +171,7 @@ def where(condition: Any, x1: Any, x2: Any) -> Any:
 
 def absolute(x: Any) -> Any:
     """``|x|``; its gradient is 0 at 0."""
-    return symbolic.arithmetic("absolute", x, None) if is_symbolic(x) else np.absolute(as_array(x))
+    return symbolic.arithmetic("absolute", x, None) if is_symbolic(x) else np.absolute(as_array(x, "x"))
 
 
 abs = absolute
@@ -152,12 +179,12 @@ abs = absolute
 
 def negative(x: Any) -> Any:
     """``-x``."""
-    return symbolic.arithmetic("negative", x, None) if is_symbolic(x) else np.negative(as_array(x))
+    return symbolic.arithmetic("negative", x, None) if is_symbolic(x) else np.negative(as_array(x, "x"))
 
 
 def sign(x: Any) -> Any:
     """1 where `x` is above 0, -1 where it is below, 0 where it is 0; without a gradient."""
-    return subtract(greater(x, 0.0), less(x, 0.0)) if is_symbolic(x) else np.sign(as_array(x))
+    return subtract(greater(x, 0.0), less(x, 0.0)) if is_symbolic(x) else np.sign(as_array(x, "x"))
 
 
 def square(x: Any) -> Any:
@@ -167,12 +194,12 @@ def square(x: Any) -> Any:
 
 def sqrt(x: Any) -> Any:
     """The square root; NaN below 0."""
-    return power(x, 0.5) if is_symbolic(x) else np.sqrt(as_array(x))
+    return power(x, 0.5) if is_symbolic(x) else np.sqrt(as_array(x, "x"))
 
 
 def rsqrt(x: Any) -> Any:
     """``1 / sqrt(x)``."""
-    return power(x, -0.5) if is_symbolic(x) else 1 / np.sqrt(as_array(x))
+    return power(x, -0.5) if is_symbolic(x) else 1 / np.sqrt(as_array(x, "x"))
 
 
 def reciprocal(x: Any) -> Any:
@@ -182,4 +209,4 @@ def reciprocal(x: Any) -> Any:
 
 def exp(x: Any) -> Any:
     """``e ** x``."""
-    return activations.exponential(x) if is_symbolic(x) else np.exp(as_array(x))
+    return activations.exponential(x) if is_symbolic(x) else np.exp(as_array(x, "x"))

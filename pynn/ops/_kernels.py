@@ -18,6 +18,18 @@ from ..losses import LossLike
 from ..metrics import MetricLike
 from . import _buffers
 
+__all__ = [
+    "activation_backward",
+    "activation_forward",
+    "dense_backward",
+    "dense_forward",
+    "gemm",
+    "loss_backward",
+    "loss_forward",
+    "metric_forward",
+    "rescaling_forward",
+]
+
 Array = NDArray[Any]
 
 

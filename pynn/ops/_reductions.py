@@ -13,10 +13,19 @@ from ..layers.symbolic import SymbolicTensor
 from . import _elementwise
 from ._values import as_array, axis_of, is_symbolic, tensor_of_samples
 
+__all__ = [
+    "max",
+    "mean",
+    "min",
+    "std",
+    "sum",
+    "var",
+]
+
 
 def _reduced(function: str, x: Any, axis: Any, keepdims: bool) -> Any:
     if not is_symbolic(x):
-        return getattr(np, function)(as_array(x), axis=_listed(axis), keepdims=keepdims)
+        return getattr(np, function)(as_array(x, "x"), axis=_listed(axis), keepdims=keepdims)
     tensor = tensor_of_samples(x, function)
     return Reduction(function, [each - 1 for each in _axes(tensor, axis, function)], keepdims)(tensor)
 
@@ -62,13 +71,13 @@ def max(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False)
 
 def min(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
     """The smallest element along axes, of which the first gets the gradient; arguments as for `sum`."""
-    return -max(-x, axis, keepdims) if is_symbolic(x) else np.min(as_array(x), _listed(axis), keepdims=keepdims)
+    return -max(-x, axis, keepdims) if is_symbolic(x) else np.min(as_array(x, "x"), _listed(axis), keepdims=keepdims)
 
 
 def var(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
     """The variance along axes, ``mean((x - mean(x))**2)``; arguments as for `sum`."""
     if not is_symbolic(x):
-        return np.var(as_array(x), _listed(axis), keepdims=keepdims)
+        return np.var(as_array(x, "x"), _listed(axis), keepdims=keepdims)
     return mean(_elementwise.square(x - mean(x, axis, keepdims=True)), axis, keepdims)
 
 

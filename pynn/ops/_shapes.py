@@ -9,10 +9,25 @@ from typing import Any
 import numpy as np
 
 from .. import layers
-from ..layers import symbolic
 from ..layers.operations import Arithmetic
 from ..layers.symbolic import SymbolicTensor
-from ._values import as_array, axis_of, is_symbolic, tensor_of_samples
+from ._values import as_array, axis_of, is_symbolic, of_two, tensor_of_samples
+
+__all__ = [
+    "cast",
+    "concatenate",
+    "expand_dims",
+    "flip",
+    "matmul",
+    "ndim",
+    "reshape",
+    "shape",
+    "split",
+    "squeeze",
+    "stack",
+    "swapaxes",
+    "transpose",
+]
 
 
 def _at(place: int, index: Any) -> tuple[Any, ...]:
@@ -22,7 +37,7 @@ def _at(place: int, index: Any) -> tuple[Any, ...]:
 
 def shape(x: Any) -> tuple[int | None, ...]:
     """The shape of a batch, None along axes of any length."""
-    return tuple(x.shape) if is_symbolic(x) else np.shape(x)
+    return tuple(x.shape) if is_symbolic(x) else np.shape(as_array(x, "x"))
 
 
 def ndim(x: Any) -> int:
@@ -41,7 +56,7 @@ def reshape(x: Any, newshape: Sequence[int | None]) -> Any:
         TypeError, ValueError: a shape that does not fit.
     """
     if not is_symbolic(x):
-        return np.reshape(as_array(x), newshape)
+        return np.reshape(as_array(x, "x"), newshape)
     tensor, (first, *sample) = tensor_of_samples(x, "reshape"), tuple(newshape)
     if first not in (-1, None, tensor.shape[0]):
         raise ValueError(
@@ -62,7 +77,7 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
         TypeError, ValueError: no such order.
     """
     if not is_symbolic(x):
-        return np.transpose(as_array(x), axes)
+        return np.transpose(as_array(x, "x"), axes)
     tensor = tensor_of_samples(x, "transpose")
     if axes is None or not len(axes) or axes[0] not in (0, -tensor.ndim):
         raise ValueError(
@@ -74,7 +89,7 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
 def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     """Two axes exchanged; of a symbolic tensor none of them the first."""
     if not is_symbolic(x):
-        return np.swapaxes(as_array(x), axis1, axis2)
+        return np.swapaxes(as_array(x, "x"), axis1, axis2)
     order = list(range(x.ndim))
     one, other = (axis_of(axis, x.ndim, "swapaxes") for axis in (axis1, axis2))
     order[one], order[other] = other, one
@@ -84,7 +99,7 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
 def expand_dims(x: Any, axis: int) -> Any:
     """A new axis of length 1; of a symbolic tensor not in front of the samples."""
     if not is_symbolic(x):
-        return np.expand_dims(as_array(x), axis)
+        return np.expand_dims(as_array(x, "x"), axis)
     place = axis_of(axis, x.ndim + 1, "expand_dims")
     return x[_at(place, None)]
 
@@ -92,7 +107,7 @@ def expand_dims(x: Any, axis: int) -> Any:
 def squeeze(x: Any, axis: int | None = None) -> Any:
     """Without an axis of length 1; of a symbolic tensor which one must be said."""
     if not is_symbolic(x):
-        return np.squeeze(as_array(x), axis)
+        return np.squeeze(as_array(x, "x"), axis)
     if axis is None:
         raise ValueError("squeeze of a symbolic tensor needs an axis.")
     place = axis_of(axis, x.ndim, "squeeze")
@@ -104,7 +119,7 @@ def squeeze(x: Any, axis: int | None = None) -> Any:
 def flip(x: Any, axis: int) -> Any:
     """The elements in the reverse order along an axis; of a symbolic tensor not that of the samples."""
     if not is_symbolic(x):
-        return np.flip(as_array(x), axis)
+        return np.flip(as_array(x, "x"), axis)
     place = axis_of(axis, x.ndim, "flip")
     return x[_at(place, slice(None, None, -1))]
 
@@ -116,7 +131,7 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
         TypeError, ValueError: equal parts that there are not, or no such axis; of a symbolic tensor the first one.
     """
     if not is_symbolic(x):
-        return list(np.split(as_array(x), indices_or_sections, axis))
+        return list(np.split(as_array(x, "x"), indices_or_sections, axis))
     place = axis_of(axis, x.ndim, "split")
     size = x.shape[place]
     if size is None:
@@ -128,14 +143,14 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
 def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
     """Arrays, or symbolic tensors, one behind the other along an axis; of symbolic tensors not that of the samples."""
     if not is_symbolic(*xs):
-        return np.concatenate([as_array(x) for x in xs], axis)
+        return np.concatenate([as_array(x, "xs") for x in xs], axis)
     return layers.Concatenate(axis_of(axis, next(x.ndim for x in xs if is_symbolic(x)), "concatenate"))(list(xs))
 
 
 def stack(x: Sequence[Any], axis: int = 0) -> Any:
     """Arrays, or symbolic tensors, of one shape side by side along a new axis; of symbolic ones not the first axis."""
     if not is_symbolic(*x):
-        return np.stack([as_array(each) for each in x], axis)
+        return np.stack([as_array(each, "x") for each in x], axis)
     rank = next(each.ndim for each in x if is_symbolic(each)) + 1
     place = axis_of(axis, rank, "stack")
     return concatenate([expand_dims(each, place) for each in x], place)
@@ -143,14 +158,14 @@ def stack(x: Sequence[Any], axis: int = 0) -> Any:
 
 def matmul(x1: Any, x2: Any) -> Any:
     """The matrix product ``x1 @ x2``."""
-    return symbolic.arithmetic("matmul", x1, x2) if is_symbolic(x1, x2) else np.matmul(as_array(x1), as_array(x2))
+    return of_two("matmul", x1, x2)
 
 
 def cast(x: Any, dtype: Any) -> Any:
     """The elements as numbers of another type. A symbolic tensor keeps the one that its model computes in: truth values
     are 1 and 0 there anyway."""
     if not is_symbolic(x):
-        return np.asarray(x).astype(np.dtype(dtype))
+        return np.asarray(as_array(x, "x")).astype(np.dtype(dtype))
     if isinstance(x, SymbolicTensor) and x.holds_ids and np.dtype(dtype).kind == "f":
         return Arithmetic("multiply", 1.0)(x)
     if np.dtype(dtype).kind != "f":

@@ -15,6 +15,17 @@ from ..foundation import checks, parallel
 from ..foundation.native import core
 from . import _buffers
 
+__all__ = [
+    "adadelta_update",
+    "adagrad_update",
+    "adam_update",
+    "adamax_update",
+    "lion_update",
+    "nadam_update",
+    "rmsprop_update",
+    "sgd_update",
+]
+
 Array = NDArray[Any]
 
 

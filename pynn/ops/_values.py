@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import config
+from ..foundation import checks
+from ..layers import symbolic
 from ..layers.symbolic import SymbolicTensor
 from ..layers.trial import is_calling
 from ..layers.weight import Weight
@@ -28,15 +30,37 @@ def tensor_of_samples(x: Any, function: str) -> SymbolicTensor:
     )
 
 
-def as_array(value: Any) -> Any:
+def as_array(value: Any, name: str) -> Any:
     """An array or a number as it is, which has no say in the type of a result; lists of numbers in the types that Keras
-    gives them: ``config.floatx()`` and int32."""
-    if isinstance(value, np.ndarray | np.generic | int | float):
+    gives them: ``config.floatx()`` and int32.
+
+    Raises:
+        TypeError: anything else.
+    """
+    if isinstance(value, int | float):
         return value
     array: NDArray[Any] = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(
+            f"{name} must be numbers, or a symbolic tensor in the call of a layer or model, but got "
+            f"{checks.shown(value)} of type {type(value).__name__}."
+        )
+    if isinstance(value, np.ndarray | np.generic):
+        return value
     if array.dtype == np.float64:
         return array.astype(config.floatx())
     return array.astype(np.int32) if array.dtype == np.int64 else array
+
+
+_EXCHANGED = {"greater": "less", "greater_equal": "less_equal"}
+
+
+def of_two(function: str, x1: Any, x2: Any) -> Any:
+    """What an operator makes of both; arrays come as they are in NumPy."""
+    if is_symbolic(x1, x2):
+        name, exchanged = _EXCHANGED.get(function, function), function in _EXCHANGED
+        return symbolic.arithmetic(name, *((x2, x1) if exchanged else (x1, x2)))
+    return getattr(np, function)(as_array(x1, "x1"), as_array(x2, "x2"))
 
 
 def axis_of(axis: int, axes: int, name: str) -> int:

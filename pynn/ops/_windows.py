@@ -13,6 +13,11 @@ from ..foundation import checks
 from ..geometry import windows
 from . import _buffers
 
+__all__ = [
+    "conv_backward",
+    "conv_forward",
+]
+
 Array = NDArray[Any]
 
 
