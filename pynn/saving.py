@@ -119,7 +119,8 @@ def _made_of(config: Any) -> Any:
     kind, module = registry.own(config.get("registered_name"), name), config.get("module")
     room = _room(module, name)
     if room is not None and (kind is None or config.get("registered_name") is None):
-        return _ROOMS[room][1](config)
+        own = {} if config.get("registered_name") == name else {"registered_name": config.get("registered_name")}
+        return _ROOMS[room][1]({"class_name": name, "config": settings, **own})
     if kind is None:
         raise ValueError(
             f"There is no class {name!r} of {checks.shown(module)}. If it is yours, register it, or give it: "

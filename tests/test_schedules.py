@@ -512,7 +512,8 @@ def test_schedule_of_ones_own_may_change_one_of_pynns():
 def test_schedule_of_ones_own_is_serialized_by_its_get_config():
     optimizer = optimizers.SGD(Serializable(3.0))
     config = json.loads(json.dumps(optimizer.get_config()))
-    assert config["learning_rate"] == {"class_name": "Serializable", "config": {"scale": 3.0}}
+    names = {"class_name": "Serializable", "registered_name": "Serializable"}
+    assert config["learning_rate"] == {**names, "config": {"scale": 3.0}}
     twin = optimizers.SGD.from_config(config, custom_objects={"Serializable": Serializable})
     assert twin.learning_rate == 1.5
     with pytest.raises(ValueError, match="Serializable"):

@@ -135,8 +135,8 @@ def look_up(
     own = registry.own(registered_name, name)
     if isinstance(own, type) and issubclass(own, base):
         return own
-    # What was registered is never one of pynn's, even where it has the name of one.
-    if registered_name in (None, "", name):
+    # A class of one's own has a registered name, and is never one of pynn's, even where it is called as one.
+    if registered_name in (None, ""):
         found = table.get(name.lower() if ignore_case else name)
         if found is not None:
             return found
@@ -183,9 +183,8 @@ def split_config(config: dict[str, Any], kind: str) -> tuple[str, dict[str, Any]
 def serialize(configurable: Configurable) -> dict[str, Any]:
     """The configuration that `resolve` reads."""
     kind = type(configurable)
-    name = registry.get_registered_name(kind)
-    registered = {} if name == kind.__name__ else {"registered_name": name}
-    return {"class_name": kind.__name__, "config": configurable.get_config(), **registered}
+    own = {"registered_name": registry.get_registered_name(kind)} if registry.is_own(kind) else {}
+    return {"class_name": kind.__name__, "config": configurable.get_config(), **own}
 
 
 def plain(value: Any) -> Any:
