@@ -222,6 +222,37 @@ def test_diagram_of_shared_layers_and_models_within():
     assert said.count("Sequential") == said.count("inner") == 1
 
 
+def test_diagram_of_models_within_as_their_layers():
+    """Two levels, several inputs and outputs, and one model used twice."""
+    a, b = pynn.Input((3,), name="a"), pynn.Input((3,), name="b")
+    pair = pynn.Model([a, b], [layers.Add(name="sum")([a, b]), layers.Dense(2, name="of_b")(b)], name="pair")
+    deep = pynn.Sequential([pynn.Input((2,)), layers.Dense(3, name="deepest")], name="deep")
+    middle = pynn.Sequential([pynn.Input((2,)), deep, layers.Dense(3, name="behind")], name="middle")
+    x, y = pynn.Input((3,), name="x"), pynn.Input((3,), name="y")
+    one, two = pair([x, y])
+    three, _ = pair([one, middle(two)])
+    ax = pynn.plot_model(pynn.Model([x, y], three), expand_nested=True, show_params=False, show_shapes=False)
+    said = [text.get_text() for text in ax.texts]
+    assert len(boxes_of(ax)) == 8
+    assert [said.count(name) for name in ("x", "y", "sum", "of_b", "deepest", "behind")] == [1, 1, 2, 2, 1, 1]
+    assert not {"pair", "middle", "deep", "Sequential", "Model"} & set(said)
+    # x and y to the first sum, y to the first of_b, of_b to deepest, deepest to behind, both to the second pair
+    assert len([patch for patch in ax.patches if type(patch).__name__ == "PathPatch"]) == 8
+    check_diagram(ax)
+
+
+def test_diagram_says_number_types_and_what_is_learned():
+    ids = pynn.Input((4,), dtype="int32", name="ids")
+    model = pynn.Model(ids, layers.Dense(2, name="head", trainable=False)(layers.Embedding(9, 3, name="table")(ids)))
+    ax = pynn.plot_model(model, None, False, True, True, "LR", show_trainable=True, show_params=False, splines="curved")
+    said = [text.get_text() for text in ax.texts]
+    assert said == [
+        *("Input", "ids", "int32"),
+        *("Embedding", "table", "float32", "trainable"),
+        *("Dense", "head", "float32", "not trainable"),
+    ]
+
+
 def test_diagram_of_a_model_that_is_not_built():
     ax = pynn.plot_model(pynn.Sequential([layers.Dense(3), layers.Dense(2)]))
     assert [text.get_text() for text in ax.texts].count("?") == 3
@@ -265,6 +296,8 @@ def test_diagram_in_axes_and_in_a_file(tmp_path):
         (None, {"dpi": 0}, ValueError, "dpi"),
         (None, {"show_shapes": 2}, TypeError, "show_shapes"),
         (None, {"to_file": 3}, TypeError, "to_file"),
+        (None, {"expand_nested": "all"}, TypeError, "expand_nested"),
+        (None, {"splines": 3}, TypeError, "splines"),
         (None, {"ax": "x"}, TypeError, "ax"),
     ],
 )

@@ -32,27 +32,35 @@ def plot_model(
     model: Any,
     to_file: str | None = None,
     show_shapes: bool = True,
+    show_dtype: bool = False,
     show_layer_names: bool = True,
-    show_layer_activations: bool = False,
-    show_params: bool = True,
     rankdir: Literal["TB", "LR"] = "TB",
+    expand_nested: bool = False,
     dpi: int = 150,
+    show_layer_activations: bool = False,
+    show_trainable: bool = False,
+    splines: str = "ortho",
+    *,
+    show_params: bool = True,
     ax: Any = None,
 ) -> Axes:
     """A model as boxes, one for each use of a layer, and lines from each to those that read its output.
 
-    Inputs are green, layers with weights blue, those whose weights are all frozen grey, and those without yellow. A
-    model within is one box.
+    Inputs are green, layers with weights blue, those whose weights are all frozen grey, and those without yellow.
 
     Args:
         model: The model. Shapes are ``?`` where it is not built.
         to_file: A file to write, such as ``"model.png"``; its ending says the format. Default: none.
         show_shapes: Whether boxes have the shapes of their outputs. Default ``True``.
-        show_layer_names: Whether boxes have the names of the layers. Default ``True``.
-        show_layer_activations: Whether they have the activations. Default ``False``.
-        show_params: Whether they have the numbers of parameters. Default ``True``.
+        show_dtype: Whether they have the number types of these. Default ``False``.
+        show_layer_names: Whether they have the names of the layers. Default ``True``.
         rankdir: ``"TB"`` from top to bottom (default), ``"LR"`` from left to right.
+        expand_nested: Whether models within stand as the boxes of their layers. Default ``False``: each is one box.
         dpi: Pixels an inch of the file. Default 150.
+        show_layer_activations: Whether boxes have the activations. Default ``False``.
+        show_trainable: Whether they say if their weights are learned. Default ``False``.
+        splines: Without effect: Keras has it for Graphviz.
+        show_params: Whether they have the numbers of parameters. Default ``True``.
         ax: Axes to draw in; the text becomes smaller where it has to. Default: those of a new figure, of the size that
             the boxes take.
 
@@ -71,13 +79,17 @@ def plot_model(
     file = None if to_file is None else checks.path(to_file, "to_file")
     asked = {
         "show_shapes": show_shapes,
+        "show_dtype": show_dtype,
         "show_layer_names": show_layer_names,
         "show_layer_activations": show_layer_activations,
+        "show_trainable": show_trainable,
         "show_params": show_params,
     }
     shown = {name for name, value in asked.items() if checks.boolean(value, name)}
+    expand_nested = checks.boolean(expand_nested, "expand_nested")
+    checks.text(splines, "splines")
     canvas.matplotlib("plot_model")
-    uses = uses_of(model)
+    uses = uses_of(model, expand_nested)
     texts = [_text(use, shown) for use in uses]
     widths = [2 * _ROOM + max(_width(line, number == 0) for number, line in enumerate(lines)) for lines in texts]
     heights = [2 * _ROOM + _LINE * len(lines) for lines in texts]
@@ -109,6 +121,10 @@ def _text(use: Use, shown: set[str]) -> list[str]:
     if "show_shapes" in shown:
         shapes = ["?"] if use.shapes is None else [str((None, *shape)) for shape in use.shapes]
         lines += shapes
+    if "show_dtype" in shown:
+        lines.append(use.dtype or "?")
+    if "show_trainable" in shown and use.layer is not None and use.layer.built and use.layer.weights:
+        lines.append("trainable" if use.layer.trainable_weights else "not trainable")
     if "show_params" in shown and use.layer is not None and use.layer.built and use.layer.count_params():
         count = use.layer.count_params()
         lines.append(f"{count:,} parameter{'s' * (count != 1)}")
