@@ -144,6 +144,32 @@ def test_masks_go_through_extended_layers():
     np.testing.assert_array_equal(both(x), 2 * np.concatenate([values[x] + 1] * 2, 1))
 
 
+def test_build_alone_extends_a_layer(random):
+    class Built(layers.Dense):
+        def build(self, input_shape):
+            self.seen = tuple(input_shape)
+            super().build(input_shape)
+            self.bias.assign(np.full(self.units, 7))
+            self.further = self.add_weight(shape=(2,), name="further")
+
+    class Noisy(layers.Dropout):
+        def build(self, input_shape):
+            self.rate = 0.0
+            super().build(input_shape)
+
+    x = random.normal(size=(4, 3)).astype("float32")
+    model = pynn.Sequential([pynn.Input((3,)), Built(2), Noisy(0.9)])
+    layer = model.layers[0]
+    assert layer.seen == (None, 3)
+    assert [weight.path.split("/")[1] for weight in layer.weights] == ["kernel", "bias", "further"]
+    np.testing.assert_allclose(model(x), x @ layer.kernel.numpy() + 7, rtol=1e-5)
+    np.testing.assert_array_equal(model(x, training=True), model(x))
+    assert (Built(2)(x, training=True) != 0).all()
+    sequence = pynn.Sequential([pynn.Input((5, 3)), layers.Masking(), Built(2), layers.GlobalAveragePooling1D()])
+    padded = np.concatenate([np.ones((1, 2, 3)), np.zeros((1, 3, 3))], 1)
+    np.testing.assert_allclose(sequence(padded), sequence.layers[1](np.ones((1, 1, 3)))[:, 0], rtol=1e-5)
+
+
 def test_frozen_layer_that_is_extended():
     layer = Gain(2)
     layer.build((None, 3))
@@ -170,5 +196,5 @@ def test_failing_call_leaves_an_extended_layer_as_it_was():
 
 @pytest.mark.parametrize("kind", [layers.LSTM, layers.LSTMCell, layers.Bidirectional, layers.TimeDistributed])
 def test_layer_that_cannot_be_extended(kind):
-    with pytest.raises(TypeError, match=f"Mine: {kind.__name__} cannot be extended by a call"):
+    with pytest.raises(TypeError, match=f"Mine: {kind.__name__} cannot be extended by a call or build"):
         type("Mine", (kind,), {"call": lambda self, inputs: inputs})

@@ -185,7 +185,7 @@ def test_weights_are_added_at_their_time():
 
     with pytest.raises(TypeError, match="before super"):
         Early()
-    with pytest.raises(TypeError, match=r"Mine: LSTM cannot be extended by a call\. Write a subclass of pynn\.layers"):
+    with pytest.raises(TypeError, match=r"Mine: LSTM cannot be extended by a call or build\. Write a subclass of pynn\.layers"):
 
         class Mine(layers.LSTM):
             def call(self, x):

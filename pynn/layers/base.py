@@ -22,13 +22,13 @@ from .. import config, regularizers
 from ..activations import Activation
 from ..data.layout import OpenShape
 from ..engine.lowering import Lowering, Mask, NoGraph
-from ..foundation import atomic, checks, names
+from ..foundation import atomic, checks, names, registry
 from ..foundation.arguments import NamesItsArguments
 from ..regularizers import Regularizer, RegularizerLike
 from . import calling, symbolic
 from .building import Draft, building
 from .callform import CallForm
-from .extending import extend, extended
+from .extending import call_of_extended, extend, extended
 from .symbolic import Node, SymbolicTensor
 from .tracing import whole
 from .trial import current
@@ -83,6 +83,8 @@ class Layer(Weighed, NamesItsArguments):
         own = cls.__dict__
         if cls._may_have_call:
             return
+        if "build" in own and "call" not in own and cls.lower is not Layer.lower and registry.is_own(cls):
+            cls.call = call_of_extended  # type: ignore[assignment, method-assign]
         if "call" in own:
             if cls.lower is not Layer.lower:
                 extend(cls, Layer)

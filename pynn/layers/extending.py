@@ -1,4 +1,4 @@
-"""A class of one's own that has a call and extends one of pynn's layers: what that layer does is `super().call`."""
+"""A class of one's own that extends one of pynn's layers by a call or build: what that layer does is `super().call`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ _KEPT = ("activation", "activity_regularizer", "build", "from_config", "get_conf
 
 
 def extend(cls: Any, base: type) -> None:
-    """Let `cls`, a subclass of one of pynn's layers, work as one of `base` with a call: its instances hold the other
-    layer as an attribute, with all its settings.
+    """Let `cls`, a subclass of one of pynn's layers, work as one of `base` with a call: its instances hold the layer
+    that is extended as an attribute, with all its settings.
 
     Raises:
         TypeError: a layer that cannot be extended.
@@ -20,8 +20,8 @@ def extend(cls: Any, base: type) -> None:
     kind = cls._extends
     if kind.holds_layers or kind.keeps_states or kind.takes_more or kind.is_input or hasattr(kind, "state_size"):
         raise TypeError(
-            f"{cls.__name__}: {kind.__name__} cannot be extended by a call. Write a subclass of pynn.layers.Layer that "
-            f"has a {kind.__name__} as an attribute."
+            f"{cls.__name__}: {kind.__name__} cannot be extended by a call or build. Write a subclass of "
+            f"pynn.layers.Layer that has a {kind.__name__} as an attribute."
         )
     for each in above:
         for name in vars(each):
@@ -29,6 +29,11 @@ def extend(cls: Any, base: type) -> None:
                 setattr(cls, name, getattr(base, name))
     if kind.lower_mask is not base.lower_mask and "compute_mask" not in vars(cls):  # type: ignore[attr-defined]
         cls.compute_mask = _mask_of_extended
+
+
+def call_of_extended(layer: Any, inputs: Any, training: bool | None = None) -> Any:
+    """The call of a class that has a build alone."""
+    return layer._extended(inputs, training=training)
 
 
 def _mask_of_extended(layer: Any, inputs: Any, mask: Any = None) -> Any:
