@@ -25,7 +25,7 @@ def uses_of(model: Model, nested: bool = False) -> list[Use]:
 
     Args:
         model: The model.
-        nested: Whether a model within stands as the uses of its layers, unless it does not know yet how they are connected.
+        nested: Whether a model within stands as the uses of its layers, if it knows how these are connected.
 
     Raises:
         NotBuiltError: a model that does not know yet how its layers are connected.
