@@ -170,6 +170,19 @@ def test_build_alone_extends_a_layer(random):
     np.testing.assert_allclose(sequence(padded), sequence.layers[1](np.ones((1, 1, 3)))[:, 0], rtol=1e-5)
 
 
+def test_compute_mask_alone_extends_a_layer():
+    class HandsOn(layers.RepeatVector):
+        supports_masking = True
+
+        def compute_mask(self, inputs, mask=None):
+            return inputs > 1
+
+    x = np.array([[0.0, 2, 3]])
+    layer = HandsOn(2)
+    np.testing.assert_array_equal(layer(x), [[[0, 2, 3]] * 2])
+    np.testing.assert_array_equal(layer.compute_mask(x), [[False, True, True]])
+
+
 def test_frozen_layer_that_is_extended():
     layer = Gain(2)
     layer.build((None, 3))

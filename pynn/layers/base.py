@@ -83,7 +83,8 @@ class Layer(Weighed, NamesItsArguments):
         own = cls.__dict__
         if cls._may_have_call:
             return
-        if "build" in own and "call" not in own and cls.lower is not Layer.lower and registry.is_own(cls):
+        changed = ("build" in own or "compute_mask" in own) and "call" not in own
+        if changed and cls.lower is not Layer.lower and registry.is_own(cls):
             cls.call = call_of_extended  # type: ignore[assignment, method-assign]
         if "call" in own:
             if cls.lower is not Layer.lower:

@@ -1,4 +1,4 @@
-"""A class of one's own that extends one of pynn's layers by a call or build: what that layer does is `super().call`."""
+"""A class of one's own that extends one of pynn's layers by a call, a build or a mask: that layer is `super().call`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def extend(cls: Any, base: type) -> None:
 
 
 def call_of_extended(layer: Any, inputs: Any, training: bool | None = None) -> Any:
-    """The call of a class that has a build alone."""
+    """The call of a class that has none."""
     return layer._extended(inputs, training=training)
 
 
