@@ -16,6 +16,7 @@ from ..foundation import atomic, checks, names
 from ..foundation.arguments import did_you_mean
 from ..foundation.native import core
 from . import schedules
+from .readings import Iterations, LearningRate
 from .schedules.base import LearningRateSchedule, rates_of
 from .stepping import NamedParameter, Stepping, TrainedParameter, weights_in
 
@@ -138,8 +139,6 @@ class Optimizer(Stepping):
         rate = self._learning_rate
         if callable(rate) and not isinstance(rate, LearningRateSchedule):
             return self._rate_now()
-        from .readings import LearningRate
-
         return LearningRate(self._rate_now(), self)
 
     @learning_rate.setter
@@ -168,8 +167,6 @@ class Optimizer(Stepping):
     def iterations(self) -> int:
         """How many updates were made. The number has the methods of Keras's variable, too, such as `assign`, by which
         a schedule, and what an optimizer does by this count, go on from there."""
-        from .readings import Iterations
-
         return Iterations(self._updates_done, self)
 
     def _set_iterations(self, value: object) -> None:

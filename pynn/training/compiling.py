@@ -53,7 +53,7 @@ class Compiled(NamedTuple):
                 for given in by_number[number]:
                     metric = _resolved(given, loss, port, measured[number])
                     name = names.name(metric.name, number, is_weighted)
-                    measured[number].append(Measured(name, metric, is_weighted))
+                    measured[number].append(Measured(name, metric, is_weighted, metric is given))
         for number, (loss, port) in enumerate(zip(found, outputs.ports, strict=True)):
             if loss is not None or measured[number]:
                 heads.append(Head(number, outputs.keys[number], port, loss, weights[number], tuple(measured[number])))

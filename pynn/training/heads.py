@@ -28,6 +28,7 @@ class Measured(NamedTuple):
     name: str  # in logs
     metric: Metric
     weighted: bool  # whether the weights of samples count
+    given: bool = False  # whether compile was given the object, which then is asked for its result
 
     @property
     def by_engine(self) -> RowMetric | None:
@@ -108,6 +109,7 @@ class Heads:
         self.parts = losses if len(losses) > 1 else []
         self._losses = ["loss", *self.parts]
         self._metrics = self._placed()  # in the order of logs, each with its column, None for those in Python
+        self._told = [(place, each.by_engine) for place, each in self._metrics if each.given]
         measured = sum(len(head.by_engine if handed else head.measured) for head in heads)
         self.columns = len(self._losses) + 2 * measured
         self.names = [*self._losses, *(each.name for _, each in self._metrics)]
@@ -185,9 +187,8 @@ class Heads:
         return logs
 
     def tell(self, totals: NDArray[Any]) -> None:
-        """Let the objects of metrics that the engine measures know what was seen, as those in Python do."""
-        for place, each in self._metrics:
-            metric = each.by_engine
+        """Let the user's objects of metrics that the engine measures know what was seen, as those in Python do."""
+        for place, metric in self._told:
             if place is not None and metric is not None:
                 metric.take_totals(float(totals[place]), float(totals[place + 1]))
 
