@@ -100,6 +100,7 @@ class Heads:
         parts: The names of the losses of which that of the model is made, if they are several.
         columns: Of the engine's totals.
         names: The names in logs, in order.
+        told: The user's objects of metrics that the engine measures, each with its column.
         ignores_nothing: Whether no loss leaves rows out.
     """
 
@@ -109,7 +110,11 @@ class Heads:
         self.parts = losses if len(losses) > 1 else []
         self._losses = ["loss", *self.parts]
         self._metrics = self._placed()  # in the order of logs, each with its column, None for those in Python
-        self._told = [(place, each.by_engine) for place, each in self._metrics if each.given]
+        self.told = [
+            (place, each.by_engine)
+            for place, each in self._metrics
+            if each.given and place is not None and each.by_engine is not None
+        ]
         measured = sum(len(head.by_engine if handed else head.measured) for head in heads)
         self.columns = len(self._losses) + 2 * measured
         self.names = [*self._losses, *(each.name for _, each in self._metrics)]
@@ -187,10 +192,9 @@ class Heads:
         return logs
 
     def tell(self, totals: NDArray[Any]) -> None:
-        """Let the user's objects of metrics that the engine measures know what was seen, as those in Python do."""
-        for place, metric in self._told:
-            if place is not None and metric is not None:
-                metric.take_totals(float(totals[place]), float(totals[place + 1]))
+        """Let the objects in `told` know what was seen, as those of metrics in Python do."""
+        for place, metric in self.told:
+            metric.take_totals(float(totals[place]), float(totals[place + 1]))
 
     def logs_of(self, totals: NDArray[Any], samples: int) -> dict[str, list[float]]:
         """As `logs`, for a row of totals an epoch, of a model without metrics in Python."""

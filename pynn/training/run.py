@@ -112,7 +112,7 @@ class Run:
             finite = stretch.advance(stretch.steps)
         finally:  # an epoch that an exception cuts short is not recorded
             history._extend(self.epoch, stretch.logs_by_pass())
-            if stretch.finished:
+            if self.task.heads.told and stretch.finished:
                 self.task.heads.tell(stretch.totals[stretch.finished - 1])
             self.epoch += stretch.finished
             self._move_on(stretch, stretch.done)
