@@ -15,7 +15,7 @@ _NAMES = {
         CategoryEncoding CenterCrop Conv3D Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D Convolution3D
         Convolution3DTranspose Cropping3D CutMix Discretization Equalization FlaxLayer GlobalAveragePooling3D
         GlobalAvgPool3D GlobalMaxPool3D GlobalMaxPooling3D HashedCrossing Hashing
-        IntegerLookup JaxLayer Lambda MaxNumBoundingBoxes MaxPool3D MaxPooling3D MelSpectrogram
+        IntegerLookup JaxLayer MaxNumBoundingBoxes MaxPool3D MaxPooling3D MelSpectrogram
         MixUp Pipeline RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter
         RandomContrast RandomCrop RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale
         RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness

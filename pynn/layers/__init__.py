@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
     from .distributed import *  # noqa: F403
     from .einsum import *  # noqa: F403
     from .embedding import *  # noqa: F403
+    from .lambda_layer import *  # noqa: F403
     from .masking import *  # noqa: F403
     from .merging import *  # noqa: F403
     from .multi_head import *  # noqa: F403
@@ -55,6 +56,7 @@ _MODULES = {
     "distributed": "TimeDistributed",
     "einsum": "EinsumDense",
     "embedding": "Embedding",
+    "lambda_layer": "Lambda",
     "masking": "Masking",
     "merging": """Add Average Concatenate Dot Maximum Minimum Multiply Subtract add average concatenate dot maximum
         minimum multiply subtract""",
