@@ -29,6 +29,7 @@ ARGUMENTS = {
     "nadam_update": {"iteration": 1},
     "clip": {"x_min": 0, "x_max": 1},
     "concatenate": {"xs": [SQUARE, SQUARE]},
+    "bincount": {"x": np.arange(2)},
     "cast": {"dtype": "float32"},
     "expand_dims": {"axis": 1},
     "flip": {"axis": 0},
@@ -39,6 +40,8 @@ ARGUMENTS = {
     "split": {"x": SQUARE, "indices_or_sections": 2},
     "stack": {"x": [SQUARE, SQUARE]},
     "swapaxes": {"x": SQUARE, "axis1": 0, "axis2": 1},
+    "take": {"indices": np.arange(2)},
+    "top_k": {"k": 2},
 }
 # They take no array, or lists of them.
 WITHOUT = {"arange", "concatenate", "eye", "full", "linspace", "ones", "stack", "zeros"}

@@ -3,7 +3,8 @@ the engine.
 
 **Functions under Keras's names** (`add`, `matmul`, `mean`, `reshape`, `softmax`, ...) take arrays, of which they make
 what NumPy makes, and symbolic tensors, so that they may stand in the `call` of a layer or model, and weights there. A
-symbolic tensor keeps its first axis, that of the samples: sums along it are not there.
+symbolic tensor keeps its first axis, that of the samples: sums along it are not there. Some (`argmax`, `log`, `sort`,
+...) take arrays alone, for metrics of one's own.
 
 **Kernels** (`dense_forward`, `conv_backward`, `adam_update`, ...) are what networks run on. They work where the data
 lies: arrays must be C-contiguous, aligned, and all float32 or all float64; anything else is an error rather than a
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ._creation import *  # noqa: F403
     from ._elementwise import *  # noqa: F403
     from ._kernels import *  # noqa: F403
+    from ._of_arrays import *  # noqa: F403
     from ._reductions import *  # noqa: F403
     from ._shapes import *  # noqa: F403
     from ._updates import *  # noqa: F403
@@ -35,6 +37,8 @@ _MODULES = {
         rsqrt sign sqrt square subtract true_divide where""",
     "_kernels": """activation_backward activation_forward dense_backward dense_forward gemm loss_backward loss_forward
         metric_forward rescaling_forward""",
+    "_of_arrays": """all any argmax argmin argsort bincount ceil count_nonzero cumsum divide_no_nan dot
+        floor isfinite isinf isnan log log1p norm prod round sort take top_k""",
     "_reductions": "max mean min std sum var",
     "_shapes": """cast concatenate expand_dims flip matmul ndim reshape shape split squeeze stack swapaxes
         transpose""",

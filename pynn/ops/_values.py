@@ -47,6 +47,8 @@ def as_array(value: Any, name: str) -> Any:
         )
     if isinstance(value, np.ndarray | np.generic):
         return value
+    if hasattr(value, "dtype"):  # the variable of a metric, for instance
+        return array
     if array.dtype == np.float64:
         return array.astype(config.floatx())
     return array.astype(np.int32) if array.dtype == np.int64 else array
