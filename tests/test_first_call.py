@@ -140,7 +140,7 @@ def test_refused_call_builds_nothing(kind, call):
     for bad in ([[np.nan] * 4] * 2, [["a"] * 4] * 2, np.full((2, 7), np.inf), np.array(1.0)):
         with pytest.raises((ValueError, TypeError)):
             CALLS[call](model, np.array(bad))
-        assert not any(part.built for part in parts_of(model))
+        assert not any(part._is_built for part in parts_of(model))
         assert not any(len(part._users) for part in getattr(model, "net", model).parts if kind not in (OfOwn, Stack))
     for found, expected in zip(weights_after_a_call(model), weights_after_a_call(made(kind)), strict=True):
         np.testing.assert_array_equal(found, expected)
@@ -155,7 +155,7 @@ def test_call_of_a_subclass_that_fails_builds_nothing(kind, error, call):
     model = made(kind)
     with pytest.raises(error):
         call(model)
-    assert not any(part.built for part in parts_of(model))
+    assert not any(part._is_built for part in parts_of(model))
     assert not any(len(part._users) for part in model.parts)
     drawn = layers.Dense(2)(GOOD)
     made(kind)

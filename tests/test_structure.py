@@ -130,6 +130,44 @@ def test_trainable_is_that_of_the_weights():
     assert [weight.trainable for weight in normal.weights] == [True, True, False, False]
 
 
+AT_ONCE = [
+    layers.ReLU(),
+    layers.Activation("tanh"),
+    layers.Dropout(0.5),
+    layers.SpatialDropout1D(0.5),
+    layers.Identity(),
+]
+AT_ONCE += [layers.MaxPooling2D(), layers.GlobalAveragePooling1D(), layers.UnitNormalization(), layers.Masking()]
+AT_ONCE += [layers.GaussianNoise(0.1), layers.ActivityRegularization(0.1)]
+
+
+@pytest.mark.parametrize("layer", AT_ONCE, ids=lambda layer: type(layer).__name__)
+def test_layer_that_is_built_at_once(layer):
+    """As in Keras. Its shapes are not known for that."""
+    assert layer.built
+    assert "built=True" in repr(layer)
+    assert layer.count_params() == 0
+    assert layer.weights == []
+    with pytest.raises(pynn.NotBuiltError):
+        _ = layer.output_shape
+    twin = type(layer).from_config(layer.get_config())
+    assert twin.get_config() == layer.get_config()
+    assert layer.get_config()["dtype"] is None
+
+    class Own(type(layer)):
+        def build(self, input_shape):
+            super().build(input_shape)
+
+    assert not Own.from_config(layer.get_config()).built
+
+
+def test_summary_of_what_is_not_built_tells_what_is(capsys):
+    pynn.Sequential([layers.Dense(2), layers.Dropout(0.5), layers.Flatten()]).summary()
+    rows = [line.split("│")[1:4] for line in capsys.readouterr().out.splitlines() if "(D" in line or "(F" in line]
+    assert [row[2].strip() for row in rows] == ["0 (unbuilt)", "0", "0 (unbuilt)"]
+    assert {row[1].strip() for row in rows} == {"?"}
+
+
 def test_normalization_that_adapted_is_built():
     layer = layers.Normalization()
     layer.adapt(np.arange(12.0).reshape(4, 3))

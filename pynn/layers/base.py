@@ -217,7 +217,7 @@ class Layer(Weighed, NamesItsArguments):
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer, without its weights."""
         given = {} if self.batch_input_shape is None else {"input_shape": self.batch_input_shape}
-        dtype = self.dtype if self.dtype_given or self.built else None
+        dtype = self.dtype if self.dtype_given or self._is_built else None
         config: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": dtype, **given}
         if self._form is None:
             return config
@@ -271,7 +271,7 @@ class Layer(Weighed, NamesItsArguments):
     def _build_for(self, shape: OpenShapes, masks: Masks = ()) -> None:
         """Be built for samples of `shape`, unless it is built; ValueError if it cannot take them."""
         draft = self.draft(shape, self.dtype, masks)
-        if not self.built:
+        if not self._is_built:
             atomic.apply_together(building([draft]))
 
     def draft(self, shape: OpenShapes, dtype: str, masks: Masks = ()) -> Draft:

@@ -32,6 +32,7 @@ class Connectable:
     takes_part: bool = False  # whether it hands on a part of its input as it is, also of whole numbers
     wired: bool = False  # whether it is made of other layers, and so takes ids and numbers as they come
     is_input: bool = False  # whether it stands for an input of a model
+    built_at_once: bool = False  # whether it counts as built before its input is known
     supports_masking: bool = False  # whether it knows what to do with a mask
     couples_samples: bool = False  # whether in training a sample's output depends on the others of its batch
     is_operation: bool = False  # made by an operator on symbolic tensors: no entry in `Model.layers`, as in Keras
@@ -41,13 +42,18 @@ class Connectable:
 
     @property
     def built(self) -> bool:
-        """Whether the input shape is known and the weights exist."""
-        return self._built is not None
+        """Whether the weights exist; of some layers without any it is True from the beginning, as in Keras."""
+        return self.built_at_once or self._is_built
 
     @built.setter
     def built(self, value: bool) -> None:
         """Keras's layers say so at the end of their `build`; here it is known. No error, and without effect."""
         self._check_built(value)
+
+    @property
+    def _is_built(self) -> bool:
+        """Whether the input shape is known and the weights exist."""
+        return self._built is not None
 
     def _check_built(self, value: object) -> None:
         if value is not True:
@@ -153,7 +159,7 @@ class Connectable:
         for x, below in zip(inputs, draft.limits or (), strict=False):
             if below:
                 self._check_ids(x)
-        if not self.built:
+        if not self._is_built:
             atomic.apply_together(building([draft]))
         rows = self._rows_of(inputs)
         ids = (self.keeps_ids or self.takes_part) and inputs[0].holds_ids

@@ -215,6 +215,7 @@ class Identity(Layer):
         name, trainable, dtype, input_shape, input_dim: see `Layer`.
     """
 
+    built_at_once = True
     supports_masking = True
     keeps_ids = True
 
@@ -228,6 +229,7 @@ class Identity(Layer):
 class ActivationLayer(Layer):
     """Base of the layers that apply an activation function and nothing else."""
 
+    built_at_once = True
     supports_masking = True
     activation: ActivationFunction = Setting(lambda value, name: activations.get(value))  # type: ignore[assignment]
 

@@ -28,6 +28,7 @@ class Masking(Layer):
         TypeError, ValueError: a bad argument; when called, samples without an axis.
     """
 
+    built_at_once = True
     supports_masking = True
 
     def __init__(

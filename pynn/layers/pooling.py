@@ -38,6 +38,7 @@ __all__ = [
 class _Pooling(ChannelsLayer):
     """What poolings with a moving window have in common."""
 
+    built_at_once = True
     kind: str
 
     def __init__(
@@ -145,6 +146,7 @@ class AveragePooling2D(_Pooling):
 class _GlobalPooling(ChannelsLayer):
     """One window for all of the image or sequence."""
 
+    built_at_once = True
     kind: str
 
     def __init__(

@@ -36,6 +36,7 @@ class _Noise(Layer):
     """What layers of noise have in common. The noise is a function of the layer's seed, the step and the element alone,
     so that it is the same for any number of threads."""
 
+    built_at_once = True
     supports_masking = True
     kind: str
 
@@ -387,6 +388,7 @@ class ActivityRegularization(Layer):
         TypeError, ValueError: a bad argument.
     """
 
+    built_at_once = True
     supports_masking = True
 
     def __init__(

@@ -77,6 +77,7 @@ class UnitNormalization(AxesLayer):
         TypeError, ValueError: a bad argument.
     """
 
+    built_at_once = True
     supports_masking = True
 
     def __init__(

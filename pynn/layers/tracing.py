@@ -153,7 +153,7 @@ class Traceable(HoldsLayers):
         return self._limits_of_call(inputs, masks, None)
 
     def _limits_of_call(self, inputs: list[Any], masks: Sequence[Any], said: Said | None) -> tuple[Limit, ...]:
-        known = self.built and any(
+        known = self._built is not None and any(
             told == said and len(shapes) == len(inputs) for told, shapes, *_ in list(self._traces)
         )
         if not known:

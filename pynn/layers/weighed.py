@@ -54,7 +54,8 @@ class Weighed(Traceable):
 
     def count_params(self) -> int:
         """Number of weights, single numbers counted."""
-        self._require_built()
+        if not self.built:
+            self._require_built()
         return sum(math.prod(weight.shape) for weight in self.weights)
 
     def get_weights(self) -> list[Array]:

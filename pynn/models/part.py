@@ -206,6 +206,10 @@ class Part(Wired):
         self._check_built(value)
 
     @property
+    def _is_built(self) -> bool:
+        return self._state.layout is not None
+
+    @property
     def dtype(self) -> str:
         """The number type of all layers, ``"float32"`` or ``"float64"``."""
         return self._require_layout().dtype

@@ -137,8 +137,8 @@ def _bytes_of(variable: Any) -> int:
 
 def _row(prefix: str, layer: Layer, inputs: str, batch_size: int | None) -> tuple[str, ...]:
     name = f"{prefix}{layer.name} ({type(layer).__name__})"
-    if not layer.built:
-        return name, "?", "0 (unbuilt)", inputs, "-"
+    if not layer._is_built:
+        return name, "?", "0" if layer.built else "0 (unbuilt)", inputs, "-"
     size = layer.batch_size if isinstance(layer, InputLayer) else batch_size
     shape = layer.output_shape if size is None else _with(layer.output_shape, size)
     trainable = ("Y" if layer.trainable else "N") if layer.weights else "-"
