@@ -248,6 +248,41 @@ def test_arguments_of_a_call_have_any_form(form, tmp_path):
     np.testing.assert_array_equal(Outer()(ONES), -wanted * ONES)
 
 
+class Around(layers.Layer):
+    """Hands on whatever it gets."""
+
+    def __init__(self, layer, **base):
+        super().__init__(**base)
+        self.layer = layer
+
+    def build(self, input_shape):
+        self.shape = input_shape
+        self.w = self.add_weight((), "ones")
+
+    def call(self, *args, training=None, **named):
+        return self.w * self.layer(*args, training=training, **named)
+
+
+class AroundLater(Around):
+    def call(self, first, *rest, **named):
+        return self.w * self.layer(first, *rest, **named)
+
+
+@pytest.mark.parametrize("kind", [Around, AroundLater])
+def test_arguments_may_be_handed_on(kind):
+    layer = kind(layers.Dropout(0.5))
+    np.testing.assert_array_equal(layer(ONES), ONES)
+    assert layer.shape == (None, 3)
+    assert (layer(np.ones((9, 99)), training=True) == 0).any()
+    np.testing.assert_array_equal(
+        pynn.Sequential([pynn.Input((3,)), kind(layers.Dense(3, "linear", False, "ones"))])(ONES), 3 * ONES
+    )
+    layer, x = kind(Pair()), pynn.Input((3,))
+    np.testing.assert_array_equal(layer(ONES, 2 * ONES), 3 * ONES)
+    np.testing.assert_array_equal(layer(ONES, right=4 * ONES), 5 * ONES)
+    np.testing.assert_array_equal(pynn.Model(x, layer(x, x))(ONES), 2 * ONES)
+
+
 def test_an_array_of_one_row_is_an_input_of_all_samples(random, tmp_path):
     """Such as a mask of attention, or the edges of a graph."""
 

@@ -44,6 +44,7 @@ class CallForm:
         kinds = inspect.Parameter
         known = list(self._signature.parameters.values())[1:]
         self._gathers = next((each.name for each in known if each.kind == kinds.VAR_KEYWORD), None)
+        self._spreads = next((each.name for each in known if each.kind == kinds.VAR_POSITIONAL), None)
         self._arguments = {
             each.name: each.default
             for each in known
@@ -57,7 +58,7 @@ class CallForm:
             if name not in self.masks.values() and (default is kinds.empty or default is None)
         }
         self._takes_mask = "mask" in self._signature.parameters
-        self.names = tuple(tensors)
+        self.names = tuple(tensors) or (() if self._spreads is None else (self._spreads,))
         self._needed = sum(default is kinds.empty for default in tensors.values())
         self.takes_training = "training" in self._signature.parameters
         self.may_be_of_cell = len(self.names) >= 2 >= self._needed
@@ -146,7 +147,8 @@ class CallForm:
         if not given or tuple(given) != self.names[: len(given)]:
             return None
         tensors = list(given.values())
-        if len(self.names) == 1 and isinstance(tensors[0], list | tuple) and len(tensors[0]) > 1:
+        is_list = len(self.names) == 1 and isinstance(tensors[0], list | tuple)
+        if is_list and (len(tensors[0]) > 1 or self.names[0] == self._spreads):
             tensors = list(tensors[0])
         return tensors if all(map(is_tensor, tensors)) else None
 
@@ -180,6 +182,15 @@ class CallForm:
         if len(self.names) == 1:
             return {self.names[0]: tensors[0] if len(tensors) == 1 else list(tensors)}
         return dict(zip(self.names, tensors, strict=False))
+
+    def run(self, call: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+        """What the call returns for these arguments."""
+        if self._spreads is None:
+            return call(**arguments)
+        known = list(self._signature.parameters)[1:]
+        first = [arguments.pop(name) for name in known[: known.index(self._spreads)] if name in arguments]
+        rest = arguments.pop(self._spreads, ())
+        return call(*first, *(rest if isinstance(rest, list | tuple) else [rest]), **arguments)
 
     def one_by_one(self, outputs: Any, owner: str) -> Any:
         """What a call returned, without lists in lists: the output of a cell, and then its states.

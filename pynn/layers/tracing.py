@@ -351,7 +351,8 @@ class Traceable(HoldsLayers):
         """
         assert self._form is not None
         mode = {} if training is None else {"training": training}
-        outputs = self._form.one_by_one(self.call(**self._form.arguments(starts, masks, said), **mode), self.name)
+        outputs = self._form.run(self.call, {**self._form.arguments(starts, masks, said), **mode})
+        outputs = self._form.one_by_one(outputs, self.name)
         ends = list(nests.ends(outputs))
         for y in ends:
             if not isinstance(y, SymbolicTensor) or not y.per_sample:
