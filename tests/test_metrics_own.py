@@ -36,22 +36,27 @@ class Several(metrics.Metric):
 
     def __init__(self, name="several"):
         super().__init__(name)
-        self.sums = [self.add_variable((2,), "ones") for _ in range(2)]
+        self.sums = {"both": [self.add_variable((2,), "ones") for _ in range(2)]}
         self.pair = (self.add_variable((), "zeros"), 3)
         self.inner = Within(0.5)
-        self.means = {"mean": metrics.Mean(), "largest": [None]}
+        self.means = {"of": ({"predictions": metrics.Mean()}, None)}
         self.list = [metrics.MeanSquaredError()]
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        for times, each in enumerate(self.sums, 1):
+        for times, each in enumerate(self.sums["both"], 1):
             each.assign_add(times)
         self.pair[0].assign_sub(1)
         self.inner.update_state(y_true, y_pred)
-        self.means["mean"].update_state(y_pred)
+        self.means["of"][0]["predictions"].update_state(y_pred)
         self.list[0].update_state(y_true, y_pred)
 
     def result(self):
-        return self.inner.result() + self.means["mean"].result() + self.list[0].result() + self.sums[1][0]
+        return (
+            self.inner.result()
+            + self.means["of"][0]["predictions"].result()
+            + self.list[0].result()
+            + self.sums["both"][1][0]
+        )
 
 
 def values(metric):
@@ -153,7 +158,7 @@ def test_variables_become_zero(random):
         *("several/variable", "several/variable_1", "several/variable_2", "within/near", "within/seen"),
     ]
     metric(random.random((5, 1)), random.random((5, 1)))
-    assert metric.sums[1][0] == 3
+    assert metric.sums["both"][1][0] == 3
     metric.reset_state()
     assert not any(np.any(value) for name, value in metric.get_state().items() if name != "inner.tolerance")
 
@@ -193,7 +198,7 @@ def test_copies_share_nothing(random):
     metric.update_state(random.random((5, 1)), random.random((5, 1)))
     before = values(metric)
     for twin in (metric.fresh(), copy.deepcopy(metric), pickle.loads(pickle.dumps(metric))):
-        assert twin.sums[0] is twin.variables[0]
+        assert twin.sums["both"][0] is twin.variables[0]
         twin.update_state(random.random((5, 1)), random.random((5, 1)))
         assert values(metric) == before
         assert values(twin) != before

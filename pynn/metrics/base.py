@@ -329,6 +329,7 @@ def _take_anything(self: Metric, given: object) -> None:
 
 
 _CHANGES = (np.ndarray, list, dict, set)
+_HOLDERS = (list, tuple, dict)
 _BASE = {name: getattr(Metric, name) for name in ("update_state", "result", "reset_state")}
 
 
@@ -339,13 +340,17 @@ def _is_numeric(value: object) -> bool:
 
 
 def _metrics_in(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Metric]]:
-    """The metrics that are attributes, or stand in a list, tuple or dict that is one, and where they are."""
+    """The metrics that are attributes, or stand in lists, tuples and dicts that are, and where they are."""
     for name, value in attributes.items():
-        if isinstance(value, Metric):
-            yield name, value
-        elif isinstance(value, list | tuple | dict):
-            places = value.items() if isinstance(value, dict) else enumerate(value)
-            yield from ((f"{name}[{place}]", each) for place, each in places if isinstance(each, Metric))
+        yield from _metrics_within(name, value)
+
+
+def _metrics_within(place: str, value: Any) -> Iterator[tuple[str, Metric]]:
+    if isinstance(value, Metric):
+        yield place, value
+    elif isinstance(value, _HOLDERS):
+        for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _metrics_within(f"{place}[{key}]", each)
 
 
 def _apart(value: Any, known: dict[int, Any]) -> Any:
@@ -359,13 +364,17 @@ def _apart(value: Any, known: dict[int, Any]) -> Any:
         if id(value) not in known:
             known[id(value)] = copy.copy(value) if isinstance(value, Variable) else value._twin()
         return known[id(value)]
-    if not isinstance(value, (*_CHANGES, tuple)):
-        return value
+    if not isinstance(value, _HOLDERS):
+        return copy.copy(value) if isinstance(value, np.ndarray | set) else value
+    if type(value) is tuple:
+        return tuple(_held_apart(each, known) for each in value)
     twin = copy.copy(value)
     if isinstance(twin, dict | list):
         for place, each in list(twin.items() if isinstance(twin, dict) else enumerate(twin)):
-            if isinstance(each, Variable | Metric):
-                twin[place] = _apart(each, known)
-    elif type(twin) is tuple:
-        twin = tuple(_apart(each, known) if isinstance(each, Variable | Metric) else each for each in twin)
+            twin[place] = _held_apart(each, known)
     return twin
+
+
+def _held_apart(value: Any, known: dict[int, Any]) -> Any:
+    """As `_apart`, for what a list, tuple or dict holds: what is no part of a metric's state is shared."""
+    return _apart(value, known) if isinstance(value, (Variable, Metric, *_HOLDERS)) else value
