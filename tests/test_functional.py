@@ -79,6 +79,8 @@ def test_input_is_dense_and_must_be_given():
             pynn.Input((3,), **{argument: True})
         with pytest.raises(TypeError, match=f"{argument} must be True or False"):
             pynn.Input((3,), **{argument: "yes"})
+    with pytest.raises(ValueError, match=r"batch_size or batch_shape, not both: 4 and \(2, 3\)"):
+        pynn.Input(batch_size=4, batch_shape=(2, 3))
 
 
 def test_layer_of_one_input_refuses_a_list_of_tensors():

@@ -58,6 +58,10 @@ class InputLayer(Layer):
         given = [each for each in (shape, batch_shape, input_shape) if each is not None]
         if len(given) != 1:
             raise ValueError(f"Give one of shape, batch_shape and input_shape, but got {len(given)} of them.")
+        if batch_size is not None and batch_shape is not None:
+            raise ValueError(
+                f"Give batch_size or batch_shape, not both: {checks.shown(batch_size)} and {checks.shown(batch_shape)}."
+            )
         self.batch_size = None if batch_size is None else checks.positive_int(batch_size, "batch_size")
         sample = (
             checks.open_shape(given[0], "shape")
