@@ -1022,7 +1022,7 @@ def test_layer_refuses_samples_without_a_number(layer):
     empty = np.ones((2, 0))
     with pytest.raises(ValueError, match=r"must have a number in each sample, but their shape is \(0,\)"):
         layer([empty, empty] if layer.takes_list else empty)
-    assert not layer.built
+    assert not layer._is_built
 
 
 def test_layer_forgets_calls_whose_results_are_gone():
