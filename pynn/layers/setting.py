@@ -11,6 +11,8 @@ from ..foundation import checks
 class Setting:
     """A setting that may be set again once the layer is made: networks that have the layer are made anew then.
 
+    It has no `__get__`, so that reading it takes the value from the layer's own attributes, without a call.
+
     Args:
         check: Of a value and a name: the value as the layer has it, or TypeError or ValueError.
     """
@@ -20,9 +22,6 @@ class Setting:
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
-
-    def __get__(self, layer: Any, owner: type | None = None) -> Any:
-        return self if layer is None else vars(layer)[self._name]
 
     def __set__(self, layer: Any, value: Any) -> None:
         checked = self._check(value, self._name)
