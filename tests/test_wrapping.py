@@ -23,6 +23,33 @@ def test_wrapper_has_the_weights_of_its_layer(random):
     np.testing.assert_allclose(model(x), 2 * (x @ kernel + bias) @ last, rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        Twice,
+        layers.TimeDistributed,
+        lambda dense: layers.Bidirectional(layers.RNN([layers.LSTMCell(2, dtype=dense.dtype)])),
+        lambda dense: Twice(layers.TimeDistributed(dense)),
+    ],
+)
+def test_a_type_that_is_settled_within_is_in_the_configuration(make):
+    """So a copy has the configuration of the original."""
+    dense = layers.Dense(2, dtype="float64")
+    dense.build((None, 3))
+    wrapper = make(dense)
+    config = wrapper.get_config()
+    assert config["dtype"] == "float64"
+    assert type(wrapper).from_config(config).get_config() == config
+
+
+def test_a_layer_that_is_built_after_its_wrapper_was_made():
+    dense = layers.Dense(2)
+    wrapper = Twice(dense)
+    assert wrapper.get_config()["dtype"] is None
+    dense.build((None, 3))
+    assert Twice.from_config(wrapper.get_config()).get_config() == wrapper.get_config()
+
+
 def test_wrapper_config():
     wrapper = Twice(layers.Dense(2, activation="relu"), name="twice", dtype="float64")
     twin = Twice.from_config(wrapper.get_config())

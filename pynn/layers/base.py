@@ -217,13 +217,20 @@ class Layer(Weighed, NamesItsArguments):
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer, without its weights."""
         given = {} if self.batch_input_shape is None else {"input_shape": self.batch_input_shape}
-        dtype = self.dtype if self.dtype_given or self._is_built else None
-        config: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": dtype, **given}
+        config: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": self._settled_dtype, **given}
         if self._form is None:
             return config
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         return config if type(self).get_config is not Layer.get_config else self._given_in(config)
+
+    @property
+    def _settled_dtype(self) -> str | None:
+        """The number type, if it is settled: by the layers that it holds, too, as where an equal layer is made."""
+        if self.dtype_given or self._is_built:
+            return self.dtype
+        within = reversed(self._layers_within) if self.holds_layers else ()
+        return next(filter(None, (each._settled_dtype for each in within)), None)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Layer:
