@@ -185,9 +185,23 @@ def test_weights_are_added_at_their_time():
 
     with pytest.raises(TypeError, match="before super"):
         Early()
-    with pytest.raises(TypeError, match=r"Mine: LSTM cannot be extended by a call or build\. Write a subclass of pynn\.layers"):
+    with pytest.raises(
+        TypeError, match=r"Mine: LSTM cannot be extended by a call or build\. Write a subclass of pynn\.layers"
+    ):
 
         class Mine(layers.LSTM):
+            def call(self, x):
+                return x
+
+
+def test_layer_with_a_call_has_no_other():
+    """It would be left out without a word."""
+    with pytest.raises(TypeError, match="Mine: a layer with a call has no __call__ of its own"):
+
+        class Mine(layers.Layer):
+            def __call__(self, x):
+                return super().__call__(x)
+
             def call(self, x):
                 return x
 

@@ -92,6 +92,11 @@ class Layer(Weighed, NamesItsArguments):
             cls._form, cls.wired = CallForm(own["call"]), True
             if cls.compute_mask is not Layer.compute_mask and "supports_masking" not in own:
                 cls.supports_masking = True
+            if "__call__" in own:
+                raise TypeError(
+                    f"{cls.__name__}: a layer with a call has no __call__ of its own. Do in call what is to be done, or "
+                    "in a function that calls the layer."
+                )
             cls.__call__ = Layer._call_own  # type: ignore[method-assign]
         if "build" in own:
             cls.build = whole(own["build"])  # type: ignore[method-assign]
