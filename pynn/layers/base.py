@@ -94,8 +94,8 @@ class Layer(Weighed, NamesItsArguments):
                 cls.supports_masking = True
             if "__call__" in own:
                 raise TypeError(
-                    f"{cls.__name__}: a layer with a call has no __call__ of its own. Do in call what is to be done, or "
-                    "in a function that calls the layer."
+                    f"{cls.__name__}: a layer with a call has no __call__ of its own. Do in call what is to be done, "
+                    "or in a function that calls the layer."
                 )
             cls.__call__ = Layer._call_own  # type: ignore[method-assign]
         if "build" in own:
