@@ -308,7 +308,7 @@ def another(place, **values):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (another(-1, class_name="Lambda"), "has the layer 'Lambda', which pynn does not have"),
+        (another(-1, class_name="Resizing"), "has the layer 'Resizing', which pynn does not have"),
         (another(-1, class_name="Mine", module="mine", registered_name="mine>Mine"), "has the layer 'Mine'"),
         (another(-1, module="os", class_name="system"), "has system of 'os', which pynn does not have"),
         (setting(-1, units=10**6), "more weights than there are values"),

@@ -104,6 +104,8 @@ def test_functions_without_a_name_are_cloned_and_not_saved(tmp_path):
     [
         ({"function": 3}, "function must be one, such as"),
         ({"function": scaled, "mask": 3}, "mask must be a function"),
+        ({"function": scaled, "output_shape": "3"}, "output_shape"),
+        ({"function": scaled, "arguments": [3]}, "arguments must be a dict"),
         ({"function": scaled, "nothing": 3}, "nothing"),
     ],
 )

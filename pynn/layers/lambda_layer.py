@@ -40,7 +40,7 @@ class Lambda(Layer):
     def __init__(
         self,
         function: Callable[..., Any],
-        output_shape: Any = None,
+        output_shape: Sequence[int | None] | Callable[..., Any] | None = None,
         mask: Callable[..., Any] | None = None,
         arguments: Mapping[str, Any] | None = None,
         *,
@@ -53,6 +53,10 @@ class Lambda(Layer):
             raise TypeError(f"function must be one, such as lambda x: x**2, but got {checks.shown(function)}.")
         if mask is not None and not callable(mask):
             raise TypeError(f"mask must be a function of inputs and their mask, but got {checks.shown(mask)}.")
+        if output_shape is not None and not callable(output_shape):
+            checks.open_shape(output_shape, "output_shape")
+        if arguments is not None and not isinstance(arguments, Mapping):
+            raise TypeError(f"arguments must be a dict of names and values, but got {checks.shown(arguments)}.")
         self.function, self.mask = function, mask
         self.arguments = dict(arguments or {})
         told = inspect.signature(function).parameters
