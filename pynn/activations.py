@@ -310,7 +310,7 @@ def get(identifier: ActivationLike) -> Activation:
 def _of_description(description: dict[str, Any]) -> Activation:
     """The activation of a function's description. One of one's own is not mistaken for that of pynn of its name."""
     name, module = checks.text(description.get("config"), "config"), description.get("module")
-    known = registry.own(description.get("registered_name"), name)
+    known = identifiers.function_of(description)
     if known is None and isinstance(module, str) and module.partition(".")[0] not in ("builtins", "keras", "pynn"):
         raise ValueError(
             f"The activation {name!r} is a function of one's own, of {module}: give it as custom_objects={{{name!r}: "

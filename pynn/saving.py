@@ -152,20 +152,16 @@ def _room(module: Any, name: str) -> str | None:
 
 
 def _function(config: dict[str, Any]) -> Any:
-    """A function of one's own, or one of pynn's: an activation or a loss."""
-    name = config["config"]
-    own = registry.own(name, config.get("registered_name"))
-    if callable(own):
-        return own
-    if isinstance(name, str):
-        for room in (activations, losses):
-            found = getattr(room, name, None)
-            if isinstance(found, activations.Activation) or losses.is_function(found):
-                return found
-    raise ValueError(
-        f"There is no function {checks.shown(name)}. If it is yours, register it, or give it: "
-        "custom_objects={name: function}."
-    )
+    """A function of one's own, or one of pynn's: of `ops`, an activation, a loss or the function of a metric."""
+    found = identifiers.function_of(config)
+    if found is not None:
+        return found
+    for room in (activations, losses, metrics):  # but not what makes objects, such as `losses.get`
+        found = getattr(room, str(config["config"]), None)
+        is_function = isinstance(found, types.FunctionType) and found.__module__ != room.__name__
+        if isinstance(found, activations.Activation) or is_function:
+            return found
+    raise identifiers.no_function(config)
 
 
 def _special(name: str, **config: Any) -> dict[str, Any]:

@@ -7,10 +7,11 @@ import pickle
 import numpy as np
 import pytest
 from helpers import bits, close_gradient
+from numpy.testing import assert_array_equal
 from reference import central_difference
 
 import pynn
-from pynn import activations, layers
+from pynn import activations, layers, ops
 
 
 def swish(x):
@@ -98,6 +99,16 @@ def test_model_with_a_function_is_copied_and_saved(random, tmp_path):
     twin = pynn.models.clone_model(nameless)
     twin.set_weights(nameless.get_weights())
     np.testing.assert_array_equal(twin(x), nameless(x))
+
+
+@pytest.mark.parametrize("function", [ops.gelu, ops.square])
+def test_functions_of_pynn_are_copied_as_they_are(random, function):
+    # Its `gelu` is by default another function than that of pynn.activations.
+    model = pynn.Sequential([pynn.Input((3,)), layers.Dense(4, activation=function), layers.Lambda(function)])
+    twin = copy.deepcopy(model)
+    x = random.normal(size=(5, 3)).astype("float32")
+    assert_array_equal(twin(x), model(x))
+    assert twin.layers[1].function is function
 
 
 def test_function_by_a_name_that_is_given():

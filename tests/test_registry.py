@@ -291,6 +291,9 @@ def test_own_things_of_another_kind_are_told(forgotten):
         (lambda: read("Dense", "keras.src.layers", {"units": 3}), ValueError, "There is no class 'Dense'"),
         (lambda: read("function", "os", "system"), ValueError, "There is no function 'system'"),
         (lambda: read("function", "builtins", "eval"), ValueError, "There is no function 'eval'"),
+        (lambda: read("function", "pynn.ops", "np"), ValueError, "There is no function 'np'"),
+        (lambda: read("function", "pynn.losses", "get"), ValueError, "There is no function 'get'"),
+        (lambda: read("function", "pynn.ops", ["exp"]), ValueError, "There is no function \\['exp'\\]"),
         (lambda: read("__lambda__", None), ValueError, "which pynn does not make"),
         (lambda: read("__numpy__", None, {"value": [1], "dtype": "object"}), ValueError, "which pynn does not make"),
         (lambda: read("MeanSquaredError", None), ValueError, "must have a module, .*pynn.losses, pynn.metrics"),
@@ -345,7 +348,7 @@ def test_objects_come_back(thing):
     "thing",
     [
         *(None, True, 3, 0.5, "text", ["a", 1, None], {"a": {"b": [1]}}, b"bytes", slice(None, 5, 2), ...),
-        *(pynn.activations.relu, pynn.losses.mean_squared_error, largest),
+        *(pynn.activations.relu, pynn.losses.mean_squared_error, pynn.metrics.binary_accuracy, pynn.ops.gelu, largest),
     ],
     ids=repr,
 )

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 
-from . import checks, not_yet, registry
+from . import checks, lazy, not_yet, registry
 from .arguments import NamesItsArguments, did_you_mean
 
 
@@ -217,6 +217,25 @@ def plain(value: Any) -> Any:
     raise TypeError(
         f"{checks.shown(value)} of type {type(value).__name__} is no plain value, has no get_config() that describes "
         "it, and is no function with a name"
+    )
+
+
+def function_of(description: Mapping[str, Any]) -> Any:
+    """The function that `plain` described: one of one's own, or one of ``pynn.ops``; None where it is neither."""
+    name = description.get("config")
+    own = registry.own(description.get("registered_name"), name)
+    if callable(own):
+        return own
+    if description.get("module") != "pynn.ops":
+        return None
+    return lazy.found(f"pynn.ops:{name}") if name in lazy.found("pynn.ops:__all__") else None
+
+
+def no_function(description: Mapping[str, Any]) -> ValueError:
+    """The error for a function that is not known by its name."""
+    return ValueError(
+        f"There is no function {checks.shown(description.get('config'))}. If it is yours, register it, or give it: "
+        "custom_objects={name: function}."
     )
 
 

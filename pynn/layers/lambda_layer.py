@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import DTypeLike
 
 from .. import activations
-from ..foundation import checks, registry
+from ..foundation import checks, identifiers, registry
 from .base import Layer
 
 if TYPE_CHECKING:
@@ -103,11 +103,7 @@ def _function(described: Any) -> Any:
         return described
     if described.get("class_name") != "function":
         return activations.get(described)
-    name = described.get("config")
-    found = registry.own(name, described.get("registered_name"))
-    if callable(found):
-        return found
-    raise ValueError(
-        f"There is no function {checks.shown(name)}. If it is yours, register it, or give it: "
-        "custom_objects={name: function}."
-    )
+    found = identifiers.function_of(described)
+    if found is None:
+        raise identifiers.no_function(described)
+    return found
