@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .. import config
+from ..foundation import checks
 from . import _elementwise, _shapes
 from ._values import as_array, is_symbolic
 
@@ -99,6 +100,7 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: DTypeLike | None = 
         axis: The new axis. Default -1: the last.
         dtype: Of an array. Default: ``config.floatx()``.
     """
+    num_classes = checks.positive_int(num_classes, "num_classes")
     places = np.arange(num_classes).reshape(num_classes, *(1,) * (-1 - axis if axis < 0 else _shapes.ndim(x) - axis))
     found = _elementwise.equal(_shapes.expand_dims(x, axis), places)
     return found if is_symbolic(x) else found.astype(_type(dtype))

@@ -38,7 +38,10 @@ def _axes(x: SymbolicTensor, axis: Any, function: str) -> list[int]:
             f"Give axis={tuple(range(1, x.ndim))!r} for all of a sample."
         )
     given = axis if isinstance(axis, list | tuple) else [axis]
-    return [axis_of(each, x.ndim, f"{function} of {x.name!r}") for each in given]
+    found = [axis_of(each, x.ndim, f"{function} of {x.name!r}") for each in given]
+    if len(set(found)) < len(found):
+        raise ValueError(f"axis must have each axis once for {function} of {x.name!r}, but got {axis!r}.")
+    return found
 
 
 def _listed(axis: Any) -> Any:

@@ -57,11 +57,11 @@ def reshape(x: Any, newshape: Sequence[int | None]) -> Any:
     """
     if not is_symbolic(x):
         return np.reshape(as_array(x, "x"), newshape)
-    tensor, (first, *sample) = tensor_of_samples(x, "reshape"), tuple(newshape)
+    tensor = tensor_of_samples(x, "reshape")
+    first, *sample = newshape if isinstance(newshape, Sequence | np.ndarray) and len(newshape) else [0]
     if first not in (-1, None, tensor.shape[0]):
         raise ValueError(
-            f"newshape must begin with -1, for the samples, where {tensor.name!r} is reshaped, but got "
-            f"{tuple(newshape)}."
+            f"newshape must begin with -1, for the samples, where {tensor.name!r} is reshaped, but got {newshape}."
         )
     return layers.Reshape([-1 if size is None else size for size in sample])(tensor)
 
@@ -136,8 +136,13 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
     size = x.shape[place]
     if size is None:
         raise ValueError(f"split needs an axis of known length, but axis {axis} of the shape {x.shape} has any.")
-    ends = np.split(np.arange(size), indices_or_sections)
-    return [x[_at(place, slice(int(each[0]), int(each[-1]) + 1))] for each in ends]
+    parts = np.split(np.arange(size), indices_or_sections)
+    if not all(part.size for part in parts):
+        raise ValueError(
+            f"split makes parts of at least one element, but indices_or_sections={indices_or_sections} makes an "
+            f"empty one of {size} elements."
+        )
+    return [x[_at(place, slice(int(part[0]), int(part[-1]) + 1))] for part in parts]
 
 
 def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
