@@ -206,7 +206,9 @@ def test_set_weights_says_what_is_wrong():
     for values, error, message in (
         (before[:-1], ValueError, "weights must have 6 arrays .*iteration, learning_rate, .*, but has 5"),
         ([*before[:-1], np.ones(9)], ValueError, r"bias_momentum has the shape \(.*\), but got values of shape \(9,\)"),
-        ([-1, *before[1:]], ValueError, "iteration must be a number"),
+        ([-1, *before[1:]], ValueError, "iteration must be a whole number"),
+        ([1.5, *before[1:]], ValueError, "iteration must be a whole number"),
+        ([np.nan, *before[1:]], ValueError, "iteration must be a whole number"),
         ([before[0], -0.5, *before[2:]], ValueError, "learning_rate must be a number"),
         ([*before[:-1], "a"], TypeError, "bias_momentum"),
         ("variables", TypeError, "weights must be a list of arrays"),

@@ -159,11 +159,17 @@ def set_variables(optimizer: Any, weights: Sequence[Kept], values: Sequence[Arra
     numbers: dict[str, float] = {}
     kept: dict[int, dict[str, NDArray[Any]]] = {id(weight): {} for weight in weights}
     for variable, value in zip(own, values, strict=True):
-        array = arrays.as_array(value, f"the value of {variable.path}", variable.dtype)
+        # A count in float64, so that what is no whole number can be told.
+        dtype = "float64" if variable._weight is None else variable.dtype
+        array = arrays.as_array(value, f"the value of {variable.path}", dtype)
         if array.shape != variable.shape:
             raise ValueError(f"{variable.path} has the shape {variable.shape}, but got values of shape {array.shape}.")
-        if variable._weight is None:
-            numbers[variable.name] = checks.number(array.item(), variable.path, f"[0, {MOST_STEPS}]")
+        if variable.name == "iteration":
+            count = array.item()
+            count = int(count) if count.is_integer() else count
+            numbers["iteration"] = checks.non_negative_int(count, variable.path, MOST_STEPS)
+        elif variable._weight is None:
+            numbers["learning_rate"] = checks.number(array.item(), variable.path, "[0, inf)")
         else:
             kept[id(variable._weight)][variable._slot] = np.ravel(array)
     natives = [weight.native for weight in weights]
