@@ -319,7 +319,7 @@ def test_summary_of_some_layers():
     assert shown(("c", "b")) == names[1:3]
     assert shown(("a", "a")) == names
     assert shown([".*_layer", "c_"]) == names[:3]
-    for wrong in (["a"], "ab", ["a", 3], ["a", "no"]):
+    for wrong in (["a"], "ab", ["a", 3], ["a", "no"], ["a", "("]):
         with pytest.raises(ValueError, match="layer_range"):
             shown(wrong)
     with pytest.raises(ValueError, match="line_length"):

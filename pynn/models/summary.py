@@ -105,7 +105,12 @@ def _range(given: Sequence[str], names: Sequence[str]) -> slice:
     """
     if not isinstance(given, list | tuple) or len(given) != 2 or not all(isinstance(each, str) for each in given):
         raise ValueError(f"layer_range must be a list of two names, but got {checks.shown(given)}.")
-    first, last = ([at for at, name in enumerate(names) if re.match(each, name)] for each in given)
+    try:
+        first, last = ([at for at, name in enumerate(names) if re.match(each, name)] for each in given)
+    except re.error as error:
+        raise ValueError(
+            f"layer_range has {checks.shown(error.pattern)}, which is no regular expression: {error}."
+        ) from None
     if not first or not last:
         raise ValueError(f"layer_range is {checks.shown(given)}, but the layers are {', '.join(names)}.")
     if min(first) > max(last):
