@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import activations, constraints, initializers, layers, losses, metrics, models, optimizers, regularizers
+from .config import DTypePolicy
 from .foundation import checks, identifiers, not_yet, registry
 from .foundation.registry import (
     CustomObjectScope,
@@ -63,10 +64,12 @@ def serialize_keras_object(obj: Any) -> Any:
         obj: Such an object, or a plain value; an array, bytes, a slice, ``...``; a list, tuple or dict of all these.
 
     Raises:
-        TypeError: something else, also within. NotImplementedError: a layer of one's own that must write get_config.
+        TypeError: something else, also within. ValueError: bytes that are no UTF-8. NotImplementedError: a layer of
+            one's own that must write get_config.
     """
     if isinstance(obj, list | tuple):
-        return type(obj)(map(serialize_keras_object, obj))
+        found = list(map(serialize_keras_object, obj))
+        return tuple(found) if isinstance(obj, tuple) else found
     if isinstance(obj, dict):
         return {key: serialize_keras_object(value) for key, value in obj.items()}
     if isinstance(obj, np.ndarray):
@@ -117,6 +120,8 @@ def _made_of(config: Any) -> Any:
     if name.startswith("__") and name.endswith("__"):
         return _made_of_special(name, settings)
     kind, module = registry.own(config.get("registered_name"), name), config.get("module")
+    if kind is None and name == "DTypePolicy" and module in ("keras", "pynn.config"):
+        return DTypePolicy.from_config(settings)
     room = _room(module, name)
     if room is not None and (kind is None or config.get("registered_name") is None):
         own = {} if config.get("registered_name") == name else {"registered_name": config.get("registered_name")}
@@ -170,12 +175,15 @@ def _special(name: str, **config: Any) -> dict[str, Any]:
 
 def _made_of_special(name: str, config: dict[str, Any]) -> Any:
     """What `_special` described, or Keras."""
-    if name in ("__numpy__", "__tensor__") and config.get("dtype") in _DTYPES:
-        return np.array(config["value"], config["dtype"])
-    if name == "__bytes__":
-        return config["value"].encode("utf-8")
-    if name == "__slice__":
-        return slice(*(_made_of(config[part]) for part in _OF_SLICE))
+    try:
+        if name in ("__numpy__", "__tensor__") and config.get("dtype") in _DTYPES:
+            return np.array(config["value"], config["dtype"])
+        if name == "__bytes__":
+            return config["value"].encode("utf-8")
+        if name == "__slice__":
+            return slice(*(_made_of(config[part]) for part in _OF_SLICE))
+    except (KeyError, TypeError, AttributeError, ValueError):  # another form, as told below
+        pass
     if name == "__ellipsis__":
         return ...
     raise ValueError(f"config has a {name}, which pynn does not make: {checks.shown(config)}.")

@@ -1,5 +1,6 @@
 """Classes and functions of one's own by name: registered, given for a while, and as plain values and back."""
 
+import collections
 import copy
 import json
 import pickle
@@ -296,6 +297,9 @@ def test_own_things_of_another_kind_are_told(forgotten):
         (lambda: read("function", "pynn.ops", ["exp"]), ValueError, "There is no function \\['exp'\\]"),
         (lambda: read("__lambda__", None), ValueError, "which pynn does not make"),
         (lambda: read("__numpy__", None, {"value": [1], "dtype": "object"}), ValueError, "which pynn does not make"),
+        (lambda: read("__numpy__", None, {"value": [1, [2]], "dtype": "int8"}), ValueError, "which pynn does not make"),
+        (lambda: read("__bytes__", None, {}), ValueError, "which pynn does not make"),
+        (lambda: read("__slice__", None, {"start": 1}), ValueError, "which pynn does not make"),
         (lambda: read("MeanSquaredError", None), ValueError, "must have a module, .*pynn.losses, pynn.metrics"),
         (lambda: read("Dense", "pynn.losses", {"units": 3}), ValueError, "Unknown loss 'Dense'"),
         (lambda: read("largest", "tests", {}, "tests>largest"), TypeError, "must be a class with from_config"),
@@ -323,6 +327,7 @@ OBJECTS = [
     pynn.regularizers.L2(0.5),
     pynn.constraints.MaxNorm(3),
     pynn.activations.Activation("leaky_relu", negative_slope=0.5),
+    pynn.DTypePolicy("float64"),
     Scaled(3.0, name="scaled"),
     Constantly(3.0),
     Halving(),
@@ -339,7 +344,7 @@ def test_objects_come_back(thing):
     assert saving.serialize_keras_object(again) == saving.serialize_keras_object(thing)
     nested = saving.deserialize_keras_object({"a": [described, 1]})
     assert type(nested["a"][0]) is type(thing)
-    if not isinstance(thing, pynn.losses.Loss | pynn.metrics.MeanSquaredError):
+    if not isinstance(thing, pynn.losses.Loss | pynn.metrics.MeanSquaredError | pynn.DTypePolicy):
         del described["module"]
         assert type(saving.deserialize_keras_object(described)) is type(thing)
 
@@ -364,6 +369,7 @@ def test_arrays_come_back():
         assert_array_equal(again, array)
     assert saving.serialize_keras_object(np.float32(0.5)) == 0.5
     assert saving.serialize_keras_object((1, [np.int64(2)])) == (1, [2])
+    assert saving.serialize_keras_object(collections.namedtuple("Pair", "a b")(1, np.arange(2)))[0] == 1
 
 
 def test_objects_are_given_by_name():
@@ -395,3 +401,5 @@ def test_names_that_keras_writes_are_read():
     assert type(saving.deserialize_keras_object({"module": "keras", **model})) is pynn.Sequential
     relu = {"module": "builtins", "class_name": "function", "config": "relu", "registered_name": "function"}
     assert saving.deserialize_keras_object(relu) is pynn.activations.relu
+    policy = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float64"}, "registered_name": None}
+    assert saving.deserialize_keras_object(policy) == pynn.DTypePolicy("float64")
