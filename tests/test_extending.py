@@ -170,6 +170,31 @@ def test_build_alone_extends_a_layer(random):
     np.testing.assert_allclose(sequence(padded), sequence.layers[1](np.ones((1, 1, 3)))[:, 0], rtol=1e-5)
 
 
+def test_settings_that_are_changed_before_the_layer_is_built_count():
+    class AsWide(layers.Dense):
+        def build(self, input_shape):
+            self.units = input_shape[-1]
+            self.offset = self.add_weight(shape=(1,), name="offset")
+            super().build(input_shape)
+
+    class Late(layers.Dense):
+        def build(self, input_shape):
+            self.kernel_initializer = pynn.initializers.Ones()
+
+        def call(self, inputs):
+            return super().call(inputs) + 1
+
+    x = np.ones((2, 4), "float32")
+    layer = AsWide(3)
+    assert layer(x).shape == (2, 4)
+    assert [weight.path.split("/")[1] for weight in layer.weights] == ["kernel", "bias", "offset"]
+    late = Late(3)
+    late.units = 2
+    np.testing.assert_array_equal(late(x), np.full((2, 2), 5))
+    model = pynn.Sequential([pynn.Input((4,)), AsWide(3), Late(2)])
+    np.testing.assert_array_equal(copy.deepcopy(model)(x), model(x))
+
+
 def test_compute_mask_alone_extends_a_layer():
     class HandsOn(layers.RepeatVector):
         supports_masking = True

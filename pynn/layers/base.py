@@ -28,7 +28,7 @@ from ..regularizers import Regularizer, RegularizerLike
 from . import calling, symbolic
 from .building import Draft, building
 from .callform import CallForm
-from .extending import call_of_extended, extend, extended
+from .extending import call_of_extended, extend, extended, settle
 from .symbolic import Node, SymbolicTensor
 from .tracing import whole
 from .trial import current
@@ -256,6 +256,7 @@ class Layer(Weighed, NamesItsArguments):
         trial = current()
         if trial is not None and trial.layer is self:  # `super().build(input_shape)`: its layer is about it
             if self._extended is not None:
+                settle(self)
                 self._extended.build(input_shape)
             return
         self._build_whole(input_shape)

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from .trial import current
+
 # What a class may still have of the layer that it extends, beside names that no other layer has.
 _KEPT = ("activation", "activity_regularizer", "build", "from_config", "get_config", "supports_masking")
+
+# What a layer that is extended has for itself.
+_ITS_OWN = {"_users", "_nodes", "_calls", "_own_weights", "activity_regularizer"}
 
 
 def extend(cls: Any, base: type) -> None:
@@ -46,3 +51,16 @@ def extended(layer: Any) -> Any:
     inner.__setstate__(layer.__getstate__())
     inner.activity_regularizer = None  # which is for the output of the whole
     return inner
+
+
+def settle(layer: Any) -> None:
+    """Have the layer that this one extends take over the settings as they are now, unless it is built. It is on trial.
+
+    They may be others than at first: a `build` sets ``self.units``, for instance.
+    """
+    inner, trial = layer._extended, current()
+    if inner._is_built or trial is None:
+        return
+    trial.touch(inner)
+    for name in vars(inner).keys() & vars(layer).keys() - _ITS_OWN:
+        vars(inner)[name] = vars(layer)[name]

@@ -20,6 +20,7 @@ from ..engine.lowering import Lowering, Mask
 from ..foundation import atomic, checks
 from . import calling, symbolic
 from .building import Built, Draft
+from .extending import settle
 from .holding import HoldsLayers
 from .input_spec import InputSpec
 from .said import CallOf, Said, count_in, read
@@ -246,6 +247,8 @@ class Traceable(HoldsLayers):
             assert self._form is not None
             places, named = self._form.shapes_for(build, [(None, *shape) for shape in shapes], said)
             build(self, *places, **named)
+        if self._extended is not None:
+            settle(self)  # where its `build` did not do it
 
     def _check_input_spec(self, shapes: tuple[OpenShape, ...]) -> None:
         """Raise ValueError unless inputs of samples of these shapes are what `input_spec` says."""
