@@ -219,6 +219,42 @@ def test_what_is_ones_own_is_never_one_of_pynns(tmp_path, forgotten, registered)
         assert type(pynn.load_model(tmp_path / "model", custom_objects=custom).layers[0]) is Flatten
 
 
+def test_classes_that_are_called_as_those_of_pynn_stand_beside_them(tmp_path):
+    class Dense(layers.Dense):
+        def call(self, x):
+            return 2 * super().call(x)
+
+    class MeanSquaredError(pynn.metrics.MeanSquaredError):
+        def result(self):
+            return 2 * super().result()
+
+    model = pynn.Sequential([pynn.Input((3,)), Dense(4), layers.Dense(4), layers.Dense(1)])
+    metrics = [MeanSquaredError("own"), pynn.metrics.MeanSquaredError("theirs")]
+    model.compile("sgd", "mse", metrics=metrics)
+    model.save(tmp_path / "model")
+    loaded = pynn.load_model(tmp_path / "model", custom_objects={"Dense": Dense, "MeanSquaredError": MeanSquaredError})
+    x, y = np.ones((2, 3)), np.zeros((2, 1))
+    for twin in (loaded, copy.deepcopy(model), clone_model(model)):
+        assert [type(layer) for layer in twin.layers] == [Dense, layers.Dense, layers.Dense]
+        twin.set_weights(model.get_weights())
+        assert twin.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
+    given = pynn.Sequential.from_config(model.get_config(), custom_objects={"Dense": Dense})  # which says no more
+    assert all(type(layer) is Dense for layer in given.layers)
+
+
+def test_two_functions_of_one_name_are_not_saved(tmp_path):
+    def made(factor):
+        def scaled(x):
+            return factor * x
+
+        return scaled
+
+    model = pynn.Sequential([pynn.Input((3,)), *(layers.Dense(2, activation=made(factor)) for factor in (2, 3))])
+    with pytest.raises(ValueError, match="two functions that are called 'scaled'"):
+        model.save(tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
 def test_two_registered_classes_of_one_name(forgotten):
     def made(package, factor):
         @saving.register_keras_serializable(package)

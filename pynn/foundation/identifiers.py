@@ -114,7 +114,10 @@ def made_of(
 ) -> T:
     """The `base` object that a configuration describes; arguments and errors as for `resolve`."""
     name, settings = split_config(config, kind)
-    cls = look_up(name, base, table, kind, ignore_case, config.get("registered_name"))
+    if config.get("registered_name", "") is None and name in table:  # said to be none of one's own
+        cls = table[name]
+    else:
+        cls = look_up(name, base, table, kind, ignore_case, config.get("registered_name"))
     found: T = cls.from_config(settings)
     return found
 
@@ -183,8 +186,12 @@ def split_config(config: dict[str, Any], kind: str) -> tuple[str, dict[str, Any]
 def serialize(configurable: Configurable) -> dict[str, Any]:
     """The configuration that `resolve` reads."""
     kind = type(configurable)
-    own = {"registered_name": registry.get_registered_name(kind)} if registry.is_own(kind) else {}
-    return {"class_name": kind.__name__, "config": configurable.get_config(), **own}
+    described: dict[str, Any] = {"class_name": kind.__name__, "config": configurable.get_config()}
+    if registry.is_own(kind):
+        described["registered_name"] = registry.get_registered_name(kind)
+    elif registry.own(kind.__name__) is not None:  # which is called as it, and is not meant
+        described["registered_name"] = None
+    return described
 
 
 def plain(value: Any) -> Any:

@@ -107,6 +107,21 @@ def _described(model: Connected, whole: bool = True) -> Metadata:
     Raises:
         ValueError: something that no configuration describes.
     """
+    own = list(_of_ones_own(model, whole))
+    # So that what is pynn's is told from what is one's own and has the same name.
+    by_class = {thing.__name__: thing for _, thing in own}
+    found = registry.knowing(by_class, lambda: _described_all(model, whole))
+    functions: dict[str, Any] = {}
+    for name, thing in own:
+        if isinstance(thing, types.FunctionType) and functions.setdefault(name, thing) is not thing:
+            raise ValueError(
+                f"Model {model.name!r} has two functions that are called {name!r}, by which a file knows them, and "
+                "cannot be saved or copied. Give them other names, or save the weights alone: model.save_weights."
+            )
+    return found
+
+
+def _described_all(model: Connected, whole: bool) -> Metadata:
     compiled = model._state.compiled
     found: Metadata = {"kind": "model", "architecture": _architecture(model), "compile": None}
     if compiled is not None and whole:
@@ -347,13 +362,25 @@ def classes_of_ones_own(model: Connected) -> dict[str, type]:
     Raises:
         ValueError: two of one name.
     """
+    found: dict[str, Any] = {}
+    for name, thing in _of_ones_own(model):
+        if found.setdefault(name, thing) is not thing:
+            kind = "things of two classes" if isinstance(thing, type) else "two functions"
+            raise ValueError(f"Model {model.name!r} has {kind} that are called {name}, and cannot be copied.")
+    return found
+
+
+def _of_ones_own(model: Connected, whole: bool = True) -> Iterator[tuple[str, Any]]:
+    """The classes and functions that are not pynn's, of the model and all in it, with their names.
+
+    What `compile` was told is looked at only if it is to be `whole`.
+    """
     compiled = model._state.compiled
     things: list[Any] = [model]
-    if compiled is not None:
+    if compiled is not None and whole:
         things += [compiled.optimizer, compiled.optimizer._learning_rate, compiled.loss, compiled.metrics]
         things.append(compiled.weighted_metrics)
     seen: set[int] = set()
-    found: dict[str, Any] = {}
     while things:
         thing = things.pop()
         if id(thing) in seen:
@@ -366,17 +393,8 @@ def classes_of_ones_own(model: Connected) -> dict[str, type]:
         elif isinstance(thing, OwnActivation):
             things.append(thing.function)
         elif isinstance(thing, types.FunctionType) and registry.is_own(thing):
-            name = registry.get_registered_name(thing)
-            if found.setdefault(name, thing) is not thing:
-                raise ValueError(
-                    f"Model {model.name!r} has two functions that are called {name}, and cannot be copied."
-                )
+            yield registry.get_registered_name(thing), thing
         elif hasattr(thing, "get_config") and not isinstance(thing, type):
-            kind = type(thing)
-            if registry.is_own(kind) and found.setdefault(registry.get_registered_name(kind), kind) is not kind:
-                raise ValueError(
-                    f"Model {model.name!r} has things of two classes that are called {kind.__name__}, and cannot be "
-                    "copied."
-                )
+            if registry.is_own(type(thing)):
+                yield registry.get_registered_name(type(thing)), type(thing)
             things += thing.layers if isinstance(thing, Connected) else getattr(thing, "__dict__", {}).values()
-    return found
