@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .. import layers as layer_room
 from ..data import dataset
 from ..data.layout import Layout, OpenShape, Port, Ports, single
-from ..foundation import checks
+from ..foundation import atomic, checks
 from ..layers.base import Layer
 from ..layers.building import Draft
 from ..layers.core import InputLayer
@@ -21,7 +23,7 @@ from . import configuration
 from .configuration import Make
 from .connected import Connected
 from .model import Model
-from .network import check_dtype, common_dtype
+from .network import Closed, check_dtype, common_dtype
 from .wired import check_input
 
 if TYPE_CHECKING:
@@ -139,7 +141,8 @@ class Sequential(Model):
         elif stack:
             common_dtype(stack)
         after = state._replace(stack=stack, wiring=chain(left), layout=layout, masks=masks)
-        self._become(after, drafts, using(self, new))
+        of_data = atomic.setting(self, "_of_data", bool(stack) and stack[0].batch_input_shape is None)
+        self._become(after, drafts, [*using(self, new), of_data])
 
     def _check_alone(self) -> None:
         """Raise ValueError where the model is part of others, which cannot follow its changes."""
@@ -200,6 +203,36 @@ class Sequential(Model):
     def _try_layout(self, x: Any, name: str) -> Layout:
         shape = dataset.sample_shape(x, name)
         return Trial(self).run(lambda: self._drafts([shape])[0])  # a subclass among the layers is built by its draft
+
+    def _layout_of_data(self, x: Any, layout: Layout) -> Layout:
+        opened = self._opened_to(x, layout)
+        if opened is None:
+            return layout
+        if self._is_alone:
+            self._open(opened)
+        else:
+            self._wait_until(lambda: self._require_layout() is not layout, lambda: self._open(opened))
+        return self._layout_for(x, "x")
+
+    def _opened_to(self, x: Any, layout: Layout) -> Layout | None:
+        """The layout that also takes samples of other lengths, where `x` has some.
+
+        None: there is nothing to be opened, or the layers cannot take what `x` has.
+        """
+        port, shape = layout.inputs.ports[0], np.shape(x)[1:] if isinstance(x, np.ndarray) else ()
+        if len(shape) != len(port.shape) or port.takes(shape) or self._nodes or self._users:
+            return None
+        lengths = tuple(own if own == size else None for own, size in zip(port.shape, shape, strict=True))
+        try:
+            return _drafts(self._state.stack, lengths, layout.dtype)[0]
+        except ValueError:
+            return None
+
+    def _open(self, layout: Layout) -> None:
+        """Take samples of other lengths from now on; the optimizer's state stays. The lock must be held."""
+        changes = self._unlowered()
+        state = self._state._replace(plan=None, closed=Closed(), task=None, layout=layout, masks=None)
+        atomic.apply_together([*changes, atomic.setting(self, "_state", state), atomic.setting(self, "_wired", None)])
 
     def _wire(self) -> None:
         """Call the layers of a built model on symbolic tensors, once, so that they have an `input` and an `output`."""

@@ -43,6 +43,8 @@ class Structure(Part):
     interrupted leaves the old model or the new one. Who changes it holds the model's lock.
     """
 
+    _of_data = False  # whether no Input and no input_shape, but data say what the shape of the samples is
+
     def __init__(self) -> None:
         # The name comes last: see `Layer`. So a subclass calls Layer.__init__ when its layers are in place.
         self._state = State(Closed())
@@ -291,6 +293,10 @@ class Structure(Part):
         fused = {wiring.outputs[head.number]: head.loss.fused_with for head in heads if head.loss is not None}
         differentiable.check(wiring, layout.input_shapes, layout.dtype, fused)
 
+    def _layout_of_data(self, x: Any, layout: Layout) -> Layout:
+        """The layout for the data `x`, where only earlier data told the lengths of axes."""
+        return layout
+
     def _layout_for(self, x: Any, name: str) -> Layout:
         layout = self._state.layout
         if layout is None:
@@ -298,7 +304,7 @@ class Structure(Part):
             self._wait_until(lambda: self.built or bool(tried), lambda: tried.append(self._try_layout(x, name)))
             return tried[0] if tried else self._layout_for(x, name)
         if not layout.is_open:
-            return layout
+            return self._layout_of_data(x, layout) if self._of_data else layout
         shapes = [
             _sample_shape(each, called, port)
             for each, called, port in zip(

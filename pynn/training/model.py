@@ -24,6 +24,7 @@ class Trainable(Protocol):
     stop_training: bool
     stop_evaluating: bool
     stop_predicting: bool
+    _of_data: bool  # whether data alone told the lengths of axes, so that others may come
 
     def _alone(self) -> _core.Hold:
         """Take the model's lock, in a ``with`` statement; RuntimeError if another has it."""

@@ -239,7 +239,8 @@ def outputs(model: Trainable, x: Inputs, check_finite: bool = True, batch_size: 
             y = plan.predict_array(x, inputs[0].shape, made[0].shape, check_finite, parallel.get_num_threads())
             if y is not None:
                 return y
-    if plan is None or layout is None or plan.state_samples:
+    other_lengths = layout is not None and model._of_data and np.shape(x)[1:] != layout.input_shapes[0]
+    if plan is None or layout is None or plan.state_samples or other_lengths:
         layout = model._layout_for(x, "x")
         columns = dataset.columns(x, "x", layout, check_finite)  # a model is not built for data that are refused
         rows = len(columns[0])

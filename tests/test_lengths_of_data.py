@@ -1,0 +1,121 @@
+"""Sequential models that only data tell the lengths of axes: batches of other lengths, as in Keras."""
+
+import threading
+
+import numpy as np
+import pytest
+
+import pynn
+from pynn import layers
+
+
+def recurrent(*first):
+    return pynn.Sequential([*first, layers.LSTM(4, return_sequences=True), layers.LSTM(4), layers.Dense(1)])
+
+
+@pytest.fixture
+def data(random):
+    return [random.normal(size=(6, steps, 3)).astype(np.float32) for steps in (7, 9)]
+
+
+def test_other_lengths_give_what_a_model_of_any_length_gives(data):
+    short, long = data
+    model, plain = recurrent(), recurrent(pynn.Input((None, 3)))
+    model(short)
+    assert model.input_shape == (None, 7, 3)
+    plain.set_weights(model.get_weights())
+    calls = [lambda m: m(long), lambda m: m.predict(long, verbose=0), lambda m: m(short)]
+    for call in (*calls, lambda m: m.predict_on_batch(long)):
+        np.testing.assert_array_equal(call(model), call(plain))
+    assert model.input_shape == (None, None, 3)
+    assert model.layers[0].output_shape[2] == 4
+
+
+def test_training_goes_on_at_another_length(data):
+    short, long = data
+    y = np.ones((6, 1))
+    model, plain = recurrent(), recurrent(pynn.Input((None, 3)))
+    model.compile("adam", "mse")
+    model.build((None, 7, 3))
+    plain.set_weights(model.get_weights())
+    plain.compile("adam", "mse")
+    for each in (model, plain):
+        each.fit(short, y, epochs=2, batch_size=4, shuffle=False, verbose=0)
+        each.fit(long, y, epochs=2, batch_size=4, shuffle=False, verbose=0)
+        each.train_on_batch(short, y)
+    assert model.optimizer.iterations == plain.optimizer.iterations == 9
+    for one, other in zip(model.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert model.evaluate(long, y, verbose=0) == plain.evaluate(long, y, verbose=0)
+
+
+def test_ids_and_images(random):
+    words = pynn.Sequential([layers.Embedding(9, 4), layers.GlobalAveragePooling1D(), layers.Dense(1)])
+    words.compile("sgd", "mse")
+    words.fit(random.integers(0, 9, (6, 5)), np.ones((6, 1)), verbose=0)
+    assert words.predict(random.integers(0, 9, (3, 8)), verbose=0).shape == (3, 1)
+    with pytest.raises(ValueError, match=r"must be in \[0, 9\)"):
+        words.predict(np.full((3, 2), 9), verbose=0)
+    images = pynn.Sequential([layers.Conv2D(2, 3), layers.GlobalMaxPooling2D()])
+    assert [images(np.ones((1, *size, 1))).shape for size in ((5, 5), (8, 6))] == [(1, 2), (1, 2)]
+    with pytest.raises(ValueError, match="cannot take samples of shape"):
+        images(np.ones((1, 2, 6, 1)))
+
+
+def test_saved_models_take_other_lengths(tmp_path, data):
+    model = recurrent()
+    model(data[0])
+    model.save(tmp_path / "model")
+    np.testing.assert_array_equal(pynn.load_model(tmp_path / "model")(data[1]), model(data[1]))
+
+
+@pytest.mark.parametrize(
+    ("make", "other"),
+    [
+        (lambda: pynn.Sequential([layers.Flatten(), layers.Dense(2)]), (6, 9, 3)),  # whose weights have the length
+        (lambda: recurrent(), (6, 9, 4)),  # features
+        (lambda: recurrent(), (6, 9)),
+        (lambda: recurrent(pynn.Input((7, 3))), (6, 9, 3)),  # which was said
+        (lambda: pynn.Sequential([layers.LSTM(4, input_shape=(7, 3))]), (6, 9, 3)),
+    ],
+)
+def test_what_layers_cannot_take_or_a_program_excludes_is_refused(make, other, data):
+    model = make()
+    model(data[0])
+    before, expected = model.get_weights(), model(data[0])
+    with pytest.raises(ValueError, match=r"x must have the shape \(samples, 7, 3\)"):
+        model.predict(np.ones(other), verbose=0)
+    assert model.input_shape == (None, 7, 3)
+    np.testing.assert_array_equal(model(data[0]), expected)
+    for one, same in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, same)
+
+
+def test_part_of_another_model_stays_as_it_is(data):
+    inner = recurrent()
+    inner(data[0])
+    outer = pynn.Sequential([inner, layers.Dense(1)])
+    with pytest.raises(ValueError, match=r"x must have the shape \(samples, 7, 3\)"):
+        inner.predict(data[1], verbose=0)
+    assert outer(data[0]).shape == (6, 1)
+
+
+def test_threads_that_come_with_other_lengths_at_once(data):
+    model = recurrent()
+    model(data[0])
+    plain = recurrent(pynn.Input((None, 3)))
+    plain.set_weights(model.get_weights())
+    expected = [plain(each) for each in data]
+    wrong = []
+
+    def ask(number):
+        for _ in range(20):
+            if not np.array_equal(model.predict(data[number % 2], verbose=0), expected[number % 2]):
+                wrong.append(number)
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
