@@ -208,6 +208,7 @@ FORMS = {
     "a value of numpy": (lambda layer, x, z: layer({"a": x, "b": [z]}, factor=np.float32(0.5)), 5.5),
     "None within": (lambda layer, x, z: layer({"a": x, "b": (z,), "c": None}, None), 22),
     "a tensor more": (lambda layer, x, z: layer({"a": x, "b": [z], "c": z}, more=x), 121),
+    "an array of one number": (lambda layer, x, z: layer({"a": x, "b": [z]}, factor=np.array(0.5)), 5.5),
     "a tensor for a value": (lambda layer, x, z: layer({"a": x, "b": [z]}, factor=x), 11),
     "other names": (lambda layer, x, z: layer({"a": x, "b": [z]}, names=["u", "v"], shift=5), 29),
     "another tensor": (lambda layer, x, z: layer({"a": x, "b": [z]}, shift=z), 23),

@@ -37,6 +37,8 @@ def nest_of(value: Any, tensors: list[Any], what: str) -> Nest:
     Raises:
         TypeError: what is neither a tensor nor a plain value.
     """
+    if isinstance(value, np.ndarray) and not value.ndim:
+        value = value[()]
     if is_tensor(value):
         tensors.append(value)
         return _TENSOR
