@@ -75,7 +75,7 @@ class Metric(Described):
         if own is _BASE["reset_state"]:
             lacks = not self._variables and not any(_metrics_in(vars(self)))
         else:  # that of pynn's own metrics does not know of variables
-            lacks = bool(self._variables) and own.__module__.startswith("pynn.")
+            lacks = bool(self._variables) and not registry.is_own(own)
         if lacks:
             raise TypeError(f"{type(self).__name__} must define reset_state. {self._own()}")
 

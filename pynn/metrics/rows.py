@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from ..foundation import parallel
+from ..foundation import parallel, registry
 from ..foundation.native import core
 from ..losses.base import check_last_axis, row_values, with_weights
 from .base import Array, Metric
@@ -47,7 +47,7 @@ class RowMetric(Metric):
     def _refuse(cls) -> None:
         super()._refuse()
         methods = (cls.update_state, cls.result, cls.reset_state)
-        cls.of_engine = all(method.__module__.startswith("pynn.") for method in methods)
+        cls.of_engine = not any(map(registry.is_own, methods))
 
     def automatic_name(self) -> str:
         return self.default_name or self.native_name
