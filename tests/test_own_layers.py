@@ -204,7 +204,7 @@ def test_build_ends_as_in_keras():
 def test_weights_come_in_keras_order():
     class Mine(layers.Layer):
         def __init__(self):
-            super().__init__()
+            super().__init__(name="mine")
             self.inner = [layers.Dense(2, name="a"), {"key": layers.Dense(2, name="b")}]
 
         def build(self, input_shape):
