@@ -76,6 +76,11 @@ def test_dtype_policy_is_taken_as_a_type():
     assert pynn.Input((3,), dtype=policy).dtype == "float64"
     assert pynn.losses.MeanSquaredError(dtype=policy).dtype == "float64"
     assert "float64" in repr(policy)
+    described = pynn.saving.serialize_keras_object(policy)
+    assert pynn.layers.Dense(2, dtype=described).dtype == "float64"
+    for bad in ({**described, "config": {"name": "mixed_float16"}}, {**described, "config": None}):
+        with pytest.raises(ValueError, match='dtype must be "float32" or "float64", but got'):
+            pynn.layers.Dense(2, dtype=bad)
     pynn.config.set_dtype_policy(policy)
     assert pynn.config.floatx() == pynn.layers.Dense(2).dtype == "float64"
     assert pynn.config.dtype_policy() == policy

@@ -227,11 +227,14 @@ def axes_of(axis: int | tuple[int, ...], rank: int) -> list[int]:
 
 
 def float_dtype(value: DTypeLike, name: str) -> str:
-    """`value` as "float32" or "float64"."""
+    """`value` as "float32" or "float64"; it may be the configuration of a policy, too."""
+    given: Any = value
+    if isinstance(given, dict) and given.get("class_name") == "DTypePolicy" and isinstance(given.get("config"), dict):
+        given = given["config"].get("name")
     try:
-        found = str(np.dtype(value).name) if value is not None else "None"
+        found = str(np.dtype(given).name) if given is not None else "None"
     except (TypeError, ValueError):
-        found = shown(value)
+        found = shown(given)
     if found not in ("float32", "float64"):
         raise ValueError(f'{name} must be "float32" or "float64", but got {found}.')
     return found
