@@ -156,6 +156,7 @@ def test_axes_of_any_length():
 
 def test_functions_of_ids():
     ids = pynn.Input((3,), dtype="int32")
+    assert ops.cast(ids, "int64") is ids
     model = pynn.Model(ids, [ops.one_hot(ids, 4), ops.cast(ids, "float32") / 2, ops.one_hot(ids, 4, axis=1)])
     given = np.array([[0, 2, 5], [3, 1, 1]])
     hot, half, other = model.predict(given, verbose=0)

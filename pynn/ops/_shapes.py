@@ -168,11 +168,12 @@ def matmul(x1: Any, x2: Any) -> Any:
 
 def cast(x: Any, dtype: Any) -> Any:
     """The elements as numbers of another type. A symbolic tensor keeps the one that its model computes in: truth values
-    are 1 and 0 there anyway."""
+    are 1 and 0 there anyway. One of ids stays one where `dtype` is of whole numbers."""
     if not is_symbolic(x):
         return np.asarray(as_array(x, "x")).astype(np.dtype(dtype))
-    if isinstance(x, SymbolicTensor) and x.holds_ids and np.dtype(dtype).kind == "f":
-        return Arithmetic("multiply", 1.0)(x)
-    if np.dtype(dtype).kind != "f":
+    kind = np.dtype(dtype).kind
+    if isinstance(x, SymbolicTensor) and x.holds_ids and kind in "iuf":
+        return Arithmetic("multiply", 1.0)(x) if kind == "f" else x
+    if kind != "f":
         raise TypeError(f"cast of a symbolic tensor to {dtype} is not there: a model computes in float32 or float64.")
     return x
