@@ -1086,3 +1086,27 @@ def test_masks_of_layers_of_several_outputs(random):
     assert states == [None, None]
     both = layers.Bidirectional(layers.GRU(2, return_sequences=True))
     np.testing.assert_array_equal(both.compute_mask(x, mask), mask)
+
+
+def test_own_layer_that_computes_with_a_mask_of_any_length():
+    """Keras's guide has such a layer: a softmax over the steps that are real."""
+
+    class TemporalSoftmax(layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.supports_masking = True
+
+        def call(self, inputs, mask=None):
+            real = pynn.ops.expand_dims(mask, -1)
+            numbers = pynn.ops.exp(inputs) * real
+            return numbers / pynn.ops.sum(numbers, axis=1, keepdims=True)
+
+    ids = pynn.Input((None,), dtype="int32")
+    scores = layers.Embedding(9, 1, mask_zero=True)
+    model = pynn.Model(ids, TemporalSoftmax()(scores(ids)))
+    table = scores.embeddings.numpy()
+    for steps in (4, 6):
+        given = np.random.default_rng(steps).integers(0, 9, (3, steps))
+        given[:, 0] = 5
+        numbers = np.exp(table[given]) * (given != 0)[..., None]
+        np.testing.assert_allclose(model(given), numbers / numbers.sum(axis=1, keepdims=True), rtol=1e-6)

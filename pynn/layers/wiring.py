@@ -63,7 +63,7 @@ class Trace(NamedTuple):
         """The shapes of the outputs for inputs of `shapes`, and those of their masks."""
         if shapes == self.shapes:
             return [port.shape for port in self.outputs.ports], self.made_masks
-        count, of_masks = len(self.outputs.ports), masks or self.masks
+        count, of_masks = len(self.outputs.ports), masks or _of_lengths(self.masks, shapes)
         found = drafts_of(self.wiring, (*shapes, *_given(of_masks)), dtype, of_steps(shapes, of_masks, of_masks))
         made = [own or shape for own, shape in zip(found.masks, self.made_masks, strict=False)]
         for place, shape in zip(self.mask_outputs, found.shapes[count:], strict=True):
@@ -85,6 +85,14 @@ class Lowered(NamedTuple):
     tensors: list[int]
     masks: list[Mask | None]
     shapes: list[Shape]  # of samples
+
+
+def _of_lengths(masks: Masks, shapes: Sequence[OpenShape]) -> Masks:
+    """Shapes of masks whose axes of any length have those of the inputs that they are of."""
+    return tuple(
+        None if mask is None else tuple(size if own is None else own for own, size in zip(mask, shape, strict=False))
+        for mask, shape in zip(masks, shapes, strict=True)
+    )
 
 
 def _given(masks: Sequence[OpenShape | None]) -> list[OpenShape]:
