@@ -62,6 +62,26 @@ def test_ids_and_images(random):
         images(np.ones((1, 2, 6, 1)))
 
 
+def test_lengths_are_opened_one_after_the_other():
+    model = pynn.Sequential([layers.Conv2D(2, 3), layers.GlobalMaxPooling2D()])
+    sizes = [(8, 8), (9, 8), (9, 10), (4, 5)]
+    assert [model(np.ones((1, *size, 3))).shape for size in sizes] == [(1, 2)] * 4
+    assert model.input_shape == (None, None, None, 3)
+
+
+def test_lists_and_dicts_may_have_other_lengths(data):
+    short, long = (each[:2] for each in data)
+    model = recurrent()
+    model(short)
+    expected = recurrent(pynn.Input((None, 3)))
+    expected(short)
+    expected.set_weights(model.get_weights())
+    for given in (long.tolist(), {model._require_layout().inputs.names[0]: long}):
+        np.testing.assert_allclose(model.predict(given, verbose=0), expected(long), rtol=1e-6)
+    with pytest.raises(ValueError, match="x is ragged"):
+        model.predict([[[1.0, 2.0, 3.0]], [[1.0, 2.0]]], verbose=0)
+
+
 def test_saved_models_take_other_lengths(tmp_path, data):
     model = recurrent()
     model(data[0])

@@ -212,14 +212,15 @@ class Sequential(Model):
             self._open(opened)
         else:
             self._wait_until(lambda: self._require_layout() is not layout, lambda: self._open(opened))
-        return self._layout_for(x, "x")
+        return self._layout_of_data(x, self._require_layout())  # another thread may have opened it otherwise
 
     def _opened_to(self, x: Any, layout: Layout) -> Layout | None:
         """The layout that also takes samples of other lengths, where `x` has some.
 
         None: there is nothing to be opened, or the layers cannot take what `x` has.
         """
-        port, shape = layout.inputs.ports[0], np.shape(x)[1:] if isinstance(x, np.ndarray) else ()
+        port, (given,) = layout.inputs.ports[0], layout.inputs.take_apart(x, "x")
+        shape = given.shape[1:] if isinstance(given, np.ndarray) else dataset.sample_shape(given, "x")
         if len(shape) != len(port.shape) or port.takes(shape) or self._nodes or self._users:
             return None
         lengths = tuple(own if own == size else None for own, size in zip(port.shape, shape, strict=True))

@@ -303,8 +303,10 @@ class Structure(Part):
             tried: list[Layout] = []
             self._wait_until(lambda: self.built or bool(tried), lambda: tried.append(self._try_layout(x, name)))
             return tried[0] if tried else self._layout_for(x, name)
+        if self._of_data:
+            layout = self._layout_of_data(x, layout)
         if not layout.is_open:
-            return self._layout_of_data(x, layout) if self._of_data else layout
+            return layout
         shapes = [
             _sample_shape(each, called, port)
             for each, called, port in zip(

@@ -227,6 +227,11 @@ def _display(level: int, calls: CallbackList) -> Display:
     return displays.display(level) if calls._first(ProgbarLogger) is None else Display()
 
 
+def _fits(x: Inputs, layout: Layout) -> bool:
+    """Whether `x` is an array of the shape that the only input has."""
+    return isinstance(x, np.ndarray) and x.shape[1:] == layout.input_shapes[0]
+
+
 def outputs(model: Trainable, x: Inputs, check_finite: bool = True, batch_size: int | None = None) -> Outputs:
     """The outputs for samples, without a display.
 
@@ -239,8 +244,7 @@ def outputs(model: Trainable, x: Inputs, check_finite: bool = True, batch_size: 
             y = plan.predict_array(x, inputs[0].shape, made[0].shape, check_finite, parallel.get_num_threads())
             if y is not None:
                 return y
-    other_lengths = layout is not None and model._of_data and np.shape(x)[1:] != layout.input_shapes[0]
-    if plan is None or layout is None or plan.state_samples or other_lengths:
+    if plan is None or layout is None or plan.state_samples or (model._of_data and not _fits(x, layout)):
         layout = model._layout_for(x, "x")
         columns = dataset.columns(x, "x", layout, check_finite)  # a model is not built for data that are refused
         rows = len(columns[0])
