@@ -165,6 +165,12 @@ def test_variables_are_computed_with():
     np.testing.assert_array_equal(kept + kept, 2 * kept.value)
     np.testing.assert_array_equal(np.abs(kept), np.abs(kept.numpy()))
     assert len({count, rate, kept}) == 3
+    np.testing.assert_array_equal(kept[1:, 0], kept.numpy()[1:, 0])
+    assert (kept.ndim, bool(count)) == (2, True)
+    model.optimizer.iterations.assign(0)
+    assert not count
+    with pytest.raises(ValueError, match="truth value of an array"):
+        bool(kept)
 
 
 SETTINGS = [

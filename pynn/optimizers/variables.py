@@ -106,6 +106,18 @@ class OptimizerVariable(NDArrayOperatorsMixin):
 
     __hash__ = object.__hash__
 
+    @property
+    def ndim(self) -> int:
+        """The number of its axes."""
+        return len(self.shape)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.numpy()[key]
+
+    def __bool__(self) -> bool:
+        """Whether the value of one that has a single one is not 0."""
+        return bool(self.numpy())
+
     def __float__(self) -> float:
         """The value of one that has a single one."""
         return float(self.numpy())
