@@ -114,6 +114,12 @@ def test_bad_arguments(arguments, message):
         layers.Lambda(**arguments)
 
 
+def test_functions_of_pynn_that_no_file_names_are_told(tmp_path):
+    model = pynn.Sequential([pynn.Input((3,)), layers.Lambda(ops.one_hot, arguments={"num_classes": 4})])
+    with pytest.raises(ValueError, match="one_hot is a function that no file names: give one of your own"):
+        model.save(tmp_path / "model")
+
+
 def test_functions_that_need_numbers_are_refused():
     layer = layers.Lambda(lambda x: np.sort(x))
     with pytest.raises(TypeError, match="holds no numbers"):

@@ -329,6 +329,12 @@ def test_own_things_of_another_kind_are_told(forgotten):
         (lambda: read("function", "os", "system"), ValueError, "There is no function 'system'"),
         (lambda: read("function", "builtins", "eval"), ValueError, "There is no function 'eval'"),
         (lambda: read("function", "pynn.ops", "np"), ValueError, "There is no function 'np'"),
+        (lambda: read("function", "pynn.ops", "one_hot"), ValueError, "There is no function 'one_hot'"),  # fills memory
+        (
+            lambda: saving.serialize_keras_object(pynn.ops.one_hot),
+            TypeError,
+            "one_hot is a function that no file names",
+        ),
         (lambda: read("function", "pynn.losses", "get"), ValueError, "There is no function 'get'"),
         (lambda: read("function", "pynn.ops", ["exp"]), ValueError, "There is no function \\['exp'\\]"),
         (lambda: read("__lambda__", None), ValueError, "which pynn does not make"),

@@ -213,8 +213,10 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: plain(each) for key, each in value.items()}
     if isinstance(value, types.FunctionType) and value.__name__ != "<lambda>":
-        name = registry.get_registered_name(value)
-        return {"module": _module_of(value), "class_name": "function", "config": name, "registered_name": name}
+        module, name = _module_of(value), registry.get_registered_name(value)
+        if module == "pynn.ops" and name not in lazy.found("pynn.ops:NAMED"):
+            raise TypeError(f"ops.{name} is a function that no file names: give one of your own that calls it")
+        return {"module": module, "class_name": "function", "config": name, "registered_name": name}
     if hasattr(value, "get_config") and not isinstance(value, type):
         found = serialize(value)
         return {"module": _module_of(type(value)), "registered_name": None, **found, "config": plain(found["config"])}
@@ -235,7 +237,7 @@ def function_of(description: Mapping[str, Any]) -> Any:
         return own
     if description.get("module") != "pynn.ops":
         return None
-    return lazy.found(f"pynn.ops:{name}") if name in lazy.found("pynn.ops:__all__") else None
+    return lazy.found(f"pynn.ops:{name}") if name in lazy.found("pynn.ops:NAMED") else None
 
 
 def no_function(description: Mapping[str, Any]) -> ValueError:

@@ -49,6 +49,11 @@ _MODULES = {
 
 __all__ = lazy.names(_MODULES)
 
+# Those that a configuration may name: what they make follows from their tensors, so that no file of a stranger's can
+# have them fill the memory, as `one_hot` of many classes would.
+_OF_TENSORS = ("_activations", "_elementwise", "_reductions", "_shapes")
+NAMED = lazy.names({module: _MODULES[module] for module in _OF_TENSORS})
+
 
 def __dir__() -> list[str]:
     """The functions."""
