@@ -113,6 +113,32 @@ def test_model_of_extended_layers_trains_and_is_saved(random, tmp_path):
         assert bits(twin) == bits(model)
 
 
+def test_extended_layers_have_the_same_state_whatever_their_number(random, tmp_path):
+    class Within(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = Gain(2), AlwaysDropout(0.5)
+
+        def call(self, inputs):
+            return self.second(self.first(inputs))
+
+    x = random.normal(size=(8, 3)).astype("float32")
+    for make in (model_of_all, lambda: pynn.Sequential([pynn.Input((3,)), Within()])):
+        model, other = make(), make()
+        names = list(model.get_state())
+        assert names == list(other.get_state())
+        assert not any(name.count("/") > 2 for name in names)  # what a layer extends has no name of its own
+        model.save_weights(tmp_path / "weights")
+        other.load_weights(tmp_path / "weights")
+        for one, another in zip(model.get_weights(), other.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, another)
+        other.set_state(model.get_state())
+        twins = (other, copy.deepcopy(model))
+        expected = model.predict(x, verbose=0)
+        for twin in twins:
+            np.testing.assert_array_equal(twin.predict(x, verbose=0), expected)
+
+
 def test_activity_penalty_is_there_once(random):
     x = random.normal(size=(8, 3)).astype("float32")
     model = pynn.Sequential([pynn.Input((3,)), Gain(2, activity_regularizer="l2")])

@@ -102,7 +102,9 @@ def _paths(layers: Sequence[Layer], prefix: str, seen: set[int]) -> Iterator[tup
         if isinstance(layer, Connected):
             yield from _paths(layer.layers, f"{path}/", seen)
         else:
-            yield from _paths(getattr(layer, "_sublayers", ()), f"{path}/", seen)  # where it has a call
+            # Where it has a call. What it extends is itself, and has the same weights and key.
+            within = [each for each in getattr(layer, "_sublayers", ()) if each is not layer._extended]
+            yield from _paths(within, f"{path}/", seen)
             yield path, layer
 
 
