@@ -204,6 +204,21 @@ def test_subclassed_models_take_weights_by_attributes(tmp_path):
         np.testing.assert_array_equal(model.more[1].get_weights()[0], file["more/dense_1/vars/0"][()])
 
 
+def test_weights_of_a_layer_that_extends_one_of_pynn(tmp_path):
+    class Doubled(layers.Dense):
+        def call(self, inputs):
+            return 2 * super().call(inputs)
+
+    path = tmp_path / "model.weights.h5"
+    kernel, bias = np.arange(6.0).reshape(3, 2), np.ones(2)
+    with h5py.File(path, "w") as file:  # as Keras writes it
+        file["layers/doubled/vars/0"], file["layers/doubled/vars/1"] = kernel, bias
+    model = pynn.Sequential([pynn.Input((3,)), Doubled(2, name="any")])
+    pynn.load_keras_weights(model, path)
+    for weight, expected in zip(model.get_weights(), (kernel, bias), strict=True):
+        np.testing.assert_array_equal(weight, expected)
+
+
 # ---- files that are refused ------------------------------------------------------------------------------------------
 def linked(file):
     del file["layers/conv2d/vars/0"]

@@ -158,7 +158,7 @@ def _held(layer: Layer) -> Iterator[tuple[str, Layer]]:
     """The layers that a layer or model holds as attributes, with Keras's names, in Keras's order."""
     for name in sorted(vars(layer), key=lambda name: f"~{name}" if name.startswith("_") else name):
         value = vars(layer)[name]
-        if name in ("_users", "_nodes", "_calls", "_state"):
+        if name in ("_users", "_nodes", "_calls", "_state", "_extended"):
             continue
         if isinstance(value, Layer):
             yield name, value
