@@ -144,7 +144,17 @@ def test_activity_penalty_is_there_once(random):
     model = pynn.Sequential([pynn.Input((3,)), Gain(2, activity_regularizer="l2")])
     model.compile("sgd", "mse")
     y = model(x)
-    assert model.evaluate(x, y, verbose=0) == pytest.approx(0.01 * (y**2).sum() / 8, rel=1e-5)
+    expected = pytest.approx(0.01 * (y**2).sum() / 8, rel=1e-5)
+    assert model.evaluate(x, y, verbose=0) == copy.deepcopy(model).evaluate(x, y, verbose=0) == expected
+
+    class Penalty(layers.ActivityRegularization):
+        def call(self, inputs):
+            return super().call(inputs)
+
+    model.add(Penalty(l2=0.01))
+    model.compile("sgd", "mse")
+    for each in (model, copy.deepcopy(model)):
+        assert each.evaluate(x, y, verbose=0) == pytest.approx(2 * 0.01 * (y**2).sum() / 8, rel=1e-5)
 
 
 def test_masks_go_through_extended_layers():
@@ -219,6 +229,38 @@ def test_settings_that_are_changed_before_the_layer_is_built_count():
     np.testing.assert_array_equal(late(x), np.full((2, 2), 5))
     model = pynn.Sequential([pynn.Input((4,)), AsWide(3), Late(2)])
     np.testing.assert_array_equal(copy.deepcopy(model)(x), model(x))
+
+
+def test_attention_that_is_extended(random):
+    class Attention(layers.MultiHeadAttention):
+        def call(self, query, value):
+            return 2 * super().call(query, value)
+
+    class SelfAttention(layers.MultiHeadAttention):
+        def call(self, x):
+            return 2 * super().call(x, x)
+
+    x = random.normal(size=(2, 5, 4)).astype("float32")
+    plain = layers.MultiHeadAttention(2, 3)
+    expected = 2 * plain(x, x)
+    for own, inputs in ((Attention(2, 3), (x, x)), (SelfAttention(2, 3), (x,))):
+        own(*inputs)
+        own.set_weights(plain.get_weights())
+        np.testing.assert_array_equal(own(*inputs), expected)
+
+
+def test_normalization_that_is_extended_is_adapted_again(random):
+    class Doubled(layers.Normalization):
+        def call(self, inputs):
+            return 2 * super().call(inputs)
+
+    own, plain, x = Doubled(), layers.Normalization(), random.normal(size=(9, 4))
+    for data in (x, 3 * x + 1):
+        own.adapt(data)
+        plain.adapt(data)
+        model = pynn.Sequential([own])
+        for made in (own(x), model(x), copy.deepcopy(model)(x)):
+            np.testing.assert_array_equal(made, 2 * plain(x))
 
 
 def test_compute_mask_alone_extends_a_layer():

@@ -225,7 +225,7 @@ class Layer(Weighed, NamesItsArguments):
         config: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": self._settled_dtype, **given}
         if self._form is None:
             return config
-        if self.activity_regularizer is not None:
+        if self.activity_regularizer is not None and self._extends is None:  # which says what it takes
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         return config if type(self).get_config is not Layer.get_config else self._given_in(config)
 

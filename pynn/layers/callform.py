@@ -221,20 +221,25 @@ class CallForm:
         """What a `build` gets for inputs of these shapes: by place, and by name.
 
         One that has several arguments names them for those of the call, as in Keras: ``x_shape`` is that of ``x``.
+
+        Raises:
+            TypeError: the names are others.
         """
         kinds, known = inspect.Parameter, list(inspect.signature(build).parameters.values())[1:]
-        wanted = [each.name for each in known if each.kind != kinds.VAR_KEYWORD]
+        wanted = {each.name: each.default for each in known if each.kind != kinds.VAR_KEYWORD}
         by_name = self.arguments(shapes, (), said, with_values=False)
         if len(wanted) < 2:
             return ([next(iter(by_name.values()))] if wanted else []), {}
         found = {f"{name}_shape": shape for name, shape in by_name.items()}
-        for name in wanted:
-            if name.removesuffix("_shape") not in self._arguments:
+        for name, default in wanted.items():
+            if name.removesuffix("_shape") not in self._arguments and default is kinds.empty:
                 raise TypeError(
                     f"build has the argument {name!r}, but must have one, input_shape, or those of call with '_shape' "
                     f"behind: {', '.join(f'{each}_shape' for each in self.names)}."
                 )
-        return [], {name: found.get(name) for name in wanted}
+        return [], {
+            name: found.get(name, None if default is kinds.empty else default) for name, default in wanted.items()
+        }
 
 
 def _masks(mask: Any, count: int, owner: str, name: str) -> list[Any]:

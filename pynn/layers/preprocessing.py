@@ -134,8 +134,9 @@ class Normalization(Layer):
         mean, variance = np.mean(x, axis=axes).tolist(), np.var(x, axis=axes).tolist()
         if self._built is not None:
             self._check_numbers(self._built.shape, mean, variance)  # type: ignore[arg-type]
-        changes = [atomic.setting(self, "mean", mean), atomic.setting(self, "variance", variance)]
-        self._restructure(changes)
+        changed = [self] if self._extended is None else [self, self._extended]
+        found = {"mean": mean, "variance": variance}
+        self._restructure([atomic.setting(each, name, value) for each in changed for name, value in found.items()])
         if self._built is None:
             self.build((None, *shape))
 

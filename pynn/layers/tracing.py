@@ -17,7 +17,7 @@ import numpy as np
 from ..data import nests
 from ..data.layout import Limit, OpenShape
 from ..engine.lowering import Lowering, Mask
-from ..foundation import atomic, checks
+from ..foundation import atomic, checks, registry
 from . import calling, symbolic
 from .building import Built, Draft
 from .extending import settle
@@ -241,12 +241,19 @@ class Traceable(HoldsLayers):
 
     def _run_own_build(self, shapes: tuple[OpenShape, ...], said: Said | None) -> None:
         build = vars(self.build.__func__).get("__wrapped__")  # type: ignore[attr-defined]  # of Layer: none
-        if build is None and self._extended is not None:
+        of_extended = self._extended is not None and not registry.is_own(self.build)  # type: ignore[attr-defined]
+        if of_extended and build is None:
             build = type(self).build  # type: ignore[attr-defined]
         if build is not None:
             assert self._form is not None
-            places, named = self._form.shapes_for(build, [(None, *shape) for shape in shapes], said)
-            build(self, *places, **named)
+            try:
+                places, named = self._form.shapes_for(build, [(None, *shape) for shape in shapes], said)
+            except TypeError:
+                if not of_extended:
+                    raise
+                # The call has other arguments than that of the layer that it extends: it builds that by `super().call`.
+            else:
+                build(self, *places, **named)
         if self._extended is not None:
             settle(self)  # where its `build` did not do it
 
