@@ -20,8 +20,14 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import pynn  # noqa: E402
 
 
-def pytest_collection_finish():
-    """Leave what the tests are made of to no garbage collector: it would be looked through again and again."""
+def pytest_collection_finish(session):
+    """Refuse names of tests that are others in each process, which cannot share such tests.
+
+    And leave what the tests are made of to no garbage collector: it would be looked through again and again.
+    """
+    changing = [item.nodeid for item in session.items if " at 0x" in item.nodeid]
+    if changing:
+        raise pytest.UsageError(f"These tests need ids of their own: {', '.join(changing)}")
     gc.collect()
     gc.freeze()
 

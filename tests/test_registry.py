@@ -397,7 +397,7 @@ def test_objects_come_back(thing):
         *(None, True, 3, 0.5, "text", ["a", 1, None], {"a": {"b": [1]}}, b"bytes", slice(None, 5, 2), ...),
         *(pynn.activations.relu, pynn.losses.mean_squared_error, pynn.metrics.binary_accuracy, pynn.ops.gelu, largest),
     ],
-    ids=repr,
+    ids=lambda thing: getattr(thing, "__name__", None) or repr(thing),
 )
 def test_values_come_back(thing):
     described = json.loads(json.dumps(saving.serialize_keras_object(thing)))
