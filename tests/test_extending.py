@@ -231,6 +231,37 @@ def test_settings_that_are_changed_before_the_layer_is_built_count():
     np.testing.assert_array_equal(copy.deepcopy(model)(x), model(x))
 
 
+def test_methods_may_be_mixed_in(random):
+    class Doubled:
+        def build(self, input_shape):
+            super().build(input_shape)
+            self.gain = self.add_weight(shape=(1,), initializer=pynn.initializers.Constant(2), name="gain")
+
+        def call(self, inputs):
+            return super().call(inputs) * self.gain
+
+        def compute_mask(self, inputs, mask=None):
+            return inputs[..., 0] > 0
+
+    class Twice(Doubled, layers.Dense):
+        pass
+
+    class Alone(Doubled, layers.Layer):
+        def call(self, inputs):
+            return inputs * self.gain
+
+    x = random.normal(size=(5, 4, 3)).astype("float32")
+    plain, own = layers.Dense(2), Twice(2)
+    expected = plain(x)
+    own(x)
+    own.set_weights([*plain.get_weights(), [3.0]])
+    np.testing.assert_allclose(own(x), 3 * expected, rtol=1e-6)
+    np.testing.assert_array_equal(Alone()(x), 2 * x)
+    model = pynn.Sequential([pynn.Input((4, 3)), own, layers.GlobalAveragePooling1D()])
+    np.testing.assert_array_equal(copy.deepcopy(model)(x), model(x))
+    assert model.layers[0].output.mask_shape == (4,)
+
+
 def test_attention_that_is_extended(random):
     class Attention(layers.MultiHeadAttention):
         def call(self, query, value):

@@ -28,7 +28,7 @@ from ..regularizers import Regularizer, RegularizerLike
 from . import calling, symbolic
 from .building import Draft, building
 from .callform import CallForm
-from .extending import call_of_extended, extend, extended, settle
+from .extending import call_of_extended, extend, extended, mixed_in, settle
 from .symbolic import Node, SymbolicTensor
 from .tracing import whole
 from .trial import current
@@ -83,6 +83,10 @@ class Layer(Weighed, NamesItsArguments):
         own = cls.__dict__
         if cls._may_have_call:
             return
+        for name in ("call", "build", "compute_mask"):
+            for kind in mixed_in(cls, Layer):
+                if name in vars(kind) and name not in own:  # as if the class had written it
+                    setattr(cls, name, vars(kind)[name])
         changed = ("build" in own or "compute_mask" in own) and "call" not in own
         if changed and cls.lower is not Layer.lower and registry.is_own(cls):
             cls.call = call_of_extended  # type: ignore[assignment, method-assign]

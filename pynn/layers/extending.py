@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from .trial import current
@@ -20,7 +21,8 @@ def extend(cls: Any, base: type) -> None:
     Raises:
         TypeError: a layer that cannot be extended.
     """
-    above = cls.__mro__[1 : cls.__mro__.index(base)]
+    above = [each for each in cls.__mro__[1:] if issubclass(each, base) and each is not base]
+    own = {name for each in (cls, *mixed_in(cls, base)) for name in vars(each)}
     cls._extends = next((kind._extends for kind in above if kind._extends is not None), None) or above[0]
     kind = cls._extends
     if kind.holds_layers or kind.keeps_states or kind.takes_more or kind.is_input or hasattr(kind, "state_size"):
@@ -30,10 +32,15 @@ def extend(cls: Any, base: type) -> None:
         )
     for each in above:
         for name in vars(each):
-            if not name.startswith("__") and name not in _KEPT and name not in vars(cls) and hasattr(base, name):
+            if not name.startswith("__") and name not in _KEPT and name not in own and hasattr(base, name):
                 setattr(cls, name, getattr(base, name))
     if kind.lower_mask is not base.lower_mask and "compute_mask" not in vars(cls):  # type: ignore[attr-defined]
         cls.compute_mask = _mask_of_extended
+
+
+def mixed_in(cls: type, base: type) -> list[type]:
+    """The classes that `cls` has before the first one that is a `base`. What they have counts as written by `cls`."""
+    return list(itertools.takewhile(lambda each: not issubclass(each, base), cls.__mro__[1:]))
 
 
 def call_of_extended(layer: Any, inputs: Any, training: bool | None = None) -> Any:
