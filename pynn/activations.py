@@ -291,7 +291,7 @@ def get(identifier: ActivationLike) -> Activation:
         found = Activation(name, **settings)
     elif identifier is threshold:
         return Activation("threshold")  # says which settings it needs
-    elif isinstance(of_layer := getattr(identifier, "function", None), Activation):
+    elif isinstance(of_layer := _of_layer(identifier), Activation):
         found = of_layer
     elif isinstance(identifier, types.FunctionType | types.MethodType | functools.partial):
         return of_function(identifier)
@@ -305,6 +305,11 @@ def get(identifier: ActivationLike) -> Activation:
         )
     function = _FUNCTIONS.get(found.name)
     return function if function is not None and found == function else found
+
+
+def _of_layer(identifier: object) -> object:
+    """The function of a layer that is nothing but it: one with a `call` of its own is more."""
+    return getattr(identifier, "function", None) if getattr(identifier, "_form", identifier) is None else None
 
 
 def _of_description(description: dict[str, Any]) -> Activation:

@@ -66,6 +66,13 @@ def test_activation_signatures_are_shown():
     assert "negative_slope=0.5" in repr(activations.Activation("relu", negative_slope=0.5))
 
 
+class Bounded(layers.ReLU):
+    """More than the function of the layer that it extends."""
+
+    def call(self, inputs):
+        return 1 - super().call(inputs)
+
+
 LAYERS = [layers.ReLU(), layers.ReLU(6, 0.1, 1), layers.LeakyReLU(), layers.ELU(2.0), layers.Softmax()]
 
 
@@ -97,6 +104,7 @@ def test_settings_of_an_activation_are_attributes_of_its_layer(layer):
     ("make", "message"),
     [
         (lambda: layers.Dense(3, activation=layers.PReLU()), "comes behind this one, as a layer of its own"),
+        (lambda: layers.Dense(3, activation=Bounded()), "comes behind this one, as a layer of its own"),
         (lambda: layers.Dense(3, activation=layers.Dense(3)), "comes behind this one, as a layer of its own"),
         (lambda: activations.get("rleu"), "'rleu'.*'relu'"),
         (lambda: activations.get("sparse_plus"), "does not have the activation 'sparse_plus' of Keras yet"),

@@ -264,6 +264,14 @@ class Around(layers.Layer):
         return self.w * self.layer(*args, training=training, **named)
 
 
+def test_arguments_may_be_for_their_place_only():
+    class Product(layers.Layer):
+        def call(self, left, right, /, factor=1.0):
+            return factor * left * right
+
+    np.testing.assert_array_equal(Product()(ONES, 2 * ONES, factor=3), 6 * ONES)
+
+
 class AroundLater(Around):
     def call(self, first, *rest, **named):
         return self.w * self.layer(first, *rest, **named)

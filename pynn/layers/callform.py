@@ -45,6 +45,9 @@ class CallForm:
         known = list(self._signature.parameters.values())[1:]
         self._gathers = next((each.name for each in known if each.kind == kinds.VAR_KEYWORD), None)
         self._spreads = next((each.name for each in known if each.kind == kinds.VAR_POSITIONAL), None)
+        names = [each.name for each in known]
+        by_place = [each.name for each in known if each.kind == kinds.POSITIONAL_ONLY]
+        self._by_place_only = by_place if self._spreads is None else names[: names.index(self._spreads)]
         self._arguments = {
             each.name: each.default
             for each in known
@@ -185,11 +188,8 @@ class CallForm:
 
     def run(self, call: Callable[..., Any], arguments: dict[str, Any]) -> Any:
         """What the call returns for these arguments."""
-        if self._spreads is None:
-            return call(**arguments)
-        known = list(self._signature.parameters)[1:]
-        first = [arguments.pop(name) for name in known[: known.index(self._spreads)] if name in arguments]
-        rest = arguments.pop(self._spreads, ())
+        first = [arguments.pop(name) for name in self._by_place_only if name in arguments]
+        rest = () if self._spreads is None else arguments.pop(self._spreads, ())
         return call(*first, *(rest if isinstance(rest, list | tuple) else [rest]), **arguments)
 
     def one_by_one(self, outputs: Any, owner: str) -> Any:
