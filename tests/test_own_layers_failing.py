@@ -194,16 +194,29 @@ def test_weights_are_added_at_their_time():
                 return x
 
 
-def test_layer_with_a_call_has_no_other():
+class Called:
+    def __call__(self, x):
+        return 2 * super().__call__(x)
+
+
+def call(self, x):
+    return x
+
+
+@pytest.mark.parametrize(
+    ("bases", "methods"),
+    [
+        ((layers.Layer,), {"__call__": Called.__call__, "call": call}),
+        ((layers.Dense,), {"__call__": Called.__call__}),
+        ((Called, layers.Dense), {}),
+        ((pynn.Model,), {"__call__": Called.__call__, "call": call}),
+        ((Called, pynn.Sequential), {}),
+    ],
+)
+def test_layers_and_models_have_no_other_call(bases, methods):
     """It would be left out without a word."""
-    with pytest.raises(TypeError, match="Mine: a layer with a call has no __call__ of its own"):
-
-        class Mine(layers.Layer):
-            def __call__(self, x):
-                return super().__call__(x)
-
-            def call(self, x):
-                return x
+    with pytest.raises(TypeError, match="Mine: a layer or model of one's own has no __call__"):
+        type("Mine", bases, methods)
 
 
 def test_layer_with_weights_takes_no_arrays_in_a_call():

@@ -80,11 +80,16 @@ class Layer(Weighed, NamesItsArguments):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        own = cls.__dict__
+        own, mixed = cls.__dict__, mixed_in(cls, Layer)
+        if registry.is_own(cls) and any("__call__" in vars(kind) for kind in (cls, *mixed)):
+            raise TypeError(
+                f"{cls.__name__}: a layer or model of one's own has no __call__, which models would pass over. Do in "
+                "call what is to be done, or in a function that calls it."
+            )
         if cls._may_have_call:
             return
         for name in ("call", "build", "compute_mask"):
-            for kind in mixed_in(cls, Layer):
+            for kind in mixed:
                 if name in vars(kind) and name not in own:  # as if the class had written it
                     setattr(cls, name, vars(kind)[name])
         changed = ("build" in own or "compute_mask" in own) and "call" not in own
@@ -96,11 +101,6 @@ class Layer(Weighed, NamesItsArguments):
             cls._form, cls.wired = CallForm(own["call"]), True
             if cls.compute_mask is not Layer.compute_mask and "supports_masking" not in own:
                 cls.supports_masking = True
-            if "__call__" in own:
-                raise TypeError(
-                    f"{cls.__name__}: a layer with a call has no __call__ of its own. Do in call what is to be done, "
-                    "or in a function that calls the layer."
-                )
             cls.__call__ = Layer._call_own  # type: ignore[method-assign]
         if "build" in own:
             cls.build = whole(own["build"])  # type: ignore[method-assign]
