@@ -18,6 +18,11 @@ def swish(x):
     return x * activations.sigmoid(x)
 
 
+def leaky_relu(x):
+    """Called as one of pynn's."""
+    return (x > 0) * x + 0.5 * (x <= 0) * x
+
+
 def twice(x):
     """Not element by element, and of another shape."""
     return layers.concatenate([x, x])
@@ -109,6 +114,24 @@ def test_functions_of_pynn_are_copied_as_they_are(random, function):
     x = random.normal(size=(5, 3)).astype("float32")
     assert_array_equal(twin(x), model(x))
     assert twin.layers[1].function is function
+
+
+@pytest.mark.parametrize("function", [ops.gelu, leaky_relu, activations.gelu])
+def test_activations_in_a_get_config_stay_what_they_are(random, function):
+    class Applies(layers.Layer):
+        def __init__(self, function, **kwargs):
+            super().__init__(**kwargs)
+            self.function = activations.get(function)
+
+        def call(self, inputs):
+            return self.function(inputs)
+
+        def get_config(self):
+            return {**super().get_config(), "function": self.function}
+
+    model = pynn.Sequential([pynn.Input((3,)), Applies(function)])
+    x = random.normal(size=(5, 3)).astype("float32")
+    assert_array_equal(copy.deepcopy(model)(x), model(x))
 
 
 def test_function_by_a_name_that_is_given():

@@ -221,6 +221,9 @@ def plain(value: Any) -> Any:
         found = serialize(value)
         return {"module": _module_of(type(value)), "registered_name": None, **found, "config": plain(found["config"])}
     if hasattr(value, "serialize") and hasattr(value, "config"):  # an activation
+        described = value.serialize()
+        if callable(described):  # a function of one's own
+            return plain(described)
         module = _module_of(type(value))
         return {"module": module, "class_name": value.name, "config": plain(value.config), "registered_name": None}
     raise TypeError(
