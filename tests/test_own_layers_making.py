@@ -514,6 +514,7 @@ def test_arguments_are_found_without_a_get_config():
 
     assert Scale(4.0, name="s").get_config() == {"start": 4.0, "name": "s", "trainable": True, "dtype": None}
     assert Few(3).get_config() == {"units": 3}
+    assert repr(Few(np.int64(3), np.float32(0.5)).get_config()) == "{'units': 3, 'scale': 0.5}"
     assert Few.from_config(Few(3).get_config()).get_config() == {"units": 3}
     with pytest.raises(NotImplementedError, match="must write get_config: its argument 'units'"):
         Few(np.ones(3)).get_config()

@@ -182,6 +182,7 @@ class Traceable(HoldsLayers):
             raise NotImplementedError(
                 f"{type(self).__name__} must write get_config: its arguments *{several[0]} have no names."
             )
+        given = {name: value.item() if isinstance(value, np.generic) else value for name, value in given.items()}
         found = {name: value for name, value in config.items() if rest or name in signature.parameters}
         for name, value in list(given.items())[1:]:
             if name not in config and not checks.is_plain(value):
