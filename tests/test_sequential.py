@@ -269,3 +269,8 @@ def test_rebuild_has_no_effect():
     for call in (lambda: model.pop(rebuild="no"), lambda: model.add(layers.Dense(1), rebuild="no")):
         with pytest.raises(TypeError, match="rebuild must be"):
             call()
+
+
+def test_a_sequential_has_no_call_of_its_own():
+    with pytest.raises(TypeError, match="Mine: a Sequential has no call of its own"):
+        type("Mine", (pynn.Sequential,), {"call": lambda self, x: 2 * x})

@@ -53,6 +53,11 @@ class Sequential(Model):
 
     _ends_given = ("layers",)
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls._has_call():
+            raise TypeError(f"{cls.__name__}: a Sequential has no call of its own. Write a subclass of pynn.Model.")
+
     def __init__(
         self, layers: Sequence[Layer | SymbolicTensor] | None = None, trainable: bool = True, name: str | None = None
     ) -> None:
