@@ -10,13 +10,14 @@ import numpy as np
 from ..activations import Activation as ActivationFunction
 from ..foundation import checks
 from ..foundation.names import to_snake_case
-from ..layers import merging, pooling, reshaping
+from ..layers import merging, reshaping
 from ..layers.base import Layer
 from ..layers.constants import ConstantProduct
 from ..layers.core import Identity
 from ..layers.id_arithmetic import IdArithmetic, are_ids
 from ..layers.operations import Absolute, Activated, Arithmetic, GetItem, MatMul
 from ..layers.operators import constant_beside, sample_key
+from ..layers.reductions import Reduction
 
 ROOM = "keras.src.ops"
 
@@ -62,8 +63,8 @@ class Translated(NamedTuple):
     inputs: list[list[Any]]
 
 
-# Functions that stand for layers which look at masks, where the functions do not.
-MASKED = ("Concatenate", "Mean", "Max")
+# A function that stands for a layer which looks at masks, where the function does not.
+MASKED = ("Concatenate",)
 
 Make: TypeAlias = Callable[[str, list[Any], dict[str, Any]], Translated]
 
@@ -217,15 +218,13 @@ def _permuted(name: str, given: list[Any], config: dict[str, Any]) -> Translated
     return Translated(reshaping.Permute(axes, name=name), [tensor.history])
 
 
-def _pooled(name: str, given: list[Any], config: dict[str, Any]) -> Translated:
+def _reduced(name: str, given: list[Any], config: dict[str, Any]) -> Translated:
     (tensor,) = _tensors(given, 1)
-    axis = config.get("axis")
-    axes = sorted(range(tensor.ndim)[each] for each in (axis if isinstance(axis, list) else [axis]) if each is not None)
-    rank = tensor.ndim - 2
-    if axes != list(range(1, rank + 1)) or rank not in (1, 2):
-        raise ValueError(f"{config['kind']} over the axes {axes} of {tensor.ndim} is no pooling over all of an image")
-    kind = {"Mean": "GlobalAveragePooling", "Max": "GlobalMaxPooling"}[config["kind"]]
-    layer = getattr(pooling, f"{kind}{rank}D")(keepdims=bool(config.get("keepdims", False)), name=name)
+    kind, axis = config["kind"], config.get("axis")
+    axes = [0] if axis is None else [range(tensor.ndim)[each] for each in (axis if isinstance(axis, list) else [axis])]
+    if 0 in axes:
+        raise ValueError(f"{kind} with axis={axis} goes over the samples")
+    layer = Reduction(kind.lower(), [each - 1 for each in axes], bool(config.get("keepdims", False)), name)
     return Translated(layer, [tensor.history])
 
 
@@ -247,7 +246,7 @@ _MAKERS: dict[str, Make] = {
     **dict.fromkeys(_EXCHANGED, _exchanged),
     **dict.fromkeys(_POWERS, _power),
     **dict.fromkeys((*_LOGIC, "LogicalNot"), _logic),
-    **dict.fromkeys(("Mean", "Max"), _pooled),
+    **dict.fromkeys(("Max", "Mean", "Sum"), _reduced),
     "Absolute": _absolute,
     "Cast": _cast,
     "Concatenate": _concatenated,
