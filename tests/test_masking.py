@@ -1,5 +1,7 @@
 """Masks: where they come from, how they go through layers, and what they do to losses and metrics."""
 
+import warnings
+
 import numpy as np
 import pytest
 from helpers import THREADS, bits, close_gradient
@@ -1110,3 +1112,26 @@ def test_own_layer_that_computes_with_a_mask_of_any_length():
         given[:, 0] = 5
         numbers = np.exp(table[given]) * (given != 0)[..., None]
         np.testing.assert_allclose(model(given), numbers / numbers.sum(axis=1, keepdims=True), rtol=1e-6)
+
+
+def test_own_layer_that_says_nothing_of_masks_is_told(random):
+    class Doubled(layers.Layer):
+        def call(self, x):
+            return 2 * x
+
+    class Asks(layers.Layer):
+        def call(self, x, mask=None):
+            return 2 * x
+
+    def model_of(layer):
+        return pynn.Sequential([pynn.Input((3, 2)), layers.Masking(), layer, layers.LSTM(2)])
+
+    x = random.normal(size=(2, 3, 2))
+    with pytest.warns(UserWarning, match=r"Layer 'doubled.*' \(Doubled\) got an input with a mask"):
+        model_of(Doubled())(x)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model_of(Asks())(x)
+        handing_on = Doubled()
+        handing_on.supports_masking = True
+        model_of(handing_on)(x)

@@ -419,6 +419,9 @@ class Traceable(HoldsLayers):
             made_masks[0] = made_masks[0] or masks[0]
         for place, tensor, of_shape in zip(found.mask_outputs, made.tensors[count:], made.shapes[count:], strict=True):
             made_masks[place] = Mask(tensor, of_shape)
+        is_lost = any(mask is not None for mask in masks) and all(mask is None for mask in made_masks)
+        if is_lost and not self._form.takes_masks:  # type: ignore[union-attr]
+            self._warn_of_lost_mask()  # type: ignore[attr-defined]
         return outputs, made_masks
 
     def _shape_of_call(self, shape: Any) -> Any:
