@@ -197,6 +197,11 @@ def perceptron(y, z):
     return np.mean(np.maximum(0, -y * z)), np.where(y * z <= 0, -y, 0) / z.size
 
 
+def mean_value(y, p):
+    """mean p"""
+    return np.mean(p), np.full_like(p, 1 / p.size)
+
+
 LOSSES = {
     f.__name__: f
     for f in (
@@ -208,7 +213,7 @@ LOSSES = {
         *(categorical_focal_crossentropy, categorical_focal_crossentropy_from_logits),
         *(categorical_crossentropy, categorical_crossentropy_from_logits),
         *(sparse_categorical_crossentropy, sparse_categorical_crossentropy_from_logits),
-        *(hinge, squared_hinge, categorical_hinge, perceptron),
+        *(hinge, squared_hinge, categorical_hinge, perceptron, mean_value),
     )
 }
 

@@ -167,6 +167,14 @@ struct Perceptron {
   Vec<T> derivative(Vec<T> t, Vec<T> z) const { return side<T>(t) * z > 0 ? Vec<T>{} : -side<T>(t); }
 };
 
+// p: what a network computes itself as its loss
+template <typename T>
+struct Value {
+  static constexpr bool mean = true;
+  Vec<T> value(Vec<T>, Vec<T> p) const { return p; }
+  Vec<T> derivative(Vec<T>, Vec<T>) const { return splat<T>(1); }
+};
+
 template <typename T, typename F>
 void elementwise_row(double* value, T* dp, const T* p, const T* t, int64_t n, T scale, F f) {
   const T factor = F::mean ? 1 / static_cast<T>(n) : T{1};
@@ -381,6 +389,7 @@ void loss(const Team& team, double* values, T* dpred, const T* pred, const Targe
     case Loss::categorical_hinge: return whole(categorical_hinge_row<T>);
     case Loss::sum_squared_error: return elementwise(SumSquaredError<T>{});
     case Loss::perceptron: return elementwise(Perceptron<T>{});
+    case Loss::mean_value: return elementwise(Value<T>{});
     case Loss::count: return;
   }
 }

@@ -33,7 +33,8 @@ namespace pynn {
   X(squared_hinge)                               \
   X(categorical_hinge)                           \
   X(sum_squared_error)                           \
-  X(perceptron)
+  X(perceptron)                                  \
+  X(mean_value)
 PYNN_ENUMERATION(Loss, PYNN_LOSSES)
 
 // huber: a = delta. The cross-entropies: a = label_smoothing; the focal ones also b = gamma, c = alpha, which is
