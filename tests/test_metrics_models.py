@@ -314,7 +314,7 @@ def test_two_functions_of_one_name_are_not_saved(tmp_path):
         model = make_model()
         model.compile("sgd", "mse", metrics=given, weighted_metrics=more)
         for keep in (lambda model: model.save(tmp_path / "model"), copy.deepcopy):
-            with pytest.raises(ValueError, match=r"Two functions that are metrics have the name 'error'"):
+            with pytest.raises(ValueError, match=r"Two functions that are losses or metrics have the name 'error'"):
                 keep(model)
     model.compile("sgd", "mse", metrics=[once], weighted_metrics=[once])
     assert copy.deepcopy(model).get_config() == model.get_config()

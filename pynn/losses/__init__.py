@@ -60,23 +60,45 @@ def is_function(identifier: object) -> TypeGuard[Callable[..., Array]]:
 
 
 def get(identifier: LossLike) -> Loss:
-    """Return the loss meant by a name (``"mse"``), function of this module, class, instance or configuration.
+    """Return the loss meant by a name (``"mse"``), function, class, instance or configuration.
+
+    A function of ``(y_true, y_pred)`` that is not of this module is a loss of one's own.
 
     Raises:
         ValueError: an unknown name. TypeError: an identifier of another kind.
     """
     if is_function(identifier):
         return FUNCTIONS[identifier]()
+    if isinstance(identifier, str):
+        own = registry.own(identifier)
+        identifier = own if callable(own) and not isinstance(own, type) else identifier
+    if isinstance(identifier, dict) and identifier.get("class_name") == "function":
+        from .own import made_of
+
+        return made_of(identifier)
+    if callable(identifier) and not isinstance(identifier, type | Loss):
+        from .own import FunctionLoss
+
+        return FunctionLoss(identifier)
     return identifiers.resolve(identifier, Loss, _TABLE, "loss")
 
 
 def serialize(loss: Loss) -> dict[str, Any]:
-    """The configuration that `get` reads."""
+    """The configuration that `get` reads.
+
+    Raises:
+        ValueError: a function without a name.
+    """
+    if loss.is_own:
+        from .own import FunctionLoss
+
+        if isinstance(loss, FunctionLoss):
+            return loss.described()
     return identifiers.serialize(loss)
 
 
 def deserialize(config: LossLike, custom_objects: Mapping[str, Any] | None = None) -> Loss:
-    """As `get`. There are no losses of one's own; `custom_objects` is taken as in Keras.
+    """As `get`, also for what is one's own: ``{"Mine": Mine}``.
 
     Raises:
         TypeError, ValueError: an unknown name, or another form of configuration.

@@ -12,10 +12,13 @@ from .. import config
 from ..data import arrays
 from ..foundation import checks, parallel
 from ..foundation.identifiers import Described
+from ..foundation.names import to_snake_case
 from ..foundation.native import core
 
 Array = NDArray[Any]
 F = TypeVar("F", bound="Callable[..., Array]")
+
+OWN_LABELS_HINT = "Make class labels one-hot: pynn.utils.to_categorical."  # for losses of one's own
 
 # What the engine calls them.
 _REDUCTIONS: dict[str | None, str] = {
@@ -31,6 +34,9 @@ _REDUCTIONS: dict[str | None, str] = {
 class Loss(Described):
     """Base of the losses; called as ``loss(y_true, y_pred, sample_weight=None)``.
 
+    A loss of one's own is a subclass with ``call(y_true, y_pred)``, which returns a value for each sample, or more. A
+    model runs it with symbolic tensors, not for each batch: see docs/own-losses.md.
+
     Args:
         reduction: What becomes of the rows' values, each multiplied by its weight. ``"sum_over_batch_size"`` (the
             default) or ``"mean"``: their sum divided by the number of rows; ``"mean_with_sample_weight"``: divided by
@@ -42,6 +48,7 @@ class Loss(Described):
 
     Attributes:
         native_name, a: What the engine calls the loss, and its settings there: one number, or several.
+        is_own: Whether it is one's own: its `call` is Python, and the engine knows no name of it.
         sparse: Whether the targets are class labels, one a row.
         ignore_class: The label of rows that count for nothing; None for none.
         of_rows: Whether it has a value for each row. Others have values of sums: see `summed_axes`.
@@ -53,6 +60,7 @@ class Loss(Described):
     kind = "loss"
     native_name: str = ""
     default_name: ClassVar[str] = ""  # where it is not native_name
+    is_own: ClassVar[bool] = False
     a: float | tuple[float, ...] = 0.0
     sparse: bool = False
     ignore_class: int | None = None
@@ -64,16 +72,30 @@ class Loss(Described):
     def __init__(
         self, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: DTypeLike | None = None
     ) -> None:
-        if type(self) is Loss:
-            self._refuse()
+        if type(self).call is Loss.call and not self.native_name:
+            raise TypeError(f"{type(self).__name__} must define call. {self._own()}")
         self.reduction = checks.choice(reduction, "reduction", list(_REDUCTIONS))
         self.name = checks.text(name, "name") if name else self.automatic_name()
         self.dtype = None if dtype is None else config.resolve_dtype(dtype)
 
     @classmethod
+    def _own(cls) -> str:
+        return "A loss of your own is a subclass of pynn.losses.Loss with call(y_true, y_pred), or a function of these."
+
+    @classmethod
+    def _refuse(cls) -> None:
+        if cls.native_name:
+            raise TypeError(f"{cls.__name__} extends a loss of pynn, whose formula the engine has. {cls._own()}")
+        cls.is_own, cls.of_rows, cls.labels_hint = True, False, OWN_LABELS_HINT
+
+    @classmethod
     def automatic_name(cls) -> str:
         """The name of a loss that was given none."""
-        return cls.default_name or cls.native_name
+        return cls.default_name or cls.native_name or to_snake_case(cls.__name__)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The values of rows, before weights and reduction. A loss of one's own says here what they are."""
+        return self.row_values(y_true, y_pred)
 
     @property
     def native_reduction(self) -> str:
@@ -96,6 +118,8 @@ class Loss(Described):
         Raises:
             TypeError, ValueError: targets of a kind, shape or value that this loss cannot take.
         """
+        if self.is_own:
+            y = _without_last(arrays.as_numbers(y, name), output_shape)
         targets = arrays.as_targets(y, name, dtype, output_shape, self.labels_hint)
         self.check_values(targets, name)
         return targets
@@ -145,7 +169,7 @@ class Loss(Described):
 
     def _values(self, y_true: ArrayLike, y_pred: ArrayLike) -> tuple[Array, Array | None]:
         """The values of a direct call, and where they count: see `row_values`."""
-        return row_values(self, y_true, y_pred)
+        return (_values_of_own(self, y_true, y_pred), None) if self.is_own else row_values(self, y_true, y_pred)
 
     def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float | Array:
         """The reduced loss as a float, or the rows' values where there is no reduction.
@@ -177,6 +201,11 @@ class Loss(Described):
 
     def without_rows(self) -> str:
         """What to say where a loss is asked for the values of rows, which it does not have."""
+        if self.is_own:
+            return (
+                f"{self.name} is a loss of your own, for compile and for calls, and neither a metric nor a loss for "
+                "pynn.ops. A metric may be a function of y_true and y_pred."
+            )
         return (
             f"{type(self).__name__} has no value for each row: it is a loss for compile and for calls, and neither a "
             "metric nor a loss for pynn.ops."
@@ -187,7 +216,28 @@ class Loss(Described):
         return {"name": self.name, "reduction": self.reduction}
 
     def _shows(self, setting: str, value: Any, default: Any) -> bool:
+        if setting == "reduction" and default is None:  # an __init__ of one's own hands it on
+            default = "sum_over_batch_size"
         return bool(value != (self.automatic_name() if setting == "name" else default))
+
+
+def _without_last(y_true: Array, shape: tuple[int, ...]) -> Array:
+    """Targets without a last axis of size 1 that samples of `shape` do not have."""
+    return y_true[..., 0] if y_true.shape[1:] == (*shape, 1) else y_true
+
+
+def _values_of_own(loss: Loss, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
+    """What the `call` of a loss of one's own makes of arrays, whose ranks may differ by a last axis of size 1."""
+    dtype = loss.dtype or arrays.float_dtype_of(y_pred, config.floatx())
+    predictions = arrays.as_array(y_pred, "y_pred", dtype)
+    targets = arrays.as_numbers(y_true, "y_true").astype(dtype)
+    if targets.ndim == predictions.ndim + 1 and targets.shape[-1] == 1 and predictions.ndim == 1:
+        predictions = predictions[..., None]
+    elif targets.ndim + 1 == predictions.ndim and predictions.shape[-1] == 1:
+        targets = targets[..., None]
+    targets = _without_last(targets, predictions.shape[1:])
+    values = arrays.as_numbers(loss.call(targets, predictions), f"what the loss {loss.name} returns")
+    return values.astype(np.float64)
 
 
 class RowFunction(Protocol):

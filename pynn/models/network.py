@@ -85,12 +85,24 @@ def check_dtype(new: Sequence[Layer], dtype: str) -> None:
             )
 
 
-def plan_of(wiring: Wiring, layout: Layout) -> _core.Plan:
-    """The network of a built model."""
+def plan_of(wiring: Wiring, layout: Layout, losses: Sequence[tuple[int, Layer]] = ()) -> _core.Plan:
+    """The network of a built model.
+
+    Args:
+        losses: Of the network that trains: numbers of outputs, and layers that make the values of losses of targets and
+            outputs. Each has an input more, the targets, and an output more, with the mask of the model's output.
+    """
     graph = core.Graph()
     net = Lowering(graph, layout.dtype)
     xs = [net.input(math.prod(port.sizes), port.below) for port in layout.inputs.ports]
     shapes: list[Shape] = [port.sizes for port in layout.inputs.ports]
+    targets = [net.input(math.prod(layout.outputs.ports[number].sizes)) for number, _ in losses]
     made = lower_all(wiring, net, xs, shapes)
-    graph.set_outputs(made.tensors, [-1 if mask is None else mask.tensor for mask in made.masks])
+    tensors, masks = list(made.tensors), [-1 if mask is None else mask.tensor for mask in made.masks]
+    for (number, loss), target in zip(losses, targets, strict=True):
+        shape = made.shapes[number]
+        values, _ = loss.lower_with_masks(net, [target, made.tensors[number]], [shape, shape], ())
+        tensors += values
+        masks.append(masks[number])
+    graph.set_outputs(tensors, masks)
     return core.Plan(graph, layout.dtype)

@@ -27,6 +27,7 @@ from ..training.heads import Heads
 from ..training.task import Order, Task
 from . import differentiable
 from .network import Closed, State, plan_of
+from .own_losses import with_calls
 from .part import Part
 
 if TYPE_CHECKING:
@@ -184,10 +185,11 @@ class Structure(Part):
         The optimizer's state is that of the task `before`, which may be one for other lengths, else what it has of this
         model, or new.
         """
-        heads, state, changes = what.resolved(layout.outputs), self._state, list[atomic.Change]()
+        heads, state, changes = self._resolved(what, layout), self._state, list[atomic.Change]()
         heads.check_masks(plan.masks)
+        plan = self._plan_to_measure(plan, layout, heads, what)
         self._warn_of_softmax(layout, heads)
-        if before is not None and before.layout == layout:
+        if before is not None and before.layout == layout and before.plan is plan:
             task = Task(before.trainer, heads, layout, what.optimizer, before.masks, plan)
             self._told = None
             task.trainer.set_heads(heads.native(), heads.handed)
@@ -270,8 +272,9 @@ class Structure(Part):
         if task.layout == layout:
             return task
         # Other lengths than those trained on: what only evaluates needs no optimizer.
-        compiled = self._require_compiled()
-        return compiled.task_to_evaluate(self._plan(layout, rows), layout, compiled.resolved(layout.outputs))
+        compiled, plan = self._require_compiled(), self._plan(layout, rows)
+        heads = self._resolved(compiled, layout)
+        return compiled.task_to_evaluate(self._plan_to_measure(plan, layout, heads, compiled), layout, heads)
 
     def _is_ready(self, rows: int) -> bool:
         """Whether there is a task, as compiled, for batches of `rows` samples."""
@@ -328,7 +331,7 @@ class Structure(Part):
 
     def _compile(self, what: Compiled) -> None:
         """Be compiled as told; ValueError if it does not fit, and the earlier compile stays."""
-        optimizer = what.optimizer
+        what, optimizer = with_calls(what), what.optimizer
         owner = None if optimizer._owner is None else optimizer._owner()
         if owner is not None and owner is not self:
             raise ValueError("The optimizer belongs to another model. Make one of its own for each model.")
@@ -336,7 +339,9 @@ class Structure(Part):
             state = self._state
             layout = state.layout
             outputs = self._outputs_to_be() if layout is None else layout.outputs
-            if outputs is not None and what.loss is not None:
+            if layout is not None and what.loss is not None:
+                self._resolved(what, layout)
+            elif outputs is not None and what.loss is not None:
                 what.resolved(outputs)
             # Of stateful layers the network is made when the size of a batch is known.
             later = state.plan is None and bool(stateful_in(self.layers))
@@ -359,7 +364,7 @@ class Structure(Part):
         return [
             *self._let_go(what.optimizer),
             *what.optimizer._becoming(weakref.ref(self), trainer),
-            atomic.setting(self, "_state", self._state._replace(compiled=what, task=None)),
+            atomic.setting(self, "_state", self._state._replace(compiled=with_calls(what), task=None)),
         ]
 
     def _owns(self, optimizer: Optimizer) -> bool:
@@ -386,7 +391,16 @@ class Structure(Part):
         state = self._state
         if state.task is not None and state.task.layout == layout:
             return state.task.heads
-        return self._require_compiled().resolved(layout.outputs)
+        return self._resolved(self._require_compiled(), layout)
+
+    def _resolved(self, what: Compiled, layout: Layout) -> Heads:
+        """Losses and metrics; TypeError or ValueError for those that do not fit."""
+        heads = what.resolved(layout.outputs)
+        return heads if what.calls is None else what.calls.traced(heads, layout)
+
+    def _plan_to_measure(self, plan: _core.Plan, layout: Layout, heads: Heads, what: Compiled) -> _core.Plan:
+        """The network that trains and evaluates, where `plan` is the one that predicts."""
+        return plan if what.calls is None else what.calls.plan(plan, self._wiring, layout, heads)
 
     def _begin(self, history: History, batch_size: int, shuffle: bool) -> Order:
         self.history, self.stop_training = history, False

@@ -18,23 +18,25 @@ def described(what: Compiled) -> dict[str, Any]:
     """Values fit for JSON, from which `compiled_of` makes an equal `Compiled`.
 
     Raises:
-        ValueError: a function of one's own that is no metric, which no configuration describes; two of one name.
+        ValueError: a function of one's own that no configuration describes; two of one name.
     """
     functions: dict[str, Any] = {}
 
-    def note(metric: Any) -> None:
-        own = isinstance(metric, types.FunctionType) and registry.is_own(metric)
-        if own and functions.setdefault(registry.get_registered_name(metric), metric) is not metric:
+    def note(thing: Any) -> None:
+        thing = getattr(thing, "function", thing)  # of a loss
+        own = isinstance(thing, types.FunctionType) and registry.is_own(thing)
+        if own and functions.setdefault(registry.get_registered_name(thing), thing) is not thing:
             raise ValueError(
-                f"Two functions that are metrics have the name {metric.__name__!r}, by which a file knows them: the "
-                "model cannot be saved or copied. Give them other names, or save the weights alone: model.save_weights."
+                f"Two functions that are losses or metrics have the name {thing.__name__!r}, by which a file knows "
+                "them: the model cannot be saved or copied. Give them other names, or save the weights alone: "
+                "model.save_weights."
             )
 
-    for given in (what.metrics, what.weighted_metrics):
+    for given in (what.loss, what.metrics, what.weighted_metrics):
         _each(given, note)
     return {
         "optimizer": _optimizer(what.optimizer),
-        "loss": _each(what.loss, lambda loss: _checked(losses.serialize(loss), "loss")),
+        "loss": _each(what.loss, _loss),
         "loss_weights": _each(what.loss_weights, float),
         "metrics": _each(what.metrics, _metric),
         "weighted_metrics": _each(what.weighted_metrics, _metric),
@@ -77,6 +79,13 @@ def _optimizer(optimizer: optimizers.Optimizer) -> dict[str, Any]:
     return config
 
 
+def _loss(loss: losses.Loss) -> Any:
+    config: dict[str, Any] = _checked(losses.serialize(loss), "loss")
+    if loss.is_own:
+        _check_arguments(type(loss), config["config"], losses.Loss)
+    return config
+
+
 def _metric(metric: Any) -> Any:
     """A name stays what it is: which accuracy is meant depends on the model."""
     if isinstance(metric, str):
@@ -86,17 +95,17 @@ def _metric(metric: Any) -> Any:
     found = metrics.get(metric)
     config: dict[str, Any] = _checked(metrics.serialize(found), "metric")
     if isinstance(found, metrics.Metric):
-        _check_arguments(type(found), config["config"])
+        _check_arguments(type(found), config["config"], metrics.Metric)
     return config
 
 
-def _check_arguments(kind: type[metrics.Metric], config: Mapping[str, Any]) -> None:
-    """Raise ValueError where a class of one's own is not made again by what its get_config says.
+def _check_arguments(kind: Any, config: Mapping[str, Any], base: Any) -> None:
+    """Raise ValueError where a class of one's own, a `base`, is not made again by what its get_config says.
 
-    A model would be saved that cannot be loaded, or one whose metric has other settings.
+    A model would be saved that cannot be loaded, or one whose metric or loss has other settings.
     """
     made = getattr(kind.from_config, "__func__", None)
-    if not registry.is_own(kind) or made is not getattr(metrics.Metric.from_config, "__func__", None):
+    if not registry.is_own(kind) or made is not getattr(base.from_config, "__func__", None):
         return
     parameters = inspect.signature(kind).parameters.values()
     named = [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
@@ -106,8 +115,9 @@ def _check_arguments(kind: type[metrics.Metric], config: Mapping[str, Any]) -> N
         wrong += [f"leaves out {name!r}" for name in named if name not in config]
     if wrong:
         raise ValueError(
-            f"The metric {kind.__name__} cannot be saved or copied, as its get_config {wrong[0]}. Write one that "
-            "returns all arguments of its __init__ as a dict, or save the weights alone: model.save_weights."
+            f"The {base.__name__.lower()} {kind.__name__} cannot be saved or copied, as its get_config {wrong[0]}. "
+            "Write one that returns all arguments of its __init__ as a dict, or save the weights alone: "
+            "model.save_weights."
         )
 
 

@@ -30,9 +30,21 @@ class Compiled(NamedTuple):
     loss_weights: Any
     metrics: Any
     weighted_metrics: Any
+    calls: Any = None  # of a model with losses of one's own: what it keeps of them
+
+    @property
+    def has_own_losses(self) -> bool:
+        """Whether a loss is one's own."""
+        if isinstance(self.loss, dict | list):
+            found = self.loss.values() if isinstance(self.loss, dict) else self.loss
+            return any(loss is not None and loss.is_own for loss in found)
+        return self.loss is not None and bool(self.loss.is_own)
 
     def resolved(self, outputs: Ports) -> Heads:
-        """Losses and metrics of a model that has these outputs; ValueError for none, and for those that do not fit."""
+        """Losses and metrics of a model that has these outputs; ValueError for none, and for those that do not fit.
+
+        What the values of losses of one's own are is found by who has the layers.
+        """
         if self.loss is None:
             raise ValueError(
                 "compile was given no loss, which training and evaluation need: compile(optimizer, loss), with a loss "
@@ -50,10 +62,11 @@ class Compiled(NamedTuple):
         measured: list[list[Measured]] = [[] for _ in outputs.ports]
         for by_number, is_weighted in ((plain, False), (weighted, True)):
             for number, (loss, port) in enumerate(zip(found, outputs.ports, strict=True)):
+                own = loss is not None and loss.is_own
                 for given in by_number[number]:
                     metric = _resolved(given, loss, port, measured[number])
                     name = names.name(metric.name, number, is_weighted)
-                    measured[number].append(Measured(name, metric, is_weighted, metric is given))
+                    measured[number].append(Measured(name, metric, is_weighted, metric is given, own))
         for number, (loss, port) in enumerate(zip(found, outputs.ports, strict=True)):
             if loss is not None or measured[number]:
                 heads.append(Head(number, outputs.keys[number], port, loss, weights[number], tuple(measured[number])))

@@ -29,11 +29,21 @@ class Measured(NamedTuple):
     metric: Metric
     weighted: bool  # whether the weights of samples count
     given: bool = False  # whether compile was given the object, which then is asked for its result
+    beside_own: bool = False  # whether the loss of the output is one's own: the engine has no targets of it then
 
     @property
     def by_engine(self) -> RowMetric | None:
         """The metric, if the engine has its formula; otherwise it looks at the outputs (measuring.py)."""
+        if self.beside_own:
+            return None
         return self.metric if isinstance(self.metric, RowMetric) and self.metric.of_engine else None
+
+
+class Values(NamedTuple):
+    """Where a network has the values of a loss of one's own: as an output of its own, behind those of the model."""
+
+    output: int  # its number
+    shape: tuple[int, ...]  # of a sample
 
 
 class Head(NamedTuple):
@@ -45,6 +55,7 @@ class Head(NamedTuple):
     loss: Loss | None
     weight: float  # of the loss in that of the model
     measured: tuple[Measured, ...]
+    values: Values | None = None  # of a loss of one's own
 
     @property
     def sparse(self) -> bool:
@@ -69,12 +80,33 @@ class Head(NamedTuple):
         loss, metrics = self.loss, [(metric.native_name, metric.a, each.weighted) for each, metric in self.by_engine]
         if loss is None:
             return (self.number, "", self.port.columns, 0.0, "mean", 0.0, metrics, None)
+        if self.values is not None:
+            return (self.values.output, "mean_value", 1, 0.0, loss.native_reduction, self.weight, [], None)
         reduction, axes = loss.native_reduction, loss.summed_axes(self.port.sizes)
         return (self.number, loss.native_name, self.port.columns, loss.a, reduction, self.weight, metrics, axes)
 
     def weights_shape(self) -> tuple[int, ...]:
         """The shape of a sample's weights, where it has more than one; ValueError for a loss that takes none."""
+        if self.values is not None:
+            rows = self.port.sizes[:-1]
+            return rows if self.values.shape[: len(rows)] == rows else ()
         return self.port.sizes[:-1] if self.loss is None else self.loss.weights_shape(self.port.sizes)
+
+    def check_mask(self, steps: int) -> None:
+        """Raise ValueError where the loss cannot leave out some of so many steps of a sample, as a mask says."""
+        if self.loss is None:
+            return
+        if self.values is None:
+            self.loss.check_mask(self.port.sizes)
+            return
+        sizes, shape = self.port.sizes, self.values.shape
+        axes = next(axes for axes in range(len(sizes) + 1) if math.prod(sizes[:axes]) == steps)
+        if shape[:axes] != sizes[:axes]:
+            needed, given = (str(("samples", *each)).replace("'", "") for each in (sizes[:axes], shape))
+            raise ValueError(
+                f"The loss {self.loss.name} is of an output with a mask, so it must have a value for each step, of the "
+                f"shape {needed}, but has values of the shape {given}."
+            )
 
     @property
     def depends_on_batches(self) -> bool:
@@ -102,6 +134,8 @@ class Heads:
         names: The names in logs, in order.
         told: The user's objects of metrics that the engine measures, each with its column.
         ignores_nothing: Whether no loss leaves rows out.
+        own: The places of the heads whose loss is one's own.
+        rearranges: Whether the engine takes the data in another form: see `for_engine`.
     """
 
     def __init__(self, heads: tuple[Head, ...], several: bool, handed: tuple[int, ...] = ()) -> None:
@@ -118,6 +152,8 @@ class Heads:
         measured = sum(len(head.by_engine if handed else head.measured) for head in heads)
         self.columns = len(self._losses) + 2 * measured
         self.names = [*self._losses, *(each.name for _, each in self._metrics)]
+        self.own = [place for place, head in enumerate(heads) if head.loss is not None and head.loss.is_own]
+        self.rearranges = bool(handed or self.own)
         self.ignores_nothing = all(head.loss is None or head.loss.ignore_class is None for head in heads)
 
     @property
@@ -133,8 +169,8 @@ class Heads:
             masks: By output: the size of a sample of its mask, 0 where it has none.
         """
         for head in self.heads:
-            if head.loss is not None and masks[head.number]:
-                head.loss.check_mask(head.port.sizes)
+            if masks[head.number]:
+                head.check_mask(masks[head.number])
 
     def native(self) -> list[_core.Head]:
         """What the engine is told."""
@@ -146,11 +182,19 @@ class Heads:
         return sum(head.loss is not None or bool(head.by_engine) for head in self.heads)
 
     def for_engine(self, data: Dataset) -> Dataset:
-        """The data without the targets of heads that the engine does not know."""
-        if not self.handed:
+        """The data without the targets of heads that the engine does not know.
+
+        Those of losses of one's own are inputs of the network: zeros stand for them.
+        """
+        if not self.rearranges:
             return data
         count = self._of_engine
-        return data._replace(ys=data.ys[:count], weights=data.weights[:count])
+        xs, ys = data.xs, list(data.ys[:count])
+        for place in self.own:
+            values = self.heads[place].values
+            assert values is not None
+            xs, ys[place] = (*xs, ys[place]), np.zeros((data.samples, math.prod(values.shape)), ys[place].dtype)
+        return Dataset(xs, tuple(ys), data.weights[:count])
 
     def _placed(self) -> list[tuple[int | None, Measured]]:
         """The metrics in the order of logs, that of Keras's lists, each with its column, None for the others."""

@@ -86,6 +86,7 @@ class Measuring:
             np.empty((samples, *port.sizes), self._layout.dtype) if number in self._handed else None
             for number, port in enumerate(ports)
         ]
+        outs += [None] * (len(self._masks) - len(ports))  # the values of losses of one's own
         if not any(self._masks):
             return outs
         of_masks = [

@@ -199,10 +199,10 @@ class BatchSteps(Stretch):
         while self.done < end and not self.is_over():
             task, data = self._prepare(self.source.take())
             _, rates = task.optimizer._next_rates(1)
-            outs, of_engine, measuring = NO_OUTS, data, self.measuring
+            outs, of_engine, measuring = NO_OUTS, task.heads.for_engine(data), self.measuring
             if measuring is not None:
                 measuring.begin_data(task.heads, task.layout, task.masks, data)
-                outs, of_engine = measuring.room(data.samples), task.heads.for_engine(data)
+                outs = measuring.room(data.samples)
             iterations = task.trainer.iterations
             try:
                 finite = task.trainer.train(

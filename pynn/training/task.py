@@ -112,12 +112,11 @@ class Task(NamedTuple):
         threads = parallel.get_num_threads()
         if part.rows_at_once is not None:
             part = part.rows(slice(None))
-        if measuring is None:
-            self.trainer.evaluate(totals, part.xs, part.ys, part.weights, threads, NO_OUTS, first)
-            return
-        outs, of_engine = measuring.room(part.samples), self.heads.for_engine(part)
+        of_engine = self.heads.for_engine(part) if self.heads.rearranges else part
+        outs = NO_OUTS if measuring is None else measuring.room(part.samples)
         self.trainer.evaluate(totals, of_engine.xs, of_engine.ys, of_engine.weights, threads, outs, first)
-        measuring.take(outs, part.samples)
+        if measuring is not None:
+            measuring.take(outs, part.samples)
 
     def _logs(self, totals: NDArray[Any], samples: int, measuring: Measuring | None) -> dict[str, float]:
         if measuring is None:
@@ -148,10 +147,11 @@ class Stretch:
         self.measuring: Measuring | None = None
         self._of_engine = data
         self._permuted: tuple[int, NDArray[Any]] | None = None  # a pass, and its order
+        if task.heads.rearranges:
+            self._of_engine = task.heads.for_engine(data)
         if task.heads.handed:
             in_order = (order.seed, order.epoch) if order.shuffle else None
             self.measuring = Measuring(task.heads, task.layout, task.masks, data, order.batch_size, in_order, first)
-            self._of_engine = task.heads.for_engine(data)
 
     def is_over(self) -> bool:
         """Whether all steps were made."""
