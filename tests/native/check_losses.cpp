@@ -247,9 +247,7 @@ const struct {
      {Loss::mean_value, 0},
      Numbers::real,
      Numbers::real,
-     [](const Row& t, const Row& p, const LossSpec&) {
-       return mean(t, p, [](double, double v) { return v; });
-     }},
+     [](const Row& t, const Row& p, const LossSpec&) { return mean(t, p, [](double, double v) { return v; }); }},
 };
 static_assert(sizeof(kLosses) / sizeof(kLosses[0]) == static_cast<size_t>(Loss::count), "a loss has no row");
 
