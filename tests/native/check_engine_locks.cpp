@@ -158,9 +158,11 @@ void check_after_exceptions() {
   expect_free("evaluate", plans.second);
   expect_throws<std::domain_error>("an interrupt of evaluate", [&] {
     const auto interrupt = [] { throw std::domain_error("interrupted"); };
-    // The interrupt comes at most every few milliseconds: the call must take longer.
-    const Samples many = Samples(400000).real(kInputs).target(kUnits);
-    unset.trainer.evaluate(totals.data(), many.data(), 1, interrupt);
+    // The interrupt comes at most every few milliseconds: the call must take longer, however fast the processor is.
+    for (int64_t samples = 400000; samples <= 6400000; samples *= 2) {
+      const Samples many = Samples(samples).real(kInputs).target(kUnits);
+      unset.trainer.evaluate(totals.data(), many.data(), 1, interrupt);
+    }
   });
   expect_free("an interrupt of evaluate", plans.second);
 }
