@@ -10,6 +10,7 @@
 | ``states/lstm/0`` | what a stateful layer keeps from batch to batch, once there was a batch |
 | ``training/order_seed``, ``training/passes`` | the orders of samples, and how many passes over data were begun |
 | ``training/calls`` | the calls with ``training=True``, each of which has noise of its own |
+| ``callbacks/0/EarlyStopping/best`` | what callbacks know that were given: see `training/resume.py` |
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ Array = NDArray[Any]
 State = dict[str, Array]
 
 # What names of other things than weights begin with. A layer of such a name has "~" before it.
-_ROOTS = ("optimizer", "training", "noise", "states")
+_ROOTS = ("optimizer", "training", "noise", "states", "callbacks")
 
 _COUNTS_OF_STEPS = ("optimizer/iterations", "optimizer/accumulated_steps")
 # What an optimizer keeps from some later step on.

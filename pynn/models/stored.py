@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from ..foundation.arguments import explained
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class Stored(Described):
     """Base of `Model`: what can be kept, and goes on from there."""
 
-    def get_state(self) -> State:
+    def get_state(self, callbacks: Any = None) -> State:
         """Copies of all that decides the bits of further training, by name.
 
         These are the weights, moving statistics included (``"dense/kernel"``), what the optimizer keeps of them
@@ -26,15 +27,30 @@ class Stored(Described):
         of noise. pynn/models/state.py has all the names. Of layers that were given no name, they count anew in each
         model: those of equal models are equal.
 
+        Args:
+            callbacks: Callbacks whose state is to be with it, such as ``"callbacks/0/EarlyStopping/best"``: one, or a
+                list of them. They are no part of the model, so that somebody must say which. Default ``None``: none.
+
         Raises:
             NotBuiltError: the model has no weights yet. RuntimeError: another thread is training the model.
+            TypeError: something that is no callback, or has a state that no file can keep.
         """
         self._require_layout()
-        return get_state(self)
+        if callbacks is None:
+            return get_state(self)
+        from ..training import resume
+
+        return {**get_state(self), **resume.state_of(callbacks)}
 
     @explained
-    def set_state(self, state: Mapping[str, ArrayLike]) -> None:
+    def set_state(self, state: Mapping[str, ArrayLike], callbacks: Any = None) -> None:
         """Take on what `get_state` gave, of this model or of an equal one that is compiled alike.
+
+        Args:
+            state: The arrays by name.
+            callbacks: Callbacks of the same classes as those whose state is with it, which take it on, too. A run
+                begins its callbacks anew, so they take it on in a hook, ``on_train_begin`` of one behind them (as
+                docs/decisions/callbacks.md shows). Default ``None``: there are none.
 
         Raises:
             TypeError, ValueError: something is missing, left over, or of another shape or type; then nothing is
@@ -42,7 +58,17 @@ class Stored(Described):
             NotBuiltError, RuntimeError: as for `get_state`.
         """
         self._require_layout()
-        set_state(self, state)
+        if callbacks is None:
+            return set_state(self, state)
+        from ..training import resume
+
+        if not isinstance(state, Mapping):
+            return set_state(self, state)  # which says what it must be
+        of_callbacks = {name: np.asarray(array) for name, array in state.items() if name.startswith("callbacks/")}
+        restore = resume.restoring_of(callbacks, of_callbacks)
+        set_state(self, {name: array for name, array in state.items() if name not in of_callbacks})
+        restore()
+        return None
 
     @explained
     def save(

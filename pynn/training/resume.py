@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..callbacks import BackupAndRestore, Callback
+from ..callbacks import BackupAndRestore, Callback, CallbackList
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -53,6 +54,27 @@ def unpack(packed: Mapping[str, Any], prefix: str, arrays: Mapping[str, NDArray[
             array = arrays[key]
             state[name] = float(array) if kind == "float" else array[()] if kind == "number" else array
     return state
+
+
+def state_of(callbacks: Any) -> Arrays:
+    """The states of callbacks as arrays, behind those of a model: ``callbacks/0/EarlyStopping/best``, and what is no
+    number as a text, ``callbacks/0/EarlyStopping``, of JSON."""
+    arrays: Arrays = {}
+    own = CallbackList(callbacks).callbacks
+    for each, (number, (_, packed)) in zip(_kept(own), enumerate(of_callbacks(own, arrays)), strict=True):
+        arrays[_key(number, each)] = np.array(json.dumps(packed))
+    return arrays
+
+
+def restoring_of(callbacks: Any, state: Mapping[str, NDArray[Any]]) -> Callable[[], None]:
+    """What gives callbacks the states that `state_of` gave; ValueError if they are not those that it is of."""
+    own, found = CallbackList(callbacks).callbacks, []
+    for number, each in enumerate(_kept(own)):
+        key = _key(number, each)
+        if key not in state:
+            raise ValueError(f"state has no {key!r}: it is of other callbacks, or was taken without them.")
+        found.append([type(each).__name__, json.loads(str(state[key]))])
+    return restoring(own, found, dict(state))
 
 
 def below(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> Arrays:

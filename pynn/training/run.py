@@ -137,13 +137,16 @@ class Run:
         if self.model.stop_training and self._resumed is None:
             return True  # there is nothing to tell of an epoch without steps
         display.begin(f"Epoch {self.epoch + 1}/{self.last}", self.steps)
-        stretch = self.stretch = self._begin_stretch()
+        stretch, moved_on = self._begin_stretch(), False
+        self.stretch = stretch
         try:
             if self._resumed is not None:
                 self._resumed(stretch)
                 self._resumed = None
                 display.update(stretch.done, {})
             finite = self._steps(stretch)
+            self._move_on(stretch, stretch.done)  # a model that a callback saves now goes on with the next pass
+            moved_on = True
             logs = self.logs = stretch.logs(failed=not finite)
             stretch.tell()
             if not finite:
@@ -157,7 +160,8 @@ class Run:
             display.end(logs)
         finally:  # also after an error the next run has an order of its own
             self.stretch = None
-            self._move_on(stretch, stretch.done)
+            if not moved_on:
+                self._move_on(stretch, stretch.done)
         self.epoch += 1
         if not finite:
             self._end(stretch.done)
