@@ -677,4 +677,4 @@ def test_own_losses_are_read_when_they_are_used():
         "import sys, pynn; m = pynn.Sequential([pynn.Input((2,)), pynn.layers.Dense(1)]); m.compile('sgd', 'mse'); "
         "print('pynn.losses.own' in sys.modules)"
     )
-    assert subprocess.check_output([sys.executable, "-c", program], text=True).strip() == "False"
+    assert subprocess.check_output([sys.executable, "-c", program], cwd="/", text=True).strip() == "False"

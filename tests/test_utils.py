@@ -73,4 +73,4 @@ def test_older_names_of_utilities():
         "assert keras.preprocessing.sequence.pad_sequences is pad_sequences is keras.utils.pad_sequences;"
         "assert preprocessing.timeseries_dataset_from_array is keras.utils.timeseries_dataset_from_array"
     )
-    subprocess.run([sys.executable, "-c", program], check=True)
+    subprocess.run([sys.executable, "-c", program], cwd="/", check=True)
