@@ -268,7 +268,8 @@ def get(identifier: ActivationLike) -> Activation:
     """Return the activation meant by a name, a function of this module, an `Activation`, a configuration, a layer that
     is nothing but an activation, such as ``ReLU(6)``, a function of one's own, or None.
 
-    A function of one's own is given a symbolic tensor, and computes with operators and the functions of this module.
+    A function of one's own is given a symbolic tensor, and computes with operators, the functions of this module and
+    those of ``pynn.ops``.
 
     With the default settings it is the function of this module: ``get("relu") is relu``. None means `linear`.
 
@@ -330,7 +331,7 @@ def serialize(activation: Activation) -> str | dict[str, Any]:
 
 
 def deserialize(config: ActivationLike, custom_objects: Mapping[str, Any] | None = None) -> Activation:
-    """As `get`. There are no activations of one's own; `custom_objects` is taken as in Keras.
+    """As `get`, also for functions of one's own: ``{"mine": mine}``.
 
     Raises:
         TypeError, ValueError: an unknown name, or another form of configuration.

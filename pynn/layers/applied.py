@@ -27,7 +27,7 @@ class AppliedFunction(Layer):
 
 
 class OwnActivation(Activation):
-    """A function of one's own. As the `call` of a layer, it uses operators and the functions of ``pynn.activations``.
+    """A function of one's own. As the `call` of a layer, it uses operators and the functions of ``pynn.ops``.
 
     Args:
         function: Of a symbolic tensor: another one.

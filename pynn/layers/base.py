@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import math
-import operator
 import re
 import warnings
 import weakref
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, SupportsIndex
 
 from numpy.typing import DTypeLike
@@ -447,36 +445,6 @@ class Layer(Weighed, NamesItsArguments):
     def _laid_out(self, draft: Draft) -> atomic.Change:
         """The change that makes a model one of this layout."""
         raise NotImplementedError
-
-    def _change(self, name: str, value: Any) -> None:
-        """Change a setting, as `Setting` does.
-
-        Raises:
-            ValueError: one with which the layer does not take its input, or makes something of another shape of it.
-            RuntimeError: a model that has the layer is being trained.
-        """
-        trial = current()
-        if trial is not None:
-            trial.touch(self)
-        if self._extended is not None:
-            self._extended._change(name, value)
-        elif self._built is not None:
-            self._check_change(name, value)
-        self._restructure([partial(operator.setitem, vars(self), name, value)])
-
-    def _check_change(self, name: str, value: Any) -> None:
-        shape, before = self._require_built().shape, vars(self)[name]
-        output = self.draft(shape, self.dtype).output
-        try:
-            vars(self)[name] = value
-            after = self.draft(shape, self.dtype).output
-        finally:
-            vars(self)[name] = before
-        if after != output:
-            raise self._shape_error(
-                f"cannot have {name}={checks.shown(value)} from now on: it would make samples of shape {after}, not of "
-                f"{output}. Make a new layer."
-            )
 
     def _restructure(self, changes: list[atomic.Change]) -> None:
         """Change what the layer computes; the networks of all models that have it are made anew."""

@@ -167,8 +167,8 @@ class SymbolicTensor(Operand):
 
     Arithmetic (``+ - * / // % **``, ``@``, unary minus, ``abs``) with other symbolic tensors, numbers and arrays,
     comparisons (``< <= > >= !=``) and logic (``& | ^ ~``), which give 1 and 0, indexing, and the functions of
-    ``pynn.activations`` give further symbolic tensors. Logic takes what is not 0 as true. As in Keras, ``==`` asks
-    whether two are the same tensor.
+    ``pynn.activations`` and ``pynn.ops`` give further symbolic tensors. Logic takes what is not 0 as true. As in Keras,
+    ``==`` asks whether two are the same tensor.
 
     Attributes:
         shape: Of a batch: ``(None, 4)``, or ``(32, 4)`` where the inputs were given a batch size. What is made of

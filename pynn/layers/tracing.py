@@ -53,7 +53,7 @@ class Traceable(HoldsLayers):
     input_spec: Any = None  # of a layer of one's own: an `InputSpec`, or a list of one for each input
 
     def call(self, *args: Any, **named: Any) -> Any:
-        """What a layer of one's own computes, with operators, functions of ``pynn.activations`` and other layers.
+        """What a layer of one's own computes, with operators, functions of ``pynn.ops`` and other layers.
 
         Where it extends one of pynn's layers, ``super().call`` is what that one computes.
         """

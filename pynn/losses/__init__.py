@@ -6,7 +6,7 @@ rows' values. In the formulas ``y`` is the target, ``p`` the prediction, and mea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 from ..foundation import identifiers, lazy, registry
@@ -56,7 +56,7 @@ LossLike: TypeAlias = str | Loss | type[Loss] | Callable[..., Array] | dict[str,
 
 def is_function(identifier: object) -> TypeGuard[Callable[..., Array]]:
     """Whether `identifier` is one of this module's functions of rows."""
-    return callable(identifier) and identifier in FUNCTIONS
+    return isinstance(identifier, Hashable) and callable(identifier) and identifier in FUNCTIONS
 
 
 def get(identifier: LossLike) -> Loss:

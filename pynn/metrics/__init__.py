@@ -7,7 +7,7 @@ Called directly, all of them keep what they have seen, as in Keras.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .. import losses
@@ -108,7 +108,7 @@ def get(identifier: MetricLike) -> Metric:
     if callable(identifier) and not isinstance(identifier, type | Metric):
         from .accuracy import FUNCTIONS
 
-        if identifier in FUNCTIONS:
+        if isinstance(identifier, Hashable) and identifier in FUNCTIONS:
             return FUNCTIONS[identifier]()
         return MeanMetricWrapper.of(identifier)
     return identifiers.resolve(identifier, Metric, _TABLE, "metric")
