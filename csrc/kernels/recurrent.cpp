@@ -8,8 +8,8 @@ namespace pynn {
 namespace PYNN_ISA {
 namespace {
 
-// Rows of a product of few samples.
-constexpr int64_t kRowsTogether = 64;
+// Rows of a product of few samples; rows for which copies of the kernels in panels pay, where panels are narrow.
+constexpr int64_t kRowsTogether = 64, kRowsToPack = 256;
 
 int64_t steps_together(const RecurrentShape& s, int64_t samples) {
   if (samples >= kFewSamples) return 1;
@@ -24,27 +24,48 @@ struct Block {
   const RecurrentInputs<T>& in;
   int64_t first, samples;  // of the batch
   const T* bias;           // of the product with x, or null
+  const T *kernel, *recurrent;
+  bool packed;  // they are, the last gate of gru by itself
   // Of step p: rows, with `next_step` between those of a step and of the next one; states, likewise.
   T *rows, *h, *c, *dropped;
   int64_t next_rows, next_states;
   int64_t width;
+
+  // The columns of a kernel of so many rows, from `begin` on.
+  const T* from_column(const T* kernel_, int64_t rows_, int64_t begin) const {
+    return kernel_ + (packed ? begin * rows_ : begin);
+  }
 };
 
 // The part of a member's scratch for each of these.
 template <typename T>
 struct Own {
-  T *bias, *h, *c, *dropped, *rows;
+  T *bias, *h, *c, *dropped, *rows, *kernel, *recurrent;
 };
 
 template <typename T>
 Own<T> own_at(const RecurrentShape& s, T* own) {
   const int64_t states = kTogether * s.units;
-  return {own, own + 3 * s.units, own + 3 * s.units + states, own + 3 * s.units + 2 * states,
-          own + 3 * s.units + 3 * states};
+  T *const h = own + 3 * s.units, *const rows = h + 3 * states, *const kernel = rows + kRowsTogether * row_width(s);
+  return {own, h, h + states, h + 2 * states, rows, kernel, kernel + s.features * columns_of(s)};
 }
 
+template <typename T>
 int64_t own_elements(const RecurrentShape& s) {
-  return 3 * s.units + 3 * kTogether * s.units + kRowsTogether * row_width(s);
+  const int64_t packed = narrow_panels<T>() ? (s.features + s.units) * columns_of(s) : 0;
+  return 3 * s.units + 3 * kTogether * s.units + kRowsTogether * row_width(s) + packed;
+}
+
+// Copies a kernel of so many rows to panels, the last gate of gru by itself.
+template <typename T>
+void pack_kernel(Look& look, const RecurrentShape& s, const T* kernel, int64_t rows, T* to) {
+  const int64_t columns = columns_of(s), front = s.cell == Cell::gru ? 2 * s.units : columns, panel = panel_width(T{});
+  for (int64_t j = 0; j < columns;) {
+    const int64_t rest = (j < front ? front : columns) - j, n = rest < panel ? rest : panel;
+    pack_block(rows, n, kernel + j, columns, 1, {0, n}, to + j * rows);
+    look.after(rows * n);
+    j += n;
+  }
 }
 
 // x W + b of `steps` steps from p on.
@@ -54,14 +75,14 @@ void input_products(Look& look, const Block<T>& b, T* rows, int64_t p, int64_t s
   const int64_t columns = columns_of(s), t = time_of(s, p);
   const auto multiply = [&](int64_t m, const T* x, int64_t apart, T* to, int64_t ldc) {
     const auto part = [&](int64_t begin, int64_t end, int64_t at) {
-      Product<T> product_ =
-          product<T>(m, end - begin, s.features, x, apart, 1, b.in.kernel + begin, columns, false, to + at, ldc);
+      Product<T> product_ = product<T>(m, end - begin, s.features, x, apart, 1,
+                                       b.from_column(b.kernel, s.features, begin), columns, false, to + at, ldc);
       product_.bias = b.bias == nullptr ? nullptr : b.bias + begin;
-      multiply_looking(look, product_, false);
+      multiply_looking(look, product_, b.packed);
     };
-    if (s.cell == Cell::gru && s.reset_after) {
+    if (s.cell == Cell::gru) {
       part(0, 2 * s.units, 0);
-      part(2 * s.units, columns, 3 * s.units);
+      part(2 * s.units, columns, (s.reset_after ? 3 : 2) * s.units);
     } else {
       part(0, columns, 0);
     }
@@ -79,11 +100,11 @@ void input_products(Look& look, const Block<T>& b, T* rows, int64_t p, int64_t s
 template <typename T>
 void state_product(Look& look, const Block<T>& b, const T* a, int64_t a_row, int64_t begin, int64_t end, T* to,
                    bool continues, const T* bias) {
-  Product<T> p = product<T>(b.samples, end - begin, b.s.units, a, a_row, 1, b.in.recurrent + begin, columns_of(b.s),
-                            false, to, b.width);
+  Product<T> p = product<T>(b.samples, end - begin, b.s.units, a, a_row, 1,
+                            b.from_column(b.recurrent, b.s.units, begin), columns_of(b.s), false, to, b.width);
   p.continues = continues;
   p.bias = bias;
-  multiply_looking(look, p, false);
+  multiply_looking(look, p, b.packed);
 }
 
 // Where a step of a sample finds and puts things.
@@ -261,9 +282,28 @@ void recurrent_forward(const Team& team, const RecurrentShape& s, const Recurren
   const Saved<T> saved = memory == nullptr ? Saved<T>{} : saved_at(s, memory);
   const Range mine = team.share(s.batch);
   Look look(team);
+  const bool packed = narrow_panels<T>() && (mine.end - mine.begin) * s.steps >= kRowsToPack;
+  if (packed) {
+    pack_kernel(look, s, in.kernel, s.features, own.kernel);
+    pack_kernel(look, s, in.recurrent, s.units, own.recurrent);
+  }
   for (int64_t first = mine.begin; first < mine.end; first += kTogether) {
     const int64_t samples = mine.end - first < kTogether ? mine.end - first : kTogether, width = row_width(s);
-    Block<T> b{s, in, first, samples, bias, own.rows, own.h, own.c, own.dropped, samples * width, 0, width};
+    Block<T> b{s,
+               in,
+               first,
+               samples,
+               bias,
+               packed ? own.kernel : in.kernel,
+               packed ? own.recurrent : in.recurrent,
+               packed,
+               own.rows,
+               own.h,
+               own.c,
+               own.dropped,
+               samples * width,
+               0,
+               width};
     if (memory != nullptr) {
       b.rows = saved.rows + first * width;
       b.h = saved.h + first * s.units;
@@ -280,7 +320,7 @@ template <typename T>
 void fill(RecurrentKernels<T>& k) {
   k.recurrent_forward = recurrent_forward<T>;
   k.recurrent_saved = [](const RecurrentShape& s) { return saved_elements(s); };
-  k.recurrent_own_forward = [](const RecurrentShape& s) { return own_elements(s); };
+  k.recurrent_own_forward = [](const RecurrentShape& s) { return own_elements<T>(s); };
 }
 
 }  // namespace

@@ -34,8 +34,11 @@ Own<T> own_at(const RecurrentShape& s, T* own) {
   return {own, own + states, own + 2 * states, own + 3 * states, packed, packed + s.units * columns_of(s)};
 }
 
+template <typename T>
 int64_t own_elements(const RecurrentShape& s) {
-  return 4 * kTogether * s.units + (s.units + s.features) * columns_of(s);
+  const int64_t on_the_way = 4 * kTogether * s.units + (s.units + s.features) * columns_of(s);
+  const int64_t behind_it = own_of_gradients<T>(s);
+  return on_the_way < behind_it ? behind_it : on_the_way;
 }
 
 // What a step of a sample finds and leaves. dh comes from the output and from the step behind.
@@ -276,13 +279,13 @@ void recurrent_backward(const Team& team, const RecurrentShape& s, const Recurre
     if (gradients.dx != nullptr) input_gradients(look, b, own.kernel, gradients.dx);
   }
   team.barrier();
-  parameter_gradients(team, s, in, saved, gradients, shared);
+  parameter_gradients(team, s, in, saved, gradients, shared, own_memory);
 }
 
 template <typename T>
 void fill(RecurrentKernels<T>& k) {
   k.recurrent_backward = recurrent_backward<T>;
-  k.recurrent_own_backward = [](const RecurrentShape& s) { return own_elements(s); };
+  k.recurrent_own_backward = [](const RecurrentShape& s) { return own_elements<T>(s); };
   k.recurrent_shared = [](const RecurrentShape& s) {
     return groups_of(s) == 1 ? 0 : groups_of(s) * ((s.features + s.units) * columns_of(s) + bias_elements(s));
   };

@@ -18,8 +18,11 @@ int64_t groups_of(const RecurrentShape& s) {
   return groups < kMostGroups ? groups : kMostGroups;
 }
 
-// Rows of a product with a near cache full of the other operand.
-constexpr int64_t kRowsNear = 64;
+// Terms that are added up together, with the other operand in a near cache: where operands are copied, where tiles are
+// wide, and otherwise.
+constexpr int64_t kTermsCopied = 256, kTermsNear = 128, kTermsNearest = 64;
+// Operands of products of fewer rows are not copied.
+constexpr int64_t kRowsToCopy = 48;
 
 // Some columns of the gradient of one of the parameters, as a product: with a row of a for each of its rows.
 template <typename T>
@@ -29,6 +32,22 @@ struct Piece {
   int64_t ldc;
   const T *a, *b;  // of the first step
   int64_t a_sample, a_step;
+};
+
+constexpr int64_t kPieceColumns = 64;  // at most
+
+// Pieces with the same a, which are made together, some terms after the others, so that a and b come from afar once.
+template <typename T>
+struct Run {
+  static constexpr int64_t kMost = 8, kBytes = 1 << 18;  // of the sums, which shall stay in the second-level cache
+  Piece<T> pieces[kMost];
+  int64_t count = 0;
+
+  int64_t rows() const { return pieces[0].rows; }
+  bool takes(const Piece<T>& piece) const {
+    const int64_t bytes = (count + 1) * piece.rows * kPieceColumns * static_cast<int64_t>(sizeof(T));
+    return count == 0 || (count < kMost && bytes <= kBytes && piece.a == pieces[0].a && piece.rows == rows());
+  }
 };
 
 // The sums of N vectors of columns, the last of which has `count` elements: a chain each.
@@ -64,29 +83,91 @@ void sum_columns(Look& look, const RecurrentShape& s, const Piece<T>& piece, Ran
   }
 }
 
+// The terms of a sum are those of all samples of a group in step 0, then in step 1, ... Calls use(step, sample, count,
+// at) for all stretches of some terms that lie in one step; `at` is the first one's place among them.
+template <typename Use>
+void for_stretches(Range samples, Range terms, Use use) {
+  const int64_t together = samples.end - samples.begin;
+  for (int64_t t = terms.begin; t < terms.end;) {
+    const int64_t sample = samples.begin + t % together, rest = samples.end - sample;
+    const int64_t count = rest < terms.end - t ? rest : terms.end - t;
+    use(t / together, sample, count, t - terms.begin);
+    t += count;
+  }
+}
+
+// Where tiles are narrow, their rows of b are single lines that lie far apart, and push each other out of the cache.
+template <typename T>
+void make_from_copies(Look& look, const RecurrentShape& s, const Run<T>& run, Range samples, bool accumulate, T* own) {
+  const int64_t width = row_width(s), terms = s.steps * (samples.end - samples.begin), rows = run.rows();
+  T *const a = own, *const b = own + kTermsCopied * rows;
+  for (int64_t from = 0; from < terms; from += kTermsCopied) {
+    const Range some{from, terms - from < kTermsCopied ? terms : from + kTermsCopied};
+    const int64_t k = some.end - some.begin;
+    for_stretches(samples, some, [&](int64_t step, int64_t sample, int64_t count, int64_t at) {
+      const T* row = run.pieces[0].a + step * run.pieces[0].a_step + sample * run.pieces[0].a_sample;
+      for (int64_t i = 0; i < count; ++i, row += run.pieces[0].a_sample)
+        for_vectors<T>(0, rows, [&](int64_t j, int64_t n) { store(a + (at + i) * rows + j, load(row + j, n), n); });
+    });
+    for (int64_t number = 0; number < run.count; ++number) {
+      const Piece<T>& piece = run.pieces[number];
+      for_stretches(samples, some, [&](int64_t step, int64_t sample, int64_t count, int64_t at) {
+        const T* row = piece.b + (step * s.batch + sample) * width;
+        for (int64_t j = 0; j < piece.columns; j += panel_width(T{})) {
+          const int64_t n = piece.columns - j < panel_width(T{}) ? piece.columns - j : panel_width(T{});
+          pack_block(count, n, row + j, width, 1, {0, n}, b + j * k + at * n);
+        }
+      });
+      Product<T> sums = product<T>(rows, piece.columns, k, a, 1, rows, b, 0, false, piece.to, piece.ldc);
+      sums.continues = accumulate || from > 0;
+      multiply_packed(sums);
+      look.after_product(rows, piece.columns, k);
+    }
+  }
+}
+
+template <typename T>
+void make_from_strips(Look& look, const RecurrentShape& s, const Run<T>& run, Range samples, bool accumulate) {
+  const int64_t count = samples.end - samples.begin, width = row_width(s), b_step = s.batch * width;
+  const int64_t most = narrow_panels<T>() ? kTermsNearest : kTermsNear, together = most < count ? 1 : most / count;
+  Strip strips[kTermsNear];
+  for (int64_t p = 0; p < s.steps; p += together) {
+    const int64_t steps = s.steps - p < together ? s.steps - p : together;
+    for (int64_t k = 0; k < steps; ++k) strips[k] = {k * run.pieces[0].a_step, k * b_step};
+    for (int64_t number = 0; number < run.count; ++number) {
+      const Piece<T>& piece = run.pieces[number];
+      Product<T> sums = product<T>(piece.rows, piece.columns, steps * count,
+                                   piece.a + p * piece.a_step + samples.begin * piece.a_sample, 1, piece.a_sample,
+                                   piece.b + p * b_step + samples.begin * width, width, false, piece.to, piece.ldc);
+      sums.strips = strips;
+      sums.strip = count;
+      sums.continues = accumulate || p > 0;
+      multiply_block(sums);
+      look.after_product(piece.rows, piece.columns, steps * count);
+    }
+  }
+}
+
 // One chain of terms for each element, over the steps and the samples of a group: a term that is 0, as that of a masked
 // step is, changes nothing wherever it stands.
 template <typename T>
-void make_piece(Look& look, const RecurrentShape& s, const Piece<T>& piece, Range samples, bool accumulate) {
-  if (piece.rows == 0) {
-    sum_columns(look, s, piece, samples, accumulate);
-    return;
-  }
-  const int64_t count = samples.end - samples.begin, width = row_width(s), b_step = s.batch * width;
-  const int64_t together = kRowsNear < count ? 1 : kRowsNear / count;
-  Strip strips[kRowsNear];
-  for (int64_t p = 0; p < s.steps; p += together) {
-    const int64_t steps = s.steps - p < together ? s.steps - p : together;
-    for (int64_t k = 0; k < steps; ++k) strips[k] = {k * piece.a_step, k * b_step};
-    Product<T> sums = product<T>(piece.rows, piece.columns, steps * count,
-                                 piece.a + p * piece.a_step + samples.begin * piece.a_sample, 1, piece.a_sample,
-                                 piece.b + p * b_step + samples.begin * width, width, false, piece.to, piece.ldc);
-    sums.strips = strips;
-    sums.strip = count;
-    sums.continues = accumulate || p > 0;
-    multiply_block(sums);
-    look.after_product(piece.rows, piece.columns, steps * count);
-  }
+void make_run(Look& look, const RecurrentShape& s, Run<T>& run, Range samples, bool accumulate, T* own) {
+  if (run.count == 0) return;
+  if (run.rows() == 0)
+    for (int64_t number = 0; number < run.count; ++number)
+      sum_columns(look, s, run.pieces[number], samples, accumulate);
+  else if (narrow_panels<T>() && run.rows() >= kRowsToCopy)
+    make_from_copies(look, s, run, samples, accumulate, own);
+  else
+    make_from_strips(look, s, run, samples, accumulate);
+  run.count = 0;
+}
+
+// What make_run needs of a member's scratch.
+template <typename T>
+int64_t own_of_gradients(const RecurrentShape& s) {
+  const int64_t rows = s.units < s.features ? s.features : s.units;
+  return narrow_panels<T>() ? kTermsCopied * (rows + kPieceColumns) : 0;
 }
 
 // Where the gradients of a group go; each may be null.
@@ -104,9 +185,8 @@ void for_pieces(const RecurrentShape& s, const RecurrentInputs<T>& in, const Sav
   const bool gru = s.cell == Cell::gru, two = gru && s.reset_after;
   const int64_t front = gru ? 2 * units : columns;
   const auto cut = [&](Range range, Piece<T> piece, T* gradient, int64_t row_column) {
-    constexpr int64_t wide = 64;
-    for (int64_t j = range.begin; j < range.end && gradient != nullptr; j += wide) {
-      piece.columns = range.end - j < wide ? range.end - j : wide;
+    for (int64_t j = range.begin; j < range.end && gradient != nullptr; j += kPieceColumns) {
+      piece.columns = range.end - j < kPieceColumns ? range.end - j : kPieceColumns;
       piece.to = gradient + j;
       piece.b = saved.rows + row_column + j - range.begin;
       use(piece);
@@ -130,7 +210,7 @@ void for_pieces(const RecurrentShape& s, const RecurrentInputs<T>& in, const Sav
 
 template <typename T>
 void parameter_gradients(const Team& team, const RecurrentShape& s, const RecurrentInputs<T>& in, const Saved<T>& saved,
-                         const RecurrentGradients<T>& gradients, T* shared) {
+                         const RecurrentGradients<T>& gradients, T* shared, T* own) {
   const int64_t groups = groups_of(s), columns = columns_of(s);
   const int64_t kernel = s.features * columns, recurrent = s.units * columns, bias = bias_elements(s);
   const auto target = [&](int64_t group) {
@@ -145,13 +225,19 @@ void parameter_gradients(const Team& team, const RecurrentShape& s, const Recurr
   for_pieces<T>(s, in, saved, target(0), [&](const Piece<T>&) { ++pieces; });
   const Range mine = team.share(groups * pieces);
   Look look(team);
-  for (int64_t group = 0; group < groups; ++group)
+  Run<T> run;
+  for (int64_t group = 0; group < groups; ++group) {
+    const Range samples{s.batch * group / groups, s.batch * (group + 1) / groups};
+    const bool accumulate = gradients.accumulate && groups == 1;
     for_pieces<T>(s, in, saved, target(group), [&](const Piece<T>& piece) {
-      if (number >= mine.begin && number < mine.end)
-        make_piece(look, s, piece, Range{s.batch * group / groups, s.batch * (group + 1) / groups},
-                   gradients.accumulate && groups == 1);
+      if (number >= mine.begin && number < mine.end) {
+        if (!run.takes(piece)) make_run(look, s, run, samples, accumulate, own);
+        run.pieces[run.count++] = piece;
+      }
       ++number;
     });
+    make_run(look, s, run, samples, accumulate, own);
+  }
   if (groups == 1) return;
   team.barrier();
   const auto add_up = [&](T* to, int64_t size, int64_t offset) {

@@ -234,7 +234,12 @@ void pack_columns(int64_t k, int64_t n, const T* b, int64_t b_row, int64_t b_col
   for (int64_t j = columns.begin; j < columns.end; j += kPanel<T>) {
     const int64_t width = n - j < kPanel<T> ? n - j : kPanel<T>;
     T* panel = out + j * k;
-    if (b_column == 1)
+    if (b_column == 1 && width == kPanel<T>)
+      for (int64_t p = 0; p < k; ++p)
+#pragma GCC unroll 4
+        for (int v = 0; v < kMaxVectors; ++v)
+          store(panel + p * width + v * kWidth<T>, load(b + p * b_row + j + v * kWidth<T>));
+    else if (b_column == 1)
       for (int64_t p = 0; p < k; ++p)
         memcpy(panel + p * width, b + p * b_row + j, static_cast<size_t>(width) * sizeof(T));
     else
@@ -244,13 +249,14 @@ void pack_columns(int64_t k, int64_t n, const T* b, int64_t b_row, int64_t b_col
 
 template <typename T>
 void multiply_panels(Product<T> p) {
-  const T* packed = p.b;
+  const T *packed = p.b, *bias = p.bias;
   T* c = p.c;
   const int64_t n = p.n;
   for (int64_t j = 0; j < n; j += kPanel<T>) {
     p.n = p.ldb = n - j < kPanel<T> ? n - j : kPanel<T>;
     p.b = packed + j * p.k;
     p.c = c + j;
+    p.bias = bias == nullptr ? nullptr : bias + j;
     multiply_some_or_all(p);
   }
 }

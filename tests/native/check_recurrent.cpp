@@ -234,7 +234,9 @@ void check_all() {
         layer(2, 3, size, 2, false, false);
       }
       for (const int64_t batch : {1, 8, 33}) layer(batch, 5, 3, 5, true, batch == 8);
-      layer(40, 9, 2, 3, false, false);  // gradients of several groups
+      layer(40, 9, 2, 3, false, false);    // gradients of several groups
+      layer(33, 9, 49, 5, false, false);   // the same, from copies where panels are narrow
+      layer(8, 33, 49, 17, false, false);  // packed kernels, where one member has all samples
     }
 }
 
