@@ -52,7 +52,7 @@ Own<T> own_at(const RecurrentShape& s, T* own) {
 
 template <typename T>
 int64_t own_elements(const RecurrentShape& s) {
-  const int64_t packed = narrow_panels<T>() ? (s.features + s.units) * columns_of(s) : 0;
+  const int64_t packed = narrow_panels(T{}) ? (s.features + s.units) * columns_of(s) : 0;
   return 3 * s.units + 3 * kTogether * s.units + kRowsTogether * row_width(s) + packed;
 }
 
@@ -282,7 +282,7 @@ void recurrent_forward(const Team& team, const RecurrentShape& s, const Recurren
   const Saved<T> saved = memory == nullptr ? Saved<T>{} : saved_at(s, memory);
   const Range mine = team.share(s.batch);
   Look look(team);
-  const bool packed = narrow_panels<T>() && (mine.end - mine.begin) * s.steps >= kRowsToPack;
+  const bool packed = narrow_panels(T{}) && (mine.end - mine.begin) * s.steps >= kRowsToPack;
   if (packed) {
     pack_kernel(look, s, in.kernel, s.features, own.kernel);
     pack_kernel(look, s, in.recurrent, s.units, own.recurrent);

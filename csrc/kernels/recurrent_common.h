@@ -61,12 +61,6 @@ PYNN_INLINE int64_t saved_elements(const RecurrentShape& s) {
 // The place in x of the step that is made as number p.
 PYNN_INLINE int64_t time_of(const RecurrentShape& s, int64_t p) { return s.backwards ? s.steps - 1 - p : p; }
 
-// Whether a row of a panel is no more than a line of a cache.
-template <typename T>
-bool narrow_panels() {
-  return panel_width(T{}) * static_cast<int64_t>(sizeof(T)) <= 64;
-}
-
 // A product in parts of its columns, with a look for Ctrl-C behind each: of large layers, one takes milliseconds.
 template <typename T>
 void multiply_looking(Look& look, Product<T> p, bool packed) {

@@ -129,7 +129,7 @@ void make_from_copies(Look& look, const RecurrentShape& s, const Run<T>& run, Ra
 template <typename T>
 void make_from_strips(Look& look, const RecurrentShape& s, const Run<T>& run, Range samples, bool accumulate) {
   const int64_t count = samples.end - samples.begin, width = row_width(s), b_step = s.batch * width;
-  const int64_t most = narrow_panels<T>() ? kTermsNearest : kTermsNear, together = most < count ? 1 : most / count;
+  const int64_t most = narrow_panels(T{}) ? kTermsNearest : kTermsNear, together = most < count ? 1 : most / count;
   Strip strips[kTermsNear];
   for (int64_t p = 0; p < s.steps; p += together) {
     const int64_t steps = s.steps - p < together ? s.steps - p : together;
@@ -156,7 +156,7 @@ void make_run(Look& look, const RecurrentShape& s, Run<T>& run, Range samples, b
   if (run.rows() == 0)
     for (int64_t number = 0; number < run.count; ++number)
       sum_columns(look, s, run.pieces[number], samples, accumulate);
-  else if (narrow_panels<T>() && run.rows() >= kRowsToCopy)
+  else if (narrow_panels(T{}) && run.rows() >= kRowsToCopy)
     make_from_copies(look, s, run, samples, accumulate, own);
   else
     make_from_strips(look, s, run, samples, accumulate);
@@ -167,7 +167,7 @@ void make_run(Look& look, const RecurrentShape& s, Run<T>& run, Range samples, b
 template <typename T>
 int64_t own_of_gradients(const RecurrentShape& s) {
   const int64_t rows = s.units < s.features ? s.features : s.units;
-  return narrow_panels<T>() ? kTermsCopied * (rows + kPieceColumns) : 0;
+  return narrow_panels(T{}) ? kTermsCopied * (rows + kPieceColumns) : 0;
 }
 
 // Where the gradients of a group go; each may be null.

@@ -294,7 +294,8 @@ bool large_product(int64_t m, int64_t n, int64_t k) {
   void transpose_block(int64_t rows, int64_t columns, const T* x, int64_t ldx, T* out, int64_t ldo) {         \
     transpose(rows, columns, x, ldx, out, ldo);                                                               \
   }                                                                                                           \
-  int64_t panel_width(T) { return kPanel<T>; }
+  int64_t panel_width(T) { return kPanel<T>; }                                                                \
+  bool narrow_panels(T) { return kPanel<T> * static_cast<int64_t>(sizeof(T)) <= 64; }
 PYNN_DEFINE_TILE(float)
 PYNN_DEFINE_TILE(double)
 

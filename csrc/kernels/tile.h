@@ -100,9 +100,11 @@ void copy_a(Product<double>& p, double* to);
 void transpose_block(int64_t rows, int64_t columns, const float* x, int64_t ldx, float* out, int64_t ldo);
 void transpose_block(int64_t rows, int64_t columns, const double* x, int64_t ldx, double* out, int64_t ldo);
 
-// Columns of a panel: those of the widest tile.
+// Columns of a panel: those of the widest tile. Whether a row of it is no more than a line of a cache.
 int64_t panel_width(float);
 int64_t panel_width(double);
+bool narrow_panels(float);
+bool narrow_panels(double);
 
 // Whether copies of b (k, n) in panels pay for m rows of a: its rows lie far apart, and are used often.
 bool pays_to_pack(int64_t m, int64_t n);
