@@ -259,12 +259,33 @@ def threshold(x, threshold=0.3, default_value=-1.0):
     return np.where(out | np.isnan(x), x, default_value), out.astype(x.dtype)
 
 
+def log(x):
+    """f = ln(x), f' = 1 / x"""
+    return np.log(x), 1 / x
+
+
+def log1p(x):
+    """f = ln(1 + x), f' = 1 / (1 + x)"""
+    return np.log1p(x), 1 / (1 + x)
+
+
+def sin(x):
+    """f = sin(x), f' = cos(x)"""
+    return np.sin(x), np.cos(x)
+
+
+def cos(x):
+    """f = cos(x), f' = -sin(x)"""
+    return np.cos(x), -np.sin(x)
+
+
 ACTIVATIONS = {
     f.__name__: f
     for f in (
         *(linear, relu, relu6, leaky_relu, elu, selu, celu, gelu, gelu_tanh, silu, mish, sigmoid, log_sigmoid),
         *(hard_sigmoid, hard_silu, tanh, hard_tanh, softplus, softsign, exponential, step),
         *(squareplus, hard_shrink, soft_shrink, tanh_shrink, threshold),
+        *(log, log1p, sin, cos),  # which are no activations of layers
     )
 }
 

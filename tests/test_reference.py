@@ -20,8 +20,9 @@ POINTS = np.array([-9.3, -4.1, -2.2, -1.3, -0.6, -0.01, 0.02, 0.4, 0.7, 1.6, 2.9
 @pytest.mark.parametrize("name", [name for name in reference.ACTIVATIONS if name != "step"])
 def test_activation_derivative(name):
     function = reference.ACTIVATIONS[name]
-    numeric = [reference.central_difference(lambda x: function(x)[0].item(), x[None]) for x in POINTS]
-    assert close_gradient(np.ravel(numeric), function(POINTS)[1]).all()
+    points = np.abs(POINTS) if name in ("log", "log1p") else POINTS
+    numeric = [reference.central_difference(lambda x: function(x)[0].item(), x[None]) for x in points]
+    assert close_gradient(np.ravel(numeric), function(points)[1]).all()
 
 
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])

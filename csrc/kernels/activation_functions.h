@@ -268,6 +268,50 @@ struct Threshold {
   Vec<T> gradient(Vec<T> x, Vec<T>) const { return x > threshold ? splat<T>(1) : Vec<T>{}; }
 };
 
+// Functions of elements that no layer has as its activation
+
+template <typename T>
+struct Log {
+  Vec<T> forward(Vec<T> x) const { return log<T>(x); }
+  Vec<T> gradient(Vec<T> x, Vec<T>) const { return 1 / x; }
+};
+
+// The logarithm of the rounded sum, and what the rounding lost.
+template <typename T>
+struct Log1p {
+  Vec<T> forward(Vec<T> x) const {
+    const Vec<T> sum = x + 1, y = log<T>(sum);
+    return sum == 0 || sum == static_cast<T>(__builtin_inf()) ? y : y + (x - (sum - 1)) / sum;
+  }
+  Vec<T> gradient(Vec<T> x, Vec<T>) const { return 1 / (x + 1); }
+};
+
+// The C library's
+template <typename T>
+struct Sin {
+  Vec<T> forward(Vec<T> x) const {
+#pragma GCC unroll 16
+    for (int64_t i = 0; i < kWidth<T>; ++i) x[i] = sizeof(T) == 4 ? __builtin_sinf(x[i]) : __builtin_sin(x[i]);
+    return x;
+  }
+  Vec<T> gradient(Vec<T> x, Vec<T>) const;
+};
+
+template <typename T>
+struct Cos {
+  Vec<T> forward(Vec<T> x) const {
+#pragma GCC unroll 16
+    for (int64_t i = 0; i < kWidth<T>; ++i) x[i] = sizeof(T) == 4 ? __builtin_cosf(x[i]) : __builtin_cos(x[i]);
+    return x;
+  }
+  Vec<T> gradient(Vec<T> x, Vec<T>) const { return -Sin<T>{}.forward(x); }
+};
+
+template <typename T>
+Vec<T> Sin<T>::gradient(Vec<T> x, Vec<T>) const {
+  return Cos<T>{}.forward(x);
+}
+
 // Calls use(activation) with the activation that spec describes.
 template <typename T, typename Use>
 void with_activation(const ActivationSpec& spec, Use use) {
@@ -301,6 +345,10 @@ void with_activation(const ActivationSpec& spec, Use use) {
     case Activation::soft_shrink: return use(SoftShrink<T>{a});
     case Activation::tanh_shrink: return use(TanhShrink<T>{});
     case Activation::threshold: return use(Threshold<T>{a, b});
+    case Activation::log: return use(Log<T>{});
+    case Activation::log1p: return use(Log1p<T>{});
+    case Activation::sin: return use(Sin<T>{});
+    case Activation::cos: return use(Cos<T>{});
     case Activation::count: return;
   }
 }

@@ -31,7 +31,11 @@ namespace pynn {
   X(hard_shrink)            \
   X(soft_shrink)            \
   X(tanh_shrink)            \
-  X(threshold)
+  X(threshold)              \
+  X(log)                    \
+  X(log1p)                  \
+  X(sin)                    \
+  X(cos)
 PYNN_ENUMERATION(Activation, PYNN_ACTIVATIONS)
 
 // relu: a = negative_slope, b = max_value, c = threshold. leaky_relu: a = negative_slope. elu, celu: a = alpha.

@@ -15,7 +15,7 @@ from ..layers.base import Layer
 from ..layers.constants import ConstantProduct
 from ..layers.core import Identity
 from ..layers.id_arithmetic import IdArithmetic, are_ids
-from ..layers.operations import Absolute, Activated, Arithmetic, GetItem, MatMul
+from ..layers.operations import FUNCTIONS, Absolute, Activated, Arithmetic, Function, GetItem, MatMul
 from ..layers.operators import constant_beside, sample_key
 from ..layers.reductions import Reduction
 
@@ -165,6 +165,15 @@ def _absolute(name: str, given: list[Any], config: dict[str, Any]) -> Translated
     return Translated(Absolute(name), [tensor.history])
 
 
+def _floor(name: str, given: list[Any], config: dict[str, Any]) -> Translated:
+    return _of_two(name, [*given, 1.0], "floor_divide")
+
+
+def _function(name: str, given: list[Any], config: dict[str, Any]) -> Translated:
+    (tensor,) = _tensors(given, 1)
+    return Translated(Function(config["kind"].lower(), name), [tensor.history])
+
+
 def _matmul(name: str, given: list[Any], config: dict[str, Any]) -> Translated:
     inputs = [each.history for each in given if isinstance(each, Tensor)]
     if len(given) == len(inputs) == 2:
@@ -247,10 +256,12 @@ _MAKERS: dict[str, Make] = {
     **dict.fromkeys(_POWERS, _power),
     **dict.fromkeys((*_LOGIC, "LogicalNot"), _logic),
     **dict.fromkeys(("Max", "Mean", "Sum"), _reduced),
+    **dict.fromkeys(map(str.capitalize, FUNCTIONS), _function),
     "Absolute": _absolute,
     "Cast": _cast,
     "Concatenate": _concatenated,
     "ExpandDims": _expanded,
+    "Floor": _floor,
     "GetItem": _get_item,
     "Matmul": _matmul,
     "Negative": _negative,

@@ -91,7 +91,7 @@ know(
                 "constants": "ConstantProduct ConstantTensor",
                 "id_arithmetic": "IdArithmetic",
                 "reductions": "Kept Reduction",
-                "operations": "Absolute Activated Arithmetic GetItem MaskOf MatMul",
+                "operations": "Absolute Activated Arithmetic Function GetItem MaskOf MatMul",
             },
         ),
         "Functional": "pynn.models:Model",

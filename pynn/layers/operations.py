@@ -29,6 +29,9 @@ _BINARIES = (
     *("floor_divide", "remainder", "less", "less_equal", "not_equal"),
 )
 
+# Functions of each element that are no activations.
+FUNCTIONS = ("log", "log1p", "sin", "cos")
+
 
 def name_for(function: str) -> str:
     """The name of a new operation of this function."""
@@ -250,6 +253,30 @@ class Absolute(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name}
+
+
+class Function(Layer):
+    """A function of each element.
+
+    Args:
+        function: ``"log"``, ``"log1p"``, ``"sin"`` or ``"cos"``.
+        name: Default: the function's, with a number.
+    """
+
+    is_operation = True
+
+    def __init__(self, function: str, name: str | None = None) -> None:
+        self.function = checks.choice(function, "function", FUNCTIONS)
+        super().__init__(name=name_for(self.function) if name is None else name)
+
+    def sample_output_shape(self, shape: Shape) -> Shape:
+        return shape
+
+    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
+        return net.add("activation", x, name=self.function, a=0.0, b=0.0, c=0.0)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "function": self.function}
 
 
 class MaskOf(Layer):

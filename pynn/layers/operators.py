@@ -12,7 +12,7 @@ from ..activations import Activation as ActivationFunction
 from ..data import arrays
 from .constants import ConstantProduct
 from .id_arithmetic import IdArithmetic, are_ids, may_hold_ids
-from .operations import Absolute, Activated, Arithmetic, GetItem, MatMul, checked_index, name_for
+from .operations import FUNCTIONS, Absolute, Activated, Arithmetic, Function, GetItem, MatMul, checked_index, name_for
 from .reductions import Kept
 from .symbolic import Operand, SymbolicTensor
 from .trial import is_calling, operation_name
@@ -37,6 +37,8 @@ def apply(function: str, a: Any, b: Any) -> Any:
     if function == "add" and isinstance(a, SymbolicTensor) and isinstance(b, Weight) and b.shape == a.sample[-1:]:
         return WeightSum(b, operation_name("add"))(a) if a.per_sample else apply("add", a, _tensor(b))
     a, b = _tensor(a), _tensor(b)
+    if function in FUNCTIONS:
+        return Function(function, operation_name(function))(a)
     if function in _ALONE:
         return _ALONE[function](a, b)
     if isinstance(a, SymbolicTensor) and isinstance(b, SymbolicTensor):

@@ -3,8 +3,8 @@ the engine.
 
 **Functions under Keras's names** (`add`, `matmul`, `mean`, `reshape`, `softmax`, ...) take arrays, of which they make
 what NumPy makes, and symbolic tensors, so that they may stand in the `call` of a layer or model, and weights there. A
-symbolic tensor keeps its first axis, that of the samples: sums along it are not there. Some (`argmax`, `log`, `sort`,
-...) take arrays alone, for metrics of one's own.
+symbolic tensor keeps its first axis, that of the samples: sums along it are not there. Some (`argmax`, `cumsum`,
+`sort`, ...) take arrays alone, for metrics of one's own.
 
 **Kernels** (`dense_forward`, `conv_backward`, `adam_update`, ...) are what networks run on. They work where the data
 lies: arrays must be C-contiguous, aligned, and all float32 or all float64; anything else is an error rather than a
@@ -32,14 +32,14 @@ _MODULES = {
         mish relu relu6 selu sigmoid silu softmax softplus softsign sparsemax squareplus swish tanh""",
     "_creation": """arange convert_to_numpy convert_to_tensor eye full linspace one_hot ones ones_like zeros
         zeros_like""",
-    "_elementwise": """abs absolute add clip divide equal exp floor_divide greater greater_equal less less_equal
-        logical_and logical_not logical_or logical_xor maximum minimum mod multiply negative not_equal power reciprocal
-        rsqrt sign sqrt square subtract true_divide where""",
+    "_elementwise": """abs absolute add ceil clip cos divide divide_no_nan equal exp floor floor_divide greater
+        greater_equal less less_equal log log1p logical_and logical_not logical_or logical_xor maximum minimum mod
+        multiply negative not_equal power reciprocal rsqrt sign sin sqrt square subtract true_divide where""",
     "_kernels": """activation_backward activation_forward dense_backward dense_forward gemm loss_backward loss_forward
         metric_forward rescaling_forward""",
-    "_of_arrays": """all any argmax argmin argsort bincount ceil count_nonzero cumsum divide_no_nan dot
-        floor isfinite isinf isnan log log1p norm prod round sort take top_k""",
-    "_reductions": "max mean min std sum var",
+    "_of_arrays": """all any argmax argmin argsort bincount count_nonzero cumsum dot isfinite isinf isnan norm prod
+        round sort take top_k""",
+    "_reductions": "logsumexp max mean min std sum var",
     "_shapes": """cast concatenate expand_dims flip matmul ndim reshape shape split squeeze stack swapaxes
         transpose""",
     "_updates": """adadelta_update adagrad_update adam_update adamax_update lion_update nadam_update rmsprop_update

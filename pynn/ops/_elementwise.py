@@ -16,15 +16,21 @@ __all__ = [
     "abs",
     "absolute",
     "add",
+    "ceil",
     "clip",
+    "cos",
     "divide",
+    "divide_no_nan",
     "equal",
     "exp",
+    "floor",
     "floor_divide",
     "greater",
     "greater_equal",
     "less",
     "less_equal",
+    "log",
+    "log1p",
     "logical_and",
     "logical_not",
     "logical_or",
@@ -39,6 +45,7 @@ __all__ = [
     "reciprocal",
     "rsqrt",
     "sign",
+    "sin",
     "sqrt",
     "square",
     "subtract",
@@ -70,6 +77,16 @@ def divide(x1: Any, x2: Any) -> Any:
 def true_divide(x1: Any, x2: Any) -> Any:
     """``x1 / x2``, as `divide`."""
     return divide(x1, x2)
+
+
+def divide_no_nan(x1: Any, x2: Any) -> Any:
+    """``x1 / x2``, and 0 where x2 is 0."""
+    if is_symbolic(x1, x2):
+        zero = equal(x2, 0.0)
+        return where(zero, 0.0, divide(x1, where(zero, 1.0, x2)))
+    x1, x2 = as_array(x1, "x1"), as_array(x2, "x2")
+    nothing = np.equal(x2, 0)
+    return np.where(nothing, np.float32(0), np.divide(x1, np.where(nothing, np.ones_like(x2), x2)))[()]
 
 
 def floor_divide(x1: Any, x2: Any) -> Any:
@@ -210,3 +227,41 @@ def reciprocal(x: Any) -> Any:
 def exp(x: Any) -> Any:
     """``e ** x``."""
     return activations.exponential(x) if is_symbolic(x) else np.exp(as_array(x, "x"))
+
+
+def _of_one(function: str, x: Any) -> Any:
+    """A function of each element; whole numbers are taken as floats of 32 bits, as in Keras."""
+    if is_symbolic(x):
+        return symbolic.arithmetic(function, x, None)
+    array = as_array(x, "x")
+    return getattr(np, function)(np.float32(array) if np.asarray(array).dtype.kind in "biu" else array)
+
+
+def log(x: Any) -> Any:
+    """The natural logarithm; -inf of 0, NaN below."""
+    return _of_one("log", x)
+
+
+def log1p(x: Any) -> Any:
+    """``log(1 + x)``, exact for small x, too."""
+    return _of_one("log1p", x)
+
+
+def sin(x: Any) -> Any:
+    """The sine."""
+    return _of_one("sin", x)
+
+
+def cos(x: Any) -> Any:
+    """The cosine."""
+    return _of_one("cos", x)
+
+
+def floor(x: Any) -> Any:
+    """The largest whole number up to `x`; without a gradient."""
+    return floor_divide(x, 1.0) if is_symbolic(x) else _of_one("floor", x)
+
+
+def ceil(x: Any) -> Any:
+    """The smallest whole number from `x` on; without a gradient."""
+    return negative(floor(negative(x))) if is_symbolic(x) else _of_one("ceil", x)

@@ -18,17 +18,12 @@ __all__ = [
     "argmin",
     "argsort",
     "bincount",
-    "ceil",
     "count_nonzero",
     "cumsum",
-    "divide_no_nan",
     "dot",
-    "floor",
     "isfinite",
     "isinf",
     "isnan",
-    "log",
-    "log1p",
     "norm",
     "prod",
     "round",
@@ -57,26 +52,6 @@ def _axes(axis: Axes) -> Any:
 def _float(x: Any) -> Any:
     """Whole numbers as floats of 32 bits, as in Keras."""
     return np.float32(x) if np.asarray(x).dtype.kind in "biu" else x
-
-
-def log(x: Any) -> Any:
-    """The natural logarithm of each element."""
-    return np.log(_float(_array(x, "log")))
-
-
-def log1p(x: Any) -> Any:
-    """The natural logarithm of 1 and each element."""
-    return np.log1p(_float(_array(x, "log1p")))
-
-
-def floor(x: Any) -> Any:
-    """The largest whole number up to each element."""
-    return np.floor(_float(_array(x, "floor")))
-
-
-def ceil(x: Any) -> Any:
-    """The smallest whole number from each element on."""
-    return np.ceil(_float(_array(x, "ceil")))
 
 
 def isnan(x: Any) -> Any:
@@ -180,10 +155,3 @@ def norm(x: Any, ord: Any = None, axis: Axes = None, keepdims: bool = False) -> 
 def dot(x1: Any, x2: Any) -> Any:
     """The product of matrices or vectors, as ``numpy.dot`` has it."""
     return np.dot(_array(x1, "dot", "x1"), _array(x2, "dot", "x2"))
-
-
-def divide_no_nan(x1: Any, x2: Any) -> Any:
-    """``x1 / x2``, and 0 where x2 is 0."""
-    x1, x2 = _array(x1, "divide_no_nan", "x1"), _array(x2, "divide_no_nan", "x2")
-    zero = np.equal(x2, 0)
-    return np.where(zero, np.float32(0), np.divide(x1, np.where(zero, np.ones_like(x2), x2)))[()]

@@ -14,6 +14,7 @@ from . import _elementwise
 from ._values import as_array, axis_of, is_symbolic, tensor_of_samples
 
 __all__ = [
+    "logsumexp",
     "max",
     "mean",
     "min",
@@ -87,3 +88,17 @@ def var(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False)
 def std(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
     """The square root of `var`; arguments as for `sum`."""
     return _elementwise.sqrt(var(x, axis, keepdims))
+
+
+def logsumexp(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
+    """``log(sum(exp(x)))`` along axes, without overflow; arguments as for `sum`."""
+    if not is_symbolic(x):
+        x = as_array(x, "x")
+        highest = np.max(x, _listed(axis), keepdims=True)
+        highest = np.where(np.isfinite(highest), highest, np.zeros_like(highest))
+        with np.errstate(divide="ignore"):  # of -inf alone
+            found = _elementwise.log(np.sum(np.exp(x - highest), _listed(axis), keepdims=keepdims))
+        return found + (highest if keepdims else np.sum(highest, _listed(axis)))
+    highest = max(x, axis, keepdims=True)
+    found = _elementwise.log(sum(_elementwise.exp(x - highest), axis, keepdims))
+    return found + (highest if keepdims else sum(highest, axis))

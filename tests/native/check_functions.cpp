@@ -12,11 +12,14 @@ double clip(double x, double low, double high) { return std::fmin(std::fmax(x, l
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-const struct {
+struct ActivationRow {
   const char* name;
   ActivationSpec spec;
   double (*f)(double x, const ActivationSpec& s);
-} kActivations[] = {
+  double from = -kInfinity;  // where it begins to be defined, and not too steep
+};
+
+const ActivationRow kActivations[] = {
     {"linear", {Activation::linear, 0, 0, 0}, [](double x, const ActivationSpec&) { return x; }},
     {"relu", {Activation::relu, 0, kInfinity, 0}, [](double x, const ActivationSpec&) { return std::fmax(x, 0); }},
     {"relu with settings",
@@ -81,6 +84,10 @@ const struct {
     {"threshold",
      {Activation::threshold, 0.5, -2, 0},
      [](double x, const ActivationSpec& s) { return x > s.a ? x : s.b; }},
+    {"log", {Activation::log, 0, 0, 0}, [](double x, const ActivationSpec&) { return std::log(x); }, 0.5},
+    {"log1p", {Activation::log1p, 0, 0, 0}, [](double x, const ActivationSpec&) { return std::log1p(x); }, -0.5},
+    {"sin", {Activation::sin, 0, 0, 0}, [](double x, const ActivationSpec&) { return std::sin(x); }},
+    {"cos", {Activation::cos, 0, 0, 0}, [](double x, const ActivationSpec&) { return std::cos(x); }},
     {"step", {Activation::step, 0, 0, 0}, [](double x, const ActivationSpec&) { return x > 0 ? 1.0 : 0.0; }},
 };
 constexpr size_t kActivationRows = sizeof(kActivations) / sizeof(kActivations[0]);
@@ -91,13 +98,16 @@ template <typename T>
 void check_activations() {
   constexpr int64_t n = 5000;                                            // more than a member does between two polls
   const double slope_tolerance = sizeof(T) == sizeof(float) ? 64 : 1e8;  // double: what a difference has
-  std::vector<T> x = random_values<T>(n, -12, 12);
-  for (T& at : x)  // away from the kinks, which are all at halves: no difference is taken across one
+  std::vector<T> any = random_values<T>(n, -12, 12);
+  for (T& at : any)  // away from the kinks, which are all at halves: no difference is taken across one
     if (std::abs(2 * at - std::round(2 * at)) < T(1e-3)) at += T(1e-3);
   const std::vector<T> dy = random_values<T>(n, 0.5, 2);
   const Kernels<T>& k = kernels<T>();
-  for (const auto& row : kActivations) {
+  for (const ActivationRow& row : kActivations) {
     const std::string what = text("%s in %s", row.name, type_name<T>());
+    std::vector<T> x = any;
+    for (T& at : x)
+      if (at < row.from) at = static_cast<T>(row.from) - at;
     const std::vector<T> y = on_teams(what, unwritten<T>(n), [&](const Team& team, T* out) {
       k.activation_forward(team, out, x.data(), n, row.spec);
     });
