@@ -124,10 +124,93 @@ def test_a_name_is_needed_for_what_a_dict_within_has():
         pynn.Model([[]], layers.Dense(1)(x))
 
 
-def test_call_of_a_subclass_takes_no_nested_inputs():
-    class Net(pynn.Model):
-        def call(self, inputs):
-            return inputs["pair"][0]
+@pynn.saving.register_keras_serializable("test_nests")
+class Net(pynn.Model):
+    """Three inputs and three outputs, as `net` has them."""
 
-    with pytest.raises(TypeError, match="the call of a subclass cannot take"):
-        Net()({"pair": [pynn.Input((2,)), pynn.Input((2,))]})
+    def __init__(self, **named):
+        super().__init__(**named)
+        self.of_a, self.of_b, self.of_c = layers.Dense(2), layers.Dense(3), layers.Dense(1)
+        self.seen = []
+
+    def build(self, input_shape):
+        self.seen.append(input_shape)
+
+    def call(self, inputs, training=False):
+        (a, b), (c,) = inputs["pair"], inputs["one"]
+        return {"z": self.of_a(a), "y": [self.of_b(b)]}, self.of_c(c)
+
+
+SHAPES = {"pair": [(None, 2), (None, 3)], "one": ((None, 4),)}
+
+
+def test_call_of_a_subclass_takes_what_comes_in_its_form(data):
+    net = Net()
+    outer, third = net(data)
+    np.testing.assert_array_equal(outer["z"], net.of_a(data["pair"][0]))
+    np.testing.assert_array_equal(outer["y"][0], net.of_b(data["pair"][1]))
+    np.testing.assert_array_equal(third, net.of_c(data["one"][0]))
+    assert net.input_shape == SHAPES
+    assert net.seen[0] == SHAPES
+    net.compile("sgd", "mse")
+    logs = net.fit(data, targets_like((outer, third)), epochs=3, verbose=0, shuffle=False).history["loss"]
+    assert logs[0] == pytest.approx(3.0, rel=1e-5)
+    assert logs[2] < logs[1] < logs[0]
+
+
+def test_subclass_is_built_by_fit_and_by_shapes(data):
+    built, fitted = Net(), Net()
+    built.build(SHAPES)
+    assert built.input_shape == SHAPES
+    built.build(SHAPES)
+    fitted.compile("sgd", "mse")
+    fitted.fit(data, [np.zeros((6, 3)), np.zeros((6, 2)), np.zeros((6, 1))], verbose=0)
+    assert [w.shape for w in fitted.weights] == [w.shape for w in built.weights]
+    with pytest.raises(ValueError, match="input_shape must be a dict with the keys 'one', 'pair', but has 'pair'"):
+        built.build({"pair": SHAPES["pair"]})
+    with pytest.raises(ValueError, match="but the model is built for"):
+        built.build({**SHAPES, "one": ((None, 5),)})
+    with pytest.raises(TypeError, match="input_shape must have names as keys"):
+        Net().build({1: (None, 3)})
+
+
+def test_subclass_is_called_on_nested_tensors_and_is_a_layer(data):
+    inputs = {"pair": [pynn.Input((2,)), pynn.Input((3,))], "one": (pynn.Input((4,)),)}
+    net = Net()
+    outer, third = net(inputs)
+    whole = pynn.Model(inputs, [outer["z"], third])
+    for found, expected in zip(whole.predict(data, verbose=0), [net(data)[0]["z"], net(data)[1]], strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_subclass_with_nested_inputs_goes_into_a_file_and_into_copies(data, tmp_path):
+    net = Net()
+    third = net(data)[1]
+    net.save(tmp_path / "net")
+    copies = [pynn.load_model(tmp_path / "net"), pickle.loads(pickle.dumps(net))]
+    for copy in copies:
+        np.testing.assert_array_equal(copy.predict(data, verbose=0)[1], third)
+        assert copy.input_shape == {**SHAPES, "one": [(None, 4)]}  # a file has lists for tuples
+
+
+@pytest.mark.parametrize("nest", [{"one": [0], "pair": [1, 1]}, [0, 1], {"one": [2], "pair": [1, 0]}, "text", None])
+def test_form_in_a_file_that_is_none(nest, data, tmp_path):
+    from pynn.models import saving
+
+    net = Net()
+    net(data)
+    architecture = saving._architecture(net)
+    architecture["inputs"]["nest"] = nest
+    with pytest.raises(ValueError, match="the inputs must be the numbers from 0 on"):
+        saving.model_of(architecture)
+
+
+def test_data_in_another_form_than_the_first_are_refused(data):
+    net = Net()
+    net(data)
+    with pytest.raises(ValueError, match="x must be a dict with the keys"):
+        net({"pair": data["pair"]})
+    with pytest.raises((TypeError, ValueError), match="must be a list of 2 values"):
+        net({**data, "pair": [data["pair"][0]]})
+    with pytest.raises(ValueError, match="x must hold at least one array"):
+        Net()({})

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from .. import config
+from ..data import nests
 from ..data.layout import Layout, Limit, OpenShape
 from ..foundation import atomic, checks, registry
 from ..layers.base import Layer
@@ -20,7 +21,7 @@ from ..layers.trial import Trial, current, using
 from ..layers.types import Masks, OpenShapes
 from ..layers.wiring import Wiring, drafts_of, limits_of, ports, trace
 from .structure import Structure
-from .symbols import sample_shapes, source, tensors_in, twice
+from .symbols import Given, given_data, given_list, given_shapes, sources, tensors_in, twice
 from .wired import check_input, check_names, connections, names_of_inputs
 
 
@@ -139,12 +140,12 @@ class Connected(Structure):
         self, shapes: Sequence[OpenShape], dtype: str | None = None, masks: Masks = ()
     ) -> tuple[Layout, list[Draft], Masks]:
         if not self.built:  # a subclass, which finds its layers as it is called
-            self._trace_once(shapes[0] if len(shapes) == 1 else list(shapes))
+            self._trace_once(given_list(shapes))
         layout = self._layout_at(shapes)
         return layout, [], tuple(drafts_of(self._wiring, shapes, layout.dtype, masks).masks)
 
     def _try_layout(self, x: Any, name: str) -> Layout:
-        self._tried = self._try(_inputs_like(sample_shapes(x, name)))
+        self._tried = self._try(sources(given_data(x, name)))
         return self._tried.layout
 
     def _build_as(self, layout: Layout) -> None:
@@ -164,16 +165,13 @@ class Connected(Structure):
             raise self._changed_meanwhile()
         return self._tried
 
-    def _trace_once(self, given: Any) -> None:
+    def _trace_once(self, given: Given) -> None:
         """Trace, unless another thread did."""
         self._wait_until(lambda: self.built, lambda: self._trace(given))
 
-    def _trace(self, given: Any) -> None:
-        """Become what `call` makes of symbolic inputs: of these shapes of samples, or like what nodes say of tensors.
-
-        The lock must be held.
-        """
-        self._become_as(self._try(_inputs_like(given)))
+    def _trace(self, given: Given) -> None:
+        """Become what `call` makes of symbolic inputs like these. The lock must be held."""
+        self._become_as(self._try(sources(given)))
 
     def _try(self, inputs: Any) -> _Tried:
         """What `call` makes of these symbolic inputs; the model stays as it is."""
@@ -213,20 +211,19 @@ class Connected(Structure):
 
     def _run_build(self, inputs: Any) -> None:
         """What a subclass writes as `build`, if it does: for the shapes of these symbolic inputs, in their form."""
-        if isinstance(inputs, dict):
-            shapes: Any = {key: each.shape for key, each in inputs.items()}
-        elif isinstance(inputs, list | tuple):
-            shapes = [each.shape for each in inputs]
-        else:
-            shapes = inputs.shape
-        self.build(shapes)  # on trial; that of Structure does nothing then
+        shapes = [each.shape for each in nests.ends(inputs)]
+        self.build(nests.filled(nests.nest_of(inputs), shapes))  # on trial; that of Structure does nothing then
 
-    def _shapes_to_build(self, input_shape: Any) -> Any:
+    def _shapes_to_build(self, input_shape: Any) -> Given:
         layout = self._state.layout
-        takes_dict = self._has_call() if layout is None else layout.inputs.form == "dict"
-        if takes_dict and input_shape and isinstance(input_shape, dict):
-            return {key: checks.batch_shape(each, f"input_shape[{key!r}]") for key, each in input_shape.items()}
-        return self._batch_shapes(input_shape)
+        in_any_form = self._has_call() if layout is None else layout.inputs.form in ("dict", "nested")
+        return given_shapes(input_shape, "input_shape") if in_any_form else super()._shapes_to_build(input_shape)
+
+    def _build_given(self, given: Given) -> None:
+        if self._has_call():
+            self._trace(given)
+        else:
+            super()._build_given(given)
 
     def _batch_shapes(self, input_shape: Any) -> OpenShapes:
         several = isinstance(input_shape, list | tuple) and all(isinstance(each, list | tuple) for each in input_shape)
@@ -238,7 +235,7 @@ class Connected(Structure):
         if not self._has_call():
             super()._build_for(shape, masks)
         else:
-            self._trace(shape)
+            self._trace(given_list(shape if isinstance(shape, list) else [shape]))
 
     @classmethod
     def _check_call(cls) -> None:
@@ -356,12 +353,3 @@ def _whole(build: Callable[..., None]) -> Callable[..., None]:
             Structure.build(self, input_shape)
 
     return wrapper
-
-
-def _inputs_like(given: Any) -> Any:
-    """Symbolic inputs of these shapes of samples, or like what nodes say of tensors, in the form in which they come."""
-    if isinstance(given, dict):
-        return {key: source(each, key) for key, each in given.items()}
-    if isinstance(given, list):
-        return [source(each, f"input_{number}") for number, each in enumerate(given)]
-    return source(given, "input_layer")

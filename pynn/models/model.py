@@ -22,7 +22,7 @@ from ..training.by_output import Losses, LossWeights, Metrics
 from ..training.compiling import compiled
 from ..training.steps import Inputs, Outputs
 from .stored import Stored
-from .symbols import is_symbolic, made_of
+from .symbols import given_tensors, is_symbolic
 
 if TYPE_CHECKING:
     pass
@@ -330,7 +330,7 @@ class Model(Stored):
         """
         if type(inputs) is not np.ndarray and is_symbolic(inputs):
             if not self.built and self._has_call():
-                self._trace_once(made_of(inputs))
+                self._trace_once(given_tensors(inputs))
             return super().__call__(inputs, training, mask)
         if is_calling():
             raise no_values_yet(f"Model {self.name!r}")

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import layers as layer_room
+from ..data import nests
 from ..data.layout import Layout
 from ..errors import ModelFileError
 from ..foundation import atomic, checks, identifiers, registry
@@ -30,6 +31,7 @@ from ..storage.tensors import Path
 from ..training import compile_config
 from . import state
 from .connected import Connected
+from .symbols import Given
 
 Array = NDArray[Any]
 Metadata = dict[str, Any]
@@ -157,6 +159,7 @@ def _architecture(model: Connected) -> Metadata:
         found["inputs"] = {
             "form": inputs.form,
             "names": list(inputs.keys),
+            **({"nest": inputs.nest} if inputs.form == "nested" else {}),
             "each": [[port.shape, "int32" if port.below else layout.dtype] for port in inputs.ports],
         }
     return found
@@ -247,11 +250,22 @@ def model_of(architecture: Any) -> Connected:
         each = [Made(tuple(checks.open_shape(shape, "shape")), str(dtype)) for shape, dtype in inputs["each"]]
         if not model._has_call():  # a Sequential that puts its layers together, without an input
             model.build((None, *each[0].shape))
-        elif inputs["form"] == "dict":
-            model._trace_once(dict(zip(inputs["names"], each, strict=True)))
         else:
-            model._trace_once(each[0] if inputs["form"] == "single" else each)
+            model._trace_once(Given(_nest_of(inputs), each))
     return model
+
+
+def _nest_of(inputs: Any) -> Any:
+    """The form of the inputs that a file describes."""
+    form, places = inputs["form"], list(range(len(inputs["each"])))
+    if form == "single":
+        return 0
+    if form == "dict":
+        return dict(zip(inputs["names"], places, strict=True))
+    nest = inputs["nest"] if form == "nested" else tuple(places) if form == "tuple" else places
+    if list(nests.ends(nest)) != places:
+        raise ValueError(f"the inputs must be the numbers from 0 on, in order, but are {checks.shown(nest)}.")
+    return nest
 
 
 def _check_bounds(architecture: Any) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..callbacks import History
-from ..data import arrays
+from ..data import arrays, nests
 from ..data.layout import Layout, Port, Ports
 from ..errors import NotCompiledError
 from ..foundation import atomic, draws
@@ -29,6 +29,7 @@ from . import differentiable
 from .network import Closed, State, plan_of
 from .own_losses import with_calls
 from .part import Part
+from .symbols import Given, given_list
 
 if TYPE_CHECKING:
     from .. import _core
@@ -116,20 +117,29 @@ class Structure(Part):
         if input_shape is None:
             self._require_layout()
             return
-        shape = self._shapes_to_build(input_shape)
-        self._wait_until(lambda: self.built, lambda: self._build_for(shape))
+        given = self._shapes_to_build(input_shape)
+        self._wait_until(lambda: self.built, lambda: self._build_given(given))
         inputs, own = self._require_layout().inputs, self._require_layout().input_shapes
-        found = [shape[key] for key in sorted(shape)] if isinstance(shape, dict) else shape
-        if isinstance(shape, dict) and sorted(shape) != sorted(inputs.keys):
-            raise ValueError(f"input_shape must be a dict with the keys {inputs.keys}, but has {tuple(shape)}.")
-        if (tuple(found) if isinstance(found, list) else (found,)) != own:
+        found, nest = tuple(given.each), given.nest
+        if isinstance(nest, dict) and inputs.form == "dict" and sorted(nest) != sorted(inputs.keys):
+            raise ValueError(f"input_shape must be a dict with the keys {inputs.keys}, but has {tuple(nest)}.")
+        if inputs.form == "nested":
+            nests.taken(inputs.nest, nest, "input_shape")
+        if found != own:
             raise ValueError(
-                f"input_shape is {shape} a sample, but the model is built for {own if len(own) > 1 else own[0]}."
+                f"input_shape is {found if len(found) > 1 else found[0]} a sample, but the model is built for "
+                f"{own if len(own) > 1 else own[0]}."
             )
 
-    def _shapes_to_build(self, input_shape: Any) -> Any:
-        """The shape of a sample, or a list or dict of them, given those of batches."""
-        return self._batch_shapes(input_shape)
+    def _shapes_to_build(self, input_shape: Any) -> Given:
+        """The shapes of samples, given those of batches."""
+        shapes = self._batch_shapes(input_shape)
+        return given_list(shapes if isinstance(shapes, list) else [shapes])
+
+    def _build_given(self, given: Given) -> None:
+        """Be built for these shapes; the lock must be held."""
+        shapes: Any = list(given.each)
+        self._build_for(shapes if len(shapes) > 1 else shapes[0])
 
     def _prepare(self, layout: Layout, configured: bool, rows: int) -> None:
         """Build, lower and, if asked for, configure the model for batches of `rows` samples; the lock must be held.
