@@ -150,8 +150,8 @@ class Graph:
         Raises ValueError where the sizes do not fit: "[kind] expected ..., got ...".
         """
 
-    def add_activity_penalty(self, tensor: int, l1: float, l2: float) -> None:
-        """Add (l1 * sum |x| + l2 * sum x^2) / samples to the loss."""
+    def add_activity_penalty(self, tensor: int, l1: float, l2: float, linear: float = ...) -> None:
+        """Add (l1 * sum |x| + l2 * sum x^2 + linear * sum x) / samples to the loss."""
 
     def set_outputs(self, tensors: Sequence[int], masks: Sequence[int] = ...) -> None:
         """masks: of each output, the tensor that says which of its steps are real; -1 for none."""

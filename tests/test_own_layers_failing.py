@@ -172,8 +172,6 @@ def test_weights_are_added_at_their_time():
         layer.add_weight((2,))
     with pytest.raises(TypeError, match="Dense is one of pynn"):
         layers.Dense(2).add_weight((2,))
-    with pytest.raises(NotImplementedError, match="add_loss"):
-        layer.add_loss(1.0)
 
     class Early(layers.Layer):
         def __init__(self):

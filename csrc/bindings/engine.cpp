@@ -334,8 +334,10 @@ void bind_engine(py::module_& m) {
            py::arg("times") = 1, py::arg("trains") = false)
       .def(
           "add_activity_penalty",
-          [](Graph& g, int tensor, double l1, double l2) { g.add_activity_penalty({tensor, l1, l2}); },
-          py::arg("tensor"), py::arg("l1"), py::arg("l2"))
+          [](Graph& g, int tensor, double l1, double l2, double linear) {
+            g.add_activity_penalty({tensor, {l1, l2, linear}});
+          },
+          py::arg("tensor"), py::arg("l1"), py::arg("l2"), py::arg("linear") = 0.0)
       .def("set_outputs", &Graph::set_outputs, py::arg("tensors"), py::arg("masks") = std::vector<int>())
       .def("size", &Graph::size, py::arg("tensor"));
 

@@ -161,10 +161,10 @@ class Differentiation {
       const double share = penalty_share(p, batch_);
       if (T* gradient = call_.parameters[i]) {
         const Range mine = team.share(p.size, 64);
-        k_.add_penalty_slope(gradient + mine.begin, value + mine.begin, mine.end - mine.begin, p.l1 * share,
-                             p.l2 * share);
+        k_.add_penalty_slope(gradient + mine.begin, value + mine.begin, mine.end - mine.begin,
+                             {p.l1 * share, p.l2 * share, 0});
       }
-      if (team.rank == 0) loss_ += k_.penalty(value, p.size, p.l1, p.l2) * share;
+      if (team.rank == 0) loss_ += k_.penalty(value, p.size, {p.l1, p.l2, 0}) * share;
     }
   }
 

@@ -30,10 +30,10 @@ struct GraphInput {
   InputKind kind;
 };
 
-// A penalty for large elements of a tensor: (l1 * sum |x| + l2 * sum x^2) / samples is part of the loss.
+// A penalty of a tensor, divided by the samples, is part of the loss.
 struct ActivityPenalty {
   int tensor;
-  double l1, l2;
+  PenaltySpec penalty;
 };
 
 class Graph {

@@ -380,7 +380,7 @@ void Heads<T>::measure(const Team& team, double* rows, const std::vector<T*>& va
     const int64_t size = plan_.size(penalty.tensor);
     const Range mine = team.share(samples);
     for (int64_t i = mine.begin; i < mine.end; ++i)
-      rows[i] = k.penalty(value(penalty.tensor) + i * size, size, penalty.l1, penalty.l2);
+      rows[i] = k.penalty(value(penalty.tensor) + i * size, size, penalty.penalty);
     rows += samples;
   }
 }

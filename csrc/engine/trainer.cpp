@@ -145,7 +145,7 @@ template <typename T>
 double Trainer<T>::penalty_of_chunk(std::size_t number, int64_t chunk) const {
   const Parameter& p = parameter(number);
   const int64_t at = chunk * kSumChunk;
-  return k_.penalty(places_[number].value + at, std::min(kSumChunk, p.size - at), p.l1, p.l2);
+  return k_.penalty(places_[number].value + at, std::min(kSumChunk, p.size - at), {p.l1, p.l2, 0});
 }
 
 // In the order in which training adds them up.

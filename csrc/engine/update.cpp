@@ -156,7 +156,7 @@ void Trainer<T>::add_penalty_slopes(const Team& team, Run& run) {
     if (!p.penalized()) return;
     const double share = penalty_share(p, run.batch);
     k_.add_penalty_slope(gradients_.data() + places_[number].offset + part.begin, places_[number].value + part.begin,
-                         part.end - part.begin, p.l1 * share, p.l2 * share);
+                         part.end - part.begin, {p.l1 * share, p.l2 * share, 0});
   });
   team.barrier();
 }

@@ -104,9 +104,10 @@ void WayBack<T>::complete(const Team& team, const Pass<T>& pass, std::size_t op,
     if (std::find(outputs.begin(), outputs.end(), penalty.tensor) == outputs.end()) continue;
     const auto number = static_cast<std::size_t>(penalty.tensor);
     const Range mine = part(penalty.tensor);
+    const auto samples = static_cast<double>(batch);
+    const PenaltySpec& p = penalty.penalty;
     pass.k.add_penalty_slope(pass.gradients[number] + mine.begin, pass.values[number] + mine.begin,
-                             mine.end - mine.begin, penalty.l1 / static_cast<double>(batch),
-                             penalty.l2 / static_cast<double>(batch));
+                             mine.end - mine.begin, {p.l1 / samples, p.l2 / samples, p.linear / samples});
     team.barrier();
   }
 }

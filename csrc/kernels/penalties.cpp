@@ -46,18 +46,24 @@ PYNN_INLINE double sum_of_many(const T* x, int64_t n, F f) {
 }
 
 template <typename T>
-double penalty(const T* x, int64_t n, double l1, double l2) {
-  assert(has(x, n) && l1 >= 0 && l2 >= 0);
+double penalty(const T* x, int64_t n, const PenaltySpec& p) {
+  assert(has(x, n) && p.l1 >= 0 && p.l2 >= 0);
   double total = 0;
-  if (l1 > 0) total += l1 * sum_of_many(x, n, [](Vec<double> v) { return absolute<double>(v); });
-  if (l2 > 0) total += l2 * sum_of_many(x, n, [](Vec<double> v) { return v * v; });
+  if (p.l1 > 0) total += p.l1 * sum_of_many(x, n, [](Vec<double> v) { return absolute<double>(v); });
+  if (p.l2 > 0) total += p.l2 * sum_of_many(x, n, [](Vec<double> v) { return v * v; });
+  if (p.linear != 0) total += p.linear * sum_of_many(x, n, [](Vec<double> v) { return v; });
   return total;
 }
 
 template <typename T>
-void add_penalty_slope(T* g, const T* x, int64_t n, double l1, double l2) {
+void add_penalty_slope(T* g, const T* x, int64_t n, const PenaltySpec& p) {
   assert(has(x, n) && has(g, n) && apart(g, n, x, n));
-  const PenaltySlope<T, false> slope(l1, l2);
+  if (p.linear != 0)
+    for_vectors<T>(0, n, [&](int64_t i, int64_t count) {
+      store(g + i, load(g + i, count) + static_cast<T>(p.linear), count);
+    });
+  if (p.l1 == 0 && p.l2 == 0) return;
+  const PenaltySlope<T, false> slope(p.l1, p.l2);
   for_vectors<T>(0, n, [&](int64_t i, int64_t count) {
     store(g + i, slope.added_to(load(g + i, count), load(x + i, count)), count);
   });

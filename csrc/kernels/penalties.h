@@ -20,13 +20,18 @@ struct ConstraintSpec {
   int64_t outer = 1, axis = 1, inner = 1;
 };
 
+// l1 * sum |x| + l2 * sum x^2 + linear * sum x
+struct PenaltySpec {
+  double l1, l2, linear;
+};
+
 template <typename T>
 struct PenaltyKernels {
-  // l1 * sum |x| + l2 * sum x^2, in double and in a fixed order.
-  double (*penalty)(const T* x, int64_t n, double l1, double l2);
+  // In double and in a fixed order.
+  double (*penalty)(const T* x, int64_t n, const PenaltySpec& penalty);
 
-  // g += the gradient of the penalty: l1 * sign(x) + 2 * l2 * x.
-  void (*add_penalty_slope)(T* g, const T* x, int64_t n, double l1, double l2);
+  // g += the gradient of the penalty: l1 * sign(x) + 2 * l2 * x + linear.
+  void (*add_penalty_slope)(T* g, const T* x, int64_t n, const PenaltySpec& penalty);
 
   // Changes w as the constraint says. False if a norm was too large for its number type.
   bool (*constrain)(const Team& team, T* w, const ConstraintSpec& constraint);

@@ -49,7 +49,7 @@ class Writable(Protocol):
         """The number of a weight."""
         ...
 
-    def add_activity_penalty(self, tensor: int, l1: float, l2: float) -> None:
+    def add_activity_penalty(self, tensor: int, l1: float, l2: float, linear: float) -> None:
         """Make a penalty part of the loss."""
 
 
@@ -80,7 +80,7 @@ class NoGraph:
         """No number."""
         return -1
 
-    def add_activity_penalty(self, tensor: int, l1: float, l2: float) -> None:
+    def add_activity_penalty(self, tensor: int, l1: float, l2: float, linear: float) -> None:
         """Nothing."""
 
 
@@ -190,6 +190,6 @@ class Lowering:
             weight=found.weight,
         )
 
-    def add_activity_penalty(self, x: int, l1: float, l2: float) -> None:
-        """Make ``(l1 * sum |x| + l2 * sum x^2) / samples`` part of the loss."""
-        self._graph.add_activity_penalty(x, l1, l2)
+    def add_activity_penalty(self, x: int, l1: float = 0.0, l2: float = 0.0, linear: float = 0.0) -> None:
+        """Make ``(l1 * sum |x| + l2 * sum x^2 + linear * sum x) / samples`` part of the loss."""
+        self._graph.add_activity_penalty(x, l1, l2, linear)

@@ -90,7 +90,7 @@ know(
             {
                 "constants": "ConstantProduct ConstantTensor",
                 "id_arithmetic": "IdArithmetic",
-                "reductions": "Kept Reduction",
+                "reductions": "Kept Reduction WithLoss",
                 "operations": "Absolute Activated Arithmetic Function GetItem MaskOf MatMul",
             },
         ),
@@ -118,6 +118,12 @@ def _constant(array: Any, beside: Any) -> Any:
     return ConstantTensor(array)(beside)
 
 
+def _with_losses(y: Any, losses: list[Any]) -> Any:
+    from .reductions import WithLoss
+
+    return WithLoss()([y, *(each.values for each in losses)])
+
+
 def _of_function(function: Any) -> Any:
     from .applied import OwnActivation
 
@@ -125,6 +131,7 @@ def _of_function(function: Any) -> Any:
 
 
 symbolic.arithmetic, symbolic.masking, symbolic.constant = _operate, _mask, _constant
+symbolic.with_losses = _with_losses
 activations.of_function = _of_function
 
 

@@ -15,6 +15,7 @@ from ..foundation.arguments import explained
 from ..foundation.native import core
 from ..initializers import InitializerLike
 from ..regularizers import RegularizerLike
+from .batch_mean import BatchMean
 from .callform import CallForm
 from .connecting import Connectable
 from .trial import current
@@ -90,15 +91,34 @@ class AddsWeights(Connectable):
         return weight
 
     def add_loss(self, loss: Any) -> None:
-        """Keras's way to add any number to the loss, which is not there yet.
+        """Make the mean of something over the samples a part of the loss: in `call`.
+
+        It is a part of the loss in training and in evaluation, once for each use of the layer, whatever the weights of
+        samples are. `losses` does not have it.
+
+        Args:
+            loss: What ``ops.mean(x)`` makes of a tensor of samples, multiplied by numbers or added up; or a list.
 
         Raises:
-            NotImplementedError: always.
+            TypeError: anything else; or not in a `call`.
+
+        Example:
+            >>> self.add_loss(0.01 * ops.mean(ops.square(x)))
         """
-        raise NotImplementedError(
-            f"Layer {self.name!r}: pynn does not have add_loss yet. Give penalties of weights to add_weight, as its "
-            "regularizer, and those of outputs to the layer pynn.layers.ActivityRegularization."
-        )
+        trial = current()
+        if trial is None or trial.layer is not self or trial.phase != "call":
+            raise TypeError(
+                f"Layer {self.name!r}: add_loss works in the call of a layer or model of one's own. Give penalties of "
+                "weights to add_weight, as its regularizer."
+            )
+        for each in loss if isinstance(loss, list | tuple) else [loss]:
+            if not isinstance(each, BatchMean):
+                raise TypeError(
+                    f"Layer {self.name!r}: add_loss takes a mean over the samples, such as 0.1 * ops.mean(x), "
+                    f"but got {checks.shown(each)} of type {type(each).__name__}."
+                )
+            if trial.training is not False:  # of a call that is run for both, the one of training says it
+                trial.losses.append(each)
 
     def _check_may_add(self) -> None:
         if "name" not in vars(self):

@@ -1,4 +1,4 @@
-"""What functions of ``pynn.ops`` become that no operator stands for: sums over axes, and choices."""
+"""What functions of ``pynn.ops`` become that no operator stands for: sums over axes, choices, losses that are added."""
 
 from __future__ import annotations
 
@@ -81,6 +81,32 @@ class Kept(Layer):
     def lower(self, net: Lowering, x: Any, shape: Any) -> int:
         whole = broadcast(*shape)
         return net.add("keep_rows", [spread(net, each, own, whole) for each, own in zip(x, shape, strict=True)])
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name}
+
+
+class WithLoss(Layer):
+    """The first tensor; the mean over the samples of each other one is a part of the loss.
+
+    Args:
+        name: Default: ``"with_loss"``.
+    """
+
+    takes_list = True
+    is_operation = True
+    supports_masking = True
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name=name_for("with_loss") if name is None else name)
+
+    def sample_output_shape(self, shape: Any) -> Shape:
+        return shape[0]  # type: ignore[no-any-return]
+
+    def lower(self, net: Lowering, x: Any, shape: Any) -> int:
+        for values in x[1:]:
+            net.add_activity_penalty(values, linear=1.0)
+        return int(x[0])
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name}

@@ -362,6 +362,8 @@ class Traceable(HoldsLayers):
         """
         assert self._form is not None
         mode = {} if training is None else {"training": training}
+        trial = _running()
+        trial.inputs, trial.losses, trial.noises = starts, [], 0
         outputs = self._form.run(self.call, {**self._form.arguments(starts, masks, said), **mode})
         outputs = self._form.one_by_one(outputs, self.name)
         ends = list(nests.ends(outputs))
@@ -374,6 +376,9 @@ class Traceable(HoldsLayers):
                 )
         if not ends:
             raise TypeError(f"Layer {self.name!r}: call must return at least one symbolic tensor.")
+        if trial.losses:
+            ends[0] = symbolic.with_losses(ends[0], trial.losses)
+            outputs = nests.filled(nests.nest_of(outputs), ends)
         made = self._run_compute_mask(starts, masks, ends, said)
         places[:] = made
         ends += made.values()

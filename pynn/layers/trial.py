@@ -59,6 +59,9 @@ class Trial:
         pending: Weights that were made, whose first values are not drawn yet.
         users: Changes by which models, and layers with a `call`, become users of layers.
         extra: Changes that come after those of the layers.
+        inputs: The symbolic tensors that a `call` is given.
+        losses: What a `call` has added to the loss.
+        noises: How many tensors of noise it has made.
     """
 
     def __init__(self, layer: Any) -> None:
@@ -69,6 +72,9 @@ class Trial:
         self.pending: list[Any] = []
         self.users: list[atomic.Change] = []
         self.extra: list[atomic.Change] = []
+        self.inputs: list[Any] = []
+        self.losses: list[Any] = []
+        self.noises = 0
         self._before: dict[Any, dict[str, Any]] = {}
         self._changes: list[atomic.Change] = []
         self._over = False

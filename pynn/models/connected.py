@@ -11,6 +11,7 @@ from .. import config
 from ..data import nests
 from ..data.layout import Layout, Limit, OpenShape
 from ..foundation import atomic, checks, registry
+from ..layers import symbolic
 from ..layers.base import Layer
 from ..layers.building import Draft, done_again
 from ..layers.core import InputLayer
@@ -198,8 +199,12 @@ class Connected(Structure):
         trial.phase = "call"
 
         def run(mode: bool | None) -> Run:
+            trial.inputs, trial.losses, trial.noises = tensors_in(inputs, "inputs"), [], 0
             outputs = self.call(inputs, **({} if mode is None else {"training": mode}))
             ends = tensors_in(outputs, "outputs")
+            if trial.losses:
+                ends[0] = symbolic.with_losses(ends[0], trial.losses)
+                outputs = nests.filled(nests.nest_of(outputs), ends)
             return trace(tensors_in(inputs, "inputs"), ends, self.name), outputs, ends
 
         takes_training = "training" in inspect.signature(self.call).parameters

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ..data.layout import Layout, OpenShape
 from ..foundation import atomic, checks
 from ..layers.base import Layer
+from ..layers.batch_mean import BatchMean
 from ..layers.building import building
 from ..layers.calling import MOST_KEPT
 from ..layers.symbolic import SymbolicTensor
@@ -31,6 +32,8 @@ class _Call(Layer):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         values = self._loss.call(y_true, y_pred)
+        if isinstance(values, BatchMean) and self._loss.native_reduction != "sum":
+            values = values.values
         if isinstance(values, SymbolicTensor) and values.per_sample:
             return values
         if isinstance(values, SymbolicTensor):

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ..layers.batch_mean import BatchMean
 from ..layers.reductions import Reduction
 from ..layers.symbolic import SymbolicTensor
+from ..layers.trial import is_calling
 from . import _elementwise
 from ._values import as_array, axis_of, is_symbolic, tensor_of_samples
 
@@ -25,9 +27,13 @@ __all__ = [
 
 
 def _reduced(function: str, x: Any, axis: Any, keepdims: bool) -> Any:
+    if isinstance(x, BatchMean) and function == "mean" and axis is None:
+        return x
     if not is_symbolic(x):
         return getattr(np, function)(as_array(x, "x"), axis=_listed(axis), keepdims=keepdims)
     tensor = tensor_of_samples(x, function)
+    if axis is None and function == "mean" and is_calling():
+        return BatchMean(Reduction("mean", range(tensor.ndim - 1))(tensor) if tensor.ndim > 1 else tensor)
     return Reduction(function, [each - 1 for each in _axes(tensor, axis, function)], keepdims)(tensor)
 
 
@@ -36,7 +42,8 @@ def _axes(x: SymbolicTensor, axis: Any, function: str) -> list[int]:
     if axis is None:
         raise ValueError(
             f"{function} of a symbolic tensor needs an axis: without one it would be that of all samples together. "
-            f"Give axis={tuple(range(1, x.ndim))!r} for all of a sample."
+            f"Give axis={tuple(range(1, x.ndim))!r} for all of a sample; ops.mean takes all samples for add_loss and "
+            "losses of one's own."
         )
     given = axis if isinstance(axis, list | tuple) else [axis]
     found = [axis_of(each, x.ndim, f"{function} of {x.name!r}") for each in given]
@@ -64,7 +71,11 @@ def sum(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False)
 
 
 def mean(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
-    """The mean along axes; arguments as for `sum`."""
+    """The mean along axes; arguments as for `sum`.
+
+    In the call of a layer, a model or a loss, a symbolic tensor has one without an axis, too: a mean over all samples,
+    which `Layer.add_loss` and losses of one's own take.
+    """
     return _reduced("mean", x, axis, keepdims)
 
 

@@ -369,7 +369,7 @@ void check_graph() {
     expect_refused("an input of a wrong size", [&] { graph.add_input(size, InputKind::real); });
   for (const int tensor : {-1, tensors, 1000}) {
     expect_refused("a wrong tensor", [&] { graph.add({"add", {x, tensor}, {}, {}, {}}); });
-    expect_refused("a penalty of a wrong tensor", [&] { graph.add_activity_penalty({tensor, 1, 1}); });
+    expect_refused("a penalty of a wrong tensor", [&] { graph.add_activity_penalty({tensor, {1, 1, 0}}); });
     expect_refused("a wrong output", [&] { graph.set_outputs({x, tensor}); });
     expect_refused("the size of a wrong tensor", [&] { graph.size(tensor); });
   }
@@ -384,7 +384,7 @@ void check_graph() {
     expect_refused("ids that a sample does not have",
                    [&] { graph.add({"select_ids", {ids}, {}, Attributes({{"index", index}}), {}}); });
   expect_refused("a part of ids where numbers are read", [&] { graph.add({"add", {part}, {}, {}, {}}); });
-  expect_refused("a penalty of ids", [&] { graph.add_activity_penalty({ids, 1, 1}); });
+  expect_refused("a penalty of ids", [&] { graph.add_activity_penalty({ids, {1, 1, 0}}); });
   expect_refused("ids as an output", [&] { graph.set_outputs({ids}); });
   for (const int64_t times : {int64_t{0}, int64_t{-1}, int64_t{3}, INT64_MAX})
     expect_refused("parts that a sample does not have", [&] { graph.add({"add", {x, x}, {}, {}, {}, times}); });

@@ -330,27 +330,25 @@ void check_group_norm() {
 
 template <typename T>
 void check_penalties() {
-  const struct {
-    double l1, l2;
-  } factors[] = {{0, 0}, {0.3, 0}, {0, 0.2}, {0.3, 0.2}};
+  const PenaltySpec factors[] = {{0, 0, 0}, {0.3, 0, 0}, {0, 0.2, 0}, {0.3, 0.2, 0}, {0, 0, -0.4}, {0.3, 0.2, 0.1}};
   for (const int64_t n : kSizes) {
     std::vector<T> x = random_values<T>(n);
     for (size_t i = 0; i < x.size(); i += 3) x[i] = i % 2 == 0 ? T{0} : -T{0};
-    for (const auto& f : factors) {
-      const std::string what =
-          text("penalty of %d elements in %s, l1 %g, l2 %g", static_cast<int>(n), type_name<T>(), f.l1, f.l2);
+    for (const PenaltySpec& f : factors) {
+      const std::string what = text("penalty of %d elements in %s, l1 %g, l2 %g, linear %g", static_cast<int>(n),
+                                    type_name<T>(), f.l1, f.l2, f.linear);
       const std::vector<T> start = random_values<T>(n);
       std::vector<double> slopes = as_double(start);
       double total = 0;
       for (size_t i = 0; i < x.size(); ++i) {
         const double value = static_cast<double>(x[i]);
-        total += f.l1 * std::abs(value) + f.l2 * square(value);
-        slopes[i] += f.l1 * (value > 0 ? 1 : (value < 0 ? -1 : 0)) + 2 * f.l2 * value;
+        total += f.l1 * std::abs(value) + f.l2 * square(value) + f.linear * value;
+        slopes[i] += f.l1 * (value > 0 ? 1 : (value < 0 ? -1 : 0)) + 2 * f.l2 * value + f.linear;
       }
-      expect_near(what, std::vector<double>{kernels<T>().penalty(x.data(), n, f.l1, f.l2)}, {total}, 32);
+      expect_near(what, std::vector<double>{kernels<T>().penalty(x.data(), n, f)}, {total}, 32);
       const Outputs<T> outputs({start});
       std::vector<T> out = outputs.start();
-      kernels<T>().add_penalty_slope(out.data(), x.data(), n, f.l1, f.l2);
+      kernels<T>().add_penalty_slope(out.data(), x.data(), n, f);
       outputs.expect_gaps(what, out);
       expect_near(what + ", slope", outputs.part(out, 0), slopes, 4);
     }

@@ -51,7 +51,9 @@ class Net {
   int softmax(int x, int64_t outer, int64_t axis, int64_t inner);
   int rescaling(int x, const Numbers& scale, const Numbers& offset);
   std::vector<int> custom(const std::vector<int>& inputs, const std::vector<int64_t>& sizes, const Callback& callback);
-  void penalize(int tensor, double l1, double l2) { graph_.add_activity_penalty({tensor, l1, l2}); }
+  void penalize(int tensor, double l1, double l2, double linear = 0) {
+    graph_.add_activity_penalty({tensor, {l1, l2, linear}});
+  }
 
   PlanPtr plan(const std::vector<int>& outputs);
 
