@@ -36,9 +36,13 @@ if _TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
     )
     from .config import DTypePolicy, show_config
     from .errors import ModelFileError, NotBuiltError, NotCompiledError
+    from .initializers import Initializer
     from .interchange import from_keras, from_sklearn, load_keras_weights, load_torch_state
-    from .layers import Input, InputSpec
+    from .layers import Input, InputSpec, Layer
+    from .losses import Loss
+    from .metrics import Metric
     from .models import Model, Sequential, load_model
+    from .optimizers import Optimizer
     from .plotting import (
         plot_confusion_matrix,
         plot_decision_boundary,
@@ -47,6 +51,7 @@ if _TYPE_CHECKING:  # a program imports them when it uses them: see `_MODULES`
         plot_model,
         plot_weights,
     )
+    from .regularizers import Regularizer
     from .utils import set_random_seed
 
 __version__ = _native_core.__version__
@@ -60,18 +65,18 @@ _MODULES = {
     "constraints": "",
     "datasets": "",
     "errors": "ModelFileError NotBuiltError NotCompiledError",
-    "initializers": "",
+    "initializers": "Initializer",
     "interchange": "from_keras from_sklearn load_keras_weights load_torch_state",
-    "layers": "Input InputSpec",
-    "losses": "",
-    "metrics": "",
+    "layers": "Input InputSpec Layer",
+    "losses": "Loss",
+    "metrics": "Metric",
     "models": "Model Sequential load_model",
     "ops": "",
-    "optimizers": "",
+    "optimizers": "Optimizer",
     "plotting": """plot_confusion_matrix plot_decision_boundary plot_history plot_images plot_model plot_weights""",
     "preprocessing": "",
     "random": "",
-    "regularizers": "",
+    "regularizers": "Regularizer",
     "saving": "",
     "sklearn": "",  # not in __all__: it cannot be imported without scikit-learn
     "tune": "",
@@ -80,12 +85,18 @@ _MODULES = {
 
 __all__ = [
     "DTypePolicy",
+    "Initializer",
     "Input",
     "InputSpec",
+    "Layer",
+    "Loss",
+    "Metric",
     "Model",
     "ModelFileError",
     "NotBuiltError",
     "NotCompiledError",
+    "Optimizer",
+    "Regularizer",
     "Sequential",
     "__version__",
     "activations",

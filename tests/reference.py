@@ -279,13 +279,18 @@ def cos(x):
     return np.cos(x), -np.sin(x)
 
 
+def stop_gradient(x):
+    """f = x, and f' is taken to be 0"""
+    return x, np.zeros_like(x)
+
+
 ACTIVATIONS = {
     f.__name__: f
     for f in (
         *(linear, relu, relu6, leaky_relu, elu, selu, celu, gelu, gelu_tanh, silu, mish, sigmoid, log_sigmoid),
         *(hard_sigmoid, hard_silu, tanh, hard_tanh, softplus, softsign, exponential, step),
         *(squareplus, hard_shrink, soft_shrink, tanh_shrink, threshold),
-        *(log, log1p, sin, cos),  # which are no activations of layers
+        *(log, log1p, sin, cos, stop_gradient),  # which are no activations of layers
     )
 }
 

@@ -242,7 +242,7 @@ def test_layers_of_ones_own_are_written_with_functions(random):
         (lambda x: ops.split(x, [0, 2], axis=2), "makes an empty one of 4"),
         (lambda x: ops.one_hot(x, 0), "num_classes must be a whole number of at least 1"),
         (lambda x: ops.split(pynn.Input((None, 2)), 2, axis=1), "known length"),
-        (lambda x: ops.cast(x, "int32"), "cast of a symbolic tensor to int32"),
+        (lambda x: ops.cast(x, "complex64"), "cast of a symbolic tensor to complex64"),
         (lambda x: ops.where(x > 0, x, np.ones((2, 5))), "shape"),
         (lambda x: ops.nothing, "no attribute 'nothing'"),
     ],

@@ -312,6 +312,12 @@ Vec<T> Sin<T>::gradient(Vec<T> x, Vec<T>) const {
   return Cos<T>{}.forward(x);
 }
 
+template <typename T>
+struct StopGradient {
+  Vec<T> forward(Vec<T> x) const { return x; }
+  Vec<T> gradient(Vec<T>, Vec<T>) const { return Vec<T>{}; }
+};
+
 // Calls use(activation) with the activation that spec describes.
 template <typename T, typename Use>
 void with_activation(const ActivationSpec& spec, Use use) {
@@ -349,6 +355,7 @@ void with_activation(const ActivationSpec& spec, Use use) {
     case Activation::log1p: return use(Log1p<T>{});
     case Activation::sin: return use(Sin<T>{});
     case Activation::cos: return use(Cos<T>{});
+    case Activation::stop_gradient: return use(StopGradient<T>{});
     case Activation::count: return;
   }
 }

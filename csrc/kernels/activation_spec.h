@@ -35,7 +35,8 @@ namespace pynn {
   X(log)                    \
   X(log1p)                  \
   X(sin)                    \
-  X(cos)
+  X(cos)                    \
+  X(stop_gradient)
 PYNN_ENUMERATION(Activation, PYNN_ACTIVATIONS)
 
 // relu: a = negative_slope, b = max_value, c = threshold. leaky_relu: a = negative_slope. elu, celu: a = alpha.

@@ -256,7 +256,7 @@ _MAKERS: dict[str, Make] = {
     **dict.fromkeys(_POWERS, _power),
     **dict.fromkeys((*_LOGIC, "LogicalNot"), _logic),
     **dict.fromkeys(("Max", "Mean", "Sum"), _reduced),
-    **dict.fromkeys(map(str.capitalize, FUNCTIONS), _function),
+    **dict.fromkeys(map(str.capitalize, FUNCTIONS[:-1]), _function),
     "Absolute": _absolute,
     "Cast": _cast,
     "Concatenate": _concatenated,

@@ -30,7 +30,7 @@ _BINARIES = (
 )
 
 # Functions of each element that are no activations.
-FUNCTIONS = ("log", "log1p", "sin", "cos")
+FUNCTIONS = ("log", "log1p", "sin", "cos", "stop_gradient")
 
 
 def name_for(function: str) -> str:
@@ -259,7 +259,7 @@ class Function(Layer):
     """A function of each element.
 
     Args:
-        function: ``"log"``, ``"log1p"``, ``"sin"`` or ``"cos"``.
+        function: ``"log"``, ``"log1p"``, ``"sin"``, ``"cos"``, or ``"stop_gradient"``: the same, without a gradient.
         name: Default: the function's, with a number.
     """
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ._elementwise import *  # noqa: F403
     from ._kernels import *  # noqa: F403
     from ._of_arrays import *  # noqa: F403
+    from ._places import *  # noqa: F403
     from ._reductions import *  # noqa: F403
     from ._shapes import *  # noqa: F403
     from ._updates import *  # noqa: F403
@@ -32,14 +33,16 @@ _MODULES = {
         mish relu relu6 selu sigmoid silu softmax softplus softsign sparsemax squareplus swish tanh""",
     "_creation": """arange convert_to_numpy convert_to_tensor eye full linspace one_hot ones ones_like zeros
         zeros_like""",
-    "_elementwise": """abs absolute add ceil clip cos divide divide_no_nan equal exp floor floor_divide greater
-        greater_equal less less_equal log log1p logical_and logical_not logical_or logical_xor maximum minimum mod
-        multiply negative not_equal power reciprocal rsqrt sign sin sqrt square subtract true_divide where""",
+    "_elementwise": """abs absolute add ceil clip cos divide divide_no_nan equal exp expm1 floor floor_divide greater
+        greater_equal less less_equal log log10 log1p log2 logical_and logical_not logical_or logical_xor maximum
+        minimum mod multiply negative not_equal power reciprocal rsqrt sign sin sqrt square stop_gradient subtract
+        true_divide where""",
     "_kernels": """activation_backward activation_forward dense_backward dense_forward gemm loss_backward loss_forward
         metric_forward rescaling_forward""",
-    "_of_arrays": """all any argmax argmin argsort bincount count_nonzero cumsum dot isfinite isinf isnan norm prod
-        round sort take top_k""",
-    "_reductions": "logsumexp max mean min std sum var",
+    "_of_arrays": """all any argmax argmin argsort bincount count_nonzero cumsum dot isfinite isinf isnan prod
+        round sort top_k""",
+    "_places": "broadcast_to einsum moveaxis pad repeat roll take tile tril triu",
+    "_reductions": "logsumexp max mean min norm std sum var",
     "_shapes": """cast concatenate expand_dims flip matmul ndim reshape shape split squeeze stack swapaxes
         transpose""",
     "_updates": """adadelta_update adagrad_update adam_update adamax_update lion_update nadam_update rmsprop_update

@@ -3,6 +3,7 @@ as what operators make of them."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ __all__ = [
     "divide_no_nan",
     "equal",
     "exp",
+    "expm1",
     "floor",
     "floor_divide",
     "greater",
@@ -31,6 +33,8 @@ __all__ = [
     "less_equal",
     "log",
     "log1p",
+    "log2",
+    "log10",
     "logical_and",
     "logical_not",
     "logical_or",
@@ -48,6 +52,7 @@ __all__ = [
     "sin",
     "sqrt",
     "square",
+    "stop_gradient",
     "subtract",
     "true_divide",
     "where",
@@ -265,3 +270,23 @@ def floor(x: Any) -> Any:
 def ceil(x: Any) -> Any:
     """The smallest whole number from `x` on; without a gradient."""
     return negative(floor(negative(x))) if is_symbolic(x) else _of_one("ceil", x)
+
+
+def log2(x: Any) -> Any:
+    """The logarithm to the base 2."""
+    return log(x) / math.log(2) if is_symbolic(x) else _of_one("log2", x)
+
+
+def log10(x: Any) -> Any:
+    """The logarithm to the base 10."""
+    return log(x) / math.log(10) if is_symbolic(x) else _of_one("log10", x)
+
+
+def expm1(x: Any) -> Any:
+    """``exp(x) - 1``, exact for small `x`, too."""
+    return activations.elu(x) + where(greater(x, 0.0), exp(x) - 1.0 - x, 0.0) if is_symbolic(x) else _of_one("expm1", x)
+
+
+def stop_gradient(variable: Any) -> Any:
+    """The same, without a gradient: what it is made of does not learn by it."""
+    return symbolic.arithmetic("stop_gradient", variable, None) if is_symbolic(variable) else variable

@@ -24,11 +24,9 @@ __all__ = [
     "isfinite",
     "isinf",
     "isnan",
-    "norm",
     "prod",
     "round",
     "sort",
-    "take",
     "top_k",
 ]
 
@@ -140,16 +138,6 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> NDArray[Any]:
     given = None if weights is None else _array(weights, "bincount", "weights")
     counts = np.bincount(_array(x, "bincount"), given, minlength)
     return counts.astype(np.int32) if given is None else counts
-
-
-def take(x: Any, indices: Any, axis: int | None = None) -> Any:
-    """The elements at places along an axis. Default: of the array as one row."""
-    return np.take(_array(x, "take"), _array(indices, "take", "indices"), axis=axis)
-
-
-def norm(x: Any, ord: Any = None, axis: Axes = None, keepdims: bool = False) -> Any:
-    """The norm of vectors or matrices along axes, as ``numpy.linalg.norm`` has it."""
-    return np.linalg.norm(_float(_array(x, "norm")), ord, _axes(axis), keepdims)
 
 
 def dot(x1: Any, x2: Any) -> Any:

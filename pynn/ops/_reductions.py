@@ -20,6 +20,7 @@ __all__ = [
     "max",
     "mean",
     "min",
+    "norm",
     "std",
     "sum",
     "var",
@@ -113,3 +114,22 @@ def logsumexp(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = 
     highest = max(x, axis, keepdims=True)
     found = _elementwise.log(sum(_elementwise.exp(x - highest), axis, keepdims))
     return found + (highest if keepdims else sum(highest, axis))
+
+
+def norm(x: Any, ord: Any = None, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
+    """The norm of vectors or matrices along axes, as ``numpy.linalg.norm`` has it.
+
+    Of a symbolic tensor that of vectors, along an axis; `ord` is 2, which is the default, 1 or ``numpy.inf``. Of a
+    matrix, ``ord=None`` is the square root of the sum of squares.
+    """
+    if not is_symbolic(x):
+        array = np.asarray(as_array(x, "x"))
+        return np.linalg.norm(np.float32(array) if array.dtype.kind in "biu" else array, ord, _listed(axis), keepdims)
+    several = isinstance(axis, list | tuple) and len(axis) > 1
+    if ord in (None, "fro") if several else ord in (None, 2):
+        return _elementwise.sqrt(sum(_elementwise.square(x), axis, keepdims))
+    if ord in (1, np.inf) and not several:
+        return (sum if ord == 1 else max)(_elementwise.absolute(x), axis, keepdims)
+    raise ValueError(
+        f"norm of a symbolic tensor takes ord=None, 2, 1 or inf along one axis, but got {ord!r} and {axis}."
+    )

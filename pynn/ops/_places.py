@@ -1,0 +1,259 @@
+"""Elements in other places, under Keras's names (``keras.ops``): of arrays as NumPy's, and of symbolic tensors, whose
+first axis is that of the samples and stays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from .. import layers
+from ..layers import symbolic
+from ..layers.symbolic import SymbolicTensor
+from . import _elementwise, _reductions
+from ._shapes import matmul, reshape, transpose
+from ._values import as_array, axis_of, is_symbolic, tensor_of_samples
+
+__all__ = [
+    "broadcast_to",
+    "einsum",
+    "moveaxis",
+    "pad",
+    "repeat",
+    "roll",
+    "take",
+    "tile",
+    "tril",
+    "triu",
+]
+
+
+def _size(x: SymbolicTensor, axis: int, function: str) -> int:
+    """The size of an axis; ValueError where it may have any length."""
+    size = x.shape[axis]
+    if size is None:
+        raise ValueError(f"{function} of {x.name!r} of shape {x.shape} needs to know the length of axis {axis}.")
+    return size
+
+
+def _taken(x: SymbolicTensor, places: Any, axis: int) -> Any:
+    index = (*(slice(None),) * axis, places)
+    return x[index]
+
+
+def take(x: Any, indices: Any, axis: int | None = None) -> Any:
+    """The elements at places along an axis.
+
+    Args:
+        x: An array or a symbolic tensor.
+        indices: Whole numbers, an array.
+        axis: Which; of a symbolic tensor not the first one. Default ``None``: the array as one row.
+
+    Raises:
+        TypeError, ValueError, IndexError: no such places.
+    """
+    if not is_symbolic(x, indices):
+        return np.take(as_array(x, "x"), as_array(indices, "indices"), axis=axis)
+    if is_symbolic(indices):
+        raise TypeError("ops.take takes places that are an array. Rows of a table by ids are what an Embedding gives.")
+    tensor = tensor_of_samples(x, "take")
+    if axis is None:
+        raise ValueError(f"take from the symbolic tensor {tensor.name!r} needs an axis.")
+    places = np.asarray(as_array(indices, "indices"))
+    return _taken(tensor, places if places.ndim else int(places), axis_of(axis, tensor.ndim, "take"))
+
+
+def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Any:
+    """Each element several times, one behind the other: along an axis, which a symbolic tensor needs, not the first."""
+    if not is_symbolic(x):
+        return np.repeat(as_array(x, "x"), repeats, axis)
+    tensor = tensor_of_samples(x, "repeat")
+    if axis is None:
+        raise ValueError(f"repeat of the symbolic tensor {tensor.name!r} needs an axis.")
+    place = axis_of(axis, tensor.ndim, "repeat")
+    return _taken(tensor, np.repeat(np.arange(_size(tensor, place, "repeat")), repeats), place)
+
+
+def tile(x: Any, repeats: int | Sequence[int]) -> Any:
+    """The whole several times along each axis; of a symbolic tensor once along the first one."""
+    if not is_symbolic(x):
+        return np.tile(as_array(x, "x"), repeats)
+    tensor = tensor_of_samples(x, "tile")
+    given = [repeats] if isinstance(repeats, int) else list(repeats)
+    times = [1] * (tensor.ndim - len(given)) + given
+    if len(times) > tensor.ndim or times[0] != 1:
+        raise ValueError(f"repeats must have at most {tensor.ndim} numbers, 1 for the samples, but got {repeats}.")
+    for axis, count in enumerate(times):
+        if count != 1:
+            tensor = _taken(tensor, np.tile(np.arange(_size(tensor, axis, "tile")), count), axis)
+    return tensor
+
+
+def roll(x: Any, shift: int, axis: int | None = None) -> Any:
+    """The elements moved along an axis, which a symbolic tensor needs, not the first; the last ones come first."""
+    if not is_symbolic(x):
+        return np.roll(as_array(x, "x"), shift, axis)
+    tensor = tensor_of_samples(x, "roll")
+    if axis is None:
+        raise ValueError(f"roll of the symbolic tensor {tensor.name!r} needs an axis.")
+    place = axis_of(axis, tensor.ndim, "roll")
+    return _taken(tensor, np.roll(np.arange(_size(tensor, place, "roll")), shift), place)
+
+
+def broadcast_to(x: Any, shape: Sequence[int | None]) -> Any:
+    """The elements repeated along axes of size 1. Of a symbolic tensor the first size is that of the samples, or -1."""
+    if not is_symbolic(x):
+        return np.broadcast_to(as_array(x, "x"), shape)  # type: ignore[arg-type]
+    tensor, wanted = tensor_of_samples(x, "broadcast_to"), tuple(shape)
+    fits = len(wanted) == tensor.ndim and wanted[0] in (-1, None, tensor.shape[0])
+    if not fits or any(own not in (1, size) for own, size in zip(tensor.shape[1:], wanted[1:], strict=True)):
+        raise ValueError(f"The symbolic tensor {tensor.name!r} of shape {tensor.shape} does not fit the shape {shape}.")
+    for axis, (own, size) in enumerate(zip(tensor.shape[1:], wanted[1:], strict=True), 1):
+        if own == 1 and size not in (1, None):
+            tensor = _taken(tensor, np.zeros(size, int), axis)
+    return tensor
+
+
+def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
+    """Axes at other places; of a symbolic tensor the first one stays."""
+    if not is_symbolic(x):
+        return np.moveaxis(as_array(x, "x"), source, destination)
+    tensor = tensor_of_samples(x, "moveaxis")
+    places = np.zeros([1] * tensor.ndim) if tensor.ndim == 1 else np.empty(tuple(range(tensor.ndim)))
+    return transpose(tensor, list(np.moveaxis(places, source, destination).shape))
+
+
+def pad(
+    x: Any,
+    pad_width: Any,
+    mode: Literal["constant", "edge", "reflect", "symmetric", "wrap"] = "constant",
+    constant_values: float | None = None,
+) -> Any:
+    """Elements in front of an array and behind it, along its axes.
+
+    Args:
+        x: An array or a symbolic tensor.
+        pad_width: How many: ``((before, after), ...)``, a pair for each axis, or one for all; of a symbolic tensor
+            ``(0, 0)`` for the samples.
+        mode: ``"constant"``, or what NumPy has: ``"edge"``, ``"reflect"``, ``"symmetric"``, ``"wrap"``.
+        constant_values: The number. Default 0.
+
+    Raises:
+        ValueError: others.
+    """
+    number = 0.0 if constant_values is None else float(constant_values)
+    if not is_symbolic(x):
+        named = {"constant_values": number} if mode == "constant" else {}
+        return np.pad(as_array(x, "x"), pad_width, mode, **named)  # type: ignore[call-overload]
+    tensor = tensor_of_samples(x, "pad")
+    pairs = np.broadcast_to(np.asarray(pad_width), (tensor.ndim, 2)).tolist()
+    if pairs[0] != [0, 0]:
+        raise ValueError(f"pad_width must have (0, 0) for the samples of {tensor.name!r}, but got {pad_width}.")
+    for axis, (before, after) in enumerate(pairs):
+        if before == after == 0:
+            continue
+        size = _size(tensor, axis, "pad")
+        if mode != "constant":
+            tensor = _taken(tensor, np.pad(np.arange(size), (before, after), mode), axis)
+            continue
+        shape = [_size(tensor, each, "pad") for each in range(1, tensor.ndim)]
+        parts: list[Any] = [tensor]
+        for count, place in ((before, 0), (after, len(parts) + (before > 0))):
+            shape[axis - 1] = count
+            if count:
+                parts.insert(place, symbolic.constant(np.full(shape, number), tensor))
+        tensor = layers.Concatenate(axis)(parts)
+    return tensor
+
+
+def tril(x: Any, k: int = 0) -> Any:
+    """The matrices of the last two axes with zeros above the diagonal `k`."""
+    return _triangle(np.tril, x, k)
+
+
+def triu(x: Any, k: int = 0) -> Any:
+    """The matrices of the last two axes with zeros below the diagonal `k`."""
+    return _triangle(np.triu, x, k)
+
+
+def _triangle(function: Any, x: Any, k: int) -> Any:
+    if not is_symbolic(x):
+        return function(as_array(x, "x"), k)
+    tensor, name = tensor_of_samples(x, function.__name__), function.__name__
+    sizes = [_size(tensor, axis, name) for axis in (tensor.ndim - 2, tensor.ndim - 1)]
+    return _elementwise.where(function(np.ones(sizes), k), tensor, 0.0)
+
+
+def einsum(subscripts: str, *operands: Any) -> Any:
+    """Sums of products in Einstein's notation, as ``numpy.einsum`` has it.
+
+    Of symbolic tensors one or two operands, both with the samples as their first letter, and so the result; each letter
+    once an operand, and the arrow written: ``"bqhd,bkhd->bhqk"``.
+
+    Raises:
+        TypeError, ValueError: other operands or subscripts.
+    """
+    if not is_symbolic(*operands):
+        return np.einsum(subscripts, *(as_array(each, "an operand") for each in operands))
+    text = subscripts.replace(" ", "")
+    given, arrow, output = text.partition("->")
+    letters = given.split(",")
+    tensors = [tensor_of_samples(each, "einsum") for each in operands]
+    is_known = arrow and output and len(letters) == len(tensors) <= 2
+    if not is_known or any(
+        not own or own[0] != output[0] or len(own) != len(set(own)) or not own.isalpha() for own in (*letters, output)
+    ):
+        raise ValueError(
+            f"einsum of symbolic tensors takes one or two operands whose first letter is that of the samples, each "
+            f'letter once, and "->", such as "bqhd,bkhd->bhqk", but got {subscripts!r} for {len(tensors)} operands.'
+        )
+    sizes: dict[str, int | None] = {}
+    for own, tensor in zip(letters, tensors, strict=True):
+        if len(own) != tensor.ndim:
+            raise ValueError(f"einsum has {own!r} for {tensor.name!r}, which has {tensor.ndim} axes.")
+        for letter, size in zip(own, tensor.shape, strict=True):
+            if sizes.setdefault(letter, size) != size:
+                raise ValueError(f"einsum has {letter!r} for axes of the sizes {sizes[letter]} and {size}.")
+    if not set(output) <= set(sizes):
+        raise ValueError(f"einsum has letters behind the arrow that no operand has: {subscripts!r}.")
+    if len(tensors) == 1:
+        return _summed_to(tensors[0], letters[0], output)
+    (a, b), (of_a, of_b) = tensors, letters
+    a, of_a = _kept_of(a, of_a, of_b + output)
+    b, of_b = _kept_of(b, of_b, of_a + output)
+    shared = [each for each in output[1:] if each in of_a and each in of_b]
+    rows, columns = ([each for each in output[1:] if each in own and each not in shared] for own in (of_a, of_b))
+    terms = [each for each in of_a[1:] if each not in output]
+    batch = [sizes[each] for each in shared]
+
+    def matrix(x: Any, own: str, first: list[str], second: list[str]) -> Any:
+        x = _summed_to(x, own, "".join([own[0], *shared, *first, *second]))
+        return reshape(x, [-1, *batch, *(math.prod(_known(sizes[each]) for each in part) for part in (first, second))])
+
+    product = matmul(matrix(a, of_a, rows, terms), matrix(b, of_b, terms, columns))
+    made = [output[0], *shared, *rows, *columns]
+    return _summed_to(reshape(product, [-1, *(sizes[each] for each in made[1:])]), "".join(made), output)
+
+
+def _known(size: int | None) -> int:
+    if size is None:
+        raise ValueError("einsum of two symbolic tensors needs to know the lengths of their axes.")
+    return size
+
+
+def _kept_of(x: Any, own: str, wanted: str) -> tuple[Any, str]:
+    """`x`, summed up over the letters that are not wanted."""
+    kept = "".join(each for each in own if each in wanted)
+    return _summed_to(x, own, kept), kept
+
+
+def _summed_to(x: Any, own: str, output: str) -> Any:
+    """`x` with the letters of the output, in their order: summed up over the others."""
+    over = [place for place, letter in enumerate(own) if letter not in output]
+    if over:
+        x = _reductions.sum(x, over)
+        own = "".join(each for each in own if each in output)
+    order = [own.index(each) for each in output]
+    return x if order == list(range(len(order))) else transpose(x, order)
