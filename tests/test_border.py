@@ -35,6 +35,14 @@ ARGUMENTS = {
     "flip": {"axis": 0},
     "glu": {"x": SQUARE},
     "matmul": {"x1": SQUARE, "x2": SQUARE},
+    "broadcast_to": {"x": np.ones((1, 3)), "shape": (2, 3)},
+    "moveaxis": {"x": SQUARE, "source": 0, "destination": 1},
+    "pad": {"x": SQUARE, "pad_width": 1},
+    "repeat": {"x": SQUARE, "repeats": 2},
+    "roll": {"x": SQUARE, "shift": 1},
+    "tile": {"x": SQUARE, "repeats": 2},
+    "tril": {"x": SQUARE},
+    "triu": {"x": SQUARE},
     "one_hot": {"x": np.arange(2), "num_classes": 3},
     "reshape": {"x": SQUARE, "newshape": (4,)},
     "split": {"x": SQUARE, "indices_or_sections": 2},
@@ -44,7 +52,7 @@ ARGUMENTS = {
     "top_k": {"k": 2},
 }
 # They take no array, or lists of them.
-WITHOUT = {"arange", "concatenate", "eye", "full", "linspace", "ones", "stack", "zeros"}
+WITHOUT = {"arange", "concatenate", "einsum", "eye", "full", "linspace", "ones", "stack", "zeros"}
 
 
 def arguments_of(name):

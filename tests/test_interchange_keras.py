@@ -179,29 +179,41 @@ def test_keras_weights_that_do_not_fit_are_listed():
         pynn.load_keras_weights(3, WEIGHTS)
 
 
-def test_subclassed_models_take_weights_by_attributes(tmp_path):
-    class Net(pynn.Model):
-        def __init__(self):
-            super().__init__()
-            self.first = layers.Dense(3, name="whatever")
-            self.more = [layers.Dense(3), layers.Dense(2)]
+class Block(layers.Layer):
+    """That of golden/make_interchange_keras.py, as is `Net`."""
 
-        def call(self, x):
-            x = self.first(x)
-            for layer in self.more:
-                x = layer(x)
-            return x
+    def __init__(self):
+        super().__init__()
+        self.inner = [layers.Dense(3), (layers.Dense(3), layers.Dense(3))]
+        self.norm, self.out = layers.LayerNormalization(), layers.Dense(3)
 
-    random, path = np.random.default_rng(1), tmp_path / "net.weights.h5"
-    with h5py.File(path, "w") as file:
-        for place, inputs, units in (("first", 4, 3), ("more/dense", 3, 3), ("more/dense_1", 3, 2)):
-            file[f"{place}/vars/0"] = random.normal(size=(inputs, units)).astype("float32")
-            file[f"{place}/vars/1"] = random.normal(size=(units,)).astype("float32")
+    def call(self, x):
+        first, (second, third) = self.inner
+        return self.out(self.norm(third(second(first(x)))))
+
+
+class Net(pynn.Model):
+    def __init__(self):
+        super().__init__()
+        self.hidden, self.out = layers.Dense(3), layers.Dense(3)
+        self.pool = {"b": layers.Dense(3), "a": layers.Dense(3)}
+        self.blocks = [Block(), Block()]
+        self.middle, self.zed = layers.Dense(3, use_bias=False), [layers.Dense(3), layers.Dense(3)]
+        self.attention, self._last = layers.GroupQueryAttention(2, 4, 2), layers.Dense(3)
+
+    def call(self, x):
+        x = self.pool["a"](self.pool["b"](self.out(self.hidden(x))))
+        for block in self.blocks:
+            x = block(x)
+        x = self.zed[1](self.zed[0](self.middle(x)))
+        return self._last(self.attention(x, x))
+
+
+def test_subclassed_models_take_weights_by_attributes():
     model = Net()
-    model.build((None, 4))
-    pynn.load_keras_weights(model, path)
-    with h5py.File(path) as file:
-        np.testing.assert_array_equal(model.more[1].get_weights()[0], file["more/dense_1/vars/0"][()])
+    model(SAVED["subclass/x"])
+    pynn.load_keras_weights(model, GOLDEN / "interchange_keras_subclass.weights.h5")
+    np.testing.assert_allclose(model(SAVED["subclass/x"]), SAVED["subclass/y"], rtol=2e-5)
 
 
 def test_weights_of_a_layer_that_extends_one_of_pynn(tmp_path):

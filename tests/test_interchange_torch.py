@@ -241,3 +241,21 @@ def test_sklearn_needs_a_fitted_network():
         pynn.from_sklearn(neural.MLPClassifier())
     with pytest.raises(TypeError, match="mlp must be a fitted MLPClassifier or MLPRegressor, but got 3"):
         pynn.from_sklearn(3)
+
+
+@pytest.mark.parametrize("first", [b"\x80", b"P"])
+def test_safetensors_files_may_begin_with_any_byte(first, tmp_path):
+    """They begin with the length of their header."""
+    model = pynn.Sequential([pynn.Input((3,)), layers.Dense(2)])
+    arrays = {"x.weight": np.arange(6, dtype="float32").reshape(2, 3), "x.bias": np.ones(2, "float32")}
+    header = (
+        b'{"x.weight":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},'
+        b'"x.bias":{"dtype":"F32","shape":[2],"data_offsets":[24,32]}}'
+    )
+    wanted = 0x180 if first == b"\x80" else 0x4B50
+    header = header.ljust(wanted)
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + b"".join(a.tobytes() for a in arrays.values()))
+    assert path.read_bytes()[:1] == first
+    pynn.load_torch_state(model, path, names={"x": model.layers[0].name})
+    np.testing.assert_array_equal(model.get_weights()[0], arrays["x.weight"].T)

@@ -562,3 +562,25 @@ def test_without_matplotlib_it_says_what_to_install(plot, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", missing)
     with pytest.raises(ImportError, match=r"plot_\w+ needs the package matplotlib: pip install matplotlib"):
         plot()
+
+
+def test_one_probability_a_sample_is_that_of_class_1():
+    y, p = np.array([0, 1, 1, 0]), np.float32([[0.1], [0.9], [0.4], [0.3]])
+    axes = pynn.plot_confusion_matrix(y, p)
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["0", "1"]
+    shown = pynn.plot_images(np.zeros((4, 3, 3)), y, p)
+    assert [ax.get_title() for ax in np.ravel(shown)[:3]] == ["is 0\nsays 0", "is 1\nsays 1", "is 1\nsays 0"]
+    plt.close("all")
+
+
+@pytest.mark.parametrize(
+    ("predictions", "message"),
+    [
+        ([0.5, np.nan], "y_pred must be classes or probabilities, but has NaN or infinity"),
+        ([0.5, 1.5], "y_pred must be classes or probabilities, but has 0.5. Of logits give"),
+        ([[0.5, np.nan], [0.2, 0.8]], "y_pred must be classes or probabilities, but has NaN"),
+    ],
+)
+def test_predictions_that_are_no_classes_are_refused(predictions, message):
+    with pytest.raises(ValueError, match=message):
+        pynn.plot_confusion_matrix([0, 1], predictions)

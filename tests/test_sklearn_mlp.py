@@ -315,3 +315,17 @@ def test_a_fit_that_did_not_converge_warns():
             warnings.simplefilter("error")
             with pytest.raises(ConvergenceWarning):
                 ours.MLPRegressor(hidden_layer_sizes=(5,), solver=solver, max_iter=2).fit(x, y)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_early_stopping_holds_out_what_scikit_learn_does(seed, random):
+    x = random.normal(size=(300, 5))
+    y = (x @ random.normal(size=(5, 3))).argmax(1)
+    settings = {"early_stopping": True, "batch_size": 270, "max_iter": 1, "random_state": seed}
+    found = []
+    for room in (ours, theirs):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            found.append(room.MLPClassifier((6,), **settings).fit(x, y))
+    np.testing.assert_allclose(found[0].loss_curve_, found[1].loss_curve_, rtol=1e-12)
+    assert found[0].validation_scores_ == found[1].validation_scores_

@@ -342,3 +342,11 @@ def test_equal_seeds_give_equal_models_and_leave_others_alone():
     fitted = [clone(CLASSIFIERS[1]).set_params(epochs=2).fit(x, y) for _ in range(2)]
     np.testing.assert_array_equal(pynn.layers.Dense(3)(x), first)
     np.testing.assert_array_equal(fitted[0].predict_proba(x), fitted[1].predict_proba(x))
+
+
+@pytest.mark.parametrize("kind", [Classifier, Regressor])
+def test_unknown_keywords_are_refused(kind):
+    for unknown in ({"epoch": 50}, {"units": 3}, {"foo__x": 1}):
+        with pytest.raises(ValueError, match=f"Invalid parameter '{next(iter(unknown))}' for estimator"):
+            kind(None, **unknown)
+    assert kind(None, model__units=3, fit__epochs=2).get_params()["model__units"] == 3

@@ -426,3 +426,14 @@ def test_trials_of_other_machines_are_lost_when_they_give_no_sign():
         trial.set_user_attr("pynn:seen", seen)
     states = [trial.state.name for trial in search(storage=storage, trials=4).trials]
     assert states == ["COMPLETE", "COMPLETE", "RUNNING", "COMPLETE"]
+
+
+def test_objective_that_is_not_there_is_told():
+    def regression(hp):
+        model = pynn.Sequential([pynn.Input((3,)), pynn.layers.Dense(hp.int("units", 1, 4)), pynn.layers.Dense(1)])
+        model.compile("adam", "mse")
+        return model
+
+    study = tune.search(regression, np.ones((20, 3)), np.ones((20, 1)), trials=1, epochs=1, validation_split=0.2)
+    (reason,) = study.to_dataframe().reason
+    assert reason.startswith("ValueError: objective is 'val_accuracy', but the logs have: loss, val_loss. Give search")

@@ -22,6 +22,8 @@ _MOST_RATIO = 100  # of a member's size to what it takes in the archive
 
 # Layers whose weights Keras has in a cell
 _WITH_CELL = ("SimpleRNN", "LSTM", "GRU")
+# Those whose weights Keras has in dense layers, and what the names of these begin with
+_ATTENTIONS = {"MultiHeadAttention": "", "GroupQueryAttention": "_", "GroupedQueryAttention": "_"}
 _DENSE_OF_ATTENTION = ("query_dense", "key_dense", "value_dense", "output_dense")
 
 
@@ -140,29 +142,47 @@ def _places(layer: Layer, prefix: str, seen: set[int]) -> Iterator[tuple[str, We
         own = [weight for weight in own if id(weight) not in taken]
     if type(layer).__name__ in _WITH_CELL:
         prefix = f"{prefix}cell/"
-    if type(layer).__name__ == "MultiHeadAttention":
-        yield from _attention(own, prefix)
+    if type(layer).__name__ in _ATTENTIONS:
+        for name, weight in _attention(own):
+            yield f"{prefix}{_ATTENTIONS[type(layer).__name__]}{name}", weight
         return
     for number, weight in enumerate(own):
         yield f"{prefix}vars/{number}", weight
 
 
-def _attention(own: list[Weight], prefix: str) -> Iterator[tuple[str, Weight]]:
+def _attention(own: list[Weight]) -> Iterator[tuple[str, Weight]]:
     """Kernels of query, key, value and output, each followed by its bias where there are biases."""
     each = len(own) // len(_DENSE_OF_ATTENTION)
     for number, weight in enumerate(own):
-        yield f"{prefix}{_DENSE_OF_ATTENTION[number // each]}/vars/{number % each}", weight
+        yield f"{_DENSE_OF_ATTENTION[number // each]}/vars/{number % each}", weight
 
 
 def _held(layer: Layer) -> Iterator[tuple[str, Layer]]:
-    """The layers that a layer or model holds as attributes, with Keras's names, in Keras's order."""
-    for name in sorted(vars(layer), key=lambda name: f"~{name}" if name.startswith("_") else name):
-        value = vars(layer)[name]
+    """The layers that a layer or model holds as attributes, with Keras's names, in Keras's order.
+
+    For Keras the property `layers` of a model is one of its attributes. Whoever finds a layer twice takes the first.
+    """
+    attributes: dict[str, Any] = {**({"layers": layer.layers} if isinstance(layer, Model) else {}), **vars(layer)}
+    for name in sorted(attributes, key=lambda name: f"~{name}" if name.startswith("_") else name):
+        value = attributes[name]
         if name in ("_users", "_nodes", "_calls", "_state", "_extended"):
             continue
         if isinstance(value, Layer):
             yield name, value
-        elif isinstance(value, list | tuple) and value and all(isinstance(each, Layer) for each in value):
-            kinds = [type(each).__name__ for each in value]
-            for inner, each in unique_names(value, kinds):
-                yield f"{name}/{inner}", each
+        elif not name.startswith("_") or (isinstance(value, list) and all(isinstance(each, Layer) for each in value)):
+            yield from _in_container(value, name)
+
+
+def _in_container(value: Any, path: str) -> Iterator[tuple[str, Layer]]:
+    """The layers in lists, tuples and dicts."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, list | tuple):
+        return
+    found = [each for each in value if isinstance(each, Layer | list | tuple | dict)]
+    kinds = [type(each).__name__ if isinstance(each, Layer) else "container" for each in found]
+    for name, each in unique_names(found, kinds):
+        if isinstance(each, Layer):
+            yield f"{path}/{name}", each
+        else:
+            yield from _in_container(each, f"{path}/{name}")

@@ -340,7 +340,8 @@ def load_weights(model: Connected, path: Path, skip_mismatch: bool) -> None:
 
 def _is_archive(path: Path) -> bool:
     with tensors.open_file(path) as file:
-        return bool(file.read(2) == b"PK")
+        start = file.read(9)
+        return bool(start[:2] == b"PK" and start[8:] != b"{")  # a length, behind which a safetensors file begins
 
 
 def _like(shape: tuple[int, ...]) -> Array:

@@ -289,4 +289,8 @@ def expm1(x: Any) -> Any:
 
 def stop_gradient(variable: Any) -> Any:
     """The same, without a gradient: what it is made of does not learn by it."""
-    return symbolic.arithmetic("stop_gradient", variable, None) if is_symbolic(variable) else variable
+    return (
+        symbolic.arithmetic("stop_gradient", variable, None)
+        if is_symbolic(variable)
+        else as_array(variable, "variable")
+    )

@@ -13,6 +13,7 @@ from ..foundation import checks
 from ..models import Model
 from . import canvas
 from .canvas import Axes
+from .classes import classes_of
 
 Array = NDArray[Any]
 
@@ -53,7 +54,7 @@ def plot_decision_boundary(
     points = arrays.as_samples(x, "x", "float64", (2,))
     if len(points) == 0:
         raise ValueError("x has no samples, which say what part of the plane to draw.")
-    labels = None if y is None else _labels(y, "y", len(points))
+    labels = None if y is None else classes_of(y, "y", len(points), "samples")
     size = checks.positive_int(resolution, "resolution", 5000)
     if threshold is not None:
         threshold = checks.finite(threshold, "threshold")
@@ -149,19 +150,6 @@ def _draw_samples(
     ax.legend(loc="upper right", framealpha=0.9)
 
 
-def _labels(given: ArrayLike, name: str, samples: int) -> Array:
-    """The class of each sample: labels of any kind, or those of one-hot rows or of probabilities."""
-    labels = np.asarray(given)
-    if labels.ndim == 2:
-        labels = labels[:, 0] if labels.shape[1] == 1 else labels.argmax(-1)
-    if labels.shape != (samples,):
-        raise ValueError(
-            f"{name} must have the shape (samples,) or (samples, classes), for {samples} samples, but has "
-            f"{np.shape(given)}."
-        )
-    return labels
-
-
 def plot_confusion_matrix(
     y_true: ArrayLike,
     y_pred: ArrayLike,
@@ -173,8 +161,8 @@ def plot_confusion_matrix(
 
     Args:
         y_true: The classes: labels ``(samples,)``, or one-hot rows.
-        y_pred: What a model says: classes ``(samples,)``, or a probability for each of the classes from 0 on,
-            ``(samples, classes)``.
+        y_pred: What a model says: classes ``(samples,)``, a probability for each of the classes from 0 on,
+            ``(samples, classes)``, or one probability, of class 1.
         class_names: What to write for the classes, in order. Default: their labels.
         normalize: Whether to show the share of each class, in place of counts. Default ``False``.
         ax: Axes to draw in. Default: those of a new figure.
@@ -187,8 +175,8 @@ def plot_confusion_matrix(
         ImportError: matplotlib is not installed.
     """
     normalize = checks.boolean(normalize, "normalize")
-    truth = _labels(y_true, "y_true", len(np.asarray(y_true)) if np.ndim(y_true) else 0)
-    guess = _labels(y_pred, "y_pred", len(truth))
+    truth = classes_of(y_true, "y_true", len(np.asarray(y_true)) if np.ndim(y_true) else 0, "samples")
+    guess = classes_of(y_pred, "y_pred", len(truth), "samples")
     if len(truth) == 0:
         raise ValueError("y_true has no samples.")
     outputs = np.shape(y_pred)[1] if np.ndim(y_pred) == 2 else 1

@@ -12,6 +12,7 @@ from ..data import arrays
 from ..foundation import checks
 from . import canvas
 from .canvas import SeveralAxes
+from .classes import classes_of
 
 Array = NDArray[Any]
 _MOST = 400  # images of a picture
@@ -32,8 +33,8 @@ def plot_images(
     Args:
         x: Bytes from 0 to 255, or numbers; the smallest is drawn black and the largest white. Up to 400 images.
         labels: The class of each image, ``(images,)``, or one-hot rows. Default: none.
-        predictions: What a model says: classes ``(images,)``, or a probability for each class ``(images, classes)``.
-            Default: none.
+        predictions: What a model says: classes ``(images,)``, a probability for each class ``(images, classes)``, or
+            one probability, of class 1. Default: none.
         class_names: What to write for the classes. Default: their numbers.
         columns: Images in a row. Default: at most 10.
         ax: Axes to draw in, one for each image. Default: those of a new figure.
@@ -52,8 +53,11 @@ def plot_images(
     images = as_images(x)
     if not 0 < len(images) <= _MOST:
         raise ValueError(f"x must have 1 to {_MOST} images, but has {len(images)}. Give some, such as x[:20].")
-    truth, guess = _classes(labels, "labels", len(images)), _classes(predictions, "predictions", len(images))
-    said = {"labels": truth, "predictions": guess}
+    given = {"labels": labels, "predictions": predictions}
+    said = {
+        name: None if each is None else classes_of(each, name, len(images), "images") for name, each in given.items()
+    }
+    truth, guess = said.values()
     titles = {_SHORT[name]: _named(each, name, class_names) for name, each in said.items() if each is not None}
     if columns is None:
         columns = min(len(images), 10)
@@ -87,23 +91,6 @@ def as_images(x: ArrayLike) -> Array:
             f"{images.shape}. One image needs an axis in front: x[None]."
         )
     return images
-
-
-def _classes(given: ArrayLike | None, name: str, images: int) -> Array | None:
-    """Classes, from classes, one-hot rows or probabilities."""
-    if given is None:
-        return None
-    found = np.asarray(given)
-    if found.ndim == 2 and found.shape[1] == 1:
-        found = found[:, 0]
-    if found.ndim == 2 and found.dtype.kind in "biuf":
-        found = found.argmax(-1)
-    if found.shape != (images,):
-        raise ValueError(
-            f"{name} must have the shape (images,) or (images, classes), for {images} images, but has "
-            f"{np.shape(given)}."
-        )
-    return found
 
 
 def _named(classes: Array, name: str, class_names: Sequence[str] | None) -> list[str]:

@@ -249,12 +249,11 @@ class MLP(BaseEstimator):  # type: ignore[misc]
         held_out = None
         if validation_data is not None:
             held_out = self._checked_validation(validation_data)
-        if not incremental or not self._trained_in_steps:
+        begins = not incremental or not self._trained_in_steps
+        if begins:
             metrics = [] if self.callbacks is None and held_out is None else self._metrics
             self._compile([*metrics, *self._metrics_of_loss()])
             self._trained_in_steps = True
-            if self.shuffle:
-                model._seed_orders(int(random_state.randint(2**31 - 1)))
         score = None
         if self.early_stopping and held_out is not None:
             score = self._scoring(*held_out)
@@ -273,6 +272,8 @@ class MLP(BaseEstimator):  # type: ignore[misc]
                 )
             score = self._scoring(x[left], y[left], None if sample_weight is None else sample_weight[left])
             x, y, weights = x[kept], y[kept], None if weights is None else weights[kept]
+        if begins and self.shuffle:  # behind the split, which is scikit-learn's
+            model._seed_orders(int(random_state.randint(2**31 - 1)))
         self.n_iter_ = 0
         epochs = Epochs(self, x.shape[0], self._reported(y, weights), score, incremental)
         self._run(model, x, y, weights, held_out, epochs, 1 if incremental else self.max_iter)

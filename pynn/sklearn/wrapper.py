@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import inspect
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,20 @@ class Wrapper(BaseEstimator):  # type: ignore[misc]
     """Base of the two estimators; a subclass says what its targets are."""
 
     def __init__(self, **settings: Any) -> None:
+        own = inspect.signature(type(self).__init__).parameters
+        self._check_known([name for name in settings if name not in own])
         for name, value in settings.items():
             setattr(self, name, value)
+
+    def _check_known(self, names: Iterable[str]) -> None:
+        """Raise ValueError for a name of no parameter."""
+        unknown = [name for name in names if not _is_routed(name)]
+        if unknown:
+            routes = ", ".join(f"{route}__..." for route in _ROUTES)
+            raise ValueError(
+                f"Invalid parameter {unknown[0]!r} for estimator {type(self).__name__}. Valid parameters are: "
+                f"{sorted(super().get_params(deep=False))}, and {routes}."
+            )
 
     # ---- routed parameters -------------------------------------------------------------------------------------------
 
@@ -47,13 +60,7 @@ class Wrapper(BaseEstimator):  # type: ignore[misc]
         if "routed" in params:  # the name in the signature; what is wrong in a parameter, fit says
             routed = params.pop("routed")
             params |= routed if isinstance(routed, dict) else {"fit__routed": routed}
-        unknown = [name for name in params if name not in known and not _is_routed(name)]
-        if unknown:
-            routes = ", ".join(f"{route}__..." for route in _ROUTES)
-            raise ValueError(
-                f"Invalid parameter {unknown[0]!r} for estimator {type(self).__name__}. Valid parameters are: "
-                f"{sorted(known)}, and {routes}."
-            )
+        self._check_known([name for name in params if name not in known])
         for name, value in params.items():
             setattr(self, name, value)
         return self

@@ -215,12 +215,12 @@ def _header_size(start: bytes, file_size: int, name: str) -> int:
     if len(start) < 8:
         raise ModelFileError(f"{name} is no model file: it has {file_size} bytes, and must have 8 at least.")
     size = int.from_bytes(start, "little")
-    if start[:2] == b"PK" or start[:4] == b"\x89HDF":
-        kind = "a zip archive, such as .keras and .npz files are," if start[:2] == b"PK" else "an HDF5 file"
-        raise ModelFileError(
-            f"{name} is {kind} and no safetensors file, which pynn's models are. If it is Keras's: {FROM_KERAS}."
-        )
     if size > min(file_size - 8, _MOST_HEADER):
+        if start[:2] == b"PK" or start[:4] == b"\x89HDF":
+            kind = "a zip archive, such as .keras and .npz files are," if start[:2] == b"PK" else "an HDF5 file"
+            raise ModelFileError(
+                f"{name} is {kind} and no safetensors file, which pynn's models are. If it is Keras's: {FROM_KERAS}."
+            )
         raise ModelFileError(
             f"{name} is no model file, or was cut: its header would have {size} bytes, of {file_size - 8} there are."
         )

@@ -65,6 +65,12 @@ class _Watch(Monitor):
         if self.last is not None and self._is_improvement(self.last, self.best):
             self.best, self.epochs, self.weights = self.last, epoch + 1, self.model.get_weights()
 
+    def _missing(self, names: Sequence[str]) -> str:
+        return (
+            f"objective is {self.monitor!r}, but the logs have: {', '.join(names)}. Give search one of these as its "
+            "objective, or compile the model with that metric."
+        )
+
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Put the best weights back."""
         if self.best is not None:
