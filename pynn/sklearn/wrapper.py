@@ -32,8 +32,7 @@ class Wrapper(BaseEstimator):  # type: ignore[misc]
     """Base of the two estimators; a subclass says what its targets are."""
 
     def __init__(self, **settings: Any) -> None:
-        own = inspect.signature(type(self).__init__).parameters
-        self._check_known([name for name in settings if name not in own])
+        self._check_known([name for name in settings if name not in self._get_param_names()])
         for name, value in settings.items():
             setattr(self, name, value)
 
@@ -44,7 +43,7 @@ class Wrapper(BaseEstimator):  # type: ignore[misc]
             routes = ", ".join(f"{route}__..." for route in _ROUTES)
             raise ValueError(
                 f"Invalid parameter {unknown[0]!r} for estimator {type(self).__name__}. Valid parameters are: "
-                f"{sorted(super().get_params(deep=False))}, and {routes}."
+                f"{self._get_param_names()}, and {routes}."
             )
 
     # ---- routed parameters -------------------------------------------------------------------------------------------
