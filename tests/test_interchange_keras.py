@@ -43,7 +43,7 @@ def check(model, name):
 @pytest.mark.parametrize(
     "name",
     [
-        *("sequential", "functional", "normalized", "masked", "operators"),
+        *("sequential", "functional", "normalized", "masked", "operators", "decoder"),
         pytest.param("recurrent", marks=has("Bidirectional", "LSTM", "GRU", "SimpleRNN", "TimeDistributed")),
         pytest.param("attention", marks=has("MultiHeadAttention")),
     ],

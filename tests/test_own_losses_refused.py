@@ -17,6 +17,10 @@ def of_the_batch(y_true, y_pred):
     return ops.sum(ops.square(y_true - y_pred))
 
 
+def of_pynn(y_true, y_pred):
+    return pynn.losses.mean_squared_error(y_true, y_pred)
+
+
 def several(y_true, y_pred):
     return [y_true, y_pred]
 
@@ -54,6 +58,11 @@ def with_weights(y_true, y_pred):
     [
         (no_number, TypeError, "no_number cannot be computed: it must return a symbolic tensor.*but returned 0.0"),
         (of_the_batch, ValueError, "of_the_batch cannot be computed: sum of a symbolic tensor needs an axis"),
+        (
+            of_pynn,
+            TypeError,
+            "of_pynn cannot be computed: MeanSquaredError takes arrays alone, and no symbolic tensors",
+        ),
         (several, TypeError, "several cannot be computed.*of type list"),
         (of_targets, ValueError, "of_targets cannot be computed: its values do not depend on y_pred"),
         (in_numpy, TypeError, "in_numpy cannot be computed"),

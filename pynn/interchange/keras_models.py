@@ -235,14 +235,7 @@ class _Translation:
             raise ModelFileError(
                 f"{self._name} is of an older Keras. Write it anew with Keras 3: model.save('x.keras')."
             )
-        found: list[Any] = []
-        for each in call["args"]:
-            for one in each if isinstance(each, list) else [each]:
-                if not isinstance(one, dict) or one.get("class_name") != "__keras_tensor__":
-                    raise ModelFileError(
-                        f"{self._name} has a layer called with {checks.shown(one)}, which is no tensor."
-                    )
-                found.append(list(one["config"]["keras_history"]))
+        found = [tensor for each in call["args"] for tensor in self._histories(each)]
         settings = {
             key: value
             for key, value in call.get("kwargs", {}).items()
@@ -250,9 +243,24 @@ class _Translation:
         }
         if settings.get("training") is True:  # which Keras's `predict` and `evaluate` override
             del settings["training"]
-        if set(settings) - {"training"}:
+        if "initial_state" in settings and not masked:  # beside a mask, Keras loses that
+            found += self._histories(settings.pop("initial_state"))
+        if settings.get("use_causal_mask") is False:
+            del settings["use_causal_mask"]
+        if settings.get("use_causal_mask") is True and 2 <= len(found) <= 3:
+            settings["inputs"] = ["query", "value", "key"][: len(found)]
+        if set(settings) - {"training", "inputs", "use_causal_mask"}:
             raise ModelFileError(f"{self._name} has a layer called with {', '.join(settings)}, which pynn cannot read.")
         return {"args": found, "kwargs": settings}
+
+    def _histories(self, given: Any) -> list[Any]:
+        """The tensors that a layer was called with, one or a list of them."""
+        found = []
+        for one in given if isinstance(given, list) else [given]:
+            if not isinstance(one, dict) or one.get("class_name") != "__keras_tensor__":
+                raise ModelFileError(f"{self._name} has a layer called with {checks.shown(one)}, which is no tensor.")
+            found.append(list(one["config"]["keras_history"]))
+        return found
 
     def _tensors(self, given: Any) -> Any:
         """Inputs or outputs: one ``[layer, call, output]``, or a list or dict of them."""
@@ -294,6 +302,8 @@ def _reached(layers: list[Any], ends: Any) -> set[str]:
                 found.add(value[0])
                 nodes = by_name[value[0]].get("inbound_nodes", [])
                 waiting += [node.get("args") for node in nodes if isinstance(node, dict)]
+                kwargs = [node.get("kwargs") for node in nodes if isinstance(node, dict)]
+                waiting += [each.get("initial_state") for each in kwargs if isinstance(each, dict)]
         elif isinstance(value, list):
             waiting += value
     return found

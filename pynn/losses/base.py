@@ -18,7 +18,10 @@ from ..foundation.native import core
 Array = NDArray[Any]
 F = TypeVar("F", bound="Callable[..., Array]")
 
-OWN_LABELS_HINT = "Make class labels one-hot: pynn.utils.to_categorical."  # for losses of one's own
+# For losses of one's own
+OWN_LABELS_HINT = (
+    "Make class labels one-hot: pynn.utils.to_categorical; repeat targets that outputs share: np.repeat(y, 2, axis=-1)."
+)
 
 # What the engine calls them.
 _REDUCTIONS: dict[str | None, str] = {
@@ -265,6 +268,11 @@ def row_values(function: RowFunction, y_true: ArrayLike, y_pred: ArrayLike) -> t
     Raises:
         TypeError, ValueError: arrays that do not fit.
     """
+    if hasattr(y_true, "per_sample") or hasattr(y_pred, "per_sample"):
+        raise TypeError(
+            f"{type(function).__name__} takes arrays alone, and no symbolic tensors: in a loss of your own write out "
+            "the formula, such as ops.mean(ops.square(y_true - y_pred), axis=-1)."
+        )
     dtype = function.dtype or arrays.float_dtype_of(y_pred, config.floatx())
     predictions = arrays.as_array(y_pred, "y_pred", dtype)
     targets = arrays.as_numbers(y_true, "y_true")

@@ -77,6 +77,16 @@ def attention():
     return keras.Model(x, layers.Dense(2)(layers.LayerNormalization()(y + x)))
 
 
+def decoder():
+    """A causal attention, and recurrent layers that begin with the states of others."""
+    x, y = keras.Input((5, 6), name="x"), keras.Input((4, 6), name="y")
+    _, *states = layers.LSTM(6, return_state=True)(x)
+    y1 = layers.LSTM(6, return_sequences=True)(y, initial_state=states)
+    y2 = layers.GRU(6, return_sequences=True)(y, initial_state=states[0])
+    z = layers.MultiHeadAttention(2, 3)(y1, y2, use_causal_mask=True)
+    return keras.Model({"x": x, "y": y}, layers.Attention()([z, y1], use_causal_mask=True))
+
+
 def masked():
     """Masks that come from a Masking and from an Embedding: Keras writes what makes them as operations."""
     steps, ids = keras.Input((5, 3), name="steps"), keras.Input((6,), dtype="int32", name="ids")
@@ -153,7 +163,10 @@ class Net(keras.Model):
         return self._last(self.attention(x, x))
 
 
-MODELS = {each.__name__: each for each in (sequential, functional, normalized, recurrent, attention, masked, operators)}
+MODELS = {
+    each.__name__: each
+    for each in (sequential, functional, normalized, recurrent, attention, masked, operators, decoder)
+}
 
 
 def data(name, model, random):
