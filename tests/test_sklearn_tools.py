@@ -350,3 +350,24 @@ def test_unknown_keywords_are_refused(kind):
         with pytest.raises(ValueError, match=f"Invalid parameter '{next(iter(unknown))}' for estimator"):
             kind(None, **unknown)
     assert kind(None, model__units=3, fit__epochs=2).get_params()["model__units"] == 3
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("functional", [False, True])
+def test_outputs_without_an_activation_are_logits(classes, functional, random):
+    x = random.normal(size=(90, 4))
+    y = (x @ random.normal(size=(4, classes))).argmax(1)
+
+    def make(meta):
+        units = 1 if meta["n_classes_"] == 2 else meta["n_classes_"]
+        if not functional:
+            return pynn.Sequential([pynn.Input((4,)), pynn.layers.Dense(units)])
+        inputs = pynn.Input((4,))
+        return pynn.Model(inputs, pynn.layers.Dense(units)(inputs))
+
+    found = Classifier(make, epochs=60, batch_size=10, optimizer="adam", optimizer__learning_rate=0.05).fit(x, y)
+    assert found.model_.loss.from_logits
+    shares = found.predict_proba(x)
+    np.testing.assert_allclose(shares.sum(1), 1, rtol=1e-6)
+    assert (shares >= 0).all()
+    assert found.score(x, y) > 0.9

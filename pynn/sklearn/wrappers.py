@@ -12,7 +12,7 @@ from sklearn.utils.validation import column_or_1d
 
 from .. import activations, losses
 from ..losses import Loss
-from ..models import Model
+from ..models import Model, Sequential
 from .labels import Labels, weights_of_classes
 from .wrapper import WEIGHTED, Wrapper
 
@@ -34,7 +34,8 @@ class Classifier(ClassifierMixin, Wrapper):  # type: ignore[misc]
     loss : str, pynn.losses.Loss or None, default=None
         Likewise, ``loss__label_smoothing=0.1``. None: ``binary_crossentropy`` where the model has one output for two
         classes, or several labels, else ``sparse_categorical_crossentropy``; both divide by the sum of the weights of
-        samples, so that a weight of 2 counts as the sample twice.
+        samples, so that a weight of 2 counts as the sample twice, and take outputs as logits where the last layer has
+        no activation.
     metrics : list or None, default=None
         Likewise. None: ``["accuracy"]``.
     epochs, batch_size, verbose, callbacks, validation_split, shuffle : default=1, None, 0, None, 0.0, True
@@ -176,9 +177,11 @@ class Classifier(ClassifierMixin, Wrapper):  # type: ignore[misc]
         }
 
     def _default_loss(self, model: Model) -> Loss:
+        last: Any = model.layers[-1] if isinstance(model, Sequential) else model.outputs[0].node.layer
+        logits = getattr(getattr(last, "activation", None), "name", "") == "linear"
         if self._several or (self._labels.kind == "binary" and self._columns(model) == 1):
-            return losses.BinaryCrossentropy(reduction=WEIGHTED)
-        return losses.SparseCategoricalCrossentropy(reduction=WEIGHTED)
+            return losses.BinaryCrossentropy(from_logits=logits, reduction=WEIGHTED)
+        return losses.SparseCategoricalCrossentropy(from_logits=logits, reduction=WEIGHTED)
 
     _default_metrics = ("accuracy",)
 
