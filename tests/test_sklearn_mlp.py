@@ -329,3 +329,17 @@ def test_early_stopping_holds_out_what_scikit_learn_does(seed, random):
             found.append(room.MLPClassifier((6,), **settings).fit(x, y))
     np.testing.assert_allclose(found[0].loss_curve_, found[1].loss_curve_, rtol=1e-12)
     assert found[0].validation_scores_ == found[1].validation_scores_
+
+
+@pytest.mark.parametrize("given", ["callbacks", "validation_data"])
+def test_lbfgs_takes_nothing_of_epochs(given, random):
+    x, y = random.normal(size=(30, 4)), random.integers(0, 2, 30)
+    settings = {"callbacks": [pynn.callbacks.History()]} if given == "callbacks" else {}
+    named = {"validation_data": (x, y)} if given == "validation_data" else {}
+    with pytest.raises(ValueError, match="solver='lbfgs' has no epochs"):
+        ours.MLPClassifier((3,), solver="lbfgs", **settings).fit(x, y, **named)
+
+
+def test_sizes_of_layers_are_whole_numbers(random):
+    with pytest.raises(TypeError, match="integer"):
+        ours.MLPClassifier((2.9,)).fit(random.normal(size=(30, 4)), random.integers(0, 2, 30))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import warnings
 from collections.abc import Callable
 from numbers import Integral, Real
@@ -167,7 +168,7 @@ class MLP(BaseEstimator):  # type: ignore[misc]
         dtype = self.dtype or ("float32" if x.dtype == np.float32 else "float64")
         random_state = check_random_state(self.random_state)
         self.n_outputs_ = self._columns_of(y)
-        widths = [x.shape[1], *map(int, hidden), self.n_outputs_]
+        widths = [x.shape[1], *map(operator.index, hidden), self.n_outputs_]
         if first:
             self._begin(widths, dtype, random_state)
         elif "_network" not in self.__dict__:  # coefs_ were put there by hand
@@ -176,6 +177,7 @@ class MLP(BaseEstimator):  # type: ignore[misc]
         weights = self._weighted(y, sample_weight)
         with parallel.using(self.threads):
             if self.solver == "lbfgs":
+                self._check_for_lbfgs(validation_data)
                 self._fit_lbfgs(x, y, weights)
             else:
                 self._fit_in_steps(x, y, sample_weight, weights, random_state, incremental, validation_data)
@@ -216,12 +218,20 @@ class MLP(BaseEstimator):  # type: ignore[misc]
             network.optimizer_of(self), loss, loss_weights=None if weight == 1 else [weight], weighted_metrics=metrics
         )
 
-    def _fit_lbfgs(self, x: Any, y: Array, weights: Array | None) -> None:
+    def _check_for_lbfgs(self, validation_data: Any) -> None:
+        """Raise ValueError for what is about batches or epochs."""
+        if self.callbacks is not None or validation_data is not None:
+            raise ValueError(
+                "solver='lbfgs' has no epochs, and takes no callbacks and validation_data. Take another solver, such "
+                "as 'adam'."
+            )
         if self.batch_normalization or any(np.ravel(self.dropout)):
             raise ValueError(
                 "solver='lbfgs' sees all samples at once, and has no use for dropout and batch_normalization. Take "
                 "another solver, such as 'adam'."
             )
+
+    def _fit_lbfgs(self, x: Any, y: Array, weights: Array | None) -> None:
         model = self._own_network()
         self._compile([])
         self._trained_in_steps = False
