@@ -264,6 +264,10 @@ def _no_own(function: Callable[..., Any]) -> Activation:
 of_function: Callable[[Any], Activation] = _no_own
 
 
+# Layers that are activations
+_LAYERS = {"ELU": "elu", "LeakyReLU": "leaky_relu", "ReLU": "relu", "Softmax": "softmax"}
+
+
 def get(identifier: ActivationLike) -> Activation:
     """Return the activation meant by a name, a function of this module, an `Activation`, a configuration, a layer that
     is nothing but an activation, such as ``ReLU(6)``, a function of one's own, or None.
@@ -289,6 +293,9 @@ def get(identifier: ActivationLike) -> Activation:
         return _of_description(identifier)
     elif isinstance(identifier, dict):
         name, settings = identifiers.split_config(identifier, "activation")
+        if name in _LAYERS:  # which Keras describes so where they are an activation
+            name = _LAYERS[name]
+            settings = {key: value for key, value in settings.items() if key not in ("name", "trainable", "dtype")}
         found = Activation(name, **settings)
     elif identifier is threshold:
         return Activation("threshold")  # says which settings it needs

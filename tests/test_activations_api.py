@@ -126,3 +126,25 @@ def test_activation_of_keras_that_is_not_there_yet():
     with pytest.raises(AttributeError, match=r"module .pynn\.activations. has no attribute 'sparse'"):
         _ = activations.sparse
     assert not hasattr(pynn.activations, "sparse_plus")
+
+
+@pytest.mark.parametrize(
+    ("layer", "settings", "name"),
+    [
+        ("LeakyReLU", {"negative_slope": 0.3}, "leaky_relu"),
+        ("ReLU", {"max_value": 6.0, "negative_slope": 0.0, "threshold": 0.5}, "relu"),
+        ("ELU", {"alpha": 0.5}, "elu"),
+        ("Softmax", {"axis": -1}, "softmax"),
+    ],
+)
+def test_layer_that_keras_describes_as_an_activation(layer, settings, name):
+    described = {
+        "module": "keras.layers",
+        "class_name": layer,
+        "config": {"name": "any", "trainable": True, "dtype": "float32", **settings},
+        "registered_name": None,
+    }
+    found = pynn.activations.get(described)
+    assert found.name == name
+    assert {key: found.config[key] for key in settings} == settings
+    assert pynn.layers.Dense.from_config({"units": 3, "activation": described}).activation == found
