@@ -371,3 +371,17 @@ def test_outputs_without_an_activation_are_logits(classes, functional, random):
     np.testing.assert_allclose(shares.sum(1), 1, rtol=1e-6)
     assert (shares >= 0).all()
     assert found.score(x, y) > 0.9
+
+
+@pytest.mark.parametrize("kind", ["dates alone", "dates beside numbers", "periods", "dicts"])
+def test_columns_that_are_no_numbers_are_named(kind):
+    pandas = pytest.importorskip("pandas")
+    dates = pandas.Series(pandas.date_range("2020", periods=10))
+    columns = {
+        "dates alone": {"when": dates},
+        "dates beside numbers": {"when": dates, "much": np.arange(10.0)},
+        "periods": {"when": dates.dt.to_period("D"), "much": np.arange(10.0)},
+        "dicts": {"when": [{}] * 10, "much": np.arange(10.0)},
+    }[kind]
+    with pytest.raises(ValueError, match=r"X must have columns of numbers, but has 'when' \(.*ColumnTransformer"):
+        MLPClassifier((2,)).fit(pandas.DataFrame(columns), [0, 1] * 5)

@@ -15,15 +15,24 @@ TAKEN = (np.float64, np.float32, np.uint8)
 
 def validated(estimator: Any, x: Any, *y: Any, **settings: Any) -> Any:
     """What scikit-learn's ``validate_data`` gives; where a column of a frame holds no numbers, the error names it."""
+    wrong = frames.wrong_columns(x) if frames.is_frame(x) else []
+    dates = [(column, kind) for column, kind in wrong if _is_date(kind)]
+    if dates:  # which scikit-learn takes for numbers where there is nothing else
+        raise ValueError(_message(x, dates))
     try:
         found = validate_data(estimator, x, *y, **settings)
         if (found[0] if y else found).dtype.kind not in "biuf":  # older versions let texts of frames through
             raise ValueError("X could not be converted to numbers.")
         return found
     except (TypeError, ValueError) as error:
-        wrong = frames.wrong_columns(x) if frames.is_frame(x) and "convert" in str(error) else []
-        if not wrong:
+        if not wrong or not ("convert" in str(error) or isinstance(error, TypeError)):
             raise
-        raise ValueError(
-            f"{frames.message(x, 'X', wrong)} In a pipeline, sklearn.compose.ColumnTransformer does it."
-        ) from error
+        raise ValueError(_message(x, wrong)) from error
+
+
+def _is_date(kind: Any) -> bool:
+    return getattr(kind, "kind", "") in ("m", "M") or str(kind).startswith(("Date", "Time", "Duration"))
+
+
+def _message(x: Any, wrong: list[tuple[Any, Any]]) -> str:
+    return f"{frames.message(x, 'X', wrong)} In a pipeline, sklearn.compose.ColumnTransformer does it."
