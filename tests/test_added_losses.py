@@ -154,17 +154,38 @@ def test_files_and_copies_add_the_same(net, data, tmp_path):
         assert other.fit(x, y, verbose=0).history == pickle.loads(pickle.dumps(net)).fit(x, y, verbose=0).history
 
 
-def test_loss_of_one_mode_is_that_of_training(data):
+def test_each_mode_has_its_own_loss(data):
     class Modes(layers.Layer):
         def call(self, x, training=False):
-            if training:
+            y = x * 10.0 if training else x
+            self.add_loss(ops.mean(y))
+            return y
+
+    x = data[0].astype("float32")
+    given = pynn.Input((5,))
+    model = pynn.Model(given, Modes()(given) * 0.0)
+    model.compile("sgd", "mse")
+    assert model.evaluate(x, np.zeros_like(x), verbose=0) == pytest.approx(x.mean(), rel=1e-4)
+    assert model.train_on_batch(x, np.zeros_like(x)) == pytest.approx(10 * x.mean(), rel=1e-4)
+    fixed = pynn.Model(given, Modes()(given, training=False) * 0.0)
+    fixed.compile("sgd", "mse")
+    assert fixed.train_on_batch(x, np.zeros_like(x)) == pytest.approx(x.mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_loss_of_one_mode_alone_is_0_in_the_other(mode, data):
+    class Modes(layers.Layer):
+        def call(self, x, training=False):
+            if training == mode:
                 self.add_loss(ops.mean(x))
             return x
 
     x = data[0].astype("float32")
     model = pynn.Sequential([pynn.Input((5,)), Modes()])
     model.compile("sgd", "mse")
-    assert model.evaluate(x, x, verbose=0) == pytest.approx(x.mean(), rel=1e-5)
+    expected = [x.mean(), 0.0] if mode else [0.0, x.mean()]
+    found = [model.train_on_batch(x, x), model.evaluate(x, x, verbose=0)]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_tensor_with_a_mask_keeps_it(random):

@@ -86,7 +86,17 @@ def test_logsumexp_overflows_nowhere(axis, keepdims, random):
     np.testing.assert_allclose(ops.logsumexp(x, axis, keepdims), expected, rtol=1e-6)
 
 
+def test_logsumexp_of_what_is_not_finite():
+    x = np.float32([[-np.inf, -np.inf], [np.inf, 1.0], [-np.inf, 2.0]])
+    model = model_of("logsumexp", (2,), axis=1)
+    np.testing.assert_allclose(model.predict(x, check_finite=False, verbose=0), [-np.inf, np.inf, 2.0])
+
+
 def test_logsumexp_of_arrays():
+    for whole in (np.uint8([1, 2, 3]), np.int8([1, 2, 3]), [1, 2, 3]):
+        found = ops.logsumexp(whole)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, 3.4076059, rtol=1e-6)
     assert ops.logsumexp([-np.inf, -np.inf]) == -np.inf
     assert ops.logsumexp([np.inf, 1.0]) == np.inf
     assert ops.logsumexp([0.0, 0.0]) == np.float32(np.log(2))

@@ -93,6 +93,7 @@ def test_model_of_a_configuration_does_the_same(case, random, tmp_path):
         (lambda x: ops.take(x, [0]), ValueError, "take from the symbolic tensor .* needs an axis"),
         (lambda x: ops.take(x, [0], axis=0), ValueError, "axis=0 is the axis of the samples"),
         (lambda x: ops.take(x, [9], axis=1), ValueError, "out of bounds|index 9"),
+        (lambda x: ops.take(x, 1.7, axis=1), TypeError, "indices must be whole numbers"),
         (lambda x: ops.take(np.ones(3), x, axis=0), TypeError, "what an Embedding gives"),
         (lambda x: ops.repeat(x, 2), ValueError, "repeat of the symbolic tensor .* needs an axis"),
         (lambda x: ops.tile(x, (2, 1, 1)), ValueError, "1 for the samples, but got"),
@@ -144,6 +145,25 @@ def test_cast_of_tensors(dtype):
     np.testing.assert_array_equal(pynn.Model(x, ops.cast(x, dtype))(data), data.astype(dtype))
 
 
+def test_numbers_in_a_call_lose_what_is_behind_the_point():
+    class Cut(layers.Layer):
+        def build(self, input_shape):
+            self.w = self.add_weight((5,), initializer=pynn.initializers.Constant(-1.5))
+
+        def call(self, x):
+            return ops.cast(x, "int32") + ops.cast(x * 2.0, "int64") + ops.cast(self.w, "int32")
+
+    data = np.float32([[-1.7, -0.2, 0, 0.9, 2.5]])
+    np.testing.assert_array_equal(Cut()(data), np.trunc(data) + np.trunc(2 * data) - 1)
+
+
+@pytest.mark.parametrize("x", [1e-6, -1e-6, 1e-3, 0.0, 3.0, -30.0, 60.0])
+def test_expm1_of_tensors_is_exact(x):
+    given = pynn.Input((1,))
+    model = pynn.Model(given, ops.expm1(given))
+    np.testing.assert_allclose(model(np.float32([[x]])), np.expm1(np.float64(np.float32([[x]]))), rtol=1e-6)
+
+
 def test_ids_that_a_call_is_given_may_be_cast():
     class Table(layers.Layer):
         def __init__(self):
@@ -160,7 +180,9 @@ def test_ids_that_a_call_is_given_may_be_cast():
 
 
 def test_numbers_up_to_an_unknown_length_are_told():
-    for arguments in ((None,), (0, None, 1)):
+    for arguments in ((None,), (0, None, 1), (0, None)):
         with pytest.raises(ValueError, match="as an axis of any length has"):
             ops.arange(*arguments)
     np.testing.assert_array_equal(ops.arange(5, step=2), [0, 2, 4])
+    np.testing.assert_array_equal(ops.arange(5, None), [0, 1, 2, 3, 4])
+    assert ops.arange(0).shape == (0,)

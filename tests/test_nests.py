@@ -205,6 +205,20 @@ def test_form_in_a_file_that_is_none(nest, data, tmp_path):
         saving.model_of(architecture)
 
 
+def test_rows_of_numbers_are_one_array():
+    class Sum(pynn.Model):
+        def __init__(self):
+            super().__init__()
+            self.end = layers.Dense(1)
+
+        def call(self, x):
+            return self.end(x)
+
+    columns = np.arange(8.0).reshape(2, 4)
+    for rows in (list(zip(*columns, strict=True)), [list(row) for row in columns.T], columns.T.tolist()):
+        assert Sum().predict(rows, verbose=0).shape == (4, 1)
+
+
 def test_data_in_another_form_than_the_first_are_refused(data):
     net = Net()
     net(data)

@@ -21,6 +21,10 @@ def of_pynn(y_true, y_pred):
     return pynn.losses.mean_squared_error(y_true, y_pred)
 
 
+def stopped(y_true, y_pred):
+    return ops.mean(ops.square(y_true - ops.stop_gradient(y_pred)), axis=-1)
+
+
 def several(y_true, y_pred):
     return [y_true, y_pred]
 
@@ -63,6 +67,7 @@ def with_weights(y_true, y_pred):
             TypeError,
             "of_pynn cannot be computed: MeanSquaredError takes arrays alone, and no symbolic tensors",
         ),
+        (stopped, ValueError, "stopped cannot be computed: its values do not depend on y_pred"),
         (several, TypeError, "several cannot be computed.*of type list"),
         (of_targets, ValueError, "of_targets cannot be computed: its values do not depend on y_pred"),
         (in_numpy, TypeError, "in_numpy cannot be computed"),

@@ -577,7 +577,7 @@ def test_one_probability_a_sample_is_that_of_class_1():
     ("predictions", "message"),
     [
         ([0.5, np.nan], "y_pred must be classes or probabilities, but has NaN or infinity"),
-        ([0.5, 1.5], "y_pred must be classes or probabilities, but has 0.5. Of logits give"),
+        ([0.5, 1.5], "y_pred must be classes or probabilities, but has 1.5. Of logits give"),
         ([[0.5, np.nan], [0.2, 0.8]], "y_pred must be classes or probabilities, but has NaN"),
     ],
 )

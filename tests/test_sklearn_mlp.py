@@ -341,5 +341,5 @@ def test_lbfgs_takes_nothing_of_epochs(given, random):
 
 
 def test_sizes_of_layers_are_whole_numbers(random):
-    with pytest.raises(TypeError, match="integer"):
+    with pytest.raises(ValueError, match="each of hidden_layer_sizes must be"):
         ours.MLPClassifier((2.9,)).fit(random.normal(size=(30, 4)), random.integers(0, 2, 30))

@@ -385,3 +385,15 @@ def test_columns_that_are_no_numbers_are_named(kind):
     }[kind]
     with pytest.raises(ValueError, match=r"X must have columns of numbers, but has 'when' \(.*ColumnTransformer"):
         MLPClassifier((2,)).fit(pandas.DataFrame(columns), [0, 1] * 5)
+
+
+def test_estimator_of_ones_own_has_its_own_parameters(random):
+    class Narrow(Classifier):
+        def __init__(self, model=None, *, width=3):
+            super().__init__(model, epochs=2)
+            self.width = width
+
+    found = Narrow(lambda meta: pynn.Sequential([pynn.Input((4,)), pynn.layers.Dense(1, "sigmoid")]))
+    found.fit(random.normal(size=(20, 4)), [0, 1] * 10)
+    assert len(found.history_["loss"]) == 2
+    assert found.get_params()["width"] == 3

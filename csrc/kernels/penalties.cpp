@@ -59,9 +59,8 @@ template <typename T>
 void add_penalty_slope(T* g, const T* x, int64_t n, const PenaltySpec& p) {
   assert(has(x, n) && has(g, n) && apart(g, n, x, n));
   if (p.linear != 0)
-    for_vectors<T>(0, n, [&](int64_t i, int64_t count) {
-      store(g + i, load(g + i, count) + static_cast<T>(p.linear), count);
-    });
+    for_vectors<T>(
+        0, n, [&](int64_t i, int64_t count) { store(g + i, load(g + i, count) + static_cast<T>(p.linear), count); });
   if (p.l1 == 0 && p.l2 == 0) return;
   const PenaltySlope<T, false> slope(p.l1, p.l2);
   for_vectors<T>(0, n, [&](int64_t i, int64_t count) {

@@ -36,6 +36,11 @@ _WITHOUT_EFFECT: dict[str, tuple[Any, ...]] = {
     "autocast": (True,),
     "mask_zero": (False,),
 }
+# Layers that may be causal
+_ATTENTIONS = (
+    *("Attention", "AdditiveAttention", "MultiHeadAttention"),
+    *("GroupQueryAttention", "GroupedQueryAttention"),
+)
 _MODELS = ("Sequential", "Functional", "Model")
 # Modules of Keras whose classes pynn has under the same names
 _ROOTS = ("keras", "builtins")
@@ -210,7 +215,8 @@ class _Translation:
                 if each.get("name") in needed:
                     layers.append(self._operation(each, masked))
                 continue
-            calls = [self._call(call, masked) for call in each.get("inbound_nodes", [])]
+            attends = each.get("class_name") in _ATTENTIONS
+            calls = [self._call(call, masked, attends) for call in each.get("inbound_nodes", [])]
             layers.append({**self.layer(each, inner), "name": each.get("name"), "inbound_nodes": calls})
         return {"name": config.get("name"), "layers": layers, **ends}
 
@@ -229,7 +235,7 @@ class _Translation:
         call = {"args": inputs, "kwargs": {}}
         return {**identifiers.serialize(layer), "name": layer.name, "inbound_nodes": [call]}
 
-    def _call(self, call: Any, masked: bool) -> dict[str, Any]:
+    def _call(self, call: Any, masked: bool, attends: bool) -> dict[str, Any]:
         """A use of a layer: the tensors that it takes. A mask comes by itself where there are layers that make some."""
         if not isinstance(call, dict) or not isinstance(call.get("args"), list):
             raise ModelFileError(
@@ -245,12 +251,13 @@ class _Translation:
             del settings["training"]
         if "initial_state" in settings and not masked:  # beside a mask, Keras loses that
             found += self._histories(settings.pop("initial_state"))
-        if settings.get("use_causal_mask") is False:
+        causal = settings.get("use_causal_mask")
+        if causal is False or (causal is True and attends and 2 <= len(found) <= 3):
             del settings["use_causal_mask"]
-        if settings.get("use_causal_mask") is True and 2 <= len(found) <= 3:
-            settings["inputs"] = ["query", "value", "key"][: len(found)]
-        if set(settings) - {"training", "inputs", "use_causal_mask"}:
+        if set(settings) - {"training"}:
             raise ModelFileError(f"{self._name} has a layer called with {', '.join(settings)}, which pynn cannot read.")
+        if causal is True:
+            settings |= {"inputs": ["query", "value", "key"][: len(found)], "use_causal_mask": True}
         return {"args": found, "kwargs": settings}
 
     def _histories(self, given: Any) -> list[Any]:

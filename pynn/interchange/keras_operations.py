@@ -15,7 +15,7 @@ from ..layers.base import Layer
 from ..layers.constants import ConstantProduct
 from ..layers.core import Identity
 from ..layers.id_arithmetic import IdArithmetic, are_ids
-from ..layers.operations import FUNCTIONS, Absolute, Activated, Arithmetic, Function, GetItem, MatMul
+from ..layers.operations import Absolute, Activated, Arithmetic, Function, GetItem, MatMul
 from ..layers.operators import constant_beside, sample_key
 from ..layers.reductions import Reduction
 
@@ -256,7 +256,7 @@ _MAKERS: dict[str, Make] = {
     **dict.fromkeys(_POWERS, _power),
     **dict.fromkeys((*_LOGIC, "LogicalNot"), _logic),
     **dict.fromkeys(("Max", "Mean", "Sum"), _reduced),
-    **dict.fromkeys(map(str.capitalize, FUNCTIONS[:-1]), _function),
+    **dict.fromkeys(("Cos", "Log", "Log1p", "Sin"), _function),
     "Absolute": _absolute,
     "Cast": _cast,
     "Concatenate": _concatenated,

@@ -169,12 +169,19 @@ def _held(layer: Layer) -> Iterator[tuple[str, Layer]]:
             continue
         if isinstance(value, Layer):
             yield name, value
-        elif not name.startswith("_") or (isinstance(value, list) and all(isinstance(each, Layer) for each in value)):
-            yield from _in_container(value, name)
+        elif not name.startswith("_") or _is_of_layers(value):
+            yield from _in_container(value, name, ())
 
 
-def _in_container(value: Any, path: str) -> Iterator[tuple[str, Layer]]:
-    """The layers in lists, tuples and dicts."""
+def _is_of_layers(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(each, Layer) for each in value)
+
+
+def _in_container(value: Any, path: str, around: tuple[int, ...]) -> Iterator[tuple[str, Layer]]:
+    """The layers in lists, tuples and dicts. A container that holds itself is looked through once."""
+    if id(value) in around:
+        return
+    around = (*around, id(value))
     if isinstance(value, dict):
         value = list(value.values())
     if not isinstance(value, list | tuple):
@@ -185,4 +192,4 @@ def _in_container(value: Any, path: str) -> Iterator[tuple[str, Layer]]:
         if isinstance(each, Layer):
             yield f"{path}/{name}", each
         else:
-            yield from _in_container(each, f"{path}/{name}")
+            yield from _in_container(each, f"{path}/{name}", around)

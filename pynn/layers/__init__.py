@@ -89,7 +89,7 @@ know(
             __name__,
             {
                 "constants": "ConstantProduct ConstantTensor",
-                "id_arithmetic": "IdArithmetic",
+                "id_arithmetic": "IdArithmetic Whole",
                 "reductions": "Kept Reduction WithLoss",
                 "operations": "Absolute Activated Arithmetic Function GetItem MaskOf MatMul",
             },
@@ -118,10 +118,10 @@ def _constant(array: Any, beside: Any) -> Any:
     return ConstantTensor(array)(beside)
 
 
-def _with_losses(y: Any, losses: list[Any]) -> Any:
+def _with_loss() -> Any:
     from .reductions import WithLoss
 
-    return WithLoss()([y, *(each.values for each in losses)])
+    return WithLoss()
 
 
 def _of_function(function: Any) -> Any:
@@ -131,7 +131,7 @@ def _of_function(function: Any) -> Any:
 
 
 symbolic.arithmetic, symbolic.masking, symbolic.constant = _operate, _mask, _constant
-symbolic.with_losses = _with_losses
+symbolic.with_loss = _with_loss
 activations.of_function = _of_function
 
 

@@ -117,8 +117,7 @@ class AddsWeights(Connectable):
                     f"Layer {self.name!r}: add_loss takes a mean over the samples, such as 0.1 * ops.mean(x), "
                     f"but got {checks.shown(each)} of type {type(each).__name__}."
                 )
-            if trial.training is not False:  # of a call that is run for both, the one of training says it
-                trial.losses.append(each)
+            trial.losses.append(each)
 
     def _check_may_add(self) -> None:
         if "name" not in vars(self):

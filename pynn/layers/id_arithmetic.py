@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.lowering import Lowering
-from .operations import Arithmetic
+from .base import Layer
+from .elementwise import combined
+from .operations import Arithmetic, name_for
 from .symbolic import SymbolicTensor
 from .tracing import Source
 from .types import Shape
@@ -31,6 +33,40 @@ def may_hold_ids(tensor: SymbolicTensor) -> bool:
     while source.inputs and (source.layer.keeps_ids or source.layer.takes_part):
         source = source.inputs[0].node
     return tensor.holds_ids or isinstance(source.layer, Source)
+
+
+class Whole(Layer):
+    """Numbers without what is behind the point; ids as they are.
+
+    Args:
+        name: Default: ``"cast"`` with a number.
+    """
+
+    is_operation = True
+    keeps_ids = True
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name=name_for("cast") if name is None else name)
+
+    def sample_output_shape(self, shape: Shape) -> Shape:
+        return shape
+
+    def _part_of(self, x: NDArray[Any]) -> NDArray[Any]:
+        return x
+
+    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
+        if net.holds_ids(x):
+            return x
+
+        def of(function: str, tensor: int, constant: float) -> int:
+            return combined(net, function, [tensor], [shape, ()], constant=[constant], constant_first=False)
+
+        below = of("maximum", of("floor_divide", x, 1.0), 0.0)
+        above = of("minimum", of("multiply", of("floor_divide", of("multiply", x, -1.0), 1.0), -1.0), 0.0)
+        return combined(net, "add", [below, above], [shape, shape])
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name}
 
 
 class IdArithmetic(Arithmetic):

@@ -267,6 +267,7 @@ class Function(Layer):
 
     def __init__(self, function: str, name: str | None = None) -> None:
         self.function = checks.choice(function, "function", FUNCTIONS)
+        self.stops_gradients = self.function == "stop_gradient"
         super().__init__(name=name_for(self.function) if name is None else name)
 
     def sample_output_shape(self, shape: Shape) -> Shape:

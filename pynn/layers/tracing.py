@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -28,7 +29,7 @@ from .symbolic import Made, Node, SymbolicTensor
 from .trial import Trial, current, using
 from .types import Masks, OpenShapes
 from .weight import Weight
-from .wiring import Trace, Wiring, limits_of, lower_all, merged, of_steps, ports, trace
+from .wiring import Step, Trace, Wiring, limits_of, lower_all, merged, of_steps, ports, trace
 
 
 class Source:
@@ -376,13 +377,11 @@ class Traceable(HoldsLayers):
                 )
         if not ends:
             raise TypeError(f"Layer {self.name!r}: call must return at least one symbolic tensor.")
-        if trial.losses:
-            ends[0] = symbolic.with_losses(ends[0], trial.losses)
-            outputs = nests.filled(nests.nest_of(outputs), ends)
         made = self._run_compute_mask(starts, masks, ends, said)
         places[:] = made
         ends += made.values()
         given = [mask for mask in masks if mask is not None]
+        ends = with_added_loss(ends)
         return trace([*starts, *given], ends, self.name), outputs, ends
 
     def _run_compute_mask(
@@ -433,26 +432,51 @@ class Traceable(HoldsLayers):
         return self._draft_of_call(shape, self.dtype, None).output
 
 
-# A wiring, and its outputs in the form of the call and one by one.
+# A wiring, and its outputs in the form of the call and one by one. Behind these comes what was added to the loss.
 Run = tuple[Wiring, Any, list[SymbolicTensor]]
 
 
 def both_modes(takes_training: bool, run: Callable[[bool | None], Run], layer: Any) -> Run:
     """What a call does: where it takes `training`, in training and otherwise, as one. It must be on trial."""
     trial = _running()
-    trial.training = True if takes_training else None
+    trial.training, trial.adds_loss = True if takes_training else None, False
     wiring, outputs, ends = run(trial.training)
+    adds = bool(trial.losses)
     if not takes_training:
-        return wiring, outputs, ends
+        return _taking_along(wiring, outputs, ends) if adds else (wiring, outputs, ends)
     trial.training = False
     other, _, other_ends = run(False)
+    if adds != bool(trial.losses):  # in one mode alone: once more, with a loss of 0 in the other
+        trial.training, trial.adds_loss = True, True
+        wiring, outputs, ends = run(True)
+        trial.training, adds = False, True
+        other, _, other_ends = run(False)
     if [y.sample for y in ends] != [y.sample for y in other_ends]:
         raise layer._shape_error(
             f"gives samples of shape {_listed(y.sample for y in ends)} in training, and of shape "
             f"{_listed(y.sample for y in other_ends)} otherwise: they must be the same."
         )
     choices = [symbolic.arithmetic("choose", *pair).node.layer for pair in zip(ends, other_ends, strict=True)]
-    return merged(wiring, other, choices), outputs, ends
+    wiring = merged(wiring, other, choices)
+    return _taking_along(wiring, outputs, ends) if adds else (wiring, outputs, ends)
+
+
+def with_added_loss(ends: list[SymbolicTensor]) -> list[SymbolicTensor]:
+    """The ends of a call, and behind them the sum of what it has added to the loss, where there is any."""
+    trial = _running()
+    if trial.losses:
+        return [*ends, functools.reduce(operator.add, trial.losses).values]
+    return [*ends, symbolic.constant(np.zeros(()), trial.inputs[0])] if trial.adds_loss else ends
+
+
+def _taking_along(wiring: Wiring, outputs: Any, ends: list[SymbolicTensor]) -> Run:
+    """The run whose first output takes along the last one, a part of the loss."""
+    made = 1 + max((number for step in wiring.steps for number in step.outputs), default=len(wiring.inputs) - 1)
+    first, *others, loss = wiring.outputs
+    layer = symbolic.with_loss()
+    steps = (*wiring.steps, Step(layer, (first, loss), (made,)))
+    layers = tuple(dict.fromkeys((*wiring.layers, layer)))
+    return Wiring(steps, wiring.inputs, (made, *others), layers), outputs, ends[:-1]
 
 
 def _beside(x: Any, tensor: SymbolicTensor) -> Any:

@@ -11,13 +11,12 @@ from .. import config
 from ..data import nests
 from ..data.layout import Layout, Limit, OpenShape
 from ..foundation import atomic, checks, registry
-from ..layers import symbolic
 from ..layers.base import Layer
 from ..layers.building import Draft, done_again
 from ..layers.core import InputLayer
 from ..layers.holding import layers_in
 from ..layers.symbolic import SymbolicTensor
-from ..layers.tracing import Run, both_modes, check_tracked
+from ..layers.tracing import Run, both_modes, check_tracked, with_added_loss
 from ..layers.trial import Trial, current, using
 from ..layers.types import Masks, OpenShapes
 from ..layers.wiring import Wiring, drafts_of, limits_of, ports, trace
@@ -202,9 +201,7 @@ class Connected(Structure):
             trial.inputs, trial.losses, trial.noises = tensors_in(inputs, "inputs"), [], 0
             outputs = self.call(inputs, **({} if mode is None else {"training": mode}))
             ends = tensors_in(outputs, "outputs")
-            if trial.losses:
-                ends[0] = symbolic.with_losses(ends[0], trial.losses)
-                outputs = nests.filled(nests.nest_of(outputs), ends)
+            ends = with_added_loss(ends)
             return trace(tensors_in(inputs, "inputs"), ends, self.name), outputs, ends
 
         takes_training = "training" in inspect.signature(self.call).parameters

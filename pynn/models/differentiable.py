@@ -53,6 +53,8 @@ def check(
         trainable = [spec.trainable and layer.trainable for spec in draft.specs] or [w.trainable for w in layer.weights]
         if not (below or any(trainable)):
             continue
+        if layer.stops_gradients:
+            continue
         learns.update(step.outputs)
         if layer.activation is None:
             continue

@@ -63,7 +63,7 @@ def _holds_arrays(x: Any) -> bool:
         return True
     if isinstance(x, list | tuple):
         return bool(x) and all(map(_holds_arrays, x))
-    return hasattr(x, "shape")
+    return getattr(x, "ndim", len(getattr(x, "shape", ()))) > 0  # NumPy's numbers are parts of a sample
 
 
 def given_shapes(input_shape: Any, name: str) -> Given:

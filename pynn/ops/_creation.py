@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import EllipsisType
 from typing import Any
 
 import numpy as np
@@ -53,19 +54,22 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike | None = None
 
 
 def arange(
-    start: float, stop: float | None = None, step: float | None = None, dtype: DTypeLike | None = None
+    start: float,
+    stop: float | EllipsisType | None = ...,
+    step: float | None = None,
+    dtype: DTypeLike | None = None,
 ) -> NDArray[Any]:
     """Numbers from `start` (by default 0) to below `stop`; int32 where they are whole.
 
     Raises:
         ValueError: None, which stands for the length of an axis that may be any.
     """
-    if start is None or (stop is None and step is not None and start == 0):
+    if start is None or (stop is None and start == 0):  # not where it is left out, and `start` is what it would be
         raise ValueError(
             "arange is asked for as many numbers as an axis of any length has (None). Give the Input its length, or "
             "put the layer into a subclass of Model, whose call knows the lengths of its data."
         )
-    begin, end = (0, start) if stop is None else (start, stop)
+    begin, end = (0, start) if stop is None or isinstance(stop, EllipsisType) else (start, stop)
     array = np.arange(begin, end, 1 if step is None else step)
     return array.astype((np.int32 if array.dtype.kind == "i" else config.floatx()) if dtype is None else dtype)
 

@@ -284,7 +284,9 @@ def log10(x: Any) -> Any:
 
 def expm1(x: Any) -> Any:
     """``exp(x) - 1``, exact for small `x`, too."""
-    return activations.elu(x) + where(greater(x, 0.0), exp(x) - 1.0 - x, 0.0) if is_symbolic(x) else _of_one("expm1", x)
+    if not is_symbolic(x):
+        return _of_one("expm1", x)
+    return where(greater(x, 0.0), negative(multiply(exp(x), activations.elu(negative(x)))), activations.elu(x))
 
 
 def stop_gradient(variable: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .. import layers
+from ..foundation import checks
 from ..layers import symbolic
 from ..layers.symbolic import SymbolicTensor
 from . import _elementwise, _reductions
@@ -62,6 +63,8 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     if axis is None:
         raise ValueError(f"take from the symbolic tensor {tensor.name!r} needs an axis.")
     places = np.asarray(as_array(indices, "indices"))
+    if places.dtype.kind not in "iu":
+        raise TypeError(f"indices must be whole numbers, but got {checks.shown(indices)}.")
     return _taken(tensor, places if places.ndim else int(places), axis_of(axis, tensor.ndim, "take"))
 
 
@@ -81,7 +84,7 @@ def tile(x: Any, repeats: int | Sequence[int]) -> Any:
     if not is_symbolic(x):
         return np.tile(as_array(x, "x"), repeats)
     tensor = tensor_of_samples(x, "tile")
-    given = [repeats] if isinstance(repeats, int) else list(repeats)
+    given = [repeats] if isinstance(repeats, int | np.integer) else list(repeats)
     times = [1] * (tensor.ndim - len(given)) + given
     if len(times) > tensor.ndim or times[0] != 1:
         raise ValueError(f"repeats must have at most {tensor.ndim} numbers, 1 for the samples, but got {repeats}.")
@@ -121,7 +124,7 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
     if not is_symbolic(x):
         return np.moveaxis(as_array(x, "x"), source, destination)
     tensor = tensor_of_samples(x, "moveaxis")
-    places = np.zeros([1] * tensor.ndim) if tensor.ndim == 1 else np.empty(tuple(range(tensor.ndim)))
+    places = np.empty(tuple(range(tensor.ndim)))
     return transpose(tensor, list(np.moveaxis(places, source, destination).shape))
 
 

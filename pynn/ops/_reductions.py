@@ -27,6 +27,9 @@ __all__ = [
 ]
 
 
+_LARGE = float(np.finfo(np.float32).max)
+
+
 def _reduced(function: str, x: Any, axis: Any, keepdims: bool) -> Any:
     if isinstance(x, BatchMean) and function == "mean" and axis is None:
         return x
@@ -106,12 +109,14 @@ def logsumexp(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = 
     """``log(sum(exp(x)))`` along axes, without overflow; arguments as for `sum`."""
     if not is_symbolic(x):
         x = as_array(x, "x")
+        x = np.float32(x) if np.asarray(x).dtype.kind in "biu" else x
         highest = np.max(x, _listed(axis), keepdims=True)
         highest = np.where(np.isfinite(highest), highest, np.zeros_like(highest))
         with np.errstate(divide="ignore"):  # of -inf alone
             found = _elementwise.log(np.sum(np.exp(x - highest), _listed(axis), keepdims=keepdims))
         return found + (highest if keepdims else np.sum(highest, _listed(axis)))
-    highest = max(x, axis, keepdims=True)
+    # What is not finite stays what it is, in place of inf - inf.
+    highest = _elementwise.clip(max(x, axis, keepdims=True), -_LARGE, _LARGE)
     found = _elementwise.log(sum(_elementwise.exp(x - highest), axis, keepdims))
     return found + (highest if keepdims else sum(highest, axis))
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import layers
-from ..layers.id_arithmetic import may_hold_ids
+from ..layers.id_arithmetic import Whole
 from ..layers.operations import Arithmetic
 from ..layers.symbolic import SymbolicTensor
 from . import _elementwise
@@ -172,18 +172,19 @@ def cast(x: Any, dtype: Any) -> Any:
     """The elements as numbers of another type.
 
     A symbolic tensor keeps the one that its model computes in: truth values are 1 and 0 there anyway, and numbers lose
-    what is behind the point where `dtype` is of whole numbers. One of ids stays one then, and so does what a `call` is
-    given, which may be ids.
+    what is behind the point where `dtype` is of whole numbers. One of ids stays one then.
     """
     if not is_symbolic(x):
         return np.asarray(as_array(x, "x")).astype(np.dtype(dtype))
     kind = np.dtype(dtype).kind
     if isinstance(x, SymbolicTensor) and x.holds_ids and kind in "iuf":
         return Arithmetic("multiply", 1.0)(x) if kind == "f" else x
-    if kind == "f" or (isinstance(x, SymbolicTensor) and kind in "iu" and may_hold_ids(x)):
+    if kind == "f":
         return x
     if kind == "b":
         return _elementwise.not_equal(x, 0.0)
     if kind not in "iu":
         raise TypeError(f"cast of a symbolic tensor to {dtype} is not there: a model computes in float32 or float64.")
-    return _elementwise.sign(x) * _elementwise.floor(_elementwise.absolute(x))
+    if isinstance(x, SymbolicTensor):
+        return Whole()(x)
+    return _elementwise.where(_elementwise.less(x, 0.0), _elementwise.ceil(x), _elementwise.floor(x))

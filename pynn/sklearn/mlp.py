@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 import warnings
 from collections.abc import Callable
 from numbers import Integral, Real
@@ -18,7 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from ..foundation import parallel
+from ..foundation import checks, parallel
 from ..models import Sequential
 from . import lbfgs, network
 from .epochs import DivergedError, Epochs
@@ -168,7 +167,8 @@ class MLP(BaseEstimator):  # type: ignore[misc]
         dtype = self.dtype or ("float32" if x.dtype == np.float32 else "float64")
         random_state = check_random_state(self.random_state)
         self.n_outputs_ = self._columns_of(y)
-        widths = [x.shape[1], *map(operator.index, hidden), self.n_outputs_]
+        sizes = [checks.positive_int(size, "each of hidden_layer_sizes") for size in hidden]
+        widths = [x.shape[1], *sizes, self.n_outputs_]
         if first:
             self._begin(widths, dtype, random_state)
         elif "_network" not in self.__dict__:  # coefs_ were put there by hand

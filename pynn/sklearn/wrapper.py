@@ -32,7 +32,6 @@ class Wrapper(BaseEstimator):  # type: ignore[misc]
     """Base of the two estimators; a subclass says what its targets are."""
 
     def __init__(self, **settings: Any) -> None:
-        self._check_known([name for name in settings if name not in self._get_param_names()])
         for name, value in settings.items():
             setattr(self, name, value)
 

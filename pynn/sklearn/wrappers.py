@@ -92,6 +92,7 @@ class Classifier(ClassifierMixin, Wrapper):  # type: ignore[misc]
         threads: int | None = None,
         **routed: Any,
     ) -> None:
+        self._check_known(routed)
         super().__init__(
             model=model,
             optimizer=optimizer,
@@ -177,7 +178,9 @@ class Classifier(ClassifierMixin, Wrapper):  # type: ignore[misc]
         }
 
     def _default_loss(self, model: Model) -> Loss:
-        last: Any = model.layers[-1] if isinstance(model, Sequential) else model.outputs[0].node.layer
+        last: Any = model
+        while isinstance(last, Model):
+            last = last.layers[-1] if isinstance(last, Sequential) else last.outputs[0].node.layer
         logits = getattr(getattr(last, "activation", None), "name", "") == "linear"
         if self._several or (self._labels.kind == "binary" and self._columns(model) == 1):
             return losses.BinaryCrossentropy(from_logits=logits, reduction=WEIGHTED)
@@ -240,6 +243,7 @@ warm_start, threads :
         threads: int | None = None,
         **routed: Any,
     ) -> None:
+        self._check_known(routed)
         super().__init__(
             model=model,
             optimizer=optimizer,
