@@ -108,7 +108,7 @@ void check_activations() {
     const std::string what = text("%s in %s", row.name, type_name<T>());
     std::vector<T> x = any;
     for (T& at : x)
-      if (at < row.from) at = static_cast<T>(row.from) - at;
+      if (at < row.from) at = static_cast<T>(2 * row.from) - at;
     const std::vector<T> y = on_teams(what, unwritten<T>(n), [&](const Team& team, T* out) {
       k.activation_forward(team, out, x.data(), n, row.spec);
     });
