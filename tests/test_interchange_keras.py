@@ -216,6 +216,51 @@ def test_subclassed_models_take_weights_by_attributes():
     np.testing.assert_allclose(model(SAVED["subclass/x"]), SAVED["subclass/y"], rtol=2e-5)
 
 
+def test_layers_in_private_tuples_and_in_dicts(tmp_path):
+    class Block(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self._inner = (layers.Dense(3), layers.Dense(3))
+            self.around = {"end": layers.Dense(2)}
+
+        def call(self, x):
+            return self.around["end"](self._inner[1](self._inner[0](x)))
+
+    path, units = tmp_path / "model.weights.h5", {"around/dense": 2, "_inner/dense": 3, "_inner/dense_1": 3}
+    with h5py.File(path, "w") as file:  # as Keras writes it
+        for place, count in units.items():
+            file[f"layers/block/{place}/vars/0"] = np.full((3, count), 0.5, "float32")
+            file[f"layers/block/{place}/vars/1"] = np.ones(count, "float32")
+    model = pynn.Sequential([pynn.Input((3,)), Block()])
+    pynn.load_keras_weights(model, path)
+    assert all((w == (0.5 if w.ndim == 2 else 1)).all() for w in model.get_weights())
+
+
+@pytest.mark.parametrize(
+    "kwargs", [{"inputs": "boo"}, {"use_causal_mask": 5}, {"use_causal_mask": True}, {"initial_state": "h"}]
+)
+def test_calls_with_keywords_that_mean_nothing_are_refused(kwargs, tmp_path):
+    tensor = {"class_name": "__keras_tensor__", "config": {"shape": [None, 3], "keras_history": ["x", 0, 0]}}
+    dense = {"class_name": "Dense", "name": "d", "module": "keras.layers", "config": {"name": "d", "units": 2}}
+    start = {"class_name": "InputLayer", "name": "x", "config": {"name": "x", "batch_shape": [None, 3]}}
+    config = {
+        "name": "model",
+        "layers": [
+            {**start, "module": "keras.layers", "inbound_nodes": []},
+            {**dense, "inbound_nodes": [{"args": [tensor], "kwargs": kwargs}]},
+        ],
+        "input_layers": [["x", 0, 0]],
+        "output_layers": [["d", 0, 0]],
+    }
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps({"class_name": "Functional", "module": "keras", "config": config}))
+    with pytest.raises(pynn.ModelFileError, match=r"has a layer called with (inputs|use_causal_mask|'h')"):
+        pynn.from_keras(path)
+    config["layers"][1]["inbound_nodes"][0]["kwargs"] = {}
+    path.write_text(json.dumps({"class_name": "Functional", "module": "keras", "config": config}))
+    assert pynn.from_keras(path).output_shape == (None, 2)
+
+
 def test_weights_of_a_layer_that_extends_one_of_pynn(tmp_path):
     class Doubled(layers.Dense):
         def call(self, inputs):

@@ -397,3 +397,24 @@ def test_estimator_of_ones_own_has_its_own_parameters(random):
     found.fit(random.normal(size=(20, 4)), [0, 1] * 10)
     assert len(found.history_["loss"]) == 2
     assert found.get_params()["width"] == 3
+
+
+def test_logits_of_models_within_models_and_beside_added_losses(random):
+    class Adds(pynn.Model):
+        def __init__(self):
+            super().__init__()
+            self.end = pynn.layers.Dense(3)
+
+        def call(self, x):
+            self.add_loss(0.01 * pynn.ops.mean(pynn.ops.square(x)))
+            return self.end(x)
+
+    x, y = random.normal(size=(30, 4)), np.arange(30) % 3
+    within = pynn.Sequential([pynn.Input((4,)), pynn.Sequential([pynn.layers.Dense(3)])])
+    for make in (Adds, lambda: within):
+        assert Classifier(make).fit(x, y).model_.loss.from_logits
+    assert (
+        not Classifier(lambda: pynn.Sequential([pynn.Input((4,)), pynn.layers.Dense(3, "softmax")]))
+        .fit(x, y)
+        .model_.loss.from_logits
+    )

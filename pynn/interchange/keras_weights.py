@@ -170,18 +170,15 @@ def _held(layer: Layer) -> Iterator[tuple[str, Layer]]:
         if isinstance(value, Layer):
             yield name, value
         elif not name.startswith("_") or _is_of_layers(value):
-            yield from _in_container(value, name, ())
+            yield from _in_container(value, name)
 
 
 def _is_of_layers(value: Any) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(each, Layer) for each in value)
 
 
-def _in_container(value: Any, path: str, around: tuple[int, ...]) -> Iterator[tuple[str, Layer]]:
-    """The layers in lists, tuples and dicts. A container that holds itself is looked through once."""
-    if id(value) in around:
-        return
-    around = (*around, id(value))
+def _in_container(value: Any, path: str) -> Iterator[tuple[str, Layer]]:
+    """The layers in lists, tuples and dicts."""
     if isinstance(value, dict):
         value = list(value.values())
     if not isinstance(value, list | tuple):
@@ -192,4 +189,4 @@ def _in_container(value: Any, path: str, around: tuple[int, ...]) -> Iterator[tu
         if isinstance(each, Layer):
             yield f"{path}/{name}", each
         else:
-            yield from _in_container(each, f"{path}/{name}", around)
+            yield from _in_container(each, f"{path}/{name}")
