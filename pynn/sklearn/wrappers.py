@@ -92,7 +92,7 @@ class Classifier(ClassifierMixin, Wrapper):  # type: ignore[misc]
         threads: int | None = None,
         **routed: Any,
     ) -> None:
-        self._check_known(routed)
+        self._check_known(name for name in routed if name != "routed")  # as in set_params
         super().__init__(
             model=model,
             optimizer=optimizer,
@@ -243,7 +243,7 @@ warm_start, threads :
         threads: int | None = None,
         **routed: Any,
     ) -> None:
-        self._check_known(routed)
+        self._check_known(name for name in routed if name != "routed")  # as in set_params
         super().__init__(
             model=model,
             optimizer=optimizer,
