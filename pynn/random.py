@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from .foundation import checks, draws
 from .foundation.arguments import explained
+
+if TYPE_CHECKING:
+    from .layers.trial import Trial
 
 
 def set_seed(seed: int) -> None:
@@ -96,27 +99,25 @@ def normal(
     from . import initializers
     from .layers.trial import current, is_calling
 
+    trial = current() if is_calling() else None
     if isinstance(seed, SeedGenerator):
-        trial = current()
-        if trial is not None and is_calling():  # the same in each run of the call
+        if trial is None:
+            seed = seed.next()
+        else:  # the same in each run of the call
             trial.noises += 1
             seed = _mixed(seed.seed, trial.noises)
-        else:
-            seed = seed.next()
     mean = checks.number(mean, "mean", "(-inf, inf)")
     stddev = checks.number(stddev, "stddev", "[0, inf)")
-    if is_calling():
-        return mean + _noise(tuple(shape), stddev, seed)
+    if trial is not None:
+        return mean + _noise(tuple(shape), stddev, seed, trial)
     return initializers.RandomNormal(mean, stddev, seed)(checks.shape(tuple(shape), "shape"), dtype)
 
 
-def _noise(shape: tuple[int | None, ...], stddev: float, seed: int | None) -> Any:
+def _noise(shape: tuple[int | None, ...], stddev: float, seed: int | None, trial: Trial) -> Any:
     """A symbolic tensor of new numbers for each sample."""
     from .layers import GaussianNoise, symbolic
-    from .layers.trial import current
 
-    trial = current()
-    beside = None if trial is None else next(iter(trial.inputs), None)
+    beside = next(iter(trial.inputs), None)
     if beside is None or not shape or shape[0] != beside.rows:
         raise ValueError(
             f"In a call the first size of random numbers must be that of the samples, ops.shape(x)[0], which is "

@@ -8,6 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 from helpers import bits, unchanged
+from interchange_models import subclass
 
 import pynn
 from pynn import layers
@@ -179,38 +180,8 @@ def test_keras_weights_that_do_not_fit_are_listed():
         pynn.load_keras_weights(3, WEIGHTS)
 
 
-class Block(layers.Layer):
-    """That of golden/make_interchange_keras.py, as is `Net`."""
-
-    def __init__(self):
-        super().__init__()
-        self.inner = [layers.Dense(3), (layers.Dense(3), layers.Dense(3))]
-        self.norm, self.out = layers.LayerNormalization(), layers.Dense(3)
-
-    def call(self, x):
-        first, (second, third) = self.inner
-        return self.out(self.norm(third(second(first(x)))))
-
-
-class Net(pynn.Model):
-    def __init__(self):
-        super().__init__()
-        self.hidden, self.out = layers.Dense(3), layers.Dense(3)
-        self.pool = {"b": layers.Dense(3), "a": layers.Dense(3)}
-        self.blocks = [Block(), Block()]
-        self.middle, self.zed = layers.Dense(3, use_bias=False), [layers.Dense(3), layers.Dense(3)]
-        self.attention, self._last = layers.GroupQueryAttention(2, 4, 2), layers.Dense(3)
-
-    def call(self, x):
-        x = self.pool["a"](self.pool["b"](self.out(self.hidden(x))))
-        for block in self.blocks:
-            x = block(x)
-        x = self.zed[1](self.zed[0](self.middle(x)))
-        return self._last(self.attention(x, x))
-
-
 def test_subclassed_models_take_weights_by_attributes():
-    model = Net()
+    model = subclass(pynn)
     model(SAVED["subclass/x"])
     pynn.load_keras_weights(model, GOLDEN / "interchange_keras_subclass.weights.h5")
     np.testing.assert_allclose(model(SAVED["subclass/x"]), SAVED["subclass/y"], rtol=2e-5)

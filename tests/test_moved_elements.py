@@ -90,7 +90,7 @@ def test_model_of_a_configuration_does_the_same(case, random, tmp_path):
 @pytest.mark.parametrize(
     ("function", "error", "message"),
     [
-        (lambda x: ops.take(x, [0]), ValueError, "take from the symbolic tensor .* needs an axis"),
+        (lambda x: ops.take(x, [0]), ValueError, "take of the symbolic tensor .* needs an axis"),
         (lambda x: ops.take(x, [0], axis=0), ValueError, "axis=0 is the axis of the samples"),
         (lambda x: ops.take(x, [9], axis=1), ValueError, "out of bounds|index 9"),
         (lambda x: ops.take(x, 1.7, axis=1), TypeError, "indices must be whole numbers"),

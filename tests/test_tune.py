@@ -436,4 +436,4 @@ def test_objective_that_is_not_there_is_told():
 
     study = tune.search(regression, np.ones((20, 3)), np.ones((20, 1)), trials=1, epochs=1, validation_split=0.2)
     with pytest.raises(ValueError, match=r"objective is 'val_accuracy', but the logs have: loss, val_loss\. Give"):
-        study.best_params  # noqa: B018
+        study.best_model()

@@ -286,31 +286,32 @@ struct Log1p {
   Vec<T> gradient(Vec<T> x, Vec<T>) const { return 1 / (x + 1); }
 };
 
-// The C library's
+// The C library's, number by number.
+template <typename T>
+Vec<T> sine(Vec<T> x) {
+#pragma GCC unroll 16
+  for (int64_t i = 0; i < kWidth<T>; ++i) x[i] = sizeof(T) == 4 ? __builtin_sinf(x[i]) : __builtin_sin(x[i]);
+  return x;
+}
+
+template <typename T>
+Vec<T> cosine(Vec<T> x) {
+#pragma GCC unroll 16
+  for (int64_t i = 0; i < kWidth<T>; ++i) x[i] = sizeof(T) == 4 ? __builtin_cosf(x[i]) : __builtin_cos(x[i]);
+  return x;
+}
+
 template <typename T>
 struct Sin {
-  Vec<T> forward(Vec<T> x) const {
-#pragma GCC unroll 16
-    for (int64_t i = 0; i < kWidth<T>; ++i) x[i] = sizeof(T) == 4 ? __builtin_sinf(x[i]) : __builtin_sin(x[i]);
-    return x;
-  }
-  Vec<T> gradient(Vec<T> x, Vec<T>) const;
+  Vec<T> forward(Vec<T> x) const { return sine<T>(x); }
+  Vec<T> gradient(Vec<T> x, Vec<T>) const { return cosine<T>(x); }
 };
 
 template <typename T>
 struct Cos {
-  Vec<T> forward(Vec<T> x) const {
-#pragma GCC unroll 16
-    for (int64_t i = 0; i < kWidth<T>; ++i) x[i] = sizeof(T) == 4 ? __builtin_cosf(x[i]) : __builtin_cos(x[i]);
-    return x;
-  }
-  Vec<T> gradient(Vec<T> x, Vec<T>) const { return -Sin<T>{}.forward(x); }
+  Vec<T> forward(Vec<T> x) const { return cosine<T>(x); }
+  Vec<T> gradient(Vec<T> x, Vec<T>) const { return -sine<T>(x); }
 };
-
-template <typename T>
-Vec<T> Sin<T>::gradient(Vec<T> x, Vec<T>) const {
-  return Cos<T>{}.forward(x);
-}
 
 template <typename T>
 struct StopGradient {

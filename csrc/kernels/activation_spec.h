@@ -5,6 +5,7 @@
 
 namespace pynn {
 
+// The last five are functions of elements that no layer has as its activation.
 #define PYNN_ACTIVATIONS(X) \
   X(linear)                 \
   X(relu)                   \

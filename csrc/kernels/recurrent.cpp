@@ -17,24 +17,30 @@ int64_t steps_together(const RecurrentShape& s, int64_t samples) {
   return s.steps < most ? s.steps : most;
 }
 
+// The weights as the products read them.
+template <typename T>
+struct Weights {
+  const T* bias;  // of the product with x, or null
+  const T *kernel, *recurrent;
+  bool packed;  // both kernels are, the last gate of gru by itself
+
+  // The columns of a kernel of so many rows, from `begin` on.
+  const T* from_column(const T* kernel_, int64_t rows, int64_t begin) const {
+    return kernel_ + (packed ? begin * rows : begin);
+  }
+};
+
 // Some samples on their way through time.
 template <typename T>
 struct Block {
   const RecurrentShape& s;
   const RecurrentInputs<T>& in;
+  const Weights<T>& w;
   int64_t first, samples;  // of the batch
-  const T* bias;           // of the product with x, or null
-  const T *kernel, *recurrent;
-  bool packed;  // they are, the last gate of gru by itself
   // Of step p: rows, with `next_step` between those of a step and of the next one; states, likewise.
   T *rows, *h, *c, *dropped;
   int64_t next_rows, next_states;
   int64_t width;
-
-  // The columns of a kernel of so many rows, from `begin` on.
-  const T* from_column(const T* kernel_, int64_t rows_, int64_t begin) const {
-    return kernel_ + (packed ? begin * rows_ : begin);
-  }
 };
 
 // The part of a member's scratch for each of these.
@@ -76,9 +82,9 @@ void input_products(Look& look, const Block<T>& b, T* rows, int64_t p, int64_t s
   const auto multiply = [&](int64_t m, const T* x, int64_t apart, T* to, int64_t ldc) {
     const auto part = [&](int64_t begin, int64_t end, int64_t at) {
       Product<T> product_ = product<T>(m, end - begin, s.features, x, apart, 1,
-                                       b.from_column(b.kernel, s.features, begin), columns, false, to + at, ldc);
-      product_.bias = b.bias == nullptr ? nullptr : b.bias + begin;
-      multiply_looking(look, product_, b.packed);
+                                       b.w.from_column(b.w.kernel, s.features, begin), columns, false, to + at, ldc);
+      product_.bias = b.w.bias == nullptr ? nullptr : b.w.bias + begin;
+      multiply_looking(look, product_, b.w.packed);
     };
     if (s.cell == Cell::gru) {
       part(0, 2 * s.units, 0);
@@ -101,10 +107,10 @@ template <typename T>
 void state_product(Look& look, const Block<T>& b, const T* a, int64_t a_row, int64_t begin, int64_t end, T* to,
                    bool continues, const T* bias) {
   Product<T> p = product<T>(b.samples, end - begin, b.s.units, a, a_row, 1,
-                            b.from_column(b.recurrent, b.s.units, begin), columns_of(b.s), false, to, b.width);
+                            b.w.from_column(b.w.recurrent, b.s.units, begin), columns_of(b.s), false, to, b.width);
   p.continues = continues;
   p.bias = bias;
-  multiply_looking(look, p, b.packed);
+  multiply_looking(look, p, b.w.packed);
 }
 
 // Where a step of a sample finds and puts things.
@@ -272,7 +278,6 @@ void recurrent_forward(const Team& team, const RecurrentShape& s, const Recurren
   assert(in.kernel != nullptr && in.recurrent != nullptr && own_memory != nullptr);
   const Own<T> own = own_at(s, own_memory);
   const bool two = s.cell == Cell::gru && s.reset_after && in.bias != nullptr;
-  const T* bias = two ? own.bias : in.bias;
   if (two)  // of the gates z and r, both biases go in with x
     for_vectors<T>(0, columns_of(s), [&](int64_t j, int64_t n) { store(own.bias + j, load(in.bias + j, n), n); });
   if (two)
@@ -287,23 +292,11 @@ void recurrent_forward(const Team& team, const RecurrentShape& s, const Recurren
     pack_kernel(look, s, in.kernel, s.features, own.kernel);
     pack_kernel(look, s, in.recurrent, s.units, own.recurrent);
   }
+  const Weights<T> weights{two ? own.bias : in.bias, packed ? own.kernel : in.kernel,
+                           packed ? own.recurrent : in.recurrent, packed};
   for (int64_t first = mine.begin; first < mine.end; first += kTogether) {
     const int64_t samples = mine.end - first < kTogether ? mine.end - first : kTogether, width = row_width(s);
-    Block<T> b{s,
-               in,
-               first,
-               samples,
-               bias,
-               packed ? own.kernel : in.kernel,
-               packed ? own.recurrent : in.recurrent,
-               packed,
-               own.rows,
-               own.h,
-               own.c,
-               own.dropped,
-               samples * width,
-               0,
-               width};
+    Block<T> b{s, in, weights, first, samples, own.rows, own.h, own.c, own.dropped, samples * width, 0, width};
     if (memory != nullptr) {
       b.rows = saved.rows + first * width;
       b.h = saved.h + first * s.units;

@@ -51,9 +51,6 @@ class Whole(Layer):
     def sample_output_shape(self, shape: Shape) -> Shape:
         return shape
 
-    def _part_of(self, x: NDArray[Any]) -> NDArray[Any]:
-        return x
-
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
         if net.holds_ids(x):
             return x

@@ -101,7 +101,8 @@ class WithLoss(Layer):
         super().__init__(name=name_for("with_loss") if name is None else name)
 
     def sample_output_shape(self, shape: Any) -> Shape:
-        return shape[0]  # type: ignore[no-any-return]
+        first: Shape = shape[0]
+        return first
 
     def lower(self, net: Lowering, x: Any, shape: Any) -> int:
         for values in x[1:]:

@@ -439,18 +439,18 @@ Run = tuple[Wiring, Any, list[SymbolicTensor]]
 def both_modes(takes_training: bool, run: Callable[[bool | None], Run], layer: Any) -> Run:
     """What a call does: where it takes `training`, in training and otherwise, as one. It must be on trial."""
     trial = _running()
-    trial.training, trial.adds_loss = True if takes_training else None, False
-    wiring, outputs, ends = run(trial.training)
-    adds = bool(trial.losses)
+
+    def run_in(mode: bool | None, adds_loss: bool) -> tuple[Run, bool]:
+        trial.training, trial.adds_loss = mode, adds_loss
+        return run(mode), bool(trial.losses)
+
     if not takes_training:
-        return _taking_along(wiring, outputs, ends) if adds else (wiring, outputs, ends)
-    trial.training = False
-    other, _, other_ends = run(False)
-    if adds != bool(trial.losses):  # in one mode alone: once more, with a loss of 0 in the other
-        trial.training, trial.adds_loss = True, True
-        wiring, outputs, ends = run(True)
-        trial.training, adds = False, True
-        other, _, other_ends = run(False)
+        found, adds = run_in(None, False)
+        return _taking_along(*found) if adds else found
+    (found, adds), (found_otherwise, adds_otherwise) = run_in(True, False), run_in(False, False)
+    if adds != adds_otherwise:  # in one mode alone: once more, with a loss of 0 in the other
+        (found, _), (found_otherwise, _), adds = run_in(True, True), run_in(False, True), True
+    (wiring, outputs, ends), (other, _, other_ends) = found, found_otherwise
     if [y.sample for y in ends] != [y.sample for y in other_ends]:
         raise layer._shape_error(
             f"gives samples of shape {_listed(y.sample for y in ends)} in training, and of shape "
@@ -471,7 +471,7 @@ def with_added_loss(ends: list[SymbolicTensor]) -> list[SymbolicTensor]:
 
 def _taking_along(wiring: Wiring, outputs: Any, ends: list[SymbolicTensor]) -> Run:
     """The run whose first output takes along the last one, a part of the loss."""
-    made = 1 + max((number for step in wiring.steps for number in step.outputs), default=len(wiring.inputs) - 1)
+    made = wiring.tensors
     first, *others, loss = wiring.outputs
     layer = symbolic.with_loss()
     steps = (*wiring.steps, Step(layer, (first, loss), (made,)))

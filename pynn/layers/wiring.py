@@ -40,6 +40,11 @@ class Wiring(NamedTuple):
     outputs: tuple[int, ...]
     layers: tuple[Layer, ...]  # each once, in Keras's order, those of inputs included
 
+    @property
+    def tensors(self) -> int:
+        """How many tensors there are; the next one gets this number."""
+        return 1 + max((number for step in self.steps for number in step.outputs), default=len(self.inputs) - 1)
+
 
 class Trace(NamedTuple):
     """What a `call` does, for inputs of these shapes."""
@@ -250,7 +255,7 @@ def merged(training: Wiring, other: Wiring, choices: Sequence[Layer]) -> Wiring:
     for step in training.steps:
         waiting.setdefault((step.inputs, step.masks, step.settings), []).append(step)
     steps, tensors = list(training.steps), dict(zip(other.inputs, training.inputs, strict=True))
-    count = 1 + max((number for step in steps for number in step.outputs), default=len(training.inputs) - 1)
+    count = training.tensors
     for step in other.steps:
         inputs = tuple(tensors[x] for x in step.inputs)
         masks = tuple(None if mask is None else tensors[mask] for mask in step.masks)

@@ -200,8 +200,7 @@ class Connected(Structure):
         def run(mode: bool | None) -> Run:
             trial.inputs, trial.losses, trial.noises = tensors_in(inputs, "inputs"), [], 0
             outputs = self.call(inputs, **({} if mode is None else {"training": mode}))
-            ends = tensors_in(outputs, "outputs")
-            ends = with_added_loss(ends)
+            ends = with_added_loss(tensors_in(outputs, "outputs"))
             return trace(tensors_in(inputs, "inputs"), ends, self.name), outputs, ends
 
         takes_training = "training" in inspect.signature(self.call).parameters

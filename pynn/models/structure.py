@@ -124,7 +124,7 @@ class Structure(Part):
         if isinstance(nest, dict) and inputs.form == "dict" and sorted(nest) != sorted(inputs.keys):
             raise ValueError(f"input_shape must be a dict with the keys {inputs.keys}, but has {tuple(nest)}.")
         if inputs.form == "nested":
-            nests.taken(inputs.nest, nest, "input_shape")
+            nests.taken(inputs.nest, nest, "input_shape")  # raises where the forms differ
         if found != own:
             raise ValueError(
                 f"input_shape is {found if len(found) > 1 else found[0]} a sample, but the model is built for "

@@ -49,7 +49,7 @@ def given_data(x: Any, name: str) -> Given:
     """The shape of a sample of each array in the data `x`. A list of numbers, or of such lists, is one array."""
     if not isinstance(x, dict | list | tuple) or not _holds_arrays(x):
         return Given(0, [dataset.sample_shape(x, name)])
-    check_keys(x, name)
+    _check_keys(x, name)
     nest = nests.nest_of(x)
     arrays = list(nests.ends(x))
     if not arrays:
@@ -70,7 +70,7 @@ def given_shapes(input_shape: Any, name: str) -> Given:
     """The shape of a sample for each shape of a batch in lists, tuples and dicts."""
     if _is_shape(input_shape):
         return Given(0, [checks.batch_shape(input_shape, name)])
-    check_keys(input_shape, name)
+    _check_keys(input_shape, name)
     each: list[Made | OpenShape] = []
 
     def numbered(value: Any, path: str) -> Any:
@@ -117,7 +117,7 @@ def tensors_in(value: Any, name: str) -> list[SymbolicTensor]:
     Raises:
         TypeError: there is anything else. ValueError: there is none.
     """
-    check_keys(value, name)
+    _check_keys(value, name)
     found: list[SymbolicTensor] = list(nests.ends(value))
     for each in found:
         if not isinstance(each, SymbolicTensor):
@@ -130,7 +130,7 @@ def tensors_in(value: Any, name: str) -> list[SymbolicTensor]:
     return found
 
 
-def check_keys(value: Any, name: str) -> None:
+def _check_keys(value: Any, name: str) -> None:
     """Raise TypeError unless all keys of dicts are names."""
     if isinstance(value, dict):
         for key in value:
@@ -139,7 +139,7 @@ def check_keys(value: Any, name: str) -> None:
         value = list(value.values())
     if isinstance(value, list | tuple):
         for each in value:
-            check_keys(each, name)
+            _check_keys(each, name)
 
 
 def twice(tensors: Sequence[SymbolicTensor]) -> str:

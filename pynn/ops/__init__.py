@@ -3,8 +3,8 @@ the engine.
 
 **Functions under Keras's names** (`add`, `matmul`, `mean`, `reshape`, `softmax`, ...) take arrays, of which they make
 what NumPy makes, and symbolic tensors, so that they may stand in the `call` of a layer or model. Those of elements,
-and `matmul`, take weights there, too. A symbolic tensor keeps its first axis, that of the samples: sums along
-it are not there. Some (`argmax`, `cumsum`, `sort`, ...) take arrays alone, for metrics of one's own.
+and `matmul`, take weights there, too. A symbolic tensor keeps its first axis, that of the samples: sums along it are
+not there. Some (`argmax`, `cumsum`, `sort`, ...) take arrays alone, for metrics of one's own.
 
 **Kernels** (`dense_forward`, `conv_backward`, `adam_update`, ...) are what networks run on. They work where the data
 lies: arrays must be C-contiguous, aligned, and all float32 or all float64; anything else is an error rather than a

@@ -11,7 +11,7 @@ import numpy as np
 from .. import activations
 from ..layers import symbolic
 from ..layers.operators import kept
-from ._values import as_array, is_symbolic, of_two
+from ._values import as_array, as_float, is_symbolic, of_two
 
 __all__ = [
     "abs",
@@ -238,8 +238,7 @@ def _of_one(function: str, x: Any) -> Any:
     """A function of each element; whole numbers are taken as floats of 32 bits, as in Keras."""
     if is_symbolic(x):
         return symbolic.arithmetic(function, x, None)
-    array = as_array(x, "x")
-    return getattr(np, function)(np.float32(array) if np.asarray(array).dtype.kind in "biu" else array)
+    return getattr(np, function)(as_float(as_array(x, "x")))
 
 
 def log(x: Any) -> Any:
@@ -291,8 +290,6 @@ def expm1(x: Any) -> Any:
 
 def stop_gradient(variable: Any) -> Any:
     """The same, without a gradient: what it is made of does not learn by it."""
-    return (
-        symbolic.arithmetic("stop_gradient", variable, None)
-        if is_symbolic(variable)
-        else as_array(variable, "variable")
-    )
+    if is_symbolic(variable):
+        return symbolic.arithmetic("stop_gradient", variable, None)
+    return as_array(variable, "variable")

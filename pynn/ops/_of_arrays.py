@@ -47,11 +47,6 @@ def _axes(axis: Axes) -> Any:
     return tuple(axis) if isinstance(axis, list) else axis
 
 
-def _float(x: Any) -> Any:
-    """Whole numbers as floats of 32 bits, as in Keras."""
-    return np.float32(x) if np.asarray(x).dtype.kind in "biu" else x
-
-
 def isnan(x: Any) -> Any:
     """Whether each element is NaN."""
     return np.isnan(_array(x, "isnan"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -39,6 +39,14 @@ def _size(x: SymbolicTensor, axis: int, function: str) -> int:
     return size
 
 
+def _along(x: Any, axis: int | None, function: str) -> tuple[SymbolicTensor, int]:
+    """A symbolic tensor and the number of an axis of it, which a function of the symbolic tensor `x` needs."""
+    tensor = tensor_of_samples(x, function)
+    if axis is None:
+        raise ValueError(f"{function} of the symbolic tensor {tensor.name!r} needs an axis.")
+    return tensor, axis_of(axis, tensor.ndim, function)
+
+
 def _taken(x: SymbolicTensor, places: Any, axis: int) -> Any:
     index = (*(slice(None),) * axis, places)
     return x[index]
@@ -59,23 +67,18 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
         return np.take(as_array(x, "x"), as_array(indices, "indices"), axis=axis)
     if is_symbolic(indices):
         raise TypeError("ops.take takes places that are an array. Rows of a table by ids are what an Embedding gives.")
-    tensor = tensor_of_samples(x, "take")
-    if axis is None:
-        raise ValueError(f"take from the symbolic tensor {tensor.name!r} needs an axis.")
+    tensor, place = _along(x, axis, "take")
     places = np.asarray(as_array(indices, "indices"))
     if places.dtype.kind not in "iu":
         raise TypeError(f"indices must be whole numbers, but got {checks.shown(indices)}.")
-    return _taken(tensor, places if places.ndim else int(places), axis_of(axis, tensor.ndim, "take"))
+    return _taken(tensor, places if places.ndim else int(places), place)
 
 
 def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Any:
     """Each element several times, one behind the other: along an axis, which a symbolic tensor needs, not the first."""
     if not is_symbolic(x):
         return np.repeat(as_array(x, "x"), repeats, axis)
-    tensor = tensor_of_samples(x, "repeat")
-    if axis is None:
-        raise ValueError(f"repeat of the symbolic tensor {tensor.name!r} needs an axis.")
-    place = axis_of(axis, tensor.ndim, "repeat")
+    tensor, place = _along(x, axis, "repeat")
     return _taken(tensor, np.repeat(np.arange(_size(tensor, place, "repeat")), repeats), place)
 
 
@@ -98,17 +101,14 @@ def roll(x: Any, shift: int, axis: int | None = None) -> Any:
     """The elements moved along an axis, which a symbolic tensor needs, not the first; the last ones come first."""
     if not is_symbolic(x):
         return np.roll(as_array(x, "x"), shift, axis)
-    tensor = tensor_of_samples(x, "roll")
-    if axis is None:
-        raise ValueError(f"roll of the symbolic tensor {tensor.name!r} needs an axis.")
-    place = axis_of(axis, tensor.ndim, "roll")
+    tensor, place = _along(x, axis, "roll")
     return _taken(tensor, np.roll(np.arange(_size(tensor, place, "roll")), shift), place)
 
 
 def broadcast_to(x: Any, shape: Sequence[int | None]) -> Any:
     """The elements repeated along axes of size 1. Of a symbolic tensor the first size is that of the samples, or -1."""
     if not is_symbolic(x):
-        return np.broadcast_to(as_array(x, "x"), shape)  # type: ignore[arg-type]
+        return np.broadcast_to(as_array(x, "x"), cast("Sequence[int]", shape))
     tensor, wanted = tensor_of_samples(x, "broadcast_to"), tuple(shape)
     fits = len(wanted) == tensor.ndim and wanted[0] in (-1, None, tensor.shape[0])
     if not fits or any(own not in (1, size) for own, size in zip(tensor.shape[1:], wanted[1:], strict=True)):
@@ -148,8 +148,10 @@ def pad(
     """
     number = 0.0 if constant_values is None else float(constant_values)
     if not is_symbolic(x):
-        named = {"constant_values": number} if mode == "constant" else {}
-        return np.pad(as_array(x, "x"), pad_width, mode, **named)  # type: ignore[call-overload]
+        array = as_array(x, "x")
+        if mode == "constant":
+            return np.pad(array, pad_width, constant_values=number)
+        return np.pad(array, pad_width, mode)
     tensor = tensor_of_samples(x, "pad")
     pairs = np.broadcast_to(np.asarray(pad_width), (tensor.ndim, 2)).tolist()
     if pairs[0] != [0, 0]:
@@ -161,13 +163,10 @@ def pad(
         if mode != "constant":
             tensor = _taken(tensor, np.pad(np.arange(size), (before, after), mode), axis)
             continue
-        shape = [_size(tensor, each, "pad") for each in range(1, tensor.ndim)]
-        parts: list[Any] = [tensor]
-        for count, place in ((before, 0), (after, len(parts) + (before > 0))):
-            shape[axis - 1] = count
-            if count:
-                parts.insert(place, symbolic.constant(np.full(shape, number), tensor))
-        tensor = layers.Concatenate(axis)(parts)
+        sizes = [_size(tensor, each, "pad") for each in range(1, tensor.ndim)]
+        front, behind = (np.full([*sizes[: axis - 1], count, *sizes[axis:]], number) for count in (before, after))
+        parts = [symbolic.constant(each, tensor) if each.size else None for each in (front, behind)]
+        tensor = layers.Concatenate(axis)([each for each in (parts[0], tensor, parts[1]) if each is not None])
     return tensor
 
 
@@ -200,10 +199,17 @@ def einsum(subscripts: str, *operands: Any) -> Any:
     """
     if not is_symbolic(*operands):
         return np.einsum(subscripts, *(as_array(each, "an operand") for each in operands))
-    text = subscripts.replace(" ", "")
-    given, arrow, output = text.partition("->")
-    letters = given.split(",")
     tensors = [tensor_of_samples(each, "einsum") for each in operands]
+    letters, output, sizes = _read(subscripts, tensors)
+    if len(tensors) == 1:
+        return _summed_to(tensors[0], letters[0], output)
+    return _product(tensors, letters, output, sizes)
+
+
+def _read(subscripts: str, tensors: Sequence[SymbolicTensor]) -> tuple[list[str], str, dict[str, int | None]]:
+    """The letters of each operand and of the output, and the sizes that they stand for; ValueError for others."""
+    given, arrow, output = subscripts.replace(" ", "").partition("->")
+    letters = given.split(",")
     is_known = arrow and output and len(letters) == len(tensors) <= 2
     if not is_known or any(
         not own or own[0] != output[0] or len(own) != len(set(own)) or not own.isalpha() for own in (*letters, output)
@@ -221,8 +227,13 @@ def einsum(subscripts: str, *operands: Any) -> Any:
                 raise ValueError(f"einsum has {letter!r} for axes of the sizes {sizes[letter]} and {size}.")
     if not set(output) <= set(sizes):
         raise ValueError(f"einsum has letters behind the arrow that no operand has: {subscripts!r}.")
-    if len(tensors) == 1:
-        return _summed_to(tensors[0], letters[0], output)
+    return letters, output, sizes
+
+
+def _product(
+    tensors: Sequence[SymbolicTensor], letters: Sequence[str], output: str, sizes: dict[str, int | None]
+) -> Any:
+    """The sum of products of two operands: one product of matrices for each place of the letters that both keep."""
     (a, b), (of_a, of_b) = tensors, letters
     a, of_a = _kept_of(a, of_a, of_b + output)
     b, of_b = _kept_of(b, of_b, of_a + output)

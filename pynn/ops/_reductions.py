@@ -13,7 +13,7 @@ from ..layers.reductions import Reduction
 from ..layers.symbolic import SymbolicTensor
 from ..layers.trial import is_calling
 from . import _elementwise
-from ._values import as_array, axis_of, is_symbolic, tensor_of_samples
+from ._values import as_array, as_float, axis_of, is_symbolic, tensor_of_samples
 
 __all__ = [
     "logsumexp",
@@ -108,8 +108,7 @@ def std(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False)
 def logsumexp(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
     """``log(sum(exp(x)))`` along axes, without overflow; arguments as for `sum`."""
     if not is_symbolic(x):
-        x = as_array(x, "x")
-        x = np.float32(x) if np.asarray(x).dtype.kind in "biu" else x
+        x = as_float(as_array(x, "x"))
         highest = np.max(x, _listed(axis), keepdims=True)
         highest = np.where(np.isfinite(highest), highest, np.zeros_like(highest))
         with np.errstate(divide="ignore"):  # of -inf alone
@@ -128,8 +127,7 @@ def norm(x: Any, ord: Any = None, axis: int | Sequence[int] | None = None, keepd
     matrix, ``ord=None`` is the square root of the sum of squares.
     """
     if not is_symbolic(x):
-        array = np.asarray(as_array(x, "x"))
-        return np.linalg.norm(np.float32(array) if array.dtype.kind in "biu" else array, ord, _listed(axis), keepdims)
+        return np.linalg.norm(as_float(as_array(x, "x")), ord, _listed(axis), keepdims)
     several = isinstance(axis, list | tuple) and len(axis) > 1
     if ord in (None, "fro") if several else ord in (None, 2):
         return _elementwise.sqrt(sum(_elementwise.square(x), axis, keepdims))

@@ -54,6 +54,11 @@ def as_array(value: Any, name: str) -> Any:
     return array.astype(np.int32) if array.dtype == np.int64 else array
 
 
+def as_float(array: Any) -> Any:
+    """Whole numbers as floats of 32 bits, as in Keras; others as they are."""
+    return np.float32(array) if np.asarray(array).dtype.kind in "biu" else array
+
+
 _EXCHANGED = {"greater": "less", "greater_equal": "less_equal"}
 
 

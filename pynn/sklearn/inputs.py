@@ -25,7 +25,8 @@ def validated(estimator: Any, x: Any, *y: Any, **settings: Any) -> Any:
             raise ValueError("X could not be converted to numbers.")
         return found
     except (TypeError, ValueError) as error:
-        if not wrong or not ("convert" in str(error) or isinstance(error, TypeError)):
+        is_of_values = isinstance(error, TypeError) or "convert" in str(error)
+        if not (wrong and is_of_values):
             raise
         raise ValueError(_message(x, wrong)) from error
 

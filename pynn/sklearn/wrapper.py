@@ -31,8 +31,9 @@ WEIGHTED = "mean_with_sample_weight"
 class Wrapper(BaseEstimator):  # type: ignore[misc]
     """Base of the two estimators; a subclass says what its targets are."""
 
-    def __init__(self, **settings: Any) -> None:
-        for name, value in settings.items():
+    def __init__(self, routed: dict[str, Any], **settings: Any) -> None:
+        self._check_known(name for name in routed if name != "routed")  # as in set_params
+        for name, value in {**settings, **routed}.items():
             setattr(self, name, value)
 
     def _check_known(self, names: Iterable[str]) -> None:

@@ -92,8 +92,8 @@ class Classifier(ClassifierMixin, Wrapper):  # type: ignore[misc]
         threads: int | None = None,
         **routed: Any,
     ) -> None:
-        self._check_known(name for name in routed if name != "routed")  # as in set_params
         super().__init__(
+            routed,
             model=model,
             optimizer=optimizer,
             loss=loss,
@@ -108,7 +108,6 @@ class Classifier(ClassifierMixin, Wrapper):  # type: ignore[misc]
             random_state=random_state,
             warm_start=warm_start,
             threads=threads,
-            **routed,
         )
 
     classes_: Array
@@ -243,8 +242,8 @@ warm_start, threads :
         threads: int | None = None,
         **routed: Any,
     ) -> None:
-        self._check_known(name for name in routed if name != "routed")  # as in set_params
         super().__init__(
+            routed,
             model=model,
             optimizer=optimizer,
             loss=loss,
@@ -258,7 +257,6 @@ warm_start, threads :
             random_state=random_state,
             warm_start=warm_start,
             threads=threads,
-            **routed,
         )
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None) -> Regressor:  # noqa: N803

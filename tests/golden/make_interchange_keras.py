@@ -4,9 +4,13 @@ KERAS_BACKEND=jax python tests/golden/make_interchange_keras.py
 """
 
 import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import keras
 import numpy as np
+from interchange_models import subclass
 from keras import layers, ops
 
 FOLDER = pathlib.Path(__file__).parent
@@ -131,38 +135,6 @@ def operators():
     return keras.Model({"a": a, "b": b, "ids": ids}, [ops.cast(each, "float32") for each in made])
 
 
-class Block(layers.Layer):
-    """A layer of one's own, with layers in a list and a tuple within it."""
-
-    def __init__(self):
-        super().__init__()
-        self.inner = [layers.Dense(3), (layers.Dense(3), layers.Dense(3))]
-        self.norm, self.out = layers.LayerNormalization(), layers.Dense(3)
-
-    def call(self, x):
-        first, (second, third) = self.inner
-        return self.out(self.norm(third(second(first(x)))))
-
-
-class Net(keras.Model):
-    """A subclass: attributes whose names come before and behind `layers`, in containers, and a private one."""
-
-    def __init__(self):
-        super().__init__()
-        self.hidden, self.out = layers.Dense(3), layers.Dense(3)
-        self.pool = {"b": layers.Dense(3), "a": layers.Dense(3)}
-        self.blocks = [Block(), Block()]
-        self.middle, self.zed = layers.Dense(3, use_bias=False), [layers.Dense(3), layers.Dense(3)]
-        self.attention, self._last = layers.GroupQueryAttention(2, 4, 2), layers.Dense(3)
-
-    def call(self, x):
-        x = self.pool["a"](self.pool["b"](self.out(self.hidden(x))))
-        for block in self.blocks:
-            x = block(x)
-        x = self.zed[1](self.zed[0](self.middle(x)))
-        return self._last(self.attention(x, x))
-
-
 MODELS = {
     each.__name__: each
     for each in (sequential, functional, normalized, recurrent, attention, masked, operators, decoder)
@@ -208,7 +180,7 @@ def main():
     model.train_on_batch(x, np.zeros((3, 3)))
     model.save_weights(FOLDER / "interchange_keras.weights.h5")
     found["weights/y"] = model.predict(x, verbose=0)
-    model, random = Net(), np.random.default_rng(2)
+    model, random = subclass(keras), np.random.default_rng(2)
     found["subclass/x"] = random.normal(size=(2, 4, 5)).astype("float32")
     model(found["subclass/x"])
     model.set_weights([random.uniform(0.1, 1, w.shape) for w in model.get_weights()])
