@@ -364,9 +364,11 @@ def test_batch_axis_is_named(shape):
         pynn.layers.Dense(2).build(shape)
 
 
-def test_normalization_takes_one_axis():
+def test_normalization_takes_axes():
     assert pynn.layers.Normalization(axis=np.int64(-1)).axis == -1
-    assert pynn.layers.Normalization(axis=(-1,)).axis == -1
-    for axis in ("a", (1, 2), True, 1.0):
+    assert pynn.layers.Normalization(axis=[-1]).get_config()["axis"] == (-1,)
+    for none in (None, (), []):
+        assert pynn.layers.Normalization(axis=none).get_config()["axis"] is None
+    for axis in ("a", (1, "a"), True, 1.0):
         with pytest.raises(TypeError, match="axis must be"):
             pynn.layers.Normalization(axis=axis)

@@ -181,6 +181,11 @@ CASES = [
     Case("UpSampling2D", {"size": (3, 1), "interpolation": "lanczos3"}, (5, 2, 1), (15, 2, 1)),
     Case("Normalization", {"mean": 2.0, "variance": 4.0}, (3, 4), (3, 4)),
     Case("Normalization", {"mean": [1.0, 2.0], "variance": [4.0, 0.5], "invert": True}, (3, 2), (3, 2)),
+    Case("Normalization", {}, (3, 17), (3, 17)),
+    Case("Normalization", {"axis": 1, "invert": True}, (3, 4), (3, 4)),
+    Case("Normalization", {"axis": [1, 2]}, (3, 4), (3, 4)),
+    Case("Normalization", {"axis": None}, (5,), (5,)),
+    Case("Normalization", {"axis": (1, -1), "mean": [[0.5], [2.0]], "variance": 4.0}, (2, 4, 3), (2, 4, 3)),
     Case("Rescaling", {"scale": 0.5}, (3, 4), (3, 4)),
     Case("Rescaling", {"scale": 2.0, "offset": -1.0}, (5,), (5,)),
     Case("Rescaling", {"scale": [0.5, 1.0, 2.0], "offset": [1.0, 0.0, -1.0]}, (2, 3), (2, 3)),
@@ -469,8 +474,10 @@ def test_layer_does_not_write_its_input(case, random):
         (layers.Softmax(axis=(1, 3), name="probe"), (2, 3, 4)),
         (layers.Dense(3, name="probe"), ()),
         (layers.Rescaling([1.0, 2.0], name="probe"), (3,)),
-        (layers.Normalization(name="probe"), (3,)),
-        (layers.Normalization(axis=1, mean=0.0, variance=1.0, name="probe"), (3, 4)),
+        (layers.Normalization(axis=2, name="probe"), (3,)),
+        (layers.Normalization(axis=0, name="probe"), (3, 4)),
+        (layers.Normalization(axis=1, mean=[0.0] * 4, variance=[1.0] * 4, name="probe"), (3, 4)),
+        (layers.Normalization(mean=[[0.0]], variance=[[1.0]], name="probe"), (3,)),
         (layers.Normalization(mean=[0.0, 1.0], variance=[1.0, 1.0], name="probe"), (3,)),
         (layers.Conv2D(4, 3, name="probe"), (2, 5, 1)),
         (layers.Conv2D(4, 3, dilation_rate=2, name="probe"), (4, 5, 1)),
@@ -741,36 +748,67 @@ def test_rescaling_by_a_list_and_a_number(scale, offset, random):
     np.testing.assert_allclose(pynn.ops.rescaling_forward(x, scale, offset), model(x), rtol=1e-15)
 
 
-@pytest.mark.parametrize("axis", [-1, 1, None])
+@pytest.mark.parametrize("axis", [-1, 1, (1, 2), None])
 def test_normalization_adapts(axis, random):
-    x = random.normal(size=(50, 3)) * [1.0, 5.0, 0.0] + [0.0, 2.0, 7.0]
+    x = random.normal(size=(50, 4, 3)) * [1.0, 5.0, 0.0] + [0.0, 2.0, 7.0]
     layer = layers.Normalization(axis=axis, dtype="float64")
+    assert layer.mean is None
     layer.adapt(x)
-    over = 0 if axis is not None else None
-    y = (x - x.mean(axis=over)) / np.maximum(x.std(axis=over), 1e-7)
-    model = pynn.Sequential([pynn.Input((3,)), layer])
-    np.testing.assert_allclose(model(x), y, rtol=1e-12, atol=1e-12)
+    over = {-1: (0, 1), 1: (0, 2), (1, 2): 0, None: None}[axis]
+    mean, deviation = x.mean(axis=over, keepdims=True), np.maximum(x.std(axis=over, keepdims=True), 1e-7)
+    model = pynn.Sequential([pynn.Input((4, 3)), layer])
+    np.testing.assert_allclose(model(x), (x - mean) / deviation, rtol=1e-12, atol=1e-9)
+    np.testing.assert_allclose(layer.mean, x.mean(axis=over), rtol=1e-15)
+    np.testing.assert_allclose(layer.variance, x.var(axis=over), rtol=1e-15)
     back = layers.Normalization(axis=axis, mean=layer.mean, variance=layer.variance, invert=True, dtype="float64")
-    np.testing.assert_allclose(pynn.Sequential([pynn.Input((3,)), back])(y), x, rtol=1e-12, atol=1e-12)
+    assert back.weights == []
+    np.testing.assert_allclose(pynn.Sequential([pynn.Input((4, 3)), back])(model(x)), x, rtol=1e-12, atol=1e-12)
 
 
 def test_normalization_adapts_in_a_built_model(random):
     x = random.normal(size=(50, 3)) + 4
-    layer = layers.Normalization(mean=0.0, variance=1.0)
+    layer = layers.Normalization()
     model = pynn.Sequential([pynn.Input((3,)), layer, layers.Dense(2)])
+    np.testing.assert_array_equal(model(x), model.layers[1](x.astype(np.float32)))  # of mean 0 and variance 1
     model.compile("adam", "mse")
     model.fit(x, np.zeros((50, 2)), verbose=0)
-    before = bits(model)
+    before = [w.tobytes() for w in model.get_weights()[3:]]
     layer.adapt(x)
-    assert bits(model) == before
+    assert [w.tobytes() for w in model.get_weights()[3:]] == before
+    assert model.optimizer.iterations == 2
     hidden = (x - x.mean(axis=0)) / x.std(axis=0)
-    expected = hidden @ model.get_weights()[0] + model.get_weights()[1]
+    expected = hidden @ model.get_weights()[3] + model.get_weights()[4]
     np.testing.assert_allclose(model(x), expected, rtol=1e-4, atol=1e-5)
     mean = layer.mean
-    with pytest.raises(ValueError, match="mean"):
+    with pytest.raises(ValueError, match="mean of shape"):
         layer.adapt(np.ones((4, 2)))
-    assert layer.mean == mean
-    np.testing.assert_allclose(model(x), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(layer.mean, mean)
+    model.fit(x, np.zeros((50, 2)), verbose=0)
+    np.testing.assert_array_equal(layer.mean, mean)
+
+
+def test_normalization_has_weights_as_in_keras(random):
+    """Keras has mean, variance and a count, of which the first two count once they are set."""
+    x, new = random.normal(size=(9, 3)), [np.array([1.0, 2.0, 3.0]), np.array([4.0, 1.0, 0.25]), np.array(7)]
+    model = pynn.Sequential([pynn.Input((3,)), layers.Normalization(name="norm"), layers.Dense(1, name="out")])
+    assert [w.path for w in model.weights[:3]] == ["norm/mean", "norm/variance", "norm/count"]
+    assert [w.shape for w in model.weights[:3]] == [(3,), (3,), ()]
+    assert [w.path for w in model.trainable_weights] == ["out/kernel", "out/bias"]
+    model.set_weights([*new, *model.get_weights()[3:]])
+    hidden = (x - new[0]) / np.sqrt(new[1])
+    kernel, bias = model.get_weights()[3:]
+    np.testing.assert_allclose(model(x), hidden @ kernel + bias, rtol=1e-5, atol=1e-6)
+    twin = type(model).from_config(model.get_config())
+    assert (twin.layers[0].mean == 0).all()
+    twin.set_state(model.get_state())
+    np.testing.assert_array_equal(twin(x), model(x))
+
+
+def test_normalization_of_given_numbers_does_not_adapt():
+    layer = layers.Normalization(mean=1.0, variance=4.0)
+    with pytest.raises(ValueError, match="given its mean and variance"):
+        layer.adapt(np.ones((4, 2)))
+    np.testing.assert_array_equal(layer(np.array([[1.0, 3.0]])), [[0.0, 1.0]])
 
 
 def test_view_of_a_weight_is_the_array_itself():

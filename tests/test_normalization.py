@@ -462,12 +462,14 @@ def test_normalization_of_neighbouring_numbers_keeps_their_distances(start):
     np.testing.assert_allclose(batch(x[:, None], training=True)[:, 0], expected, **close)
     row = make(layers.LayerNormalization(epsilon=1e-3, dtype="float32"), (50,))
     np.testing.assert_allclose(row(x[None])[0], expected, **close)
-    adapted = layers.Normalization(dtype="float32")
-    adapted.adapt(x[:, None])
     of_deviation = (wide - wide.mean()) / np.sqrt(wide.var())
-    np.testing.assert_allclose(make(adapted, (1,))(x[:, None])[:, 0], of_deviation, **close)
-    # The same where it is not the first layer, and so an op
+    adapted = layers.Normalization(dtype="float32")  # whose mean is a weight, and so a number of float32
+    adapted.adapt(x[:, None])
+    rounded = of_deviation + (wide.mean() - np.float32(wide.mean())) / np.sqrt(wide.var())
+    np.testing.assert_allclose(make(adapted, (1,))(x[:, None])[:, 0], rounded, **close)
     given = layers.Normalization(mean=float(wide.mean()), variance=float(wide.var()), dtype="float32")
+    np.testing.assert_allclose(make(given, (1,))(x[:, None])[:, 0], of_deviation, **close)
+    # The same where it is not the first layer, and so an op
     later = pynn.Sequential([pynn.Input((1,)), layers.ReLU(dtype="float32"), given])
     np.testing.assert_allclose(later(x[:, None])[:, 0], of_deviation, **close)
 

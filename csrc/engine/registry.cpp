@@ -41,6 +41,7 @@ namespace pynn {
   X(simple_rnn)     \
   X(softmax)        \
   X(sparsemax)      \
+  X(standardize)    \
   X(state)
 
 #define PYNN_DECLARE(kind) extern const OpKind op_##kind;

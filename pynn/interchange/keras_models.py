@@ -14,7 +14,7 @@ from ..models import Model
 from ..models.saving import model_of
 from ..storage.tensors import Path, name_of, open_file, parse_json
 from . import hdf5, keras_operations
-from .keras_weights import arrays_of, member, take, unique_names
+from .keras_weights import arrays_of, member, take
 
 _MOST_LAYERS = 10_000  # of one model
 _MOST_CONFIG = 100_000_000  # bytes of a configuration
@@ -90,8 +90,7 @@ def from_keras(filepath: Path, custom_objects: Mapping[str, type] | None = None)
 def _made(described: Any, arrays: hdf5.Arrays | None, name: str) -> Model:
     """The model that is described, with these arrays as weights; None: with new ones."""
     try:
-        translation = _Translation(arrays, name)
-        architecture = translation.layer(described, "")
+        architecture = _Translation(name).layer(described)
         with contextlib.nullcontext() if arrays is None else values_from_elsewhere(arrays.size):
             model: Any = model_of(architecture)
     except ModelFileError:
@@ -105,7 +104,7 @@ def _made(described: Any, arrays: hdf5.Arrays | None, name: str) -> Model:
         text = str(error) or type(error).__name__
         raise ModelFileError(f"{name} describes no model that can be made: {checks.cut(text)}") from error
     if arrays is not None:
-        take(model, arrays, name, translation.taken)
+        take(model, arrays, name)
     found: Model = model
     return found
 
@@ -113,20 +112,17 @@ def _made(described: Any, arrays: hdf5.Arrays | None, name: str) -> Model:
 class _Translation:
     """From Keras's configurations to pynn's."""
 
-    def __init__(self, arrays: hdf5.Arrays | None, name: str) -> None:
-        self._arrays, self._name = arrays, name
-        self.taken: set[str] = set()  # arrays that are settings here
+    def __init__(self, name: str) -> None:
+        self._name = name
 
-    def layer(self, described: Any, place: str) -> dict[str, Any]:
-        """A layer or model, whose weights lie under `place` in the file."""
+    def layer(self, described: Any) -> dict[str, Any]:
+        """A layer or model."""
         kind, config = self._split(described)
         if kind == "Sequential":
-            return {"class_name": kind, "config": self._sequential(config, place)}
+            return {"class_name": kind, "config": self._sequential(config)}
         if kind in ("Functional", "Model") and "layers" in config:
-            return {"class_name": "Functional", "config": self._functional(config, place)}
-        found = self._settings(kind, config, place)
-        if kind == "Normalization" and found.get("mean") is None:
-            found |= self._adapted(place)
+            return {"class_name": "Functional", "config": self._functional(config)}
+        found = self._settings(kind, config)
         return {"class_name": kind, "config": found, "registered_name": described.get("registered_name")}
 
     def _split(self, described: Any) -> tuple[str, dict[str, Any]]:
@@ -138,7 +134,7 @@ class _Translation:
             raise ModelFileError(f"{self._name} has {kind} of {checks.shown(module)}, which pynn does not have.")
         return kind, config
 
-    def _settings(self, kind: str, config: dict[str, Any], place: str) -> dict[str, Any]:
+    def _settings(self, kind: str, config: dict[str, Any]) -> dict[str, Any]:
         """The settings of a layer that is no model."""
         found: dict[str, Any] = {}
         for key, value in config.items():
@@ -149,7 +145,7 @@ class _Translation:
             if key == "dtype":
                 found[key] = self._dtype(value)
             elif isinstance(value, dict) and key in ("layer", "backward_layer", "forward_layer", "cell"):
-                found[key] = self.layer(value, f"{place}{key}/")
+                found[key] = self.layer(value)
             else:
                 found[key] = self._value(value)
         return found
@@ -183,33 +179,28 @@ class _Translation:
         found = {key: self._value(each) for key, each in inner.items()}
         return {"class_name": kind, "config": found, "registered_name": value.get("registered_name")}
 
-    def _named(self, layers: Any, place: str) -> list[tuple[dict[str, Any], str]]:
-        """Layers, with where their weights lie."""
+    def _list(self, layers: Any) -> list[Any]:
         if not isinstance(layers, list):
             raise ModelFileError(f"{self._name} has no list of layers, but {checks.shown(layers)}.")
         if len(layers) > _MOST_LAYERS:
             raise ModelFileError(f"{self._name} has {len(layers)} layers, but at most {_MOST_LAYERS} layers are read.")
-        of_layers = [each for each in layers if not keras_operations.is_operation(each)]
-        kinds = [str(each.get("class_name")) if isinstance(each, dict) else "" for each in of_layers]
-        kinds = ["Functional" if kind == "Model" else kind for kind in kinds]
-        places = {id(each): f"{place}layers/{name}/" for name, each in unique_names(of_layers, kinds)}
-        return [(each, places.get(id(each), "")) for each in layers]
+        return layers
 
-    def _sequential(self, config: dict[str, Any], place: str) -> dict[str, Any]:
-        layers = [self.layer(each, inner) for each, inner in self._named(config.get("layers"), place)]
+    def _sequential(self, config: dict[str, Any]) -> dict[str, Any]:
+        layers = [self.layer(each) for each in self._list(config.get("layers"))]
         found: dict[str, Any] = {"name": config.get("name"), "layers": layers}
         shape = config.get("build_input_shape")
         if shape is not None:
             found["build_input_shape"] = list(checks.batch_shape(shape, "build_input_shape"))
         return found
 
-    def _functional(self, config: dict[str, Any], place: str) -> dict[str, Any]:
-        named = self._named(config.get("layers"), place)
+    def _functional(self, config: dict[str, Any]) -> dict[str, Any]:
+        described = self._list(config.get("layers"))
         ends = {key: self._tensors(config.get(key)) for key in ("input_layers", "output_layers")}
-        needed = _reached([each for each, _ in named], ends)
-        masked = any(_makes_masks(each) for each, _ in named)
+        needed = _reached(described, ends)
+        masked = any(_makes_masks(each) for each in described)
         layers = []
-        for each, inner in named:
+        for each in described:
             if keras_operations.is_operation(each):
                 # What makes masks is written as operations, too, which only masks read: here they go by themselves.
                 if each.get("name") in needed:
@@ -217,7 +208,7 @@ class _Translation:
                 continue
             attends = each.get("class_name") in _ATTENTIONS
             calls = [self._call(call, masked, attends) for call in each.get("inbound_nodes", [])]
-            layers.append({**self.layer(each, inner), "name": each.get("name"), "inbound_nodes": calls})
+            layers.append({**self.layer(each), "name": each.get("name"), "inbound_nodes": calls})
         return {"name": config.get("name"), "layers": layers, **ends}
 
     def _operation(self, described: dict[str, Any], masked: bool) -> dict[str, Any]:
@@ -276,15 +267,6 @@ class _Translation:
         if isinstance(given, dict):
             return {key: self._tensors(each) for key, each in given.items()}
         return given
-
-    def _adapted(self, place: str) -> dict[str, Any]:
-        """Mean and variance that a Normalization took from data: Keras has them with the weights."""
-        paths = [f"{place}vars/{number}" for number in range(2)]
-        if self._arrays is None or not set(paths) <= set(self._arrays.shapes):
-            raise ModelFileError(f"{self._name} has a Normalization without mean and variance: adapt it before saving.")
-        self.taken |= {path for path in self._arrays.shapes if path.startswith(f"{place}vars/")}
-        mean, variance = (self._arrays.read(path).reshape(-1).tolist() for path in paths)
-        return {"mean": mean, "variance": variance}
 
 
 def _makes_masks(described: Any) -> bool:

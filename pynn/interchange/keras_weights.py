@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..errors import ModelFileError
@@ -53,9 +53,9 @@ def load_keras_weights(model: Model, filepath: Path) -> None:
         take(model, arrays, name)
 
 
-def take(model: Model, arrays: hdf5.Arrays, name: str, but: Collection[str] = ()) -> None:
-    """Overwrite the weights of `model` by these arrays, `but` for some; ModelFileError where they do not fit."""
-    shapes = {path: shape for path, shape in arrays.shapes.items() if _is_weight(path) and path not in but}
+def take(model: Model, arrays: hdf5.Arrays, name: str) -> None:
+    """Overwrite the weights of `model` by these arrays; ModelFileError where they do not fit."""
+    shapes = {path: shape for path, shape in arrays.shapes.items() if _is_weight(path)}
     if any(path.startswith("model_weights/") for path in arrays.shapes):
         raise ModelFileError(
             f"{name} is of an older Keras. Load it in Keras 3, and write it anew: model.save('x.keras')."
@@ -115,7 +115,7 @@ def _is_weight(path: str) -> bool:
     return "seed_generator" not in parts and parts[0] not in ("optimizer", "metrics", "compile_metrics", "vars")
 
 
-def unique_names(layers: Sequence[Any], kinds: Sequence[str]) -> Iterator[tuple[str, Any]]:
+def _unique_names(layers: Sequence[Any], kinds: Sequence[str]) -> Iterator[tuple[str, Any]]:
     """The layers of a model with the names that Keras gives them in its files, by their classes."""
     used: dict[str, int] = {}
     for kind, layer in zip(kinds, layers, strict=True):
@@ -131,7 +131,7 @@ def _places(layer: Layer, prefix: str, seen: set[int]) -> Iterator[tuple[str, We
     seen.add(id(layer))
     if isinstance(layer, Sequential) or type(layer) is Model:
         kinds = ["Functional" if type(each) is Model else type(each).__name__ for each in layer.layers]
-        for name, each in unique_names(layer.layers, kinds):
+        for name, each in _unique_names(layer.layers, kinds):
             yield from _places(each, f"{prefix}layers/{name}/", seen)
         return
     own = list(layer.weights)
@@ -185,7 +185,7 @@ def _in_container(value: Any, path: str) -> Iterator[tuple[str, Layer]]:
         return
     found = [each for each in value if isinstance(each, Layer | list | tuple | dict)]
     kinds = [type(each).__name__ if isinstance(each, Layer) else "container" for each in found]
-    for name, each in unique_names(found, kinds):
+    for name, each in _unique_names(found, kinds):
         if isinstance(each, Layer):
             yield f"{path}/{name}", each
         else:

@@ -8,13 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from .. import initializers
 from ..data import arrays
 from ..engine.lowering import Lowering
-from ..foundation import atomic, checks
+from ..foundation import checks
+from .axes import AxesLayer
 from .base import Layer
 from .types import Shape
+from .weight import Array, WeightSpec, assign_all
 
 __all__ = ["Normalization", "Rescaling"]
+
+# A smaller standard deviation counts as this. csrc/engine/ops/norm.cpp has it for weights.
+_LEAST_DEVIATION = 1e-7
 
 
 class Rescaling(Layer):
@@ -65,35 +71,48 @@ class Rescaling(Layer):
 
 
 def _numbers(value: float | Sequence[float], name: str) -> float | list[float]:
-    array = arrays.as_array(value, name, "float64")
-    if array.ndim > 1 or array.size == 0 or not np.isfinite(array).all():
+    array = _array_of(value, name)
+    if array.ndim > 1:
         raise ValueError(f"{name} must be a finite number or a sequence of them, but got {value!r}.")
     numbers: float | list[float] = array.tolist()
     return numbers
 
 
-class Normalization(Layer):
+def _array_of(value: Any, name: str) -> Array:
+    array = arrays.as_array(value, name, "float64")
+    if array.size == 0 or not np.isfinite(array).all():
+        raise ValueError(f"{name} must be a finite number or a sequence of them, but got {value!r}.")
+    return array
+
+
+class Normalization(AxesLayer):
     """``y = (x - mean) / sqrt(variance)``, with mean and variance of the data that `adapt` saw; a deviation below
     1e-7 counts as that. The shape stays as it is.
 
+    Where `mean` and `variance` are not given they are weights, as in Keras, which `adapt` sets and training leaves
+    alone: mean and variance, of the sizes of the axes, and a count, which is not used. Before `adapt` they are 0 and 1.
+
     Args:
-        axis: The axis that has a mean and a variance for each of its elements, which must be the last; None: one of
-            each for all. Default -1.
-        mean, variance: In place of `adapt`: a number, or a number for each element of the axis. Give both or none.
+        axis: The axis, or several of them, that have a mean and a variance for each of their elements; None: one of
+            each for all. Default -1, the last.
+        mean, variance: In place of `adapt`: a number, or a number for each element of the axes. Give both or none.
         invert: Whether to go the other way: ``y = x * sqrt(variance) + mean``. Default ``False``.
         name, trainable, dtype, input_shape, input_dim: see `Layer`.
 
+    Attributes:
+        mean, variance: Arrays: those given, or copies of the weights; None before the layer is built.
+
     Raises:
-        TypeError, ValueError: a bad argument; when the model is built, no mean and variance, or too many.
+        TypeError, ValueError: a bad argument; when the model is built, too many numbers as mean and variance.
     """
 
     supports_masking = True
 
     def __init__(
         self,
-        axis: int | None = -1,
-        mean: float | Sequence[float] | None = None,
-        variance: float | Sequence[float] | None = None,
+        axis: int | Sequence[int] | None = -1,
+        mean: ArrayLike | None = None,
+        variance: ArrayLike | None = None,
         invert: bool = False,
         *,
         name: str | None = None,
@@ -104,77 +123,90 @@ class Normalization(Layer):
     ) -> None:
         if (mean is None) != (variance is None):
             raise ValueError(f"Give both of mean and variance or none, but got {mean!r} and {variance!r}.")
-        self.axis = None if axis is None else checks.one_axis(axis)
-        self.mean = None if mean is None else _numbers(mean, "mean")
-        self.variance = None if variance is None else _numbers(variance, "variance")
-        if self.variance is not None and np.min(self.variance) < 0:
+        self.axis = () if axis is None or not np.size(axis) else checks.axis(axis)
+        self._fixed = None if mean is None else (_array_of(mean, "mean"), _array_of(variance, "variance"))
+        if self._fixed is not None and np.min(self._fixed[1]) < 0:
             raise ValueError(f"variance must not be negative, but got {variance!r}.")
         self.invert = checks.boolean(invert, "invert")
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, input_dim=input_dim)
 
     def adapt(self, data: ArrayLike) -> None:
-        """Take mean and variance (that of a population) from samples.
-
-        In a built model the other layers keep their weights; the optimizer starts anew.
+        """Take mean and variance (that of a population) from samples; in a built model all else stays as it is.
 
         Args:
             data: Samples, of shape ``(samples, ...)``; none of them NaN or infinite.
 
         Raises:
-            TypeError, ValueError: unfit data, or none; the layer is as before then.
+            TypeError, ValueError: unfit data, or none, or a layer whose mean and variance were given; the layer is as
+                before then.
         """
+        if self._fixed is not None:
+            raise ValueError(f"Layer {self.name!r} was given its mean and variance: adapt is for layers without them.")
         x = arrays.as_array(data, "data", "float64")
         if x.ndim == 0 or x.size == 0:
             raise ValueError(f"data must be an array of samples, but has the shape {x.shape}.")
         if not np.isfinite(x).all():
             raise ValueError("data must be finite, but there is NaN or infinity in it.")
-        shape = x.shape[1:]
-        self._check_axis(shape)
-        axes = None if self.axis is None else tuple(range(x.ndim - 1))
-        mean, variance = np.mean(x, axis=axes).tolist(), np.var(x, axis=axes).tolist()
-        if self._built is not None:
-            self._check_numbers(self._built.shape, mean, variance)  # type: ignore[arg-type]
-        changed = [self] if self._extended is None else [self, self._extended]
-        found = {"mean": mean, "variance": variance}
-        self._restructure([atomic.setting(each, name, value) for each in changed for name, value in found.items()])
+        sizes = self._sizes(x.shape[1:])
         if self._built is None:
-            self.build((None, *shape))
+            self.build((None, *x.shape[1:]))
+        weights = self.weights
+        if weights[0].shape != sizes:
+            raise self._shape_error(f"has a mean of shape {weights[0].shape}, but data has samples of {x.shape[1:]}.")
+        others = tuple(number for number in range(x.ndim) if number - 1 not in self._axes(x.shape[1:]))
+        found = np.mean(x, axis=others), np.var(x, axis=others)
+        assign_all(weights[:2], found, f"Layer {self.name!r}")
 
-    def _check_axis(self, shape: Shape) -> None:
-        if self.axis is not None and (not shape or self.axis not in (-1, len(shape))):
-            raise self._shape_error(f"has axis={self.axis}, but it must be the last one of samples of shape {shape}.")
+    @property
+    def mean(self) -> Array | None:
+        """The mean."""
+        return self._value(0)
+
+    @property
+    def variance(self) -> Array | None:
+        """The variance."""
+        return self._value(1)
+
+    def _value(self, number: int) -> Array | None:
+        if self._fixed is not None:
+            return np.array(self._fixed[number])
+        return self.weights[number].numpy() if self.built else None
+
+    def _axes(self, shape: Shape) -> list[int]:
+        return super()._axes(shape) if self.axis != () else []
 
     def sample_output_shape(self, shape: Shape) -> Shape:
-        self._check_axis(shape)
-        if self.mean is None:
-            raise self._shape_error("has no mean and variance: call adapt(data) before the model is built.")
-        self._check_numbers(shape, self.mean, self.variance)
+        sizes = self._sizes(shape)
+        for name, values in zip(("mean", "variance"), self._fixed or (), strict=False):
+            if values.ndim > len(sizes) or any(
+                own not in (1, size) for own, size in zip(values.shape[::-1], sizes[::-1], strict=False)
+            ):
+                raise self._shape_error(f"has a {name} of shape {values.shape}, but got samples of shape {shape}.")
         return shape
 
-    def _check_numbers(self, shape: Shape, mean: object, variance: object) -> None:
-        """Raise ValueError if there are too many or too few for samples of `shape`."""
-        columns = 1 if self.axis is None else shape[-1]
-        for name, values in (("mean", mean), ("variance", variance)):
-            if isinstance(values, list) and len(values) != columns:
-                raise self._shape_error(f"has {len(values)} numbers as {name}, but got samples of shape {shape}.")
+    def weight_specs(self, shape: Shape) -> list[WeightSpec]:
+        if self._fixed is not None:
+            return []
+        sizes, zeros, ones = self._sizes(shape), initializers.Zeros(), initializers.Ones()
+        return [
+            WeightSpec("mean", sizes, zeros, trainable=False),
+            WeightSpec("variance", sizes, ones, trainable=False),
+            WeightSpec("count", (), zeros, trainable=False),
+        ]
 
-    def lower(self, net: Lowering, x: int, shape: Shape) -> int:
-        self.sample_output_shape(shape)
-        deviation = np.maximum(np.sqrt(np.atleast_1d(np.array(self.variance))), 1e-7)
-        mean = np.atleast_1d(np.array(self.mean))
-        columns = max(deviation.size, mean.size)
-        deviation, mean = np.broadcast_to(deviation, columns), np.broadcast_to(mean, columns)
+    def _add(self, net: Lowering, x: int, shape: Shape) -> int:
+        if self._fixed is None:
+            return net.add("standardize", x, [self._weight("mean"), self._weight("variance")], invert=self.invert)
+        axes = len(self.axis) if isinstance(self.axis, tuple) else 1
+        sizes = shape[len(shape) - axes :]
+        mean, variance = (np.broadcast_to(values, sizes).ravel() for values in self._fixed)
+        deviation = np.maximum(np.sqrt(variance), _LEAST_DEVIATION)
         if self.invert:
             return net.add("rescaling", x, scale=deviation.tolist(), offset=mean.tolist())
         # x / deviation - mean / deviation would leave few digits where the mean is large
-        scale, offset = (1 / deviation).tolist(), [0.0] * columns
-        return net.add("rescaling", x, mean=mean.tolist(), scale=scale, offset=offset)
+        return net.add("rescaling", x, mean=mean.tolist(), scale=(1 / deviation).tolist(), offset=[0.0] * mean.size)
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "axis": self.axis,
-            "mean": self.mean,
-            "variance": self.variance,
-            "invert": self.invert,
-        }
+        mean, variance = (None, None) if self._fixed is None else (values.tolist() for values in self._fixed)
+        axis = None if self.axis == () else self.axis
+        return {**super().get_config(), "axis": axis, "mean": mean, "variance": variance, "invert": self.invert}

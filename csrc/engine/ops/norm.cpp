@@ -1,5 +1,6 @@
 // Normalisation: over the rows of a batch, and over groups of each sample.
 #include <algorithm>
+#include <cmath>
 
 #include "../op.h"
 
@@ -230,10 +231,62 @@ class RmsNormOp : public Op<T> {
   const bool unit_;
 };
 
+// ---- standardize
+
+enum { mean_at, variance_at, standardize_parameters };
+
+std::vector<int64_t> check_standardize(const OpArguments& a) {
+  a.expect_counts(1, standardize_parameters);
+  const int64_t columns = a.parameters[mean_at];
+  a.expect(columns >= 1 && a.inputs[0] % columns == 0, "a mean whose size divides that of x",
+           std::to_string(columns) + " for " + std::to_string(a.inputs[0]) + " elements a sample");
+  a.expect_parameter(variance_at, "variance", columns);
+  a.flag("invert");
+  return {a.inputs[0]};
+}
+
+// y = (x - mean) / sqrt(variance), repeated along the last axis, or the other way round; no deviation is below 1e-7.
+template <typename T>
+class StandardizeOp : public Op<T> {
+ public:
+  explicit StandardizeOp(const OpArguments& a)
+      : columns_(a.parameters[mean_at]), size_(a.inputs[0]), invert_(a.flag("invert")) {}
+
+  void forward(const Team& team, const Pass<T>& pass) const override {
+    const T* mean = pass.parameters[mean_at].value;
+    T *offset = pass.own + stride(), *scale = scales(pass);
+    std::fill(offset, offset + columns_, T{0});
+    pass.k.rescaling_forward(team, this->y(pass), this->x(pass), pass.batch * size_, invert_ ? nullptr : mean, scale,
+                             invert_ ? mean : offset, columns_);
+  }
+  void backward(const Team& team, const Pass<T>& pass) const override {
+    if (this->dx(pass) != nullptr)
+      pass.k.rescaling_backward(team, this->dx(pass), this->dy(pass), pass.batch * size_, scales(pass), columns_);
+  }
+  ScratchSize scratch(const Kernels<T>&, int64_t, int, bool) const override { return {0, 2 * stride()}; }
+  bool splits_batch(const Kernels<T>&, int64_t) const override { return true; }
+  double work() const override { return static_cast<double>(size_); }
+
+ private:
+  T* scales(const Pass<T>& pass) const {
+    const T* variance = pass.parameters[variance_at].value;
+    for (int64_t j = 0; j < columns_; ++j) {
+      const double deviation = std::max(std::sqrt(static_cast<double>(variance[j])), 1e-7);
+      pass.own[j] = static_cast<T>(invert_ ? deviation : 1 / deviation);
+    }
+    return pass.own;
+  }
+  int64_t stride() const { return (columns_ + 15) / 16 * 16; }
+
+  const int64_t columns_, size_;
+  const bool invert_;
+};
+
 }  // namespace
 
 PYNN_DEFINE_OP(batch_norm, check_batch_norm, BatchNormOp)
 PYNN_DEFINE_OP(group_norm, check_group_norm, GroupNormOp)
 PYNN_DEFINE_OP(rms_norm, check_rms_norm, RmsNormOp)
+PYNN_DEFINE_OP(standardize, check_standardize, StandardizeOp)
 
 }  // namespace pynn
