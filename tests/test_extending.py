@@ -78,6 +78,28 @@ def test_call_of_the_layer_that_is_extended(random):
     np.testing.assert_allclose(own(x), np.maximum(plain(x), 0), rtol=1e-6)
 
 
+def test_call_of_a_layer_may_be_called_by_its_name(random):
+    class Outer(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.inner = layers.Dense(2)
+
+        def call(self, inputs):
+            return self.inner.call(inputs)
+
+    class Nothing(layers.Layer):
+        def call(self, inputs):
+            return super().call(inputs)
+
+    x, outer = random.normal(size=(4, 3)), Outer()
+    made = outer(x)
+    assert len(outer.weights) == 2
+    np.testing.assert_array_equal(made, outer.inner(x))
+    np.testing.assert_array_equal(outer.inner.call(x), made)
+    with pytest.raises(NotImplementedError, match="Nothing extends no layer"):
+        Nothing()(x)
+
+
 def test_dropout_that_is_always_there():
     x = np.ones((200, 5), "float32")
     model = pynn.Sequential([pynn.Input((5,)), AlwaysDropout(0.4)])

@@ -56,11 +56,13 @@ class Traceable(HoldsLayers):
     def call(self, *args: Any, **named: Any) -> Any:
         """What a layer of one's own computes, with operators, functions of ``pynn.ops`` and other layers.
 
-        Where it extends one of pynn's layers, ``super().call`` is what that one computes.
+        Where it extends one of pynn's layers, ``super().call`` is what that one computes. Of one of pynn's layers it is
+        a call of the layer.
         """
-        if self._extended is None:
-            raise NotImplementedError
-        return self._extended(*args, **named)
+        layer: Any = self if self._form is None else self._extended
+        if layer is None:  # the `super().call` of a layer that extends none
+            raise NotImplementedError(f"{type(self).__name__} extends no layer of pynn's whose call it could make.")
+        return layer(*args, **named)
 
     def _build_for(self, shape: OpenShapes, masks: Masks = ()) -> None:
         raise NotImplementedError
