@@ -232,7 +232,7 @@ def test_model_checkpoint_refuses(settings):
 
 @pytest.mark.parametrize(
     ("path", "message"),
-    [("best.weights.h5", "writes no HDF5 files"), ("folder/", "is a folder's"), (3, "filepath must")],
+    [("best.weights.h5", "writes no such HDF5 files"), ("folder/", "is a folder's"), (3, "filepath must")],
 )
 def test_model_checkpoint_refuses_what_no_model_is_saved_to(path, message):
     with pytest.raises((ValueError, TypeError), match=message):

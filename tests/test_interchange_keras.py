@@ -1,8 +1,10 @@
 """Keras's files (golden/make_interchange_keras.py) give models that compute the same; hostile ones are refused."""
 
 import json
+import os
 import pathlib
 import shutil
+import sys
 import zipfile
 
 import numpy as np
@@ -72,6 +74,71 @@ def test_keras_weights_are_taken():
     np.testing.assert_allclose(
         model.predict(saved("sequential", "x"), verbose=0), SAVED["weights/y"], rtol=2e-5, atol=2e-5
     )
+
+
+def described(path):
+    """The arrays of a file of weights, by their paths."""
+    found = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+    return found
+
+
+def test_weights_are_written_as_keras_does(tmp_path):
+    """But for the states of its random generators, without which it reads them."""
+    model = sequential()
+    model.load_weights(WEIGHTS)
+    model.save_weights(tmp_path / "own.weights.h5")
+    theirs, ours = described(WEIGHTS), described(tmp_path / "own.weights.h5")
+    expected = {name for name in theirs if name.startswith("layers/") and "seed_generator" not in name}
+    assert set(ours) == expected
+    for name, array in ours.items():
+        np.testing.assert_array_equal(array, theirs[name])
+        assert array.dtype == theirs[name].dtype
+    before = bits(model)
+    model.set_weights([w + 1 for w in model.get_weights()])
+    model.load_weights(tmp_path / "own.weights.h5")
+    assert bits(model) == before
+    with pytest.raises(FileExistsError):
+        model.save_weights(tmp_path / "own.weights.h5", overwrite=False)
+    assert os.listdir(tmp_path) == ["own.weights.h5"]
+
+
+def test_weights_of_keras_that_do_not_fit_may_be_skipped():
+    model = sequential()
+    last = pynn.Sequential([*model.layers[:-1], layers.Dense(5)])
+    last(SAVED["sequential/x/"])
+    before = last.get_weights()
+    with pytest.raises(pynn.ModelFileError, match="of another shape"):
+        last.load_weights(WEIGHTS)
+    assert all((a == b).all() for a, b in zip(before, last.get_weights(), strict=True))
+    with pytest.warns(UserWarning, match="has not all weights") as caught:
+        last.load_weights(WEIGHTS, skip_mismatch=True)
+    assert caught[0].filename == __file__
+    model.load_weights(WEIGHTS)
+    kept = len(last.layers[-1].weights)
+    for ours, theirs in zip(last.get_weights()[:-kept], model.get_weights()[:-kept], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(last.get_weights()[-kept], before[-kept])
+
+
+def test_checkpoints_of_weights_are_keras_s(tmp_path, monkeypatch):
+    model, x = sequential(), SAVED["sequential/x/"]
+    model.compile("sgd", "mse")
+    path = tmp_path / "best.weights.h5"
+    checkpoint = pynn.callbacks.ModelCheckpoint(path, save_weights_only=True)
+    model.fit(x, np.zeros((3, 3)), verbose=0, callbacks=checkpoint)
+    other = sequential()
+    other.load_weights(path)
+    assert all((a == b).all() for a, b in zip(model.get_weights(), other.get_weights(), strict=True))
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with unchanged(model):
+        with pytest.raises(ImportError, match="Writing Keras's weights needs the package h5py: pip install h5py"):
+            model.fit(x, np.zeros((3, 3)), verbose=0, callbacks=checkpoint)
+        with pytest.raises(ImportError, match="pip install h5py"):
+            model.save_weights(path)
+        with pytest.raises(ImportError, match="pip install h5py"):
+            model.load_weights(path)
 
 
 def test_masks_that_do_not_come_by_themselves_are_refused(tmp_path):

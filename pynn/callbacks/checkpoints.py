@@ -73,10 +73,10 @@ class ModelCheckpoint(Monitor):
         initial_value_threshold: float | None = None,
     ) -> None:
         super().__init__(monitor, mode)
-        self.filepath = checks.model_file(filepath, "model.safetensors")
         self.verbose = verbose
         self.save_best_only = checks.boolean(save_best_only, "save_best_only")
         self.save_weights_only = checks.boolean(save_weights_only, "save_weights_only")
+        self.filepath = checks.model_file(filepath, self.save_weights_only)
         self.save_freq = save_freq
         self._due = EveryBatches(save_freq)
         self._epoch = 0

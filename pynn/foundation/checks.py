@@ -18,6 +18,7 @@ from numpy.typing import DTypeLike
 
 C = TypeVar("C", bound="str | None")
 
+KERAS_WEIGHTS = ".weights.h5"  # how the names end of Keras's files of weights
 LARGEST = 2**63 - 1  # the engine's sizes and counts have 64 bits
 
 
@@ -247,14 +248,15 @@ def path(value: object, name: str) -> str:
     return os.fsdecode(value)
 
 
-def model_file(value: object, example: str) -> str:
+def model_file(value: object, weights_only: bool) -> str:
     """`value` as the path of a file that a model can be written to; TypeError or ValueError for something else."""
     file = path(value, "filepath")
     name = os.path.basename(file)
     if not name:
         raise ValueError(f"filepath must be the path of a file, but {shown(file)} is a folder's.")
-    if name.lower().endswith((".h5", ".hdf5")):
+    if name.lower().endswith((".h5", ".hdf5")) and not (weights_only and name.endswith(KERAS_WEIGHTS)):
         raise ValueError(
-            f"pynn writes no HDF5 files, as the name {name!r} promises. Take any other name, such as {example!r}."
+            f"pynn writes no such HDF5 files as the name {name!r} promises, but for Keras's of weights alone: "
+            f"model.save_weights('model{KERAS_WEIGHTS}'). Take any other name, such as 'model.safetensors'."
         )
     return file

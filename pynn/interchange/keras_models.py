@@ -11,10 +11,11 @@ from ..foundation import checks, identifiers, registry
 from ..foundation.arguments import explained
 from ..layers.values import values_from_elsewhere
 from ..models import Model
+from ..models.keras_weights import arrays_of, member, take
 from ..models.saving import model_of
+from ..storage import hdf5
 from ..storage.tensors import Path, name_of, open_file, parse_json
-from . import hdf5, keras_operations
-from .keras_weights import arrays_of, member, take
+from . import keras_operations
 
 _MOST_LAYERS = 10_000  # of one model
 _MOST_CONFIG = 100_000_000  # bytes of a configuration

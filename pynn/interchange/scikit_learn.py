@@ -11,7 +11,7 @@ from ..foundation import checks
 from ..foundation.arguments import explained
 from ..layers import Dense, Input
 from ..models import Sequential
-from .assigning import overwrite
+from ..models.assigning import overwrite
 
 _ACTIVATIONS = {"identity": "linear", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu"}
 _ENDS = {"identity": "linear", "logistic": "sigmoid", "softmax": "softmax", "exp": "exponential"}

@@ -14,9 +14,9 @@ from ..foundation.arguments import explained
 from ..layers.base import Layer
 from ..layers.wiring import Wiring
 from ..models import Model
+from ..models.assigning import Array, listed, overwrite
 from ..storage import npz, tensors
 from ..storage.tensors import Path, name_of, open_file
-from .assigning import Array, listed, overwrite
 from .torch_layers import UnfitError, weights_for
 
 # Layers behind a Flatten that leave numbers where they are

@@ -78,6 +78,11 @@ class Connected(Structure):
         """Whether a subclass puts its layers together by a `call`."""
         return cls.call is not Connected.call
 
+    @property
+    def _lists_layers(self) -> bool:
+        """Whether Keras's files have its layers by their places in a list, and not by the attributes of a subclass."""
+        return not registry.is_own(type(self))
+
     @classmethod
     def _made_by_arguments(cls) -> bool:
         return cls._has_call() or cls._own_arguments

@@ -25,11 +25,12 @@ from ..layers.applied import OwnActivation
 from ..layers.keeping import with_all_within
 from ..layers.symbolic import Made
 from ..layers.values import values_from_elsewhere
-from ..storage import npz, tensors
+from ..storage import hdf5, npz, tensors
 from ..storage.atomic_write import write_atomically
 from ..storage.tensors import Path
 from ..training import compile_config
-from . import state
+from . import keras_weights, state
+from .assigning import overwrite as overwrite_weights
 from .connected import Connected
 from .symbols import Given
 
@@ -55,7 +56,7 @@ def save(
     save_format: str | None,
 ) -> None:
     """Write a model; see ``Model.save``."""
-    checks.model_file(path, "model.safetensors")
+    checks.model_file(path, weights_only=False)
     overwrite = checks.boolean(overwrite, "overwrite")
     if zipped is not None:
         checks.boolean(zipped, "zipped")
@@ -82,12 +83,14 @@ def save(
 
 def save_weights(model: Connected, path: Path, overwrite: bool) -> None:
     """Write its weights; see ``Model.save_weights``."""
-    checks.model_file(path, "model.weights.safetensors")
+    file = checks.model_file(path, weights_only=True)
     overwrite = checks.boolean(overwrite, "overwrite")
     model._require_layout()
+    if file.endswith(checks.KERAS_WEIGHTS):
+        return keras_weights.save(model, path, overwrite)
     with state.held(model) as arrays:
         weights = {name: array for name, array in arrays.items() if state.is_weight(name)}
-        write_atomically(path, tensors.encoded(weights, {"kind": "weights"}), overwrite)
+        return write_atomically(path, tensors.encoded(weights, {"kind": "weights"}), overwrite)
 
 
 def to_bytes(model: Connected) -> bytes:
@@ -98,7 +101,9 @@ def to_bytes(model: Connected) -> bytes:
 
 def check_saving(model: Connected, path: Path, weights_only: bool) -> None:
     """Raise what `save` or `save_weights` would raise for this name and model, before time goes into training."""
-    checks.model_file(path, "model.weights.safetensors" if weights_only else "model.safetensors")
+    file = checks.model_file(path, weights_only)
+    if file.endswith(checks.KERAS_WEIGHTS):
+        hdf5.package("Writing Keras's weights")
     if not weights_only:
         _described(model)
 
@@ -309,7 +314,10 @@ def load_weights(model: Connected, path: Path, skip_mismatch: bool) -> None:
     skip = checks.boolean(skip_mismatch, "skip_mismatch")
     model._require_layout()
     own = state.parts_of(model).weights
-    name, archive = tensors.name_of(checks.path(path, "filepath")), _is_archive(path)
+    name, kind = tensors.name_of(checks.path(path, "filepath")), _kind_of(path)
+    if kind == "keras":
+        return keras_weights.load(model, path, skip)
+    archive = kind == "npz"
     if archive:
         described = npz.contents(path)
         found = {key: np.broadcast_to(np.zeros((), d.dtype), d.shape) for key, d in described.items()}
@@ -327,21 +335,21 @@ def load_weights(model: Connected, path: Path, skip_mismatch: bool) -> None:
     if wrong and not skip:
         raise ModelFileError(f"{name} has not the weights of model {model.name!r}: {wrong}.")
     arrays = npz.read(path, fits) if archive else found
-    with contextlib.ExitStack() as stack:
-        if not model._lock.is_held_here:
-            stack.enter_context(model._alone())
-        targets = [own[places[key]] for key in fits]
-        values = [weight._checked(arrays[key]) for key, weight in zip(fits, targets, strict=True)]
-        atomic.assign_together([weight._array for weight in targets], values)
+    overwrite_weights(model, [(own[places[key]], arrays[key]) for key in fits])
     if wrong:
         # The level is that of who called Model.load_weights.
         warnings.warn(f"{name} has not all weights of model {model.name!r}: {wrong}.", UserWarning, stacklevel=4)
 
 
-def _is_archive(path: Path) -> bool:
+def _kind_of(path: Path) -> str:
+    """What form a file of weights has: "keras", "npz" or "safetensors"."""
     with tensors.open_file(path) as file:
         start = file.read(9)
-        return bool(start[:2] == b"PK" and start[8:] != b"{")  # a length, behind which a safetensors file begins
+        if start[:4] == b"\x89HDF":
+            return "keras"
+        if start[:2] != b"PK" or start[8:] == b"{":  # a length, behind which a safetensors file begins
+            return "safetensors"
+        return "keras" if npz.holds(file, tensors.KERAS_MEMBER) else "npz"
 
 
 def _like(shape: tuple[int, ...]) -> Array:

@@ -58,6 +58,8 @@ class Sequential(Model):
         if cls._has_call():
             raise TypeError(f"{cls.__name__}: a Sequential has no call of its own. Write a subclass of pynn.Model.")
 
+    _lists_layers = True
+
     def __init__(
         self, layers: Sequence[Layer | SymbolicTensor] | None = None, trainable: bool = True, name: str | None = None
     ) -> None:

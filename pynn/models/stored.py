@@ -106,7 +106,17 @@ class Stored(Described):
 
     @explained
     def save_weights(self, filepath: Path, overwrite: bool = True) -> None:
-        """Write the weights alone; arguments and errors as for `save`, and NotBuiltError where there are none yet."""
+        """Write the weights alone.
+
+        A name that ends in ``.weights.h5`` makes a file of Keras's, which Keras 3 reads into the same model (of layers
+        that it has); it needs the package h5py. Any other name makes a safetensors file, as `save` does.
+
+        Args:
+            filepath, overwrite: As for `save`.
+
+        Raises:
+            As `save`; ImportError: h5py is not installed. NotBuiltError: there are no weights yet.
+        """
         from . import saving
 
         saving.save_weights(self, filepath, overwrite)
@@ -121,9 +131,10 @@ class Stored(Described):
         """Overwrite the weights by those of a file, by name and shape.
 
         Args:
-            filepath: What `save` or `save_weights` wrote, or another program's ``.safetensors`` or ``.npz``, in which
-                the weights are called as in `get_state` or by their `path`, perhaps with the name of the model in
-                front, as in Keras's ``Sequential``. Numbers become those of the model's type.
+            filepath: What `save` or `save_weights` wrote; Keras's ``.weights.h5`` or ``.keras``, as for
+                `pynn.load_keras_weights`; or another program's ``.safetensors`` or ``.npz``, in which the weights are
+                called as in `get_state` or by their `path`, perhaps with the name of the model in front, as in Keras's
+                ``Sequential``. Numbers become those of the model's type.
             skip_mismatch: Whether to take what fits, with a warning that says what does not. Default ``False``.
 
         Raises:

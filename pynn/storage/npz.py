@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import ModelFileError
 from ..foundation import checks
-from .tensors import FROM_KERAS, Path, is_shape, name_of, open_file
+from .tensors import Path, is_shape, name_of, open_file
 
 Array = NDArray[Any]
 
@@ -62,23 +62,28 @@ def read(path: Path, names: Collection[str]) -> dict[str, Array]:
     return found
 
 
+def holds(file: Any, member: str) -> bool:
+    """Whether an open zip archive has a file of this name; False where it is none."""
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return member in archive.namelist()
+    except Exception:  # zipfile has many ways to say that a file is none
+        return False
+
+
 def _with(path: Path, work: Any) -> None:
     import zipfile  # slow to import, and rarely needed
 
     with open_file(path) as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                _check_kind(archive)
                 work(archive)
         except OSError:
             raise
         except Exception as error:  # zipfile has many ways to say that a file is none
             raise ModelFileError(f"{name_of(path)} is no .npz file as it must be: {error}.") from error
-
-
-def _check_kind(archive: Any) -> None:
-    if "model.weights.h5" in archive.namelist():
-        raise ValueError(f"it is a .keras file; {FROM_KERAS}")
 
 
 def _key(member: str) -> str:

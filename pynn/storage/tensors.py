@@ -48,9 +48,10 @@ _PIECE = 2**24  # bytes between two looks for Ctrl-C
 _DIGEST = re.compile("sha256:[0-9a-f]{64}")
 
 
+KERAS_MEMBER = "model.weights.h5"  # the weights within a .keras file
 # What to do with a file of Keras's.
 FROM_KERAS = (
-    "pynn.from_keras makes the model of a .keras file, and pynn.load_keras_weights takes the weights of a .keras or "
+    "pynn.from_keras makes the model of a .keras file, and model.load_weights takes the weights of a .keras or "
     ".weights.h5 file"
 )
 

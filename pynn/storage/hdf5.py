@@ -1,4 +1,4 @@
-"""Arrays of HDF5 files: what there is, and then the arrays that are wanted.
+"""Arrays in HDF5 files: how they are written; what there is in a file, and then the arrays that are wanted.
 
 HDF5 can do much more than hold arrays. A file may point into other files, have arrays of sizes without end that take no
 room in it, and filters that are loaded as code. All of that is refused.
@@ -7,14 +7,15 @@ room in it, and filters that are loaded as code. All of that is refused.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import io
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from numpy.typing import NDArray
 
 from ..errors import ModelFileError
 from ..foundation import checks, optional
-from ..storage.tensors import is_shape
+from .tensors import is_shape
 
 Array = NDArray[Any]
 
@@ -26,7 +27,7 @@ class Arrays:
     """The arrays of an open file, by their paths such as ``"layers/dense/vars/0"``."""
 
     def __init__(self, file: Any, name: str) -> None:
-        self._h5py = optional.package("h5py", "Reading Keras's weights")
+        self._h5py = package("Reading Keras's weights")
         self._name = name
         self._objects = 0
         self._found: dict[str, Any] = {}
@@ -85,6 +86,24 @@ class Arrays:
         return ModelFileError(f"{self._name}: {checks.shown(path)} {what}. Such files are not read.")
 
 
+def encoded(arrays: Mapping[str, Array]) -> bytes:
+    """A file of these arrays, by their paths.
+
+    Raises:
+        ImportError: h5py is not installed.
+    """
+    h5py, file = package("Writing Keras's weights"), io.BytesIO()
+    with h5py.File(file, "w") as opened_file:
+        for path, array in arrays.items():
+            opened_file.create_dataset(path, data=array)
+    return file.getvalue()
+
+
+def package(purpose: str) -> Any:
+    """The package that knows HDF5; ImportError where it is not installed."""
+    return optional.package("h5py", purpose)
+
+
 @contextlib.contextmanager
 def opened(file: Any, name: str) -> Iterator[Arrays]:
     """The arrays of an HDF5 file that is open as a file of bytes.
@@ -92,7 +111,7 @@ def opened(file: Any, name: str) -> Iterator[Arrays]:
     Raises:
         ImportError: h5py is not installed. ModelFileError: no HDF5 file, damage, or what is refused.
     """
-    h5py = optional.package("h5py", "Reading Keras's weights")
+    h5py = package("Reading Keras's weights")
     with contextlib.ExitStack() as stack:
         with _as_damage(name):
             arrays = Arrays(stack.enter_context(h5py.File(file, "r")), name)

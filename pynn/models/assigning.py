@@ -1,4 +1,4 @@
-"""The last step of every import: all weights are overwritten as one, or none."""
+"""The last step where weights come from elsewhere: all are overwritten as one, or none."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from ..foundation import atomic
 from ..layers.weight import Weight
-from ..models import Model
+from .connected import Connected
 
 Array = NDArray[Any]
 
 
-def overwrite(model: Model, values: Sequence[tuple[Weight, Array]]) -> None:
+def overwrite(model: Connected, values: Sequence[tuple[Weight, Array]]) -> None:
     """Overwrite weights of a model by arrays of their shapes.
 
     Raises:
