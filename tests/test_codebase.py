@@ -50,7 +50,7 @@ MAY_IMPORT = {
     "utils": FACE | {"plotting", "saving"},
     "backend": FACE | {"utils"},
     "preprocessing": BASE | {"utils"},
-    "random": BASE | {"initializers", "layers"},
+    "random": BASE | {"config", "data", "initializers", "layers", "ops"},
     "datasets": BASE,
     "storage": BASE,
     "layers": FACE | {"_core", "activations", "initializers", "regularizers", "constraints"},

@@ -1,4 +1,4 @@
-"""pynn.random: arrays, and noise in the call of a layer or model of one's own."""
+"""pynn.random: noise in the call of a layer or model of one's own, and arrays of normal numbers."""
 
 import numpy as np
 import pytest
@@ -64,6 +64,105 @@ def test_generator_gives_other_noise_for_each_use_and_the_same_in_each_program()
     np.testing.assert_array_equal(found[0], found[1])
     assert not np.isin(found[2], found[0]).any()
     assert not np.isin(found[0][:, :4], found[0][:, 4:]).any()
+
+
+class Uniform(layers.Layer):
+    """Uniform noise beside each other."""
+
+    def __init__(self, **settings):
+        super().__init__()
+        self.settings = settings
+
+    def call(self, x):
+        return ops.concatenate([of_pynn.uniform(ops.shape(x), **self.settings) for _ in range(2)], axis=-1)
+
+
+@pytest.mark.parametrize("floatx", ["float32", "float64"])
+def test_uniform(floatx):
+    pynn.config.set_floatx(floatx)
+    model = pynn.Sequential([pynn.Input((3,)), Uniform(minval=-2.0, maxval=3.0)])
+    made = model.predict(np.zeros((40_000, 3)), verbose=0)
+    assert made.dtype == floatx
+    assert made.shape == (40_000, 6)
+    assert made.min() >= -2
+    assert made.max() < 3
+    counts = np.histogram(made, bins=20, range=(-2, 3))[0]
+    assert np.abs(counts - 12_000).max() < 500
+    assert abs(np.corrcoef(made[:, 0], made[:, 3])[0, 1]) < 0.05
+
+
+def test_uniform_stays_below_what_rounding_would_make_of_it():
+    model = pynn.Sequential([pynn.Input((3,)), Uniform(minval=1e8, maxval=1e8 + 8)])
+    assert model.predict(np.zeros((300, 3)), verbose=0).max() == np.nextafter(np.float32(1e8 + 8), np.float32(0))
+
+
+def test_uniform_of_a_seed_is_the_same_in_each_program():
+    found = []
+    for seed in (1, 1, 2):
+        model = pynn.Sequential([pynn.Input((3,)), Uniform(seed=of_pynn.SeedGenerator(seed))])
+        found.append(model.predict(np.zeros((50, 3)), verbose=0))
+    np.testing.assert_array_equal(found[0], found[1])
+    assert not np.isin(found[2], found[0]).any()
+
+
+def test_a_number_for_each_sample():
+    class Shift(layers.Layer):
+        def call(self, x):
+            return x + ops.expand_dims(of_pynn.uniform(ops.shape(x)[:1]), 1)
+
+    made = pynn.Sequential([pynn.Input((3,)), Shift()]).predict(np.zeros((50, 3)), verbose=0)
+    assert (made == made[:, :1]).all()
+    assert len(np.unique(made)) == 50
+
+
+class Dropping(layers.Layer):
+    """As programs for Keras have it."""
+
+    def __init__(self, always=False, **settings):
+        super().__init__()
+        self.always, self.settings = always, settings
+        self.seed_generator = of_pynn.SeedGenerator(3)
+
+    def call(self, x, training=None):
+        if training or self.always:
+            x = of_pynn.dropout(x, 0.25, seed=self.seed_generator, **self.settings)
+        return x
+
+
+def test_dropout():
+    x = np.ones((4000, 5), "float32")
+    model = pynn.Sequential([pynn.Input((5,)), Dropping()])
+    np.testing.assert_array_equal(model.predict(x, verbose=0), x)
+    made = np.asarray(model(x, training=True))
+    assert (made != 0).mean() == pytest.approx(0.75, abs=0.02)
+    np.testing.assert_allclose(made[made != 0], 1 / 0.75, rtol=1e-6)
+    always = pynn.Sequential([pynn.Input((5,)), Dropping(always=True)]).predict(x, verbose=0)
+    assert (always != 0).mean() == pytest.approx(0.75, abs=0.02)
+    rows = pynn.Sequential([pynn.Input((5,)), Dropping(noise_shape=(None, 1))])(x, training=True)
+    assert (rows == rows[:, :1]).all()
+    assert 0 < np.count_nonzero(rows[:, 0]) < 4000
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda x: of_pynn.truncated_normal(ops.shape(x)),
+        lambda x: of_pynn.randint(ops.shape(x), 0, 3),
+        lambda x: of_pynn.gamma((3,), 1.0),
+        lambda x: of_pynn.beta((3,), 1.0, 1.0),
+        lambda x: of_pynn.binomial((3,), 1, 0.5),
+        lambda x: of_pynn.categorical(x, 1),
+        lambda x: of_pynn.shuffle(x),
+        lambda x: of_pynn.dropout(np.ones(3), 0.5),
+    ],
+)
+def test_what_makes_arrays_alone_is_refused_in_a_call(draw):
+    class Wrong(layers.Layer):
+        def call(self, x):
+            return x + draw(x)
+
+    with pytest.raises(TypeError, match=r"makes an array, which in a call would be the same in each step\. In a call"):
+        Wrong()(pynn.Input((3,)))
 
 
 def test_gradient_passes_by_the_noise(random):
