@@ -1,6 +1,5 @@
 """Layers of several inputs, and embeddings: values, gradients of every input, threads, what is refused."""
 
-import copy
 import json
 
 import numpy as np
@@ -173,8 +172,10 @@ def test_a_table_that_is_given():
     values = RANDOM.standard_normal((7, 3)).astype("float32")
     for given in (values, [values], values.tolist()):
         layer = layers.Embedding(7, 3, weights=given, trainable=False)
-        for one in (layer, copy.deepcopy(layer)):
-            np.testing.assert_array_equal(one([[2, 6]])[0], values[[2, 6]])
+        assert layer.built  # at once, as in Keras
+        np.testing.assert_array_equal(layer.embeddings.numpy(), values)
+        assert not layer.trainable_weights
+        np.testing.assert_array_equal(layer([[2, 6]])[0], values[[2, 6]])
         assert (
             layer.get_config() == layers.Embedding(7, 3, trainable=False, name=layer.name, dtype="float32").get_config()
         )
@@ -185,6 +186,27 @@ def test_a_table_that_is_given():
             layers.Embedding(7, 3, weights=wrong)
     with pytest.raises(TypeError, match="weights must be an array of numbers"):
         layers.Embedding(7, 3, weights="glove")
+
+
+def test_a_table_that_is_given_goes_into_models_and_layers_of_ones_own():
+    values = RANDOM.standard_normal((7, 3)).astype("float32")
+    given = layers.Embedding(7, 3, weights=[values])
+    model = pynn.Sequential([pynn.Input((2, 2), dtype="int32"), given])  # of any shape
+    np.testing.assert_array_equal(model.predict(np.full((1, 2, 2), 3), verbose=0), np.full((1, 2, 2, 3), values[3]))
+    model.compile("sgd", "mse")
+    model.fit(np.full((1, 2, 2), 3), np.zeros((1, 2, 2, 3)), verbose=0)
+    assert (given.embeddings.numpy() != values).any(axis=1).tolist() == [False] * 3 + [True] + [False] * 3
+
+    class Within(layers.Layer):
+        def build(self, input_shape):
+            self.table = layers.Embedding(7, 3, weights=values)
+
+        def call(self, x):
+            return self.table(x) * 2
+
+    np.testing.assert_array_equal(Within()(np.array([[1, 2]])), values[[[1, 2]]] * 2)
+    whole = layers.Embedding(7, 3, weights=values, dtype="float64")
+    assert whole.embeddings.numpy().dtype == np.float64
 
 
 def test_input_length_of_an_embedding_has_no_effect():

@@ -46,7 +46,7 @@ class Embedding(Layer):
         mask_zero: Whether the id 0 is padding: the output has a mask then (docs/masks.md). 0 is one of the `input_dim`
             ids all the same. Default ``False``.
         weights: The table at first, in place of what `embeddings_initializer` makes: an array, or a list of it.
-            Default ``None``.
+            The layer is built at once then. Default ``None``.
         input_length: Without effect, as in Keras 3: `input_shape` or an `Input` tells it. Default ``None``.
         activity_regularizer: Penalty for the vectors that are looked up: a name or `Regularizer`. Default ``None``.
         name, trainable, dtype: see `Layer`.
@@ -86,6 +86,11 @@ class Embedding(Layer):
             checks.positive_int(input_length, "input_length")
             warnings.warn("input_length of Embedding has no effect, as in Keras 3: leave it out.", stacklevel=2)
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape)
+
+    def _check_made(self) -> None:
+        super()._check_made()
+        if self._table is not None and self._form is None:  # what has a call of its own is built with that
+            self.build()
 
     def build(self, input_shape: Sequence[int | None] | None = None) -> None:
         """Make the table, with its initial values; it is the same for all shapes.
