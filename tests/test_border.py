@@ -27,6 +27,16 @@ ARGUMENTS = {
     "adam_update": {"iteration": 1},
     "adamax_update": {"iteration": 1},
     "nadam_update": {"iteration": 1},
+    "append": {"x1": ROW, "x2": ROW},
+    "binary_crossentropy": {"target": ROW, "output": ROW},
+    "categorical_crossentropy": {"target": ROW, "output": ROW},
+    "sparse_categorical_crossentropy": {"target": np.ones(2, int), "output": SQUARE},
+    "diagonal": {"x": SQUARE},
+    "trace": {"x": SQUARE},
+    "moments": {"axes": 0},
+    "take_along_axis": {"x": SQUARE, "indices": np.ones((2, 2), int), "axis": 0},
+    "tensordot": {"x1": SQUARE, "x2": SQUARE},
+    "threshold": {"threshold": 0.5, "default_value": 1.0},
     "clip": {"x_min": 0, "x_max": 1},
     "concatenate": {"xs": [SQUARE, SQUARE]},
     "bincount": {"x": np.arange(2)},
@@ -52,7 +62,11 @@ ARGUMENTS = {
     "top_k": {"k": 2},
 }
 # They take no array, or lists of them.
-WITHOUT = {"arange", "concatenate", "einsum", "eye", "full", "linspace", "ones", "stack", "zeros"}
+WITHOUT = {
+    *("arange", "concatenate", "einsum", "eye", "full", "hstack", "identity", "linspace", "meshgrid", "ones"),
+    *("select", "stack", "tri", "vstack", "zeros"),
+    "is_tensor",  # which takes anything
+}
 
 
 def arguments_of(name):

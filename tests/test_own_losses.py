@@ -434,3 +434,25 @@ def test_names_of_own_losses():
         assert compiled("squares").loss.name == "squares"
     assert pynn.losses.deserialize(pynn.losses.serialize(Squares(2.0)), OWN).factor == 2.0
     assert pynn.losses.deserialize(pynn.losses.serialize(pynn.losses.get(squares)), OWN).function is squares
+
+
+@pytest.mark.parametrize(
+    ("name", "pynns"),
+    [
+        ("binary_crossentropy", pynn.losses.BinaryCrossentropy),
+        ("categorical_crossentropy", pynn.losses.CategoricalCrossentropy),
+    ],
+)
+@pytest.mark.parametrize("from_logits", [False, True])
+def test_cross_entropies_that_are_functions_train_as_those_of_pynn(name, pynns, from_logits):
+    def own(y_true, y_pred):
+        return getattr(ops, name)(y_true, y_pred, from_logits=from_logits)
+
+    found = []
+    for loss in (own, pynns(from_logits=from_logits)):
+        pynn.set_random_seed(1)
+        model = pynn.Sequential([pynn.Input((2,)), pynn.layers.Dense(3, None if from_logits else "softmax")])
+        model.compile("sgd", loss)
+        history = model.fit(np.arange(8.0).reshape(4, 2), np.eye(3)[[0, 2, 1, 1]], epochs=3, verbose=0).history
+        found.append([*history["loss"], *model.get_weights()[0].ravel()])
+    np.testing.assert_allclose(*found, rtol=1e-5)

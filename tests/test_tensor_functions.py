@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from function_cases import FUNCTIONS as MORE
+from function_cases import STEPS as MORE_STEPS
 
 import pynn
 from pynn import layers, ops
@@ -83,7 +85,8 @@ STEPS = {
     ),
     "logical_xor": (lambda a, b: ops.cast(ops.logical_xor(a > 0, b > 0), "float64"), lambda a, b: (a > 0) ^ (b > 0)),
 }
-ALL = {**FUNCTIONS, **STEPS}
+FUNCTIONS |= MORE
+ALL = {**FUNCTIONS, **STEPS, **MORE_STEPS}
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from ..activations import (
     celu,
     elu,
     glu,
+    hard_shrink,
     hard_sigmoid,
     hard_silu,
     hard_swish,
@@ -20,6 +21,7 @@ from ..activations import (
     selu,
     sigmoid,
     silu,
+    soft_shrink,
     softmax,
     softplus,
     softsign,
@@ -27,6 +29,8 @@ from ..activations import (
     squareplus,
     swish,
     tanh,
+    tanh_shrink,
+    threshold,
 )
 
 __all__ = [
@@ -34,6 +38,7 @@ __all__ = [
     "elu",
     "gelu",
     "glu",
+    "hard_shrink",
     "hard_sigmoid",
     "hard_silu",
     "hard_swish",
@@ -47,6 +52,7 @@ __all__ = [
     "selu",
     "sigmoid",
     "silu",
+    "soft_shrink",
     "softmax",
     "softplus",
     "softsign",
@@ -54,6 +60,8 @@ __all__ = [
     "squareplus",
     "swish",
     "tanh",
+    "tanh_shrink",
+    "threshold",
 ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import EllipsisType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -12,18 +12,26 @@ from numpy.typing import DTypeLike, NDArray
 from .. import config
 from ..foundation import checks
 from . import _elementwise, _shapes
-from ._values import as_array, is_symbolic
+from ._values import as_array, is_symbolic, only_array
 
 __all__ = [
     "arange",
+    "array",
     "convert_to_numpy",
     "convert_to_tensor",
+    "copy",
+    "dtype",
     "eye",
     "full",
+    "full_like",
+    "identity",
+    "is_tensor",
     "linspace",
+    "meshgrid",
     "one_hot",
     "ones",
     "ones_like",
+    "tri",
     "zeros",
     "zeros_like",
 ]
@@ -51,6 +59,21 @@ def full(shape: int | Sequence[int], fill_value: Any, dtype: DTypeLike | None = 
 def eye(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike | None = None) -> NDArray[Any]:  # noqa: N803
     """An array (N, M) of ones on the diagonal `k`, and zeros elsewhere. Default of `M`: `N`."""
     return np.eye(N, M, k, _type(dtype))
+
+
+def identity(n: int, dtype: DTypeLike | None = None) -> NDArray[Any]:
+    """An array (n, n) of ones on the diagonal, and zeros elsewhere."""
+    return eye(n, dtype=dtype)
+
+
+def tri(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike | None = None) -> NDArray[Any]:  # noqa: N803
+    """An array (N, M) of ones up to the diagonal `k`, and zeros above it. Default of `M`: `N`."""
+    return np.tri(N, M, k, _type(dtype))
+
+
+def meshgrid(*x: Any, indexing: Literal["xy", "ij"] = "xy") -> list[NDArray[Any]]:
+    """The coordinates of a grid, as ``numpy.meshgrid`` has them."""
+    return list(np.meshgrid(*(only_array(each, "meshgrid") for each in x), indexing=indexing))
 
 
 def arange(
@@ -91,12 +114,37 @@ def ones_like(x: Any, dtype: DTypeLike | None = None) -> Any:
     )
 
 
+def full_like(x: Any, fill_value: Any, dtype: DTypeLike | None = None) -> Any:
+    """One number in the shape of `x`; of a symbolic tensor a symbolic one."""
+    if is_symbolic(x):
+        return _elementwise.add(zeros_like(x), fill_value)
+    return np.full_like(as_array(x, "x"), as_array(fill_value, "fill_value"), dtype)
+
+
 def convert_to_tensor(x: Any, dtype: DTypeLike | None = None) -> Any:
     """An array of `x`; a symbolic tensor as it is."""
     if is_symbolic(x):
         return x
     array = as_array([x], "x")[0] if isinstance(x, int | float) else as_array(x, "x")
     return np.asarray(array, dtype)
+
+
+array = convert_to_tensor
+
+
+def copy(x: Any) -> Any:
+    """A copy of an array; a symbolic tensor as it is, as nothing changes it."""
+    return x if is_symbolic(x) else np.array(as_array(x, "x"))
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether `x` is an array or a symbolic tensor."""
+    return isinstance(x, np.ndarray) or is_symbolic(x)
+
+
+def dtype(x: Any) -> str:
+    """The name of the number type, such as ``"float32"``."""
+    return str(convert_to_tensor(x).dtype)
 
 
 def convert_to_numpy(x: Any) -> NDArray[Any]:

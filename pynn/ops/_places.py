@@ -15,7 +15,7 @@ from ..layers import symbolic
 from ..layers.symbolic import SymbolicTensor
 from . import _elementwise, _reductions
 from ._shapes import matmul, reshape, transpose
-from ._values import as_array, axis_of, is_symbolic, tensor_of_samples
+from ._values import along, as_array, is_symbolic, size_along, tensor_of_samples
 
 __all__ = [
     "broadcast_to",
@@ -29,22 +29,6 @@ __all__ = [
     "tril",
     "triu",
 ]
-
-
-def _size(x: SymbolicTensor, axis: int, function: str) -> int:
-    """The size of an axis; ValueError where it may have any length."""
-    size = x.shape[axis]
-    if size is None:
-        raise ValueError(f"{function} of {x.name!r} of shape {x.shape} needs to know the length of axis {axis}.")
-    return size
-
-
-def _along(x: Any, axis: int | None, function: str) -> tuple[SymbolicTensor, int]:
-    """A symbolic tensor and the number of an axis of it, which a function of the symbolic tensor `x` needs."""
-    tensor = tensor_of_samples(x, function)
-    if axis is None:
-        raise ValueError(f"{function} of the symbolic tensor {tensor.name!r} needs an axis.")
-    return tensor, axis_of(axis, tensor.ndim, function)
 
 
 def _taken(x: SymbolicTensor, places: Any, axis: int) -> Any:
@@ -67,7 +51,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
         return np.take(as_array(x, "x"), as_array(indices, "indices"), axis=axis)
     if is_symbolic(indices):
         raise TypeError("ops.take takes places that are an array. Rows of a table by ids are what an Embedding gives.")
-    tensor, place = _along(x, axis, "take")
+    tensor, place = along(x, axis, "take")
     places = np.asarray(as_array(indices, "indices"))
     if places.dtype.kind not in "iu":
         raise TypeError(f"indices must be whole numbers, but got {checks.shown(indices)}.")
@@ -78,8 +62,8 @@ def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Any
     """Each element several times, one behind the other: along an axis, which a symbolic tensor needs, not the first."""
     if not is_symbolic(x):
         return np.repeat(as_array(x, "x"), repeats, axis)
-    tensor, place = _along(x, axis, "repeat")
-    return _taken(tensor, np.repeat(np.arange(_size(tensor, place, "repeat")), repeats), place)
+    tensor, place = along(x, axis, "repeat")
+    return _taken(tensor, np.repeat(np.arange(size_along(tensor, place, "repeat")), repeats), place)
 
 
 def tile(x: Any, repeats: int | Sequence[int]) -> Any:
@@ -93,7 +77,7 @@ def tile(x: Any, repeats: int | Sequence[int]) -> Any:
         raise ValueError(f"repeats must have at most {tensor.ndim} numbers, 1 for the samples, but got {repeats}.")
     for axis, count in enumerate(times):
         if count != 1:
-            tensor = _taken(tensor, np.tile(np.arange(_size(tensor, axis, "tile")), count), axis)
+            tensor = _taken(tensor, np.tile(np.arange(size_along(tensor, axis, "tile")), count), axis)
     return tensor
 
 
@@ -101,8 +85,8 @@ def roll(x: Any, shift: int, axis: int | None = None) -> Any:
     """The elements moved along an axis, which a symbolic tensor needs, not the first; the last ones come first."""
     if not is_symbolic(x):
         return np.roll(as_array(x, "x"), shift, axis)
-    tensor, place = _along(x, axis, "roll")
-    return _taken(tensor, np.roll(np.arange(_size(tensor, place, "roll")), shift), place)
+    tensor, place = along(x, axis, "roll")
+    return _taken(tensor, np.roll(np.arange(size_along(tensor, place, "roll")), shift), place)
 
 
 def broadcast_to(x: Any, shape: Sequence[int | None]) -> Any:
@@ -159,11 +143,11 @@ def pad(
     for axis, (before, after) in enumerate(pairs):
         if before == after == 0:
             continue
-        size = _size(tensor, axis, "pad")
+        size = size_along(tensor, axis, "pad")
         if mode != "constant":
             tensor = _taken(tensor, np.pad(np.arange(size), (before, after), mode), axis)
             continue
-        sizes = [_size(tensor, each, "pad") for each in range(1, tensor.ndim)]
+        sizes = [size_along(tensor, each, "pad") for each in range(1, tensor.ndim)]
         front, behind = (np.full([*sizes[: axis - 1], count, *sizes[axis:]], number) for count in (before, after))
         parts = [symbolic.constant(each, tensor) if each.size else None for each in (front, behind)]
         tensor = layers.Concatenate(axis)([each for each in (parts[0], tensor, parts[1]) if each is not None])
@@ -184,7 +168,7 @@ def _triangle(function: Any, x: Any, k: int) -> Any:
     if not is_symbolic(x):
         return function(as_array(x, "x"), k)
     tensor, name = tensor_of_samples(x, function.__name__), function.__name__
-    sizes = [_size(tensor, axis, name) for axis in (tensor.ndim - 2, tensor.ndim - 1)]
+    sizes = [size_along(tensor, axis, name) for axis in (tensor.ndim - 2, tensor.ndim - 1)]
     return _elementwise.where(function(np.ones(sizes), k), tensor, 0.0)
 
 

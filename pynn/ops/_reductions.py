@@ -8,19 +8,29 @@ from typing import Any
 
 import numpy as np
 
+from .. import config
+from ..foundation import checks
 from ..layers.batch_mean import BatchMean
 from ..layers.reductions import Reduction
 from ..layers.symbolic import SymbolicTensor
 from ..layers.trial import is_calling
 from . import _elementwise
-from ._values import as_array, as_float, axis_of, is_symbolic, tensor_of_samples
+from ._values import along, as_array, as_float, axis_of, is_symbolic, tensor_of_samples
 
 __all__ = [
+    "all",
+    "amax",
+    "amin",
+    "any",
+    "average",
+    "count_nonzero",
     "logsumexp",
     "max",
     "mean",
     "min",
+    "moments",
     "norm",
+    "normalize",
     "std",
     "sum",
     "var",
@@ -91,6 +101,82 @@ def max(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False)
 def min(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
     """The smallest element along axes, of which the first gets the gradient; arguments as for `sum`."""
     return -max(-x, axis, keepdims) if is_symbolic(x) else np.min(as_array(x, "x"), _listed(axis), keepdims=keepdims)
+
+
+amax, amin = max, min
+
+
+def any(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
+    """Whether any element along axes is not 0; arguments as for `sum`. Of a symbolic tensor 1 and 0."""
+    if not is_symbolic(x):
+        return np.any(as_array(x, "x"), axis=_listed(axis), keepdims=keepdims)
+    return max(_elementwise.not_equal(x, 0.0), axis, keepdims)
+
+
+def all(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
+    """Whether all elements along axes are not 0; arguments as for `sum`. Of a symbolic tensor 1 and 0."""
+    if not is_symbolic(x):
+        return np.all(as_array(x, "x"), axis=_listed(axis), keepdims=keepdims)
+    return min(_elementwise.not_equal(x, 0.0), axis, keepdims)
+
+
+def count_nonzero(x: Any, axis: int | Sequence[int] | None = None) -> Any:
+    """How many elements along axes are not 0, of an array in int32; arguments as for `sum`."""
+    if not is_symbolic(x):
+        return np.int32(np.count_nonzero(as_array(x, "x"), axis=_listed(axis)))
+    return sum(_elementwise.not_equal(x, 0.0), axis)
+
+
+def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
+    """The mean along axes, in which elements have weights.
+
+    Args:
+        x: An array, or a symbolic tensor, which needs axes other than the first one.
+        axis: The axis, or several. Default ``None``: all, of arrays only.
+        weights: Of the shape of `x`, or a row along the axis. Default ``None``: the same for all.
+
+    Raises:
+        TypeError, ValueError: no such axis; weights of another shape.
+    """
+    if weights is None:
+        return mean(x if is_symbolic(x) else as_float(as_array(x, "x")), axis)
+    if not is_symbolic(x, weights):
+        return np.average(as_float(as_array(x, "x")), _listed(axis), as_float(as_array(weights, "weights")))
+    if is_symbolic(weights):
+        return sum(x * weights, axis) / sum(weights, axis)
+    row = np.asarray(as_array(weights, "weights"))
+    tensor, place = along(x, axis, "average")
+    if row.shape != (tensor.shape[place],):
+        raise ValueError(
+            f"weights of the symbolic tensor {tensor.name!r} of shape {tensor.shape} must be a tensor like it, or a "
+            f"row as long as axis {axis}, but have the shape {row.shape}."
+        )
+    return sum(tensor * row.reshape(-1, *(1,) * (tensor.ndim - 1 - place)), place) / float(row.sum())
+
+
+def moments(x: Any, axes: int | Sequence[int], keepdims: bool = False, synchronized: bool = False) -> tuple[Any, Any]:
+    """`mean` and `var` along axes; `synchronized` is without effect, as there is one process."""
+    checks.boolean(synchronized, "synchronized")
+    return mean(x, axes, keepdims), var(x, axes, keepdims)
+
+
+def normalize(x: Any, axis: int = -1, order: Any = 2, epsilon: float | None = None) -> Any:
+    """``x / maximum(norm(x), epsilon)``, with the norm along an axis.
+
+    Args:
+        x: An array or a symbolic tensor.
+        axis: Default -1.
+        order: That of the norm, as for `norm`. Default 2.
+        epsilon: Default: `config.epsilon`.
+
+    Raises:
+        TypeError, ValueError: no such axis or order.
+    """
+    least = config.epsilon() if epsilon is None else checks.number(epsilon, "epsilon", "[0, inf)")
+    x = x if is_symbolic(x) else as_float(as_array(x, "x"))
+    if order == 2:  # without the slope of a root at 0
+        return x * _elementwise.rsqrt(_elementwise.maximum(sum(_elementwise.square(x), axis, True), least**2))
+    return x / _elementwise.maximum(norm(x, order, axis, keepdims=True), least)
 
 
 def var(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:

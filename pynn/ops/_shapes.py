@@ -9,19 +9,24 @@ from typing import Any
 import numpy as np
 
 from .. import layers
+from ..foundation import checks
 from ..layers.id_arithmetic import Whole
 from ..layers.operations import Arithmetic
 from ..layers.symbolic import SymbolicTensor
 from . import _elementwise
-from ._values import as_array, axis_of, is_symbolic, of_two, tensor_of_samples
+from ._functions import trunc
+from ._values import along, as_array, axis_of, is_symbolic, of_two, only_array, size_along, tensor_of_samples
 
 __all__ = [
+    "append",
     "cast",
     "concatenate",
     "expand_dims",
     "flip",
+    "hstack",
     "matmul",
     "ndim",
+    "ravel",
     "reshape",
     "shape",
     "split",
@@ -29,10 +34,12 @@ __all__ = [
     "stack",
     "swapaxes",
     "transpose",
+    "unstack",
+    "vstack",
 ]
 
 
-def _at(place: int, index: Any) -> tuple[Any, ...]:
+def at(place: int, index: Any) -> tuple[Any, ...]:
     """The index along one axis, of all elements along those before it."""
     return (*(slice(None),) * place, index)
 
@@ -103,7 +110,7 @@ def expand_dims(x: Any, axis: int) -> Any:
     if not is_symbolic(x):
         return np.expand_dims(as_array(x, "x"), axis)
     place = axis_of(axis, x.ndim + 1, "expand_dims")
-    return x[_at(place, None)]
+    return x[at(place, None)]
 
 
 def squeeze(x: Any, axis: int | None = None) -> Any:
@@ -115,7 +122,7 @@ def squeeze(x: Any, axis: int | None = None) -> Any:
     place = axis_of(axis, x.ndim, "squeeze")
     if x.shape[place] != 1:
         raise ValueError(f"squeeze leaves out an axis of length 1, but axis {axis} of the shape {x.shape} is another.")
-    return x[_at(place, 0)]
+    return x[at(place, 0)]
 
 
 def flip(x: Any, axis: int) -> Any:
@@ -123,7 +130,7 @@ def flip(x: Any, axis: int) -> Any:
     if not is_symbolic(x):
         return np.flip(as_array(x, "x"), axis)
     place = axis_of(axis, x.ndim, "flip")
-    return x[_at(place, slice(None, None, -1))]
+    return x[at(place, slice(None, None, -1))]
 
 
 def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
@@ -144,7 +151,7 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
             f"split makes parts of at least one element, but indices_or_sections={indices_or_sections} makes an "
             f"empty one of {size} elements."
         )
-    return [x[_at(place, slice(int(part[0]), int(part[-1]) + 1))] for part in parts]
+    return [x[at(place, slice(int(part[0]), int(part[-1]) + 1))] for part in parts]
 
 
 def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
@@ -161,6 +168,51 @@ def stack(x: Sequence[Any], axis: int = 0) -> Any:
     rank = next(each.ndim for each in x if is_symbolic(each)) + 1
     place = axis_of(axis, rank, "stack")
     return concatenate([expand_dims(each, place) for each in x], place)
+
+
+def append(x1: Any, x2: Any, axis: int | None = None) -> Any:
+    """`concatenate` of two; without an axis, of arrays only, both as one row."""
+    if is_symbolic(x1, x2) and axis is not None:
+        return concatenate([x1, x2], axis)
+    return np.append(only_array(x1, "append", "x1"), only_array(x2, "append", "x2"), axis)
+
+
+def hstack(xs: Sequence[Any]) -> Any:
+    """`concatenate` along the second axis, or the only one."""
+    return concatenate(xs, 1) if is_symbolic(*xs) else np.hstack([as_array(x, "xs") for x in xs])
+
+
+def vstack(xs: Sequence[Any]) -> Any:
+    """Arrays, rows as matrices of one row, one behind the other along the first axis."""
+    return np.vstack([only_array(x, "vstack", "xs") for x in xs])
+
+
+def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
+    """The parts along an axis, which they do not have; of a symbolic tensor not the first one.
+
+    Args:
+        x: An array or a symbolic tensor.
+        num: How many there are. Default ``None``: as many as the axis is long.
+        axis: Default 0.
+
+    Raises:
+        ValueError: another number; no such axis.
+    """
+    if is_symbolic(x):
+        x, place = along(x, axis, "unstack")
+        size = size_along(x, place, "unstack")
+    else:
+        x = np.asarray(as_array(x, "x"))
+        (place,) = checks.axes_of(checks.one_axis(axis), x.ndim)
+        size = x.shape[place]
+    if num not in (None, size):
+        raise ValueError(f"num must be the length of axis {axis}, {size}, or None, but got {num}.")
+    return [x[at(place, number)] for number in range(size)]
+
+
+def ravel(x: Any) -> Any:
+    """An array as one row."""
+    return np.ravel(only_array(x, "ravel"))
 
 
 def matmul(x1: Any, x2: Any) -> Any:
@@ -187,4 +239,4 @@ def cast(x: Any, dtype: Any) -> Any:
         raise TypeError(f"cast of a symbolic tensor to {dtype} is not there: a model computes in float32 or float64.")
     if isinstance(x, SymbolicTensor):
         return Whole()(x)
-    return _elementwise.where(_elementwise.less(x, 0.0), _elementwise.ceil(x), _elementwise.floor(x))
+    return trunc(x)

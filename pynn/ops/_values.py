@@ -30,6 +30,16 @@ def tensor_of_samples(x: Any, function: str) -> SymbolicTensor:
     )
 
 
+def only_array(x: Any, function: str, name: str = "x") -> Any:
+    """An array or number; TypeError for a symbolic tensor."""
+    if is_symbolic(x):
+        raise TypeError(
+            f"ops.{function} takes arrays, such as metrics and loops of one's own have, but {name} is a symbolic "
+            "tensor, of which it is not there yet."
+        )
+    return as_array(x, name)
+
+
 def as_array(value: Any, name: str) -> Any:
     """An array or a number as it is, which has no say in the type of a result; lists of numbers in the types that Keras
     gives them: ``config.floatx()`` and int32.
@@ -80,3 +90,19 @@ def axis_of(axis: int, axes: int, name: str) -> int:
             f"axis={axis} is the axis of the samples of {name}, each of which is computed for itself. Give another one."
         )
     return found
+
+
+def along(x: Any, axis: int | None, function: str) -> tuple[SymbolicTensor, int]:
+    """A symbolic tensor and the number of an axis of it, which a function of the symbolic tensor `x` needs."""
+    tensor = tensor_of_samples(x, function)
+    if axis is None:
+        raise ValueError(f"{function} of the symbolic tensor {tensor.name!r} needs an axis.")
+    return tensor, axis_of(axis, tensor.ndim, function)
+
+
+def size_along(x: SymbolicTensor, axis: int, function: str) -> int:
+    """The size of an axis; ValueError where it may have any length."""
+    size = x.shape[axis]
+    if size is None:
+        raise ValueError(f"{function} of {x.name!r} of shape {x.shape} needs to know the length of axis {axis}.")
+    return size

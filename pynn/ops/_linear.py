@@ -1,0 +1,131 @@
+"""Products, sums up to each element, and parts of matrices, under Keras's names (``keras.ops``)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from ..foundation import checks
+from ..layers.symbolic import SymbolicTensor
+from ._shapes import at, matmul, swapaxes
+from ._values import along, as_array, is_symbolic, only_array, size_along
+
+__all__ = [
+    "cumprod",
+    "cumsum",
+    "diag",
+    "diagonal",
+    "diff",
+    "dot",
+    "inner",
+    "outer",
+    "tensordot",
+    "trace",
+    "vdot",
+]
+
+
+def dot(x1: Any, x2: Any) -> Any:
+    """The product of matrices or vectors, as ``numpy.dot`` has it.
+
+    A symbolic tensor comes first, and is multiplied by a weight, or an array, of one or two axes.
+    """
+    return _product("dot", x1, x2) if is_symbolic(x1, x2) else np.dot(as_array(x1, "x1"), as_array(x2, "x2"))
+
+
+def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
+    """Sums of products along axes, as ``numpy.tensordot`` has them.
+
+    A symbolic tensor comes first, and is multiplied by a weight, or an array, of one or two axes: along its last axis
+    and the first one of the other, ``axes=1``.
+
+    Raises:
+        TypeError, ValueError: others.
+    """
+    if not is_symbolic(x1, x2):
+        return np.tensordot(as_array(x1, "x1"), as_array(x2, "x2"), axes)
+    if axes != 1 and np.ravel(axes).tolist() not in ([-1, 0], [x1.ndim - 1, 0]):
+        raise ValueError(
+            f"tensordot of a symbolic tensor takes axes=1, its last axis and the first one of x2, but got {axes}. "
+            "ops.einsum has other products."
+        )
+    return _product("tensordot", x1, x2)
+
+
+def _product(function: str, x1: Any, x2: Any) -> Any:
+    if isinstance(x2, SymbolicTensor) and x2.per_sample:
+        raise TypeError(
+            f"{function} takes a weight or an array as its second argument, as it would multiply samples with one "
+            "another, but got a symbolic tensor. ops.matmul and ops.einsum multiply each sample for itself."
+        )
+    return matmul(x1, x2)
+
+
+def inner(x1: Any, x2: Any) -> Any:
+    """Sums of products along the last axis of both, as ``numpy.inner`` has them."""
+    return np.inner(only_array(x1, "inner", "x1"), only_array(x2, "inner", "x2"))
+
+
+def outer(x1: Any, x2: Any) -> Any:
+    """The product of each element of one array with each of another, both taken as one row."""
+    return np.outer(only_array(x1, "outer", "x1"), only_array(x2, "outer", "x2"))
+
+
+def vdot(x1: Any, x2: Any) -> Any:
+    """The sum of the products of two arrays, both taken as one row."""
+    return np.vdot(only_array(x1, "vdot", "x1"), only_array(x2, "vdot", "x2"))
+
+
+def cumsum(x: Any, axis: int | None = None, dtype: DTypeLike | None = None) -> Any:
+    """Sums of the elements up to each one, along an axis.
+
+    Args:
+        x: An array or a symbolic tensor.
+        axis: Which; of a symbolic tensor one of known length, and not the first. Default ``None``: the array as one
+            row.
+        dtype: The number type of an array. Default ``None``: as NumPy has it.
+
+    Raises:
+        ValueError: no such axis.
+    """
+    if not is_symbolic(x):
+        return np.cumsum(as_array(x, "x"), axis, dtype)
+    tensor, place = along(x, axis, "cumsum")
+    last = tensor.ndim - 1
+    triangle = np.triu(np.ones((size_along(tensor, place, "cumsum"),) * 2))
+    if place == last:
+        return matmul(tensor, triangle)
+    return swapaxes(matmul(swapaxes(tensor, place, last), triangle), place, last)
+
+
+def cumprod(x: Any, axis: int | None = None, dtype: DTypeLike | None = None) -> Any:
+    """Products of the elements up to each one, along an axis. Default: of the array as one row."""
+    return np.cumprod(only_array(x, "cumprod"), axis, dtype)
+
+
+def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
+    """Each element less the one before it along an axis, `n` times; of a symbolic tensor not along the first axis."""
+    times = checks.non_negative_int(n, "n")
+    if not is_symbolic(a):
+        return np.diff(as_array(a, "a"), times, axis)
+    found, place = along(a, axis, "diff")
+    for _ in range(times):
+        found = found[at(place, slice(1, None))] - found[at(place, slice(None, -1))]
+    return found
+
+
+def diag(x: Any, k: int = 0) -> Any:
+    """The matrix that has a row on its diagonal `k`; of a matrix this diagonal."""
+    return np.diag(only_array(x, "diag"), k)
+
+
+def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """A diagonal of the matrices of two axes."""
+    return np.diagonal(only_array(x, "diagonal"), offset, axis1, axis2)
+
+
+def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """The sum of a diagonal of the matrices of two axes."""
+    return np.trace(only_array(x, "trace"), offset, axis1, axis2)
