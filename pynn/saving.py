@@ -19,6 +19,7 @@ from .foundation.registry import (
     get_registered_object,
     register_keras_serializable,
 )
+from .foundation.seeds import SeedGenerator
 from .models import load_model, save_model
 from .optimizers import schedules
 
@@ -122,6 +123,8 @@ def _made_of(config: Any) -> Any:
     kind, module = registry.own(config.get("registered_name"), name), config.get("module")
     if kind is None and name == "DTypePolicy" and module in ("keras", "pynn.config"):
         return DTypePolicy.from_config(settings)
+    if kind is None and name == "SeedGenerator" and module in ("keras.random", "pynn.random"):
+        return SeedGenerator.from_config(settings)
     room = _room(module, name)
     if room is not None and (kind is None or config.get("registered_name") is None):
         own = {} if config.get("registered_name") == name else {"registered_name": config.get("registered_name")}

@@ -122,6 +122,51 @@ def test_initializer_seed(name):
 
 
 @pytest.mark.parametrize("name", [*SNAKE, "Orthogonal"])
+def test_initializer_seed_generator(name):
+    """As in Keras: other values at each call, and a configuration whose generator begins anew."""
+    kind = getattr(initializers, name)
+    initializer = kind(seed=pynn.random.SeedGenerator(3))
+    first, second = initializer((4, 4)), initializer((4, 4))
+    assert np.all(first != second)
+    config = json.loads(json.dumps(initializers.serialize(initializer)))
+    assert config["config"]["seed"] == {
+        "module": "pynn.random",
+        "class_name": "SeedGenerator",
+        "config": {"seed": 3},
+        "registered_name": None,
+    }
+    again = initializers.get(config)
+    np.testing.assert_array_equal(again((4, 4)), first)
+    np.testing.assert_array_equal(again((4, 4)), second)
+    assert np.all(kind(seed=pynn.random.SeedGenerator(4))((4, 4)) != first)
+
+
+def test_initializers_share_a_generator():
+    found = []
+    for _ in range(2):
+        seeds = pynn.random.SeedGenerator(3)
+        glorot = initializers.GlorotUniform(seed=seeds)
+        model = pynn.Sequential([pynn.Input((4,)), pynn.layers.Dense(4, kernel_initializer=glorot)])
+        model.add(pynn.layers.Dense(4, kernel_initializer=initializers.GlorotUniform(seed=seeds)))
+        found.append(model.get_weights())
+    assert np.all(found[0][0] != found[0][2])
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    np.testing.assert_array_equal(found[0][2], found[1][2])
+
+
+def test_seed_generator_of_keras_is_read():
+    """As Keras 3.15 writes it."""
+    seed = {
+        "module": "keras.random",
+        "class_name": "SeedGenerator",
+        "config": {"seed": 3, "name": "seed_generator"},
+        "registered_name": None,
+    }
+    assert initializers.get({"class_name": "HeNormal", "config": {"seed": seed}}).seed.seed == 3
+    assert pynn.saving.deserialize_keras_object(seed).seed == 3
+
+
+@pytest.mark.parametrize("name", [*SNAKE, "Orthogonal"])
 def test_initializer_global_seed(name):
     kind = getattr(initializers, name)
     pynn.set_random_seed(21)
@@ -176,6 +221,8 @@ def test_initializer_get_aliases():
         (lambda: initializers.RandomUniform(minval=1.0, maxval=0.0), "minval|maxval"),
         (lambda: initializers.RandomNormal(seed=1.5), "seed"),
         (lambda: initializers.RandomNormal(seed=-1), "seed"),
+        (lambda: initializers.RandomNormal(seed={"class_name": "Ones"}), "seed must be .* configuration of 'Ones'"),
+        (lambda: initializers.RandomNormal(seed={"seed": 3}), "configuration of seed must be"),
         (lambda: initializers.Constant("a"), "value"),
         (lambda: initializers.Orthogonal()((3,)), "shape|dimension"),
         (lambda: initializers.Identity()((3,)), "shape|dimension"),

@@ -171,3 +171,15 @@ def test_wrong_seeds_are_refused(name):
     for seed in (-1, "one"):
         with pytest.raises((TypeError, ValueError), match="seed must be"):
             getattr(of_pynn, name)(*CALLS[name][0], seed=seed)
+
+
+def test_generators_are_written_and_read():
+    seeds = pynn.saving.deserialize_keras_object(pynn.saving.serialize_keras_object(of_pynn.SeedGenerator(5)))
+    assert isinstance(seeds, of_pynn.SeedGenerator)
+    assert of_pynn.uniform((1,), seed=seeds) == of_pynn.uniform((1,), seed=of_pynn.SeedGenerator(5))
+
+
+@pytest.mark.parametrize("kind", ["Dropout", "GaussianNoise", "GaussianDropout", "AlphaDropout", "SpatialDropout1D"])
+def test_layers_of_noise_take_no_generator_as_in_keras(kind):
+    with pytest.raises((TypeError, ValueError), match="seed must be a whole number"):
+        getattr(pynn.layers, kind)(0.5, seed=of_pynn.SeedGenerator(5))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
-from . import checks, draws
+from . import checks, draws, identifiers
 from .arguments import explained
 
 
 class SeedGenerator:
-    """Seeds for functions of `pynn.random`: another one for each call.
+    """Seeds for functions of `pynn.random` and initializers: another one for each call.
 
     Args:
         seed: The first one. Default ``None``: from `pynn.set_random_seed`.
@@ -18,6 +18,8 @@ class SeedGenerator:
     Raises:
         ValueError, TypeError: another seed.
     """
+
+    __module__ = "pynn.random"  # where users find it, as configurations say
 
     @explained
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
@@ -44,3 +46,22 @@ class SeedGenerator:
     def from_config(cls, config: dict[str, Any]) -> SeedGenerator:
         """A new one with these arguments."""
         return cls(**config)
+
+
+Seed: TypeAlias = int | SeedGenerator | None
+
+
+def of_initializer(seed: Any) -> Seed:
+    """The seed of an initializer, which may be the configuration of a generator.
+
+    Raises:
+        TypeError, ValueError: another seed.
+    """
+    if isinstance(seed, dict):
+        name, settings = identifiers.split_config(seed, "seed")
+        if name != "SeedGenerator":
+            raise ValueError(f"seed must be a whole number or a SeedGenerator, but got the configuration of {name!r}.")
+        return SeedGenerator.from_config(settings)
+    if seed is None or isinstance(seed, SeedGenerator):
+        return seed
+    return checks.non_negative_int(seed, "seed", at_most=2**64 - 1)

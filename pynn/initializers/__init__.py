@@ -1,7 +1,8 @@
 """Initial values of weights.
 
 Random ones come from the counter-based generator: with a ``seed`` of its own an initializer gives the same values at
-every call, as in Keras 3; without one, new values at each call, which ``pynn.set_random_seed`` makes repeatable.
+every call, as in Keras 3; with a ``SeedGenerator`` new values at each call, and without a seed, too, which
+``pynn.set_random_seed`` makes repeatable.
 """
 
 from __future__ import annotations

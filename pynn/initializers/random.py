@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..foundation import checks, draws, pieces
+from ..foundation import checks, draws, identifiers, pieces, seeds
+from ..foundation.seeds import Seed
 from .base import Array, Initializer
 
 __all__ = ["Orthogonal", "RandomNormal", "RandomUniform", "TruncatedNormal"]
@@ -16,15 +17,17 @@ __all__ = ["Orthogonal", "RandomNormal", "RandomUniform", "TruncatedNormal"]
 class RandomInitializer(Initializer):
     """Base of the random ones: it keeps the seed."""
 
-    def __init__(self, seed: int | None) -> None:
-        self.seed = None if seed is None else checks.non_negative_int(seed, "seed", at_most=2**64 - 1)
+    def __init__(self, seed: Seed) -> None:
+        self.seed = seeds.of_initializer(seed)
 
     def _key(self) -> tuple[int, int]:
         """Seed and stream of the next draw."""
-        return draws.next_seed() if self.seed is None else (self.seed, 0)
+        if self.seed is None:
+            return draws.next_seed()
+        return self.seed.next() if isinstance(self.seed, seeds.SeedGenerator) else self.seed, 0
 
     def get_config(self) -> dict[str, Any]:
-        return {"seed": self.seed}
+        return {"seed": identifiers.plain(self.seed)}
 
 
 class RandomUniform(RandomInitializer):
@@ -33,10 +36,10 @@ class RandomUniform(RandomInitializer):
     Args:
         minval: Default ``-0.05``.
         maxval: Default ``0.05``.
-        seed: Default ``None``: from the global seed.
+        seed: A number, or a `pynn.random.SeedGenerator`. Default ``None``: from the global seed.
     """
 
-    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Seed = None) -> None:
         super().__init__(seed)
         self.minval = checks.finite(minval, "minval")
         self.maxval = checks.finite(maxval, "maxval")
@@ -57,10 +60,10 @@ class RandomNormal(RandomInitializer):
     Args:
         mean: Default ``0.0``.
         stddev: Standard deviation, at least 0. Default ``0.05``.
-        seed: Default ``None``: from the global seed.
+        seed: A number, or a `pynn.random.SeedGenerator`. Default ``None``: from the global seed.
     """
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Seed = None) -> None:
         super().__init__(seed)
         self.mean = checks.finite(mean, "mean")
         self.stddev = checks.number(stddev, "stddev", "[0, inf)")
@@ -78,7 +81,7 @@ class TruncatedNormal(RandomNormal):
     Args:
         mean: Default ``0.0``.
         stddev: Standard deviation before the truncation, at least 0. Default ``0.05``.
-        seed: Default ``None``: from the global seed.
+        seed: A number, or a `pynn.random.SeedGenerator`. Default ``None``: from the global seed.
     """
 
     def _values(self, shape: tuple[int, ...]) -> Array:
@@ -92,10 +95,10 @@ class Orthogonal(RandomInitializer):
 
     Args:
         gain: Default ``1.0``.
-        seed: Default ``None``: from the global seed.
+        seed: A number, or a `pynn.random.SeedGenerator`. Default ``None``: from the global seed.
     """
 
-    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+    def __init__(self, gain: float = 1.0, seed: Seed = None) -> None:
         super().__init__(seed)
         self.gain = checks.finite(gain, "gain")
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..foundation import checks, draws, pieces
+from ..foundation.seeds import Seed
 from .base import Array
 from .random import RandomInitializer
 
@@ -34,7 +35,7 @@ class VarianceScaling(RandomInitializer):
         mode: ``"fan_in"`` (the default), ``"fan_out"`` or ``"fan_avg"``.
         distribution: ``"truncated_normal"`` (the default; also ``"normal"``), its standard deviation corrected for
             the truncation; ``"untruncated_normal"``; or ``"uniform"``: within ``sqrt(3 * scale / n)``.
-        seed: Default ``None``: from the global seed.
+        seed: A number, or a `pynn.random.SeedGenerator`. Default ``None``: from the global seed.
         input_axes, output_axes: The axes whose sizes make the fan-in and the fan-out, both or none of the two. Default
             ``None``: as above.
     """
@@ -47,7 +48,7 @@ class VarianceScaling(RandomInitializer):
         scale: float = 1.0,
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
-        seed: int | None = None,
+        seed: Seed = None,
         input_axes: Axes | None = None,
         output_axes: Axes | None = None,
     ) -> None:
@@ -97,20 +98,18 @@ class _Scaled(VarianceScaling):
 
     _SETTINGS: tuple[float, str, str]
 
-    def __init__(
-        self, seed: int | None = None, input_axes: Axes | None = None, output_axes: Axes | None = None
-    ) -> None:
+    def __init__(self, seed: Seed = None, input_axes: Axes | None = None, output_axes: Axes | None = None) -> None:
         super().__init__(*self._SETTINGS, seed, input_axes, output_axes)
 
     def get_config(self) -> dict[str, Any]:
-        return {"seed": self.seed, **self._axes_config()}
+        return {**RandomInitializer.get_config(self), **self._axes_config()}
 
 
 class GlorotUniform(_Scaled):
     """Uniform within ``sqrt(6 / (fan_in + fan_out))`` (Glorot and Bengio, 2010).
 
     Args:
-        seed: Default ``None``: from the global seed.
+        seed: A number, or a `pynn.random.SeedGenerator`. Default ``None``: from the global seed.
         input_axes, output_axes: see `VarianceScaling`.
     """
 
@@ -121,7 +120,7 @@ class GlorotNormal(_Scaled):
     """Truncated normal of variance ``2 / (fan_in + fan_out)`` (Glorot and Bengio, 2010).
 
     Args:
-        seed: Default ``None``: from the global seed.
+        seed: A number, or a `pynn.random.SeedGenerator`. Default ``None``: from the global seed.
         input_axes, output_axes: see `VarianceScaling`.
     """
 
@@ -132,7 +131,7 @@ class HeUniform(_Scaled):
     """Uniform within ``sqrt(6 / fan_in)`` (He et al., 2015).
 
     Args:
-        seed: Default ``None``: from the global seed.
+        seed: A number, or a `pynn.random.SeedGenerator`. Default ``None``: from the global seed.
         input_axes, output_axes: see `VarianceScaling`.
     """
 
@@ -143,7 +142,7 @@ class HeNormal(_Scaled):
     """Truncated normal of variance ``2 / fan_in`` (He et al., 2015).
 
     Args:
-        seed: Default ``None``: from the global seed.
+        seed: A number, or a `pynn.random.SeedGenerator`. Default ``None``: from the global seed.
         input_axes, output_axes: see `VarianceScaling`.
     """
 
@@ -154,7 +153,7 @@ class LecunUniform(_Scaled):
     """Uniform within ``sqrt(3 / fan_in)`` (LeCun et al., 1998).
 
     Args:
-        seed: Default ``None``: from the global seed.
+        seed: A number, or a `pynn.random.SeedGenerator`. Default ``None``: from the global seed.
         input_axes, output_axes: see `VarianceScaling`.
     """
 
@@ -165,7 +164,7 @@ class LecunNormal(_Scaled):
     """Truncated normal of variance ``1 / fan_in`` (LeCun et al., 1998).
 
     Args:
-        seed: Default ``None``: from the global seed.
+        seed: A number, or a `pynn.random.SeedGenerator`. Default ``None``: from the global seed.
         input_axes, output_axes: see `VarianceScaling`.
     """
 

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from .. import config
 from ..data import arrays
 from ..foundation import checks, draws
-from ._seeding import Seed, arrays_only, key_of
+from ..foundation.seeds import Seed
+from ._seeding import arrays_only, key_of
 
 Array = NDArray[Any]
 

@@ -11,7 +11,8 @@ from numpy.typing import DTypeLike
 from .. import config
 from ..foundation import checks, draws
 from ..foundation.arguments import explained
-from ._seeding import Seed, check_not_traced, key_of, traced
+from ..foundation.seeds import Seed
+from ._seeding import check_not_traced, key_of, traced
 
 
 @explained

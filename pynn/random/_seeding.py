@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..foundation import checks, draws
 from ..foundation.arguments import explained
-from ..foundation.seeds import SeedGenerator
+from ..foundation.seeds import Seed, SeedGenerator
 
 if TYPE_CHECKING:
     from ..layers.trial import Trial
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-Seed: TypeAlias = int | SeedGenerator | None
 
 
 def traced() -> Trial | None:
