@@ -160,3 +160,115 @@ def test_clone_is_not_compiled_where_a_function_is_the_learning_rate():
     model = pynn.Sequential([pynn.Input((3,)), layers.Dense(1)])
     model.compile(pynn.optimizers.SGD(lambda: 0.1), "mse")
     assert not pynn.models.clone_model(model).compiled
+
+
+# ---- calls that are made otherwise -----------------------------------------------------------------------------------
+
+
+def with_dropout(layer, *args, **kwargs):
+    """As in Keras's documentation."""
+    made = layer(*args, **kwargs)
+    return layers.Dropout(0.5)(made) if isinstance(layer, layers.Dense) else made
+
+
+def test_call_function_puts_layers_in():
+    inputs = pynn.Input((3,))
+    model = pynn.Model(inputs, layers.Dense(2)(layers.Dense(4)(inputs) * 2) + 1)
+    twin = pynn.models.clone_model(model, clone_function=lambda layer: layer, call_function=with_dropout)
+    assert [type(layer).__name__ for layer in twin.layers if layer.name != inputs.name] == [
+        *("Dense", "Dropout", "Dense", "Dropout"),
+    ]
+    assert [layer for layer in twin.layers if isinstance(layer, layers.Dense)] == [*model.layers[1:]]
+    x = np.random.default_rng(1).normal(size=(400, 3))
+    np.testing.assert_array_equal(twin.predict(x, verbose=0), model.predict(x, verbose=0))
+    assert (np.asarray(twin(x, training=True)) == 1).mean() == pytest.approx(0.5, abs=0.1)
+    apart = pynn.models.clone_model(model, call_function=with_dropout)
+    assert apart.layers[1] is not model.layers[1]
+    assert not np.array_equal(apart.get_weights()[0], model.get_weights()[0])
+
+
+def test_call_function_sees_every_call():
+    given = []
+
+    def seeing(layer, *args, **kwargs):
+        given.append((type(layer).__name__, len(args), sorted(kwargs)))
+        return layer(*args, **kwargs)
+
+    @pynn.saving.register_keras_serializable("cloning")
+    class Scaled(layers.Layer):
+        def call(self, x, y, factor=1.0):
+            return x * factor + y
+
+    ids, query, a, b = pynn.Input((5,), dtype="int32"), *(pynn.Input((5, 4)) for _ in range(3))
+    vectors = layers.Embedding(7, 4, mask_zero=True)(ids)
+    inner = pynn.Model({"a": a, "b": b}, a * b)
+    y = layers.MultiHeadAttention(2, 3)(vectors, query, use_causal_mask=True)
+    y = layers.Attention()([y, vectors])
+    y = inner({"a": y, "b": layers.Dropout(0.5)(query, training=False)})
+    y = Scaled()(y, query, factor=2.0)
+    y, state = layers.GRU(4, return_sequences=True, return_state=True)(y)
+    y = layers.GRU(4)(y, initial_state=state)
+    y = layers.Dense(2)(layers.concatenate([y, state], axis=1))
+    model = pynn.Model([ids, query], y)
+    twin = pynn.models.clone_model(model, call_function=seeing)
+    assert given == [
+        ("Embedding", 1, []),
+        ("MultiHeadAttention", 0, ["query", "use_causal_mask", "value"]),
+        ("Attention", 1, []),
+        ("Dropout", 1, ["training"]),
+        ("Model", 1, []),
+        ("Scaled", 0, ["factor", "x", "y"]),
+        ("GRU", 1, []),
+        ("GRU", 2, []),
+        ("Concatenate", 1, []),
+        ("Dense", 1, []),
+    ]
+    twin.set_weights(model.get_weights())
+    random = np.random.default_rng(1)
+    x = [random.integers(0, 7, (6, 5)), random.normal(size=(6, 5, 4))]
+    np.testing.assert_array_equal(twin.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+def test_call_function_is_given_masks():
+    x, mask = pynn.Input((4, 3)), pynn.Input((4,))
+    model = pynn.Model([x, mask], layers.GlobalAveragePooling1D()(layers.Dense(2)(x), mask=mask))
+    given = []
+
+    def seeing(layer, *args, **kwargs):
+        given.append(sorted(kwargs))
+        return layer(*args, **kwargs)
+
+    twin = pynn.models.clone_model(model, clone_function=lambda layer: layer, call_function=seeing)
+    assert given == [[], ["mask"]]
+    data = [np.random.default_rng(1).normal(size=(2, 4, 3)), np.array([[1, 1, 0, 0], [1, 0, 0, 0]])]
+    np.testing.assert_array_equal(twin.predict(data, verbose=0), model.predict(data, verbose=0))
+
+
+@pytest.mark.parametrize("recursive", [False, True])
+def test_call_function_within_models(recursive):
+    """As in Keras: in models of tensors, but not in a Sequential."""
+    a, b, outer = pynn.Input((3,)), pynn.Input((3,)), pynn.Input((3,))
+    inner = pynn.Model(a, layers.Dense(3)(a), name="inner")
+    stack = pynn.Sequential([pynn.Input((3,)), layers.Dense(3), pynn.Model(b, layers.Dense(3)(b))], name="stack")
+    model = pynn.Model(outer, stack(inner(outer)))
+    twin = pynn.models.clone_model(model, call_function=with_dropout, recursive=recursive)
+    assert len(twin.get_layer("inner").layers) == (3 if recursive else 2)
+    assert [type(each).__name__ for each in twin.get_layer("stack").layers] == ["Dense", "Model"]
+    assert len(twin.get_layer("stack").layers[1].layers) == 2
+
+
+def test_call_function_that_is_refused():
+    inputs = pynn.Input((3,))
+    model = pynn.Model(inputs, layers.Dense(2)(inputs))
+
+    class Own(pynn.Model):
+        def call(self, x):
+            return x
+
+    for other in (pynn.Sequential([pynn.Input((3,)), layers.Dense(2)]), Own()):
+        with pytest.raises(ValueError, match="call_function is for models of tensors"):
+            pynn.models.clone_model(other, call_function=with_dropout)
+    with pytest.raises(TypeError, match="call_function must be a function"):
+        pynn.models.clone_model(model, call_function=3)
+    with pytest.raises(TypeError, match=r"call_function must return what a call of the layer does.*None of type None"):
+        pynn.models.clone_model(model, call_function=lambda layer, *args: None)

@@ -13,7 +13,8 @@ from ..layers.core import InputLayer
 from ..layers.symbolic import SymbolicTensor
 from ..storage.tensors import Path
 from ..training import compile_config
-from . import configuration
+from . import configuration, recalling
+from .configuration import Making, Recording, as_said
 from .model import Model
 from .saving import classes_of_ones_own
 from .sequential import Sequential
@@ -45,7 +46,7 @@ def clone_model(
     model: Model,
     input_tensors: Any = None,
     clone_function: Callable[[Layer], Layer] | None = None,
-    *,
+    call_function: Callable[..., Any] | None = None,
     recursive: bool = False,
 ) -> Model:
     """A model of equal layers with new weights.
@@ -59,21 +60,32 @@ def clone_model(
             and type its new input has. Default: inputs like those of the model.
         clone_function: Makes the layer that stands for one of the model's, but for inputs and operators. Default: an
             equal layer.
+        call_function: Of a model of tensors: called as ``call_function(layer, *args, **kwargs)`` in place of each of
+            its new layers and operators, to return what goes on in place of ``layer(*args, **kwargs)``, such as
+            ``Dropout(0.5)(layer(*args, **kwargs))``. Default: the layers are called.
         recursive: Whether models within the model are cloned by their layers, too, so that `clone_function` is asked
-            for these, and not for the models. Default ``False``.
+            for these, and not for the models; so is `call_function`, but not within a Sequential. Default ``False``.
 
     Raises:
-        TypeError: no model, a `clone_function` that makes no layers, or a `recursive` that is neither True nor False.
-        ValueError: other `input_tensors` than the model has inputs. NotImplementedError: a subclass with a `call`
-            that cannot say what it was made with.
+        TypeError: no model, a `clone_function` that makes no layers, a `call_function` that returns no tensors, or a
+            `recursive` that is neither True nor False. ValueError: other `input_tensors` than the model has inputs; a
+            `call_function` for a Sequential, or a subclass with a `call`. NotImplementedError: such a subclass that
+            cannot say what it was made with.
     """
     if not isinstance(model, Model):
         raise TypeError(f"model must be a pynn model, but got {type(model).__name__}.")
-    if clone_function is not None and not callable(clone_function):
-        raise TypeError(f"clone_function must be a function of a layer, but got {type(clone_function).__name__}.")
+    for name, function in (("clone_function", clone_function), ("call_function", call_function)):
+        if function is not None and not callable(function):
+            raise TypeError(f"{name} must be a function of a layer, but got {type(function).__name__}.")
+    if call_function is not None and (isinstance(model, Sequential) or model._has_call()):
+        raise ValueError(
+            f"call_function is for models of tensors, Model(inputs, outputs), but {model.name!r} is a "
+            f"{type(model).__name__}. clone_function works for a Sequential, too."
+        )
+    record = as_said if call_function is None else recalling.by(call_function)
     checks.boolean(recursive, "recursive")
 
-    def maker(owner: Model) -> configuration.Make:
+    def maker(owner: Model, record: Recording, inputs: list[SymbolicTensor] | None = None) -> Making:
         own = {layer.name: layer for layer in owner._parts}
 
         def make(config: dict[str, Any]) -> Layer:
@@ -81,7 +93,7 @@ def clone_model(
             if layer is None or layer.is_operation or isinstance(layer, InputLayer):
                 return layer_room.deserialize(config)
             if recursive and isinstance(layer, Model) and not layer._has_call():
-                return _of_layers(layer, maker(layer))
+                return _of_layers(layer, maker(layer, as_said if isinstance(layer, Sequential) else record))
             if clone_function is None:
                 return layer_room.deserialize(config)
             made = clone_function(layer)
@@ -89,12 +101,12 @@ def clone_model(
                 raise TypeError(f"clone_function must return a layer, but returned {type(made).__name__}.")
             return made
 
-        return make
+        return Making(make, record, inputs)
 
     inputs = None if input_tensors is None else _inputs_for(model, input_tensors)
 
     def clone() -> Model:
-        made, compiled = _of_layers(model, maker(model), inputs), model._state.compiled
+        made, compiled = _of_layers(model, maker(model, record, inputs)), model._state.compiled
         if compiled is not None:
             with contextlib.suppress(ValueError):
                 what = compile_config.compiled_of(compile_config.described(compiled))
@@ -104,12 +116,12 @@ def clone_model(
     return registry.knowing(classes_of_ones_own(model), lambda: configuration.reading(clone))
 
 
-def _of_layers(model: Model, make: configuration.Make, inputs: list[SymbolicTensor] | None = None) -> Model:
-    """A model of layers that `make` makes; of a class whose ``__init__`` would make others, one of pynn's."""
+def _of_layers(model: Model, how: Making) -> Model:
+    """A model of layers like those of `model`; of a class whose ``__init__`` would make others, one of pynn's."""
     if model._has_call() or not model._own_arguments:
-        return type(model)._made_of(model.get_config(), make, inputs)
+        return type(model)._made_of(model.get_config(), how)
     kind = Sequential if isinstance(model, Sequential) else Model
-    return kind._made_of(model._by_layers(), make, inputs)
+    return kind._made_of(model._by_layers(), how)
 
 
 def _inputs_for(model: Model, given: Any) -> list[SymbolicTensor]:

@@ -29,7 +29,6 @@ Key: TypeAlias = tuple[str, int, int]  # the same, hashable
 # What the entries of a configuration hold.
 _LAYER = {"class_name": str, "config": dict, "name": str, "inbound_nodes": list | tuple}
 _NODE = {"args": list | tuple, "kwargs": dict}
-Make: TypeAlias = Callable[[dict[str, Any]], Layer]  # makes a layer of its configuration
 
 # While a model describes itself: the numbers of layers that it holds in several places, as parts of it share them.
 _numbers: contextvars.ContextVar[dict[Layer, int] | None] = contextvars.ContextVar("numbers", default=None)
@@ -47,6 +46,28 @@ class Call(NamedTuple):
     training: bool | None
     masks: list[Key | None]  # that the call was given; empty: none
     settings: Any  # what the call said beside tensors
+
+
+# Makes a layer of its configuration.
+Make: TypeAlias = Callable[[dict[str, Any]], Layer]
+# Makes a call on these tensors, and masks of them.
+Recording: TypeAlias = Callable[[Call, list[SymbolicTensor], list[SymbolicTensor | None]], Any]
+
+
+def as_said(call: Call, inputs: list[SymbolicTensor], masks: list[SymbolicTensor | None]) -> Any:
+    """What a call as the configuration says it makes of these tensors."""
+    return call.layer._record(inputs, call.training, masks, call.settings)
+
+
+class Making(NamedTuple):
+    """How a model is made of its configuration."""
+
+    layer: Make = layer_room.deserialize
+    call: Recording = as_said
+    inputs: list[SymbolicTensor] | None = None  # in place of the inputs that it says
+
+
+AS_DESCRIBED = Making()
 
 
 def writing(model: Layer, make: Callable[[], T]) -> T:
@@ -120,15 +141,15 @@ def of_wiring(wiring: Wiring, layout: Layout) -> dict[str, Any]:
     }
 
 
-def tensors_of(config: dict[str, Any], make: Make, inputs: list[SymbolicTensor] | None = None) -> tuple[Any, Any]:
-    """The symbolic inputs and outputs that a configuration describes; `make` makes the layers, but not those of the
-    inputs where tensors are given that stand in for them.
+def tensors_of(config: dict[str, Any], how: Making) -> tuple[Any, Any]:
+    """The symbolic inputs and outputs that a configuration describes; no layers of inputs are made where tensors are
+    given that stand in for them.
 
     Raises:
         ValueError: another form of configuration, or a tensor that no layer makes.
     """
     made: dict[Key, SymbolicTensor] = {}
-    for key, x in zip(_keys(config["input_layers"]), inputs or (), strict=inputs is not None):
+    for key, x in zip(_keys(config["input_layers"]), how.inputs or (), strict=how.inputs is not None):
         made[key] = x
     waiting: list[Call] = []
     if not isinstance(config["layers"], list | tuple):
@@ -137,15 +158,15 @@ def tensors_of(config: dict[str, Any], make: Make, inputs: list[SymbolicTensor] 
         _check_form(each, _LAYER, "a layer")
         if (each["name"], 0, 0) in made:
             continue
-        layer = layer_of(each, make)
+        layer = layer_of(each, how.layer)
         if isinstance(layer, InputLayer):
             made[each["name"], 0, 0] = layer.tensor()
         waiting += [_call(each["name"], layer, number, node) for number, node in enumerate(each["inbound_nodes"])]
-    _record_all(waiting, made)
+    _record_all(waiting, made, how.call)
     return _found(config["input_layers"], made), _found(config["output_layers"], made)
 
 
-def _record_all(calls: list[Call], made: dict[Key, SymbolicTensor]) -> None:
+def _record_all(calls: list[Call], made: dict[Key, SymbolicTensor], record: Recording = as_said) -> None:
     """Make the calls, round by round in their order, each as soon as its inputs are made, and add what they make.
 
     The order is part of the model: gradients of a layer that is called twice are summed in it. A call that must wait
@@ -162,8 +183,7 @@ def _record_all(calls: list[Call], made: dict[Key, SymbolicTensor]) -> None:
             blocked.setdefault(missing, []).append(place)
             continue
         masks = [None if mask is None else made[mask] for mask in call.masks]
-        recorded = call.layer._record([made[key] for key in call.inputs], call.training, masks, call.settings)
-        for index, y in enumerate(nests.ends(recorded)):
+        for index, y in enumerate(nests.ends(record(call, [made[key] for key in call.inputs], masks))):
             key = call.name, call.number, index
             made[key] = y
             for waiting in blocked.pop(key, ()):

@@ -11,10 +11,9 @@ from ..foundation import checks, identifiers, registry
 from ..foundation.arguments import explained
 from ..layers.base import Layer
 from ..layers.keeping import stateful_in
-from ..layers.symbolic import SymbolicTensor
 from ..layers.weight import Weight
 from . import configuration, summary
-from .configuration import Make
+from .configuration import AS_DESCRIBED, Making
 from .connected import Connected
 
 if TYPE_CHECKING:
@@ -147,10 +146,8 @@ class Described(Connected):
         return registry.knowing(custom_objects, lambda: configuration.reading(lambda: cls._made_of(config)))
 
     @classmethod
-    def _made_of(
-        cls, config: dict[str, Any], make: Make = layer_room.deserialize, inputs: list[SymbolicTensor] | None = None
-    ) -> Self:
-        """The model of a configuration: `make` makes a layer of its own one; `inputs` stand in for those that it has.
+    def _made_of(cls, config: dict[str, Any], how: Making = AS_DESCRIBED) -> Self:
+        """The model of a configuration.
 
         Raises:
             TypeError, ValueError: another form of configuration.
@@ -158,7 +155,7 @@ class Described(Connected):
         if cls._made_by_arguments():
             return cls(**config)
         further = cls._further(config, {"name", "layers", "input_layers", "output_layers"})
-        starts, ends = configuration.tensors_of(config, make, inputs)
+        starts, ends = configuration.tensors_of(config, how)
         kind: Any = cls
         model: Self = kind(inputs=starts, outputs=ends, name=config["name"], **further)
         return model

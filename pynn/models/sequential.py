@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import layers as layer_room
 from ..data import dataset
 from ..data.layout import Layout, OpenShape, Port, Ports, single
 from ..foundation import atomic, checks
@@ -20,7 +19,7 @@ from ..layers.trial import Trial, using
 from ..layers.types import Masks
 from ..layers.wiring import chain, drafts_of, limits_of
 from . import configuration
-from .configuration import Make
+from .configuration import AS_DESCRIBED, Making
 from .connected import Connected
 from .model import Model
 from .network import Closed, check_dtype, common_dtype
@@ -282,20 +281,18 @@ class Sequential(Model):
         return config
 
     @classmethod
-    def _made_of(
-        cls, config: dict[str, Any], make: Make = layer_room.deserialize, inputs: list[SymbolicTensor] | None = None
-    ) -> Self:
+    def _made_of(cls, config: dict[str, Any], how: Making = AS_DESCRIBED) -> Self:
         if cls._made_by_arguments():
             return cls(**config)
         further = cls._further(config, {"layers"}, {"name", "build_input_shape"})
         if not isinstance(config["layers"], list | tuple):
             raise ValueError(f"config has no list of layers, but {checks.shown(config['layers'])}.")
         layers, shape = (
-            [configuration.layer_of(each, make) for each in config["layers"]],
+            [configuration.layer_of(each, how.layer) for each in config["layers"]],
             config.get("build_input_shape"),
         )
-        if inputs is not None:
-            layers = [_input_like(inputs[0], layers[0]), *_without_input(layers)]
+        if how.inputs is not None:
+            layers = [_input_like(how.inputs[0], layers[0]), *_without_input(layers)]
             shape = None
         model = cls(layers=layers, name=config.get("name"), **further)
         if shape is not None and not model.built:
