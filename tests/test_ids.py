@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import pynn
-from pynn import layers
+from pynn import layers, ops
 
 RANDOM = np.random.default_rng(5)
 
@@ -228,3 +228,69 @@ def test_an_array_is_an_index(random):
     ):
         with pytest.raises(error, match=message):
             start[key]
+
+
+# ---- truth values ----------------------------------------------------------------------------------------------------
+
+TRUTHS = np.array([[True, False, True], [False, False, True]])
+
+
+def with_truths(function):
+    x, truths = pynn.Input((3,)), pynn.Input((3,), dtype="bool", name="truths")
+    return pynn.Model([x, truths], function(x, truths))
+
+
+@pytest.mark.parametrize(
+    ("function", "plain"),
+    [
+        (lambda x, t: ops.cast(t, "float32"), lambda x, t: 1.0 * t),
+        (lambda x, t: ops.where(t, x, -1.0), lambda x, t: np.where(t, x, -1)),
+        (lambda x, t: x * t, lambda x, t: x * t),
+        (lambda x, t: ops.logical_not(t), lambda x, t: ~t),
+        (lambda x, t: (x > 0) & ~t, lambda x, t: (x > 0) & ~t),
+        (lambda x, t: ops.sum(ops.cast(t, "float32"), axis=-1), lambda x, t: t.sum(-1)),
+        (lambda x, t: layers.Concatenate()([t, x]), lambda x, t: np.concatenate([t, x], -1)),
+    ],
+)
+def test_truth_values_are_0_and_1(function, plain, random, tmp_path):
+    x = random.normal(size=(2, 3)).astype("float32")
+    model = with_truths(function)
+    model.save(tmp_path / "model")
+    for each in (model, pynn.Model.from_config(model.get_config()), pynn.load_model(tmp_path / "model")):
+        for given in (TRUTHS, TRUTHS.astype("int64"), TRUTHS.astype("float32"), TRUTHS.tolist()):
+            np.testing.assert_allclose(each.predict([x, given], verbose=0), plain(x, TRUTHS), rtol=1e-6)
+    assert model.get_layer("truths").get_config()["dtype"] == "bool"
+
+
+@pytest.mark.parametrize("bad", [2, -1, 0.5, np.nan])
+def test_what_is_no_truth_value_is_refused(bad):
+    one = pynn.Input((3,), dtype="bool")
+    of_one = [
+        pynn.Model(one, ops.cast(one, "float32")),
+        pynn.Sequential([pynn.Input((3,), dtype=bool), layers.Dense(1)]),
+    ]
+    inner = pynn.Input((3,), dtype=np.bool_)
+    of_one.append(pynn.Model(inner, of_one[0](inner)))
+    for model in of_one:
+        for call in (model, lambda x, model=model: model.predict(x, verbose=0)):
+            with pytest.raises(ValueError, match=r"must be in \[0, 2\)|must be a whole number"):
+                call(np.array([[0, 1, bad]]))
+
+
+def test_truth_values_are_masks_and_train(random):
+    x, mask = pynn.Input((4, 2)), pynn.Input((4,), dtype="bool")
+    model = pynn.Model([x, mask], layers.Dense(1)(layers.LSTM(3)(x, mask=mask)))
+    model.compile("sgd", "mse")
+    data, real = random.normal(size=(6, 4, 2)), np.arange(4) < random.integers(1, 5, (6, 1))
+    model.fit([data, real], np.ones((6, 1)), epochs=2, verbose=0)
+    found = model.predict([data, real], verbose=0)
+    data[~real] = 9
+    np.testing.assert_array_equal(model.predict([data, real], verbose=0), found)
+
+
+def test_an_embedding_reads_truth_values():
+    model = pynn.Sequential([pynn.Input((3,), dtype="bool"), layers.Embedding(5, 2)])
+    table = model.get_weights()[0]
+    np.testing.assert_array_equal(model.predict(TRUTHS, verbose=0), table[TRUTHS.astype(int)])
+    with pytest.raises(ValueError, match=r"must be in \[0, 2\)"):
+        model.predict(np.array([[0, 1, 4]]), verbose=0)

@@ -190,8 +190,17 @@ def is_plain(value: object) -> bool:
 
 def is_whole(dtype: DTypeLike) -> bool:
     """Whether `dtype` is a type of whole numbers."""
+    return _is_one_of(dtype, "iu")
+
+
+def is_truth(dtype: DTypeLike) -> bool:
+    """Whether `dtype` is the type of truth values."""
+    return _is_one_of(dtype, "b")
+
+
+def _is_one_of(dtype: DTypeLike, kinds: str) -> bool:
     try:
-        return np.dtype(dtype).kind in "iu"
+        return np.dtype(dtype).kind in kinds
     except TypeError:
         return False
 

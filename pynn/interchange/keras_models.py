@@ -155,7 +155,7 @@ class _Translation:
         """A number type, or the policy of one."""
         if isinstance(value, dict):
             value = value.get("config", {}).get("name") if value.get("class_name") == "DTypePolicy" else value
-        if value is None or value in ("float32", "float64") or (isinstance(value, str) and checks.is_whole(value)):
+        if value in (None, "bool", "float32", "float64") or (isinstance(value, str) and checks.is_whole(value)):
             return value  # type: ignore[no-any-return]
         raise ModelFileError(
             f"{self._name} has layers of the type {checks.shown(value)}, but pynn has float32 and float64."

@@ -11,7 +11,7 @@ from .. import activations
 from ..activations import Activation as ActivationFunction
 from ..activations import ActivationLike
 from ..constraints import ConstraintLike
-from ..data.layout import OpenShape
+from ..data.layout import ANY_ID, OpenShape
 from ..engine.lowering import Lowering
 from ..foundation import checks
 from ..foundation.arguments import explained
@@ -70,7 +70,7 @@ class InputLayer(Layer):
         )
         if batch_shape is not None and batch_shape[0]:
             self.batch_size = int(batch_shape[0])
-        self.holds_ids = dtype is not None and checks.is_whole(dtype)
+        self.ids_limit = None if dtype is None else _limit_of(dtype)
         super().__init__(name=name, dtype=None if self.holds_ids else dtype)
         self.batch_input_shape = sample
         self._built = Built(sample, self.dtype, None, ())
@@ -80,6 +80,11 @@ class InputLayer(Layer):
         """The shape of a batch, None along its first axis unless a batch size was given."""
         assert self.batch_input_shape is not None
         return (self.batch_size, *self.batch_input_shape)
+
+    @property
+    def holds_ids(self) -> bool:
+        """Whether its numbers are whole ones: ids, or truth values, which are ids below 2."""
+        return self.ids_limit is not None
 
     def tensor(self) -> SymbolicTensor:
         """The symbolic tensor that stands for the input."""
@@ -97,9 +102,17 @@ class InputLayer(Layer):
         return x
 
     def get_config(self) -> dict[str, Any]:
-        dtype = "int32" if self.holds_ids else self.dtype if self.dtype_given else None
+        whole = "bool" if self.ids_limit == 2 else "int32"
+        dtype = whole if self.holds_ids else self.dtype if self.dtype_given else None
         size = {} if self.batch_size is None else {"batch_size": self.batch_size}
         return {"shape": self.batch_input_shape, **size, "dtype": dtype, "name": self.name}
+
+
+def _limit_of(dtype: DTypeLike) -> int | None:
+    """Below what the whole numbers of a type are; None where it has others."""
+    if checks.is_truth(dtype):
+        return 2
+    return ANY_ID if checks.is_whole(dtype) else None
 
 
 @explained
@@ -122,7 +135,8 @@ def Input(  # noqa: N802 - Keras's name
         shape: Shape of a sample, without the batch axis; None along an axis of any length.
         batch_size: What the shapes of symbolic tensors and `Model.summary` show. Batches may have any size all the
             same.
-        dtype: ``"float32"``, ``"float64"``, or a type of whole numbers, for ids. Default: ``config.floatx()``.
+        dtype: ``"float32"``, ``"float64"``, a type of whole numbers, for ids, or ``"bool"``, for truth values: whole
+            numbers 0 and 1. Default: ``config.floatx()``.
         batch_shape: In place of `shape`: with the batch axis in front.
         name: Default: ``"input_layer"`` with a number.
         sparse, ragged, optional: Only ``False``, the default, or for the first two None.

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data.layout import OpenShape
+from ..data.layout import ANY_ID, OpenShape
 
 
 class Made(NamedTuple):
@@ -222,6 +222,14 @@ class SymbolicTensor(Operand):
     def holds_ids(self) -> bool:
         """Whether the numbers are whole ones, such as ids."""
         return self.dtype == "int32"
+
+    @property
+    def ids_limit(self) -> int | None:
+        """Below what its whole numbers are, as far as it says; None where it has others."""
+        layer: Any = self.node.layer
+        if layer.is_input:
+            return layer.ids_limit  # type: ignore[no-any-return]
+        return ANY_ID if self.holds_ids else None
 
     @property
     def name(self) -> str:

@@ -341,8 +341,7 @@ class Traceable(HoldsLayers):
         found = ports([y.name for y in ends], [y.sample for y in ends], [Limit(0)] * len(ends), outputs)
         if len(ends) == 1 and isinstance(outputs, list | tuple):  # of a model, a list of one would be that one
             found = found._replace(form="tuple" if isinstance(outputs, tuple) else "list")
-        inputs = [True] * len(wiring.inputs)
-        limits = limits_of(wiring, inputs, any_id=0)[: len(shapes)]
+        limits = limits_of(wiring, [0] * len(wiring.inputs))[: len(shapes)]
         return Trace(wiring, shapes, found, limits, masks, tuple(places), tuple(made))
 
     @property

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from ..data import nests
-from ..data.layout import ANY_ID, Limit, OpenShape, Port, Ports, TakePart
+from ..data.layout import Limit, OpenShape, Port, Ports, TakePart
 from ..engine.lowering import Lowering, Mask
 from .building import Draft
 from .connecting import fits
@@ -197,12 +197,11 @@ class _Root(NamedTuple):
         return (own.of_part() if own and self.is_part else own).behind(self.path)
 
 
-def limits_of(
-    wiring: Wiring, integers: Sequence[bool], drafts: Sequence[Draft] = (), any_id: int = ANY_ID
-) -> tuple[Limit, ...]:
-    """For each input: below what its ids must be, 0 where it takes numbers; `any_id` where no embedding reads ids.
+def limits_of(wiring: Wiring, own: Sequence[int | None], drafts: Sequence[Draft] = ()) -> tuple[Limit, ...]:
+    """For each input: below what its ids must be, 0 where it takes numbers.
 
-    An input takes ids where it is one of whole numbers (`integers`), or where all that read it are embeddings.
+    An input takes ids where it is one of whole numbers, or where all that read it are embeddings. What it says itself
+    is in `own`: None that it has numbers, 0 that embeddings say below what its whole numbers are.
     The `drafts` are those of the layers, in the order of the steps; there may be none where all models are built.
 
     Raises:
@@ -231,15 +230,15 @@ def limits_of(
             if x in roots:
                 readers[roots[x].input].append((roots[x].limit(below), layer))
     limits = []
-    for x, whole in zip(wiring.inputs, integers, strict=True):
+    for x, limit in zip(wiring.inputs, own, strict=True):
         ids = [(below, layer) for below, layer in readers[x] if below]
         others = [layer.name for below, layer in readers[x] if not below]
-        if ids and others and not whole:
+        if ids and others and limit is None:
             raise ValueError(
                 f"An input is read as ids by layer {ids[0][1].name!r} and as numbers by {others[0]!r}. "
                 'Make it one of whole numbers: Input(..., dtype="int32"), or give the ids an Input of their own.'
             )
-        limits.append(Limit.of_all([below for below, _ in ids], any_id if whole else 0))
+        limits.append(Limit.of_all([*(below for below, _ in ids), *([Limit(limit)] if limit else [])], 0))
     return tuple(limits)
 
 

@@ -129,7 +129,7 @@ class Connected(Structure):
         if len(dtypes) > 1:
             asked = " and ".join(f"{dtype} ({layer!r})" for dtype, layer in dtypes.items())
             raise ValueError(f"All layers of a model compute in one dtype, but there are {asked}.")
-        limits = limits_of(wiring, [x.holds_ids for x in starts])
+        limits = limits_of(wiring, [x.ids_limit for x in starts])
         return Layout(
             next(iter(dtypes), config.floatx()),
             ports(names, shapes, limits, inputs),

@@ -318,7 +318,7 @@ def _drafts(
     wiring = chain(layers)
     drafts, outputs, made = drafts_of(wiring, [shape], dtype, masks)
     first = stack[0]
-    name, whole = (first.name, first.holds_ids) if isinstance(first, InputLayer) else ("input_layer", False)
-    below = limits_of(wiring, [whole], drafts)[0]
+    name, own = (first.name, first.ids_limit) if isinstance(first, InputLayer) else ("input_layer", None)
+    below = limits_of(wiring, [own], drafts)[0]
     layout = Layout(dtype, single(Port(name, shape, below)), single(Port(layers[-1].name, outputs[0])))
     return layout, drafts, tuple(made)
