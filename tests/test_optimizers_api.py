@@ -285,8 +285,10 @@ def test_optimizer_names_are_counted():
     rest = [f"adam_{first + i}" for i in range(1, 3)]
     assert [names[1], names[3]] == rest
     assert names[0] in ("adam", f"adam_{first}")
-    assert [name.rstrip("_0123456789") for name in names] == ["adam", "adam", "sgd", "adam", "adamw", "rmsprop"]
+    assert [name.rstrip("_0123456789") for name in names] == ["adam", "adam", "sgd", "adam", "adam_w", "rm_sprop"]
     assert optimizers.Adam(name="mine").name == "mine"
+    named = optimizers.AdamW()
+    assert optimizers.deserialize(optimizers.serialize(named)).name == named.name
     before = int(optimizers.Nadam().name.partition("_")[2] or 0)
     with pytest.raises(ValueError, match="beta_1"):
         optimizers.Nadam(beta_1=2.0)

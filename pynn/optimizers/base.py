@@ -60,7 +60,8 @@ class Optimizer(Stepping):
             Default ``None``.
         gradient_accumulation_steps: At least 2. If given, the weights are updated in every so many-th step only, with
             the mean of the gradients since the last update. `iterations` counts the updates. Default ``None``.
-        name: Default: the class's name in lower case, with a number from the second one on: ``adam``, ``adam_1``.
+        name: Default: the class's name as Keras writes it, with a number from the second one on: ``adam``, ``adam_1``;
+            ``adam_w``.
 
     Raises:
         ValueError: a setting out of range, or more than one of the three clips.
@@ -108,7 +109,7 @@ class Optimizer(Stepping):
             gradient_accumulation_steps, "gradient_accumulation_steps", 2
         )
         # Last, so that an optimizer that could not be made uses up no number.
-        self.name = checks.text(name, "name") if name else names.auto_name(type(self).__name__.lower())
+        self.name = checks.text(name, "name") if name else names.auto_name(type(self).__name__)
 
     def __setattr__(self, name: str, value: object) -> None:
         """Refuse what would do nothing: unknown attributes, and settings that were given to the engine already."""
