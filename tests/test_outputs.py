@@ -168,7 +168,7 @@ def test_loss_in_a_list_of_its_own():
     history = fitted(pair(loss=[SPARSE, "mse"]))
     assert fitted(pair(loss=[[SPARSE], ["mse"]])) == history
     assert fitted(pair(loss={"classes": [SPARSE], "numbers": "mse"})) == history
-    with pytest.raises(TypeError, match="loss must be a name"):
+    with pytest.raises(ValueError, match="loss must have one loss for the output 'classes', but has "):
         pair(loss=[[SPARSE, "mse"], "mse"])
 
 

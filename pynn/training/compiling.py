@@ -35,10 +35,7 @@ class Compiled(NamedTuple):
     @property
     def has_own_losses(self) -> bool:
         """Whether a loss is one's own."""
-        if isinstance(self.loss, dict | list):
-            found = self.loss.values() if isinstance(self.loss, dict) else self.loss
-            return any(loss is not None and loss.is_own for loss in found)
-        return self.loss is not None and bool(self.loss.is_own)
+        return any(loss is not None and loss.is_own for loss in by_output.each_of(self.loss))
 
     def resolved(self, outputs: Ports) -> Heads:
         """Losses and metrics of a model that has these outputs; ValueError for none, and for those that do not fit.
@@ -99,11 +96,15 @@ def _resolved(given: Any, loss: Loss | None, port: Port, before: list[Measured])
 
 
 class _Names:
-    """Names of metrics in logs, each once, as Keras makes them."""
+    """Names of metrics in logs, each once, as Keras makes them.
+
+    Losses of nested outputs have the way to the output in their name, metrics have the name of the output alone.
+    """
 
     def __init__(self, outputs: Ports, found: list[Loss | None]) -> None:
         several = len(outputs.ports) > 1
-        self._prefixes = [f"{key}_" if several else "" for key in outputs.keys]
+        named = outputs.names if outputs.form == "nested" else outputs.keys
+        self._prefixes = [f"{name}_" if several else "" for name in named]
         with_loss = [key for key, loss in zip(outputs.keys, found, strict=True) if loss is not None]
         self._taken = {"loss", *(f"{name}_loss" for name in with_loss if len(with_loss) > 1)}
         self._uses: dict[str, int] = {}
