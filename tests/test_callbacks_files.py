@@ -77,6 +77,17 @@ def test_tensorboard_writes_what_evaluations_come_to(written, tmp_path):
     assert written[name.format("loss")] == [3, 6, 6]
 
 
+def test_tensorboard_writes_each_number_of_an_array(written, tmp_path):
+    model = pynn.Sequential([pynn.Input((1,)), pynn.layers.Dense(2)])
+    model.compile("sgd", "mse", metrics=[pynn.metrics.R2Score(None)])
+    board = pynn.callbacks.TensorBoard(tmp_path / "logs")
+    x, y = np.arange(5.0)[:, None], np.arange(10.0).reshape(5, 2)
+    model.fit(x, y, epochs=2, verbose=0, validation_data=(x, y), callbacks=board)
+    for name in ("train/epoch_r2_score", "validation/epoch_r2_score"):
+        assert written[f"{name}/0"] == written[f"{name}/1"] == [0, 1]
+        assert name not in written
+
+
 def test_tensorboard_writes_how_fast_the_batches_between_two_values_are(written, tmp_path, monkeypatch):
     now, rates = iter(range(100)), []
     monkeypatch.setattr("pynn.callbacks.logging.time", types.SimpleNamespace(perf_counter=lambda: next(now)))

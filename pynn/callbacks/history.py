@@ -6,19 +6,24 @@ import weakref
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from ..foundation import atomic, html
 from .base import Callback, Logs
 
 # How many epochs from each end notebooks show.
 _SHOWN_EPOCHS = 6
+# How many numbers of an array are shown; of a larger one the first and the last.
+_SHOWN_NUMBERS = 10
 
 
 class History(Callback):
     """The record of a run of `fit`, which returns it.
 
     Attributes:
-        history: For the loss and each metric a list with a value an epoch; those of the validation data begin with
-            ``val_``. The loss of an epoch is the mean over its samples, each batch measured before its step.
+        history: For the loss and each metric a list with a value an epoch, a number or, of some metrics, an array;
+            those of the validation data begin with ``val_``. The loss of an epoch is the mean over its samples, each
+            batch measured before its step.
         epoch: The numbers of the epochs, from ``initial_epoch`` on.
         params: ``epochs``, ``steps`` (batches an epoch) and ``verbose``.
     """
@@ -92,4 +97,6 @@ class History(Callback):
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return " ".join(np.array2string(value, precision=6, threshold=_SHOWN_NUMBERS, edgeitems=3).split())
     return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
+import numpy as np
+
 from ..foundation import checks
 from .base import Callback, Logs
 from .checkpoints import EveryBatches
@@ -97,6 +99,7 @@ class TensorBoard(Callback):
 
     The runs are ``log_dir/train`` and ``log_dir/validation``, the values ``epoch_loss`` and so on, as in Keras. Those
     of each evaluation, also outside `fit`, are ``evaluation_loss_vs_iterations`` and so on, by the number of updates.
+    Of a metric that gives an array, each number is a value of its own: ``epoch_f1_score/0``.
 
     Args:
         log_dir: The folder. Default ``"logs"``.
@@ -158,9 +161,11 @@ class TensorBoard(Callback):
         self._writers, self._in_fit = {}, False
 
     def _write(self, run: str, name: str, value: Any, step: int) -> None:
+        """Write a number, or each number of an array: ``name/0`` and so on."""
         if run not in self._writers:
             self._writers[run] = _summary_writer()(os.path.join(self.log_dir, run))
-        self._writers[run].add_scalar(name, float(value), step)
+        for place, number in np.ndenumerate(value):
+            self._writers[run].add_scalar("/".join(map(str, (name, *place))), float(number), step)
 
     def _patience(self) -> int | None:
         return self._due.left

@@ -69,21 +69,34 @@ class Monitor(Callback):
     def get_monitor_value(self, logs: Logs | None) -> float | None:
         """The monitored value. A subclass may find it elsewhere.
 
-        None after an epoch without validation: the epoch does not count. ValueError if it is never there.
+        None after an epoch without validation: the epoch does not count. ValueError if it is never there, or is an
+        array of several numbers.
         """
         value = (logs or {}).get(self.monitor)
         if value is not None:
-            return float(value)
+            return self._one_number(value)
         if self._announced:
             return None
         raise ValueError(self._missing(list(logs or {})))
+
+    def _one_number(self, value: Any) -> float:
+        if np.size(value) == 1:
+            return float(np.reshape(value, ()))
+        raise ValueError(
+            f"{self._looks_at()}, which must be one number, but is an array of the shape "
+            f"{np.shape(value)}. Compile the model with a metric that gives one number, such as "
+            'F1Score(average="macro").'
+        )
 
     def _missing(self, names: Sequence[str]) -> str:
         hint = did_you_mean(self.monitor, list(names)) or ""
         if self.monitor.startswith("val_") and not any(name.startswith("val_") for name in names):
             hint = " There are no values of validation: give fit validation_data or validation_split."
-        there, who = ", ".join(names) or "nothing", type(self).__name__
-        return f"{who} monitors {self.monitor!r}, but the logs have: {there}.{hint}"
+        return f"{self._looks_at()}, but the logs have: {', '.join(names) or 'nothing'}.{hint}"
+
+    def _looks_at(self) -> str:
+        """How messages begin: what it was told to look at."""
+        return f"{type(self).__name__} monitors {self.monitor!r}"
 
     def _is_improvement(self, value: float, reference: float | None) -> bool:
         """Whether `value` is better than `reference`. NaN never is."""

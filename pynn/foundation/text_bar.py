@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
 # Columns of a bar.
 _LEAST_BAR, _MOST_BAR = 8, 30
 # Columns of a name, where names in full do not fit; and the most values that a line shows then.
@@ -156,8 +158,9 @@ def _items(values: Mapping[str, Any], longest: int | None = None) -> list[str]:
 
 
 def _number(value: Any) -> str:
+    """A value as it is shown; of an array the mean."""
     try:
-        number = float(value)
+        number = float(value.mean() if isinstance(value, np.ndarray) and value.size else value)
     except (TypeError, ValueError, OverflowError):  # whatever a callback has put into the logs
         return " ".join(str(value).split())
     return f"{number:.4f}" if 1e-3 <= abs(number) < 1e6 else f"{number:.4g}"

@@ -47,7 +47,6 @@ class AUC(Counting):
     """
 
     direction = "up"
-    _by_threshold = False
     _labels: int | None  # of `multi_label`, where they are known
     _seen: Seen | None  # where the area is exact
 

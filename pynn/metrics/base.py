@@ -27,7 +27,7 @@ class Metric(Described):
     One of your own defines three methods in NumPy, and, for arguments of its own, ``get_config``:
 
     - ``update_state(y_true, y_pred, sample_weight=None)`` takes one more batch,
-    - ``result()`` returns the metric of all batches, one number where a model is to report it,
+    - ``result()`` returns the metric of all batches, a number or an array,
     - ``reset_state()`` begins anew.
 
     What it keeps between them are attributes: numbers, arrays, other metrics, or what `add_variable` makes, as in
@@ -125,7 +125,7 @@ class Metric(Described):
         """Raise ValueError unless the metric can be measured beside a model's `loss`, or None."""
 
     def check_output(self, shape: tuple[int, ...]) -> None:
-        """Raise ValueError unless the metric can be measured of an output of this shape, and is one number then."""
+        """Raise ValueError unless the metric can be measured of an output of this shape."""
 
     def check_columns(self, shape: tuple[int, ...], columns: str) -> None:
         """Raise ValueError unless the output has `columns`, such as "classes", and no other axis."""
@@ -134,10 +134,6 @@ class Metric(Described):
             raise ValueError(
                 f"The metric {self.name} is for outputs (samples, {columns}), but it is (samples, {inner})."
             )
-
-    def no_number(self, what: str, hint: str) -> ValueError:
-        """What to raise where a model cannot report the metric, because it gives something else than a number."""
-        return ValueError(f"The metric {self.name} gives {what}, and a model reports one number. {hint}")
 
     def check_targets(self, targets: Array) -> None:
         """Raise ValueError unless the metric has a meaning for `targets`, which the model's loss has prepared."""

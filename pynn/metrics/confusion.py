@@ -49,7 +49,6 @@ class Counting(Metric):
     false_negatives: Array
     top_k: int | None = None
     class_id: int | None = None
-    _by_threshold: ClassVar[bool] = True  # whether the result has a number for each threshold
 
     def __init__(self, name: str | None = None, dtype: DTypeLike | None = None) -> None:
         super().__init__(name, dtype)
@@ -108,8 +107,6 @@ class Counting(Metric):
             self._check_columns("top_k", self.top_k, shape[-1])
         if self.class_id is not None:
             self._check_columns("class_id", self.class_id + 1, shape[-1])
-        if self._by_threshold and len(self._counter) > 1:
-            raise self.no_number(f"{len(self._counter)} numbers, one for each threshold", "Give one threshold.")
 
     def check_targets(self, targets: Array) -> None:
         counts.check_binary(targets, f"The metric {self.name}", "y")
@@ -251,7 +248,6 @@ class _BestUnder(Counting):
     """Base of the best of one rate where another is high enough: a subclass names the two rates."""
 
     direction = "up"
-    _by_threshold = False
     demanded: ClassVar[str]  # the argument, and the rate that must be at least this
     other: ClassVar[str]
 

@@ -116,10 +116,6 @@ class FBetaScore(Metric):
 
     def check_output(self, shape: tuple[int, ...]) -> None:
         self.check_columns(shape, "classes")
-        if self.average is None and shape[0] > 1:
-            raise self.no_number(
-                f"{shape[0]} numbers, one for each class", 'Give average="macro", "micro" or "weighted".'
-            )
 
     def check_targets(self, targets: Array) -> None:
         counts.check_binary(targets, f"The metric {self.name}", "y")

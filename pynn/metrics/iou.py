@@ -23,8 +23,7 @@ _MOST_CLASSES = 10_000
 class ConfusionMatrix(Metric):
     """How often each class was taken for each: rows are the true classes, columns the predicted ones. Of pynn's own.
 
-    Labels that are no class, below 0 or not below `num_classes`, are not counted. A model cannot report a matrix: call
-    it with what the model predicts.
+    Labels that are no class, below 0 or not below `num_classes`, are not counted.
 
     Args:
         num_classes: Number of classes.
@@ -125,10 +124,6 @@ class ConfusionMatrix(Metric):
                 f"The metric {self.name} is of {self.num_classes} classes along the axis {self.axis}, but the output "
                 f"is {whole}."
             )
-        self._check_number()
-
-    def _check_number(self) -> None:
-        raise self.no_number("a matrix", "Call it with what the model predicts: metric(y, model.predict(x)).")
 
     def get_config(self) -> dict[str, Any]:
         own = {
@@ -176,9 +171,6 @@ class IoU(ConfusionMatrix):
         union = (self.total_cm.sum(0) + self.total_cm.sum(1))[self.target_class_ids] - right
         occurs = union > 1e-9
         return float((right[occurs] / (union[occurs] + _EPSILON)).sum() / (occurs.sum() + _EPSILON))
-
-    def _check_number(self) -> None:
-        pass
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "target_class_ids": list(self.target_class_ids)}

@@ -117,10 +117,6 @@ class R2Score(Metric):
 
     def check_output(self, shape: tuple[int, ...]) -> None:
         self.check_columns(shape, "columns")
-        if self.class_aggregation is None and shape[0] > 1:
-            raise self.no_number(
-                f"{shape[0]} numbers, one for each column", 'Give class_aggregation="uniform_average".'
-            )
 
     def get_config(self) -> dict[str, Any]:
         own = {"class_aggregation": self.class_aggregation, "num_regressors": self.num_regressors}

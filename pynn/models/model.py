@@ -263,7 +263,7 @@ class Model(Stored):
         return_dict: bool = False,
         *,
         check_finite: bool = True,
-    ) -> float | list[float] | dict[str, float]:
+    ) -> float | list[Any] | dict[str, Any]:
         """Loss and metrics on data.
 
         Args:
@@ -351,7 +351,7 @@ class Model(Stored):
         sample_weight: Any = None,
         class_weight: Mapping[int, float] | Literal["balanced"] | None = None,
         return_dict: bool = False,
-    ) -> float | list[float] | dict[str, float]:
+    ) -> float | list[Any] | dict[str, Any]:
         """One step, on all samples as one batch.
 
         Args:
@@ -369,7 +369,7 @@ class Model(Stored):
     @explained
     def test_on_batch(
         self, x: ArrayLike, y: ArrayLike, sample_weight: Any = None, return_dict: bool = False
-    ) -> float | list[float] | dict[str, float]:
+    ) -> float | list[Any] | dict[str, Any]:
         """Loss and metrics of all samples as one batch; arguments, results and errors as for `evaluate`."""
         return calls.test_on_batch(self, x, y, sample_weight, return_dict)
 

@@ -6,6 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..callbacks import History
 from ..foundation import checks
 from . import canvas
@@ -14,6 +17,8 @@ from .canvas import SeveralAxes
 
 def plot_history(history: Any, metrics: Sequence[str] | None = None, ax: Any = None) -> SeveralAxes:
     """The loss and each metric, epoch by epoch; those of the validation data beside those of training.
+
+    A metric that gives an array has a line for each of its numbers.
 
     Args:
         history: What `fit` returned, a model that was trained, or a dict of lists, as ``history.history``.
@@ -46,7 +51,7 @@ def plot_history(history: Any, metrics: Sequence[str] | None = None, ax: Any = N
     return axes
 
 
-def _values(history: Any) -> tuple[Mapping[str, Sequence[float]], int]:
+def _values(history: Any) -> tuple[Mapping[str, Sequence[Any]], int]:
     """The values by name, and the number of the first epoch, counted from 1."""
     if not isinstance(history, History):
         history = getattr(history, "history", history)  # of a model
@@ -62,7 +67,13 @@ def _values(history: Any) -> tuple[Mapping[str, Sequence[float]], int]:
     return history, first
 
 
-def _draw(ax: canvas.Axes, name: str, values: Mapping[str, Sequence[float]], first: int) -> None:
+def _numbers(values: Sequence[Any]) -> NDArray[Any]:
+    """The numbers of each epoch, in a row each; a number among arrays, as of an epoch without a sample, is for all."""
+    each = np.broadcast_arrays(*values)
+    return np.reshape(each, (len(values), -1))
+
+
+def _draw(ax: canvas.Axes, name: str, values: Mapping[str, Sequence[Any]], first: int) -> None:
     from matplotlib.ticker import MaxNLocator
 
     curves = {
@@ -75,7 +86,8 @@ def _draw(ax: canvas.Axes, name: str, values: Mapping[str, Sequence[float]], fir
             # Where not each epoch was validated, nobody knows which ones were: the last is.
             step = longest / len(of)
             epochs = [first - 1 + math.ceil(step * (number + 1)) for number in range(len(of))]
-            ax.plot(epochs, of, color=colour, label=label, marker="o" if len(of) <= 20 else None, markersize=3.5)
+            lines = ax.plot(epochs, _numbers(of), color=colour, marker="o" if len(of) <= 20 else None, markersize=3.5)
+            lines[0].set_label(label)
     ax.set(xlabel="epoch", ylabel=name.replace("_", " "))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     ax.grid(alpha=0.3)

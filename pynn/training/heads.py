@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..callbacks.base import Logs
 from ..data.dataset import Dataset
 from ..data.layout import Port
 from ..losses import Loss
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from .. import _core
 
 
-NOTHING: Mapping[str, float] = {}
+NOTHING: Mapping[str, Any] = {}
 
 
 class Measured(NamedTuple):
@@ -213,8 +214,8 @@ class Heads:
         return weighted or any(head.depends_on_batches for head in self.heads)
 
     def logs(
-        self, totals: NDArray[Any], samples: int, measured: bool = True, values: Mapping[str, float] = NOTHING
-    ) -> dict[str, float]:
+        self, totals: NDArray[Any], samples: int, measured: bool = True, values: Mapping[str, Any] = NOTHING
+    ) -> Logs:
         """Losses and metrics, by name, from totals over so many samples.
 
         Args:
@@ -222,7 +223,7 @@ class Heads:
             values: The metrics in Python, by name.
         """
         found = totals.tolist()
-        logs = {"loss": found[0] / samples}
+        logs: Logs = {"loss": found[0] / samples}
         for column, name in enumerate(self.parts, 1):
             logs[name] = found[column] / samples
         for place, each in self._metrics:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..callbacks.base import Logs
 from ..data.dataset import Dataset
 from ..data.layout import Layout
 from ..foundation import checks
@@ -171,17 +172,17 @@ class Measuring:
                     part = slice(first, first + size)
                     _show(each, head, y_true[part], y_pred[part], None if given is None else given[part])
 
-    def values(self) -> dict[str, float]:
-        """The metrics so far, by name. The user's own objects come to know what was seen.
+    def values(self) -> Logs:
+        """The metrics so far, by name: numbers, or arrays. The user's own objects come to know what was seen.
 
         Raises:
-            TypeError: a metric that is not one number.
+            TypeError: a metric that is something else.
         """
         found = {}
         for _, _, watched in self._of_head:
             for name, metric, working, _ in watched:
                 metric.take(working)
-                found[name] = _as_number(working.result(), name)
+                found[name] = _as_value(working.result(), name, self._layout.dtype)
         return found
 
     # ---- to go on later
@@ -237,11 +238,12 @@ def _show(watched: _Watched, head: Head, y_true: Array, y_pred: Array, given: Ar
         watched.working.update_state(y_true, y_pred)
 
 
-def _as_number(result: object, name: str) -> float:
+def _as_value(result: object, name: str, dtype: str) -> float | Array:
+    """What logs have of a metric: a number, or an array of its own, in the model's number type."""
     value = np.asarray(result)
-    if value.size != 1 or value.dtype.kind not in "biuf":
+    if not value.size or value.dtype.kind not in "biuf":
         raise TypeError(
-            f"The metric {name} must give one number to be measured by a model, but result() gave "
+            f"The metric {name} must give a number or an array of numbers to be measured by a model, but result() gave "
             f"{checks.shown(result)}."
         )
-    return float(value.reshape(()))
+    return np.array(value, dtype if value.dtype.kind == "f" else None) if value.ndim else float(value)

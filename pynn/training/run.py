@@ -14,6 +14,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..callbacks import BackupAndRestore, CallbackList, History, TerminateOnNaN
+from ..callbacks.base import Logs
 from ..callbacks.display import Display
 from ..data.dataset import Dataset
 from . import resume
@@ -42,7 +43,7 @@ class Validation:
         """Whether it follows this epoch, counted from 0."""
         return (epoch + 1) % self._epochs == 0 if isinstance(self._epochs, int) else epoch + 1 in self._epochs
 
-    def evaluate(self, task: Task, calls: CallbackList) -> dict[str, float]:
+    def evaluate(self, task: Task, calls: CallbackList) -> Logs:
         """Losses and metrics."""
         return task.evaluate(self._data, self._batch_size, Display(), calls, self._steps)
 
@@ -75,7 +76,7 @@ class Run:
         self.epoch, self.last = epochs.start, epochs.stop
         self.step = 0  # of the pass over the data, `order.epoch`, that comes next
         self.stretch: Stretch | None = None
-        self.logs: dict[str, float] = {}
+        self.logs: Logs = {}
         self.failed: str | None = None
         self.batches = -(-data.samples // order.batch_size)  # of a pass
         self._resumed: Callable[[Stretch], None] | None = None  # what makes an epoch that which a backup was made in

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..callbacks import CallbackList, ProgbarLogger
 from ..callbacks import display as displays
+from ..callbacks.base import Logs
 from ..callbacks.display import Display
 from ..data import arrays, dataset, sparse
 from ..data.layout import Layout
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from .. import _core
 
 Array = NDArray[Any]
-Result = float | list[float] | dict[str, float]
+Result = float | list[Any] | Logs  # metrics are numbers or arrays
 Inputs = Any  # an array, or a list, tuple or dict of them
 Outputs = Any  # an array, or a list or dict of them
 
@@ -308,7 +309,7 @@ def _run(
         raise arrays.not_finite(layout.inputs.named("x")[number], columns[number], shape, index)
 
 
-def as_result(logs: dict[str, float], return_dict: bool) -> Result:
+def as_result(logs: Logs, return_dict: bool) -> Result:
     """What Keras returns: a dict, the loss alone, or a list of the loss and the metrics."""
     if return_dict:
         return logs

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..callbacks import CallbackList
+from ..callbacks.base import Logs
 from ..callbacks.display import Display
 from ..data.dataset import Dataset
 from ..data.layout import Layout
@@ -231,7 +232,7 @@ class BatchSteps(Stretch):
                 measuring.take(outs, data.samples)
         return True
 
-    def logs(self, failed: bool = False) -> dict[str, float]:
+    def logs(self, failed: bool = False) -> Logs:
         """As for arrays."""
         values = self.measuring.values() if self.measuring is not None and self.done else NOTHING
         return self.task.heads.logs(self.totals[0], self.rows + self._failed * failed, self.done > 0, values)
@@ -343,7 +344,7 @@ class StreamValidation(Validation):
                 "that can be gone through again."
             )
 
-    def evaluate(self, task: Task, calls: CallbackList) -> dict[str, float]:
+    def evaluate(self, task: Task, calls: CallbackList) -> Logs:
         """Losses and metrics."""
         if not self._source.once:
             self._source.begin_pass(0)
@@ -357,9 +358,9 @@ def evaluated(
     steps: int | None,
     display: Display,
     calls: CallbackList,
-) -> dict[str, float]:
+) -> Logs:
     """Losses and metrics over the batches, or so many of them; ValueError if there are none."""
-    totals, rows, each, logs = np.zeros(task.heads.columns), 0, calls.wants_batches("test"), dict[str, float]()
+    totals, rows, each, logs = np.zeros(task.heads.columns), 0, calls.wants_batches("test"), Logs()
     measuring = task._measuring(_NO_DATA, 1)
     if each:
         calls._go_on("stop_evaluating")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..callbacks import CallbackList
+from ..callbacks.base import Logs
 from ..callbacks.display import Display
 from ..data.dataset import Dataset
 from ..data.layout import Layout
@@ -52,7 +53,7 @@ class Task(NamedTuple):
         display: Display,
         calls: CallbackList,
         most_steps: int | None = None,
-    ) -> dict[str, float]:
+    ) -> Logs:
         """Losses and metrics over all samples, or over so many batches.
 
         A loss of batches is their mean, by their samples.
@@ -72,7 +73,7 @@ class Task(NamedTuple):
         measuring = self._measuring(data, batch_size)
         if measuring is not None:
             at_once = measuring.steps_at_once(at_once)
-        totals, done, logs = np.zeros(self.heads.columns), data.samples, dict[str, float]()
+        totals, done, logs = np.zeros(self.heads.columns), data.samples, Logs()
         if each:
             calls._go_on("stop_evaluating")
         calls.on_test_begin()
@@ -96,7 +97,7 @@ class Task(NamedTuple):
         calls.on_test_end(logs)
         return logs
 
-    def evaluate_batch(self, data: Dataset) -> dict[str, float]:
+    def evaluate_batch(self, data: Dataset) -> Logs:
         """Losses and metrics of one batch."""
         totals = np.zeros(self.heads.columns)
         measuring = self._measuring(data, data.samples)
@@ -118,7 +119,7 @@ class Task(NamedTuple):
         if measuring is not None:
             measuring.take(outs, part.samples)
 
-    def _logs(self, totals: NDArray[Any], samples: int, measuring: Measuring | None) -> dict[str, float]:
+    def _logs(self, totals: NDArray[Any], samples: int, measuring: Measuring | None) -> Logs:
         if measuring is None:
             return self.heads.logs(totals, samples)
         return self.heads.logs(totals, samples, values=measuring.values())
@@ -224,7 +225,7 @@ class Stretch:
             rows = self._permuted[1][rows]
         return self.totals[passed : passed + 1], self._of_engine.rows(rows)
 
-    def logs(self, failed: bool = False) -> dict[str, float]:
+    def logs(self, failed: bool = False) -> Logs:
         """Losses and metrics of the steps so far.
 
         Args:

@@ -67,9 +67,12 @@ class _Watch(Monitor):
 
     def _missing(self, names: Sequence[str]) -> str:
         return (
-            f"objective is {self.monitor!r}, but the logs have: {', '.join(names)}. Give search one of these as its "
-            "objective, or compile the model with that metric."
+            f"{self._looks_at()}, but the logs have: {', '.join(names)}. Give search one of these as its objective, or "
+            "compile the model with that metric."
         )
+
+    def _looks_at(self) -> str:
+        return f"objective is {self.monitor!r}"
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Put the best weights back."""
