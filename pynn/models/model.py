@@ -102,10 +102,12 @@ class Model(Stored):
 
         Args:
             optimizer: Name or `Optimizer`. Default ``"rmsprop"``. One that this model has already keeps its state.
-            loss: Name, `Loss`, or function of ``(y_true, y_pred)``. Of several outputs: one for all, a list, or a dict
-                by output; of nested outputs also nested as they are, and so are the next three. An output may have
-                None, but not all of them. The loss of the model is the sum of them, each times its weight. Default
-                ``None``: the model cannot be trained or evaluated.
+            loss: Name, `Loss`, or function of ``(y_true, y_pred)``. ``"crossentropy"``, or ``"ce"``, is binary for an
+                output of one column; otherwise the first targets, labels or numbers for each class, say which one is
+                meant, up to the next `compile`. Of several outputs: one for all, a list, or a dict by output; of nested
+                outputs also nested as they are, and so are the next three. An output may have None, but not all of
+                them. The loss of the model is the sum of them, each times its weight. Default ``None``: the model
+                cannot be trained or evaluated.
             loss_weights: Numbers, as a list or dict by output. Default: 1 for each.
             metrics: List of names, `Metric` objects or functions of ``(y_true, y_pred)``; ``"accuracy"`` is resolved
                 from the shapes. Of several outputs: a list or dict of what each has: a metric, a list of them or None.

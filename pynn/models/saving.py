@@ -298,8 +298,8 @@ def _compile(model: Connected, metadata: Metadata) -> None:
     """Compile a model that nobody else has yet. Its network is made when it is first used."""
     what = compile_config.compiled_of(metadata["compile"])
     layout: Layout | None = model._state.layout
-    if layout is not None and what.loss is not None:
-        what.resolved(layout.outputs)
+    if layout is not None:
+        what.check(layout.outputs)
     atomic.apply_together(model._compiling(what, None))
     if metadata.get("undecayed"):
         weights = state.parts_of(model).weights

@@ -84,8 +84,11 @@ class Structure(Part):
         """
         state = self._state if state is None else state
         changes = [] if state.compiled is None else state.compiled.optimizer._becoming(weakref.ref(self), None)
-        changes.append(atomic.setting(self, "_state", state._replace(plan=None, closed=Closed(), task=None)))
-        changes.append(atomic.setting(self, "_calls", {}))
+        compiled, was_built = state.compiled, self._state.layout is not None
+        if compiled is not None and was_built:
+            compiled = compiled.undone()
+        new = state._replace(compiled=compiled, plan=None, closed=Closed(), task=None)
+        changes += [atomic.setting(self, "_state", new), atomic.setting(self, "_calls", {})]
         return [*changes, atomic.setting(self, "_told", None)]
 
     @property
@@ -349,12 +352,13 @@ class Structure(Part):
             state = self._state
             layout = state.layout
             outputs = self._outputs_to_be() if layout is None else layout.outputs
-            if layout is not None and what.loss is not None:
+            undecided = outputs is not None and what.decided(outputs).undecided
+            if layout is not None and what.loss is not None and not undecided:
                 self._resolved(what, layout)
-            elif outputs is not None and what.loss is not None:
-                what.resolved(outputs)
+            elif outputs is not None:
+                what.check(outputs)
             # Of stateful layers the network is made when the size of a batch is known.
-            later = state.plan is None and bool(stateful_in(self.layers))
+            later = undecided or (state.plan is None and bool(stateful_in(self.layers)))
             if layout is None or layout.is_open or later or what.loss is None:
                 atomic.apply_together(
                     self._compiling(what, optimizer._trainer if layout is not None and self._owns(optimizer) else None)
@@ -402,6 +406,18 @@ class Structure(Part):
         if state.task is not None and state.task.layout == layout:
             return state.task.heads
         return self._resolved(self._require_compiled(), layout)
+
+    def _decide(self, told: Compiled, what: Compiled) -> bool:
+        """Be compiled as `what`, with crossentropies chosen; False if it is compiled otherwise than as `told`."""
+
+        def decide() -> None:
+            self._state = self._state._replace(compiled=what)
+
+        if self._is_alone:
+            decide()
+        else:
+            self._wait_until(lambda: self._state.compiled is not told, decide)
+        return self._state.compiled is what
 
     def _resolved(self, what: Compiled, layout: Layout) -> Heads:
         """Losses and metrics; TypeError or ValueError for those that do not fit."""

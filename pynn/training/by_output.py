@@ -14,6 +14,7 @@ from ..data.layout import Ports
 from ..foundation import checks
 from ..losses import Loss, LossLike
 from ..metrics import Metric, MetricLike, resolve
+from .crossentropy import Crossentropy
 
 Losses: TypeAlias = "LossLike | Sequence[Losses] | Mapping[str, Losses] | None"
 LossWeights: TypeAlias = "float | Sequence[LossWeights] | Mapping[str, LossWeights] | None"
@@ -146,6 +147,8 @@ def _chosen(given: Any) -> Any:
         return [_chosen(each) for each in given]
     if _is_dict(given):
         return {name: _chosen(each) for name, each in given.items()}
+    if Crossentropy.is_meant(given):
+        return Crossentropy(given)
     return None if given is None else losses.get(given)
 
 
@@ -159,7 +162,7 @@ def order_of_losses(chosen: Any, outputs: Ports) -> list[int]:
     return [given.index(number) if number in given else len(given) for number in numbers]
 
 
-def losses_of(chosen: Any, outputs: Ports) -> list[Loss | None]:
+def losses_of(chosen: Any, outputs: Ports) -> list[Loss | Crossentropy | None]:
     """The loss of each output, from what `chosen_losses` gave."""
     numbers = range(len(outputs.ports))
     if not isinstance(chosen, dict | list):
@@ -169,10 +172,10 @@ def losses_of(chosen: Any, outputs: Ports) -> list[Loss | None]:
     return [_one_loss(found.get(number), outputs.keys[number]) for number in numbers]
 
 
-def _one_loss(given: Any, output: str) -> Loss | None:
+def _one_loss(given: Any, output: str) -> Loss | Crossentropy | None:
     """The loss of one output, which may stand in a list of its own."""
     one = given[0] if isinstance(given, list) and len(given) == 1 else given
-    if one is None or isinstance(one, Loss):
+    if one is None or isinstance(one, Loss | Crossentropy):
         return one
     raise ValueError(f"loss must have one loss for the output {output!r}, but has {checks.shown(given)}.")
 
@@ -189,7 +192,7 @@ def check_loss_weights(weights: Any) -> None:
             checks.finite(value, "every value of loss_weights")
 
 
-def loss_weights_of(weights: Any, found: Sequence[Loss | None], outputs: Ports) -> list[float]:
+def loss_weights_of(weights: Any, found: Sequence[Loss | Crossentropy | None], outputs: Ports) -> list[float]:
     """The weight of each output's loss."""
     numbers = range(len(found))
     if weights is None:

@@ -10,8 +10,8 @@ from typing import Any
 
 from .. import losses, metrics, optimizers
 from ..foundation import checks, identifiers, registry
-from .by_output import check_loss_weights, check_metrics, chosen_losses
 from .compiling import Compiled
+from .crossentropy import Crossentropy
 
 
 def described(what: Compiled) -> dict[str, Any]:
@@ -51,15 +51,11 @@ def compiled_of(config: Mapping[str, Any]) -> Compiled:
     """
     if not isinstance(config, Mapping):
         raise ValueError(f"compile must be a dict, but is {checks.shown(config)}.")
-    loss_weights = _again(config["loss_weights"])
     found = [_made(_again(config[argument])) for argument in ("metrics", "weighted_metrics")]
-    check_loss_weights(loss_weights)
-    for argument, given in zip(("metrics", "weighted_metrics"), found, strict=True):
-        check_metrics(given, argument)
     optimizer = config["optimizer"]
     if not isinstance(optimizer, dict):
         raise ValueError(f"optimizer must be a configuration, but is {checks.shown(optimizer)}.")
-    return Compiled(optimizers.get(optimizer), chosen_losses(_again(config["loss"])), loss_weights, *found)
+    return Compiled.of(optimizer, _again(config["loss"]), _again(config["loss_weights"]), *found)
 
 
 def _optimizer(optimizer: optimizers.Optimizer) -> dict[str, Any]:
@@ -79,7 +75,9 @@ def _optimizer(optimizer: optimizers.Optimizer) -> dict[str, Any]:
     return config
 
 
-def _loss(loss: losses.Loss) -> Any:
+def _loss(loss: losses.Loss | Crossentropy) -> Any:
+    if isinstance(loss, Crossentropy):
+        return loss.name
     config: dict[str, Any] = _checked(losses.serialize(loss), "loss")
     if loss.is_own:
         _check_arguments(type(loss), config["config"], losses.Loss)

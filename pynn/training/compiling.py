@@ -14,12 +14,28 @@ from ..losses import Loss
 from ..metrics import Metric
 from ..optimizers import Optimizer, OptimizerLike
 from ..optimizers.stepping import NamedParameter
-from . import by_output
+from . import by_output, samples
+from .crossentropy import Crossentropy
 from .heads import Head, Heads, Measured
 from .task import Task
 
 if TYPE_CHECKING:
     from .. import _core
+
+
+class _Parts(NamedTuple):
+    """What ``compile`` was told, by output."""
+
+    losses: list[Loss | Crossentropy | None]
+    weights: list[float]
+    metrics: list[list[Any]]
+    weighted_metrics: list[list[Any]]
+
+    @property
+    def measured(self) -> list[int]:
+        """The numbers of the outputs that have a loss or metrics."""
+        found = zip(self.losses, self.metrics, self.weighted_metrics, strict=True)
+        return [number for number, (loss, *metrics) in enumerate(found) if loss is not None or any(metrics)]
 
 
 class Compiled(NamedTuple):
@@ -30,12 +46,69 @@ class Compiled(NamedTuple):
     loss_weights: Any
     metrics: Any
     weighted_metrics: Any
+    undecided: bool = False  # whether which crossentropy is meant is not known yet
+    chosen: tuple[Loss | None, ...] | None = None  # the losses of the outputs, where crossentropies were chosen
     calls: Any = None  # of a model with losses of one's own: what it keeps of them
+
+    @staticmethod
+    def of(optimizer: OptimizerLike, loss: Any, loss_weights: Any, metrics: Any, weighted_metrics: Any) -> Compiled:
+        """What is meant by names; TypeError or ValueError for those that are not known."""
+        by_output.check_loss_weights(loss_weights)
+        by_output.check_metrics(metrics, "metrics")
+        by_output.check_metrics(weighted_metrics, "weighted_metrics")
+        found = by_output.chosen_losses(loss)
+        undecided = any(isinstance(each, Crossentropy) for each in by_output.each_of(found))
+        return Compiled(optimizers.get(optimizer), found, loss_weights, metrics, weighted_metrics, undecided)
 
     @property
     def has_own_losses(self) -> bool:
         """Whether a loss is one's own."""
         return any(loss is not None and loss.is_own for loss in by_output.each_of(self.loss))
+
+    def _parts(self, outputs: Ports) -> _Parts:
+        found = by_output.losses_of(self.loss, outputs)
+        return _Parts(
+            found,
+            by_output.loss_weights_of(self.loss_weights, found, outputs),
+            by_output.metrics_of(self.metrics, "metrics", outputs),
+            by_output.metrics_of(self.weighted_metrics, "weighted_metrics", outputs),
+        )
+
+    def check(self, outputs: Ports) -> None:
+        """Raise ValueError for what does not fit a model that has these outputs, as far as it is known."""
+        if self.loss is None:
+            return
+        if self.decided(outputs).undecided:
+            self._parts(outputs)
+        else:
+            self.resolved(outputs)
+
+    def decided(self, outputs: Ports, y: Any = None, name: str = "y") -> Compiled:
+        """The same with the crossentropies that are meant for outputs with targets `y`.
+
+        Without targets it stays undecided where one depends on them.
+
+        Raises:
+            TypeError, ValueError: another number of targets.
+        """
+        if not self.undecided:
+            return self
+        parts = self._parts(outputs)
+        targets: dict[int, Any] = {}
+        if y is not None:
+            values = samples.of_outputs(y, name, outputs, parts.measured, True)[1]
+            targets = dict(zip(parts.measured, values, strict=True))
+        found = [
+            loss.chosen(port, targets.get(number)) if isinstance(loss, Crossentropy) else loss
+            for number, (loss, port) in enumerate(zip(parts.losses, outputs.ports, strict=True))
+        ]
+        if any(before is not None and after is None for before, after in zip(parts.losses, found, strict=True)):
+            return self
+        return self._replace(undecided=False, chosen=tuple(found))
+
+    def undone(self) -> Compiled:
+        """The same for a model that becomes another: crossentropies are chosen anew."""
+        return self if self.chosen is None else self._replace(undecided=True, chosen=None)
 
     def resolved(self, outputs: Ports) -> Heads:
         """Losses and metrics of a model that has these outputs; ValueError for none, and for those that do not fit.
@@ -47,17 +120,14 @@ class Compiled(NamedTuple):
                 "compile was given no loss, which training and evaluation need: compile(optimizer, loss), with a loss "
                 'such as "mse" or "sparse_categorical_crossentropy".'
             )
-        found = by_output.losses_of(self.loss, outputs)
+        parts, found = self._parts(outputs), self._losses(outputs)
         for loss, port in zip(found, outputs.ports, strict=True):
             if loss is not None:
                 loss.summed_axes(port.sizes)
-        weights = by_output.loss_weights_of(self.loss_weights, found, outputs)
-        plain = by_output.metrics_of(self.metrics, "metrics", outputs)
-        weighted = by_output.metrics_of(self.weighted_metrics, "weighted_metrics", outputs)
         names = _Names(outputs, found)
         heads = []
         measured: list[list[Measured]] = [[] for _ in outputs.ports]
-        for by_number, is_weighted in ((plain, False), (weighted, True)):
+        for by_number, is_weighted in ((parts.metrics, False), (parts.weighted_metrics, True)):
             for number, (loss, port) in enumerate(zip(found, outputs.ports, strict=True)):
                 own = loss is not None and loss.is_own
                 for given in by_number[number]:
@@ -66,11 +136,24 @@ class Compiled(NamedTuple):
                     measured[number].append(Measured(name, metric, is_weighted, metric is given, own))
         for number, (loss, port) in enumerate(zip(found, outputs.ports, strict=True)):
             if loss is not None or measured[number]:
-                heads.append(Head(number, outputs.keys[number], port, loss, weights[number], tuple(measured[number])))
+                weight, metrics = parts.weights[number], tuple(measured[number])
+                heads.append(Head(number, outputs.keys[number], port, loss, weight, metrics))
         order = by_output.order_of_losses(self.loss, outputs)
         heads.sort(key=lambda head: (head.loss is None, head.loss is None and not head.by_engine, order[head.number]))
         handed = [head.number for head in heads if len(head.by_engine) < len(head.measured)]
         return Heads(tuple(heads), len(outputs.ports) > 1, tuple(handed))
+
+    def _losses(self, outputs: Ports) -> list[Loss | None]:
+        """The loss of each output; ValueError where targets must be known for it."""
+        what = self.decided(outputs)
+        found = by_output.losses_of(self.loss, outputs) if what.chosen is None else what.chosen
+        waiting = [each for each in found if isinstance(each, Crossentropy)]
+        if waiting:
+            raise ValueError(
+                f"Which loss {waiting[0]} means depends on the targets, which are not known yet. Call fit or evaluate "
+                'first, or give compile "categorical_crossentropy" or "sparse_categorical_crossentropy".'
+            )
+        return [each for each in found if not isinstance(each, Crossentropy)]
 
     def tell(self, trainer: _core.Trainer, weights: Iterable[NamedParameter]) -> None:
         """Give a new trainer of these weights the optimizer."""
@@ -137,13 +220,10 @@ def compiled(
     Raises:
         TypeError, ValueError: an unknown name, or something else.
     """
-    by_output.check_loss_weights(loss_weights)
-    by_output.check_metrics(metrics, "metrics")
-    by_output.check_metrics(weighted_metrics, "weighted_metrics")
+    what = Compiled.of(optimizer, loss, loss_weights, metrics, weighted_metrics)
     checks.boolean(run_eagerly, "run_eagerly")
     checks.positive_int(steps_per_execution, "steps_per_execution")
     if jit_compile not in ("auto", None):
         checks.boolean(jit_compile, 'jit_compile, unless it is "auto",')
     checks.boolean(auto_scale_loss, "auto_scale_loss")
-    chosen = by_output.chosen_losses(loss)
-    return Compiled(optimizers.get(optimizer), chosen, loss_weights, metrics, weighted_metrics)
+    return what

@@ -20,6 +20,7 @@ from . import arguments, samples
 from .arguments import BatchSize, Verbose
 from .heads import Heads
 from .model import Trainable
+from .prepare import prepared
 from .run import Run, Validation
 from .task import check_batches
 
@@ -135,9 +136,9 @@ def _of_arrays(
 ) -> _Given:
     arguments.check_targets(y, f"{type(model).__name__}.fit")
     layout = model._layout_to_train(x)
-    heads = model._heads_for(layout)
     samples.check_class_weight(class_weight, layout.outputs)
-    data, held_out = samples.dataset_of(layout, heads, x, y, sample_weight, check_finite), None
+    heads, data = prepared(model, layout, x, y, sample_weight, check_finite)
+    held_out = None
     if share > 0:
         data, held_out = data.split(share)
     data = samples.with_class_weights(data, heads, class_weight, layout.dtype)

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from ..data import arrays, dataset, sparse
 from ..foundation import checks, draws, parallel
-from . import samples
 from .model import Trainable
+from .prepare import prepared
 from .steps import Inputs, Outputs
 
 Array = NDArray[Any]
@@ -20,8 +20,8 @@ def of_loss(model: Trainable, x: Inputs, y: Any, sample_weight: Any, training: b
     model._require_compiled()
     step = _step(model, training)
     layout = model._layout_for(x, "x")
-    heads = model._heads_for(layout)
-    data = heads.for_engine(samples.dataset_of(layout, heads, x, y, sample_weight, check_finite=True))
+    heads, given = prepared(model, layout, x, y, sample_weight, check_finite=True)
+    data = heads.for_engine(given)
     trainer = model._task(layout, data.samples).trainer
     weights = model.trainable_weights
     natives, threads = [weight.native for weight in weights], parallel.get_num_threads()

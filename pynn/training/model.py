@@ -44,6 +44,12 @@ class Trainable(Protocol):
     def _heads_for(self, layout: Layout) -> Heads:
         """The losses and metrics that `compile` was told."""
 
+    def _resolved(self, what: Compiled, layout: Layout) -> Heads:
+        """The losses and metrics of `what`; TypeError or ValueError for those that do not fit."""
+
+    def _decide(self, told: Compiled, what: Compiled) -> bool:
+        """Be compiled as `what`, with crossentropies chosen; False if it is compiled otherwise than as `told`."""
+
     def _plan(self, layout: Layout, rows: int) -> _core.Plan:
         """The network for batches of `rows` samples, built and lowered; waits where another thread is about it.
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..data import arrays, dataset, nests
 from ..data.dataset import Dataset
-from ..data.layout import Layout, Ports
+from ..data.layout import Layout, Port, Ports
 from ..foundation import checks
 from .heads import Head, Heads
 
@@ -64,16 +64,28 @@ def _masked(head: Head, targets: Array, weights: Array | None, dtype: str) -> Ar
 
 
 def _by_head(values: Any, name: str, outputs: Ports, heads: Heads) -> tuple[list[str], list[Any]]:
-    """What messages call the value of each head, and the values: a list or dict by output, or one where there is one.
-
-    Those of outputs without a head may be left out.
-    """
+    """What messages call the value of each head, and the values."""
     if type(values) is np.ndarray and len(outputs.ports) == 1:  # nothing to look into: the way of every small step
         return outputs.named(name), [values]
+    first = heads.heads[0]
+    may_lack_axis = first.sparse or first.port.columns == 1
+    return of_outputs(values, name, outputs, [head.number for head in heads.heads], may_lack_axis)
+
+
+def of_outputs(
+    values: Any, name: str, outputs: Ports, wanted: list[int], may_lack_axis: bool
+) -> tuple[list[str], list[Any]]:
+    """What messages call the value of each output wanted, and the values: a list or dict by output, or one.
+
+    Those of outputs that are not wanted may be left out.
+
+    Args:
+        may_lack_axis: Whether the targets of a single output may come without the last axis.
+    """
     if outputs.form == "nested" and nests.is_like(outputs.nest, values):
         names, found = outputs.named(name), outputs.take_apart(values, name)
-        return [names[head.number] for head in heads.heads], [found[head.number] for head in heads.heads]
-    numbers = sorted(head.number for head in heads.heads)
+        return [names[number] for number in wanted], [found[number] for number in wanted]
+    numbers = sorted(wanted)
     form = "list" if outputs.form == "nested" else outputs.form
     asked = Ports(
         tuple(outputs.ports[number] for number in numbers),
@@ -86,19 +98,19 @@ def _by_head(values: Any, name: str, outputs: Ports, heads: Heads) -> tuple[list
         found = [values[number] for number in numbers]
     elif isinstance(values, list | tuple) and len(outputs.ports) > 1 and len(values) == len(numbers):
         found = list(values)
-    elif len(outputs.ports) == 1 and _is_around(values, heads.heads[0]):
+    elif len(outputs.ports) == 1 and may_lack_axis and _is_around(values, outputs.ports[0]):
         found = [values[0]]
     else:
         found = asked.take_apart(values, name)
-    names, places = asked.named(name), [numbers.index(head.number) for head in heads.heads]
+    names, places = asked.named(name), [numbers.index(number) for number in wanted]
     return [names[place] for place in places], [found[place] for place in places]
 
 
-def _is_around(values: Any, head: Head) -> bool:
-    """Whether `values` is a list that has the one array of targets, which may lack its last axis."""
+def _is_around(values: Any, port: Port) -> bool:
+    """Whether `values` is a list that has the one array of targets, without its last axis."""
     if not isinstance(values, list | tuple) or len(values) != 1 or not isinstance(values[0], np.ndarray):
         return False
-    return values[0].ndim == len(head.port.shape) and (head.sparse or head.port.columns == 1)
+    return values[0].ndim == len(port.shape)
 
 
 def _without_unused(values: Mapping[Any, Any], outputs: Ports, numbers: list[int]) -> Mapping[Any, Any]:

@@ -19,6 +19,7 @@ from . import arguments, samples
 from .arguments import BatchSize, Verbose
 from .fit import warn_not_finite
 from .model import Trainable
+from .prepare import prepared
 from .task import Order, Stretch, check_batches
 
 if TYPE_CHECKING:
@@ -105,8 +106,7 @@ def _to_evaluate(
 ) -> tuple[dataset.Dataset, Layout]:
     model._require_compiled()
     layout = model._layout_for(x, "x")
-    data = samples.dataset_of(layout, model._heads_for(layout), x, y, sample_weight, check_finite)
-    return data, layout
+    return prepared(model, layout, x, y, sample_weight, check_finite)[1], layout
 
 
 def train_on_batch(
@@ -116,9 +116,8 @@ def train_on_batch(
     model._require_compiled()
     with model._alone():
         layout = model._layout_to_train(x)
-        heads = model._heads_for(layout)
         samples.check_class_weight(class_weight, layout.outputs)
-        data = samples.dataset_of(layout, heads, x, y, sample_weight, check_finite=True)
+        heads, data = prepared(model, layout, x, y, sample_weight, check_finite=True)
         data = samples.with_class_weights(data, heads, class_weight, layout.dtype)
         step = Stretch(model._task_to_train(layout, data.samples), data, Order(data.samples), 1)
         finite = step.advance(1)

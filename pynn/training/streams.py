@@ -26,6 +26,7 @@ from . import samples
 from .heads import NOTHING, Heads
 from .measuring import NO_OUTS
 from .model import Trainable
+from .prepare import prepared
 from .run import Run, Validation
 from .task import Order, Stretch, Task, check_batches
 
@@ -156,10 +157,9 @@ class Preparing:
         if batch.y is None:
             raise ValueError(f"{self._name} must give batches (x, y) or (x, y, sample_weight), but gave one without y.")
         layout = model._layout_to_train(batch.x) if self._in_fit else model._layout_for(batch.x, "x")
-        heads = model._heads_for(layout)
         samples.check_class_weight(self._class_weight, layout.outputs)
         prefix = f"a batch of {self._name}: "
-        data = samples.dataset_of(layout, heads, batch.x, batch.y, batch.weights, self._check_finite, prefix)
+        heads, data = prepared(model, layout, batch.x, batch.y, batch.weights, self._check_finite, prefix)
         return layout, heads, samples.with_class_weights(data, heads, self._class_weight, layout.dtype)
 
     def __call__(self, batch: Batch) -> tuple[Task, Dataset]:

@@ -1,0 +1,30 @@
+"""The data of a call, for the losses and metrics of a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..data.dataset import Dataset
+from ..data.layout import Layout
+from .heads import Heads
+from .model import Trainable
+from .samples import dataset_of
+
+
+def prepared(
+    model: Trainable, layout: Layout, x: Any, y: Any, sample_weight: Any, check_finite: bool, prefix: str = ""
+) -> tuple[Heads, Dataset]:
+    """The losses and metrics of a model, and `dataset_of` for them.
+
+    The first targets choose crossentropies, unless they are refused.
+    """
+    told = model._require_compiled()
+    if not told.undecided:
+        heads = model._heads_for(layout)
+        return heads, dataset_of(layout, heads, x, y, sample_weight, check_finite, prefix)
+    what = told.decided(layout.outputs, y, f"{prefix}y")
+    heads = model._resolved(what, layout)
+    data = dataset_of(layout, heads, x, y, sample_weight, check_finite, prefix)
+    if not model._decide(told, what):  # another thread compiled it meanwhile, or chose
+        return prepared(model, layout, x, y, sample_weight, check_finite, prefix)
+    return heads, data
