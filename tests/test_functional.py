@@ -148,7 +148,7 @@ def test_wrong_arrays_are_named():
         ([X], r"x must be a list of 2 arrays, for 'p', 'q', but got 1"),
         (X, r"x must be a list of 2 arrays.*but got ndarray"),
         ({"p": X}, r"x must be a dict with the keys 'p', 'q', but has 'q' missing"),
-        ({"p": X, "q": X, "r": X}, r"'r' left over"),
+        ({"p": X, "r": X}, r"x must be a dict.*'q' missing and 'r' left over"),
         ([X, X], r"x\[1\] must have the shape \(samples, 3\), but has \(12, 4\)"),
         ([X, X[:5, :3]], r"same number of samples, but x\[0\] has 12, x\[1\] has 5"),
         ([X, np.full((12, 3), np.nan)], r"x\[1\]\[0, 0\]"),

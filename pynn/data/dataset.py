@@ -78,7 +78,7 @@ def sample_shape(x: Any, name: str) -> tuple[int, ...]:
 
 
 def columns(x: Any, name: str, layout: Layout, check_finite: bool) -> tuple[Any, ...]:
-    """The inputs of a call as columns, all of as many samples.
+    """The inputs of a call as columns, all of as many samples; a dict may have more, with a warning.
 
     Raises:
         TypeError, ValueError: as `Ports.take_apart`; an array that does not fit its input; different lengths.
@@ -90,7 +90,7 @@ def columns(x: Any, name: str, layout: Layout, check_finite: bool) -> tuple[Any,
             arrays.check_finite(x, name)
         return (x,)
     names = inputs.named(name)
-    given = inputs.take_apart(x, name)
+    given = inputs.take_apart(inputs.fitting(x, name), name)
     found = [
         _column(each, called, port, layout.dtype, check_finite)
         for each, called, port in zip(given, names, inputs.ports, strict=True)

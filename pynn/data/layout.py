@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from ..foundation.warning import warn
 from . import nests
 
 # Of one sample; None along an axis of any length.
@@ -167,8 +168,28 @@ class Ports(NamedTuple):
             )
         return list(values)
 
+    def fitting(self, values: Any, name: str, quiet: bool = False) -> Any:
+        """The values without those that a dict has beside one for each port; a warning names them, unless `quiet`.
+
+        Other values stay as they are: `take_apart` checks them.
+        """
+        if not isinstance(values, Mapping) or (self.form == "nested" and nests.is_like(self.nest, values)):
+            return values
+        keys = self._keys_of(values)
+        if not set(keys) < set(values):
+            return values
+        if not quiet:
+            extra = _listed(key for key in values if key not in keys)
+            warn(f"{name} has the keys {_listed(values)}, but the model takes {_listed(keys)}: {extra} is left aside.")
+        return {key: values[key] for key in keys}
+
+    def _keys_of(self, values: Mapping[Any, Any]) -> tuple[str, ...]:
+        """By which keys a dict has the values: those of the ports, or their names."""
+        given = set(values)
+        return self.names if given >= set(self.names) and not given >= set(self.keys) else self.keys
+
     def _by_key(self, values: Mapping[Any, Any], name: str) -> list[Any]:
-        keys = self.keys if set(values) == set(self.keys) or set(values) != set(self.names) else self.names
+        keys = self._keys_of(values)
         missing = [key for key in keys if key not in values]
         extra = [key for key in values if key not in keys]
         if missing or extra:

@@ -192,6 +192,7 @@ class Model(Stored):
             x: Samples, of shape (samples, ...). Arrays of bytes (uint8) are used as they are; others are converted to
                 the model's number type once. A last axis of size 1 may be missing, or be one too many, as in Keras.
                 Frames of numbers are taken, and sparse matrices of SciPy's, which become dense a few batches at a time.
+                A dict of inputs may have more than the model takes: a warning names what is left aside.
                 Or what gives batches ``(x, y)`` or ``(x, y, sample_weight)``: a `pynn.utils.PyDataset`, a generator, or
                 another iterable. Then there is no `y`, `sample_weight`, `batch_size` or `validation_split`, and batches
                 come as they are given, but for a `PyDataset` with `shuffle`. Training ends, with a warning, where a

@@ -78,7 +78,9 @@ class Part(Wired):
 
     def _take_apart(self, inputs: Any) -> list[Any]:
         layout = self._state.layout
-        return [inputs] if layout is None else layout.inputs.take_apart(inputs, "inputs")
+        if layout is None:
+            return [inputs]
+        return layout.inputs.take_apart(layout.inputs.fitting(inputs, "inputs"), "inputs")
 
     def _masks_of(self, inputs: list[Any], mask: Any) -> list[Any]:
         several = len(inputs) > 1 or isinstance(mask, dict)

@@ -225,7 +225,8 @@ class Sequential(Model):
 
         None: there is nothing to be opened, or the layers cannot take what `x` has.
         """
-        port, (given,) = layout.inputs.ports[0], layout.inputs.take_apart(x, "x")
+        inputs = layout.inputs
+        port, (given,) = inputs.ports[0], inputs.take_apart(inputs.fitting(x, "x", quiet=True), "x")
         shape = given.shape[1:] if isinstance(given, np.ndarray) else dataset.sample_shape(given, "x")
         if len(shape) != len(port.shape) or port.takes(shape) or self._nodes or self._users:
             return None

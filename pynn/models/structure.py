@@ -323,11 +323,11 @@ class Structure(Part):
             layout = self._layout_of_data(x, layout)
         if not layout.is_open:
             return layout
+        inputs = layout.inputs
+        given = inputs.take_apart(inputs.fitting(x, name, quiet=True), name)
         shapes = [
             _sample_shape(each, called, port)
-            for each, called, port in zip(
-                layout.inputs.take_apart(x, name), layout.inputs.named(name), layout.inputs.ports, strict=True
-            )
+            for each, called, port in zip(given, inputs.named(name), inputs.ports, strict=True)
         ]
         closed = self._state.closed
         found = closed.get(tuple(shapes))[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..data.dataset import Dataset
-from ..data.layout import Layout
+from ..data.layout import Layout, Ports
 from .heads import Heads
 from .model import Trainable
 from .samples import dataset_of
@@ -28,3 +28,16 @@ def prepared(
     if not model._decide(told, what):  # another thread compiled it meanwhile, or chose
         return prepared(model, layout, x, y, sample_weight, check_finite, prefix)
     return heads, data
+
+
+class Fitting:
+    """Leaves aside what dicts of inputs have beside those of a model, and tells of it once."""
+
+    def __init__(self) -> None:
+        self._told = False
+
+    def __call__(self, inputs: Ports, x: Any, name: str) -> Any:
+        """What of `x` there are inputs for."""
+        found = inputs.fitting(x, name, self._told)
+        self._told = self._told or found is not x
+        return found

@@ -19,7 +19,7 @@ from . import arguments, samples
 from .arguments import BatchSize, Verbose
 from .fit import warn_not_finite
 from .model import Trainable
-from .prepare import prepared
+from .prepare import Fitting, prepared
 from .task import Order, Stretch, check_batches
 
 if TYPE_CHECKING:
@@ -168,10 +168,14 @@ def _predict_batches(
     arguments.check_no_size(batch_size, "batch_size", "x")
     source = streams.Source(x, "x")
     layout = model._layout_for(source.first().x, "x")
-    calls = _calls(callbacks, model, steps or source.number, level)
+    calls, fitting = _calls(callbacks, model, steps or source.number, level), Fitting()
+
+    def compute(x: Any) -> Outputs:
+        return outputs(model, fitting(layout.inputs, x, "a batch of x"), check_finite)
+
     try:
         with _display(level, calls) as display:
-            made = streams.predicted(source, lambda x: outputs(model, x, check_finite), steps, display, calls)
+            made = streams.predicted(source, compute, steps, display, calls)
     except BaseException:
         calls._give_up()
         raise

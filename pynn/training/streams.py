@@ -26,7 +26,7 @@ from . import samples
 from .heads import NOTHING, Heads
 from .measuring import NO_OUTS
 from .model import Trainable
-from .prepare import prepared
+from .prepare import Fitting, prepared
 from .run import Run, Validation
 from .task import Order, Stretch, Task, check_batches
 
@@ -150,6 +150,7 @@ class Preparing:
     ) -> None:
         self._model, self._name, self._check_finite = model, name, check_finite
         self._class_weight, self._in_fit = class_weight, in_fit
+        self._fitting = Fitting()
 
     def data_of(self, batch: Batch) -> tuple[Layout, Heads, Dataset]:
         """What the engine takes; TypeError or ValueError as for arrays. The model stays as it is."""
@@ -159,7 +160,8 @@ class Preparing:
         layout = model._layout_to_train(batch.x) if self._in_fit else model._layout_for(batch.x, "x")
         samples.check_class_weight(self._class_weight, layout.outputs)
         prefix = f"a batch of {self._name}: "
-        heads, data = prepared(model, layout, batch.x, batch.y, batch.weights, self._check_finite, prefix)
+        x = self._fitting(layout.inputs, batch.x, f"{prefix}x")
+        heads, data = prepared(model, layout, x, batch.y, batch.weights, self._check_finite, prefix)
         return layout, heads, samples.with_class_weights(data, heads, self._class_weight, layout.dtype)
 
     def __call__(self, batch: Batch) -> tuple[Task, Dataset]:
