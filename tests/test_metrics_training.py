@@ -160,6 +160,73 @@ def test_objects_of_metrics_of_the_engine_know_the_last_result(verbose, source, 
     assert given[0].result() == 0.5
 
 
+def test_metrics_of_a_model_are_objects_in_the_order_of_evaluate(random):
+    """Also of what was given by name; they know what was last reported."""
+    x, y = binary_data(random)
+    auc, error = metrics.AUC(), metrics.MeanAbsoluteError()
+    model = binary_model(["accuracy", auc, "mse", metrics.BinaryAccuracy], [error, "auc"])
+    found = model.metrics
+    names = ["accuracy", "auc", "mse", "binary_accuracy", "mean_absolute_error", "auc"]
+    assert [each.name for each in found] == names
+    assert found[1] is auc
+    assert found[4] is error
+
+    def told():
+        assert all(one is other for one, other in zip(model.metrics, found, strict=True))
+        return [each.result() for each in found]
+
+    history = model.fit(x, y, 16, 2, verbose=0).history
+    assert told() == [history[name][-1] for name in model.metrics_names[1:]]
+    assert model.evaluate(x, y, verbose=0)[1:] == told()
+    assert model.train_on_batch(x[:20], y[:20])[1:] == told()
+    assert model.test_on_batch(x[:7], y[:7])[1:] == told()
+    for metric in model.metrics:
+        metric.reset_state()
+    assert told() == [0] * 6
+    assert model.evaluate(x, y, verbose=0)[1:] == told() != [0] * 6
+
+
+def test_metrics_stay_the_same_objects_for_data_of_other_lengths(random):
+    model = pynn.Sequential([pynn.Input((None, 3)), pynn.layers.Dense(2)])
+    model.compile("sgd", "mse", metrics=["mae"])
+    (found,) = model.metrics
+    for length in (4, 6):
+        x, y = random.normal(size=(5, length, 3)), random.normal(size=(5, length, 2))
+        assert model.fit(x, y, verbose=0).history["mae"] == [found.result()]
+        assert model.evaluate(x[:, 1:], y[:, 1:], verbose=0)[1] == found.result()
+        assert model.metrics == [found]
+
+
+def test_metrics_of_several_outputs_have_the_order_of_logs(random):
+    given = pynn.Input((3,))
+    model = pynn.Model(given, [pynn.layers.Dense(1, name=name)(given) for name in "ba"])
+    model.compile("sgd", "mse", metrics=[["mae"], [metrics.MeanSquaredError("first")]])
+    assert [each.name for each in model.metrics] == ["first", "mae"]
+    x, y = random.normal(size=(5, 3)), random.normal(size=(5, 1))
+    values = model.evaluate(x, [y, y], verbose=0)
+    assert [each.result() for each in model.metrics] == values[-2:]
+    assert model.metrics_names[-2:] == ["a_first", "b_mae"]
+
+
+def test_metrics_of_a_model_that_is_not_ready():
+    """None are known, as in Keras."""
+    model = pynn.Sequential([pynn.layers.Dense(1)])
+    assert model.metrics == []
+    model.compile("sgd", "mse", metrics=["mae"])
+    assert model.metrics == []
+    model.build((None, 2))
+    (before,) = model.metrics
+    model.compile("sgd", "mse", metrics=["mae"])
+    assert model.metrics[0] is not before
+    model.compile("sgd")
+    assert model.metrics == []
+    several = pynn.Sequential([pynn.Input((2,)), pynn.layers.Dense(3, "softmax")])
+    several.compile("sgd", "ce", metrics=["accuracy"])
+    assert several.metrics == []
+    several.evaluate(np.ones((2, 2)), [0, 1], verbose=0)
+    assert isinstance(several.metrics[0], metrics.SparseCategoricalAccuracy)
+
+
 def test_evaluation_within_an_epoch_does_not_disturb_it(random):
     x, y = binary_data(random)
     histories = []

@@ -14,6 +14,7 @@ from ..foundation.arguments import explained
 from ..layers.base import Layer
 from ..layers.calling import no_values_yet
 from ..layers.trial import is_calling
+from ..metrics import Metric
 from ..optimizers import Optimizer, OptimizerLike
 from ..training import fit
 from ..training import steps as calls
@@ -153,13 +154,23 @@ class Model(Stored):
         """The names of what `evaluate` returns, in order."""
         return self._heads_for(self._require_layout()).names
 
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics that `compile` was told, as objects. Their values are the last ones of `evaluate`, in this order.
+
+        ``result()`` of each is what was last reported: of an epoch, an evaluation, or a batch. Empty before the model
+        is compiled and built. Losses are not among them: `metrics_names` has the names of all values.
+        """
+        compiled, layout = self._state.compiled, self._state.layout
+        if compiled is None or compiled.loss is None or layout is None or compiled.decided(layout.outputs).undecided:
+            return []
+        return self._heads_for(layout).metrics
+
     def reset_metrics(self) -> None:
-        """Have the objects of metrics begin anew. What the model reports does not depend on it: `train_on_batch` and
+        """Have `metrics` begin anew. What the model reports does not depend on it: `train_on_batch` and
         `test_on_batch` measure their batch, while those of Keras go on from the batches before until this is called."""
-        task = self._state.task
-        for head in [] if task is None else task.heads.heads:
-            for each in head.measured:
-                each.metric.reset_state()
+        for metric in self.metrics:
+            metric.reset_state()
 
     @explained
     def fit(

@@ -49,6 +49,7 @@ class Compiled(NamedTuple):
     undecided: bool = False  # whether which crossentropy is meant is not known yet
     chosen: tuple[Loss | None, ...] | None = None  # the losses of the outputs, where crossentropies were chosen
     calls: Any = None  # of a model with losses of one's own: what it keeps of them
+    objects: Any = None  # a dict of the metrics that are meant by names, so that they stay the same objects
 
     @staticmethod
     def of(optimizer: OptimizerLike, loss: Any, loss_weights: Any, metrics: Any, weighted_metrics: Any) -> Compiled:
@@ -58,7 +59,8 @@ class Compiled(NamedTuple):
         by_output.check_metrics(weighted_metrics, "weighted_metrics")
         found = by_output.chosen_losses(loss)
         undecided = any(isinstance(each, Crossentropy) for each in by_output.each_of(found))
-        return Compiled(optimizers.get(optimizer), found, loss_weights, metrics, weighted_metrics, undecided)
+        made = optimizers.get(optimizer)
+        return Compiled(made, found, loss_weights, metrics, weighted_metrics, undecided, objects={})
 
     @property
     def has_own_losses(self) -> bool:
@@ -130,10 +132,12 @@ class Compiled(NamedTuple):
         for by_number, is_weighted in ((parts.metrics, False), (parts.weighted_metrics, True)):
             for number, (loss, port) in enumerate(zip(found, outputs.ports, strict=True)):
                 own = loss is not None and loss.is_own
-                for given in by_number[number]:
-                    metric = _resolved(given, loss, port, measured[number])
+                for place, given in enumerate(by_number[number]):
+                    kinds = _kinds(loss, measured[number])
+                    metric = self._metric(given, (is_weighted, number, place), any(kinds[:1]), port.columns)
+                    _check_metric(metric, kinds, loss, port)
                     name = names.name(metric.name, number, is_weighted)
-                    measured[number].append(Measured(name, metric, is_weighted, metric is given, own))
+                    measured[number].append(Measured(name, metric, is_weighted, own))
         for number, (loss, port) in enumerate(zip(found, outputs.ports, strict=True)):
             if loss is not None or measured[number]:
                 weight, metrics = parts.weights[number], tuple(measured[number])
@@ -142,6 +146,12 @@ class Compiled(NamedTuple):
         heads.sort(key=lambda head: (head.loss is None, head.loss is None and not head.by_engine, order[head.number]))
         handed = [head.number for head in heads if len(head.by_engine) < len(head.measured)]
         return Heads(tuple(heads), len(outputs.ports) > 1, tuple(handed))
+
+    def _metric(self, given: Any, place: tuple[bool, int, int], sparse: bool, columns: int) -> Metric:
+        """The metric that is meant at a place of the arguments: the same object each time."""
+        found = metric_room.resolve(given, sparse=sparse, output_columns=columns)
+        kept: Metric = found if found is given else self.objects.setdefault((place, sparse, columns), found)
+        return kept
 
     def _losses(self, outputs: Ports) -> list[Loss | None]:
         """The loss of each output; ValueError where targets must be known for it."""
@@ -167,15 +177,19 @@ class Compiled(NamedTuple):
         return Task(trainer, heads, layout, self.optimizer, tuple(plan.masks), plan)
 
 
-def _resolved(given: Any, loss: Loss | None, port: Port, before: list[Measured]) -> Metric:
-    """The metric that is meant beside `loss`, or beside the metrics `before` it where there is none."""
-    kinds = [each.metric.sparse for each in before if each.metric.sparse is not None] if loss is None else [loss.sparse]
-    metric = metric_room.resolve(given, sparse=any(kinds[:1]), output_columns=port.columns)
+def _kinds(loss: Loss | None, before: list[Measured]) -> list[bool]:
+    """Whether targets are labels: what `loss` says, or where there is none the metrics `before`; empty if none does."""
+    if loss is not None:
+        return [bool(loss.sparse)]
+    return [each.metric.sparse for each in before if each.metric.sparse is not None]
+
+
+def _check_metric(metric: Metric, kinds: list[bool], loss: Loss | None, port: Port) -> None:
+    """Raise ValueError for a metric that cannot be measured of an output beside its loss."""
     if kinds:
         metric.check_kind(kinds[0])
     metric.check_beside(loss)
     metric.check_output(port.sizes)
-    return metric
 
 
 class _Names:

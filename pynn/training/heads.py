@@ -29,7 +29,6 @@ class Measured(NamedTuple):
     name: str  # in logs
     metric: Metric
     weighted: bool  # whether the weights of samples count
-    given: bool = False  # whether compile was given the object, which then is asked for its result
     beside_own: bool = False  # whether the loss of the output is one's own: the engine has no targets of it then
 
     @property
@@ -133,7 +132,7 @@ class Heads:
         parts: The names of the losses of which that of the model is made, if they are several.
         columns: Of the engine's totals.
         names: The names in logs, in order.
-        told: The user's objects of metrics that the engine measures, each with its column.
+        told: The metrics that the engine measures, each with its column.
         ignores_nothing: Whether no loss leaves rows out.
         own: The places of the heads whose loss is one's own.
         rearranges: Whether the engine takes the data in another form: see `for_engine`.
@@ -146,9 +145,7 @@ class Heads:
         self._losses = ["loss", *self.parts]
         self._metrics = self._placed()  # in the order of logs, each with its column, None for those in Python
         self.told = [
-            (place, each.by_engine)
-            for place, each in self._metrics
-            if each.given and place is not None and each.by_engine is not None
+            (place, each.by_engine) for place, each in self._metrics if place is not None and each.by_engine is not None
         ]
         measured = sum(len(head.by_engine if handed else head.measured) for head in heads)
         self.columns = len(self._losses) + 2 * measured
@@ -156,6 +153,11 @@ class Heads:
         self.own = [place for place, head in enumerate(heads) if head.loss is not None and head.loss.is_own]
         self.rearranges = bool(handed or self.own)
         self.ignores_nothing = all(head.loss is None or head.loss.ignore_class is None for head in heads)
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics in the order of logs."""
+        return [measured.metric for _, measured in self._metrics]
 
     @property
     def directions(self) -> dict[str, str]:

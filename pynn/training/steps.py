@@ -121,6 +121,7 @@ def train_on_batch(
         data = samples.with_class_weights(data, heads, class_weight, layout.dtype)
         step = Stretch(model._task_to_train(layout, data.samples), data, Order(data.samples), 1)
         finite = step.advance(1)
+        step.tell()
         if not finite:
             warn_not_finite("of this batch")
         return as_result(step.logs(failed=not finite), return_dict)

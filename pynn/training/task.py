@@ -102,6 +102,7 @@ class Task(NamedTuple):
         totals = np.zeros(self.heads.columns)
         measuring = self._measuring(data, data.samples)
         self._evaluate_part(totals, data, measuring, True)
+        self.heads.tell(totals)
         return self._logs(totals, data.samples, measuring)
 
     def _measuring(self, data: Dataset, batch_size: int) -> Measuring | None:
