@@ -97,6 +97,7 @@ class Lowering:
         self.masks: Sequence[Mask | None] = ()  # of the inputs of the layer that is being lowered
         self.step_by_step = False  # whether layers come again for each of several steps
         self._states: dict[int, int] = {}  # by the number of a parameter: the tensor of what it is by now
+        self.penalized = False  # whether a penalty of a tensor is part of the loss
 
     @property
     def inference(self) -> bool:
@@ -193,3 +194,4 @@ class Lowering:
     def add_activity_penalty(self, x: int, l1: float = 0.0, l2: float = 0.0, linear: float = 0.0) -> None:
         """Make ``(l1 * sum |x| + l2 * sum x^2 + linear * sum x) / samples`` part of the loss."""
         self._graph.add_activity_penalty(x, l1, l2, linear)
+        self.penalized = True

@@ -10,11 +10,11 @@ from numpy.typing import DTypeLike
 
 from .. import config, constraints, initializers, regularizers
 from ..constraints import ConstraintLike
-from ..foundation import checks, names
+from ..foundation import checks, names, registry
 from ..foundation.arguments import explained
 from ..foundation.native import core
 from ..initializers import InitializerLike
-from ..regularizers import RegularizerLike
+from ..regularizers import Regularizer, RegularizerLike
 from .batch_mean import BatchMean
 from .callform import CallForm
 from .connecting import Connectable
@@ -118,6 +118,11 @@ class AddsWeights(Connectable):
                     f"but got {checks.shown(each)} of type {type(each).__name__}."
                 )
             trial.losses.append(each)
+
+    @property
+    def _may_add_to_loss(self) -> bool:
+        """Whether it has a regularizer, or is of a class of one's own. It may not be built yet."""
+        return registry.is_own(type(self)) or any(isinstance(value, Regularizer) for value in vars(self).values())
 
     def _check_may_add(self) -> None:
         if "name" not in vars(self):

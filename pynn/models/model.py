@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..callbacks import Callback, History
 from ..foundation import checks, names, registry
@@ -104,7 +104,8 @@ class Model(Stored):
             optimizer: Name or `Optimizer`. Default ``"rmsprop"``. One that this model has already keeps its state.
             loss: Name, `Loss`, or function of ``(y_true, y_pred)``. Of several outputs: one for all, a list, or a dict
                 by output; an output may have None, but not all of them. The loss of the model is the sum of them, each
-                times its weight. Default ``None``: the model cannot be trained or evaluated.
+                times its weight. Default ``None``: the loss is what `Layer.add_loss` and regularizers add to it. Where
+                nothing does, the model cannot be trained or evaluated.
             loss_weights: Numbers, as a list or dict by output. Default: 1 for each.
             metrics: List of names, `Metric` objects or functions of ``(y_true, y_pred)``; ``"accuracy"`` is resolved
                 from the shapes. Of several outputs: a list or dict of what each has: a metric, a list of them or None.
@@ -193,7 +194,8 @@ class Model(Stored):
                 another iterable. Then there is no `y`, `sample_weight`, `batch_size` or `validation_split`, and batches
                 come as they are given, but for a `PyDataset` with `shuffle`. Training ends, with a warning, where a
                 generator has no more.
-            y: Targets: like the output, or class labels for the sparse losses. Of several outputs: a list or dict.
+            y: Targets: like the output, or class labels for the sparse losses. Of several outputs: a list or dict. A
+                model that was compiled without a loss and without metrics needs none, and leaves them aside.
             batch_size: Samples a step: 32 (mini-batch, the default), 1 (online), or ``"full"`` (one step an epoch).
             epochs: Number of the last epoch; the number of epochs, unless `initial_epoch` is given. Default ``1``.
             verbose: 0 nothing, 1 a progress bar in a terminal or notebook and lines elsewhere, 2 a line an epoch,
@@ -202,7 +204,7 @@ class Model(Stored):
             validation_split: Share of the samples, the last ones, to evaluate on after each epoch instead of training
                 on them; in [0, 1). Default ``0``.
             validation_data: ``(x, y)`` or ``(x, y, sample_weight)`` to evaluate on after each epoch, or what gives such
-                batches; wins over `validation_split`.
+                batches; ``x`` or ``(x,)`` where `y` is not needed. It wins over `validation_split`.
             shuffle: Whether to visit the samples in a new random order each epoch. Default ``True``.
             class_weight: What samples of each class count for, ``{label: weight}``, for models of one output whose
                 targets are classes: labels, one-hot rows (also smoothed) or 0 and 1. It multiplies `sample_weight`,
@@ -345,8 +347,8 @@ class Model(Stored):
     @explained
     def train_on_batch(
         self,
-        x: ArrayLike,
-        y: ArrayLike,
+        x: Inputs,
+        y: Any = None,
         sample_weight: Any = None,
         class_weight: Mapping[int, float] | Literal["balanced"] | None = None,
         return_dict: bool = False,
@@ -367,7 +369,7 @@ class Model(Stored):
 
     @explained
     def test_on_batch(
-        self, x: ArrayLike, y: ArrayLike, sample_weight: Any = None, return_dict: bool = False
+        self, x: Inputs, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> float | list[float] | dict[str, float]:
         """Loss and metrics of all samples as one batch; arguments, results and errors as for `evaluate`."""
         return calls.test_on_batch(self, x, y, sample_weight, return_dict)
@@ -380,7 +382,7 @@ class Model(Stored):
 
     @explained
     def gradients(
-        self, x: Inputs, y: Any, sample_weight: Any = None, *, training: bool = False
+        self, x: Inputs, y: Any = None, sample_weight: Any = None, *, training: bool = False
     ) -> tuple[float, list[Array]]:
         """The loss of a batch, penalties included, and its gradients. Nothing is changed, moving statistics included.
 

@@ -85,12 +85,21 @@ def check_dtype(new: Sequence[Layer], dtype: str) -> None:
             )
 
 
-def plan_of(wiring: Wiring, layout: Layout, losses: Sequence[tuple[int, Layer]] = ()) -> _core.Plan:
-    """The network of a built model.
+def plan_of(wiring: Wiring, layout: Layout) -> _core.Plan:
+    """The network of a built model."""
+    return plan_to_measure(wiring, layout, ())[0]
+
+
+def plan_to_measure(
+    wiring: Wiring, layout: Layout, losses: Sequence[tuple[int, Layer]], nothing: Layer | None = None
+) -> tuple[_core.Plan, bool]:
+    """The network that trains, and whether layers in it add to the loss: means over the samples, and penalties.
 
     Args:
-        losses: Of the network that trains: numbers of outputs, and layers that make the values of losses of targets and
-            outputs. Each has an input more, the targets, and an output more, with the mask of the model's output.
+        wiring, layout: The built model.
+        losses: Numbers of outputs, and layers that make the values of losses of targets and outputs. Each has an input
+            more, the targets, and an output more, with the mask of the model's output.
+        nothing: What makes an output more, the last one, without an input.
     """
     graph = core.Graph()
     net = Lowering(graph, layout.dtype)
@@ -104,5 +113,8 @@ def plan_of(wiring: Wiring, layout: Layout, losses: Sequence[tuple[int, Layer]] 
         values, _ = loss.lower_with_masks(net, [target, made.tensors[number]], [shape, shape], ())
         tensors += values
         masks.append(masks[number])
+    if nothing is not None:
+        tensors.append(nothing.lower(net, -1, ()))
+        masks.append(-1)
     graph.set_outputs(tensors, masks)
-    return core.Plan(graph, layout.dtype)
+    return core.Plan(graph, layout.dtype), net.penalized

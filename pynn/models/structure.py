@@ -17,7 +17,7 @@ from ..foundation import atomic, draws
 from ..foundation.native import core
 from ..layers.base import Layer
 from ..layers.building import Draft, building
-from ..layers.keeping import keep_for, stateful_in
+from ..layers.keeping import keep_for, stateful_in, with_all_within
 from ..layers.trial import current
 from ..layers.types import Shape
 from ..layers.wiring import Wiring
@@ -27,7 +27,7 @@ from ..training.heads import Heads
 from ..training.task import Order, Task
 from . import differentiable
 from .network import Closed, State, plan_of
-from .own_losses import with_calls
+from .own_losses import no_loss, with_calls
 from .part import Part
 from .symbols import Given, given_list
 
@@ -195,9 +195,8 @@ class Structure(Part):
         The optimizer's state is that of the task `before`, which may be one for other lengths, else what it has of this
         model, or new.
         """
-        heads, state, changes = self._resolved(what, layout), self._state, list[atomic.Change]()
-        heads.check_masks(plan.masks)
-        plan = self._plan_to_measure(plan, layout, heads, what)
+        state, changes = self._state, list[atomic.Change]()
+        plan, heads = self._plan_to_measure(plan, layout, what)
         self._warn_of_softmax(layout, heads)
         if before is not None and before.layout == layout and before.plan is plan:
             task = Task(before.trainer, heads, layout, what.optimizer, before.masks, plan)
@@ -283,8 +282,8 @@ class Structure(Part):
             return task
         # Other lengths than those trained on: what only evaluates needs no optimizer.
         compiled, plan = self._require_compiled(), self._plan(layout, rows)
-        heads = self._resolved(compiled, layout)
-        return compiled.task_to_evaluate(self._plan_to_measure(plan, layout, heads, compiled), layout, heads)
+        plan, heads = self._plan_to_measure(plan, layout, compiled)
+        return compiled.task_to_evaluate(plan, layout, heads)
 
     def _is_ready(self, rows: int) -> bool:
         """Whether there is a task, as compiled, for batches of `rows` samples."""
@@ -349,9 +348,9 @@ class Structure(Part):
             state = self._state
             layout = state.layout
             outputs = self._outputs_to_be() if layout is None else layout.outputs
-            if layout is not None and what.loss is not None:
+            if layout is not None:
                 self._resolved(what, layout)
-            elif outputs is not None and what.loss is not None:
+            elif outputs is not None:
                 what.resolved(outputs)
             # Of stateful layers the network is made when the size of a batch is known.
             later = state.plan is None and bool(stateful_in(self.layers))
@@ -401,16 +400,22 @@ class Structure(Part):
         state = self._state
         if state.task is not None and state.task.layout == layout:
             return state.task.heads
-        return self._resolved(self._require_compiled(), layout)
+        what = self._require_compiled()
+        if what.loss is None and not any(layer._may_add_to_loss for layer in with_all_within([self])):
+            raise no_loss()
+        return self._resolved(what, layout)
 
     def _resolved(self, what: Compiled, layout: Layout) -> Heads:
         """Losses and metrics; TypeError or ValueError for those that do not fit."""
-        heads = what.resolved(layout.outputs)
-        return heads if what.calls is None else what.calls.traced(heads, layout)
+        heads: Heads = what.calls.traced(what.resolved(layout.outputs), layout)
+        return heads
 
-    def _plan_to_measure(self, plan: _core.Plan, layout: Layout, heads: Heads, what: Compiled) -> _core.Plan:
-        """The network that trains and evaluates, where `plan` is the one that predicts."""
-        return plan if what.calls is None else what.calls.plan(plan, self._wiring, layout, heads)
+    def _plan_to_measure(self, plan: _core.Plan, layout: Layout, what: Compiled) -> tuple[_core.Plan, Heads]:
+        """The network that trains and evaluates, where `plan` is the one that predicts, and its losses and metrics."""
+        heads = self._resolved(what, layout)
+        heads.check_masks(plan.masks)
+        found: tuple[_core.Plan, Heads] = what.calls.plan(plan, self._wiring, layout, heads)
+        return found
 
     def _begin(self, history: History, batch_size: int, shuffle: bool) -> Order:
         self.history, self.stop_training = history, False

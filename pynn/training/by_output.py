@@ -86,7 +86,7 @@ def order_of_losses(chosen: Any, outputs: Ports) -> list[int]:
 
 
 def losses_of(chosen: Any, outputs: Ports) -> list[Loss | None]:
-    """The loss of each output, from what `chosen_losses` gave."""
+    """The loss of each output, from what `chosen_losses` gave; None where it has none."""
     if isinstance(chosen, list):
         return _by_place(chosen, "loss", outputs)
     if isinstance(chosen, dict):

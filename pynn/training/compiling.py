@@ -30,26 +30,13 @@ class Compiled(NamedTuple):
     loss_weights: Any
     metrics: Any
     weighted_metrics: Any
-    calls: Any = None  # of a model with losses of one's own: what it keeps of them
-
-    @property
-    def has_own_losses(self) -> bool:
-        """Whether a loss is one's own."""
-        if isinstance(self.loss, dict | list):
-            found = self.loss.values() if isinstance(self.loss, dict) else self.loss
-            return any(loss is not None and loss.is_own for loss in found)
-        return self.loss is not None and bool(self.loss.is_own)
+    calls: Any = None  # of a model: what it keeps of losses that its layers know of
 
     def resolved(self, outputs: Ports) -> Heads:
-        """Losses and metrics of a model that has these outputs; ValueError for none, and for those that do not fit.
+        """Losses and metrics of a model that has these outputs; ValueError for those that do not fit.
 
-        What the values of losses of one's own are is found by who has the layers.
+        What the values of losses of one's own are, and what is added to the loss, is found by who has the layers.
         """
-        if self.loss is None:
-            raise ValueError(
-                "compile was given no loss, which training and evaluation need: compile(optimizer, loss), with a loss "
-                'such as "mse" or "sparse_categorical_crossentropy".'
-            )
         found = by_output.losses_of(self.loss, outputs)
         for loss, port in zip(found, outputs.ports, strict=True):
             if loss is not None:

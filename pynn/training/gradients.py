@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..data import arrays, dataset, sparse
 from ..foundation import checks, draws, parallel
-from . import samples
+from . import arguments, samples
 from .model import Trainable
 from .steps import Inputs, Outputs
 
@@ -21,8 +21,10 @@ def of_loss(model: Trainable, x: Inputs, y: Any, sample_weight: Any, training: b
     step = _step(model, training)
     layout = model._layout_for(x, "x")
     heads = model._heads_for(layout)
-    data = heads.for_engine(samples.dataset_of(layout, heads, x, y, sample_weight, check_finite=True))
-    trainer = model._task(layout, data.samples).trainer
+    arguments.check_targets(y, heads, f"{type(model).__name__}.gradients")
+    data = samples.dataset_of(layout, heads, x, y, sample_weight, check_finite=True)
+    task = model._task(layout, data.samples)
+    data, trainer = task.heads.for_engine(data), task.trainer
     weights = model.trainable_weights
     natives, threads = [weight.native for weight in weights], parallel.get_num_threads()
     xs = tuple(map(sparse.dense, data.xs))

@@ -52,8 +52,7 @@ def evaluate(
         return _evaluate_batches(
             model, x, y, batch_size, level, sample_weight, steps, callbacks, return_dict, check_finite
         )
-    arguments.check_targets(y, f"{type(model).__name__}.evaluate")
-    data, layout = _to_evaluate(model, x, y, sample_weight, check_finite)
+    data, layout = _to_evaluate(model, x, y, sample_weight, check_finite, "evaluate")
     size = arguments.batch_size_of(batch_size, data.samples)
     task = model._task(layout, min(size, data.samples))
     batches = -(-data.samples // size)
@@ -95,17 +94,18 @@ def _evaluate_batches(
 
 def test_on_batch(model: Trainable, x: Inputs, y: Any, sample_weight: Any, return_dict: bool) -> Result:
     """Loss and metrics of one batch; see ``Model.test_on_batch``."""
-    data, layout = _to_evaluate(model, x, y, sample_weight, True)
+    data, layout = _to_evaluate(model, x, y, sample_weight, True, "test_on_batch")
     return as_result(model._task(layout, data.samples).evaluate_batch(data), return_dict)
 
 
 def _to_evaluate(
-    model: Trainable, x: Inputs, y: Any, sample_weight: Any, check_finite: bool
+    model: Trainable, x: Inputs, y: Any, sample_weight: Any, check_finite: bool, method: str
 ) -> tuple[dataset.Dataset, Layout]:
     model._require_compiled()
     layout = model._layout_for(x, "x")
-    data = samples.dataset_of(layout, model._heads_for(layout), x, y, sample_weight, check_finite)
-    return data, layout
+    heads = model._heads_for(layout)
+    arguments.check_targets(y, heads, f"{type(model).__name__}.{method}")
+    return samples.dataset_of(layout, heads, x, y, sample_weight, check_finite), layout
 
 
 def train_on_batch(
@@ -116,6 +116,7 @@ def train_on_batch(
     with model._alone():
         layout = model._layout_to_train(x)
         heads = model._heads_for(layout)
+        arguments.check_targets(y, heads, f"{type(model).__name__}.train_on_batch")
         samples.check_class_weight(class_weight, layout.outputs)
         data = samples.dataset_of(layout, heads, x, y, sample_weight, check_finite=True)
         data = samples.with_class_weights(data, heads, class_weight, layout.dtype)

@@ -152,10 +152,10 @@ class Preparing:
     def data_of(self, batch: Batch) -> tuple[Layout, Heads, Dataset]:
         """What the engine takes; TypeError or ValueError as for arrays. The model stays as it is."""
         model = self._model
-        if batch.y is None:
-            raise ValueError(f"{self._name} must give batches (x, y) or (x, y, sample_weight), but gave one without y.")
         layout = model._layout_to_train(batch.x) if self._in_fit else model._layout_for(batch.x, "x")
         heads = model._heads_for(layout)
+        if batch.y is None and heads.heads:
+            raise ValueError(f"{self._name} must give batches (x, y) or (x, y, sample_weight), but gave one without y.")
         samples.check_class_weight(self._class_weight, layout.outputs)
         prefix = f"a batch of {self._name}: "
         data = samples.dataset_of(layout, heads, batch.x, batch.y, batch.weights, self._check_finite, prefix)
