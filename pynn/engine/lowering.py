@@ -98,6 +98,7 @@ class Lowering:
         self.step_by_step = False  # whether layers come again for each of several steps
         self._states: dict[int, int] = {}  # by the number of a parameter: the tensor of what it is by now
         self.penalized = False  # whether a penalty of a tensor is part of the loss
+        self.sums: list[tuple[int, int]] = []  # tensors whose sums over the samples are, and their sizes for a sample
 
     @property
     def inference(self) -> bool:
@@ -195,3 +196,7 @@ class Lowering:
         """Make ``(l1 * sum |x| + l2 * sum x^2 + linear * sum x) / samples`` part of the loss."""
         self._graph.add_activity_penalty(x, l1, l2, linear)
         self.penalized = True
+
+    def add_sum(self, x: int, size: int) -> None:
+        """Make the sum of tensor `x`, of `size` elements a part, over all samples a part of the loss."""
+        self.sums.append((x, size * self.times))

@@ -15,9 +15,9 @@ from ..foundation.arguments import explained
 from ..foundation.native import core
 from ..initializers import InitializerLike
 from ..regularizers import Regularizer, RegularizerLike
-from .batch_mean import BatchMean
 from .callform import CallForm
 from .connecting import Connectable
+from .of_batch import OfBatch
 from .trial import current
 from .values import elsewhere
 from .weight import MOST_ELEMENTS, Weight, WeightSpec
@@ -91,13 +91,14 @@ class AddsWeights(Connectable):
         return weight
 
     def add_loss(self, loss: Any) -> None:
-        """Make the mean of something over the samples a part of the loss: in `call`.
+        """Make the mean or sum of something over the samples a part of the loss: in `call`.
 
         It is a part of the loss in training and in evaluation, once for each use of the layer, whatever the weights of
         samples are. `losses` does not have it.
 
         Args:
-            loss: What ``ops.mean(x)`` makes of a tensor of samples, multiplied by numbers or added up; or a list.
+            loss: What ``ops.mean(x)`` or ``ops.sum(x)`` makes of a tensor of samples, multiplied by numbers or added
+                up; or a list.
 
         Raises:
             TypeError: anything else; or not in a `call`.
@@ -112,9 +113,9 @@ class AddsWeights(Connectable):
                 "weights to add_weight, as its regularizer."
             )
         for each in loss if isinstance(loss, list | tuple) else [loss]:
-            if not isinstance(each, BatchMean):
+            if not isinstance(each, OfBatch):
                 raise TypeError(
-                    f"Layer {self.name!r}: add_loss takes a mean over the samples, such as 0.1 * ops.mean(x), "
+                    f"Layer {self.name!r}: add_loss takes a mean or sum over the samples, such as 0.1 * ops.mean(x), "
                     f"but got {checks.shown(each)} of type {type(each).__name__}."
                 )
             trial.losses.append(each)

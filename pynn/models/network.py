@@ -85,36 +85,58 @@ def check_dtype(new: Sequence[Layer], dtype: str) -> None:
             )
 
 
+class Measurable(NamedTuple):
+    """The network that trains and evaluates. Behind the outputs of the model it has the values of losses."""
+
+    plan: _core.Plan
+    sums: tuple[int, ...]  # sizes of the outputs whose sums over the samples layers add to the loss, the last ones
+    penalized: bool  # whether layers add to the loss otherwise, by means and penalties of tensors
+
+
 def plan_of(wiring: Wiring, layout: Layout) -> _core.Plan:
     """The network of a built model."""
-    return plan_to_measure(wiring, layout, ())[0]
+    written = _written(wiring, layout, ())
+    written.graph.set_outputs(written.outputs, written.masks)
+    return core.Plan(written.graph, layout.dtype)
 
 
 def plan_to_measure(
-    wiring: Wiring, layout: Layout, losses: Sequence[tuple[int, Layer]], nothing: Layer | None = None
-) -> tuple[_core.Plan, bool]:
-    """The network that trains, and whether layers in it add to the loss: means over the samples, and penalties.
+    wiring: Wiring, layout: Layout, losses: Sequence[tuple[int, Layer]], nothing: Layer | None
+) -> Measurable:
+    """The network that trains, of a built model.
 
     Args:
-        wiring, layout: The built model.
+        wiring, layout: The model.
         losses: Numbers of outputs, and layers that make the values of losses of targets and outputs. Each has an input
             more, the targets, and an output more, with the mask of the model's output.
-        nothing: What makes an output more, the last one, without an input.
+        nothing: What makes an output more, without an input, where there are no sums: the engine needs a loss.
     """
+    graph, net, outputs, masks = _written(wiring, layout, losses)
+    added = [x for x, _ in net.sums]
+    if nothing is not None and not added:
+        added = [nothing.lower(net, -1, ())]
+    graph.set_outputs([*outputs, *added], [*masks, *[-1] * len(added)])
+    return Measurable(core.Plan(graph, layout.dtype), tuple(size for _, size in net.sums), net.penalized)
+
+
+class _Written(NamedTuple):
+    graph: _core.Graph
+    net: Lowering
+    outputs: list[int]  # of the model, and the values of losses
+    masks: list[int]  # of these; -1 where there is none
+
+
+def _written(wiring: Wiring, layout: Layout, losses: Sequence[tuple[int, Layer]]) -> _Written:
     graph = core.Graph()
     net = Lowering(graph, layout.dtype)
     xs = [net.input(math.prod(port.sizes), port.below) for port in layout.inputs.ports]
     shapes: list[Shape] = [port.sizes for port in layout.inputs.ports]
     targets = [net.input(math.prod(layout.outputs.ports[number].sizes)) for number, _ in losses]
     made = lower_all(wiring, net, xs, shapes)
-    tensors, masks = list(made.tensors), [-1 if mask is None else mask.tensor for mask in made.masks]
+    outputs, masks = list(made.tensors), [-1 if mask is None else mask.tensor for mask in made.masks]
     for (number, loss), target in zip(losses, targets, strict=True):
         shape = made.shapes[number]
         values, _ = loss.lower_with_masks(net, [target, made.tensors[number]], [shape, shape], ())
-        tensors += values
+        outputs += values
         masks.append(masks[number])
-    if nothing is not None:
-        tensors.append(nothing.lower(net, -1, ()))
-        masks.append(-1)
-    graph.set_outputs(tensors, masks)
-    return core.Plan(graph, layout.dtype), net.penalized
+    return _Written(graph, net, outputs, masks)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from ..data.layout import Layout, OpenShape
 from ..foundation import atomic, checks
 from ..layers.base import Layer
-from ..layers.batch_mean import BatchMean
 from ..layers.building import building
 from ..layers.calling import MOST_KEPT
+from ..layers.keeping import with_all_within
+from ..layers.of_batch import OfBatch
 from ..layers.symbolic import SymbolicTensor
 from ..layers.wiring import Wiring
 from ..losses import Loss
@@ -38,11 +39,14 @@ class _Call(Layer):
     def __init__(self, loss: Loss) -> None:
         super().__init__("loss")
         self._loss = loss
+        self.is_sum = False  # whether it is a sum over the samples, whatever the reduction
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         values = self._loss.call(y_true, y_pred)
-        if isinstance(values, BatchMean) and self._loss.native_reduction != "sum":
-            values = values.values
+        if isinstance(values, OfBatch) and list(values.parts) == ["sum"]:
+            self.is_sum, values = True, values.parts["sum"]
+        elif isinstance(values, OfBatch) and list(values.parts) == ["mean"] and self._loss.native_reduction != "sum":
+            values = values.parts["mean"]
         if isinstance(values, SymbolicTensor) and values.per_sample:
             return values
         if isinstance(values, SymbolicTensor):
@@ -75,9 +79,10 @@ class Calls:
         for number, place in enumerate(heads.own):
             head = found[place]
             assert head.loss is not None
-            shape = self._shape(head.number, head.loss, head.port.shape, layout.dtype)
+            shape, is_sum = self._shape(head.number, head.loss, head.port.shape, layout.dtype)
             output, sizes = len(layout.outputs.ports) + number, cast("tuple[int, ...]", shape)
-            found[place] = head._replace(values=Values(output, sizes, layout.dtype, head.loss.native_reduction))
+            reduction = "sum" if is_sum else head.loss.native_reduction
+            found[place] = head._replace(values=Values(output, sizes, layout.dtype, reduction))
         return Heads(tuple(found), heads.several, heads.handed)
 
     def plan(self, plan: _core.Plan, wiring: Wiring, layout: Layout, heads: Heads) -> tuple[_core.Plan, Heads]:
@@ -86,7 +91,7 @@ class Calls:
         Raises:
             ValueError: there is no loss at all.
         """
-        if heads.losses and not heads.own:
+        if heads.losses and not heads.own and not _adds_sums(wiring):
             return plan, heads
         known = self._plans.get(id(plan))
         if known is None:
@@ -97,12 +102,14 @@ class Calls:
     def _measured(self, plan: _core.Plan, wiring: Wiring, layout: Layout, heads: Heads) -> _Measured:
         numbers = [heads.heads[place].number for place in heads.own]
         losses = [(number, self._layers[number, layout.dtype]) for number in numbers]
-        made, penalized = plan_to_measure(wiring, layout, losses, None if heads.losses else self._loss_of_0())
-        if heads.losses:
-            return _Measured(plan, made, ())
-        if not penalized and not any(w.regularizer for layer in wiring.layers for w in layer.weights):
-            raise no_loss()
-        return _Measured(plan, made, (Values(len(layout.outputs.ports), (), layout.dtype, "mean"),))
+        made = plan_to_measure(wiring, layout, losses, None if heads.losses else self._loss_of_0())
+        first = len(layout.outputs.ports) + len(losses)
+        added = [Values(first + place, (size,), layout.dtype, "sum") for place, size in enumerate(made.sums)]
+        if not heads.losses and not added:
+            if not made.penalized and not any(w.regularizer for layer in wiring.layers for w in layer.weights):
+                raise no_loss()
+            added = [Values(first, (), layout.dtype, "mean")]
+        return _Measured(plan, made.plan, tuple(added))
 
     def _loss_of_0(self) -> Layer:
         from ..layers.constants import ConstantTensor
@@ -110,7 +117,8 @@ class Calls:
         self._nothing = self._nothing or ConstantTensor(0.0)
         return self._nothing
 
-    def _shape(self, number: int, loss: Loss, shape: OpenShape, dtype: str) -> OpenShape:
+    def _shape(self, number: int, loss: Loss, shape: OpenShape, dtype: str) -> tuple[OpenShape, bool]:
+        """The shape of the values of a loss, and whether the loss is their sum in any case."""
         known = self._layers.get((number, dtype))
         layer = _Call(loss) if known is None else known
         try:
@@ -122,12 +130,18 @@ class Calls:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"The loss {loss.name} cannot be computed: {error}") from error
         self._layers[number, dtype] = layer
-        return draft.outputs[0]
+        return draft.outputs[0], layer.is_sum
 
 
 def with_calls(what: Compiled) -> Compiled:
     """What a model was told, with what it keeps of its losses."""
     return what._replace(calls=Calls()) if what.calls is None else what
+
+
+def _adds_sums(wiring: Wiring) -> bool:
+    """Whether a layer in a network, or within one in it, makes a sum over the samples a part of the loss."""
+    within = [each for layer in with_all_within(wiring.layers) for each in layer._wirings]
+    return any(layer.adds_sums for each in (wiring, *within) for layer in each.layers)
 
 
 def no_loss() -> ValueError:

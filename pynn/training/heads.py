@@ -123,6 +123,8 @@ class Head(NamedTuple):
         """Whether the loss of samples is another where they are cut into other batches, also without weights."""
         if self.loss is None:
             return False
+        if self.values is not None:
+            return self.values.reduction == "sum"
         axes = self.loss.summed_axes(self.port.sizes)
         return self.loss.reduction == "sum" or (axes is not None and axes[0])
 
