@@ -29,13 +29,23 @@ class AddsWeights(Connectable):
     _form: CallForm | None = None  # of a class with a `call`
     _own_weights: tuple[Weight, ...] = ()
     _trainable: bool
-    _may_have_call: bool
+    _noun: str
+    _dtype: str
     holds_layers: bool
 
     @property
     def _is_whole(self) -> bool:
         """Whether its weights are those that it added to itself and those of the layers that it has."""
         raise NotImplementedError
+
+    @property
+    def _adds_weights(self) -> bool:
+        """Whether it may add weights to itself."""
+        return self._form is not None or (self._is_whole and not self.holds_layers)
+
+    def _own_in_order(self) -> list[Weight]:
+        """The weights that it added to itself, in Keras's order: those that are learned, and the others."""
+        return sorted(self._own_weights, key=lambda weight: not weight.learned)
 
     @explained
     def add_weight(
@@ -52,7 +62,7 @@ class AddsWeights(Connectable):
         overwrite_with_gradient: bool = False,
         name: str | None = None,
     ) -> Weight:
-        """A new weight of the layer: in `build`, or in ``__init__`` where its shape is known.
+        """A new weight of the layer or model: in `build`, or in ``__init__`` where its shape is known.
 
         Args:
             shape: Default ``()``: one number.
@@ -81,10 +91,10 @@ class AddsWeights(Connectable):
         checks.boolean(autocast, "autocast")
         checks.choice(aggregation, "aggregation", (None, "none", "mean", "sum", "only_first_replica"))
         checks.boolean(overwrite_with_gradient, "overwrite_with_gradient")
-        if dtype is not None and str(dtype) != self.dtype and config.resolve_dtype(dtype) != self.dtype:
+        if dtype is not None and str(dtype) != self._dtype and config.resolve_dtype(dtype) != self._dtype:
             raise ValueError(
-                f"dtype must be that of layer {self.name!r}, {self.dtype}, but got {checks.shown(dtype)}. Make the "
-                f"layer with dtype={checks.shown(dtype)}."
+                f"dtype must be that of {self._noun.lower()} {self.name!r}, {self._dtype}, but got "
+                f"{checks.shown(dtype)}. Layers take it as an argument; that of models is config.floatx()."
             )
         weight = self._new_weight(spec)
         self._own_weights = (*self._own_weights, weight)
@@ -128,21 +138,17 @@ class AddsWeights(Connectable):
     def _check_may_add(self) -> None:
         if "name" not in vars(self):
             raise TypeError(f"{type(self).__name__} adds a weight before super().__init__(), which must come first.")
-        if self._may_have_call:
+        whom = f"{self._noun} {self.name!r}"
+        if not self._adds_weights:
             raise TypeError(
-                f"Model {self.name!r} cannot add weights: layers do. Put the weight into a layer of one's own, and "
-                "have that as an attribute of the model."
-            )
-        if self._form is None and (self.holds_layers or not self._is_whole):
-            raise TypeError(
-                f"Layer {self.name!r} cannot add weights: only layers of one's own can, and {type(self).__name__} is "
-                "one of pynn's."
+                f"{whom} cannot add weights: only layers of one's own and models with a call of one's own can, and "
+                f"{type(self).__name__} is neither."
             )
         trial = current()
         if trial is not None and trial.layer is self and trial.phase == "call":
-            raise ValueError(f"Layer {self.name!r} adds a weight in call: it must do so in build, or in __init__.")
-        if self._built is not None:
-            raise ValueError(f"Layer {self.name!r} is built already: weights are added in build, or in __init__.")
+            raise ValueError(f"{whom} adds a weight in call: it must do so in build, or in __init__.")
+        if self._is_built:
+            raise ValueError(f"{whom} is built already: weights are added in build, or in __init__.")
 
     def _new_weight(self, spec: WeightSpec) -> Weight:
         path = f"{self.name}/{spec.name}"
@@ -151,8 +157,8 @@ class AddsWeights(Connectable):
         constraint = spec.native_constraint(path)
         values, trial = elsewhere(), current()
         if values is not None:
-            values.take([spec.shape], self.dtype)
-        parameters = core.Parameters(self.dtype)
+            values.take([spec.shape], self._dtype)
+        parameters = core.Parameters(self._dtype)
         number = parameters.add(math.prod(spec.shape), spec.trainable, *spec.native_penalty(), constraint)
         parameters.frozen = not self._trainable
         weight = Weight(path, spec, parameters, number)

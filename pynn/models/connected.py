@@ -78,6 +78,10 @@ class Connected(Structure):
         """Whether a subclass puts its layers together by a `call`."""
         return cls.call is not Connected.call
 
+    @property
+    def _adds_weights(self) -> bool:
+        return self._has_call()
+
     @classmethod
     def _made_by_arguments(cls) -> bool:
         return cls._has_call() or cls._own_arguments
@@ -206,9 +210,13 @@ class Connected(Structure):
         takes_training = "training" in inspect.signature(self.call).parameters
         wiring, outputs, _ = both_modes(takes_training, run, self)
         own = [*self._attributes, *(layer for layer in wiring.layers if not layer.is_operation)]
-        check_tracked(self, wiring, [weight for layer in own if layer.built for weight in layer.weights])
+        inner = [weight for layer in own if layer.built for weight in layer.weights]
+        check_tracked(self, wiring, [*self._own_weights, *inner])
         names = names_of_inputs(tensors_in(inputs, "inputs"), wiring)
-        return self._connected(inputs, outputs, wiring, self.name, names), wiring, outputs
+        layout = self._connected(inputs, outputs, wiring, self.name, names)
+        if self._own_weights and layout.dtype != self._dtype:
+            raise self._shape_error(f"has weights of type {self._dtype}, but computes in {layout.dtype}.")
+        return layout, wiring, outputs
 
     def _run_build(self, inputs: Any) -> None:
         """What a subclass writes as `build`, if it does: for the shapes of these symbolic inputs, in their form."""

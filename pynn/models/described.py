@@ -49,10 +49,17 @@ class Described(Connected):
 
     @property
     def weights(self) -> list[Weight]:
-        """The weights of all layers, in order. A layer that a subclass does not use has none."""
+        """The weights that the model added to itself, and those of all layers, in order.
+
+        A layer that a subclass does not use has none.
+        """
         self._require_layout()
-        found = {id(weight): weight for layer in self.layers if layer.built for weight in layer.weights}
-        return list(found.values())
+        return self._weights_by_now()
+
+    def _weights_by_now(self) -> list[Weight]:
+        """The weights that there are, of a model that may not be built."""
+        inner = [weight for layer in self.layers if layer.built for weight in layer.weights]
+        return list({id(weight): weight for weight in (*self._own_in_order(), *inner)}.values())
 
     def count_params(self) -> int:
         """Number of weights, single numbers counted."""

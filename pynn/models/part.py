@@ -231,12 +231,13 @@ class Part(Wired):
 
     @property
     def trainable(self) -> bool:
-        """Whether any layer is trainable; setting it sets it for all layers."""
-        return any(layer.trainable for layer in self.layers)
+        """Whether any layer or weight of the model's own is trainable; setting it sets it for all of them."""
+        return any(layer.trainable for layer in self.layers) or any(weight.trainable for weight in self._own_weights)
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
         atomic.apply_together(self._freezing(checks.boolean(value, "trainable")))
 
     def _freezing(self, trainable: bool) -> list[atomic.Change]:
-        return [change for layer in self.layers for change in layer._freezing(trainable)]
+        inner = [change for layer in self.layers for change in layer._freezing(trainable)]
+        return [*self._freezing_own(trainable), *inner]
