@@ -104,7 +104,7 @@ class AddsWeights(Connectable):
         """Make the mean or sum of something over the samples a part of the loss: in `call`.
 
         It is a part of the loss in training and in evaluation, once for each use of the layer, whatever the weights of
-        samples are. `losses` does not have it.
+        samples are. `losses` has it after a call on arrays.
 
         Args:
             loss: What ``ops.mean(x)`` or ``ops.sum(x)`` makes of a tensor of samples, multiplied by numbers or added

@@ -36,11 +36,15 @@ class Connectable:
     supports_masking: bool = False  # whether it knows what to do with a mask
     couples_samples: bool = False  # whether in training a sample's output depends on the others of its batch
     stops_gradients: bool = False  # whether what it is made of does not learn by it
-    adds_sums: bool = False  # whether it makes a sum over the samples a part of the loss
     is_operation: bool = False  # made by an operator on symbolic tensors: no entry in `Model.layers`, as in Keras
     _built: Built | None = None
     _nodes: weakref.WeakValueDictionary[int, Node]  # by id, in the order of the calls
     _users: weakref.WeakSet[Any]  # the models that the layer is part of
+
+    @property
+    def _itself(self) -> Any:
+        """The layer, where this is a copy of it for a call."""
+        return self
 
     @property
     def built(self) -> bool:

@@ -101,7 +101,6 @@ class WithLoss(Layer):
 
     def __init__(self, reduction: str, name: str | None = None) -> None:
         self.reduction = checks.choice(reduction, "reduction", REDUCTIONS)
-        self.adds_sums = reduction == "sum"
         super().__init__(name=name_for("with_loss") if name is None else name)
 
     def sample_output_shape(self, shape: Any) -> Shape:
@@ -110,10 +109,7 @@ class WithLoss(Layer):
 
     def lower(self, net: Lowering, x: Any, shape: Any) -> int:
         first, values = x
-        if self.adds_sums:
-            net.add_sum(values, math.prod(shape[1]))
-        else:
-            net.add_activity_penalty(values, linear=1.0)
+        (net.add_sum if self.reduction == "sum" else net.add_mean)(values)
         return int(first)
 
     def get_config(self) -> dict[str, Any]:

@@ -417,7 +417,9 @@ class Traceable(HoldsLayers):
         given = [mask for mask in masks if mask is not None]
         tensors = [*xs, *(mask.tensor for mask in given)]
         masks = of_steps(shapes, of_masks, masks)
+        before, net.owner = net.owner, self
         made = lower_all(found.wiring, net, tensors, [*shapes, *(mask.shape for mask in given)], masks)
+        net.owner = before
         count = len(found.outputs.ports)
         outputs, made_masks = made.tensors[:count], made.masks[:count]
         if self.supports_masking and not self._computes_mask and masks:

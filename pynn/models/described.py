@@ -7,18 +7,26 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import layers as layer_room
-from ..foundation import checks, identifiers, registry
+from ..foundation import atomic, checks, identifiers, registry
 from ..foundation.arguments import explained
 from ..layers.base import Layer
+from ..layers.calling import MOST_KEPT
 from ..layers.keeping import stateful_in
+from ..layers.reporting import report
 from ..layers.symbolic import SymbolicTensor
 from ..layers.weight import Weight
 from . import configuration, summary
 from .configuration import Make
 from .connected import Connected
+from .network import Reporting, plan_to_report
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from typing_extensions import Self
+
+    from .. import _core
+    from ..data.layout import Layout
+    from ..engine.lowering import Added
 
 
 class Described(Connected):
@@ -73,6 +81,18 @@ class Described(Connected):
     def reset_state(self) -> None:
         """The same as `reset_states`."""
         self.reset_states()
+
+    def _reporting(self, plan: _core.Plan, layout: Layout) -> Reporting:
+        if not self._state.added:
+            return Reporting(plan, ())
+        found = self._reports.get(id(plan))
+        if found is None:
+            found = plan, plan_to_report(self._wiring, layout)
+            atomic.keep(self._reports, id(plan), found, MOST_KEPT)
+        return found[1]
+
+    def _report(self, added: Sequence[Added], values: Sequence[NDArray[Any]]) -> None:
+        report(self, added, values)
 
     # ---- description -------------------------------------------------------------------------------------------------
 

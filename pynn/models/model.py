@@ -342,7 +342,7 @@ class Model(Stored):
             return super().__call__(inputs, training, mask)
         if training is not None and checks.boolean(training, "training"):
             return calls.outputs_in_training(self, inputs)
-        return calls.outputs(self, inputs)
+        return calls.outputs(self, inputs) if self._state.added == () else calls.outputs_and_losses(self, inputs)
 
     @explained
     def train_on_batch(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..data.layout import Layout, OpenShape
-from ..engine.lowering import Lowering
+from ..engine.lowering import Added, Lowering
 from ..foundation import atomic
 from ..foundation.native import core
 from ..layers.base import Layer
@@ -50,6 +50,7 @@ class State(NamedTuple):
     layout: Layout | None = None  # None: not built
     masks: Masks | None = None  # of a Sequential: the shape of the mask of what its last layer makes; None: not known
     plan: _core.Plan | None = None  # the layers, lowered; None until it is needed, and where the layout is open
+    added: tuple[Added, ...] | None = None  # what layers add to the loss; None: not known before there is a network
     compiled: Compiled | None = None
     task: Task | None = None  # the plan, configured as compiled; None until it is needed
 
@@ -85,19 +86,32 @@ def check_dtype(new: Sequence[Layer], dtype: str) -> None:
             )
 
 
+class Reporting(NamedTuple):
+    """A network whose last outputs are the tensors that what is added to the loss is of."""
+
+    plan: _core.Plan
+    added: tuple[Added, ...]
+
+
 class Measurable(NamedTuple):
     """The network that trains and evaluates. Behind the outputs of the model it has the values of losses."""
 
     plan: _core.Plan
     sums: tuple[int, ...]  # sizes of the outputs whose sums over the samples layers add to the loss, the last ones
-    penalized: bool  # whether layers add to the loss otherwise, by means and penalties of tensors
 
 
-def plan_of(wiring: Wiring, layout: Layout) -> _core.Plan:
-    """The network of a built model."""
+def plan_of(wiring: Wiring, layout: Layout) -> tuple[_core.Plan, tuple[Added, ...]]:
+    """The network of a built model, and what layers in it add to the loss."""
     written = _written(wiring, layout, ())
     written.graph.set_outputs(written.outputs, written.masks)
-    return core.Plan(written.graph, layout.dtype)
+    return core.Plan(written.graph, layout.dtype), tuple(written.net.added)
+
+
+def plan_to_report(wiring: Wiring, layout: Layout) -> Reporting:
+    """The network of a built model that also gives what layers add to the loss."""
+    graph, net, outputs, masks = _written(wiring, layout, ())
+    graph.set_outputs([*outputs, *(each.tensor for each in net.added)], [*masks, *[-1] * len(net.added)])
+    return Reporting(core.Plan(graph, layout.dtype), tuple(net.added))
 
 
 def plan_to_measure(
@@ -112,11 +126,12 @@ def plan_to_measure(
         nothing: What makes an output more, without an input, where there are no sums: the engine needs a loss.
     """
     graph, net, outputs, masks = _written(wiring, layout, losses)
-    added = [x for x, _ in net.sums]
-    if nothing is not None and not added:
-        added = [nothing.lower(net, -1, ())]
-    graph.set_outputs([*outputs, *added], [*masks, *[-1] * len(added)])
-    return Measurable(core.Plan(graph, layout.dtype), tuple(size for _, size in net.sums), net.penalized)
+    sums = [each for each in net.added if each.is_sum]
+    further = [each.tensor for each in sums]
+    if nothing is not None and not sums:
+        further = [nothing.lower(net, -1, ())]
+    graph.set_outputs([*outputs, *further], [*masks, *[-1] * len(further)])
+    return Measurable(core.Plan(graph, layout.dtype), tuple(each.size for each in sums))
 
 
 class _Written(NamedTuple):

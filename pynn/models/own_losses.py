@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ..data.layout import Layout, OpenShape
+from ..engine.lowering import Added
 from ..foundation import atomic, checks
 from ..layers.base import Layer
 from ..layers.building import building
 from ..layers.calling import MOST_KEPT
-from ..layers.keeping import with_all_within
 from ..layers.of_batch import OfBatch
 from ..layers.symbolic import SymbolicTensor
 from ..layers.wiring import Wiring
@@ -85,14 +85,22 @@ class Calls:
             found[place] = head._replace(values=Values(output, sizes, layout.dtype, reduction))
         return Heads(tuple(found), heads.several, heads.handed)
 
-    def plan(self, plan: _core.Plan, wiring: Wiring, layout: Layout, heads: Heads) -> tuple[_core.Plan, Heads]:
+    def plan(
+        self, plan: _core.Plan, wiring: Wiring, layout: Layout, heads: Heads, added: Sequence[Added]
+    ) -> tuple[_core.Plan, Heads]:
         """The network that trains, where `plan` is the one that predicts, and the heads with what is added to the loss.
+
+        Args:
+            plan, wiring, layout, heads: The model, and its losses and metrics.
+            added: What its layers add to the loss.
 
         Raises:
             ValueError: there is no loss at all.
         """
-        if heads.losses and not heads.own and not _adds_sums(wiring):
+        if heads.losses and not heads.own and not any(each.is_sum for each in added):
             return plan, heads
+        if not (heads.losses or added or any(w.regularizer for layer in wiring.layers for w in layer.weights)):
+            raise no_loss()
         known = self._plans.get(id(plan))
         if known is None:
             known = self._measured(plan, wiring, layout, heads)
@@ -106,8 +114,6 @@ class Calls:
         first = len(layout.outputs.ports) + len(losses)
         added = [Values(first + place, (size,), layout.dtype, "sum") for place, size in enumerate(made.sums)]
         if not heads.losses and not added:
-            if not made.penalized and not any(w.regularizer for layer in wiring.layers for w in layer.weights):
-                raise no_loss()
             added = [Values(first, (), layout.dtype, "mean")]
         return _Measured(plan, made.plan, tuple(added))
 
@@ -136,12 +142,6 @@ class Calls:
 def with_calls(what: Compiled) -> Compiled:
     """What a model was told, with what it keeps of its losses."""
     return what._replace(calls=Calls()) if what.calls is None else what
-
-
-def _adds_sums(wiring: Wiring) -> bool:
-    """Whether a layer in a network, or within one in it, makes a sum over the samples a part of the loss."""
-    within = [each for layer in with_all_within(wiring.layers) for each in layer._wirings]
-    return any(layer.adds_sums for each in (wiring, *within) for layer in each.layers)
 
 
 def no_loss() -> ValueError:

@@ -154,7 +154,9 @@ class Part(Wired):
     ) -> tuple[list[int], list[Mask | None]]:
         """Add the layers' ops; the outputs and their masks."""
         xs, shapes = (x, shape) if isinstance(shape, list) else ([x], [shape])
+        before, net.owner = net.owner, self
         made = lower_all(self._wiring, net, xs, shapes, masks)
+        net.owner = before
         return made.tensors, made.masks
 
     @property

@@ -26,7 +26,7 @@ from ..training.compiling import Compiled
 from ..training.heads import Heads
 from ..training.task import Order, Task
 from . import differentiable
-from .network import Closed, State, plan_of
+from .network import Closed, Reporting, State, plan_of
 from .own_losses import no_loss, with_calls
 from .part import Part
 from .symbols import Given, given_list
@@ -52,6 +52,7 @@ class Structure(Part):
         self._state = State(Closed())
         self._lock = core.UseLock()
         self._told: Task | None = None  # the task whose heads the trainer has
+        self._reports: dict[int, tuple[_core.Plan, Reporting]] = {}  # by `id` of the network that predicts
         self._order_seed = draws.next_key()  # of the orders in which epochs visit the samples
         self._passes = 0  # over data, that were begun
         self._training_calls = 0
@@ -84,7 +85,9 @@ class Structure(Part):
         """
         state = self._state if state is None else state
         changes = [] if state.compiled is None else state.compiled.optimizer._becoming(weakref.ref(self), None)
-        changes.append(atomic.setting(self, "_state", state._replace(plan=None, closed=Closed(), task=None)))
+        changes.append(
+            atomic.setting(self, "_state", state._replace(plan=None, added=None, closed=Closed(), task=None))
+        )
         changes.append(atomic.setting(self, "_calls", {}))
         return [*changes, atomic.setting(self, "_told", None)]
 
@@ -98,7 +101,7 @@ class Structure(Part):
 
     def _unlowered(self) -> list[atomic.Change]:
         """The changes after which the network is made anew; the next one takes over what the optimizer kept."""
-        state = self._state._replace(plan=None, closed=Closed(), task=None)
+        state = self._state._replace(plan=None, added=None, closed=Closed(), task=None)
         return [*super()._unlowered(), atomic.setting(self, "_state", state), atomic.setting(self, "_told", None)]
 
     def build(self, input_shape: Any = None) -> None:
@@ -151,11 +154,11 @@ class Structure(Part):
         plan = self._known_plan(layout)
         if plan is None or plan.state_samples not in (0, rows):
             keep_for(self.layers, rows, layout.dtype, self._batch_size)
-            plan = plan_of(self._wiring, layout)
-            if self._is_open(layout):
+            plan, added = plan_of(self._wiring, layout)
+            is_open = self._is_open(layout)
+            if is_open:
                 self._state.closed.put(layout, plan)
-            else:
-                self._state = self._state._replace(plan=plan)
+            self._state = self._state._replace(plan=None if is_open else plan, added=added)
         state = self._state
         if configured and (state.task is None or self._told is not state.task or state.task.layout != layout):
             self._configure(plan, layout, self._require_compiled(), state.task)
@@ -360,7 +363,8 @@ class Structure(Part):
                 )
                 return
             if state.plan is None:
-                self._state = state = state._replace(plan=plan_of(self._wiring, layout))
+                plan, added = plan_of(self._wiring, layout)
+                self._state = state = state._replace(plan=plan, added=added)
             assert state.plan is not None
             again = state.compiled is not None and state.compiled.optimizer is optimizer
             self._configure(state.plan, layout, what, state.task if again else None)
@@ -414,7 +418,8 @@ class Structure(Part):
         """The network that trains and evaluates, where `plan` is the one that predicts, and its losses and metrics."""
         heads = self._resolved(what, layout)
         heads.check_masks(plan.masks)
-        found: tuple[_core.Plan, Heads] = what.calls.plan(plan, self._wiring, layout, heads)
+        added = self._state.added or ()
+        found: tuple[_core.Plan, Heads] = what.calls.plan(plan, self._wiring, layout, heads, added)
         return found
 
     def _begin(self, history: History, batch_size: int, shuffle: bool) -> Order:

@@ -268,9 +268,26 @@ def outputs_in_training(model: Trainable, x: Inputs) -> Outputs:
         layout = model._layout_to_train(x)
         columns = tuple(map(sparse.dense, dataset.columns(x, "x", layout, True)))
         plan = model._plan_to_train(layout, len(columns[0]))
-        out = _outputs_for(layout, len(columns[0]))
-        _run(model, plan, layout, out, columns, True, draws.FIRST_CALL + model._next_training_call())
-        return layout.outputs.arrange(out)
+        return _reported(model, plan, layout, columns, draws.FIRST_CALL + model._next_training_call())
+
+
+def outputs_and_losses(model: Trainable, x: Inputs) -> Outputs:
+    """The outputs for samples, as one batch; the model gets to know what layers add to the loss."""
+    layout = model._layout_for(x, "x")
+    columns = dataset.columns(x, "x", layout, True)
+    return _reported(model, model._plan(layout, max(len(columns[0]), 1)), layout, columns, None)
+
+
+def _reported(
+    model: Trainable, plan: _core.Plan, layout: Layout, columns: tuple[Array, ...], training_step: int | None
+) -> Outputs:
+    rows, reporting = len(columns[0]), model._reporting(plan, layout)
+    out = _outputs_for(layout, rows)
+    values = tuple(np.empty((rows, each.size), layout.dtype) for each in reporting.added)
+    _run(model, reporting.plan, layout, (*out, *values), columns, training_step is not None, training_step)
+    if values:
+        model._report(reporting.added, values)
+    return layout.outputs.arrange(out)
 
 
 def _outputs_for(layout: Layout, rows: int) -> tuple[Array, ...]:
