@@ -686,13 +686,6 @@ def test_subclasses_that_go_wrong():
             model(x)
         assert not model.built
 
-    class TakesTwo(pynn.Model):
-        def call(self, one, other, training):
-            return one + other
-
-    with pytest.raises(TypeError, match=r"call of TakesTwo takes one, other, training, but .* call\(self, inputs\)"):
-        TakesTwo()
-
 
 @pytest.mark.parametrize("name", ["train_step", "test_step", "predict_step", "compute_loss", "compute_metrics"])
 @pytest.mark.parametrize("mixed_in", [False, True])

@@ -21,6 +21,7 @@ from ..training.arguments import BatchSize, Verbose
 from ..training.by_output import Losses, LossWeights, Metrics
 from ..training.compiling import compiled
 from ..training.steps import Inputs, Outputs
+from .several import gathered
 from .stored import Stored
 from .symbols import given_tensors, is_symbolic
 
@@ -55,6 +56,17 @@ class Model(Stored):
         >>> model = pynn.Model(x, pynn.layers.Dense(10)(x + y))
     """
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls._has_call():
+            cls.__call__ = Model._call_on_several if len(cls._inputs_of_call) > 1 else Model.__call__  # type: ignore[method-assign]
+
+    # In place of `__call__`, where the `call` of a subclass takes more than one argument for what comes in.
+    def _call_on_several(
+        self, *inputs: Inputs, training: bool | None = None, mask: Any = None, **named: Inputs
+    ) -> Outputs:
+        return Model.__call__(self, gathered(self.name, self._inputs_of_call, inputs, named), training, mask)
+
     def _note_arguments(self, args: tuple[Any, ...], named: dict[str, Any]) -> None:
         if self._has_call() or registry.is_own(type(self).__init__):
             self._given = args, named
@@ -72,8 +84,6 @@ class Model(Stored):
                 f"{type(self).__name__} needs inputs and outputs, such as Model(x, Dense(10)(x)), or a method "
                 "call(self, x, training=False) that puts its layers together."
             )
-        if inputs is None:
-            self._check_call()
         trainable = checks.boolean(trainable, "trainable")
         if inputs is not None:
             self._connect(inputs, outputs, type(self).__name__ if name is None else name)
@@ -376,7 +386,7 @@ class Model(Stored):
 
     def predict_on_batch(self, x: Inputs) -> Outputs:
         """The output for samples, as `predict`."""
-        return self(x)
+        return Model.__call__(self, x)
 
     # ---- gradients ---------------------------------------------------------------------------------------------------
 

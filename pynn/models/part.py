@@ -80,6 +80,9 @@ class Part(Wired):
         layout = self._state.layout
         return [inputs] if layout is None else layout.inputs.take_apart(inputs, "inputs")
 
+    def _as_taken(self, values: Sequence[Any]) -> Any:
+        return list(values) if len(values) > 1 else super()._as_taken(values)  # also where it is not built
+
     def _masks_of(self, inputs: list[Any], mask: Any) -> list[Any]:
         several = len(inputs) > 1 or isinstance(mask, dict)
         return self._require_layout().inputs.take_apart(mask, "mask") if several else [mask]

@@ -104,12 +104,13 @@ class Structure(Part):
         state = self._state._replace(plan=None, added=None, closed=Closed(), task=None)
         return [*super()._unlowered(), atomic.setting(self, "_state", state), atomic.setting(self, "_told", None)]
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: Any = None, *more: Any) -> None:
         """Make the weights.
 
         Args:
             input_shape: Shape of a batch, its first axis any number or None, as in Keras; a list or dict of them where
                 the model has several inputs. May be left out where the model knows its input shape.
+            more: Those of the further inputs, where the `call` of a subclass has an argument for each.
 
         Raises:
             NotBuiltError: no shape is known. TypeError, ValueError: a shape that the layers cannot take.
@@ -120,7 +121,7 @@ class Structure(Part):
         if input_shape is None:
             self._require_layout()
             return
-        given = self._shapes_to_build(input_shape)
+        given = self._shapes_to_build((input_shape, *more) if more else input_shape)
         self._wait_until(lambda: self.built, lambda: self._build_given(given))
         inputs, own = self._require_layout().inputs, self._require_layout().input_shapes
         found, nest = tuple(given.each), given.nest
