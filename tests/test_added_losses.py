@@ -1,4 +1,7 @@
-"""What a call adds to the loss: add_loss, and means over all samples, which losses of one's own take, too."""
+"""What a call adds to the loss: add_loss, and means over all samples, which losses of one's own take, too.
+
+Sums over all samples are in test_sums_over_samples.py.
+"""
 
 import pickle
 
@@ -203,41 +206,34 @@ def test_tensor_with_a_mask_keeps_it(random):
 @pytest.mark.parametrize(
     ("loss", "message"),
     [
-        (lambda x: ops.mean(x, axis=1), "add_loss takes a mean over the samples, .* of type SymbolicTensor"),
-        (lambda x: 1.0, "add_loss takes a mean over the samples, .* 1.0 of type float"),
+        (lambda x: ops.mean(x, axis=1), "add_loss takes a mean or sum over the samples, .* of type SymbolicTensor"),
+        (lambda x: 1.0, "add_loss takes a mean or sum over the samples, .* 1.0 of type float"),
         (lambda x: ops.mean(x) * ops.mean(x), "goes together with numbers"),
         (lambda x: ops.mean(x) + x, "goes together with numbers"),
         (lambda x: ops.sqrt(ops.mean(x)), "x must be numbers"),
+        (lambda x: ops.sum(x) * ops.mean(x), "a sum over the samples of a batch> goes together with numbers"),
+        (lambda x: ops.max(x), "max of a symbolic tensor needs an axis"),
         (lambda x: 1 / ops.mean(x), "unsupported operand"),
     ],
 )
-def test_what_is_no_mean_over_the_samples_is_refused(loss, message):
+def test_what_is_no_number_of_the_batch_is_refused(loss, message):
     class Adds(layers.Layer):
         def call(self, x):
             self.add_loss(loss(x))
             return x
 
     layer = Adds()
-    with pytest.raises(TypeError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         layer(pynn.Input((3,)))
     assert not layer.built
-
-
-def test_sum_over_the_samples_is_refused():
-    class Adds(layers.Layer):
-        def call(self, x):
-            self.add_loss(ops.sum(x))
-            return x
-
-    with pytest.raises(ValueError, match=r"sum of a symbolic tensor needs an axis.*ops\.mean takes all samples"):
-        Adds()(pynn.Input((3,)))
 
 
 def test_add_loss_outside_of_a_call_is_refused():
     with pytest.raises(TypeError, match="add_loss works in the call"):
         layers.Dense(3).add_loss(1.0)
-    with pytest.raises(ValueError, match="needs an axis"):
-        ops.mean(pynn.Input((3,)))
+    for function in (ops.mean, ops.sum):
+        with pytest.raises(ValueError, match=r"needs an axis.*ops\.mean and ops\.sum take all samples"):
+            function(pynn.Input((3,)))
 
 
 # ---- losses of one's own

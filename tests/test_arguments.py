@@ -51,7 +51,7 @@ MODEL = pynn.Sequential([pynn.Input((4,)), layers.Dense(2)])
     ("call", "message"),
     [
         (lambda: MODEL.fit(1, 2, epoch=3), "Sequential.fit() has no argument 'epoch'. Did you mean 'epochs'?"),
-        (lambda: MODEL.train_on_batch(1), "Sequential.train_on_batch() needs the argument 'y'."),
+        (lambda: MODEL.train_on_batch(), "Sequential.train_on_batch() needs the argument 'x'."),
         (lambda: MODEL.fit(1, 2, x=3), "Sequential.fit() got its argument 'x' twice"),
         (lambda: MODEL.compile("sgd", "mse", metric=[]), "Sequential.compile() has no argument 'metric'. Did you mean"),
         (lambda: MODEL.evaluate(1, 2, batchsize=3), "Sequential.evaluate() has no argument 'batchsize'. Did you mean"),

@@ -686,23 +686,6 @@ def test_subclasses_that_go_wrong():
             model(x)
         assert not model.built
 
-    class TakesTwo(pynn.Model):
-        def call(self, one, other, training):
-            return one + other
-
-    class HasWeights(pynn.Model):
-        def __init__(self):
-            super().__init__(name="mine")
-            self.w = self.add_weight((3,))
-
-        def call(self, x):
-            return x * self.w
-
-    with pytest.raises(TypeError, match=r"call of TakesTwo takes one, other, training, but .* call\(self, inputs\)"):
-        TakesTwo()
-    with pytest.raises(TypeError, match="Model 'mine' cannot add weights: layers do"):
-        HasWeights()
-
 
 @pytest.mark.parametrize("name", ["train_step", "test_step", "predict_step", "compute_loss", "compute_metrics"])
 @pytest.mark.parametrize("mixed_in", [False, True])

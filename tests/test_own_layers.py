@@ -373,7 +373,7 @@ def test_layer_without_a_call_has_weights(tmp_path):
     with pytest.raises(NotImplementedError, match="computes nothing"):
         layer.parameters(x)
     for one_of_pynn in (layers.Dense(3), layers.TimeDistributed(layers.Dense(3))):
-        with pytest.raises(TypeError, match="cannot add weights: only layers of one's own can"):
+        with pytest.raises(TypeError, match="cannot add weights: only layers of one's own and models"):
             one_of_pynn.add_weight((3,))
 
 

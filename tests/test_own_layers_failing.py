@@ -170,7 +170,7 @@ def test_weights_are_added_at_their_time():
     layer(np.ones((1, 2)))
     with pytest.raises(ValueError, match="is built already"):
         layer.add_weight((2,))
-    with pytest.raises(TypeError, match="Dense is one of pynn"):
+    with pytest.raises(TypeError, match="Dense is neither"):
         layers.Dense(2).add_weight((2,))
 
     class Early(layers.Layer):

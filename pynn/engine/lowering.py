@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -24,6 +25,24 @@ class Mask(NamedTuple):
 
     tensor: int
     shape: tuple[int, ...]  # of a sample
+
+
+class Added(NamedTuple):
+    """What a layer adds to the loss: numbers times sums over a tensor, for each sample or for the whole batch."""
+
+    tensor: int
+    size: int  # of the tensor, for a sample
+    layer: weakref.ref[Any] | None  # None: the model that is being written
+    l1: float = 0.0
+    l2: float = 0.0
+    linear: float = 0.0
+    is_sum: bool = False  # whether samples are added up; otherwise it is their mean
+
+    def value(self, x: NDArray[Any]) -> float:
+        """What it is where the tensor is `x`, of all samples."""
+        x = x.astype(np.float64)
+        total = self.l1 * np.abs(x).sum() + self.l2 * np.square(x).sum() + self.linear * x.sum()
+        return float(total if self.is_sum else total / len(x))
 
 
 class Writable(Protocol):
@@ -51,6 +70,10 @@ class Writable(Protocol):
 
     def add_activity_penalty(self, tensor: int, l1: float, l2: float, linear: float) -> None:
         """Make a penalty part of the loss."""
+
+    def size(self, tensor: int) -> int:
+        """How many elements a sample of a tensor has."""
+        ...
 
 
 class NoGraph:
@@ -83,6 +106,10 @@ class NoGraph:
     def add_activity_penalty(self, tensor: int, l1: float, l2: float, linear: float) -> None:
         """Nothing."""
 
+    def size(self, tensor: int) -> int:
+        """It is not known."""
+        return 0
+
 
 class Lowering:
     """A graph that is being written, for a plan of `dtype`. Tensors are numbers, shapes those of one sample."""
@@ -97,6 +124,8 @@ class Lowering:
         self.masks: Sequence[Mask | None] = ()  # of the inputs of the layer that is being lowered
         self.step_by_step = False  # whether layers come again for each of several steps
         self._states: dict[int, int] = {}  # by the number of a parameter: the tensor of what it is by now
+        self.owner: Any = None  # the layer or model whose call is being lowered; None: the one that the graph is for
+        self.added: list[Added] = []  # to the loss
 
     @property
     def inference(self) -> bool:
@@ -190,6 +219,20 @@ class Lowering:
             weight=found.weight,
         )
 
-    def add_activity_penalty(self, x: int, l1: float = 0.0, l2: float = 0.0, linear: float = 0.0) -> None:
-        """Make ``(l1 * sum |x| + l2 * sum x^2 + linear * sum x) / samples`` part of the loss."""
-        self._graph.add_activity_penalty(x, l1, l2, linear)
+    def add_activity_penalty(self, x: int, layer: Any, l1: float, l2: float) -> None:
+        """Make ``(l1 * sum |x| + l2 * sum x^2) / samples`` part of the loss, for a layer."""
+        self._graph.add_activity_penalty(x, l1, l2, 0.0)
+        self.added.append(Added(x, self._graph.size(x), weakref.ref(layer), l1, l2))
+
+    def add_mean(self, x: int) -> None:
+        """Make ``sum x / samples`` part of the loss."""
+        self._graph.add_activity_penalty(x, 0.0, 0.0, 1.0)
+        self.added.append(self._whole(x, is_sum=False))
+
+    def add_sum(self, x: int) -> None:
+        """Make ``sum x`` part of the loss: the network that trains has this tensor as an output."""
+        self.added.append(self._whole(x, is_sum=True))
+
+    def _whole(self, x: int, is_sum: bool) -> Added:
+        owner = None if self.owner is None else weakref.ref(self.owner)
+        return Added(x, self._graph.size(x), owner, linear=1.0, is_sum=is_sum)

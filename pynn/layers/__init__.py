@@ -118,10 +118,10 @@ def _constant(array: Any, beside: Any) -> Any:
     return ConstantTensor(array)(beside)
 
 
-def _with_loss() -> Any:
+def _with_loss(reduction: str) -> Any:
     from .reductions import WithLoss
 
-    return WithLoss()
+    return WithLoss(reduction)
 
 
 def _of_function(function: Any) -> Any:

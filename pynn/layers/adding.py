@@ -10,14 +10,14 @@ from numpy.typing import DTypeLike
 
 from .. import config, constraints, initializers, regularizers
 from ..constraints import ConstraintLike
-from ..foundation import checks, names
+from ..foundation import checks, names, registry
 from ..foundation.arguments import explained
 from ..foundation.native import core
 from ..initializers import InitializerLike
-from ..regularizers import RegularizerLike
-from .batch_mean import BatchMean
+from ..regularizers import Regularizer, RegularizerLike
 from .callform import CallForm
 from .connecting import Connectable
+from .of_batch import OfBatch
 from .trial import current
 from .values import elsewhere
 from .weight import MOST_ELEMENTS, Weight, WeightSpec
@@ -29,13 +29,23 @@ class AddsWeights(Connectable):
     _form: CallForm | None = None  # of a class with a `call`
     _own_weights: tuple[Weight, ...] = ()
     _trainable: bool
-    _may_have_call: bool
+    _noun: str
+    _dtype: str
     holds_layers: bool
 
     @property
     def _is_whole(self) -> bool:
         """Whether its weights are those that it added to itself and those of the layers that it has."""
         raise NotImplementedError
+
+    @property
+    def _adds_weights(self) -> bool:
+        """Whether it may add weights to itself."""
+        return self._form is not None or (self._is_whole and not self.holds_layers)
+
+    def _own_in_order(self) -> list[Weight]:
+        """The weights that it added to itself, in Keras's order: those that are learned, and the others."""
+        return sorted(self._own_weights, key=lambda weight: not weight.learned)
 
     @explained
     def add_weight(
@@ -52,7 +62,7 @@ class AddsWeights(Connectable):
         overwrite_with_gradient: bool = False,
         name: str | None = None,
     ) -> Weight:
-        """A new weight of the layer: in `build`, or in ``__init__`` where its shape is known.
+        """A new weight of the layer or model: in `build`, or in ``__init__`` where its shape is known.
 
         Args:
             shape: Default ``()``: one number.
@@ -81,23 +91,24 @@ class AddsWeights(Connectable):
         checks.boolean(autocast, "autocast")
         checks.choice(aggregation, "aggregation", (None, "none", "mean", "sum", "only_first_replica"))
         checks.boolean(overwrite_with_gradient, "overwrite_with_gradient")
-        if dtype is not None and str(dtype) != self.dtype and config.resolve_dtype(dtype) != self.dtype:
+        if dtype is not None and str(dtype) != self._dtype and config.resolve_dtype(dtype) != self._dtype:
             raise ValueError(
-                f"dtype must be that of layer {self.name!r}, {self.dtype}, but got {checks.shown(dtype)}. Make the "
-                f"layer with dtype={checks.shown(dtype)}."
+                f"dtype must be that of {self._noun.lower()} {self.name!r}, {self._dtype}, but got "
+                f"{checks.shown(dtype)}. Layers take it as an argument; that of models is config.floatx()."
             )
         weight = self._new_weight(spec)
         self._own_weights = (*self._own_weights, weight)
         return weight
 
     def add_loss(self, loss: Any) -> None:
-        """Make the mean of something over the samples a part of the loss: in `call`.
+        """Make the mean or sum of something over the samples a part of the loss: in `call`.
 
         It is a part of the loss in training and in evaluation, once for each use of the layer, whatever the weights of
-        samples are. `losses` does not have it.
+        samples are. `losses` has it after a call on arrays.
 
         Args:
-            loss: What ``ops.mean(x)`` makes of a tensor of samples, multiplied by numbers or added up; or a list.
+            loss: What ``ops.mean(x)`` or ``ops.sum(x)`` makes of a tensor of samples, multiplied by numbers or added
+                up; or a list.
 
         Raises:
             TypeError: anything else; or not in a `call`.
@@ -112,31 +123,32 @@ class AddsWeights(Connectable):
                 "weights to add_weight, as its regularizer."
             )
         for each in loss if isinstance(loss, list | tuple) else [loss]:
-            if not isinstance(each, BatchMean):
+            if not isinstance(each, OfBatch):
                 raise TypeError(
-                    f"Layer {self.name!r}: add_loss takes a mean over the samples, such as 0.1 * ops.mean(x), "
+                    f"Layer {self.name!r}: add_loss takes a mean or sum over the samples, such as 0.1 * ops.mean(x), "
                     f"but got {checks.shown(each)} of type {type(each).__name__}."
                 )
             trial.losses.append(each)
 
+    @property
+    def _may_add_to_loss(self) -> bool:
+        """Whether it has a regularizer, or is of a class of one's own. It may not be built yet."""
+        return registry.is_own(type(self)) or any(isinstance(value, Regularizer) for value in vars(self).values())
+
     def _check_may_add(self) -> None:
         if "name" not in vars(self):
             raise TypeError(f"{type(self).__name__} adds a weight before super().__init__(), which must come first.")
-        if self._may_have_call:
+        whom = f"{self._noun} {self.name!r}"
+        if not self._adds_weights:
             raise TypeError(
-                f"Model {self.name!r} cannot add weights: layers do. Put the weight into a layer of one's own, and "
-                "have that as an attribute of the model."
-            )
-        if self._form is None and (self.holds_layers or not self._is_whole):
-            raise TypeError(
-                f"Layer {self.name!r} cannot add weights: only layers of one's own can, and {type(self).__name__} is "
-                "one of pynn's."
+                f"{whom} cannot add weights: only layers of one's own and models with a call of one's own can, and "
+                f"{type(self).__name__} is neither."
             )
         trial = current()
         if trial is not None and trial.layer is self and trial.phase == "call":
-            raise ValueError(f"Layer {self.name!r} adds a weight in call: it must do so in build, or in __init__.")
-        if self._built is not None:
-            raise ValueError(f"Layer {self.name!r} is built already: weights are added in build, or in __init__.")
+            raise ValueError(f"{whom} adds a weight in call: it must do so in build, or in __init__.")
+        if self._is_built:
+            raise ValueError(f"{whom} is built already: weights are added in build, or in __init__.")
 
     def _new_weight(self, spec: WeightSpec) -> Weight:
         path = f"{self.name}/{spec.name}"
@@ -145,8 +157,8 @@ class AddsWeights(Connectable):
         constraint = spec.native_constraint(path)
         values, trial = elsewhere(), current()
         if values is not None:
-            values.take([spec.shape], self.dtype)
-        parameters = core.Parameters(self.dtype)
+            values.take([spec.shape], self._dtype)
+        parameters = core.Parameters(self._dtype)
         number = parameters.add(math.prod(spec.shape), spec.trainable, *spec.native_penalty(), constraint)
         parameters.frozen = not self._trainable
         weight = Weight(path, spec, parameters, number)

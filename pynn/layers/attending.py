@@ -93,6 +93,10 @@ class AttentionLayer(Layer):
         vars(copy).update(vars(self), _told=settings, _whole=self, _calls=calls)
         return copy
 
+    @property
+    def _itself(self) -> AttentionLayer:
+        return self if self._whole is None else self._whole
+
     def draft(self, shape: OpenShapes, dtype: str, masks: Masks = ()) -> Draft:
         """What the layer would be for samples of `shape`; ValueError if it cannot take them, or is built for others."""
         draft = super().draft(shape, dtype, masks)

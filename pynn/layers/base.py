@@ -215,7 +215,7 @@ class Layer(Weighed, NamesItsArguments):
         penalty = self.activity_regularizer
         if penalty is not None:
             for y in outputs:
-                net.add_activity_penalty(y, penalty.l1, penalty.l2)
+                net.add_activity_penalty(y, self._itself, penalty.l1, penalty.l2)
 
     @classmethod
     def _computes_nothing(cls) -> str:
@@ -480,7 +480,8 @@ class Layer(Weighed, NamesItsArguments):
 
     def __getstate__(self) -> dict[str, Any]:
         """The settings: a copy is part of no model, and was not called."""
-        return {name: value for name, value in vars(self).items() if name not in ("_users", "_nodes", "_calls")}
+        of_calls = ("_users", "_nodes", "_calls", "_added_losses")
+        return {name: value for name, value in vars(self).items() if name not in of_calls}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _users=weakref.WeakSet(), _nodes=weakref.WeakValueDictionary(), _calls={})

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from ..data import arrays
 from ..data.layout import Limit
-from ..engine.lowering import Lowering, Mask
+from ..engine.lowering import Added, Lowering, Mask
 from ..foundation import atomic, draws, parallel
 from ..foundation.native import core
 from .keeping import keep_for
+from .reporting import report
 from .trial import current, is_calling
 
 if TYPE_CHECKING:
@@ -42,7 +43,10 @@ class Callable(Protocol):
     @property
     def weights(self) -> list[Any]: ...
     def sample_output_shape(self, shape: Any) -> Any: ...
+    @property
+    def _itself(self) -> Any: ...
     def lower_with_masks(self, net: Lowering, x: Any, shape: Any, masks: Any) -> Any: ...
+    def add_penalty(self, net: Lowering, outputs: Sequence[int]) -> None: ...
     def _limits_for(self, inputs: list[Any], masks: Any = ()) -> tuple[Limit, ...]: ...
     def _as_taken(self, values: Sequence[Any]) -> Any: ...
     def _arrange(self, outputs: list[Any]) -> Any: ...
@@ -59,6 +63,7 @@ class Call(NamedTuple):
     more: list[tuple[int, ...]] | None  # of the others; None where the output comes as it is
     dtype: str
     batch_size: int  # of layers that keep states from batch to batch: how many samples; otherwise 0
+    added: tuple[Added, ...]  # to the loss: the outputs behind those of the layer are what it is of
 
 
 def compute(layer: Callable, inputs: list[Any], training: bool, masks: Sequence[Any] = ()) -> Any:
@@ -92,13 +97,18 @@ def compute(layer: Callable, inputs: list[Any], training: bool, masks: Sequence[
         raise no_values_yet(f"Layer {layer.name!r}")
     out = np.empty((rows, *call.output), call.dtype)
     outs = (out,) if call.more is None else (out, *(np.empty((rows, *each), call.dtype) for each in call.more))
+    count = len(outs)
+    if call.added:
+        outs = (*outs, *(np.empty((rows, each.size), call.dtype) for each in call.added))
     if rows:
         if training:
             call.plan.predict_training(outs, xs, False, next(_training_calls), parallel.get_num_threads())
         else:
             step = next(_training_calls) if call.plan.draws else 0
             call.plan.predict(outs, xs, False, parallel.get_num_threads(), step)
-    return out if call.more is None else layer._arrange(list(outs))
+    if call.added and current() is None:
+        report(layer._itself, call.added, outs[count:])
+    return out if call.more is None else layer._arrange(list(outs[:count]))
 
 
 def no_values_yet(what: str) -> TypeError:
@@ -166,11 +176,12 @@ def _lowered(layer: Callable, xs: list[Array], key: tuple[Any, ...], limits: tup
     tensors = [net.input(math.prod(shape), below) for shape, below in zip(key[:count], limits, strict=True)]
     masks = [None if each is None else Mask(net.input(math.prod(each)), each) for each in of_masks]
     made, _ = layer.lower_with_masks(net, layer._as_taken(tensors), shapes, masks or [None] * count)
+    layer.add_penalty(net, made)
     outputs = layer.sample_output_shape(shapes)
-    graph.set_outputs([net.numbers(y) for y in made])
+    graph.set_outputs([*map(net.numbers, made), *(each.tensor for each in net.added)])
     output, more = (outputs[0], outputs[1:]) if isinstance(outputs, list) else (outputs, None)
     plan = core.Plan(graph, layer.dtype)
-    call = Call(plan, output, more, layer.dtype, plan.state_samples)
+    call = Call(plan, output, more, layer.dtype, plan.state_samples, tuple(net.added))
     if current() is None:
         atomic.keep(layer._calls, key, call, MOST_KEPT)
     else:  # it is about weights that may be taken back

@@ -42,6 +42,11 @@ class Connectable:
     _users: weakref.WeakSet[Any]  # the models that the layer is part of
 
     @property
+    def _itself(self) -> Any:
+        """The layer, where this is a copy of it for a call."""
+        return self
+
+    @property
     def built(self) -> bool:
         """Whether the weights exist; of some layers without any it is True from the beginning, as in Keras."""
         return self.built_at_once or self._is_built

@@ -37,9 +37,13 @@ class HoldsLayers(AddsWeights):
 
     def _freezing_all(self, trainable: bool) -> list[atomic.Change]:
         """The changes that set `trainable`, here and in the layers within."""
-        own = [atomic.setting(weight.native[0], "frozen", not trainable) for weight in self._own_weights]
         inner = [change for layer in self._sublayers for change in layer._freezing(trainable)]
-        return [atomic.setting(self, "_trainable", trainable), *own, *inner]
+        return [*self._freezing_own(trainable), *inner]
+
+    def _freezing_own(self, trainable: bool) -> list[atomic.Change]:
+        """The changes that set `trainable` for the weights that it added to itself."""
+        own = [atomic.setting(weight.native[0], "frozen", not trainable) for weight in self._own_weights]
+        return [atomic.setting(self, "_trainable", trainable), *own]
 
     # ---- as a user of its layers, where one of these changes what it computes ----------------------------------------
 

@@ -244,7 +244,7 @@ class _Heads(AttentionLayer):
         weights = [found[f"{self.name}/{name}/kernel"], found.get(f"{self.name}/{name}/bias")]
         y = net.add("dense", x, weights, units=math.prod(outputs))
         if self._activity_regularizer is not None:
-            net.add_activity_penalty(y, self._activity_regularizer.l1, self._activity_regularizer.l2)
+            net.add_activity_penalty(y, self._itself, self._activity_regularizer.l1, self._activity_regularizer.l2)
         return y
 
     def _masks(

@@ -9,6 +9,7 @@ from ..engine.lowering import Lowering
 from ..foundation import checks
 from .base import Layer
 from .elementwise import broadcast, combined, spread
+from .of_batch import REDUCTIONS
 from .operations import name_for
 from .types import Shape
 
@@ -87,9 +88,10 @@ class Kept(Layer):
 
 
 class WithLoss(Layer):
-    """The first tensor; the mean over the samples of each other one is a part of the loss.
+    """The first tensor; the mean or the sum over the samples of the second one is a part of the loss.
 
     Args:
+        reduction: ``"mean"`` or ``"sum"``.
         name: Default: ``"with_loss"``.
     """
 
@@ -97,7 +99,8 @@ class WithLoss(Layer):
     is_operation = True
     supports_masking = True
 
-    def __init__(self, name: str | None = None) -> None:
+    def __init__(self, reduction: str, name: str | None = None) -> None:
+        self.reduction = checks.choice(reduction, "reduction", REDUCTIONS)
         super().__init__(name=name_for("with_loss") if name is None else name)
 
     def sample_output_shape(self, shape: Any) -> Shape:
@@ -105,9 +108,9 @@ class WithLoss(Layer):
         return first
 
     def lower(self, net: Lowering, x: Any, shape: Any) -> int:
-        for values in x[1:]:
-            net.add_activity_penalty(values, linear=1.0)
-        return int(x[0])
+        first, values = x
+        (net.add_sum if self.reduction == "sum" else net.add_mean)(values)
+        return int(first)
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name}
+        return {"name": self.name, "reduction": self.reduction}

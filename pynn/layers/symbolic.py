@@ -291,7 +291,7 @@ def _not_there(*arguments: object) -> Any:
 arithmetic: Callable[[str, Any, Any], Any] = _not_there
 # How the mask is computed of what a layer makes of these inputs, with these masks; set likewise.
 masking: Callable[[Any, list[Any], list[Any]], Any] = _not_there
-# The layer whose first input takes along a part of the loss; set likewise.
-with_loss: Callable[[], Any] = _not_there
+# The layer whose first input takes along a part of the loss, a mean or a sum over the samples; set likewise.
+with_loss: Callable[[str], Any] = _not_there
 # The symbolic tensor of an array that is the same for all samples, beside one that has them; set likewise.
 constant: Callable[[Any, SymbolicTensor], SymbolicTensor] = _not_there

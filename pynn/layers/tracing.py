@@ -24,6 +24,7 @@ from .building import Built, Draft
 from .extending import settle
 from .holding import HoldsLayers
 from .input_spec import InputSpec
+from .of_batch import REDUCTIONS
 from .said import CallOf, Said, count_in, read
 from .symbolic import Made, Node, SymbolicTensor
 from .trial import Trial, current, using
@@ -417,7 +418,9 @@ class Traceable(HoldsLayers):
         given = [mask for mask in masks if mask is not None]
         tensors = [*xs, *(mask.tensor for mask in given)]
         masks = of_steps(shapes, of_masks, masks)
+        before, net.owner = net.owner, self
         made = lower_all(found.wiring, net, tensors, [*shapes, *(mask.shape for mask in given)], masks)
+        net.owner = before
         count = len(found.outputs.ports)
         outputs, made_masks = made.tensors[:count], made.masks[:count]
         if self.supports_masking and not self._computes_mask and masks:
@@ -441,16 +444,19 @@ def both_modes(takes_training: bool, run: Callable[[bool | None], Run], layer: A
     """What a call does: where it takes `training`, in training and otherwise, as one. It must be on trial."""
     trial = _running()
 
-    def run_in(mode: bool | None, adds_loss: bool) -> tuple[Run, bool]:
-        trial.training, trial.adds_loss = mode, adds_loss
-        return run(mode), bool(trial.losses)
+    def run_in(mode: bool | None, adds: frozenset[str]) -> tuple[Run, frozenset[str]]:
+        trial.training, trial.adds = mode, adds
+        made = run(mode)
+        return made, adds.union(*(loss.parts for loss in trial.losses))
 
+    nothing = frozenset[str]()
     if not takes_training:
-        found, adds = run_in(None, False)
-        return _taking_along(*found) if adds else found
-    (found, adds), (found_otherwise, adds_otherwise) = run_in(True, False), run_in(False, False)
+        found, adds = run_in(None, nothing)
+        return _taking_along(*found, adds)
+    (found, adds), (found_otherwise, adds_otherwise) = run_in(True, nothing), run_in(False, nothing)
     if adds != adds_otherwise:  # in one mode alone: once more, with a loss of 0 in the other
-        (found, _), (found_otherwise, _), adds = run_in(True, True), run_in(False, True), True
+        adds |= adds_otherwise
+        (found, _), (found_otherwise, _) = run_in(True, adds), run_in(False, adds)
     (wiring, outputs, ends), (other, _, other_ends) = found, found_otherwise
     if [y.sample for y in ends] != [y.sample for y in other_ends]:
         raise layer._shape_error(
@@ -459,25 +465,33 @@ def both_modes(takes_training: bool, run: Callable[[bool | None], Run], layer: A
         )
     choices = [symbolic.arithmetic("choose", *pair).node.layer for pair in zip(ends, other_ends, strict=True)]
     wiring = merged(wiring, other, choices)
-    return _taking_along(wiring, outputs, ends) if adds else (wiring, outputs, ends)
+    return _taking_along(wiring, outputs, ends, adds)
 
 
 def with_added_loss(ends: list[SymbolicTensor]) -> list[SymbolicTensor]:
-    """The ends of a call, and behind them the sum of what it has added to the loss, where there is any."""
+    """The ends of a call, and behind them what it has added to the loss, where there is any: by means, and by sums."""
     trial = _running()
-    if trial.losses:
-        return [*ends, functools.reduce(operator.add, trial.losses).values]
-    return [*ends, symbolic.constant(np.zeros(()), trial.inputs[0])] if trial.adds_loss else ends
+    parts = functools.reduce(operator.add, trial.losses).parts if trial.losses else {}
+    found = [*ends]
+    for reduction in REDUCTIONS:
+        if reduction in parts:
+            found.append(parts[reduction])
+        elif reduction in trial.adds:
+            found.append(symbolic.constant(np.zeros(()), trial.inputs[0]))
+    return found
 
 
-def _taking_along(wiring: Wiring, outputs: Any, ends: list[SymbolicTensor]) -> Run:
-    """The run whose first output takes along the last one, a part of the loss."""
-    made = wiring.tensors
-    first, *others, loss = wiring.outputs
-    layer = symbolic.with_loss()
-    steps = (*wiring.steps, Step(layer, (first, loss), (made,)))
-    layers = tuple(dict.fromkeys((*wiring.layers, layer)))
-    return Wiring(steps, wiring.inputs, (made, *others), layers), outputs, ends[:-1]
+def _taking_along(wiring: Wiring, outputs: Any, ends: list[SymbolicTensor], adds: frozenset[str]) -> Run:
+    """The run whose first output takes along the last ones, which are these parts of the loss."""
+    count = len(wiring.outputs) - len(adds)
+    first, *others = wiring.outputs[:count]
+    steps, layers = list(wiring.steps), dict.fromkeys(wiring.layers)
+    reductions = [reduction for reduction in REDUCTIONS if reduction in adds]
+    for made, (reduction, loss) in enumerate(zip(reductions, wiring.outputs[count:], strict=True), wiring.tensors):
+        layer = symbolic.with_loss(reduction)
+        steps.append(Step(layer, (first, loss), (made,)))
+        layers[layer], first = None, made
+    return Wiring(tuple(steps), wiring.inputs, (first, *others), tuple(layers)), outputs, ends[:count]
 
 
 def _beside(x: Any, tensor: SymbolicTensor) -> Any:

@@ -61,7 +61,7 @@ class Trial:
         extra: Changes that come after those of the layers.
         inputs: The symbolic tensors that a `call` is given.
         losses: What a `call` has added to the loss.
-        adds_loss: Whether it adds to the loss in another mode.
+        adds: How it adds to the loss in another mode: by a mean over the samples, by a sum over them, or both.
         noises: How many tensors of noise it has made.
     """
 
@@ -75,7 +75,7 @@ class Trial:
         self.extra: list[atomic.Change] = []
         self.inputs: list[Any] = []
         self.losses: list[Any] = []
-        self.adds_loss = False
+        self.adds: frozenset[str] = frozenset()
         self.noises = 0
         self._before: dict[Any, dict[str, Any]] = {}
         self._changes: list[atomic.Change] = []

@@ -11,6 +11,7 @@ from .. import config
 from ..errors import NotBuiltError
 from ..foundation import atomic, checks
 from .building import Built
+from .keeping import with_all_within
 from .tracing import Traceable
 from .weight import Array, Weight, assign_all
 
@@ -19,6 +20,7 @@ class Weighed(Traceable):
     """The part of a `Layer` that is about its weights."""
 
     _noun = "Layer"  # what messages call it
+    _added_losses: Sequence[float] = ()  # what it added to the loss in the last call on arrays
     holds_layers = False  # whether it is made of layers that it holds: their weights are its own
 
     @property
@@ -41,8 +43,14 @@ class Weighed(Traceable):
 
     @property
     def losses(self) -> list[float]:
-        """The penalties of the weights that training changes and that have a regularizer."""
-        return [weight.penalty() for weight in self.trainable_weights if weight.regularizer is not None]
+        """What is added to the loss, one by one.
+
+        First what `add_loss` and activity regularizers, here and in the layers within, added in the last call on
+        arrays, such as ``model(x)``; the means of a call's `add_loss` are one number, and so are its sums. Then the
+        penalties of the weights that training changes and that have a regularizer, as they are now.
+        """
+        added = [loss for layer in with_all_within([self]) for loss in layer._added_losses]
+        return added + [weight.penalty() for weight in self.trainable_weights if weight.regularizer is not None]
 
     # Keras's second names.
     variables = property(lambda self: self.weights)

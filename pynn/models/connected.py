@@ -20,6 +20,7 @@ from ..layers.tracing import Run, both_modes, check_tracked, with_added_loss
 from ..layers.trial import Trial, current, using
 from ..layers.types import Masks, OpenShapes
 from ..layers.wiring import Wiring, drafts_of, limits_of, ports, trace
+from . import several
 from .structure import Structure
 from .symbols import Given, given_data, given_list, given_shapes, sources, tensors_in, twice
 from .wired import check_input, check_names, connections, names_of_inputs
@@ -55,6 +56,7 @@ class Connected(Structure):
     # by itself, as one with a `call` does.
     _ends_given: ClassVar[tuple[str, ...]] = ("inputs", "outputs")
     _own_arguments: ClassVar[bool] = False
+    _inputs_of_call: ClassVar[tuple[str, ...]] = ()  # the names of the arguments of a `call` for what comes in
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -70,6 +72,8 @@ class Connected(Structure):
             kinds = {each.kind for each in parameters.values()}
             forwards = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD} <= kinds
             cls._own_arguments = not forwards and not set(cls._ends_given) <= set(parameters)
+        if cls._has_call():
+            cls._inputs_of_call = several.inputs_of(cls, cls.call)
         if "build" in vars(cls) and cls._has_call():
             cls.build = _whole(vars(cls)["build"])  # type: ignore[method-assign]
 
@@ -82,6 +86,10 @@ class Connected(Structure):
     def _lists_layers(self) -> bool:
         """Whether Keras's files have its layers by their places in a list, and not by the attributes of a subclass."""
         return not registry.is_own(type(self))
+
+    @property
+    def _adds_weights(self) -> bool:
+        return self._has_call()
 
     @classmethod
     def _made_by_arguments(cls) -> bool:
@@ -199,26 +207,36 @@ class Connected(Structure):
         """The layout and wiring of the model by its call, and the symbolic outputs; all of it is on trial."""
         trial = current()
         assert trial is not None
+        if len(self._inputs_of_call) > 1:
+            several.check_inputs(self.name, self._inputs_of_call, inputs)
         self._run_build(inputs)
         trial.phase = "call"
 
         def run(mode: bool | None) -> Run:
             trial.inputs, trial.losses, trial.noises = tensors_in(inputs, "inputs"), [], 0
-            outputs = self.call(inputs, **({} if mode is None else {"training": mode}))
+            outputs = self._called(inputs, {} if mode is None else {"training": mode})
             ends = with_added_loss(tensors_in(outputs, "outputs"))
             return trace(tensors_in(inputs, "inputs"), ends, self.name), outputs, ends
 
         takes_training = "training" in inspect.signature(self.call).parameters
         wiring, outputs, _ = both_modes(takes_training, run, self)
         own = [*self._attributes, *(layer for layer in wiring.layers if not layer.is_operation)]
-        check_tracked(self, wiring, [weight for layer in own if layer.built for weight in layer.weights])
+        inner = [weight for layer in own if layer.built for weight in layer.weights]
+        check_tracked(self, wiring, [*self._own_weights, *inner])
         names = names_of_inputs(tensors_in(inputs, "inputs"), wiring)
-        return self._connected(inputs, outputs, wiring, self.name, names), wiring, outputs
+        layout = self._connected(inputs, outputs, wiring, self.name, names)
+        if self._own_weights and layout.dtype != self._dtype:
+            raise self._shape_error(f"has weights of type {self._dtype}, but computes in {layout.dtype}.")
+        return layout, wiring, outputs
 
     def _run_build(self, inputs: Any) -> None:
         """What a subclass writes as `build`, if it does: for the shapes of these symbolic inputs, in their form."""
-        shapes = [each.shape for each in nests.ends(inputs)]
-        self.build(nests.filled(nests.nest_of(inputs), shapes))  # on trial; that of Structure does nothing then
+        shapes = nests.filled(nests.nest_of(inputs), [each.shape for each in nests.ends(inputs)])
+        # On trial; that of Structure does nothing then.
+        self.build(*(shapes if len(self._inputs_of_call) > 1 else [shapes]))
+
+    def _called(self, inputs: Any, mode: dict[str, bool]) -> Any:
+        return self.call(*(inputs if len(self._inputs_of_call) > 1 else [inputs]), **mode)
 
     def _shapes_to_build(self, input_shape: Any) -> Given:
         layout = self._state.layout
@@ -242,20 +260,6 @@ class Connected(Structure):
             super()._build_for(shape, masks)
         else:
             self._trace(given_list(shape if isinstance(shape, list) else [shape]))
-
-    @classmethod
-    def _check_call(cls) -> None:
-        """Raise TypeError where a `call` takes more than what comes in, `training` and `mask`."""
-        needed = [
-            each.name
-            for each in list(inspect.signature(cls.call).parameters.values())[1:]
-            if each.default is each.empty and each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
-        ]
-        if len([name for name in needed if name != "training"]) > 1:
-            raise TypeError(
-                f"The call of {cls.__name__} takes {', '.join(needed)}, but that of a model takes one argument for "
-                "what comes in. Of several inputs that is a list, tuple or dict: call(self, inputs)."
-            )
 
     @property
     def layers(self) -> list[Layer]:
@@ -351,11 +355,11 @@ def _whole(build: Callable[..., None]) -> Callable[..., None]:
     """The `build` of a subclass: called from outside, it builds the model with all that its call needs."""
 
     @functools.wraps(build)
-    def wrapper(self: Any, input_shape: Any = None) -> None:
+    def wrapper(self: Any, *shapes: Any) -> None:
         trial = current()
         if trial is not None and trial.layer is self:
-            build(self, input_shape)
+            build(self, *shapes)
         else:
-            Structure.build(self, input_shape)
+            Structure.build(self, *shapes)
 
     return wrapper

@@ -7,17 +7,25 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import layers as layer_room
-from ..foundation import checks, identifiers, registry
+from ..foundation import atomic, checks, identifiers, registry
 from ..foundation.arguments import explained
 from ..layers.base import Layer
+from ..layers.calling import MOST_KEPT
 from ..layers.keeping import stateful_in
+from ..layers.reporting import report
 from ..layers.weight import Weight
 from . import configuration, summary
 from .configuration import AS_DESCRIBED, Making
 from .connected import Connected
+from .network import Reporting, plan_to_report
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from typing_extensions import Self
+
+    from .. import _core
+    from ..data.layout import Layout
+    from ..engine.lowering import Added
 
 
 class Described(Connected):
@@ -48,10 +56,17 @@ class Described(Connected):
 
     @property
     def weights(self) -> list[Weight]:
-        """The weights of all layers, in order. A layer that a subclass does not use has none."""
+        """The weights that the model added to itself, and those of all layers, in order.
+
+        A layer that a subclass does not use has none.
+        """
         self._require_layout()
-        found = {id(weight): weight for layer in self.layers if layer.built for weight in layer.weights}
-        return list(found.values())
+        return self._weights_by_now()
+
+    def _weights_by_now(self) -> list[Weight]:
+        """The weights that there are, of a model that may not be built."""
+        inner = [weight for layer in self.layers if layer.built for weight in layer.weights]
+        return list({id(weight): weight for weight in (*self._own_in_order(), *inner)}.values())
 
     def count_params(self) -> int:
         """Number of weights, single numbers counted."""
@@ -65,6 +80,18 @@ class Described(Connected):
     def reset_state(self) -> None:
         """The same as `reset_states`."""
         self.reset_states()
+
+    def _reporting(self, plan: _core.Plan, layout: Layout) -> Reporting:
+        if not self._state.added:
+            return Reporting(plan, ())
+        found = self._reports.get(id(plan))
+        if found is None:
+            found = plan, plan_to_report(self._wiring, layout)
+            atomic.keep(self._reports, id(plan), found, MOST_KEPT)
+        return found[1]
+
+    def _report(self, added: Sequence[Added], values: Sequence[NDArray[Any]]) -> None:
+        report(self, added, values)
 
     # ---- description -------------------------------------------------------------------------------------------------
 

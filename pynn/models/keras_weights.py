@@ -108,7 +108,7 @@ def member(file: Any, inner: str, name: str) -> bytes:
 def _is_weight(path: str) -> bool:
     """Whether an array is a weight of a layer: not of the optimizer, a metric, or the state of a random generator."""
     parts = path.split("/")
-    return "seed_generator" not in parts and parts[0] not in ("optimizer", "metrics", "compile_metrics", "vars")
+    return "seed_generator" not in parts and parts[0] not in ("optimizer", "metrics", "compile_metrics")
 
 
 def _unique_names(layers: Sequence[Any], kinds: Sequence[str]) -> Iterator[tuple[str, Any]]:

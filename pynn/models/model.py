@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..callbacks import Callback, History
 from ..foundation import checks, names, registry
@@ -22,6 +22,7 @@ from ..training.arguments import BatchSize, Verbose
 from ..training.by_output import Losses, LossWeights, Metrics
 from ..training.compiling import compiled
 from ..training.steps import Inputs, Outputs
+from .several import gathered
 from .stored import Stored
 from .symbols import given_tensors, is_symbolic
 
@@ -56,6 +57,17 @@ class Model(Stored):
         >>> model = pynn.Model(x, pynn.layers.Dense(10)(x + y))
     """
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls._has_call():
+            cls.__call__ = Model._call_on_several if len(cls._inputs_of_call) > 1 else Model.__call__  # type: ignore[method-assign]
+
+    # In place of `__call__`, where the `call` of a subclass takes more than one argument for what comes in.
+    def _call_on_several(
+        self, *inputs: Inputs, training: bool | None = None, mask: Any = None, **named: Inputs
+    ) -> Outputs:
+        return Model.__call__(self, gathered(self.name, self._inputs_of_call, inputs, named), training, mask)
+
     def _note_arguments(self, args: tuple[Any, ...], named: dict[str, Any]) -> None:
         if self._has_call() or registry.is_own(type(self).__init__):
             self._given = args, named
@@ -73,8 +85,6 @@ class Model(Stored):
                 f"{type(self).__name__} needs inputs and outputs, such as Model(x, Dense(10)(x)), or a method "
                 "call(self, x, training=False) that puts its layers together."
             )
-        if inputs is None:
-            self._check_call()
         trainable = checks.boolean(trainable, "trainable")
         if inputs is not None:
             self._connect(inputs, outputs, type(self).__name__ if name is None else name)
@@ -107,8 +117,9 @@ class Model(Stored):
                 output of one column; otherwise the first targets, labels or numbers for each class, say which one is
                 meant, up to the next `compile`. Of several outputs: one for all, a list, or a dict by output; of nested
                 outputs also nested as they are, and so are the next three. An output may have None, but not all of
-                them. The loss of the model is the sum of them, each times its weight. Default ``None``: the model
-                cannot be trained or evaluated.
+                them. The loss of the model is the sum of them, each times its weight. Default ``None``: the loss is
+                what `Layer.add_loss` and regularizers add to it. Where nothing does, the model cannot be trained or
+                evaluated.
             loss_weights: Numbers, as a list or dict by output. Default: 1 for each.
             metrics: List of names, `Metric` objects or functions of ``(y_true, y_pred)``; ``"accuracy"`` is resolved
                 from the shapes. Of several outputs: a list or dict of what each has: a metric, a list of them or None.
@@ -208,7 +219,8 @@ class Model(Stored):
                 another iterable. Then there is no `y`, `sample_weight`, `batch_size` or `validation_split`, and batches
                 come as they are given, but for a `PyDataset` with `shuffle`. Training ends, with a warning, where a
                 generator has no more.
-            y: Targets: like the output, or class labels for the sparse losses. Of several outputs: a list or dict.
+            y: Targets: like the output, or class labels for the sparse losses. Of several outputs: a list or dict. A
+                model that was compiled without a loss and without metrics needs none, and leaves them aside.
             batch_size: Samples a step: 32 (mini-batch, the default), 1 (online), or ``"full"`` (one step an epoch).
             epochs: Number of the last epoch; the number of epochs, unless `initial_epoch` is given. Default ``1``.
             verbose: 0 nothing, 1 a progress bar in a terminal or notebook and lines elsewhere, 2 a line an epoch,
@@ -217,7 +229,7 @@ class Model(Stored):
             validation_split: Share of the samples, the last ones, to evaluate on after each epoch instead of training
                 on them; in [0, 1). Default ``0``.
             validation_data: ``(x, y)`` or ``(x, y, sample_weight)`` to evaluate on after each epoch, or what gives such
-                batches; wins over `validation_split`.
+                batches; ``x`` or ``(x,)`` where `y` is not needed. It wins over `validation_split`.
             shuffle: Whether to visit the samples in a new random order each epoch. Default ``True``.
             class_weight: What samples of each class count for, ``{label: weight}``, for models of one output whose
                 targets are classes: labels, one-hot rows (also smoothed) or 0 and 1. It multiplies `sample_weight`,
@@ -355,13 +367,13 @@ class Model(Stored):
             return super().__call__(inputs, training, mask)
         if training is not None and checks.boolean(training, "training"):
             return calls.outputs_in_training(self, inputs)
-        return calls.outputs(self, inputs)
+        return calls.outputs(self, inputs) if self._state.added == () else calls.outputs_and_losses(self, inputs)
 
     @explained
     def train_on_batch(
         self,
-        x: ArrayLike,
-        y: ArrayLike,
+        x: Inputs,
+        y: Any = None,
         sample_weight: Any = None,
         class_weight: Mapping[int, float] | Literal["balanced"] | None = None,
         return_dict: bool = False,
@@ -382,20 +394,20 @@ class Model(Stored):
 
     @explained
     def test_on_batch(
-        self, x: ArrayLike, y: ArrayLike, sample_weight: Any = None, return_dict: bool = False
+        self, x: Inputs, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> float | list[Any] | dict[str, Any]:
         """Loss and metrics of all samples as one batch; arguments, results and errors as for `evaluate`."""
         return calls.test_on_batch(self, x, y, sample_weight, return_dict)
 
     def predict_on_batch(self, x: Inputs) -> Outputs:
         """The output for samples, as `predict`."""
-        return self(x)
+        return Model.__call__(self, x)
 
     # ---- gradients ---------------------------------------------------------------------------------------------------
 
     @explained
     def gradients(
-        self, x: Inputs, y: Any, sample_weight: Any = None, *, training: bool = False
+        self, x: Inputs, y: Any = None, sample_weight: Any = None, *, training: bool = False
     ) -> tuple[float, list[Array]]:
         """The loss of a batch, penalties included, and its gradients. Nothing is changed, moving statistics included.
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..data.layout import Layout, OpenShape
-from ..engine.lowering import Lowering
+from ..engine.lowering import Added, Lowering
 from ..foundation import atomic
 from ..foundation.native import core
 from ..layers.base import Layer
@@ -50,6 +50,7 @@ class State(NamedTuple):
     layout: Layout | None = None  # None: not built
     masks: Masks | None = None  # of a Sequential: the shape of the mask of what its last layer makes; None: not known
     plan: _core.Plan | None = None  # the layers, lowered; None until it is needed, and where the layout is open
+    added: tuple[Added, ...] | None = None  # what layers add to the loss; None: not known before there is a network
     compiled: Compiled | None = None
     task: Task | None = None  # the plan, configured as compiled; None until it is needed
 
@@ -85,24 +86,72 @@ def check_dtype(new: Sequence[Layer], dtype: str) -> None:
             )
 
 
-def plan_of(wiring: Wiring, layout: Layout, losses: Sequence[tuple[int, Layer]] = ()) -> _core.Plan:
-    """The network of a built model.
+class Reporting(NamedTuple):
+    """A network whose last outputs are the tensors that what is added to the loss is of."""
+
+    plan: _core.Plan
+    added: tuple[Added, ...]
+
+
+class Measurable(NamedTuple):
+    """The network that trains and evaluates. Behind the outputs of the model it has the values of losses."""
+
+    plan: _core.Plan
+    sums: tuple[int, ...]  # sizes of the outputs whose sums over the samples layers add to the loss, the last ones
+
+
+def plan_of(wiring: Wiring, layout: Layout) -> tuple[_core.Plan, tuple[Added, ...]]:
+    """The network of a built model, and what layers in it add to the loss."""
+    written = _written(wiring, layout, ())
+    written.graph.set_outputs(written.outputs, written.masks)
+    return core.Plan(written.graph, layout.dtype), tuple(written.net.added)
+
+
+def plan_to_report(wiring: Wiring, layout: Layout) -> Reporting:
+    """The network of a built model that also gives what layers add to the loss."""
+    graph, net, outputs, masks = _written(wiring, layout, ())
+    graph.set_outputs([*outputs, *(each.tensor for each in net.added)], [*masks, *[-1] * len(net.added)])
+    return Reporting(core.Plan(graph, layout.dtype), tuple(net.added))
+
+
+def plan_to_measure(
+    wiring: Wiring, layout: Layout, losses: Sequence[tuple[int, Layer]], nothing: Layer | None
+) -> Measurable:
+    """The network that trains, of a built model.
 
     Args:
-        losses: Of the network that trains: numbers of outputs, and layers that make the values of losses of targets and
-            outputs. Each has an input more, the targets, and an output more, with the mask of the model's output.
+        wiring, layout: The model.
+        losses: Numbers of outputs, and layers that make the values of losses of targets and outputs. Each has an input
+            more, the targets, and an output more, with the mask of the model's output.
+        nothing: What makes an output more, without an input, where there are no sums: the engine needs a loss.
     """
+    graph, net, outputs, masks = _written(wiring, layout, losses)
+    sums = [each for each in net.added if each.is_sum]
+    further = [each.tensor for each in sums]
+    if nothing is not None and not sums:
+        further = [nothing.lower(net, -1, ())]
+    graph.set_outputs([*outputs, *further], [*masks, *[-1] * len(further)])
+    return Measurable(core.Plan(graph, layout.dtype), tuple(each.size for each in sums))
+
+
+class _Written(NamedTuple):
+    graph: _core.Graph
+    net: Lowering
+    outputs: list[int]  # of the model, and the values of losses
+    masks: list[int]  # of these; -1 where there is none
+
+
+def _written(wiring: Wiring, layout: Layout, losses: Sequence[tuple[int, Layer]]) -> _Written:
     graph = core.Graph()
     net = Lowering(graph, layout.dtype)
     xs = [net.input(math.prod(port.sizes), port.below) for port in layout.inputs.ports]
     shapes: list[Shape] = [port.sizes for port in layout.inputs.ports]
     targets = [net.input(math.prod(layout.outputs.ports[number].sizes)) for number, _ in losses]
     made = lower_all(wiring, net, xs, shapes)
-    tensors, masks = list(made.tensors), [-1 if mask is None else mask.tensor for mask in made.masks]
+    outputs, masks = list(made.tensors), [-1 if mask is None else mask.tensor for mask in made.masks]
     for (number, loss), target in zip(losses, targets, strict=True):
         shape = made.shapes[number]
         values, _ = loss.lower_with_masks(net, [target, made.tensors[number]], [shape, shape], ())
-        tensors += values
+        outputs += values
         masks.append(masks[number])
-    graph.set_outputs(tensors, masks)
-    return core.Plan(graph, layout.dtype)
+    return _Written(graph, net, outputs, masks)

@@ -82,6 +82,9 @@ class Part(Wired):
             return [inputs]
         return layout.inputs.take_apart(layout.inputs.fitting(inputs, "inputs"), "inputs")
 
+    def _as_taken(self, values: Sequence[Any]) -> Any:
+        return list(values) if len(values) > 1 else super()._as_taken(values)  # also where it is not built
+
     def _masks_of(self, inputs: list[Any], mask: Any) -> list[Any]:
         several = len(inputs) > 1 or isinstance(mask, dict)
         return self._require_layout().inputs.take_apart(mask, "mask") if several else [mask]
@@ -156,7 +159,9 @@ class Part(Wired):
     ) -> tuple[list[int], list[Mask | None]]:
         """Add the layers' ops; the outputs and their masks."""
         xs, shapes = (x, shape) if isinstance(shape, list) else ([x], [shape])
+        before, net.owner = net.owner, self
         made = lower_all(self._wiring, net, xs, shapes, masks)
+        net.owner = before
         return made.tensors, made.masks
 
     @property
@@ -233,12 +238,13 @@ class Part(Wired):
 
     @property
     def trainable(self) -> bool:
-        """Whether any layer is trainable; setting it sets it for all layers."""
-        return any(layer.trainable for layer in self.layers)
+        """Whether any layer or weight of the model's own is trainable; setting it sets it for all of them."""
+        return any(layer.trainable for layer in self.layers) or any(weight.trainable for weight in self._own_weights)
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
         atomic.apply_together(self._freezing(checks.boolean(value, "trainable")))
 
     def _freezing(self, trainable: bool) -> list[atomic.Change]:
-        return [change for layer in self.layers for change in layer._freezing(trainable)]
+        inner = [change for layer in self.layers for change in layer._freezing(trainable)]
+        return [*self._freezing_own(trainable), *inner]

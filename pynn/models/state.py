@@ -3,6 +3,7 @@
 | name | what it is |
 | --- | --- |
 | ``dense/kernel`` | a weight, moving statistics included, by the path of its layer |
+| ``scale`` | one that the model added to itself |
 | ``optimizer/iterations``, ``optimizer/accumulated_steps`` | updates, and the steps since the last one |
 | ``optimizer/learning_rate`` | unless it is a function or a schedule |
 | ``optimizer/dense/kernel/momentum`` | what is kept of a weight: slots, ``average``, ``accumulated_gradient`` |
@@ -76,8 +77,11 @@ def parts_of(model: Connected) -> Parts:
     has in the process: models that the same program makes have the same names.
     """
     parts, named = Parts({}, {}, {}), set[int]()
+    for weight in model._own_weights:
+        named.add(id(weight))
+        parts.weights[_unused(_at_the_root(weight.name), parts.weights)] = weight
     for path, layer in _paths(model.layers, "", set()):
-        for weight in layer.weights:
+        for weight in layer._own_weights if isinstance(layer, Connected) else layer.weights:
             if id(weight) not in named:  # by a layer within this one
                 named.add(id(weight))
                 parts.weights[_unused(f"{path}/{weight.name}", parts.weights)] = weight
@@ -90,7 +94,7 @@ def parts_of(model: Connected) -> Parts:
 
 
 def _paths(layers: Sequence[Layer], prefix: str, seen: set[int]) -> Iterator[tuple[str, Layer]]:
-    """The layers that are no models, each once and after those within it, with their paths."""
+    """The layers, each once and after those within it, with their paths."""
     used: set[str] = set()
     counts: dict[str, int] = {}
     for layer in layers:
@@ -99,14 +103,19 @@ def _paths(layers: Sequence[Layer], prefix: str, seen: set[int]) -> Iterator[tup
         if id(layer) in seen:
             continue
         seen.add(id(layer))
-        path = f"~{name}" if not prefix and not is_weight(name) else prefix + name
+        path = prefix + name if prefix else _at_the_root(name)
         if isinstance(layer, Connected):
-            yield from _paths(layer.layers, f"{path}/", seen)
+            within = layer.layers
         else:
             # Where it has a call. What it extends is itself, and has the same weights and key.
             within = [each for each in getattr(layer, "_sublayers", ()) if each is not layer._extended]
-            yield from _paths(within, f"{path}/", seen)
-            yield path, layer
+        yield from _paths(within, f"{path}/", seen)
+        yield path, layer
+
+
+def _at_the_root(name: str) -> str:
+    """The name of a layer or weight of the model, which is none of other things'."""
+    return name if is_weight(name) else f"~{name}"
 
 
 def _name(layer: Layer, counts: dict[str, int]) -> str:

@@ -17,7 +17,7 @@ from ..foundation import atomic, draws
 from ..foundation.native import core
 from ..layers.base import Layer
 from ..layers.building import Draft, building
-from ..layers.keeping import keep_for, stateful_in
+from ..layers.keeping import keep_for, stateful_in, with_all_within
 from ..layers.trial import current
 from ..layers.types import Shape
 from ..layers.wiring import Wiring
@@ -26,8 +26,8 @@ from ..training.compiling import Compiled
 from ..training.heads import Heads
 from ..training.task import Order, Task
 from . import differentiable
-from .network import Closed, State, plan_of
-from .own_losses import with_calls
+from .network import Closed, Reporting, State, plan_of
+from .own_losses import no_loss, with_calls
 from .part import Part
 from .symbols import Given, given_list
 
@@ -52,6 +52,7 @@ class Structure(Part):
         self._state = State(Closed())
         self._lock = core.UseLock()
         self._told: Task | None = None  # the task whose heads the trainer has
+        self._reports: dict[int, tuple[_core.Plan, Reporting]] = {}  # by `id` of the network that predicts
         self._order_seed = draws.next_key()  # of the orders in which epochs visit the samples
         self._passes = 0  # over data, that were begun
         self._training_calls = 0
@@ -87,7 +88,7 @@ class Structure(Part):
         compiled, was_built = state.compiled, self._state.layout is not None
         if compiled is not None and was_built:
             compiled = compiled.undone()
-        new = state._replace(compiled=compiled, plan=None, closed=Closed(), task=None)
+        new = state._replace(compiled=compiled, plan=None, added=None, closed=Closed(), task=None)
         changes += [atomic.setting(self, "_state", new), atomic.setting(self, "_calls", {})]
         return [*changes, atomic.setting(self, "_told", None)]
 
@@ -101,15 +102,16 @@ class Structure(Part):
 
     def _unlowered(self) -> list[atomic.Change]:
         """The changes after which the network is made anew; the next one takes over what the optimizer kept."""
-        state = self._state._replace(plan=None, closed=Closed(), task=None)
+        state = self._state._replace(plan=None, added=None, closed=Closed(), task=None)
         return [*super()._unlowered(), atomic.setting(self, "_state", state), atomic.setting(self, "_told", None)]
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: Any = None, *more: Any) -> None:
         """Make the weights.
 
         Args:
             input_shape: Shape of a batch, its first axis any number or None, as in Keras; a list or dict of them where
                 the model has several inputs. May be left out where the model knows its input shape.
+            more: Those of the further inputs, where the `call` of a subclass has an argument for each.
 
         Raises:
             NotBuiltError: no shape is known. TypeError, ValueError: a shape that the layers cannot take.
@@ -120,7 +122,7 @@ class Structure(Part):
         if input_shape is None:
             self._require_layout()
             return
-        given = self._shapes_to_build(input_shape)
+        given = self._shapes_to_build((input_shape, *more) if more else input_shape)
         self._wait_until(lambda: self.built, lambda: self._build_given(given))
         inputs, own = self._require_layout().inputs, self._require_layout().input_shapes
         found, nest = tuple(given.each), given.nest
@@ -154,11 +156,11 @@ class Structure(Part):
         plan = self._known_plan(layout)
         if plan is None or plan.state_samples not in (0, rows):
             keep_for(self.layers, rows, layout.dtype, self._batch_size)
-            plan = plan_of(self._wiring, layout)
-            if self._is_open(layout):
+            plan, added = plan_of(self._wiring, layout)
+            is_open = self._is_open(layout)
+            if is_open:
                 self._state.closed.put(layout, plan)
-            else:
-                self._state = self._state._replace(plan=plan)
+            self._state = self._state._replace(plan=None if is_open else plan, added=added)
         state = self._state
         if configured and (state.task is None or self._told is not state.task or state.task.layout != layout):
             self._configure(plan, layout, self._require_compiled(), state.task)
@@ -198,9 +200,8 @@ class Structure(Part):
         The optimizer's state is that of the task `before`, which may be one for other lengths, else what it has of this
         model, or new.
         """
-        heads, state, changes = self._resolved(what, layout), self._state, list[atomic.Change]()
-        heads.check_masks(plan.masks)
-        plan = self._plan_to_measure(plan, layout, heads, what)
+        state, changes = self._state, list[atomic.Change]()
+        plan, heads = self._plan_to_measure(plan, layout, what)
         self._warn_of_softmax(layout, heads)
         if before is not None and before.layout == layout and before.plan is plan:
             task = Task(before.trainer, heads, layout, what.optimizer, before.masks, plan)
@@ -286,8 +287,8 @@ class Structure(Part):
             return task
         # Other lengths than those trained on: what only evaluates needs no optimizer.
         compiled, plan = self._require_compiled(), self._plan(layout, rows)
-        heads = self._resolved(compiled, layout)
-        return compiled.task_to_evaluate(self._plan_to_measure(plan, layout, heads, compiled), layout, heads)
+        plan, heads = self._plan_to_measure(plan, layout, compiled)
+        return compiled.task_to_evaluate(plan, layout, heads)
 
     def _is_ready(self, rows: int) -> bool:
         """Whether there is a task, as compiled, for batches of `rows` samples."""
@@ -353,7 +354,7 @@ class Structure(Part):
             layout = state.layout
             outputs = self._outputs_to_be() if layout is None else layout.outputs
             undecided = outputs is not None and what.decided(outputs).undecided
-            if layout is not None and what.loss is not None and not undecided:
+            if layout is not None and not undecided:
                 self._resolved(what, layout)
             elif outputs is not None:
                 what.check(outputs)
@@ -365,7 +366,8 @@ class Structure(Part):
                 )
                 return
             if state.plan is None:
-                self._state = state = state._replace(plan=plan_of(self._wiring, layout))
+                plan, added = plan_of(self._wiring, layout)
+                self._state = state = state._replace(plan=plan, added=added)
             assert state.plan is not None
             again = state.compiled is not None and state.compiled.optimizer is optimizer
             self._configure(state.plan, layout, what, state.task if again else None)
@@ -405,7 +407,10 @@ class Structure(Part):
         state = self._state
         if state.task is not None and state.task.layout == layout:
             return state.task.heads
-        return self._resolved(self._require_compiled(), layout)
+        what = self._require_compiled()
+        if what.loss is None and not any(layer._may_add_to_loss for layer in with_all_within([self])):
+            raise no_loss()
+        return self._resolved(what, layout)
 
     def _decide(self, told: Compiled, what: Compiled) -> bool:
         """Be compiled as `what`, with crossentropies chosen; False if it is compiled otherwise than as `told`."""
@@ -421,12 +426,16 @@ class Structure(Part):
 
     def _resolved(self, what: Compiled, layout: Layout) -> Heads:
         """Losses and metrics; TypeError or ValueError for those that do not fit."""
-        heads = what.resolved(layout.outputs)
-        return heads if what.calls is None else what.calls.traced(heads, layout)
+        heads: Heads = what.calls.traced(what.resolved(layout.outputs), layout)
+        return heads
 
-    def _plan_to_measure(self, plan: _core.Plan, layout: Layout, heads: Heads, what: Compiled) -> _core.Plan:
-        """The network that trains and evaluates, where `plan` is the one that predicts."""
-        return plan if what.calls is None else what.calls.plan(plan, self._wiring, layout, heads)
+    def _plan_to_measure(self, plan: _core.Plan, layout: Layout, what: Compiled) -> tuple[_core.Plan, Heads]:
+        """The network that trains and evaluates, where `plan` is the one that predicts, and its losses and metrics."""
+        heads = self._resolved(what, layout)
+        heads.check_masks(plan.masks)
+        added = self._state.added or ()
+        found: tuple[_core.Plan, Heads] = what.calls.plan(plan, self._wiring, layout, heads, added)
+        return found
 
     def _begin(self, history: History, batch_size: int, shuffle: bool) -> Order:
         self.history, self.stop_training = history, False

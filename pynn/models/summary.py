@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from ..foundation import checks, html
 from ..layers.base import Layer
 from ..layers.core import InputLayer
+from ..layers.weight import Weight
 from .network import State
 
 
@@ -27,6 +28,7 @@ class Summarized(Protocol):
     def _rows(self) -> list[tuple[Layer, str]]: ...
     @property
     def _state(self) -> State: ...
+    def _weights_by_now(self) -> list[Weight]: ...
 
 
 _HEAD = ("Layer (type)", "Output Shape", "Param #", "Connected to", "Trainable")
@@ -119,10 +121,10 @@ def _range(given: Sequence[str], names: Sequence[str]) -> slice:
 
 
 def _totals(model: Summarized) -> list[str]:
-    every = {id(weight): weight for layer in model.layers if layer.built for weight in layer.weights}
+    every = model._weights_by_now()
     kinds: dict[str, list[Any]] = {
-        "Trainable": [weight for weight in every.values() if weight.trainable],
-        "Non-trainable": [weight for weight in every.values() if not weight.trainable],
+        "Trainable": [weight for weight in every if weight.trainable],
+        "Non-trainable": [weight for weight in every if not weight.trainable],
     }
     compiled = model._state.compiled
     if compiled is not None and compiled.optimizer.iterations:  # as in Keras, once there has been a step

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import config
 from ..foundation import checks
-from ..layers.batch_mean import BatchMean
+from ..layers.of_batch import REDUCTIONS, OfBatch
 from ..layers.reductions import Reduction
 from ..layers.symbolic import SymbolicTensor
 from ..layers.trial import is_calling
@@ -41,13 +41,13 @@ _LARGE = float(np.finfo(np.float32).max)
 
 
 def _reduced(function: str, x: Any, axis: Any, keepdims: bool) -> Any:
-    if isinstance(x, BatchMean) and function == "mean" and axis is None:
+    if isinstance(x, OfBatch) and function in REDUCTIONS and axis is None:
         return x
     if not is_symbolic(x):
         return getattr(np, function)(as_array(x, "x"), axis=_listed(axis), keepdims=keepdims)
     tensor = tensor_of_samples(x, function)
-    if axis is None and function == "mean" and is_calling():
-        return BatchMean(Reduction("mean", range(tensor.ndim - 1))(tensor) if tensor.ndim > 1 else tensor)
+    if axis is None and function in REDUCTIONS and is_calling():
+        return OfBatch({function: Reduction(function, range(tensor.ndim - 1))(tensor) if tensor.ndim > 1 else tensor})
     return Reduction(function, [each - 1 for each in _axes(tensor, axis, function)], keepdims)(tensor)
 
 
@@ -56,8 +56,8 @@ def _axes(x: SymbolicTensor, axis: Any, function: str) -> list[int]:
     if axis is None:
         raise ValueError(
             f"{function} of a symbolic tensor needs an axis: without one it would be that of all samples together. "
-            f"Give axis={tuple(range(1, x.ndim))!r} for all of a sample; ops.mean takes all samples for add_loss and "
-            "losses of one's own."
+            f"Give axis={tuple(range(1, x.ndim))!r} for all of a sample; in the call of a layer, model or loss of "
+            "one's own, ops.mean and ops.sum take all samples, for add_loss and losses."
         )
     given = axis if isinstance(axis, list | tuple) else [axis]
     found = [axis_of(each, x.ndim, f"{function} of {x.name!r}") for each in given]
@@ -74,7 +74,9 @@ def sum(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False)
     """The sum along axes.
 
     Args:
-        x: An array, or a symbolic tensor, which needs axes other than the first one.
+        x: An array, or a symbolic tensor, which needs axes other than the first one. In the call of a layer, a model or
+            a loss, it has a sum without an axis, too: one over all samples, which `Layer.add_loss` and losses of one's
+            own take.
         axis: The axis, or several. Default ``None``: all, of arrays only.
         keepdims: Whether the axes stay, of length 1. Default ``False``.
 
@@ -85,11 +87,7 @@ def sum(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False)
 
 
 def mean(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
-    """The mean along axes; arguments as for `sum`.
-
-    In the call of a layer, a model or a loss, a symbolic tensor has one without an axis, too: a mean over all samples,
-    which `Layer.add_loss` and losses of one's own take.
-    """
+    """The mean along axes; arguments as for `sum`."""
     return _reduced("mean", x, axis, keepdims)
 
 

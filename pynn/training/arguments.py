@@ -23,12 +23,14 @@ def batch_size_of(batch_size: BatchSize, samples: int, name: str = "batch_size")
     return min(checks.positive_int(batch_size, name), max(samples, 1))
 
 
-def x_y_weights(validation_data: object) -> tuple[Any, Any, Any]:
+def x_y_weights(validation_data: Any, needs_y: bool) -> tuple[Any, Any, Any]:
     """``validation_data`` as x, y and weights, which may be None; ValueError if it is something else."""
-    if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
-        raise ValueError("validation_data must be a tuple (x, y) or (x, y, sample_weight).")
-    x, y, *weights = validation_data
-    return x, y, weights[0] if weights else None
+    given = tuple(validation_data) if isinstance(validation_data, tuple | list) else (validation_data,)
+    if not 1 <= len(given) <= 3 or (needs_y and (len(given) == 1 or given[1] is None)):
+        or_x = "" if needs_y else "x, (x,), "
+        raise ValueError(f"validation_data must be {or_x}a tuple (x, y) or (x, y, sample_weight).")
+    x, y, weights = (*given, None, None)[:3]
+    return x, y, weights
 
 
 def optional_steps(steps: object, name: str) -> int | None:
@@ -65,7 +67,10 @@ def check_no_size(size: object, name: str, data: str) -> None:
         raise ValueError(f"{name} must be left out where {data} gives batches: they have a size.")
 
 
-def check_targets(y: object, method: str) -> None:
-    """Raise TypeError if there are none beside arrays."""
-    if y is None:
-        raise TypeError(f"{method}() needs the argument 'y'. It is left out only where x gives batches (x, y).")
+def check_targets(y: object, needed: bool, method: str) -> None:
+    """Raise TypeError if there are none beside arrays, and the losses or metrics need some."""
+    if y is None and needed:
+        raise TypeError(
+            f"{method}() needs the argument 'y', for the loss or metrics that compile was given. It is left out where "
+            "x gives batches (x, y)."
+        )

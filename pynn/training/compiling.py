@@ -48,7 +48,7 @@ class Compiled(NamedTuple):
     weighted_metrics: Any
     undecided: bool = False  # whether which crossentropy is meant is not known yet
     chosen: tuple[Loss | None, ...] | None = None  # the losses of the outputs, where crossentropies were chosen
-    calls: Any = None  # of a model with losses of one's own: what it keeps of them
+    calls: Any = None  # of a model: what it keeps of losses that its layers know of
     objects: Any = None  # a dict of the metrics that are meant by names, so that they stay the same objects
 
     @staticmethod
@@ -62,11 +62,6 @@ class Compiled(NamedTuple):
         made = optimizers.get(optimizer)
         return Compiled(made, found, loss_weights, metrics, weighted_metrics, undecided, objects={})
 
-    @property
-    def has_own_losses(self) -> bool:
-        """Whether a loss is one's own."""
-        return any(loss is not None and loss.is_own for loss in by_output.each_of(self.loss))
-
     def _parts(self, outputs: Ports) -> _Parts:
         found = by_output.losses_of(self.loss, outputs)
         return _Parts(
@@ -78,8 +73,6 @@ class Compiled(NamedTuple):
 
     def check(self, outputs: Ports) -> None:
         """Raise ValueError for what does not fit a model that has these outputs, as far as it is known."""
-        if self.loss is None:
-            return
         if self.decided(outputs).undecided:
             self._parts(outputs)
         else:
@@ -113,15 +106,10 @@ class Compiled(NamedTuple):
         return self if self.chosen is None else self._replace(undecided=True, chosen=None)
 
     def resolved(self, outputs: Ports) -> Heads:
-        """Losses and metrics of a model that has these outputs; ValueError for none, and for those that do not fit.
+        """Losses and metrics of a model that has these outputs; ValueError for those that do not fit.
 
-        What the values of losses of one's own are is found by who has the layers.
+        What the values of losses of one's own are, and what is added to the loss, is found by who has the layers.
         """
-        if self.loss is None:
-            raise ValueError(
-                "compile was given no loss, which training and evaluation need: compile(optimizer, loss), with a loss "
-                'such as "mse" or "sparse_categorical_crossentropy".'
-            )
         parts, found = self._parts(outputs), self._losses(outputs)
         for loss, port in zip(found, outputs.ports, strict=True):
             if loss is not None:

@@ -76,7 +76,7 @@ def fit(
                 model, source, validated_steps, validated_epochs, check_finite, range(first, last)
             )
         elif validation_data is not None:
-            x_y_weights = arguments.x_y_weights(validation_data)
+            x_y_weights = arguments.x_y_weights(validation_data, bool(given.heads.heads))
             held_out = samples.dataset_of(given.layout, given.heads, *x_y_weights, check_finite, "validation_data: ")
         if held_out is not None:
             held_out_size = arguments.batch_size_of(size, held_out.samples, "validation_batch_size")
@@ -134,10 +134,9 @@ def _of_arrays(
     steps: int | None,
     check_finite: bool,
 ) -> _Given:
-    arguments.check_targets(y, f"{type(model).__name__}.fit")
     layout = model._layout_to_train(x)
     samples.check_class_weight(class_weight, layout.outputs)
-    heads, data = prepared(model, layout, x, y, sample_weight, check_finite)
+    heads, data = prepared(model, layout, x, y, sample_weight, check_finite, "fit")
     held_out = None
     if share > 0:
         data, held_out = data.split(share)

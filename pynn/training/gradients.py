@@ -20,9 +20,9 @@ def of_loss(model: Trainable, x: Inputs, y: Any, sample_weight: Any, training: b
     model._require_compiled()
     step = _step(model, training)
     layout = model._layout_for(x, "x")
-    heads, given = prepared(model, layout, x, y, sample_weight, check_finite=True)
-    data = heads.for_engine(given)
-    trainer = model._task(layout, data.samples).trainer
+    _, given = prepared(model, layout, x, y, sample_weight, True, "gradients")
+    task = model._task(layout, given.samples)
+    data, trainer = task.heads.for_engine(given), task.trainer
     weights = model.trainable_weights
     natives, threads = [weight.native for weight in weights], parallel.get_num_threads()
     xs = tuple(map(sparse.dense, data.xs))

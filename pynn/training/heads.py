@@ -40,10 +40,20 @@ class Measured(NamedTuple):
 
 
 class Values(NamedTuple):
-    """Where a network has the values of a loss of one's own: as an output of its own, behind those of the model."""
+    """Where a network has values whose mean or sum is a loss: as an output of its own, behind those of the model."""
 
     output: int  # its number
     shape: tuple[int, ...]  # of a sample
+    dtype: str
+    reduction: str
+
+    def native(self, weight: float = 1.0) -> _core.Head:
+        """What the engine is told."""
+        return (self.output, "mean_value", 1, 0.0, self.reduction, weight, [], None)
+
+    def targets(self, samples: int) -> NDArray[Any]:
+        """What stands for targets in the engine."""
+        return np.zeros((samples, math.prod(self.shape)), self.dtype)
 
 
 class Head(NamedTuple):
@@ -81,7 +91,7 @@ class Head(NamedTuple):
         if loss is None:
             return (self.number, "", self.port.columns, 0.0, "mean", 0.0, metrics, None)
         if self.values is not None:
-            return (self.values.output, "mean_value", 1, 0.0, loss.native_reduction, self.weight, [], None)
+            return self.values.native(self.weight)
         reduction, axes = loss.native_reduction, loss.summed_axes(self.port.sizes)
         return (self.number, loss.native_name, self.port.columns, loss.a, reduction, self.weight, metrics, axes)
 
@@ -113,6 +123,8 @@ class Head(NamedTuple):
         """Whether the loss of samples is another where they are cut into other batches, also without weights."""
         if self.loss is None:
             return False
+        if self.values is not None:
+            return self.values.reduction == "sum"
         axes = self.loss.summed_axes(self.port.sizes)
         return self.loss.reduction == "sum" or (axes is not None and axes[0])
 
@@ -127,6 +139,7 @@ class Heads:
         heads: Those with a loss first, those of which the engine measures nothing last.
         several: Whether the model has several outputs.
         handed: The outputs that metrics in Python look at.
+        added: What the loss has beside the losses of outputs. Logs have no parts of it.
 
     Attributes:
         parts: The names of the losses of which that of the model is made, if they are several.
@@ -134,24 +147,29 @@ class Heads:
         names: The names in logs, in order.
         told: The metrics that the engine measures, each with its column.
         ignores_nothing: Whether no loss leaves rows out.
+        losses: How many heads have a loss.
         own: The places of the heads whose loss is one's own.
         rearranges: Whether the engine takes the data in another form: see `for_engine`.
     """
 
-    def __init__(self, heads: tuple[Head, ...], several: bool, handed: tuple[int, ...] = ()) -> None:
-        self.heads, self.several, self.handed = heads, several, handed
-        losses = [f"{head.name}_loss" for head in heads if head.loss is not None] if len(heads) > 1 else []
+    def __init__(
+        self, heads: tuple[Head, ...], several: bool, handed: tuple[int, ...] = (), added: tuple[Values, ...] = ()
+    ) -> None:
+        self.heads, self.several, self.handed, self.added = heads, several, handed, added
+        losses = [f"{head.name}_loss" for head in heads if head.loss is not None]
+        self.losses, parts = len(losses), len(losses) + len(added)
         self.parts = losses if len(losses) > 1 else []
         self._losses = ["loss", *self.parts]
+        self._first_metric = 1 + (parts if parts > 1 else 0)
         self._metrics = self._placed()  # in the order of logs, each with its column, None for those in Python
         self.told = [
             (place, each.by_engine) for place, each in self._metrics if place is not None and each.by_engine is not None
         ]
         measured = sum(len(head.by_engine if handed else head.measured) for head in heads)
-        self.columns = len(self._losses) + 2 * measured
+        self.columns = self._first_metric + 2 * measured
         self.names = [*self._losses, *(each.name for _, each in self._metrics)]
         self.own = [place for place, head in enumerate(heads) if head.loss is not None and head.loss.is_own]
-        self.rearranges = bool(handed or self.own)
+        self.rearranges = bool(handed or self.own or added)
         self.ignores_nothing = all(head.loss is None or head.loss.ignore_class is None for head in heads)
 
     @property
@@ -177,7 +195,8 @@ class Heads:
 
     def native(self) -> list[_core.Head]:
         """What the engine is told."""
-        return [head.native() for head in self.heads[: self._of_engine]]
+        natives = [head.native() for head in self.heads[: self._of_engine]]
+        return [*natives[: self.losses], *(values.native() for values in self.added), *natives[self.losses :]]
 
     @property
     def _of_engine(self) -> int:
@@ -196,13 +215,17 @@ class Heads:
         for place in self.own:
             values = self.heads[place].values
             assert values is not None
-            xs, ys[place] = (*xs, ys[place]), np.zeros((data.samples, math.prod(values.shape)), ys[place].dtype)
-        return Dataset(xs, tuple(ys), data.weights[:count])
+            xs, ys[place] = (*xs, ys[place]), values.targets(data.samples)
+        weights = list(data.weights[:count])
+        ys[self.losses : self.losses] = [values.targets(data.samples) for values in self.added]
+        if weights:
+            weights[self.losses : self.losses] = [None] * len(self.added)
+        return Dataset(xs, tuple(ys), tuple(weights))
 
     def _placed(self) -> list[tuple[int | None, Measured]]:
         """The metrics in the order of logs, that of Keras's lists, each with its column, None for the others."""
         placed: list[tuple[int | None, Measured]] = []
-        column = len(self._losses)
+        column = self._first_metric
         for measured in [measured for head in self.heads for measured in head.measured]:
             if measured.by_engine is None:
                 placed.append((None, measured))
@@ -213,7 +236,8 @@ class Heads:
 
     def depends_on_batches(self, weighted: bool) -> bool:
         """Whether the loss of samples is another where they are cut into other batches."""
-        return weighted or any(head.depends_on_batches for head in self.heads)
+        added = any(values.reduction == "sum" for values in self.added)
+        return weighted or added or any(head.depends_on_batches for head in self.heads)
 
     def logs(
         self, totals: NDArray[Any], samples: int, measured: bool = True, values: Mapping[str, Any] = NOTHING

@@ -62,6 +62,12 @@ class Trainable(Protocol):
     def _plan_to_train(self, layout: Layout, rows: int) -> _core.Plan:
         """As `_plan`, for who has the lock."""
 
+    def _reporting(self, plan: _core.Plan, layout: Layout) -> Any:
+        """The network that gives what layers add to the loss, too, where `plan` is the one that predicts."""
+
+    def _report(self, added: Any, values: Sequence[NDArray[Any]]) -> None:
+        """Keep what such a network gave."""
+
     def _task(self, layout: Layout, rows: int) -> Task:
         """As `_plan`: the network, also configured as compiled; waits where another thread is about it."""
 

@@ -6,27 +6,37 @@ from typing import Any
 
 from ..data.dataset import Dataset
 from ..data.layout import Layout, Ports
+from .arguments import check_targets
 from .heads import Heads
 from .model import Trainable
 from .samples import dataset_of
 
 
 def prepared(
-    model: Trainable, layout: Layout, x: Any, y: Any, sample_weight: Any, check_finite: bool, prefix: str = ""
+    model: Trainable,
+    layout: Layout,
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    check_finite: bool,
+    method: str,
+    prefix: str = "",
 ) -> tuple[Heads, Dataset]:
     """The losses and metrics of a model, and `dataset_of` for them.
 
-    The first targets choose crossentropies, unless they are refused.
+    The first targets choose crossentropies, unless they are refused. Messages call it as `method` of the model.
     """
     told = model._require_compiled()
     if not told.undecided:
         heads = model._heads_for(layout)
+        check_targets(y, bool(heads.heads), f"{type(model).__name__}.{method}")
         return heads, dataset_of(layout, heads, x, y, sample_weight, check_finite, prefix)
+    check_targets(y, True, f"{type(model).__name__}.{method}")
     what = told.decided(layout.outputs, y, f"{prefix}y")
     heads = model._resolved(what, layout)
     data = dataset_of(layout, heads, x, y, sample_weight, check_finite, prefix)
     if not model._decide(told, what):  # another thread compiled it meanwhile, or chose
-        return prepared(model, layout, x, y, sample_weight, check_finite, prefix)
+        return prepared(model, layout, x, y, sample_weight, check_finite, method, prefix)
     return heads, data
 
 

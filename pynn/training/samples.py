@@ -41,6 +41,8 @@ def dataset_of(
         raise ValueError(f"{name_x} and y have no samples.")
     if sample_weight is None and len(ys) == 1 and heads.ignores_nothing:  # the way of every small step
         return Dataset(xs, (ys[0] if ys[0].ndim == 2 else ys[0].reshape(rows, -1),))
+    if not ys:
+        return Dataset(xs, ())
     weights = _weights(sample_weight, name_w, layout, heads, len(ys[0]))
     masked = [_masked(*each, layout.dtype) for each in zip(heads.heads, ys, weights, strict=True)]
     flat = tuple(each if each.ndim == 2 else each.reshape(len(each), -1) for each in ys)
@@ -65,6 +67,8 @@ def _masked(head: Head, targets: Array, weights: Array | None, dtype: str) -> Ar
 
 def _by_head(values: Any, name: str, outputs: Ports, heads: Heads) -> tuple[list[str], list[Any]]:
     """What messages call the value of each head, and the values."""
+    if not heads.heads:
+        return [], []
     if type(values) is np.ndarray and len(outputs.ports) == 1:  # nothing to look into: the way of every small step
         return outputs.named(name), [values]
     first = heads.heads[0]
@@ -193,6 +197,8 @@ def with_class_weights(data: Dataset, heads: Heads, class_weight: Any, dtype: st
     """
     if class_weight is None:
         return data
+    if not heads.heads:
+        raise ValueError("class_weight is for targets, and compile was given neither a loss nor metrics of them.")
     head, targets = heads.heads[0], data.ys[0]
     before = data.weights[0] if data.weights else None
     classes = _classes(head, targets)

@@ -54,8 +54,7 @@ def evaluate(
         return _evaluate_batches(
             model, x, y, batch_size, level, sample_weight, steps, callbacks, return_dict, check_finite
         )
-    arguments.check_targets(y, f"{type(model).__name__}.evaluate")
-    data, layout = _to_evaluate(model, x, y, sample_weight, check_finite)
+    data, layout = _to_evaluate(model, x, y, sample_weight, check_finite, "evaluate")
     size = arguments.batch_size_of(batch_size, data.samples)
     task = model._task(layout, min(size, data.samples))
     batches = -(-data.samples // size)
@@ -97,16 +96,16 @@ def _evaluate_batches(
 
 def test_on_batch(model: Trainable, x: Inputs, y: Any, sample_weight: Any, return_dict: bool) -> Result:
     """Loss and metrics of one batch; see ``Model.test_on_batch``."""
-    data, layout = _to_evaluate(model, x, y, sample_weight, True)
+    data, layout = _to_evaluate(model, x, y, sample_weight, True, "test_on_batch")
     return as_result(model._task(layout, data.samples).evaluate_batch(data), return_dict)
 
 
 def _to_evaluate(
-    model: Trainable, x: Inputs, y: Any, sample_weight: Any, check_finite: bool
+    model: Trainable, x: Inputs, y: Any, sample_weight: Any, check_finite: bool, method: str
 ) -> tuple[dataset.Dataset, Layout]:
     model._require_compiled()
     layout = model._layout_for(x, "x")
-    return prepared(model, layout, x, y, sample_weight, check_finite)[1], layout
+    return prepared(model, layout, x, y, sample_weight, check_finite, method)[1], layout
 
 
 def train_on_batch(
@@ -117,7 +116,7 @@ def train_on_batch(
     with model._alone():
         layout = model._layout_to_train(x)
         samples.check_class_weight(class_weight, layout.outputs)
-        heads, data = prepared(model, layout, x, y, sample_weight, check_finite=True)
+        heads, data = prepared(model, layout, x, y, sample_weight, True, "train_on_batch")
         data = samples.with_class_weights(data, heads, class_weight, layout.dtype)
         step = Stretch(model._task_to_train(layout, data.samples), data, Order(data.samples), 1)
         finite = step.advance(1)
@@ -272,9 +271,26 @@ def outputs_in_training(model: Trainable, x: Inputs) -> Outputs:
         layout = model._layout_to_train(x)
         columns = tuple(map(sparse.dense, dataset.columns(x, "x", layout, True)))
         plan = model._plan_to_train(layout, len(columns[0]))
-        out = _outputs_for(layout, len(columns[0]))
-        _run(model, plan, layout, out, columns, True, draws.FIRST_CALL + model._next_training_call())
-        return layout.outputs.arrange(out)
+        return _reported(model, plan, layout, columns, draws.FIRST_CALL + model._next_training_call())
+
+
+def outputs_and_losses(model: Trainable, x: Inputs) -> Outputs:
+    """The outputs for samples, as one batch; the model gets to know what layers add to the loss."""
+    layout = model._layout_for(x, "x")
+    columns = dataset.columns(x, "x", layout, True)
+    return _reported(model, model._plan(layout, max(len(columns[0]), 1)), layout, columns, None)
+
+
+def _reported(
+    model: Trainable, plan: _core.Plan, layout: Layout, columns: tuple[Array, ...], training_step: int | None
+) -> Outputs:
+    rows, reporting = len(columns[0]), model._reporting(plan, layout)
+    out = _outputs_for(layout, rows)
+    values = tuple(np.empty((rows, each.size), layout.dtype) for each in reporting.added)
+    _run(model, reporting.plan, layout, (*out, *values), columns, training_step is not None, training_step)
+    if values:
+        model._report(reporting.added, values)
+    return layout.outputs.arrange(out)
 
 
 def _outputs_for(layout: Layout, rows: int) -> tuple[Array, ...]:

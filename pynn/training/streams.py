@@ -155,13 +155,13 @@ class Preparing:
     def data_of(self, batch: Batch) -> tuple[Layout, Heads, Dataset]:
         """What the engine takes; TypeError or ValueError as for arrays. The model stays as it is."""
         model = self._model
-        if batch.y is None:
-            raise ValueError(f"{self._name} must give batches (x, y) or (x, y, sample_weight), but gave one without y.")
         layout = model._layout_to_train(batch.x) if self._in_fit else model._layout_for(batch.x, "x")
+        if batch.y is None and (model._require_compiled().undecided or model._heads_for(layout).heads):
+            raise ValueError(f"{self._name} must give batches (x, y) or (x, y, sample_weight), but gave one without y.")
         samples.check_class_weight(self._class_weight, layout.outputs)
         prefix = f"a batch of {self._name}: "
         x = self._fitting(layout.inputs, batch.x, f"{prefix}x")
-        heads, data = prepared(model, layout, x, batch.y, batch.weights, self._check_finite, prefix)
+        heads, data = prepared(model, layout, x, batch.y, batch.weights, self._check_finite, self._name, prefix)
         return layout, heads, samples.with_class_weights(data, heads, self._class_weight, layout.dtype)
 
     def __call__(self, batch: Batch) -> tuple[Task, Dataset]:
