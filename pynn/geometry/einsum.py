@@ -36,7 +36,7 @@ class Product(NamedTuple):
     input_order: tuple[int, ...]
     kernel: Shape
     kernel_is_transposed: bool  # (outputs, inputs)
-    kernel_order: tuple[int, ...] | None  # where there is a product for each element of some axes: these come first
+    kernel_order: tuple[int, ...] | None  # of a kernel that is put into order; axes of the products come first
     products: int
     rows: int
     inputs: int
@@ -85,12 +85,6 @@ def _check_axes(equation: Equation) -> None:
     for letter in kernel:
         if letter not in input_ and letter not in output:
             raise ValueError(f"equation {text!r} has the axis {letter!r} in its kernel alone.")
-    summed = [letter in input_ for letter in kernel]
-    if not _shared(equation) and summed not in (sorted(summed), sorted(summed, reverse=True)):
-        raise ValueError(
-            f"equation {text!r} must have the axes of the kernel {kernel!r} in another order: those that are summed "
-            "over first, or last."
-        )
 
 
 def product(equation: Equation, sample: Shape, sizes: Sequence[int | None], bias_axes: str | None) -> Product:
@@ -123,6 +117,9 @@ def product(equation: Equation, sample: Shape, sizes: Sequence[int | None], bias
     kept = [letter for letter in inputs if letter not in summed and letter not in shared]
     found = [*shared, *kept, *new]
 
+    # A kernel whose axes are neither inputs before outputs nor the other way round is put into order for each sample.
+    in_order = [*kernel] in ([*summed, *new], [*new, *summed])
+
     def shape_of(letters: Sequence[str]) -> Shape:
         return tuple(size[letter] for letter in letters)
 
@@ -131,8 +128,8 @@ def product(equation: Equation, sample: Shape, sizes: Sequence[int | None], bias
     return Product(
         input_order=tuple(inputs.index(letter) for letter in [*shared, *kept, *summed]),
         kernel=shape_of(kernel),
-        kernel_is_transposed=bool(new and summed) and not shared and kernel[0] == new[0],
-        kernel_order=tuple(map(kernel.index, [*shared, *summed, *new])) if shared else None,
+        kernel_is_transposed=bool(new and summed) and in_order and kernel[0] == new[0],
+        kernel_order=None if in_order else tuple(map(kernel.index, [*shared, *summed, *new])),
         products=math.prod(shape_of(shared)),
         rows=math.prod(shape_of(kept)),
         inputs=math.prod(shape_of(summed)),
@@ -142,5 +139,5 @@ def product(equation: Equation, sample: Shape, sizes: Sequence[int | None], bias
         output=shape_of(outputs),
         bias=None if bias is None else tuple(size[a] if a in bias else 1 for a in outputs[first:]),
         bias_axes=tuple(map(outputs.index, bias or ())),
-        bias_is_inside=bias == new and not shared,
+        bias_is_inside=bias == new and in_order,
     )

@@ -29,10 +29,10 @@ class EinsumDense(KernelLayer):
     """``y = activation(einsum(equation, x, kernel) + bias)``: a dense layer along any axes of the input.
 
     The equation is that of one matrix product: each axis of the kernel is in the input, and summed over, or in the
-    output. Those that are summed over come first in the kernel, or last. ``"abc,cd->abd"`` is `Dense` on sequences,
-    ``"...x,xy->...y"`` on samples of any rank; ``"abc,cde->abde"`` makes two axes of one, and ``"abcd,cde->abe"`` one
-    of two. Where axes of the kernel are in both, ``"abc,bcd->abd"``, there is a product for each of their elements; the
-    kernel is copied for each sample of a batch then.
+    output. ``"abc,cd->abd"`` is `Dense` on sequences, ``"...x,xy->...y"`` on samples of any rank; ``"abc,cde->abde"``
+    makes two axes of one, and ``"abcd,cde->abe"`` one of two. Where axes of the kernel are in both, ``"abc,bcd->abd"``,
+    there is a product for each of their elements. The kernel is copied for each sample of a batch then, and where its
+    axes that are summed over come neither first nor last, ``"abc,dce->abde"``.
 
     Shapes: input, kernel and output as the equation has them; bias: the output from the first of the `bias_axes` on,
     with 1 for those that are not among them.
@@ -138,7 +138,7 @@ class EinsumDense(KernelLayer):
         return self.activation.lower(net, y, product.output)
 
     def _products(self, net: Lowering, rows: int, product: einsum.Product) -> int:
-        """A product for each element of the shared axes: the kernel is a tensor then, that each sample has."""
+        """A product for each element of the shared axes; each sample has the kernel, in order, as a tensor then."""
         assert product.kernel_order is not None
         kernel = net.add("parameter", [], [self.kernel], size=math.prod(product.kernel))
         kernel = net.resample(kernel, maps.permuted(product.kernel, product.kernel_order))
