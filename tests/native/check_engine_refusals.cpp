@@ -226,6 +226,7 @@ std::vector<Row> rows() {
        {false, false, true}},
       {op("softmax", {24}, {}, {{"outer", whole(2)}, {"axis", whole(4)}, {"inner", whole(3)}, {"log", whole(0)}})},
       {op("sparsemax", {24}, {}, {{"outer", whole(2)}, {"axis", whole(4)}, {"inner", whole(3)}})},
+      {op("standardize", {24}, {6, 6}, {{"invert", whole(0)}}), {false, false}},
       {op("state", {}, {2 * 6}, {{"size", whole(6)}}), {false}}};
 }
 
