@@ -113,9 +113,10 @@ class Run:
             finite = stretch.advance(stretch.steps)
         finally:  # an epoch that an exception cuts short is not recorded
             history._extend(self.epoch, stretch.logs_by_pass())
-            if self.task.heads.told and stretch.finished:
-                self.task.heads.tell(stretch.totals[stretch.finished - 1])
-            self.epoch += stretch.finished
+            epochs = stretch.finished
+            if epochs:
+                self.task.heads.tell(stretch.totals[epochs - 1])
+            self.epoch += epochs
             self._move_on(stretch, stretch.done)
         if not finite:
             last = self._rest_of(stretch)
