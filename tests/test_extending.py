@@ -100,6 +100,79 @@ def test_call_of_a_layer_may_be_called_by_its_name(random):
         Nothing()(x)
 
 
+def test_call_of_a_model_may_be_called_by_its_name(random):
+    class Outer(pynn.Model):
+        def __init__(self):
+            super().__init__()
+            self.inner = pynn.Sequential([layers.Dense(2), layers.Dense(3)])
+
+        def call(self, inputs):
+            return self.inner.call(inputs)
+
+    class Nothing(pynn.Model):
+        def call(self, inputs):
+            return super().call(inputs)
+
+    x, outer = random.normal(size=(4, 3)), Outer()
+    made = outer(x)
+    assert len(outer.weights) == 4
+    np.testing.assert_array_equal(outer.inner.call(x), made)
+    with pytest.raises(NotImplementedError, match="Nothing extends no model"):
+        Nothing()(x)
+
+
+@pytest.mark.parametrize(
+    ("when", "expected"),
+    [
+        ("init", ["own", "gamma", "beta", "moving_mean", "moving_variance"]),
+        ("before", ["own", "gamma", "beta", "moving_mean", "moving_variance"]),
+        ("after", ["gamma", "beta", "own", "moving_mean", "moving_variance"]),
+    ],
+)
+def test_weights_of_extended_layers_come_in_keras_s_order(when, expected, random):
+    """Each where it was made, and those that are learned before the others."""
+
+    class Extended(layers.BatchNormalization):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.add("init")
+
+        def build(self, input_shape):
+            self.add("before")
+            super().build(input_shape)
+            self.add("after")
+
+        def add(self, now):
+            if now == when:
+                self.own = self.add_weight(shape=(), initializer="ones", name="own")
+
+        def call(self, inputs):
+            return super().call(inputs) * self.own
+
+    layer = Extended()
+    layer(random.normal(size=(4, 3)))
+    assert [weight.name for weight in layer.weights] == expected
+    twin = pynn.Sequential([pynn.Input((3,)), Extended()])
+    twin.set_weights([w + 1 for w in layer.get_weights()])
+    assert [weight.name for weight in twin.weights] == expected
+
+
+def test_normalization_with_a_weight_of_its_own_adapts(random):
+    class Scaled(layers.Normalization):
+        def build(self, input_shape):
+            self.gain = self.add_weight(shape=(input_shape[-1],), initializer="ones")
+            super().build(input_shape)
+
+        def call(self, inputs):
+            return super().call(inputs) * self.gain
+
+    layer, x = Scaled(dtype="float64"), random.normal(size=(20, 4)) * 3 + 5
+    for data in (x, 2 * x):
+        layer.adapt(data)
+        np.testing.assert_allclose(layer(data), (x - x.mean(axis=0)) / x.std(axis=0), rtol=1e-12)
+        np.testing.assert_allclose(layer.mean, data.mean(axis=0), rtol=1e-15)
+
+
 def test_dropout_that_is_always_there():
     x = np.ones((200, 5), "float32")
     model = pynn.Sequential([pynn.Input((5,)), AlwaysDropout(0.4)])
@@ -245,7 +318,7 @@ def test_settings_that_are_changed_before_the_layer_is_built_count():
     x = np.ones((2, 4), "float32")
     layer = AsWide(3)
     assert layer(x).shape == (2, 4)
-    assert [weight.path.split("/")[1] for weight in layer.weights] == ["kernel", "bias", "offset"]
+    assert [weight.path.split("/")[1] for weight in layer.weights] == ["offset", "kernel", "bias"]
     late = Late(3)
     late.units = 2
     np.testing.assert_array_equal(late(x), np.full((2, 2), 5))

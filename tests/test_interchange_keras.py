@@ -104,6 +104,42 @@ def test_weights_are_written_as_keras_does(tmp_path):
     assert os.listdir(tmp_path) == ["own.weights.h5"]
 
 
+def test_places_of_weights_in_subclasses(tmp_path):
+    """A class is known by that of pynn's which it extends, and names its place."""
+
+    class Attending(layers.MultiHeadAttention):
+        pass
+
+    class GRU(layers.Layer):
+        def build(self, input_shape):
+            self.w = self.add_weight(shape=(input_shape[-1],))
+
+        def call(self, inputs):
+            return inputs * self.w
+
+    class Shifted(layers.Dense):
+        def build(self, input_shape):
+            self.shift = self.add_weight(shape=(4,))
+            super().build(input_shape)
+
+        def call(self, inputs):
+            return super().call(inputs) + self.shift
+
+    x = pynn.Input((3, 4))
+    model = pynn.Model(x, Shifted(4)(GRU()(Attending(1, 2)(x, x))))
+    model.save_weights(tmp_path / "own.weights.h5")
+    found = {name: array.shape for name, array in described(tmp_path / "own.weights.h5").items()}
+    attention = {f"layers/attending/{part}_dense/vars" for part in ("query", "key", "value", "output")}
+    assert {name.rpartition("/")[0] for name in found} == attention | {"layers/gru/vars", "layers/shifted/vars"}
+    # Keras reads the kernel and the bias of a Dense, and no further weights.
+    assert [found[f"layers/shifted/vars/{number}"] for number in range(3)] == [(4, 4), (4,), (4,)]
+    assert [w.name for w in model.layers[-1].weights][1:] == ["kernel", "bias"]
+    before = bits(model)
+    model.set_weights([w + 1 for w in model.get_weights()])
+    model.load_weights(tmp_path / "own.weights.h5")
+    assert bits(model) == before
+
+
 def test_weights_of_keras_that_do_not_fit_may_be_skipped():
     model = sequential()
     last = pynn.Sequential([*model.layers[:-1], layers.Dense(5)])

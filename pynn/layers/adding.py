@@ -28,6 +28,8 @@ class AddsWeights(Connectable):
 
     _form: CallForm | None = None  # of a class with a `call`
     _own_weights: tuple[Weight, ...] = ()
+    _extended: Any = None  # of a class with a call that extends one of pynn's layers: such a layer
+    _older_weights: int = 0  # how many of its own weights are older than those of the layer that it extends
     _trainable: bool
     _noun: str
     _dtype: str
@@ -98,6 +100,8 @@ class AddsWeights(Connectable):
             )
         weight = self._new_weight(spec)
         self._own_weights = (*self._own_weights, weight)
+        if self._extended is None or not self._extended.built:
+            self._older_weights = len(self._own_weights)
         return weight
 
     def add_loss(self, loss: Any) -> None:

@@ -15,8 +15,6 @@ from .weight import Weight
 class HoldsLayers(AddsWeights):
     """The part of a `Layer` that is about the layers within."""
 
-    _extended: Any = None  # of a class with a call that extends one of pynn's layers: such a layer
-
     @property
     def _sublayers(self) -> list[Any]:
         """The layers that attributes hold, each once."""
@@ -30,7 +28,8 @@ class HoldsLayers(AddsWeights):
 
     def _all_weights(self) -> list[Weight]:
         """In Keras's order: those of its own that are learned, its others, and those of its layers."""
-        own = [*(() if self._extended is None else self._extended.weights), *self._own_weights]
+        added, older = self._own_weights, self._older_weights
+        own = [*added[:older], *(() if self._extended is None else self._extended.weights), *added[older:]]
         own.sort(key=lambda weight: not weight.learned)
         inner = [weight for layer in self._sublayers for weight in layer.weights]
         return list({id(weight): weight for weight in (*own, *inner)}.values())

@@ -15,7 +15,7 @@ from ..foundation import checks
 from .axes import AxesLayer
 from .base import Layer
 from .types import Shape
-from .weight import Array, WeightSpec, assign_all
+from .weight import Array, Weight, WeightSpec, assign_all
 
 __all__ = ["Normalization", "Rescaling"]
 
@@ -150,12 +150,12 @@ class Normalization(AxesLayer):
         sizes = self._sizes(x.shape[1:])
         if self._built is None:
             self.build((None, *x.shape[1:]))
-        weights = self.weights
+        weights = self._learned_of_data()
         if weights[0].shape != sizes:
             raise self._shape_error(f"has a mean of shape {weights[0].shape}, but data has samples of {x.shape[1:]}.")
         others = tuple(number for number in range(x.ndim) if number - 1 not in self._axes(x.shape[1:]))
         found = np.mean(x, axis=others), np.var(x, axis=others)
-        assign_all(weights[:2], found, f"Layer {self.name!r}")
+        assign_all(weights, [*found, np.zeros(())], f"Layer {self.name!r}")
 
     @property
     def mean(self) -> Array | None:
@@ -170,7 +170,12 @@ class Normalization(AxesLayer):
     def _value(self, number: int) -> Array | None:
         if self._fixed is not None:
             return np.array(self._fixed[number])
-        return self.weights[number].numpy() if self.built else None
+        return self._learned_of_data()[number].numpy() if self.built else None
+
+    def _learned_of_data(self) -> list[Weight]:
+        """Mean, variance and count; a subclass may have further weights."""
+        found = [self._weight(name) for name in ("mean", "variance", "count")]
+        return [weight for weight in found if weight is not None]
 
     def _axes(self, shape: Shape) -> list[int]:
         return super()._axes(shape) if self.axis != () else []

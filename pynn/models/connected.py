@@ -49,8 +49,14 @@ class Connected(Structure):
         self._own = frozenset[str]()  # names of attributes that are not those of a subclass
 
     def call(self, x: Any, training: bool | None = None) -> Any:
-        """What a subclass writes in place of inputs and outputs: the symbolic outputs for symbolic inputs."""
-        raise NotImplementedError
+        """What a subclass writes in place of inputs and outputs: the symbolic outputs for symbolic inputs.
+
+        Of a model of inputs and outputs it is a call of the model.
+        """
+        if self._has_call():
+            raise NotImplementedError(f"{type(self).__name__} extends no model whose call it could make.")
+        called: Any = self
+        return called(x, training=training)
 
     # The arguments that say what lies between the ends: a subclass whose `__init__` has others puts its layers together
     # by itself, as one with a `call` does.

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..errors import ModelFileError
-from ..foundation import checks
+from ..foundation import checks, registry
 from ..foundation.names import to_snake_case
 from ..layers.base import Layer
 from ..layers.weight import Weight
@@ -21,6 +21,8 @@ from .connected import Connected
 
 _MOST_RATIO = 100  # of a member's size to what it takes in the archive
 
+# Layers of which Keras writes the weights of the layer itself, and none that a subclass adds
+_BY_THEMSELVES = ("Conv1D", "Conv2D", "Dense", "EinsumDense", "Embedding")
 # Layers whose weights Keras has in a cell
 _WITH_CELL = ("SimpleRNN", "LSTM", "GRU")
 # Those whose weights Keras has in dense layers, and what the names of these begin with
@@ -28,11 +30,11 @@ _ATTENTIONS = {"MultiHeadAttention": "", "GroupQueryAttention": "_", "GroupedQue
 _DENSE_OF_ATTENTION = ("query_dense", "key_dense", "value_dense", "output_dense")
 
 
-def save(model: Connected, path: Path, overwrite: bool) -> None:
+def save(model: Connected, path: Path, may_replace: bool) -> None:
     """Write the weights as Keras's ``save_weights`` does."""
     with model_state.held(model):
         arrays = {place: weight._array for place, weight in _places(model, "", set())}
-        write_atomically(path, [hdf5.encoded(arrays)], overwrite)
+        write_atomically(path, [hdf5.encoded(arrays)], may_replace)
 
 
 def load(model: Connected, path: Path, skip_mismatch: bool = False) -> None:
@@ -130,20 +132,27 @@ def _places(layer: Layer, prefix: str, seen: set[int]) -> Iterator[tuple[str, We
         for name, each in _unique_names(layer.layers, kinds):
             yield from _places(each, f"{prefix}layers/{name}/", seen)
         return
-    own = list(layer.weights)
+    own, kind = list(layer.weights), _kind(layer)
+    if kind in _BY_THEMSELVES and layer._extended is not None:
+        own = list(dict.fromkeys([*layer._extended.weights, *own]))
     for name, each in _held(layer):
         inner = list(_places(each, f"{prefix}{name}/", seen))
         yield from inner
         taken = {id(weight) for _, weight in inner}
         own = [weight for weight in own if id(weight) not in taken]
-    if type(layer).__name__ in _WITH_CELL:
+    if kind in _WITH_CELL:
         prefix = f"{prefix}cell/"
-    if type(layer).__name__ in _ATTENTIONS:
+    if kind in _ATTENTIONS:
         for name, weight in _attention(own):
-            yield f"{prefix}{_ATTENTIONS[type(layer).__name__]}{name}", weight
+            yield f"{prefix}{_ATTENTIONS[kind]}{name}", weight
         return
     for number, weight in enumerate(own):
         yield f"{prefix}vars/{number}", weight
+
+
+def _kind(layer: Layer) -> str:
+    """The name of the layer's class, or of that of pynn which it is a subclass of."""
+    return next(kind.__name__ for kind in type(layer).__mro__ if not registry.is_own(kind))
 
 
 def _attention(own: list[Weight]) -> Iterator[tuple[str, Weight]]:
