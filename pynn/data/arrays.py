@@ -164,12 +164,14 @@ def as_ids(x: ArrayLike, name: str, shape: tuple[int, ...], below: int, of: str)
     if outside.any():
         row, value = _first(outside, given)
         raise ValueError(
-            f"An id of the input {of!r} must be in [0, {below}), but found {value} at row {row} of {name}."
+            f"An element of the input {of!r} must be in [0, {below}), but found {value} at row {row} of {name}."
         )
     ids = given.astype(np.int32, order="C")
     if given.dtype.kind == "f" and (ids != given).any():
         row, value = _first(ids != given, given)
-        raise ValueError(f"An id of input {of!r} must be a whole number, but found {value} at row {row} of {name}.")
+        raise ValueError(
+            f"An element of the input {of!r} must be a whole number, but found {value} at row {row} of {name}."
+        )
     return ids.reshape(len(ids), -1) if ids.size else ids.reshape(len(ids), math.prod(shape))
 
 
