@@ -142,7 +142,7 @@ class Connected(Structure):
                 dtypes.setdefault(step.layer.dtype, step.layer.name)
         if len(dtypes) > 1:
             asked = " and ".join(f"{dtype} ({layer!r})" for dtype, layer in dtypes.items())
-            raise ValueError(f"All layers of a model compute in one dtype, but there are {asked}. Give all of them one.")
+            raise ValueError(f"All layers of a model compute in one dtype, but there are {asked}. Choose one of them.")
         limits = limits_of(wiring, [x.ids_limit for x in starts])
         return Layout(
             next(iter(dtypes), config.floatx()),

@@ -64,7 +64,7 @@ def common_dtype(stack: Sequence[Layer], default: str | None = None) -> str:
     given = {dtype: layer.name for layer in stack for dtype in _asked_for(layer)}
     if len(given) > 1:
         asked = " and ".join(f"{dtype} ({name!r})" for dtype, name in given.items())
-        raise ValueError(f"All layers of a model compute in one dtype, but there are {asked}. Give all of them one.")
+        raise ValueError(f"All layers of a model compute in one dtype, but there are {asked}. Choose one of them.")
     first = stack[0]
     return next(iter(given), default or (first.dtype if first.built else first._dtype))
 
