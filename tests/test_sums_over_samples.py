@@ -211,9 +211,27 @@ def test_loss_of_ones_own_that_is_a_sum_whatever_the_reduction():
         assert Squares(reduction=reduction)(Y, made) == pytest.approx(loss, rel=1e-9)
 
 
-def test_sum_and_mean_together_are_no_loss_of_ones_own():
-    def both(y_true, y_pred):
-        return ops.sum(y_pred) + ops.mean(ops.square(y_true - y_pred))
+def test_sums_are_added_up_by_sum_of_python():
+    class Adds(layers.Layer):
+        def call(self, x):
+            self.add_loss(sum([ops.sum(ops.square(x)), ops.sum(ops.abs(x))]))
+            return x
 
-    with pytest.raises(TypeError, match="but returned <a mean and a sum over the samples of a batch>"):
+    def of_sums(y_true, y_pred):
+        return sum([ops.sum(ops.square(y_true - y_pred)), ops.sum(ops.abs(y_pred))]) - 0
+
+    layer = Adds()
+    layer(X)
+    assert layer.losses == [pytest.approx(np.sum(X**2) + np.abs(X).sum(), rel=1e-10)]
+    model = started(pynn.Sequential([pynn.Input((5,)), layers.Dense(2)]), of_sums)
+    y = model(X)
+    assert model.test_on_batch(X, Y) == pytest.approx(np.sum((y - Y) ** 2) + np.abs(y).sum(), rel=1e-10)
+
+
+@pytest.mark.parametrize("other", [lambda y: ops.mean(y), lambda y: 1.0], ids=["mean", "constant"])
+def test_sum_and_mean_together_are_no_loss_of_ones_own(other):
+    def both(y_true, y_pred):
+        return ops.sum(ops.square(y_true - y_pred)) + other(y_pred)
+
+    with pytest.raises(TypeError, match=r"cannot be returned together with a mean over them or a constant.*add_loss"):
         chain(both)

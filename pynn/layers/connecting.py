@@ -14,6 +14,7 @@ from ..data.layout import OpenShape, Port
 from ..foundation import atomic
 from . import symbolic
 from .building import Built, Draft, building
+from .of_batch import OfBatch
 from .symbolic import Made, Node, SymbolicTensor
 from .trial import current
 from .types import Masks, OpenShapes
@@ -140,6 +141,8 @@ class Connectable:
         `masks` are those that the call was given, by input; None for one that has its own.
         """
         for x in inputs:
+            if isinstance(x, OfBatch):
+                raise x.misused()
             if not isinstance(x, SymbolicTensor):
                 raise TypeError(
                     f"Layer {self.name!r} got symbolic tensors together with {type(x).__name__}: use numbers, arrays "

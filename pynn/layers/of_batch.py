@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ..foundation import checks
 from . import symbolic
 from .symbolic import SymbolicTensor
 
@@ -32,7 +31,10 @@ class OfBatch:
         self.parts = {reduction: parts[reduction] for reduction in REDUCTIONS if reduction in parts}
 
     def __add__(self, other: object) -> Any:
-        return self._plus(other.parts if isinstance(other, OfBatch) else {"mean": self._number(other)})
+        if isinstance(other, OfBatch):
+            return self._plus(other.parts)
+        number = self._number(other)
+        return self._plus({"mean": number}) if number else self  # Python's `sum` begins with 0
 
     __radd__ = __add__
 
@@ -58,6 +60,23 @@ class OfBatch:
     def __repr__(self) -> str:
         return f"<a {' and a '.join(self.parts)} over the samples of a batch>"
 
+    def _refuse(self, *others: object, **named: object) -> Any:
+        raise self.misused()
+
+    __pow__ = __rpow__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _refuse
+    __lt__ = __le__ = __gt__ = __ge__ = __matmul__ = __rmatmul__ = __abs__ = __getitem__ = _refuse
+    __array__ = __bool__ = __float__ = __int__ = _refuse
+
+    def misused(self) -> TypeError:
+        """The error where it stands for numbers."""
+        function = next(iter(self.parts))
+        return TypeError(
+            f"ops.{function} without an axis is a {function} over all samples, which is for losses alone: add_loss and "
+            "losses of one's own take it. Each sample is computed for itself, so such means and sums go together with "
+            "numbers, by + - * /, and with one another, by + and -, and with nothing else. Give an axis, such as "
+            f"ops.{function}(x, axis=-1), for the {function} of each sample."
+        )
+
     def _each(self, function: Callable[[Any], Any]) -> OfBatch:
         return OfBatch({reduction: function(values) for reduction, values in self.parts.items()})
 
@@ -74,8 +93,5 @@ class OfBatch:
 
     def _number(self, other: object) -> float:
         if not isinstance(other, int | float | np.integer | np.floating):
-            raise TypeError(
-                f"{self!r} goes together with numbers and, by + and -, with other means and sums over the samples, but "
-                f"not with {checks.shown(other)} of type {type(other).__name__}: each sample is computed for itself."
-            )
+            raise self.misused()
         return float(other)

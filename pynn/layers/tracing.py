@@ -24,7 +24,7 @@ from .building import Built, Draft
 from .extending import settle
 from .holding import HoldsLayers
 from .input_spec import InputSpec
-from .of_batch import REDUCTIONS
+from .of_batch import REDUCTIONS, OfBatch
 from .said import CallOf, Said, count_in, read
 from .symbolic import Made, Node, SymbolicTensor
 from .trial import Trial, current, using
@@ -371,6 +371,8 @@ class Traceable(HoldsLayers):
         outputs = self._form.one_by_one(outputs, self.name)
         ends = list(nests.ends(outputs))
         for y in ends:
+            if isinstance(y, OfBatch):
+                raise y.misused()
             if not isinstance(y, SymbolicTensor) or not y.per_sample:
                 what = "a weight, the same for all samples" if hasattr(y, "per_sample") else type(y).__name__
                 raise TypeError(

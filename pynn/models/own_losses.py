@@ -43,10 +43,8 @@ class _Call(Layer):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         values = self._loss.call(y_true, y_pred)
-        if isinstance(values, OfBatch) and list(values.parts) == ["sum"]:
-            self.is_sum, values = True, values.parts["sum"]
-        elif isinstance(values, OfBatch) and list(values.parts) == ["mean"] and self._loss.native_reduction != "sum":
-            values = values.parts["mean"]
+        if isinstance(values, OfBatch):
+            values = self._of_samples(values)
         if isinstance(values, SymbolicTensor) and values.per_sample:
             return values
         if isinstance(values, SymbolicTensor):
@@ -57,6 +55,18 @@ class _Call(Layer):
             "it must return a symbolic tensor that is computed from y_true and y_pred, with a value for each sample or "
             f"values for each, but returned {what}."
         )
+
+    def _of_samples(self, values: OfBatch) -> SymbolicTensor:
+        """That of which a loss is the mean or the sum over the samples."""
+        if len(values.parts) > 1:
+            raise TypeError(
+                "a sum over the samples cannot be returned together with a mean over them or a constant, which counts "
+                "as a mean. Return one of them, and give the other to add_loss, in the call of a layer or model."
+            )
+        self.is_sum = "sum" in values.parts
+        if not self.is_sum and self._loss.native_reduction == "sum":
+            raise TypeError("a mean over the samples can be returned where the reduction is a mean, but it is a sum.")
+        return next(iter(values.parts.values()))
 
 
 class Calls:

@@ -9,6 +9,7 @@ from ..data import dataset, nests
 from ..data.layout import OpenShape
 from ..foundation import checks
 from ..layers.core import InputLayer
+from ..layers.of_batch import OfBatch
 from ..layers.symbolic import Made, SymbolicTensor
 
 
@@ -120,6 +121,8 @@ def tensors_in(value: Any, name: str) -> list[SymbolicTensor]:
     _check_keys(value, name)
     found: list[SymbolicTensor] = list(nests.ends(value))
     for each in found:
+        if isinstance(each, OfBatch):
+            raise each.misused()
         if not isinstance(each, SymbolicTensor):
             raise TypeError(
                 f"{name} must be a symbolic tensor, as Input and calls of layers on it give, or a list, tuple or dict "
