@@ -135,6 +135,7 @@ def test_subclass_may_take_one_again():
         (lambda model: model(X, Z, y=X), "but got x, z, y"),
         (lambda model: model.predict(X), r"takes x, z, but got one input.*as a tuple, \(x, z\)"),
         (lambda model: model.predict([X, Z, X]), "takes x, z, but got 3 in a list"),
+        (lambda model: model.predict({"x": X, "y": Z}), "takes x, z, but got 2 in a dict"),
         (lambda model: model.build((None, 5)), "takes x, z, but got one input"),
     ],
 )
@@ -143,6 +144,80 @@ def test_other_inputs_are_refused(use, message):
     with pytest.raises(TypeError, match=message):
         use(model)
     assert not model.built
+
+
+def test_inputs_have_the_names_of_the_call():
+    model = Gated()
+    model.compile("sgd", "mse")
+    first = model.predict({"x": X, "z": Z}, verbose=0)
+    np.testing.assert_array_equal(first, model(X, Z))
+    np.testing.assert_array_equal(first, model.predict({"z": Z, "x": X}, verbose=0))
+    for x, error, message in (
+        (X, TypeError, "x must be a tuple of 2 arrays, for 'x', 'z', or a dict of them, but got ndarray"),
+        ([X, Z, X], ValueError, "x must be a tuple of 2 arrays, for 'x', 'z', but got 3"),
+        ({"x": X}, ValueError, "x must be a dict with the keys 'x', 'z', but has 'z' missing"),
+    ):
+        with pytest.raises(error, match=message):
+            model.fit(x, Y)
+
+
+def test_validation_without_targets():
+    class Adds(Gated):
+        def call(self, x, z):
+            y = self.value(x) * self.gate(z)
+            self.add_loss(pynn.ops.mean(y**2))
+            return y
+
+    model = Adds()
+    model.compile("sgd")
+    model.fit((X, Z), validation_data=((X, Z),), verbose=0)
+    assert model.history.history["val_loss"] == [pytest.approx(np.mean(model(X, Z) ** 2), rel=1e-10)]
+
+
+class Optional(pynn.Model):
+    def call(self, a, b=None):
+        return a if b is None else a + b
+
+
+class OptionalBesideTwo(pynn.Model):
+    def call(self, a, c, training=False, *, b=2.0):
+        return (a + c) * b
+
+
+@pytest.mark.parametrize(
+    ("use", "message"),
+    [
+        (lambda: Optional()(X, X), "is called on a, the arguments of its call that have no default.*b of its call"),
+        (lambda: Optional()(X, b=X), "b of its call cannot be given"),
+        (lambda: Optional()(pynn.Input((5,)), b=X), "b of its call cannot be given"),
+        (
+            lambda: OptionalBesideTwo()(X, X, b=3.0),
+            "but got a, c, b.*must be an argument of its call without a default",
+        ),
+    ],
+)
+def test_arguments_with_a_default_are_no_inputs(use, message):
+    with pytest.raises(TypeError, match=message):
+        use()
+
+
+def test_arguments_with_a_default_keep_it():
+    class AllOptional(pynn.Model):
+        def call(self, a=None, b=1.0):
+            return a + b
+
+    np.testing.assert_array_equal(AllOptional()(X), X + 1)
+    np.testing.assert_array_equal(Optional()(X), X)
+    np.testing.assert_array_equal(Optional()(X, True), X)
+    np.testing.assert_allclose(OptionalBesideTwo()(X, c=X, training=True), 4 * X)
+
+
+def test_call_that_needs_an_argument_by_name_is_refused():
+    with pytest.raises(TypeError, match=r"The call of ByName needs z by name.*Write it before the \*"):
+
+        class ByName(pynn.Model):
+            def call(self, x, *, z):
+                return x + z
 
 
 def test_call_that_needs_a_mask_is_refused():

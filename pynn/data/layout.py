@@ -157,15 +157,12 @@ class Ports(NamedTuple):
             return self._by_key(values, name)
         if len(self.ports) == 1:
             return [values[0] if _holds_an_array(values, self.ports[0]) else values]
+        form = "tuple" if self.form == "tuple" else "list"
+        wanted = f"{name} must be a {form} of {len(self.ports)} arrays, for {_listed(self.keys)}"
         if not isinstance(values, list | tuple):
-            raise TypeError(
-                f"{name} must be a list of {len(self.ports)} arrays, for {_listed(self.keys)}, or a dict of them, but "
-                f"got {type(values).__name__}."
-            )
+            raise TypeError(f"{wanted}, or a dict of them, but got {type(values).__name__}.")
         if len(values) != len(self.ports):
-            raise ValueError(
-                f"{name} must be a list of {len(self.ports)} arrays, for {_listed(self.keys)}, but got {len(values)}."
-            )
+            raise ValueError(f"{wanted}, but got {len(values)}.")
         return list(values)
 
     def fitting(self, values: Any, name: str, quiet: bool = False) -> Any:

@@ -63,6 +63,7 @@ class Connected(Structure):
     _ends_given: ClassVar[tuple[str, ...]] = ("inputs", "outputs")
     _own_arguments: ClassVar[bool] = False
     _inputs_of_call: ClassVar[tuple[str, ...]] = ()  # the names of the arguments of a `call` for what comes in
+    _optional_of_call: ClassVar[tuple[str, ...]] = ()  # and of those that keep a default
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -79,7 +80,7 @@ class Connected(Structure):
             forwards = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD} <= kinds
             cls._own_arguments = not forwards and not set(cls._ends_given) <= set(parameters)
         if cls._has_call():
-            cls._inputs_of_call = several.inputs_of(cls, cls.call)
+            cls._inputs_of_call, cls._optional_of_call = several.inputs_of(cls, cls.call)
         if "build" in vars(cls) and cls._has_call():
             cls.build = _whole(vars(cls)["build"])  # type: ignore[method-assign]
 
@@ -194,6 +195,8 @@ class Connected(Structure):
 
     def _try(self, inputs: Any) -> _Tried:
         """What `call` makes of these symbolic inputs; the model stays as it is."""
+        if len(self._inputs_of_call) > 1:
+            inputs = several.as_tuple(self.name, self._inputs_of_call, inputs)
         trial = Trial(self)
         layout, wiring, outputs = trial.run(lambda: self._try_call(inputs))
         return _Tried(layout, wiring, (inputs, outputs), trial)
@@ -213,8 +216,6 @@ class Connected(Structure):
         """The layout and wiring of the model by its call, and the symbolic outputs; all of it is on trial."""
         trial = current()
         assert trial is not None
-        if len(self._inputs_of_call) > 1:
-            several.check_inputs(self.name, self._inputs_of_call, inputs)
         self._run_build(inputs)
         trial.phase = "call"
 
@@ -229,7 +230,9 @@ class Connected(Structure):
         own = [*self._attributes, *(layer for layer in wiring.layers if not layer.is_operation)]
         inner = [weight for layer in own if layer.built for weight in layer.weights]
         check_tracked(self, wiring, [*self._own_weights, *inner])
-        names = names_of_inputs(tensors_in(inputs, "inputs"), wiring)
+        starts = tensors_in(inputs, "inputs")
+        one_each = len(starts) == len(self._inputs_of_call) > 1
+        names = self._inputs_of_call if one_each else names_of_inputs(starts, wiring)
         layout = self._connected(inputs, outputs, wiring, self.name, names)
         if self._own_weights and layout.dtype != self._dtype:
             raise self._shape_error(f"has weights of type {self._dtype}, but computes in {layout.dtype}.")

@@ -22,7 +22,7 @@ from ..training.arguments import BatchSize, Verbose
 from ..training.by_output import Losses, LossWeights, Metrics
 from ..training.compiling import compiled
 from ..training.steps import Inputs, Outputs
-from .several import gathered
+from .several import gathered, not_taken
 from .stored import Stored
 from .symbols import given_tensors, is_symbolic
 
@@ -60,13 +60,20 @@ class Model(Stored):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if cls._has_call():
-            cls.__call__ = Model._call_on_several if len(cls._inputs_of_call) > 1 else Model.__call__  # type: ignore[method-assign]
+            on_one = Model._call_on_one if cls._optional_of_call else Model.__call__
+            cls.__call__ = Model._call_on_several if len(cls._inputs_of_call) > 1 else on_one  # type: ignore[method-assign]
 
     # In place of `__call__`, where the `call` of a subclass takes more than one argument for what comes in.
     def _call_on_several(
         self, *inputs: Inputs, training: bool | None = None, mask: Any = None, **named: Inputs
     ) -> Outputs:
         return Model.__call__(self, gathered(self.name, self._inputs_of_call, inputs, named), training, mask)
+
+    # Where it takes one, and has arguments that keep a default.
+    def _call_on_one(self, inputs: Inputs, training: bool | None = None, mask: Any = None, **named: Any) -> Outputs:
+        if named or not isinstance(training, bool | np.bool_ | None):
+            raise not_taken(self.name, self._inputs_of_call, self._optional_of_call)
+        return Model.__call__(self, inputs, training, mask)
 
     def _note_arguments(self, args: tuple[Any, ...], named: dict[str, Any]) -> None:
         if self._has_call() or registry.is_own(type(self).__init__):
@@ -229,7 +236,8 @@ class Model(Stored):
             validation_split: Share of the samples, the last ones, to evaluate on after each epoch instead of training
                 on them; in [0, 1). Default ``0``.
             validation_data: ``(x, y)`` or ``(x, y, sample_weight)`` to evaluate on after each epoch, or what gives such
-                batches; ``x`` or ``(x,)`` where `y` is not needed. It wins over `validation_split`.
+                batches; ``x`` or ``(x,)`` where `y` is not needed, of several inputs ``((x, z),)``. It wins over
+                `validation_split`.
             shuffle: Whether to visit the samples in a new random order each epoch. Default ``True``.
             class_weight: What samples of each class count for, ``{label: weight}``, for models of one output whose
                 targets are classes: labels, one-hot rows (also smoothed) or 0 and 1. It multiplies `sample_weight`,
