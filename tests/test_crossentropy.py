@@ -98,6 +98,80 @@ def test_targets_that_are_refused_choose_nothing():
     assert model.evaluate(X, Y, verbose=0) == pytest.approx([1.3560158, 0.35], rel=1e-5)
 
 
+BATCHES = [(X[:20], LABELS[:20]), (X[20:], LABELS[20:])]
+LACKING = {0: 1.0, 1: 2.0}  # of three classes
+REFUSED = {
+    "batch size": lambda model: model.fit(X, LABELS, batch_size=-1),
+    "class_weight": lambda model: model.fit(X, LABELS, class_weight=LACKING),
+    "validation_split": lambda model: model.fit(X, LABELS, validation_split=0.99),
+    "validation_data": lambda model: model.fit(X, LABELS, validation_data=(X[:, :2], LABELS)),
+    "targets of validation_data": lambda model: model.fit(X, LABELS, validation_data=(X, Y)),
+    "validation batches": lambda model: model.fit(X, LABELS, validation_data=iter([(X, Y)])),
+    "validation_batch_size": lambda model: model.fit(X, LABELS, validation_split=0.5, validation_batch_size=0),
+    "callback": lambda model: model.fit(X, LABELS, callbacks=[pynn.callbacks.EarlyStopping("val_loss")]),
+    "fit on batches": lambda model: model.fit(iter(BATCHES), class_weight=LACKING),
+    "validation of batches": lambda model: model.fit(iter(BATCHES), validation_data=iter([(X, Y)])),
+    "validation generator": lambda model: model.fit(X, LABELS, epochs=2, validation_data=iter(BATCHES)),
+    "train_on_batch": lambda model: model.train_on_batch(X, LABELS, class_weight=LACKING),
+    "evaluate": lambda model: model.evaluate(X, LABELS, batch_size=0),
+    "evaluate with callbacks": lambda model: model.evaluate(X, LABELS, callbacks=[3]),
+    "evaluate batches": lambda model: model.evaluate(iter(BATCHES), callbacks=[3]),
+    "test_on_batch": lambda model: model.test_on_batch(X, LABELS, sample_weight=[1.0]),
+    "gradients": lambda model: model.gradients(X, LABELS, sample_weight=[1.0]),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_calls_that_are_refused_choose_nothing(kind):
+    model, other = net(optimizer="adam"), net(CATEGORICAL, optimizer="adam")
+    for each in (model, other):  # so that the optimizer has a state
+        each.fit(X, Y, epochs=2, verbose=0)
+    model.compile(model.optimizer, "ce", metrics=["accuracy"])
+    before = bits(model)
+    with pytest.raises((TypeError, ValueError)):
+        REFUSED[kind](model)
+    assert bits(model) == before
+    with pytest.raises(ValueError, match="depends on the targets"):
+        model.metrics_names  # noqa: B018
+    assert model.fit(X, Y, epochs=2, verbose=0).history == other.fit(X, Y, epochs=2, verbose=0).history
+    assert bits(model) == bits(other)
+
+
+def test_functions_without_gradient_choose_nothing():
+    given = pynn.Input((4,))
+    model = pynn.Model(given, layers.Softmax()(pynn.activations.step(layers.Dense(3)(given))))
+    model.compile("sgd", "ce")
+    for call in (model.fit, model.train_on_batch):
+        with pytest.raises(ValueError, match="step has no gradient"):
+            call(X, LABELS)
+    assert model.evaluate(X, Y, verbose=0) > 0
+
+
+class Sly:
+    """Samples that do something when they are first looked at, as another thread may."""
+
+    def __init__(self, done):
+        self.done = done
+
+    def __array__(self, dtype=None, copy=None):
+        done, self.done = self.done, lambda: None
+        done()
+        return X
+
+
+@pytest.mark.parametrize("call", ["test_on_batch", "gradients"])
+def test_others_may_compile_or_choose_meanwhile(call):
+    for loss in ("mse", "ce"):
+        model, other = net(), net(loss)
+        found = getattr(model, call)(
+            Sly(lambda model=model, loss=loss: model.compile("sgd", loss, metrics=["accuracy"])), Y
+        )
+        np.testing.assert_equal(found[0], getattr(other, call)(X, Y)[0])
+    model = net()
+    with pytest.raises(ValueError, match="One-hot rows belong to"):
+        getattr(model, call)(Sly(lambda: model.evaluate(X, LABELS, verbose=0)), Y)
+
+
 def test_names_are_known_with_the_loss():
     model = net()
     with pytest.raises(ValueError, match=r"Which loss 'ce' means depends on the targets.*Call fit or evaluate first"):

@@ -22,7 +22,7 @@ from ..layers.trial import current
 from ..layers.types import Shape
 from ..layers.wiring import Wiring
 from ..optimizers import Optimizer
-from ..training.compiling import Compiled
+from ..training.compiling import Choice, Compiled
 from ..training.heads import Heads
 from ..training.task import Order, Task
 from . import differentiable
@@ -146,10 +146,11 @@ class Structure(Part):
         shapes: Any = list(given.each)
         self._build_for(shapes if len(shapes) > 1 else shapes[0])
 
-    def _prepare(self, layout: Layout, configured: bool, rows: int) -> None:
+    def _prepare(self, layout: Layout, configured: bool, rows: int, choice: Choice | None = None) -> None:
         """Build, lower and, if asked for, configure the model for batches of `rows` samples; the lock must be held.
 
-        The size of a batch only matters to layers that keep states from batch to batch.
+        The size of a batch only matters to layers that keep states from batch to batch. What is chosen holds from when
+        all of that has succeeded.
         """
         if self._state.layout is None:
             self._build_as(layout)
@@ -162,7 +163,9 @@ class Structure(Part):
                 self._state.closed.put(layout, plan)
             self._state = self._state._replace(plan=None if is_open else plan, added=added)
         state = self._state
-        if configured and (state.task is None or self._told is not state.task or state.task.layout != layout):
+        if choice is not None:
+            self._configure(plan, layout, choice.what, state.task)
+        elif configured and (state.task is None or self._told is not state.task or state.task.layout != layout):
             self._configure(plan, layout, self._require_compiled(), state.task)
 
     def _build_as(self, layout: Layout) -> None:
@@ -295,17 +298,17 @@ class Structure(Part):
         task = self._state.task
         return task is not None and self._told is task and task.plan.state_samples in (0, rows)
 
-    def _task_to_train(self, layout: Layout, rows: int) -> Task:
-        self._check_gradients(layout)
-        self._prepare(layout, True, rows)
+    def _task_to_train(self, layout: Layout, rows: int, choice: Choice | None = None) -> Task:
+        self._check_gradients(layout, choice)
+        self._prepare(layout, True, rows, choice)
         return self._task(layout, rows)
 
-    def _check_gradients(self, layout: Layout) -> None:
+    def _check_gradients(self, layout: Layout, choice: Choice | None) -> None:
         """Raise ValueError if a function without gradient lies between the loss and weights that are to be trained."""
         wiring = self._wiring_as(layout)
         if differentiable.is_everywhere(wiring):
             return
-        heads = self._heads_for(layout).heads
+        heads = (self._heads_for(layout) if choice is None else self._resolved(choice.what, layout)).heads
         # The activations that losses take along, by tensor
         fused = {wiring.outputs[head.number]: head.loss.fused_with for head in heads if head.loss is not None}
         differentiable.check(wiring, layout.input_shapes, layout.dtype, fused)
@@ -412,17 +415,14 @@ class Structure(Part):
             raise no_loss()
         return self._resolved(what, layout)
 
-    def _decide(self, told: Compiled, what: Compiled) -> bool:
-        """Be compiled as `what`, with crossentropies chosen; False if it is compiled otherwise than as `told`."""
+    def _decide(self, choice: Choice, layout: Layout, rows: int) -> bool:
+        self._wait_until(
+            lambda: self._state.compiled is not choice.told, lambda: self._prepare(layout, True, rows, choice)
+        )
+        return self._state.compiled is choice.what
 
-        def decide() -> None:
-            self._state = self._state._replace(compiled=what)
-
-        if self._is_alone:
-            decide()
-        else:
-            self._wait_until(lambda: self._state.compiled is not told, decide)
-        return self._state.compiled is what
+    def _undecide(self, choice: Choice) -> None:
+        atomic.apply_together(self._compiling(choice.told, choice.told.optimizer._trainer))
 
     def _resolved(self, what: Compiled, layout: Layout) -> Heads:
         """Losses and metrics; TypeError or ValueError for those that do not fit."""

@@ -67,10 +67,11 @@ def check_no_size(size: object, name: str, data: str) -> None:
         raise ValueError(f"{name} must be left out where {data} gives batches: they have a size.")
 
 
-def check_targets(y: object, needed: bool, method: str) -> None:
-    """Raise TypeError if there are none beside arrays, and the losses or metrics need some."""
-    if y is None and needed:
-        raise TypeError(
-            f"{method}() needs the argument 'y', for the loss or metrics that compile was given. It is left out where "
-            "x gives batches (x, y)."
-        )
+def no_targets(model: object, method: str, batches: str) -> TypeError | ValueError:
+    """The error where losses or metrics need targets, and there are none beside arrays, or in the batches given."""
+    if batches:
+        return ValueError(f"{batches} must give batches (x, y) or (x, y, sample_weight), but gave one without y.")
+    return TypeError(
+        f"{type(model).__name__}.{method}() needs the argument 'y', for the loss or metrics that compile was given. It "
+        "is left out where x gives batches (x, y)."
+    )

@@ -165,6 +165,13 @@ class Compiled(NamedTuple):
         return Task(trainer, heads, layout, self.optimizer, tuple(plan.masks), plan)
 
 
+class Choice(NamedTuple):
+    """Crossentropies that the first targets of a call choose. They hold from when nothing more of it can be refused."""
+
+    told: Compiled  # what the model is compiled as
+    what: Compiled  # the same, with them
+
+
 def _kinds(loss: Loss | None, before: list[Measured]) -> list[bool]:
     """Whether targets are labels: what `loss` says, or where there is none the metrics `before`; empty if none does."""
     if loss is not None:

@@ -18,6 +18,7 @@ from ..data.py_dataset import gives_batches
 from ..foundation import checks
 from . import arguments, samples
 from .arguments import BatchSize, Verbose
+from .compiling import Choice
 from .heads import Heads
 from .model import Trainable
 from .prepare import prepared
@@ -73,7 +74,7 @@ def fit(
             arguments.check_no_size(validation_batch_size, "validation_batch_size", "validation_data")
             source = streams.Source(validation_data, "validation_data")
             validation = streams.StreamValidation(
-                model, source, validated_steps, validated_epochs, check_finite, range(first, last)
+                model, source, validated_steps, validated_epochs, check_finite, range(first, last), given.choice
             )
         elif validation_data is not None:
             x_y_weights = arguments.x_y_weights(validation_data, bool(given.heads.heads))
@@ -82,11 +83,16 @@ def fit(
             held_out_size = arguments.batch_size_of(size, held_out.samples, "validation_batch_size")
             validation = Validation(held_out, held_out_size, validated_steps, validated_epochs)
         size = given.batch_size
-        task = model._task_to_train(given.layout, size)
-        check_batches(task.plan, size if given.samples is None else given.samples, size)
-        if held_out is not None:
-            check_batches(task.plan, held_out.samples, min(held_out_size, held_out.samples))
-        _introduce(calls, model, given.heads, {"epochs": last, "steps": given.steps, "verbose": level}, validation)
+        task = model._task_to_train(given.layout, size, given.choice)
+        try:
+            check_batches(task.plan, size if given.samples is None else given.samples, size)
+            if held_out is not None:
+                check_batches(task.plan, held_out.samples, min(held_out_size, held_out.samples))
+            _introduce(calls, model, given.heads, {"epochs": last, "steps": given.steps, "verbose": level}, validation)
+        except BaseException:
+            if given.choice is not None:
+                model._undecide(given.choice)
+            raise
         history = calls._first(History)
         assert history is not None
         order = model._begin(history, given.batch_size, shuffle)
@@ -120,6 +126,7 @@ class _Given(NamedTuple):
     batch_size: int
     steps: int | None  # of an epoch, None if nobody knows
     held_out: Dataset | None
+    choice: Choice | None  # of crossentropies, by the targets
     run: Callable[..., Run]
 
 
@@ -136,23 +143,24 @@ def _of_arrays(
 ) -> _Given:
     layout = model._layout_to_train(x)
     samples.check_class_weight(class_weight, layout.outputs)
-    heads, data = prepared(model, layout, x, y, sample_weight, check_finite, "fit")
+    heads, data, choice = prepared(model, layout, x, y, sample_weight, check_finite, "fit")
     held_out = None
     if share > 0:
         data, held_out = data.split(share)
     data = samples.with_class_weights(data, heads, class_weight, layout.dtype)
     size = arguments.batch_size_of(batch_size, data.samples)
     steps = steps or -(-data.samples // size)
-    return _Given(layout, heads, data.samples, size, steps, held_out, functools.partial(Run, model, steps, data))
+    run = functools.partial(Run, model, steps, data)
+    return _Given(layout, heads, data.samples, size, steps, held_out, choice, run)
 
 
 def _of_batches(model: Trainable, x: Any, class_weight: Any, steps: int | None, check_finite: bool) -> _Given:
     from . import streams
 
     source, prepare = streams.Source(x, "x"), streams.Preparing(model, "x", check_finite, class_weight, in_fit=True)
-    layout, heads, data = prepare.data_of(source.first())
+    layout, heads, data, choice = prepare.data_of(source.first())
     run = functools.partial(streams.StreamRun, model, steps, source, prepare)
-    return _Given(layout, heads, None, data.samples, steps or source.number, None, run)
+    return _Given(layout, heads, None, data.samples, steps or source.number, None, choice, run)
 
 
 def _introduce(

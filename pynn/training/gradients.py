@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..data import arrays, dataset, sparse
 from ..foundation import checks, draws, parallel
 from .model import Trainable
-from .prepare import prepared
+from .prepare import to_evaluate
 from .steps import Inputs, Outputs
 
 Array = NDArray[Any]
@@ -19,9 +19,7 @@ def of_loss(model: Trainable, x: Inputs, y: Any, sample_weight: Any, training: b
     """The loss and its gradients; see ``Model.gradients``."""
     model._require_compiled()
     step = _step(model, training)
-    layout = model._layout_for(x, "x")
-    _, given = prepared(model, layout, x, y, sample_weight, True, "gradients")
-    task = model._task(layout, given.samples)
+    given, _, task = to_evaluate(model, x, y, sample_weight, True, "gradients")
     data, trainer = task.heads.for_engine(given), task.trainer
     weights = model.trainable_weights
     natives, threads = [weight.native for weight in weights], parallel.get_num_threads()

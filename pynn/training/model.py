@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..callbacks import History
 from ..data.layout import Layout
 from ..optimizers.stepping import TrainedParameter
-from .compiling import Compiled
+from .compiling import Choice, Compiled
 from .heads import Heads
 from .task import Order, Task
 
@@ -47,8 +47,11 @@ class Trainable(Protocol):
     def _resolved(self, what: Compiled, layout: Layout) -> Heads:
         """The losses and metrics of `what`; TypeError or ValueError for those that do not fit."""
 
-    def _decide(self, told: Compiled, what: Compiled) -> bool:
-        """Be compiled as `what`, with crossentropies chosen; False if it is compiled otherwise than as `told`."""
+    def _decide(self, choice: Choice, layout: Layout, rows: int) -> bool:
+        """Be configured as chosen, for who has no lock; False if another thread compiled it meanwhile, or chose."""
+
+    def _undecide(self, choice: Choice) -> None:
+        """Be compiled as before the choice, for who has the lock and made it."""
 
     def _plan(self, layout: Layout, rows: int) -> _core.Plan:
         """The network for batches of `rows` samples, built and lowered; waits where another thread is about it.
@@ -71,8 +74,8 @@ class Trainable(Protocol):
     def _task(self, layout: Layout, rows: int) -> Task:
         """As `_plan`: the network, also configured as compiled; waits where another thread is about it."""
 
-    def _task_to_train(self, layout: Layout, rows: int) -> Task:
-        """As `_task`, for who has the lock; ValueError if the gradient has no way."""
+    def _task_to_train(self, layout: Layout, rows: int, choice: Choice | None = None) -> Task:
+        """As `_task`, for who has the lock, with the crossentropies chosen; ValueError if the gradient has no way."""
 
     def _begin(self, history: History, batch_size: int, shuffle: bool) -> Order:
         """Begin a run, whose record is `history`; returns the order of its samples."""

@@ -6,10 +6,12 @@ from typing import Any
 
 from ..data.dataset import Dataset
 from ..data.layout import Layout, Ports
-from .arguments import check_targets
+from .arguments import BatchSize, batch_size_of, no_targets
+from .compiling import Choice
 from .heads import Heads
 from .model import Trainable
 from .samples import dataset_of
+from .task import Task
 
 
 def prepared(
@@ -19,25 +21,49 @@ def prepared(
     y: Any,
     sample_weight: Any,
     check_finite: bool,
-    method: str,
-    prefix: str = "",
-) -> tuple[Heads, Dataset]:
-    """The losses and metrics of a model, and `dataset_of` for them.
+    method: str = "",
+    batches: str = "",
+    choice: Choice | None = None,
+) -> tuple[Heads, Dataset, Choice | None]:
+    """The losses and metrics of a model, and `dataset_of` for them. The model stays as it is.
 
-    The first targets choose crossentropies, unless they are refused. Messages call it as `method` of the model.
+    Args:
+        method: Of the model, which is called with arrays.
+        batches: What messages call the batches of which this is one. Either this or `method` is given.
+        choice: The crossentropies that other targets of the call have chosen.
+
+    Returns:
+        Also the crossentropies that these targets choose, or others did. None where nothing is to be chosen.
     """
-    told = model._require_compiled()
+    told, prefix = model._require_compiled(), f"a batch of {batches}: " if batches else ""
     if not told.undecided:
-        heads = model._heads_for(layout)
-        check_targets(y, bool(heads.heads), f"{type(model).__name__}.{method}")
-        return heads, dataset_of(layout, heads, x, y, sample_weight, check_finite, prefix)
-    check_targets(y, True, f"{type(model).__name__}.{method}")
-    what = told.decided(layout.outputs, y, f"{prefix}y")
-    heads = model._resolved(what, layout)
-    data = dataset_of(layout, heads, x, y, sample_weight, check_finite, prefix)
-    if not model._decide(told, what):  # another thread compiled it meanwhile, or chose
-        return prepared(model, layout, x, y, sample_weight, check_finite, method, prefix)
-    return heads, data
+        heads, choice = model._heads_for(layout), None
+    if y is None and (told.undecided or heads.heads):
+        raise no_targets(model, method, batches)
+    if told.undecided:
+        choice = choice or Choice(told, told.decided(layout.outputs, y, f"{prefix}y"))
+        heads = model._resolved(choice.what, layout)
+    return heads, dataset_of(layout, heads, x, y, sample_weight, check_finite, prefix), choice
+
+
+def to_evaluate(
+    model: Trainable,
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    check_finite: bool,
+    method: str,
+    batch_size: BatchSize = "full",
+) -> tuple[Dataset, int, Task]:
+    """Arrays as the engine takes them, the size of batches, and the network that measures them."""
+    model._require_compiled()
+    layout = model._layout_for(x, "x")
+    _, data, choice = prepared(model, layout, x, y, sample_weight, check_finite, method)
+    size = batch_size_of(batch_size, data.samples)
+    rows = min(size, data.samples)
+    if choice is not None and not model._decide(choice, layout, rows):
+        return to_evaluate(model, x, y, sample_weight, check_finite, method, batch_size)
+    return data, size, model._task(layout, rows)
 
 
 class Fitting:

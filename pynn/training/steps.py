@@ -19,7 +19,7 @@ from . import arguments, samples
 from .arguments import BatchSize, Verbose
 from .fit import warn_not_finite
 from .model import Trainable
-from .prepare import Fitting, prepared
+from .prepare import Fitting, prepared, to_evaluate
 from .task import Order, Stretch, check_batches
 
 if TYPE_CHECKING:
@@ -49,16 +49,12 @@ def evaluate(
     """Loss and metrics on data; see ``Model.evaluate``."""
     level = displays.resolve_verbose(verbose)
     check_finite = checks.boolean(check_finite, "check_finite")
-    steps = arguments.optional_steps(steps, "steps")
+    steps, calls = arguments.optional_steps(steps, "steps"), CallbackList(callbacks)
     if type(x) is not np.ndarray and gives_batches(x):
-        return _evaluate_batches(
-            model, x, y, batch_size, level, sample_weight, steps, callbacks, return_dict, check_finite
-        )
-    data, layout = _to_evaluate(model, x, y, sample_weight, check_finite, "evaluate")
-    size = arguments.batch_size_of(batch_size, data.samples)
-    task = model._task(layout, min(size, data.samples))
+        return _evaluate_batches(model, x, y, batch_size, level, sample_weight, steps, calls, return_dict, check_finite)
+    data, size, task = to_evaluate(model, x, y, sample_weight, check_finite, "evaluate", batch_size)
     batches = -(-data.samples // size)
-    calls = _calls(callbacks, model, batches if steps is None else min(batches, steps), level)
+    _introduce(calls, model, batches if steps is None else min(batches, steps), level)
     try:
         with _display(level, calls) as display:
             return as_result(task.evaluate(data, size, display, calls, steps), return_dict)
@@ -75,7 +71,7 @@ def _evaluate_batches(
     level: int,
     sample_weight: Any,
     steps: int | None,
-    callbacks: Any,
+    calls: CallbackList,
     return_dict: bool,
     check_finite: bool,
 ) -> Result:
@@ -85,7 +81,7 @@ def _evaluate_batches(
     model._require_compiled()
     source, prepare = streams.Source(x, "x"), streams.Preparing(model, "x", check_finite)
     task, _ = prepare(source.first())
-    calls = _calls(callbacks, model, steps or source.number, level)
+    _introduce(calls, model, steps or source.number, level)
     try:
         with _display(level, calls) as display:
             return as_result(streams.evaluated(task, source, prepare, steps, display, calls), return_dict)
@@ -96,16 +92,8 @@ def _evaluate_batches(
 
 def test_on_batch(model: Trainable, x: Inputs, y: Any, sample_weight: Any, return_dict: bool) -> Result:
     """Loss and metrics of one batch; see ``Model.test_on_batch``."""
-    data, layout = _to_evaluate(model, x, y, sample_weight, True, "test_on_batch")
-    return as_result(model._task(layout, data.samples).evaluate_batch(data), return_dict)
-
-
-def _to_evaluate(
-    model: Trainable, x: Inputs, y: Any, sample_weight: Any, check_finite: bool, method: str
-) -> tuple[dataset.Dataset, Layout]:
-    model._require_compiled()
-    layout = model._layout_for(x, "x")
-    return prepared(model, layout, x, y, sample_weight, check_finite, method)[1], layout
+    data, _, task = to_evaluate(model, x, y, sample_weight, True, "test_on_batch")
+    return as_result(task.evaluate_batch(data), return_dict)
 
 
 def train_on_batch(
@@ -116,9 +104,9 @@ def train_on_batch(
     with model._alone():
         layout = model._layout_to_train(x)
         samples.check_class_weight(class_weight, layout.outputs)
-        heads, data = prepared(model, layout, x, y, sample_weight, True, "train_on_batch")
+        heads, data, choice = prepared(model, layout, x, y, sample_weight, True, "train_on_batch")
         data = samples.with_class_weights(data, heads, class_weight, layout.dtype)
-        step = Stretch(model._task_to_train(layout, data.samples), data, Order(data.samples), 1)
+        step = Stretch(model._task_to_train(layout, data.samples, choice), data, Order(data.samples), 1)
         finite = step.advance(1)
         step.tell()
         if not finite:
@@ -151,7 +139,8 @@ def predict(
     if steps is not None:
         columns = tuple(x[: steps * size] for x in columns)
     check_batches(plan, len(columns[0]), max(min(size, len(columns[0])), 1))
-    calls = _calls(callbacks, model, -(-len(columns[0]) // size), level)
+    calls = CallbackList(callbacks)
+    _introduce(calls, model, -(-len(columns[0]) // size), level)
     try:
         with _display(level, calls) as display:
             return _predicted(model, plan, layout, columns, size, calls, display)
@@ -168,7 +157,8 @@ def _predict_batches(
     arguments.check_no_size(batch_size, "batch_size", "x")
     source = streams.Source(x, "x")
     layout = model._layout_for(source.first().x, "x")
-    calls, fitting = _calls(callbacks, model, steps or source.number, level), Fitting()
+    calls, fitting = CallbackList(callbacks), Fitting()
+    _introduce(calls, model, steps or source.number, level)
 
     def compute(x: Any) -> Outputs:
         return outputs(model, fitting(layout.inputs, x, "a batch of x"), check_finite)
@@ -218,12 +208,10 @@ def _predicted(
     return layout.outputs.arrange(out)
 
 
-def _calls(callbacks: Any, model: Trainable, steps: int | None, level: int) -> CallbackList:
-    """The callbacks of an evaluation or prediction, told of it."""
-    calls = CallbackList(callbacks)
+def _introduce(calls: CallbackList, model: Trainable, steps: int | None, level: int) -> None:
+    """Tell the callbacks of the evaluation or prediction."""
     calls.set_params({"epochs": 1, "steps": steps, "verbose": level})
     calls.set_model(model)
-    return calls
 
 
 def _display(level: int, calls: CallbackList) -> Display:

@@ -23,6 +23,7 @@ from ..data.py_dataset import PyDataset
 from ..foundation import checks, parallel
 from ..foundation.native import core
 from . import samples
+from .compiling import Choice
 from .heads import NOTHING, Heads
 from .measuring import NO_OUTS
 from .model import Trainable
@@ -152,24 +153,28 @@ class Preparing:
         self._class_weight, self._in_fit = class_weight, in_fit
         self._fitting = Fitting()
 
-    def data_of(self, batch: Batch) -> tuple[Layout, Heads, Dataset]:
-        """What the engine takes; TypeError or ValueError as for arrays. The model stays as it is."""
+    def data_of(self, batch: Batch, choice: Choice | None = None) -> tuple[Layout, Heads, Dataset, Choice | None]:
+        """What the engine takes, and what is chosen, as `prepared`; TypeError or ValueError as for arrays.
+
+        The model stays as it is.
+        """
         model = self._model
         layout = model._layout_to_train(batch.x) if self._in_fit else model._layout_for(batch.x, "x")
-        if batch.y is None and (model._require_compiled().undecided or model._heads_for(layout).heads):
-            raise ValueError(f"{self._name} must give batches (x, y) or (x, y, sample_weight), but gave one without y.")
         samples.check_class_weight(self._class_weight, layout.outputs)
-        prefix = f"a batch of {self._name}: "
-        x = self._fitting(layout.inputs, batch.x, f"{prefix}x")
-        heads, data = prepared(model, layout, x, batch.y, batch.weights, self._check_finite, self._name, prefix)
-        return layout, heads, samples.with_class_weights(data, heads, self._class_weight, layout.dtype)
+        x = self._fitting(layout.inputs, batch.x, f"a batch of {self._name}: x")
+        heads, data, choice = prepared(
+            model, layout, x, batch.y, batch.weights, self._check_finite, batches=self._name, choice=choice
+        )
+        return layout, heads, samples.with_class_weights(data, heads, self._class_weight, layout.dtype), choice
 
     def __call__(self, batch: Batch) -> tuple[Task, Dataset]:
         """The same, and the network for it."""
-        layout, _, data = self.data_of(batch)
+        layout, _, data, choice = self.data_of(batch)
         if data.rows_at_once is not None:  # sparse samples
             data = data.rows(slice(None))
         rows, model = data.samples, self._model
+        if choice is not None and not model._decide(choice, layout, rows):
+            return self(batch)
         task = model._task_to_train(layout, rows) if self._in_fit else model._task(layout, rows)
         check_batches(task.plan, rows, rows)
         return task, data
@@ -336,10 +341,11 @@ class StreamValidation(Validation):
         epochs: int | Sequence[int],
         check_finite: bool,
         run: range,
+        choice: Choice | None,
     ) -> None:
         self._source, self._steps, self._epochs = source, steps, epochs
         self._prepare = Preparing(model, source.name, check_finite, in_fit=True)
-        self._prepare.data_of(source.first())
+        self._prepare.data_of(source.first(), choice)
         if source.once and steps is None and sum(map(self.is_due, run)) > 1:
             raise ValueError(
                 f"{source.name} is a generator, which can be gone through once: give validation_steps, or something "
