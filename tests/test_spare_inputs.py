@@ -172,3 +172,7 @@ def test_targets_and_nests_must_fit():
         model.fit(A, {"p": Y, "q": Y, "r": Y}, verbose=0)
     with pytest.raises(ValueError, match=r"x\[0\] must be a list of 1 values, but has 2"):
         net("nested").predict([[A, A], B], verbose=0)
+    inputs = {"p": {"q": pynn.Input((4,))}, "r": [pynn.Input((3,))]}
+    model = pynn.Model(inputs, layers.Concatenate()([inputs["p"]["q"], inputs["r"][0]]))
+    with pytest.raises(ValueError, match="x must"):
+        model.predict({"p": {"q": A}, "r": [B], "e": B}, verbose=0)

@@ -227,6 +227,17 @@ def test_without_any_loss_the_error_says_so(end):
         np.testing.assert_array_equal(value, state[name])
 
 
+def test_metrics_are_those_of_compile():
+    model = small(metrics=["mae"], weighted_metrics=["mse"])
+    logs = model.fit(X, Y, verbose=0).history
+    assert [each.name for each in model.metrics] == model.metrics_names[1:] == ["mae", "mse"]
+    assert [each.result() for each in model.metrics] == [logs["mae"][0], logs["mse"][0]]
+    model.reset_metrics()
+    assert [each.result() for each in model.metrics] == [0, 0]
+    without = started(pynn.Sequential([pynn.Input((5,)), layers.Dense(2)]), "sgd", metrics=["mae"])
+    assert without.metrics == []
+
+
 @pytest.mark.parametrize(
     ("use", "message"),
     [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +25,6 @@ from ..training.steps import Inputs, Outputs
 from .several import gathered, not_taken
 from .stored import Stored
 from .symbols import given_tensors, is_symbolic
-
-if TYPE_CHECKING:
-    pass
 
 Array = NDArray[Any]
 
@@ -177,12 +174,13 @@ class Model(Stored):
         """The metrics that `compile` was told, as objects. Their values are the last ones of `evaluate`, in this order.
 
         ``result()`` of each is what was last reported: of an epoch, an evaluation, or a batch. Empty before the model
-        is compiled and built. Losses are not among them: `metrics_names` has the names of all values.
+        is compiled and built, and where there can be no loss. Losses are not among them: `metrics_names` has the names
+        of all values.
         """
         compiled, layout = self._state.compiled, self._state.layout
-        if compiled is None or compiled.loss is None or layout is None or compiled.decided(layout.outputs).undecided:
+        if compiled is None or layout is None or compiled.decided(layout.outputs).undecided:
             return []
-        return self._heads_for(layout).metrics
+        return self._heads_for(layout).metrics if self._may_have_loss(compiled) else []
 
     def reset_metrics(self) -> None:
         """Have `metrics` begin anew. What the model reports does not depend on it: `train_on_batch` and
@@ -221,7 +219,8 @@ class Model(Stored):
             x: Samples, of shape (samples, ...). Arrays of bytes (uint8) are used as they are; others are converted to
                 the model's number type once. A last axis of size 1 may be missing, or be one too many, as in Keras.
                 Frames of numbers are taken, and sparse matrices of SciPy's, which become dense a few batches at a time.
-                A dict of inputs may have more than the model takes: a warning names what is left aside.
+                A dict of inputs may have more than the model takes: a warning names what is left aside. Lists
+                and dicts within one another must be just those of the model.
                 Or what gives batches ``(x, y)`` or ``(x, y, sample_weight)``: a `pynn.utils.PyDataset`, a generator, or
                 another iterable. Then there is no `y`, `sample_weight`, `batch_size` or `validation_split`, and batches
                 come as they are given, but for a `PyDataset` with `shuffle`. Training ends, with a warning, where a
@@ -260,7 +259,8 @@ class Model(Stored):
             A `History`.
 
         Raises:
-            TypeError, ValueError: unfit data or settings; the model is as before then.
+            TypeError, ValueError: unfit data or settings; the model is as before then, but built where what is refused
+                is a callback, or that no layer adds to a loss.
             NotCompiledError: `compile` was not called. RuntimeError: another thread is training the model.
         """
         return fit.fit(

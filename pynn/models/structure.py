@@ -411,9 +411,13 @@ class Structure(Part):
         if state.task is not None and state.task.layout == layout:
             return state.task.heads
         what = self._require_compiled()
-        if what.loss is None and not any(layer._may_add_to_loss for layer in with_all_within([self])):
+        if not self._may_have_loss(what):
             raise no_loss()
         return self._resolved(what, layout)
+
+    def _may_have_loss(self, what: Compiled) -> bool:
+        """Whether there is a loss, or layers that may add to one."""
+        return what.loss is not None or any(layer._may_add_to_loss for layer in with_all_within([self]))
 
     def _decide(self, choice: Choice, layout: Layout, rows: int) -> bool:
         self._wait_until(
