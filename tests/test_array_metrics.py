@@ -203,8 +203,19 @@ def test_monitors_need_one_number(make, tmp_path):
 def test_checkpoints_name_files_by_arrays_but_not_by_formats_of_numbers(tmp_path):
     fitted(net(), 1, callbacks=[callbacks.ModelCheckpoint(tmp_path / "{f1_score}")])
     assert [file.name[0] for file in tmp_path.iterdir()] == ["["]
-    with pytest.raises(ValueError, match=r"filepath .* cannot be filled in: unsupported format string"):
+    message = (
+        r"filepath .* cannot be filled in: it has the field 'f1_score', which must be one number, but is an array of "
+        r"the shape \(3,\)\. Compile the model with .*F1Score\(average=\"macro\"\)\.$"
+    )
+    with pytest.raises(ValueError, match=message):
         fitted(net(), 1, callbacks=[callbacks.ModelCheckpoint(tmp_path / "{f1_score:.2f}")])
+
+
+def test_checkpoints_name_files_by_arrays_of_one_number(tmp_path):
+    model = net([metrics.F1Score(threshold=0.5)], units=1, loss="mse")
+    made = callbacks.ModelCheckpoint(tmp_path / "{epoch:02d}_{f1_score:.2f}")
+    score = model.fit(X, Y[:, :1], verbose=0, callbacks=[made]).history["f1_score"][0][0]
+    assert [file.name for file in tmp_path.iterdir()] == [f"01_{score:.2f}"]
 
 
 def test_run_goes_on_from_a_backup_with_the_arrays_of_its_epochs(tmp_path):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import os
+import string
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
+import numpy as np
+
 from ..foundation import checks
 from .base import Logs
-from .monitors import Mode, Monitor
+from .monitors import Mode, Monitor, one_number
 
 SaveFreq = int | Literal["epoch"]
 
@@ -108,13 +111,13 @@ class ModelCheckpoint(Monitor):
         if batch is not None:
             values["batch"] = batch + 1
         try:
-            return self.filepath.format(**values)
+            return _Filling().format(self.filepath, **values)
         except (KeyError, IndexError) as error:
             raise ValueError(
                 f"filepath {self.filepath!r} has the field {error}, but there are: {', '.join(sorted(values))}."
             ) from None
         except (ValueError, AttributeError, TypeError) as error:
-            raise ValueError(f"filepath {self.filepath!r} cannot be filled in: {error}.") from None
+            raise ValueError(f"filepath {self.filepath!r} cannot be filled in: {str(error).rstrip('.')}.") from None
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Know which epoch it is."""
@@ -155,6 +158,21 @@ class ModelCheckpoint(Monitor):
             self.best = value  # after the file is there: a save that failed counts as none
         if self.verbose > 0:
             print(f"\nEpoch {epoch + 1}: saved to {path}")
+
+
+class _Filling(string.Formatter):
+    """Fills in fields. Where one has a format, an array must be one number."""
+
+    _field = ""
+
+    def get_field(self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        self._field = field_name
+        return super().get_field(field_name, args, kwargs)
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if format_spec and isinstance(value, np.ndarray):
+            value = one_number(value, f"it has the field {self._field!r}")
+        return str(super().format_field(value, format_spec))
 
 
 def _shown(value: float | None) -> str:

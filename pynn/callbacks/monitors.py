@@ -74,19 +74,10 @@ class Monitor(Callback):
         """
         value = (logs or {}).get(self.monitor)
         if value is not None:
-            return self._one_number(value)
+            return one_number(value, self._looks_at())
         if self._announced:
             return None
         raise ValueError(self._missing(list(logs or {})))
-
-    def _one_number(self, value: Any) -> float:
-        if np.size(value) == 1:
-            return float(np.reshape(value, ()))
-        raise ValueError(
-            f"{self._looks_at()}, which must be one number, but is an array of the shape "
-            f"{np.shape(value)}. Compile the model with a metric that gives one number, such as "
-            'F1Score(average="macro").'
-        )
 
     def _missing(self, names: Sequence[str]) -> str:
         hint = did_you_mean(self.monitor, list(names)) or ""
@@ -105,6 +96,16 @@ class Monitor(Callback):
         if reference is None:
             return True
         return value - self.min_delta > reference if self._up else value + self.min_delta < reference
+
+
+def one_number(value: Any, looks_at: str) -> float:
+    """The number that a value of the logs is; ValueError, which begins with `looks_at`, for an array of several."""
+    if np.size(value) == 1:
+        return float(np.reshape(value, ()))
+    raise ValueError(
+        f"{looks_at}, which must be one number, but is an array of the shape {np.shape(value)}. Compile the model with "
+        'a metric that gives one number, such as F1Score(average="macro").'
+    )
 
 
 def direction_of(name: str) -> str | None:
