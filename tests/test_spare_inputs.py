@@ -114,6 +114,9 @@ def test_validation_data_are_named():
     _, found = called(lambda model, x: model.fit(x, validation_data=x, epochs=3, verbose=0), model, batches)
     names = [str(each.message).partition(" has")[0] for each in found]
     assert sorted(names) == ["a batch of validation_data: x", "a batch of x: x"]
+    for call in (lambda model, x: model.evaluate(x, verbose=0), lambda model, x: model.predict(x, verbose=0)):
+        (found,) = called(call, model, batches)[1]
+        assert str(found.message).partition(" has")[0] == "a batch of x: x"
 
 
 def test_symbolic_tensors():

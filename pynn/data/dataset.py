@@ -90,7 +90,7 @@ def columns(x: Any, name: str, layout: Layout, check_finite: bool) -> tuple[Any,
             arrays.check_finite(x, name)
         return (x,)
     names = inputs.named(name)
-    given = inputs.take_apart(inputs.fitting(x, name), name)
+    given = inputs.take_apart(inputs.without_rest(x, name), name)
     found = [
         _column(each, called, port, layout.dtype, check_finite)
         for each, called, port in zip(given, names, inputs.ports, strict=True)

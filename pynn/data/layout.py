@@ -165,7 +165,7 @@ class Ports(NamedTuple):
             raise ValueError(f"{wanted}, but got {len(values)}.")
         return list(values)
 
-    def fitting(self, values: Any, name: str, quiet: bool = False) -> Any:
+    def without_rest(self, values: Any, name: str, quiet: bool = False) -> Any:
         """The values without those that a dict has beside one for each port; a warning names them, unless `quiet`.
 
         Other values stay as they are: `take_apart` checks them.

@@ -80,7 +80,7 @@ class Part(Wired):
         layout = self._state.layout
         if layout is None:
             return [inputs]
-        return layout.inputs.take_apart(layout.inputs.fitting(inputs, "inputs"), "inputs")
+        return layout.inputs.take_apart(layout.inputs.without_rest(inputs, "inputs"), "inputs")
 
     def _as_taken(self, values: Sequence[Any]) -> Any:
         return list(values) if len(values) > 1 else super()._as_taken(values)  # also where it is not built

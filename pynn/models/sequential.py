@@ -226,7 +226,7 @@ class Sequential(Model):
         None: there is nothing to be opened, or the layers cannot take what `x` has.
         """
         inputs = layout.inputs
-        port, (given,) = inputs.ports[0], inputs.take_apart(inputs.fitting(x, "x", quiet=True), "x")
+        port, (given,) = inputs.ports[0], inputs.take_apart(inputs.without_rest(x, "x", quiet=True), "x")
         shape = given.shape[1:] if isinstance(given, np.ndarray) else dataset.sample_shape(given, "x")
         if len(shape) != len(port.shape) or port.takes(shape) or self._nodes or self._users:
             return None

@@ -328,7 +328,7 @@ class Structure(Part):
         if not layout.is_open:
             return layout
         inputs = layout.inputs
-        given = inputs.take_apart(inputs.fitting(x, name, quiet=True), name)
+        given = inputs.take_apart(inputs.without_rest(x, name, quiet=True), name)
         shapes = [
             _sample_shape(each, called, port)
             for each, called, port in zip(given, inputs.named(name), inputs.ports, strict=True)

@@ -35,7 +35,7 @@ def prepared(
     Returns:
         Also the crossentropies that these targets choose, or others did. None where nothing is to be chosen.
     """
-    told, prefix = model._require_compiled(), f"a batch of {batches}: " if batches else ""
+    told, prefix = model._require_compiled(), _of_batches(batches) if batches else ""
     if not told.undecided:
         heads, choice = model._heads_for(layout), None
     if y is None and (told.undecided or heads.heads):
@@ -66,14 +66,23 @@ def to_evaluate(
     return data, size, model._task(layout, rows)
 
 
-class Fitting:
-    """Leaves aside what dicts of inputs have beside those of a model, and tells of it once."""
+def _of_batches(name: str) -> str:
+    """How messages begin about a batch of those called `name`."""
+    return f"a batch of {name}: "
 
-    def __init__(self) -> None:
-        self._told = False
 
-    def __call__(self, inputs: Ports, x: Any, name: str) -> Any:
-        """What of `x` there are inputs for."""
-        found = inputs.fitting(x, name, self._told)
+class LeftAside:
+    """Leaves aside what dicts of inputs in batches have beside those of a model, and tells of it once.
+
+    Args:
+        name: What messages call the batches.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name, self._told = name, False
+
+    def taken(self, inputs: Ports, x: Any) -> Any:
+        """What of `x`, the inputs in a batch, there are inputs for."""
+        found = inputs.without_rest(x, f"{_of_batches(self._name)}x", self._told)
         self._told = self._told or found is not x
         return found

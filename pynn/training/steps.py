@@ -19,7 +19,7 @@ from . import arguments, samples
 from .arguments import BatchSize, Verbose
 from .fit import warn_not_finite
 from .model import Trainable
-from .prepare import Fitting, prepared, to_evaluate
+from .prepare import LeftAside, prepared, to_evaluate
 from .task import Order, Stretch, check_batches
 
 if TYPE_CHECKING:
@@ -157,11 +157,11 @@ def _predict_batches(
     arguments.check_no_size(batch_size, "batch_size", "x")
     source = streams.Source(x, "x")
     layout = model._layout_for(source.first().x, "x")
-    calls, fitting = CallbackList(callbacks), Fitting()
+    calls, left_aside = CallbackList(callbacks), LeftAside(source.name)
     _introduce(calls, model, steps or source.number, level)
 
     def compute(x: Any) -> Outputs:
-        return outputs(model, fitting(layout.inputs, x, "a batch of x"), check_finite)
+        return outputs(model, left_aside.taken(layout.inputs, x), check_finite)
 
     try:
         with _display(level, calls) as display:

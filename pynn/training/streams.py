@@ -27,7 +27,7 @@ from .compiling import Choice
 from .heads import NOTHING, Heads
 from .measuring import NO_OUTS
 from .model import Trainable
-from .prepare import Fitting, prepared
+from .prepare import LeftAside, prepared
 from .run import Run, Validation
 from .task import Order, Stretch, Task, check_batches
 
@@ -151,7 +151,7 @@ class Preparing:
     ) -> None:
         self._model, self._name, self._check_finite = model, name, check_finite
         self._class_weight, self._in_fit = class_weight, in_fit
-        self._fitting = Fitting()
+        self._left_aside = LeftAside(name)
 
     def data_of(self, batch: Batch, choice: Choice | None = None) -> tuple[Layout, Heads, Dataset, Choice | None]:
         """What the engine takes, and what is chosen, as `prepared`; TypeError or ValueError as for arrays.
@@ -161,7 +161,7 @@ class Preparing:
         model = self._model
         layout = model._layout_to_train(batch.x) if self._in_fit else model._layout_for(batch.x, "x")
         samples.check_class_weight(self._class_weight, layout.outputs)
-        x = self._fitting(layout.inputs, batch.x, f"a batch of {self._name}: x")
+        x = self._left_aside.taken(layout.inputs, batch.x)
         heads, data, choice = prepared(
             model, layout, x, batch.y, batch.weights, self._check_finite, batches=self._name, choice=choice
         )
