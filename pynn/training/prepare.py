@@ -59,11 +59,12 @@ def to_evaluate(
     model._require_compiled()
     layout = model._layout_for(x, "x")
     _, data, choice = prepared(model, layout, x, y, sample_weight, check_finite, method)
-    size = batch_size_of(batch_size, data.samples)
-    rows = min(size, data.samples)
-    if choice is not None and not model._decide(choice, layout, rows):
+    size = data.samples
+    if not isinstance(batch_size, str) or batch_size != "full":
+        size = min(batch_size_of(batch_size, size), size)
+    if choice is not None and not model._decide(choice, layout, size):
         return to_evaluate(model, x, y, sample_weight, check_finite, method, batch_size)
-    return data, size, model._task(layout, rows)
+    return data, size, model._task(layout, size)
 
 
 def _of_batches(name: str) -> str:
