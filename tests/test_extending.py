@@ -78,16 +78,24 @@ def test_call_of_the_layer_that_is_extended(random):
     np.testing.assert_allclose(own(x), np.maximum(plain(x), 0), rtol=1e-6)
 
 
-def test_call_of_a_layer_may_be_called_by_its_name(random):
-    class Outer(layers.Layer):
+@pytest.mark.parametrize(
+    ("kind", "make", "message"),
+    [
+        (layers.Layer, lambda: layers.Dense(2), "Nothing extends no layer"),
+        (pynn.Model, lambda: pynn.Sequential([layers.Dense(2)]), "Nothing extends no model"),
+    ],
+    ids=["layer", "model"],
+)
+def test_call_may_be_called_by_its_name(kind, make, message, random):
+    class Outer(kind):
         def __init__(self):
             super().__init__()
-            self.inner = layers.Dense(2)
+            self.inner = make()
 
         def call(self, inputs):
             return self.inner.call(inputs)
 
-    class Nothing(layers.Layer):
+    class Nothing(kind):
         def call(self, inputs):
             return super().call(inputs)
 
@@ -96,28 +104,7 @@ def test_call_of_a_layer_may_be_called_by_its_name(random):
     assert len(outer.weights) == 2
     np.testing.assert_array_equal(made, outer.inner(x))
     np.testing.assert_array_equal(outer.inner.call(x), made)
-    with pytest.raises(NotImplementedError, match="Nothing extends no layer"):
-        Nothing()(x)
-
-
-def test_call_of_a_model_may_be_called_by_its_name(random):
-    class Outer(pynn.Model):
-        def __init__(self):
-            super().__init__()
-            self.inner = pynn.Sequential([layers.Dense(2), layers.Dense(3)])
-
-        def call(self, inputs):
-            return self.inner.call(inputs)
-
-    class Nothing(pynn.Model):
-        def call(self, inputs):
-            return super().call(inputs)
-
-    x, outer = random.normal(size=(4, 3)), Outer()
-    made = outer(x)
-    assert len(outer.weights) == 4
-    np.testing.assert_array_equal(outer.inner.call(x), made)
-    with pytest.raises(NotImplementedError, match="Nothing extends no model"):
+    with pytest.raises(NotImplementedError, match=message):
         Nothing()(x)
 
 

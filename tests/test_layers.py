@@ -804,6 +804,14 @@ def test_normalization_has_weights_as_in_keras(random):
     np.testing.assert_array_equal(twin(x), model(x))
 
 
+def test_normalization_that_cannot_adapt_stays_as_it_was():
+    layer = layers.Normalization(dtype="float32")
+    for data in ([[1e39], [2e39]], [[1e30], [-1e30]]):  # the mean, or the variance, is too large
+        with pytest.raises(ValueError, match="too large for float32"):
+            layer.adapt(data)
+    assert not layer.built
+
+
 def test_normalization_of_given_numbers_does_not_adapt():
     layer = layers.Normalization(mean=1.0, variance=4.0)
     with pytest.raises(ValueError, match="given its mean and variance"):

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from ..foundation import checks
+from ..foundation.warning import warn
 from .base import Callback, Logs
 from .checkpoints import EveryBatches, SaveFreq
 
 _NAME = "latest.pynn"
-_LEVELS = 7  # of calls, from the one of `fit` to the warning
 
 
 class Resumable(Protocol):
@@ -75,10 +74,9 @@ class BackupAndRestore(Callback):
     def _check_run(self, names: Sequence[str], directions: Mapping[str, str], more: bool = False) -> None:
         rate = self.model.optimizer._learning_rate
         if callable(rate) and not hasattr(rate, "get_config"):
-            warnings.warn(
+            warn(
                 "The learning rate is a function. What it remembers is not in the backup: a run that is taken up may "
-                "go on with other rates. Use one of pynn.optimizers.schedules.",
-                stacklevel=_LEVELS,
+                "go on with other rates. Use one of pynn.optimizers.schedules."
             )
 
     def _take_up(self, run: Resumable) -> None:

@@ -8,9 +8,9 @@ import warnings
 _PACKAGE = __name__.partition(".")[0]
 
 
-def warn(text: str) -> None:
-    """A UserWarning whose place is the first caller outside of pynn."""
+def warn(text: str, category: type[Warning] = UserWarning) -> None:
+    """A warning whose place is the first caller outside of pynn."""
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
         level, frame = level + 1, frame.f_back
-    warnings.warn(text, stacklevel=level)
+    warnings.warn(text, category, stacklevel=level)

@@ -71,16 +71,13 @@ class Rescaling(Layer):
 
 
 def _numbers(value: float | Sequence[float], name: str) -> float | list[float]:
-    array = _array_of(value, name)
-    if array.ndim > 1:
-        raise ValueError(f"{name} must be a finite number or a sequence of them, but got {value!r}.")
-    numbers: float | list[float] = array.tolist()
+    numbers: float | list[float] = _array_of(value, name, 1).tolist()
     return numbers
 
 
-def _array_of(value: Any, name: str) -> Array:
+def _array_of(value: Any, name: str, most_axes: int = 32) -> Array:
     array = arrays.as_array(value, name, "float64")
-    if array.size == 0 or not np.isfinite(array).all():
+    if array.ndim > most_axes or array.size == 0 or not np.isfinite(array).all():
         raise ValueError(f"{name} must be a finite number or a sequence of them, but got {value!r}.")
     return array
 
@@ -147,14 +144,15 @@ class Normalization(AxesLayer):
             raise ValueError(f"data must be an array of samples, but has the shape {x.shape}.")
         if not np.isfinite(x).all():
             raise ValueError("data must be finite, but there is NaN or infinity in it.")
-        sizes = self._sizes(x.shape[1:])
+        sizes, kept = self._sizes(x.shape[1:]), self._axes(x.shape[1:])
+        others = tuple(number for number in range(x.ndim) if number - 1 not in kept)
+        of_data = {"mean": np.mean(x, axis=others), "variance": np.var(x, axis=others)}
+        found = [arrays.as_array(value, f"the {name} of data", self._dtype) for name, value in of_data.items()]
         if self._built is None:
             self.build((None, *x.shape[1:]))
         weights = self._learned_of_data()
         if weights[0].shape != sizes:
             raise self._shape_error(f"has a mean of shape {weights[0].shape}, but data has samples of {x.shape[1:]}.")
-        others = tuple(number for number in range(x.ndim) if number - 1 not in self._axes(x.shape[1:]))
-        found = np.mean(x, axis=others), np.var(x, axis=others)
         assign_all(weights, [*found, np.zeros(())], f"Layer {self.name!r}")
 
     @property
@@ -183,10 +181,11 @@ class Normalization(AxesLayer):
     def sample_output_shape(self, shape: Shape) -> Shape:
         sizes = self._sizes(shape)
         for name, values in zip(("mean", "variance"), self._fixed or (), strict=False):
-            if values.ndim > len(sizes) or any(
-                own not in (1, size) for own, size in zip(values.shape[::-1], sizes[::-1], strict=False)
-            ):
-                raise self._shape_error(f"has a {name} of shape {values.shape}, but got samples of shape {shape}.")
+            try:
+                np.broadcast_to(values, sizes)
+            except ValueError:
+                text = f"has a {name} of shape {values.shape}, but got samples of shape {shape}."
+                raise self._shape_error(text) from None
         return shape
 
     def weight_specs(self, shape: Shape) -> list[WeightSpec]:

@@ -228,7 +228,8 @@ class SymbolicTensor(Operand):
         """Below what its whole numbers are, as far as it says; None where it has others."""
         layer: Any = self.node.layer
         if layer.is_input:
-            return layer.ids_limit  # type: ignore[no-any-return]
+            limit: int | None = layer.ids_limit
+            return limit
         return ANY_ID if self.holds_ids else None
 
     @property

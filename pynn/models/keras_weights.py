@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..errors import ModelFileError
 from ..foundation import checks, registry
 from ..foundation.names import to_snake_case
+from ..foundation.warning import warn
 from ..layers.base import Layer
 from ..layers.weight import Weight
 from ..storage import hdf5
@@ -70,8 +70,7 @@ def take(model: Connected, arrays: hdf5.Arrays, name: str, skip_mismatch: bool =
     fit = {path: weight for path, weight in places.items() if shapes.get(path) == weight.shape}
     overwrite(model, [(weight, arrays.read(path)) for path, weight in fit.items()])
     if wrong:
-        # The level is that of who called Model.load_weights.
-        warnings.warn(f"{name} has not all weights of model {model.name!r}:{wrong}", UserWarning, stacklevel=6)
+        warn(f"{name} has not all weights of model {model.name!r}:{wrong}")
 
 
 @contextlib.contextmanager

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import types
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -21,6 +20,7 @@ from ..data.layout import Layout
 from ..errors import ModelFileError
 from ..foundation import atomic, checks, identifiers, registry
 from ..foundation.arguments import explained
+from ..foundation.warning import warn
 from ..layers.applied import OwnActivation
 from ..layers.keeping import with_all_within
 from ..layers.symbolic import Made
@@ -68,12 +68,9 @@ def save(
     for layer in with_all_within([model]):
         found = [name for name in _NOT_CALLED if hasattr(layer, name)]
         if found:
-            # The level is that of who called Model.save.
-            warnings.warn(
+            warn(
                 f"{type(layer).__name__} has {found[0]}, which pynn does not call. The file has the weights, and "
-                "nothing that this method would add.",
-                UserWarning,
-                stacklevel=4,
+                "nothing that this method would add."
             )
     with state.held(model) as arrays:
         if not whole:
@@ -337,8 +334,7 @@ def load_weights(model: Connected, path: Path, skip_mismatch: bool) -> None:
     arrays = npz.read(path, fits) if archive else found
     overwrite_weights(model, [(own[places[key]], arrays[key]) for key in fits])
     if wrong:
-        # The level is that of who called Model.load_weights.
-        warnings.warn(f"{name} has not all weights of model {model.name!r}: {wrong}.", UserWarning, stacklevel=4)
+        warn(f"{name} has not all weights of model {model.name!r}: {wrong}.")
 
 
 def _kind_of(path: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ from ..data.dataset import Dataset
 from ..data.layout import Layout
 from ..data.py_dataset import gives_batches
 from ..foundation import checks
+from ..foundation.warning import warn
 from . import arguments, samples
 from .arguments import BatchSize, Verbose
 from .compiling import Choice
@@ -176,10 +176,9 @@ def _introduce(
 
 
 def warn_not_finite(where: str) -> None:
-    """Tell that training stopped, with the caller of ``fit`` or ``train_on_batch`` as the place."""
-    warnings.warn(
+    """Tell that training stopped."""
+    warn(
         f"The loss {where} is not finite. Training stopped, with the weights of the step before. "
         "Try a lower learning rate, clipnorm, or scaled inputs.",
         RuntimeWarning,
-        stacklevel=5,
     )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import sys
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -22,6 +21,7 @@ from ..data.layout import Layout
 from ..data.py_dataset import PyDataset
 from ..foundation import checks, parallel
 from ..foundation.native import core
+from ..foundation.warning import warn
 from . import samples
 from .compiling import Choice
 from .heads import NOTHING, Heads
@@ -269,11 +269,10 @@ class StreamRun(Run):
     def train(self) -> None:
         """Train up to the last epoch, or until the batches run out."""
         if self.backup is not None and self.source.once:
-            warnings.warn(
+            warn(
                 f"{self.source.name} is a generator, which has no position: a run that is taken up goes on with the "
                 "first batches that it gives then, and not with the bits of one that was never interrupted. A "
-                "pynn.utils.PyDataset has one.",
-                stacklevel=5,
+                "pynn.utils.PyDataset has one."
             )
         super().train()
 
@@ -281,10 +280,9 @@ class StreamRun(Run):
         if self._resumed is not None or self.source.has_more():
             return True
         if self.source.once:
-            warnings.warn(
+            warn(
                 f"{self.source.name} ran out of batches, and training stopped after {self.epoch} of {self.last} "
-                "epochs. Give a generator that goes on, or something that can be gone through again.",
-                stacklevel=6,
+                "epochs. Give a generator that goes on, or something that can be gone through again."
             )
             return False
         self.source.begin_pass(self.source.passes + 1, order=self.order)
