@@ -18,6 +18,7 @@
 #include "dense.h"
 #include "embedding.h"
 #include "gemm.h"
+#include "group_norm.h"
 #include "losses.h"
 #include "masks.h"
 #include "merge.h"
@@ -44,6 +45,7 @@ struct Kernels : GemmKernels<T>,
                  RecurrentKernels<T>,
                  NoiseKernels<T>,
                  NormKernels<T>,
+                 GroupNormKernels<T>,
                  RmsKernels<T>,
                  ColumnKernels<T>,
                  ResampleKernels<T>,

@@ -4,9 +4,9 @@
 #include "chunks.h"
 #include "register.h"
 
-// Normalisation. A large mean takes no digits away: means are made of the deviations from the first row (or, in a
-// group, from its first element), and variances of those from the chunk's own mean (Chan, Golub, LeVeque 1979). A mean
-// that its type cannot hold is kept in two parts.
+// Batch normalisation. A large mean takes no digits away: means are made of the deviations from the first row, and
+// variances of those from the chunk's own mean (Chan, Golub, LeVeque 1979). A mean that its type cannot hold is kept in
+// two parts.
 
 namespace pynn {
 namespace PYNN_ISA {
@@ -16,8 +16,6 @@ namespace {
 constexpr int64_t kRowsTogether = 512;
 
 int64_t column_sums(int64_t rows, int64_t columns) { return chunks(rows) * 2 * columns; }
-
-// ---- batch normalisation
 
 template <typename T>
 void moments(const Team& team, T* mean, T* rest, T* variance, const T* x, int64_t rows, int64_t columns, T* shared) {
@@ -149,143 +147,11 @@ void batch_norm_backward(const Team& team, T* dx, T* dgamma, T* dbeta, const T* 
   }
 }
 
-// ---- layer and group normalisation
-
-PYNN_INLINE int64_t elements(const GroupShape& s) { return s.positions * s.groups * s.columns; }
-PYNN_INLINE bool is_shape(const GroupShape& s) { return s.positions > 0 && s.groups > 0 && s.columns > 0; }
-
-// Positions of a large group between two looks for Ctrl-C.
-int64_t positions_together(const GroupShape& s) { return 65536 / s.columns + 1; }
-
-// Calls body(offset, parameter, count) for the vectors of a group, `some` positions at a time; offset is in a sample,
-// parameter in gamma and beta.
-template <typename T, typename Body>
-PYNN_INLINE void for_group(const Team& team, const GroupShape& s, int64_t some, int64_t group, Body body) {
-  for (int64_t begin = 0; begin < s.positions; begin += some) {
-    const int64_t end = begin + some < s.positions ? begin + some : s.positions;
-    for (int64_t i = begin; i < end; ++i)
-      for_vectors<T>(0, s.columns, [&](int64_t j, int64_t count) {
-        const int64_t parameter = group * s.columns + j;
-        body(i * s.groups * s.columns + parameter, parameter, count);
-      });
-    if (some < s.positions) team.poll();
-  }
-}
-
-template <typename T>
-void group_norm_forward(const Team& team, T* y, T* mean, T* inverse, const T* x, const T* gamma, const T* beta,
-                        int64_t samples, const GroupShape& s, double epsilon) {
-  assert(is_member(team) && samples >= 0 && is_shape(s) && has(x, samples * elements(s)) &&
-         has(y, samples * elements(s)));
-  assert(has(mean, samples * s.groups) && has(inverse, samples * s.groups));
-  assert(same_or_apart<T>(y, x, samples * elements(s)));
-  const Range mine = team.share(samples * s.groups);
-  const T n = static_cast<T>(s.positions * s.columns), least = positive<T>(epsilon);
-  const int64_t some = positions_together(s);
-  Look look(team);
-  for (int64_t unit = mine.begin; unit < mine.end; ++unit) {
-    const int64_t group = unit % s.groups, sample = unit / s.groups * s.positions * s.groups * s.columns;
-    const T *from = x + sample, first = from[group * s.columns];
-    Vec<T> total{}, squares{};
-    for_group<T>(team, s, some, group,
-                 [&](int64_t at, int64_t, int64_t count) { total += keep<T>(load(from + at, count) - first, count); });
-    const T shift = sum<T>(total) / n, middle = first + shift, rest = shift - (middle - first);
-    for_group<T>(team, s, some, group, [&](int64_t at, int64_t, int64_t count) {
-      const Vec<T> deviation = keep<T>(load(from + at, count) - middle, count);
-      squares += deviation * deviation;
-    });
-    // These deviations are from the rounded mean, and add up to n rest.
-    const T variance = sum<T>(squares) / n - rest * rest;
-    const T factor = (1 / square_root<T>(splat((variance > 0 ? variance : variance * 0) + least)))[0];
-    const T of_rest = -(rest * factor);
-    mean[unit] = middle;
-    inverse[unit] = factor;
-    for_group<T>(team, s, some, group, [&](int64_t at, int64_t parameter, int64_t count) {
-      Vec<T> v = (load(from + at, count) - middle) * factor + of_rest;
-      if (gamma != nullptr) v *= load(gamma + parameter, count);
-      if (beta != nullptr) v += load(beta + parameter, count);
-      store(y + sample + at, v, count);
-    });
-    look.after(3 * s.positions * s.columns);
-  }
-}
-
-template <typename T>
-void group_norm_backward(const Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* mean,
-                         const T* inverse, const T* gamma, int64_t samples, const GroupShape& s, bool accumulate,
-                         T* shared) {
-  assert(is_member(team) && samples >= 0 && is_shape(s) && has(x, samples * elements(s)) &&
-         has(dy, samples * elements(s)));
-  assert(has(mean, samples * s.groups) && has(inverse, samples * s.groups) &&
-         apart(dx, samples * elements(s), x, samples * elements(s)));
-  assert(shared != nullptr || (dgamma == nullptr && dbeta == nullptr));
-  const int64_t size = s.positions * s.groups * s.columns, parameters = s.groups * s.columns;
-  const int64_t some = positions_together(s);
-  Look look(team);
-  if (dx != nullptr) {
-    const Range mine = team.share(samples * s.groups);
-    const T n = static_cast<T>(s.positions * s.columns);
-    for (int64_t unit = mine.begin; unit < mine.end; ++unit) {
-      const int64_t group = unit % s.groups, sample = unit / s.groups * size;
-      const T middle = mean[unit], factor = inverse[unit];
-      const auto gradient = [&](int64_t at, int64_t parameter, int64_t count) {
-        const Vec<T> g = load(dy + sample + at, count);
-        return gamma == nullptr ? g : g * load(gamma + parameter, count);
-      };
-      Vec<T> total{}, products{};
-      for_group<T>(team, s, some, group, [&](int64_t at, int64_t parameter, int64_t count) {
-        const Vec<T> g = keep<T>(gradient(at, parameter, count), count);
-        total += g;
-        products += g * ((load(x + sample + at, count) - middle) * factor);
-      });
-      const T mean_gradient = sum<T>(total) / n, along = sum<T>(products) / n;
-      for_group<T>(team, s, some, group, [&](int64_t at, int64_t parameter, int64_t count) {
-        const Vec<T> normal = (load(x + sample + at, count) - middle) * factor;
-        store(dx + sample + at, (gradient(at, parameter, count) - mean_gradient - normal * along) * factor, count);
-      });
-      look.after(4 * s.positions * s.columns);
-    }
-  }
-  if (dgamma == nullptr && dbeta == nullptr) return;
-  const Range mine = team.share(chunks(samples));
-  for (int64_t k = mine.begin; k < mine.end; ++k) {
-    T* sums = shared + 2 * k * parameters;
-    memset(sums, 0, static_cast<size_t>(2 * parameters) * sizeof(T));
-    const Range part = chunk(k, samples);
-    for (int64_t sample = part.begin; sample < part.end; ++sample)
-      for (int64_t group = 0; group < s.groups; ++group) {
-        const T middle = mean[sample * s.groups + group], factor = inverse[sample * s.groups + group];
-        for_group<T>(team, s, some, group, [&](int64_t at, int64_t parameter, int64_t count) {
-          const Vec<T> g = load(dy + sample * size + at, count);
-          T *beta_sum = sums + parameter, *gamma_sum = sums + parameters + parameter;
-          store(beta_sum, load(beta_sum, count) + g, count);
-          const Vec<T> normal = (load(x + sample * size + at, count) - middle) * factor;
-          store(gamma_sum, load(gamma_sum, count) + g * normal, count);
-        });
-        look.after(4 * s.positions * s.columns);
-      }
-  }
-  team.barrier();
-  const Range own = team.share(parameters, 16);
-  const auto put = [&](T* to, int64_t which) {
-    if (to == nullptr) return;
-    for_vectors<T>(own.begin, own.end, [&](int64_t j, int64_t count) {
-      Vec<T> total{};
-      for (int64_t k = 0; k < chunks(samples); ++k) total += load(shared + (2 * k + which) * parameters + j, count);
-      store(to + j, accumulate ? load(to + j, count) + total : total, count);
-    });
-  };
-  put(dbeta, 0);
-  put(dgamma, 1);
-}
-
 template <typename T>
 void fill(NormKernels<T>& k) {
   k.moments = moments<T>;
   k.normalization_factors = normalization_factors<T>;
   k.batch_norm_backward = batch_norm_backward<T>;
-  k.group_norm_forward = group_norm_forward<T>;
-  k.group_norm_backward = group_norm_backward<T>;
   k.column_sums = column_sums;
 }
 

@@ -1,4 +1,4 @@
-// Normalisation of batches, and of each sample's groups.
+// Batch normalisation.
 #pragma once
 
 #include <stdint.h>
@@ -6,11 +6,6 @@
 #include "../runtime/team.h"
 
 namespace pynn {
-
-// Samples (positions, groups, columns), normalised over positions and columns.
-struct GroupShape {
-  int64_t positions, groups, columns;
-};
 
 template <typename T>
 struct NormKernels {
@@ -36,18 +31,6 @@ struct NormKernels {
   void (*batch_norm_backward)(const Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* mean,
                               const T* variance, const T* gamma, const T* mask, int64_t rows, int64_t columns,
                               double epsilon, bool accumulate, T* shared);
-
-  // y = (x - mean) inverse gamma + beta, where mean and inverse (samples, groups) are those of each sample's groups:
-  // inverse = 1 / sqrt(variance + epsilon); gamma, beta (groups, columns) may be null. A large mean costs y no digits,
-  // as above, with the first element of the group in place of the first row; the mean that is handed out is rounded to
-  // T, and the gradients are made with that.
-  void (*group_norm_forward)(const Team& team, T* y, T* mean, T* inverse, const T* x, const T* gamma, const T* beta,
-                             int64_t samples, const GroupShape& shape, double epsilon);
-
-  // Each output, and gamma, may be null. Has a barrier inside. shared: column_sums(samples, groups * columns) elements.
-  void (*group_norm_backward)(const Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* mean,
-                              const T* inverse, const T* gamma, int64_t samples, const GroupShape& shape,
-                              bool accumulate, T* shared);
 };
 
 }  // namespace pynn

@@ -12,6 +12,7 @@
   X(recurrent_backward, RecurrentKernels) \
   X(noise, NoiseKernels)                  \
   X(norm, NormKernels)                    \
+  X(group_norm, GroupNormKernels)         \
   X(rms, RmsKernels)                      \
   X(columns, ColumnKernels)               \
   X(resample, ResampleKernels)            \

@@ -226,15 +226,21 @@ void check_normalizations_look() {
     expect_looks("rescaling_backward" + what, 1, [&](const Team& team) {
       k().rescaling_backward(team, y.data(), x.data(), n, variance.data(), columns);
     });
-    std::vector<T> inverse(rows), means(rows), sums(k().column_sums(rows, columns));
-    expect_looks("group_norm_forward" + what, 1, [&](const Team& team) {
-      k().group_norm_forward(team, y.data(), means.data(), inverse.data(), x.data(), nullptr, nullptr, rows,
-                             {1, 1, columns}, 1e-3);
-    });
-    expect_looks("group_norm_backward" + what, 1, [&](const Team& team) {
-      k().group_norm_backward(team, y.data(), mean.data(), variance.data(), dy.data(), x.data(), means.data(),
-                              inverse.data(), nullptr, rows, {1, 1, columns}, false, sums.data());
-    });
+    for (const GroupShape shape : {GroupShape{1, 1, columns}, GroupShape{rows, columns / 4, 4}}) {
+      const int64_t samples = shape.positions == 1 ? rows : 1;
+      std::vector<T> own(k().group_norm_own(shape)), group_sums(k().group_norm_sums(samples, shape));
+      std::vector<T> inverse(samples * shape.groups), means(samples * shape.groups);
+      const std::string which = what + text(", %d groups", static_cast<int>(shape.groups));
+      expect_looks("group_norm_forward" + which, 1, [&](const Team& team) {
+        k().group_norm_forward(team, y.data(), means.data(), inverse.data(), x.data(), nullptr, nullptr, samples, shape,
+                               1e-3, own.data());
+      });
+      expect_looks("group_norm_backward" + which, 1, [&](const Team& team) {
+        k().group_norm_backward(team, y.data(), mean.data(), variance.data(), dy.data(), x.data(), means.data(),
+                                inverse.data(), nullptr, samples, shape, false, own.data(), group_sums.data());
+      });
+    }
+    std::vector<T> sums(k().column_sums(rows, columns));
     std::vector<RowFactors<T>> factors(rows);
     expect_looks("rms_norm_forward" + what, 1, [&](const Team& team) {
       k().rms_norm_forward(team, y.data(), factors.data(), x.data(), nullptr, rows, columns, 1e-3, false);

@@ -226,7 +226,8 @@ const struct {
   int64_t samples;
   GroupShape shape;
 } kGroups[] = {{1, {1, 1, 1}},  {3, {5, 2, 7}},  {33, {1, 1, 17}}, {2, {4, 3, 16}}, {5, {3, 1, 33}},
-               {65, {2, 7, 1}}, {1, {1, 2, 15}}, {4, {9, 3, 2}},   {70, {1, 1, 2}}};
+               {65, {2, 7, 1}}, {1, {1, 2, 15}}, {4, {9, 3, 2}},   {70, {1, 1, 2}}, {2, {33, 70, 1}},
+               {2, {6, 33, 2}}, {2, {2, 2, 70}}, {3, {1, 2, 16}}};
 
 // A sample's groups, in double: mean and inverse of each, and what it becomes.
 template <typename T>
@@ -276,12 +277,14 @@ void check_group_norm_forward(const GroupNorm<T>& g) {
       expected.push_back(g.normal(i) * (with_gamma ? static_cast<double>(g.gamma[g.parameter(i)]) : 1) +
                          (with_beta ? static_cast<double>(g.beta[g.parameter(i)]) : 0));
     const auto groups = static_cast<int64_t>(g.mean.size());
+    const int64_t own = kernels<T>().group_norm_own(g.shape);
     const Outputs<T> outputs(
         {unwritten<T>(static_cast<int64_t>(g.x.size())), unwritten<T>(groups), unwritten<T>(groups)});
     const std::vector<T> result = on_teams(what, outputs.start(), [&](const Team& team, T* out) {
       kernels<T>().group_norm_forward(team, outputs.pointer(out, 0), outputs.pointer(out, 1), outputs.pointer(out, 2),
                                       g.x.data(), with_gamma ? g.gamma.data() : nullptr,
-                                      with_beta ? g.beta.data() : nullptr, g.samples, g.shape, g.epsilon);
+                                      with_beta ? g.beta.data() : nullptr, g.samples, g.shape, g.epsilon,
+                                      std::vector<T>(static_cast<size_t>(own)).data());
     });
     outputs.expect_gaps(what, result);
     expect_near(what, outputs.part(result, 0), expected, 64);
@@ -307,12 +310,14 @@ void check_group_norm_backward(const GroupNorm<T>& g) {
     }
     for (size_t i = 0; i < g.x.size(); ++i)
       dx.push_back((slope(i) - total[g.group(i)] / n - g.normal(i) * along[g.group(i)] / n) * g.inverse[g.group(i)]);
-    const int64_t scratch = kernels<T>().column_sums(g.samples, static_cast<int64_t>(g.gamma.size()));
+    const int64_t scratch = kernels<T>().group_norm_sums(g.samples, g.shape);
+    const int64_t own = kernels<T>().group_norm_own(g.shape);
     check_gradients<T>(g.name("group_norm_backward", plain ? "" : ", gamma, added"), dx, dgamma, dbeta, !plain, scratch,
                        128, [&](const Team& team, T* dx_out, T* dgamma_out, T* dbeta_out, T* shared) {
                          kernels<T>().group_norm_backward(team, dx_out, dgamma_out, dbeta_out, g.dy.data(), g.x.data(),
                                                           mean.data(), inverse.data(), plain ? nullptr : g.gamma.data(),
-                                                          g.samples, g.shape, !plain, shared);
+                                                          g.samples, g.shape, !plain,
+                                                          std::vector<T>(static_cast<size_t>(own)).data(), shared);
                        });
   }
 }

@@ -151,7 +151,7 @@ class GroupNormOp : public Op<T> {
     T* mean = pass.saved;
     pass.k.group_norm_forward(team, this->y(pass), mean, mean + count(pass.batch), this->x(pass),
                               pass.parameters[gamma_at].value, pass.parameters[beta_at].value, pass.batch * samples_,
-                              shape_, epsilon_);
+                              shape_, epsilon_, pass.own);
   }
 
   void backward(const Team& team, const Pass<T>& pass) const override {
@@ -159,12 +159,12 @@ class GroupNormOp : public Op<T> {
     const ParameterUse<T>&gamma = pass.parameters[gamma_at], &beta = pass.parameters[beta_at];
     pass.k.group_norm_backward(team, this->dx(pass), gamma.gradient, beta.gradient, this->dy(pass), this->x(pass), mean,
                                mean + count(pass.batch), gamma.value, pass.batch * samples_, shape_,
-                               pass.adds(gamma_at), pass.shared);
+                               pass.adds(gamma_at), pass.own, pass.shared);
     announce_gradients(team, pass, group_norm_parameters);
   }
 
   ScratchSize scratch(const Kernels<T>& k, int64_t batch, int, bool backward) const override {
-    return {backward ? k.column_sums(batch * samples_, shape_.groups * shape_.columns) : 0, 0};
+    return {backward ? k.group_norm_sums(batch * samples_, shape_) : 0, k.group_norm_own(shape_)};
   }
   int64_t saved(int64_t batch) const override { return 2 * count(batch); }
   double work() const override {
