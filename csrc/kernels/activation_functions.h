@@ -74,12 +74,13 @@ struct Gelu {
   static constexpr T lowest = -40;
   Vec<T> forward(Vec<T> x) const {
     x = at_least(x, lowest);
-    return x * normal_cdf<T>(x);
+    return x * normal<T>(x).cdf;
   }
   Vec<T> gradient(Vec<T> x, Vec<T>) const {
     constexpr T inverse_sqrt_2_pi = static_cast<T>(0.39894228040143267794);
     const Vec<T> b = at_most(at_least(x, lowest), -lowest);
-    return normal_cdf<T>(b) + b * inverse_sqrt_2_pi * exp<T>(b * b * static_cast<T>(-0.5));
+    const Normal<T> n = normal<T>(b);
+    return n.cdf + b * inverse_sqrt_2_pi * n.bell;
   }
 };
 

@@ -22,9 +22,9 @@ constexpr int64_t kQueries = kLanes, kKeys = 64, kTile = kQueries * kKeys;
 template <typename T>
 PYNN_INLINE Vec<T> exp_up_to_1(Vec<T> x) {
   constexpr T least = sizeof(T) == sizeof(float) ? T(-87) : T(-708);
-  IVec<T> n;
+  Exponent<T> n;
   const Vec<T> e = reduce_exp<T>(x, &n);
-  const Vec<T> y = (e + 1) * power_of_two<T>(n);
+  const Vec<T> y = scaled(e + 1, n);
   return x < least ? Vec<T>{} : y;
 }
 
