@@ -1,4 +1,4 @@
-"""Activations that dense layers take over: the same values and gradients as on their own."""
+"""Activations that dense layers and batch normalisation take over: the same values and gradients as on their own."""
 
 import numpy as np
 import pytest
@@ -79,3 +79,37 @@ def test_layers_that_share_an_output_with_the_loss_keep_it():
     model.layers[1].set_weights([kernel * 0, bias + 200])  # a probability of 1: its logarithm would be 0
     loss = model.evaluate(np.ones((1, 4)), np.zeros((1, 1)), verbose=0)
     np.testing.assert_allclose(loss, 200)
+
+
+def branching_model(name, apart, dtype, frozen=False):
+    """A batch normalisation and a convolution, each with an activation that two layers read. Where they are `apart`,
+    what the activations read is shown, so that they are not taken over."""
+    pynn.set_random_seed(3)
+    x = pynn.Input((5, 6, 7), dtype=dtype)
+    normal = pynn.layers.BatchNormalization(momentum=0.5, trainable=not frozen, dtype=dtype)(
+        pynn.layers.Conv2D(17, 2, dtype=dtype)(x)
+    )
+    a = pynn.layers.Activation(name, dtype=dtype)(normal)
+    sums = pynn.layers.Conv2D(17, 1, dtype=dtype)(a)
+    b = pynn.layers.Activation(name, dtype=dtype)(sums)
+    both = pynn.layers.Add(dtype=dtype)([a, b, pynn.layers.Conv2D(17, 1, dtype=dtype)(b)])
+    y = pynn.layers.Dense(3, dtype=dtype)(pynn.layers.GlobalAveragePooling2D(dtype=dtype)(both))
+    return pynn.Model(x, [y, normal, sums] if apart else y)
+
+
+@every_activation
+@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_activations_taken_over_give_the_same_bits(name, frozen, dtype, random):
+    x, y = random.normal(size=(70, 5, 6, 7)).astype(dtype), random.normal(size=(70, 3)).astype(dtype)
+    seen = set()
+    for apart in (False, True):
+        for threads in THREADS:
+            pynn.config.set_num_threads(threads)
+            model = branching_model(name, apart, dtype, frozen)
+            model.compile(pynn.optimizers.SGD(1e-4), ["mse", None, None] if apart else "mse")
+            model.fit(x, [y, None, None] if apart else y, batch_size=35, epochs=2, shuffle=False, verbose=0)
+            shown = model.predict(x, verbose=0)
+            seen.add((bits(model), (shown[0] if apart else shown).tobytes()))
+    assert np.isfinite(model.get_weights()[0]).all()
+    assert len(seen) == 1

@@ -7,13 +7,14 @@ import pytest
 from saved_models import CUSTOM, data_of
 
 import pynn
+from pynn.storage import tensors
 
 FOLDER = pathlib.Path(__file__).parent / "golden"
 FILES = sorted(path for path in FOLDER.glob("saved_[0-9]*_*") if path.suffix != ".npz")
 
 
 def test_files_are_found():
-    assert {path.name.split("_")[1] for path in FILES} == {str(n + 1) for n in range(pynn.storage.tensors.FORMAT)}
+    assert {path.name.split("_")[1] for path in FILES} == {str(n + 1) for n in range(tensors.FORMAT)}
     assert len(FILES) >= 8
 
 

@@ -130,10 +130,10 @@ void Plan<T>::check_samples(int64_t samples, int64_t batch_size) const {
 }
 
 // Fusion saves passes over a tensor, and barriers. A convolution takes over the activation behind it, and then the max
-// pooling. A dense layer takes over the activation if another dense layer comes next: that one multiplies the gradient
-// by the slope. Outputs and penalized tensors are read by others than ops, so they are kept, and so is what goes into
-// the op that makes an output: a loss may be computed from it. What goes over parts of samples is fused with what goes
-// over as many.
+// pooling; batch normalisation takes over the activation. A dense layer takes over the activation if another dense
+// layer comes next: that one multiplies the gradient by the slope. Outputs and penalized tensors are read by others
+// than ops, so they are kept, and so is what goes into the op that makes an output: a loss may be computed from it.
+// What goes over parts of samples is fused with what goes over as many.
 template <typename T>
 void Plan<T>::fuse(std::vector<int64_t>& times) {
   std::vector<int> kept = graph_->shown();
@@ -167,9 +167,10 @@ void Plan<T>::fuse(std::vector<int64_t>& times) {
     Op<T>& op = *ops_[i];
     if (op.outputs.size() != 1) continue;
     Op<T>* next = only_reader(op.outputs[0], times[i]);
-    if (next != nullptr && next->activation() != nullptr && k_.gradient_from_output(*next->activation())) {
+    if (next != nullptr && next->activation() != nullptr && k_.gradient_from_output(*next->activation()) &&
+        !contains(kept, next->outputs[0])) {
       Op<T>* behind = only_reader(next->outputs[0], times[i]);
-      if (behind != nullptr && op.take_activation(*next->activation(), *behind)) take_over(op, *next);
+      if (op.take_activation(*next->activation(), behind)) take_over(op, *next);
     }
     next = only_reader(op.outputs[0], times[i]);
     if (next != nullptr && next->max_pooling() != nullptr && op.take_pooling(*next->max_pooling()))

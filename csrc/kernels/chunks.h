@@ -39,6 +39,28 @@ PYNN_INLINE void for_chunks(const Team& team, int64_t rows, int64_t columns, Bod
   }
 }
 
+// Adds term(sum, i), for i of begin..end-1, to four sums in turns: an addition waits for that before the last three. A
+// Sum is a vector, or some that are made together.
+template <typename Sum, typename Term>
+PYNN_INLINE Sum sum_terms(int64_t begin, int64_t end, Term term) {
+  Sum sums[4]{};
+  int64_t i = begin;
+  for (; i + 4 <= end; i += 4)
+#pragma GCC unroll 4
+    for (int64_t k = 0; k < 4; ++k) term(sums[k], i + k);
+  for (; i < end; ++i) term(sums[0], i);
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
+// Two sums that are made together.
+template <typename T>
+struct TwoSums {
+  Vec<T> total, products;
+  PYNN_INLINE_SPECIAL TwoSums operator+(const TwoSums& other) const {
+    return {total + other.total, products + other.products};
+  }
+};
+
 // to (columns) = the sums over all rows i of term(i, j, count), the vector of `count` elements from column j on. Has a
 // barrier inside. shared: chunks(rows) * columns elements of the team.
 template <typename T, typename Term>
@@ -47,9 +69,9 @@ PYNN_INLINE void sum_rows(const Team& team, T* to, int64_t rows, int64_t columns
   Look look(team);
   for_chunks(team, rows, columns, [&](int64_t k, Range part, Range some) {
     for_vectors<T>(some.begin, some.end, [&](int64_t j, int64_t count) {
-      Vec<T> total{};
-      for (int64_t i = part.begin; i < part.end; ++i) total += term(i, j, count);
-      store(shared + k * columns + j, total, count);
+      store(shared + k * columns + j,
+            sum_terms<Vec<T>>(part.begin, part.end, [&](Vec<T>& total, int64_t i) { total += term(i, j, count); }),
+            count);
       look.after(2 * count * (part.end - part.begin));
     });
   });

@@ -110,15 +110,14 @@ void rows_sums(const Team& team, T* sums, const T* dy, const T* x, const T* mean
     const int64_t k = mine.begin / s.groups, group = mine.begin % s.groups;
     const Range part = chunk(k, samples);
     for_vectors<T>(group * s.columns, (group + 1) * s.columns, [&](int64_t j, int64_t count) {
-      Vec<T> total{}, products{};
-      for (int64_t i = part.begin; i < part.end; ++i) {
+      const auto both = sum_terms<TwoSums<T>>(part.begin, part.end, [&](TwoSums<T>& sum, int64_t i) {
         const int64_t unit = i * s.groups + group;
         const Vec<T> g = load(dy + i * size + j, count);
-        total += g;
-        products += g * ((load(x + i * size + j, count) - mean[unit]) * inverse[unit]);
-      }
-      store(sums + 2 * k * size + j, total, count);
-      store(sums + (2 * k + 1) * size + j, products, count);
+        sum.total += g;
+        sum.products += g * ((load(x + i * size + j, count) - mean[unit]) * inverse[unit]);
+      });
+      store(sums + 2 * k * size + j, both.total, count);
+      store(sums + (2 * k + 1) * size + j, both.products, count);
       look.after(2 * count * (part.end - part.begin));
     });
   }
@@ -154,31 +153,18 @@ PYNN_INLINE void for_blocks(const Team& team, int64_t samples, const GroupShape&
   }
 }
 
-// Adds term(sums, i), for all positions i, to independent sums: each waits for its own last addition alone.
-constexpr int64_t kSums = 4, kPositions = 2048;
-
+// The sums of term over all positions.
 template <typename Sum, typename Term>
 PYNN_INLINE Sum sum_positions(Look& look, int64_t positions, Term term) {
-  Sum sums[kSums]{};
-  for (int64_t begin = 0; begin < positions; begin += kPositions) {
-    const int64_t end = begin + kPositions < positions ? begin + kPositions : positions;
-    int64_t i = begin;
-    for (; i + kSums <= end; i += kSums)
-#pragma GCC unroll 4
-      for (int64_t k = 0; k < kSums; ++k) term(sums[k], i + k);
-    for (; i < end; ++i) term(sums[0], i);
+  constexpr int64_t some = 2048;
+  Sum sum{};
+  for (int64_t begin = 0; begin < positions; begin += some) {
+    const int64_t end = begin + some < positions ? begin + some : positions;
+    sum = sum + sum_terms<Sum>(begin, end, term);
     look.after(kMostLanes * (end - begin));
   }
-  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  return sum;
 }
-
-template <typename T>
-struct TwoSums {
-  Vec<T> total, products;
-  PYNN_INLINE_SPECIAL TwoSums operator+(const TwoSums& other) const {
-    return {total + other.total, products + other.products};
-  }
-};
 
 // The sum of the columns of a group.
 template <typename T>

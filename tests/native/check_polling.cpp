@@ -206,6 +206,7 @@ void check_windows_look() {
 }
 
 void check_normalizations_look() {
+  constexpr ActivationSpec kRelu{Activation::relu, 0, std::numeric_limits<double>::infinity(), 0};
   constexpr int64_t n = 24'000'000;
   const std::vector<T> x = numbers(n), dy = numbers(n);
   std::vector<T> y(n);
@@ -216,9 +217,14 @@ void check_normalizations_look() {
     expect_looks("moments" + what, 1, [&](const Team& team) {
       k().moments(team, mean.data(), nullptr, variance.data(), x.data(), rows, columns, shared.data());
     });
+    std::vector<T> of_member(k().batch_norm_own(columns)), slopes = dy;
+    expect_looks("batch_norm_forward" + what, 1, [&](const Team& team) {
+      k().batch_norm_forward(team, y.data(), x.data(), mean.data(), variance.data(), mean.data(), rows, columns, kRelu);
+    });
     expect_looks("batch_norm_backward" + what, 1, [&](const Team& team) {
-      k().batch_norm_backward(team, y.data(), mean.data(), nullptr, dy.data(), x.data(), mean.data(), variance.data(),
-                              nullptr, nullptr, rows, columns, 1e-3, false, shared.data());
+      k().batch_norm_backward(team, y.data(), mean.data(), nullptr, slopes.data(), x.data(), x.data(), mean.data(),
+                              variance.data(), nullptr, nullptr, rows, columns, 1e-3, kRelu, false, of_member.data(),
+                              shared.data());
     });
     expect_looks("rescaling_forward" + what, 1, [&](const Team& team) {
       k().rescaling_forward(team, y.data(), x.data(), n, mean.data(), variance.data(), mean.data(), columns);

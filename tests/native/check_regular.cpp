@@ -146,11 +146,19 @@ void check_normalization() {
   }
 }
 
+// Elements of scratch: of the team, and of each member.
+struct ScratchSize {
+  int64_t shared, own;
+};
+
+constexpr ActivationSpec kRelu{Activation::relu, 0, std::numeric_limits<double>::infinity(), 0};
+
 // The gradients of normalisations: dx, dgamma, dbeta. Runs `call` for all of them, and for each without the others;
 // call(team, dx, dgamma, dbeta, shared) passes them on, null where they are not asked for.
 template <typename T, typename Call>
 void check_gradients(const std::string& what, const std::vector<double>& dx, std::vector<double> dgamma,
-                     std::vector<double> dbeta, bool accumulate, int64_t scratch, double tolerance, const Call& call) {
+                     std::vector<double> dbeta, const std::vector<T>& dy, bool accumulate, ScratchSize scratch,
+                     double tolerance, const Call& call) {
   const auto parameters = static_cast<int64_t>(dgamma.size());
   const std::vector<T> of_gamma = accumulate ? random_values<T>(parameters) : unwritten<T>(parameters),
                        of_beta = accumulate ? random_values<T>(parameters) : unwritten<T>(parameters);
@@ -158,15 +166,15 @@ void check_gradients(const std::string& what, const std::vector<double>& dx, std
     dgamma[j] += static_cast<double>(of_gamma[j]);
     dbeta[j] += static_cast<double>(of_beta[j]);
   }
-  const Outputs<T> outputs({unwritten<T>(static_cast<int64_t>(dx.size())), of_gamma, of_beta});
-  Space<T> space(0, scratch);
+  const Outputs<T> outputs({unwritten<T>(static_cast<int64_t>(dx.size())), of_gamma, of_beta, dy});
+  Space<T> space(scratch.own, scratch.shared);
   const auto run = [&](const std::string& how, int asked_for) {
     const std::vector<T> result = on_teams(how, outputs.start(), [&](const Team& team, T* out) {
       T* const shared = space.of_all(team);
       const auto output = [&](int i) {
         return asked_for >> i & 1 ? outputs.pointer(out, static_cast<size_t>(i)) : nullptr;
       };
-      call(team, output(0), output(1), output(2), shared);
+      call(team, output(0), output(1), output(2), outputs.pointer(out, 3), space.of(team), shared);
     });
     space.expect_no_overrun(how);
     outputs.expect_gaps(how, result);
@@ -187,12 +195,13 @@ void check_gradients(const std::string& what, const std::vector<double>& dx, std
 template <typename T>
 void check_batch_norm() {
   for (const auto& s : kTables) {
-    for (const bool plain : {true, false}) {  // without gamma; with gamma, and added
+    for (const bool plain : {true, false}) {  // without gamma; with gamma, an activation, and added
       const std::string what = text("batch_norm_backward in %s, (%d, %d)%s", type_name<T>(), static_cast<int>(s.rows),
-                                    static_cast<int>(s.columns), plain ? "" : ", gamma, added");
+                                    static_cast<int>(s.columns), plain ? "" : ", gamma, relu, added");
       const double epsilon = 0.01, n = static_cast<double>(s.rows);
       const std::vector<T> x = random_values<T>(s.rows * s.columns), dy = random_values<T>(s.rows * s.columns),
-                           gamma = random_values<T>(s.columns);
+                           gamma = random_values<T>(s.columns), y = random_values<T>(s.rows * s.columns);
+      const auto slope = [&](size_t i) { return plain || y[i] > 0 ? static_cast<double>(dy[i]) : 0; };
       const std::vector<double> exact = moments_of(x, s.rows, s.columns);
       const std::vector<T> given(exact.begin(), exact.end());
       const auto mean = [&](size_t j) { return static_cast<double>(given[j]); };
@@ -200,22 +209,23 @@ void check_batch_norm() {
       std::vector<double> dx, dgamma(gamma.size()), dbeta(gamma.size());
       for (size_t i = 0; i < x.size(); ++i) {
         const size_t j = i % gamma.size();
-        dgamma[j] += static_cast<double>(dy[i]) * (static_cast<double>(x[i]) - mean(j)) * inverse(j);
-        dbeta[j] += static_cast<double>(dy[i]);
+        dgamma[j] += slope(i) * (static_cast<double>(x[i]) - mean(j)) * inverse(j);
+        dbeta[j] += slope(i);
       }
       for (size_t i = 0; i < x.size(); ++i) {
         const size_t j = i % gamma.size();
         const double normal = (static_cast<double>(x[i]) - mean(j)) * inverse(j);
-        dx.push_back((static_cast<double>(dy[i]) - dbeta[j] / n - normal * dgamma[j] / n) * inverse(j) *
+        dx.push_back((slope(i) - dbeta[j] / n - normal * dgamma[j] / n) * inverse(j) *
                      (plain ? 1 : static_cast<double>(gamma[j])));
       }
-      check_gradients<T>(what, dx, dgamma, dbeta, !plain, kernels<T>().column_sums(s.rows, s.columns),
+      const ScratchSize scratch{kernels<T>().column_sums(s.rows, s.columns), kernels<T>().batch_norm_own(s.columns)};
+      check_gradients<T>(what, dx, dgamma, dbeta, dy, !plain, scratch,
                          128 + n / 4,  // n / 4: the reference's own sums
-                         [&](const Team& team, T* dx_out, T* dgamma_out, T* dbeta_out, T* shared) {
-                           kernels<T>().batch_norm_backward(team, dx_out, dgamma_out, dbeta_out, dy.data(), x.data(),
-                                                            given.data(), given.data() + s.columns,
-                                                            plain ? nullptr : gamma.data(), nullptr, s.rows, s.columns,
-                                                            epsilon, !plain, shared);
+                         [&](const Team& team, T* dx_out, T* dgamma_out, T* dbeta_out, T* slopes, T* own, T* shared) {
+                           kernels<T>().batch_norm_backward(
+                               team, dx_out, dgamma_out, dbeta_out, slopes, x.data(), plain ? nullptr : y.data(),
+                               given.data(), given.data() + s.columns, plain ? nullptr : gamma.data(), nullptr, s.rows,
+                               s.columns, epsilon, plain ? no_activation : kRelu, !plain, own, shared);
                          });
     }
   }
@@ -277,15 +287,16 @@ void check_group_norm_forward(const GroupNorm<T>& g) {
       expected.push_back(g.normal(i) * (with_gamma ? static_cast<double>(g.gamma[g.parameter(i)]) : 1) +
                          (with_beta ? static_cast<double>(g.beta[g.parameter(i)]) : 0));
     const auto groups = static_cast<int64_t>(g.mean.size());
-    const int64_t own = kernels<T>().group_norm_own(g.shape);
+    Space<T> space(kernels<T>().group_norm_own(g.shape), 0);
     const Outputs<T> outputs(
         {unwritten<T>(static_cast<int64_t>(g.x.size())), unwritten<T>(groups), unwritten<T>(groups)});
     const std::vector<T> result = on_teams(what, outputs.start(), [&](const Team& team, T* out) {
       kernels<T>().group_norm_forward(team, outputs.pointer(out, 0), outputs.pointer(out, 1), outputs.pointer(out, 2),
                                       g.x.data(), with_gamma ? g.gamma.data() : nullptr,
                                       with_beta ? g.beta.data() : nullptr, g.samples, g.shape, g.epsilon,
-                                      std::vector<T>(static_cast<size_t>(own)).data());
+                                      space.of(team));
     });
+    space.expect_no_overrun(what);
     outputs.expect_gaps(what, result);
     expect_near(what, outputs.part(result, 0), expected, 64);
     expect_near(what + ", mean", outputs.part(result, 1), g.mean, 16);
@@ -310,14 +321,13 @@ void check_group_norm_backward(const GroupNorm<T>& g) {
     }
     for (size_t i = 0; i < g.x.size(); ++i)
       dx.push_back((slope(i) - total[g.group(i)] / n - g.normal(i) * along[g.group(i)] / n) * g.inverse[g.group(i)]);
-    const int64_t scratch = kernels<T>().group_norm_sums(g.samples, g.shape);
-    const int64_t own = kernels<T>().group_norm_own(g.shape);
-    check_gradients<T>(g.name("group_norm_backward", plain ? "" : ", gamma, added"), dx, dgamma, dbeta, !plain, scratch,
-                       128, [&](const Team& team, T* dx_out, T* dgamma_out, T* dbeta_out, T* shared) {
-                         kernels<T>().group_norm_backward(team, dx_out, dgamma_out, dbeta_out, g.dy.data(), g.x.data(),
+    const ScratchSize scratch{kernels<T>().group_norm_sums(g.samples, g.shape), kernels<T>().group_norm_own(g.shape)};
+    check_gradients<T>(g.name("group_norm_backward", plain ? "" : ", gamma, added"), dx, dgamma, dbeta, g.dy, !plain,
+                       scratch, 128,
+                       [&](const Team& team, T* dx_out, T* dgamma_out, T* dbeta_out, T* dy, T* own, T* shared) {
+                         kernels<T>().group_norm_backward(team, dx_out, dgamma_out, dbeta_out, dy, g.x.data(),
                                                           mean.data(), inverse.data(), plain ? nullptr : g.gamma.data(),
-                                                          g.samples, g.shape, !plain,
-                                                          std::vector<T>(static_cast<size_t>(own)).data(), shared);
+                                                          g.samples, g.shape, !plain, own, shared);
                        });
   }
 }

@@ -66,8 +66,8 @@ class DenseOp : public Op<T> {
   bool passes_over_zeros() const override { return rows_ == 1; }
 
   // The slope is then left to the reader, which has the output in its caches when it makes the gradient of it.
-  bool take_activation(const ActivationSpec& activation, Op<T>& reader) override {
-    if (!reader.take_slope_of_input(activation)) return false;
+  bool take_activation(const ActivationSpec& activation, Op<T>* reader) override {
+    if (reader == nullptr || !reader->take_slope_of_input(activation)) return false;
     activation_ = activation;
     return true;
   }

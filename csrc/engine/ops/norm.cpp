@@ -64,29 +64,36 @@ class BatchNormOp : public Op<T> {
     T *scale = pass.own, *offset = pass.own + stride();
     pass.k.normalization_factors(scale, offset, rest, variance, pass.parameters[gamma_at].value,
                                  pass.parameters[beta_at].value, columns_, epsilon_);
-    pass.k.rescaling_forward(team, this->y(pass), this->x(pass), pass.batch * rows_ * columns_, mean, scale, offset,
-                             columns_);
+    pass.k.batch_norm_forward(team, this->y(pass), this->x(pass), mean, scale, offset, pass.batch * rows_, columns_,
+                              activation_);
   }
 
   void backward(const Team& team, const Pass<T>& pass) const override {
     const ParameterUse<T>&gamma = pass.parameters[gamma_at], &beta = pass.parameters[beta_at];
+    T* dy = this->dy(pass);
     if (!learns(pass)) {  // the moments are constants
+      if (activation_.kind != Activation::linear) {
+        const T* y = this->y(pass);  // enough for the activations that are taken over
+        pass.k.activation_backward(team, dy, dy, y, y, pass.batch * rows_ * columns_, activation_);
+        team.barrier();
+      }
       if (gamma.gradient != nullptr || beta.gradient != nullptr)
-        pass.k.batch_norm_backward(team, nullptr, gamma.gradient, beta.gradient, this->dy(pass), this->x(pass),
+        pass.k.batch_norm_backward(team, nullptr, gamma.gradient, beta.gradient, dy, this->x(pass), nullptr,
                                    pass.parameters[moving_mean_at].value, pass.parameters[moving_variance_at].value,
-                                   gamma.value, nullptr, pass.batch * rows_, columns_, epsilon_, pass.adds(gamma_at),
-                                   pass.shared);
+                                   gamma.value, nullptr, pass.batch * rows_, columns_, epsilon_, no_activation,
+                                   pass.adds(gamma_at), pass.own, pass.shared);
       T* scale = pass.own;
       pass.k.normalization_factors(scale, nullptr, nullptr, pass.parameters[moving_variance_at].value, gamma.value,
                                    nullptr, columns_, epsilon_);
       if (this->dx(pass) != nullptr)
-        pass.k.rescaling_backward(team, this->dx(pass), this->dy(pass), pass.batch * rows_ * columns_, scale, columns_);
+        pass.k.rescaling_backward(team, this->dx(pass), dy, pass.batch * rows_ * columns_, scale, columns_);
       announce_gradients(team, pass, batch_norm_parameters);
       return;
     }
-    pass.k.batch_norm_backward(team, this->dx(pass), gamma.gradient, beta.gradient, this->dy(pass), this->x(pass),
+    pass.k.batch_norm_backward(team, this->dx(pass), gamma.gradient, beta.gradient, dy, this->x(pass), this->y(pass),
                                pass.saved, pass.saved + stride(), gamma.value, masked_ ? this->x(pass, 1) : nullptr,
-                               pass.batch * rows_, columns_, epsilon_, pass.adds(gamma_at), pass.shared);
+                               pass.batch * rows_, columns_, epsilon_, activation_, pass.adds(gamma_at), pass.own,
+                               pass.shared);
     announce_gradients(team, pass, batch_norm_parameters);
   }
 
@@ -104,12 +111,18 @@ class BatchNormOp : public Op<T> {
   }
 
   ScratchSize scratch(const Kernels<T>& k, int64_t batch, int, bool) const override {
-    return {k.column_sums(batch * rows_, columns_) + (masked_ ? batch * rows_ * columns_ : 0), 2 * stride()};
+    return {k.column_sums(batch * rows_, columns_) + (masked_ ? batch * rows_ * columns_ : 0),
+            std::max(2 * stride(), k.batch_norm_own(columns_))};
   }
   int64_t saved(int64_t) const override { return 3 * stride(); }
   bool takes_gradient(std::size_t input) const override { return input == 0; }
   bool couples_samples() const override { return true; }
   double work() const override { return 8 * static_cast<double>(rows_ * columns_); }
+  // It makes the slope itself, whoever reads the result.
+  bool take_activation(const ActivationSpec& activation, Op<T>*) override {
+    activation_ = activation;
+    return true;
+  }
 
  private:
   bool learns(const Pass<T>& pass) const {
@@ -120,6 +133,7 @@ class BatchNormOp : public Op<T> {
   const int64_t columns_, rows_;  // rows of a sample
   const double momentum_, epsilon_;
   const bool inference_, masked_;
+  ActivationSpec activation_ = no_activation;
 };
 
 // ---- group_norm

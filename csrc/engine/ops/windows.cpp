@@ -86,7 +86,7 @@ class ConvOp : public Op<T> {
   int64_t samples_together() const override { return INT64_MAX; }  // short slices gain nothing
   double work() const override { return pynn::work(layer_.shape); }
   // It makes the slope itself, whoever reads the result.
-  bool take_activation(const ActivationSpec& activation, Op<T>&) override {
+  bool take_activation(const ActivationSpec& activation, Op<T>*) override {
     layer_.activation = activation;
     return true;
   }
