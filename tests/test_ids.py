@@ -5,6 +5,7 @@ import pytest
 
 import pynn
 from pynn import layers, ops
+from pynn.layers.id_arithmetic import IdArithmetic
 
 RANDOM = np.random.default_rng(5)
 
@@ -90,6 +91,12 @@ def test_parts_of_ids_and_numbers():
 
 OFFSETS = np.array([0, 3, 7])
 
+
+def int32(x):
+    """What is left of whole numbers in 32 bits, as in Keras."""
+    return (x + 2**31) % 2**32 - 2**31
+
+
 # Ids that are computed of others, (N, 3), and the same by NumPy.
 COMPUTED = {
     "add": (lambda ids: ids + OFFSETS, lambda x: x + OFFSETS),
@@ -101,7 +108,21 @@ COMPUTED = {
     "of a part": (lambda ids: (ids[:, ::2] * 2 + 1)[:, :1], lambda x: x[:, :1] * 2 + 1),
     "broadcast": (lambda ids: ids[:, 1:2] + OFFSETS[None], lambda x: x[:, 1:2] + OFFSETS),
     "more axes": (lambda ids: ids[..., None] + np.arange(2), lambda x: x[..., None] + np.arange(2)),
-    "large": (lambda ids: ids * (2**31 - 1) % 5, lambda x: np.full_like(x, 2**31 - 1) % 5),  # the most of 32 bits
+    "divisor below 0": (lambda ids: ids // -3 + 9, lambda x: x // -3 + 9),
+    "remainder below 0": (lambda ids: 9 + ids % np.array([-3, -4, 5]), lambda x: 9 + x % [-3, -4, 5]),
+    "divided by ids": (lambda ids: 20 // ids + 20 % ids, lambda x: 20 // x + 20 % x),
+    "large": (lambda ids: ids * (2**31 - 1) % 5, lambda x: int32(x * (2**31 - 1)) % 5),
+    "digits": (lambda ids: ids % 10 + ids // 10, lambda x: x % 10 + x // 10),
+    "its square": (lambda ids: ids * ids % 40, lambda x: x * x % 40),
+    "neighbours": (lambda ids: ids[:, 1:] + 2 * ids[:, :-1], lambda x: x[:, 1:] + 2 * x[:, :-1]),
+    "pairs": (
+        lambda ids: ids[:, :, None] + layers.Reshape((1, 3))(ids) * 2,
+        lambda x: x[:, :, None] + x[:, None, :] * 2,
+    ),
+    "differences": (
+        lambda ids: (ids - ids[:, :1]) // (ids[:, 1:2] - 20) + 9,
+        lambda x: (x - x[:, :1]) // (x[:, 1:2] - 20) + 9,
+    ),
 }
 
 
@@ -156,13 +177,187 @@ def test_computed_ids_are_checked_before_anything_is_changed(way):
 
 def test_what_is_no_whole_number_is_no_id():
     ids = pynn.Input((3,), dtype="int32")
-    for made in (ids + 0.5, ids / 2, ids**2, 7 // (ids + 1), ids // -2, ids % 0.5, ids < 2, ids * 2**40):
+    other = pynn.Input((3,))
+    for made in (ids + 0.5, ids / 2, ids**2, ids // 0, ids % 0.5, ids < 2, ids * 2**40, ids / ids, ids + other):
         assert made.dtype == "float32"
         with pytest.raises(ValueError, match=r"takes ids.*Give the Input dtype.* and compute with whole"):
             layers.Embedding(4, 2)(made)
+    for settings in (
+        {"function": "divide"},
+        {"function": "add", "constant": 0.5},
+        {"function": "add", "constant": 1e300},
+    ):
+        with pytest.raises(ValueError, match="IdArithmetic takes the functions add"):
+            IdArithmetic(**settings)
     whole = pynn.Model(ids, layers.Dense(2)(ids * 3 - 1))
     kernel = whole.weights[0].numpy()
     np.testing.assert_allclose(whole(np.array([[1, 0, 4]])), np.array([[2, -1, 11]]) @ kernel, rtol=1e-6)
+
+
+# Two inputs of ids, (N, 3) and (N, 1), and the same by NumPy: rows of a table of 100.
+PAIRS = {
+    "crossed": (lambda a, b: a * 10 + b, lambda a, b: a * 10 + b),
+    "difference": (lambda a, b: (a - b) + 10, lambda a, b: a - b + 10),
+    "product": (lambda a, b: a * b, lambda a, b: a * b),
+    "quotient": (lambda a, b: a // (b + 1), lambda a, b: a // (b + 1)),
+    "remainder": (lambda a, b: a % (b - 11) + 11, lambda a, b: a % (b - 11) + 11),
+    "functions": (lambda a, b: ops.add(ops.multiply(a, 10), ops.mod(b, 7)), lambda a, b: a * 10 + b % 7),
+    "hashed": (
+        lambda a, b: (a * 1_000_003 + b * 777_767_777) % 100,
+        lambda a, b: int32(a * 1_000_003 + b * 777_767_777) % 100,
+    ),
+}
+
+
+class Crossed(layers.Layer):
+    """A table of pairs of ids."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.table = layers.Embedding(100, 2)
+
+    def call(self, a, b):
+        return self.table(a * 10 + b)
+
+
+def crossed_in_a_model(a, b):
+    one, other = pynn.Input((3,), dtype="int32", name="one"), pynn.Input((1,), dtype="int32", name="other")
+    return pynn.Model({"one": one, "other": other}, layers.Embedding(100, 2)(one * 10 + other))({"one": a, "other": b})
+
+
+CROSSINGS = {
+    "operators": lambda a, b: layers.Embedding(100, 2)(a * 10 + b),
+    "own layer": lambda a, b: Crossed()(a, b),
+    "model": crossed_in_a_model,
+    "parts of sums": lambda a, b: layers.Embedding(100, 2)((a * 10 + b)[:, ::-1][:, ::-1]),
+}
+
+
+def pairs_of_ids(count=70):
+    return RANDOM.integers(0, 10, (count, 3)), RANDOM.integers(0, 10, (count, 1))
+
+
+def pair_of_inputs():
+    return pynn.Input((3,), dtype="int32", name="a"), pynn.Input((1,), dtype="int32", name="b")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("case", PAIRS)
+def test_ids_computed_of_two_inputs_are_embedded(case, dtype, tmp_path):
+    symbolic, plain = PAIRS[case]
+    a, b = pair_of_inputs()
+    made = symbolic(a, b)
+    assert (made.dtype, made.shape) == ("int32", (None, 3))
+    model = pynn.Model({"x": a, "y": b}, [layers.Embedding(100, 2, dtype=dtype)(made), made])
+    given = dict(zip("xy", pairs_of_ids(), strict=True))
+    expected = plain(*given.values())
+    for threads in (1, 3):
+        pynn.config.set_num_threads(threads)
+        rows, numbers = model.predict(given, verbose=0)
+        np.testing.assert_array_equal(rows, model.weights[0].numpy()[expected])
+        np.testing.assert_array_equal(numbers, expected)
+    model.save(tmp_path / "model")
+    twins = [pynn.Model.from_config(model.get_config()), pynn.models.model_from_json(model.to_json())]
+    twins += [pynn.models.clone_model(model), pynn.load_model(tmp_path / "model")]
+    for twin in twins:
+        twin.set_weights(model.get_weights())
+        np.testing.assert_array_equal(twin(given)[0], rows)
+    lines = []
+    model.summary(print_fn=lines.append)
+    assert "embedding" in "".join(lines)
+
+
+@pytest.mark.parametrize("way", CROSSINGS)
+def test_ids_computed_of_two_inputs_are_checked_before_anything_is_changed(way):
+    a, b = pair_of_inputs()
+    model = pynn.Model([a, b], CROSSINGS[way](a, b))
+    given, targets = list(pairs_of_ids(8)), np.ones((8, 3, 2))
+    (table,) = model.get_weights()
+    np.testing.assert_array_equal(model(given), table[given[0] * 10 + given[1]])
+    model.compile("adam", "mse")
+    first = model.fit(given, targets, verbose=0).history["loss"][0]
+    assert model.evaluate(given, targets, verbose=0) < first
+    loss, gradients = model.gradients(given, targets)
+    pullback, of_inputs = model.vjp(given, 2 * (model(given) - 1) / targets.size)
+    assert of_inputs == [None, None]
+    assert loss == pytest.approx(model.evaluate(given, targets, verbose=0))
+    np.testing.assert_allclose(pullback[0], gradients[0], rtol=1e-5)
+    before = model.get_weights()[0]
+    bad = [given[0].copy(), given[1].copy()]
+    bad[0][6, 1], bad[1][6, 0] = 9, 14
+    message = r"taken from the inputs 'a' and 'b' must be in \[0, 100\), but found 104 at row 6 of x\[0\] and x\[1\]"
+    for call in (
+        lambda: model.fit(bad, targets, batch_size=2, verbose=0),
+        lambda: model.evaluate(bad, targets, batch_size=2, verbose=0),
+        lambda: model.predict(bad, batch_size=2, verbose=0),
+        lambda: model(bad),
+        lambda: model.gradients(bad, targets),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()
+    bad[1][6, 0] = -1
+    with pytest.raises(ValueError, match=r"input 'b' must be in .*, but found -1 at row 6"):
+        model.fit(bad, targets, batch_size=2, verbose=0)
+    np.testing.assert_array_equal(model.get_weights()[0], before)
+
+
+def test_a_layer_is_called_on_two_arrays_of_ids():
+    layer = Crossed()
+    a, b = pairs_of_ids()
+    np.testing.assert_array_equal(layer(a, b), layer.table.embeddings.numpy()[a * 10 + b])
+    a[3] = 10
+    with pytest.raises(ValueError, match=r"must be in \[0, 100\), but found 10\d at row 3 of inputs"):
+        layer(a, b)
+    with pytest.raises(ValueError, match=r"cannot put samples of the shapes \(3,\) and \(2,\) together"):
+        layer(a, np.zeros((70, 2), int))
+    with pytest.raises(ValueError, match="the same number of samples, but got 70, 69"):
+        layer(a, b[1:])
+
+
+def test_what_is_divided_by_0_is_no_id():
+    a, b = pair_of_inputs()
+    quotient = a // b
+    model = pynn.Model([a, b], [quotient, layers.Embedding(10, 2)(a)])
+    x, y = np.arange(3)[None], np.array([[0]])
+    np.testing.assert_array_equal(model([x, y])[0], [[0, 0, 0]])  # as in NumPy
+    embedded = pynn.Model([a, b], layers.Embedding(10, 2)(quotient))
+    with pytest.raises(ValueError, match=r"floor_divide.* divides ids by 0 at row 1"):
+        embedded.predict([x.repeat(2, 0), np.array([[1], [0]])], verbose=0)
+
+
+class Sums(layers.Layer):
+    """What is computed of two inputs, as ids or as numbers."""
+
+    def __init__(self, embeds):
+        super().__init__()
+        self.reader = layers.Embedding(40, 2) if embeds else layers.Dense(2)
+
+    def call(self, a, b):
+        return self.reader(a * 2 + b)
+
+
+def test_a_call_computes_with_ids_and_with_numbers(random):
+    layer = Sums(embeds=False)
+    a, b = random.normal(size=(2, 5, 3)).astype("float32")
+    kernel = layer(a, b) is not None and layer.reader.kernel.numpy()
+    np.testing.assert_allclose(layer(a, b), (a * 2 + b) @ kernel, rtol=1e-5, atol=1e-6)
+    ids, numbers = pynn.Input((3,), dtype="int32"), pynn.Input((3,))
+    whole = random.integers(0, 5, (5, 3))
+    mixed = pynn.Model([ids, numbers], layer(ids, numbers))
+    np.testing.assert_allclose(mixed([whole, b]), (whole * 2 + b) @ kernel, rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match="takes ids"):
+        Sums(embeds=True)(ids, layers.Dense(3)(numbers))
+
+
+def test_a_deep_sum_of_ids_with_itself():
+    """Whatever is computed of it is computed once."""
+    ids = pynn.Input((1,), dtype="int32")
+    made = ids
+    for _ in range(200):
+        made = (made + made) % 7
+    model = pynn.Model(ids, layers.Embedding(7, 2)(made))
+    table = model.get_weights()[0]
+    np.testing.assert_array_equal(model.predict(np.array([[3]]), verbose=0)[0, 0], table[3 * pow(2, 200, 7) % 7])
 
 
 class Positions(layers.Layer):

@@ -166,6 +166,29 @@ def test_parts_of_ids_have_limits_of_their_own(wrong, threads):
         plan.predict(outs, [ids], True, threads)
 
 
+@pytest.mark.parametrize("function", ["add", "subtract", "multiply", "floor_divide", "remainder"])
+@pytest.mark.parametrize("threads", THREADS)
+def test_ids_are_computed_as_numpy_does(function, threads):
+    """Of all pairs of what is special among 32 bits; a table then refuses what it has not."""
+    special = np.array([0, 1, -1, 2, -7, 10, 46341, -(2**31), 2**31 - 1], np.int32)
+    a, b = (each.reshape(-1, 3).copy() for each in np.meshgrid(special, special))
+    with np.errstate(all="ignore"):
+        expected = getattr(np, function)(a, b)
+    graph = core.Graph()
+    x, y = graph.add_input(3, "ids"), graph.add_input(3, "ids")
+    (made,) = graph.add("compute_ids", [x, y], [], {"function": function})
+    graph.set_outputs(graph.add("numbers", [made], [], {}))
+    found = np.empty(a.shape)
+    core.Plan(graph, "float64").predict([found], [a, b], True, threads)
+    np.testing.assert_array_equal(found, expected)
+    weights = core.Parameters("float64")
+    weights.add(5)
+    (rows,) = graph.add("embedding", [made], [graph.add_parameter(weights, 0)], {"rows": 5, "dim": 1})
+    graph.set_outputs([rows])
+    with pytest.raises(ValueError, match="from 0 to 4, got"):
+        core.Plan(graph, "float64").predict([found], [a, b], True, threads)
+
+
 def test_graph_refuses_numbers_where_ids_are_read():
     graph, x, y, _ = table_graph()
     real = graph.add_input(4)

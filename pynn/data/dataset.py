@@ -97,6 +97,12 @@ def columns(x: Any, name: str, layout: Layout, check_finite: bool) -> tuple[Any,
     ]
     if len(found) > 1:
         arrays.same_length(**dict(zip(names, found, strict=True)))
+    if inputs.computed.limits:
+        samples = [
+            each.reshape(len(each), *port.sizes) if port.below else each
+            for each, port in zip(found, inputs.ports, strict=True)
+        ]
+        inputs.computed.check(samples, names, inputs.names)
     return tuple(found)
 
 
@@ -112,9 +118,7 @@ def _column(x: Any, name: str, port: Port, dtype: str, check_finite: bool) -> An
     if sparse.is_sparse(x) and not port.below and len(port.shape) == 1:
         return SparseColumn.of(x, name, dtype, port.sizes[0], check_finite)
     if port.below:
-        ids = arrays.as_ids(x, name, port.sizes, port.below, port.name)
-        port.below.check_parts(ids.reshape(len(ids), *port.sizes), name, port.name)
-        return ids
+        return arrays.as_ids(x, name, port.sizes, port.below, port.name)
     if type(x) is np.ndarray and x.shape[1:] == port.sizes:
         windows = arrays.as_windows(x, name, dtype, check_finite)
         if windows is not None:

@@ -3,67 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..foundation.warning import warn
 from . import nests
+from .limits import Computed, Limits
 
 # Of one sample; None along an axis of any length.
 OpenShape: TypeAlias = tuple[int | None, ...]
-
-
-class Limit(int):
-    """Below what the whole numbers of an input must be, from 0 on; 0 where it has numbers of the model's type.
-
-    Attributes:
-        parts: Limits of parts of the samples, and of ids that are computed of them: the functions by which these come
-            out of an array of samples, one after the other, and below what they must be.
-    """
-
-    parts: tuple[tuple[tuple[TakePart, ...], int], ...] = ()
-
-    def behind(self, path: tuple[TakePart, ...]) -> Limit:
-        """The same limit, for an array from which `path` makes the one that it is about."""
-        found = Limit(self)
-        found.parts = tuple(((*path, *own), below) for own, below in self.parts)
-        return found
-
-    def of_part(self) -> Limit:
-        """The same limit, where it is about a part: of the whole there is none."""
-        found = Limit(ANY_ID)
-        found.parts = (((), int(self)), *self.parts)
-        return found
-
-    @staticmethod
-    def of_all(limits: Sequence[Limit], otherwise: int) -> Limit:
-        """What holds where all of these do; `otherwise` where there are none."""
-        found = Limit(min(limits, default=otherwise))
-        found.parts = tuple(part for each in limits for part in each.parts)
-        return found
-
-    def check_parts(self, ids: NDArray[np.int32], name: str, of: str) -> None:
-        """Raise ValueError where a part of `ids`, the array `name` for the input `of`, is not below its limit."""
-        for path, below in self.parts:
-            part = ids
-            for take in path:
-                part = take(part)
-            outside = (part < 0) | (part >= below)
-            if outside.any():
-                place = np.argwhere(outside)[0]
-                raise ValueError(
-                    f"An id that is taken from the input {of!r} must be in [0, {below}), but found "
-                    f"{part[tuple(place)]} at row {place[0]} of {name}."
-                )
-
-
-# A part of each row of an array.
-TakePart: TypeAlias = "Callable[[NDArray[Any]], NDArray[Any]]"
-# Below what ids are that no embedding reads.
-ANY_ID = 2**31 - 1
 
 
 class Port(NamedTuple):
@@ -71,7 +21,7 @@ class Port(NamedTuple):
 
     name: str
     shape: OpenShape
-    below: Limit = Limit(0)  # whole numbers from 0 to below - 1; 0: numbers of the model's type
+    below: int = 0  # whole numbers from 0 to below - 1; 0: numbers of the model's type
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -103,12 +53,14 @@ class Ports(NamedTuple):
         form: How a call gives or gets their arrays: one array, a list, a tuple, a dict, or these within one another.
         keys: Of the dict, in the order of `ports`; of a nest, the ways through it (`nests.keys`); otherwise the names.
         nest: Where they are within one another: lists, tuples and dicts with the places of the ports.
+        computed: The limits of ids that are computed of them.
     """
 
     ports: tuple[Port, ...]
     form: Literal["single", "list", "tuple", "dict", "nested"]
     keys: tuple[str, ...]
     nest: Any = None
+    computed: Computed = Computed()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -116,9 +68,9 @@ class Ports(NamedTuple):
         return tuple(port.name for port in self.ports)
 
     @property
-    def limits(self) -> tuple[Limit, ...]:
-        """For each of them: below what its ids are, 0 where it has numbers."""
-        return tuple(port.below for port in self.ports)
+    def limits(self) -> Limits:
+        """Below what their ids must be."""
+        return Limits(tuple(port.below for port in self.ports), self.computed)
 
     def of(self, shapes: Sequence[OpenShape]) -> Ports:
         """The same, with other shapes."""

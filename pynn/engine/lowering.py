@@ -158,9 +158,9 @@ class Lowering:
         self._ids.add(y)
         return y
 
-    def compute_ids(self, x: int, function: str, constant: NDArray[np.int64]) -> int:
-        """What a function makes of the ids of tensor `x` and a constant for each."""
-        y = self.add("compute_ids", x, function=function, constant=constant)
+    def compute_ids(self, function: str, xs: Sequence[int], **settings: Any) -> int:
+        """What a function makes of the ids of two tensors, or of one and a constant for each."""
+        y = self.add("compute_ids", xs, function=function, **settings)
         self._ids.add(y)
         return y
 

@@ -124,15 +124,16 @@ def _tensors(values: list[Any], count: int) -> list[Tensor]:
 def _of_two(name: str, given: list[Any], function: str) -> Translated:
     if len(given) != 2:
         raise ValueError(f"the function {function} is called with {len(given)} operands")
-    inputs = [each.history for each in given if isinstance(each, Tensor)]
+    tensors = [each for each in given if isinstance(each, Tensor)]
+    inputs, whole = [each.history for each in tensors], all(checks.is_whole(each.dtype) for each in tensors)
     if len(inputs) == 2:
-        return Translated(Arithmetic(function, name=name), inputs)
+        return Translated((IdArithmetic if whole and are_ids(function) else Arithmetic)(function, name=name), inputs)
     first = not isinstance(given[0], Tensor)
     tensor, constant = (given[1], given[0]) if first else (given[0], given[1])
     (tensor,) = _tensors([tensor], 1)
     array = constant_beside(constant, tensor.ndim)
-    ids = checks.is_whole(tensor.dtype) and are_ids(function, array, first)
-    return Translated((IdArithmetic if ids else Arithmetic)(function, array, first, name), inputs)
+    kind = IdArithmetic if whole and are_ids(function, array, first) else Arithmetic
+    return Translated(kind(function, array, first, name), inputs)
 
 
 def _binary(name: str, given: list[Any], config: dict[str, Any]) -> Translated:

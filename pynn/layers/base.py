@@ -457,7 +457,8 @@ class Layer(Weighed, NamesItsArguments):
             anew = [change for user in users for change in user._unlowered()]
             atomic.apply_together([*changes, atomic.setting(self, "_calls", {}), *anew])
 
-    def _part_of(self, x: Array) -> Array:
+    def _part_of(self, *xs: Array) -> Array:
+        (x,) = xs
         return x.reshape(len(x), *self.sample_output_shape(x.shape[1:]))
 
     # ---- errors, and the rest ----------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from ..data.layout import Layout, Limit, OpenShape
+from ..data.layout import Layout, OpenShape
+from ..data.limits import Limits
 from ..foundation import atomic
 from ..foundation.native import core
 from .trial import Trial, current, using
@@ -51,7 +52,7 @@ class Draft(NamedTuple):
     inner: tuple[Draft, ...] = ()  # of a model: its layers, unless they are built
     layout: Layout | None = None  # of a model
     trial: Trial | None = None  # of a layer with a `call`, unless it is built: what building it did
-    limits: tuple[Limit, ...] | None = None  # of a layer with a `call`: for each input, below what its ids must be
+    limits: Limits | None = None  # of a layer with a `call`: below what the ids of its inputs must be
     arrange: Callable[[list[Any]], Any] | None = None  # of a layer with a `call`: puts outputs into its form
     made_masks: tuple[OpenShape | None, ...] = ()  # the shapes of the masks of the outputs; empty: they have none
 

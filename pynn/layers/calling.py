@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import arrays
-from ..data.layout import Limit
+from ..data.limits import Limits
 from ..engine.lowering import Added, Lowering, Mask
 from ..foundation import atomic, draws, parallel
 from ..foundation.native import core
@@ -47,7 +47,7 @@ class Callable(Protocol):
     def _itself(self) -> Any: ...
     def lower_with_masks(self, net: Lowering, x: Any, shape: Any, masks: Any) -> Any: ...
     def add_penalty(self, net: Lowering, outputs: Sequence[int]) -> None: ...
-    def _limits_for(self, inputs: list[Any], masks: Any = ()) -> tuple[Limit, ...]: ...
+    def _limits_for(self, inputs: list[Any], masks: Any = ()) -> Limits: ...
     def _as_taken(self, values: Sequence[Any]) -> Any: ...
     def _arrange(self, outputs: list[Any]) -> Any: ...
     def _build_for(self, shape: Any, masks: Any = ()) -> None: ...
@@ -72,10 +72,14 @@ def compute(layer: Callable, inputs: list[Any], training: bool, masks: Sequence[
     Raises:
         TypeError, ValueError: arrays that the layer cannot take; also one with weights, where a `call` is traced.
     """
-    limits: tuple[Limit, ...] = ()
+    limits: Limits | None = None
     if layer.ids_below or layer.wired:
         limits, dtype = layer._limits_for(inputs, masks), layer.dtype
-        xs = [_converted(layer, number, x, limits[number], dtype) for number, x in enumerate(inputs)]
+        xs = [_converted(layer, number, x, limits.each[number], dtype) for number, x in enumerate(inputs)]
+        if limits.computed.limits:
+            names = [layer._input_name(number) for number in range(len(xs))]
+            check_inputs(names, [x.shape for x in xs])
+            limits.computed.check(xs, names, [layer.name] * len(xs))
     else:
         dtype = layer.dtype
         xs = [
@@ -92,7 +96,7 @@ def compute(layer: Callable, inputs: list[Any], training: bool, masks: Sequence[
         xs += [each for each in found if each is not None]
     call = layer._calls.get(key)
     if call is None or call.batch_size not in (0, rows):
-        call = _lowered(layer, xs, key, limits or (Limit(0),) * len(inputs))
+        call = _lowered(layer, xs, key, (0,) * len(inputs) if limits is None else limits.each)
     if is_calling() and layer.weights:
         raise no_values_yet(f"Layer {layer.name!r}")
     out = np.empty((rows, *call.output), call.dtype)
@@ -119,15 +123,13 @@ def no_values_yet(what: str) -> TypeError:
     )
 
 
-def _converted(layer: Callable, number: int, x: Any, below: Limit, dtype: str) -> Array:
+def _converted(layer: Callable, number: int, x: Any, below: int, dtype: str) -> Array:
     """An input as the engine takes it: numbers of the layer's type, or ids."""
     name = layer._input_name(number)
     if not below:
         return arrays.as_array(x, name, dtype)
     given = arrays.as_numbers(x, name)
-    ids = arrays.as_ids(given, name, given.shape[1:], below, layer.name).reshape(given.shape)
-    below.check_parts(ids, name, layer.name)
-    return ids
+    return arrays.as_ids(given, name, given.shape[1:], below, layer.name).reshape(given.shape)
 
 
 def _mask(layer: Callable, number: int, mask: Any, x: Array) -> Array | None:
@@ -163,7 +165,7 @@ def check_inputs(names: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> Non
             raise ValueError(f"{', '.join(names)} must have the same number of samples, but got {counts}.")
 
 
-def _lowered(layer: Callable, xs: list[Array], key: tuple[Any, ...], limits: tuple[Limit, ...]) -> Call:
+def _lowered(layer: Callable, xs: list[Array], key: tuple[Any, ...], limits: tuple[int, ...]) -> Call:
     """The layer, lowered for these inputs, behind which their masks come. `key`: shapes of both, None for no mask."""
     count = len(limits)
     check_inputs([layer._input_name(number) for number in range(count)], [x.shape for x in xs[:count]])

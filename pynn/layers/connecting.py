@@ -30,7 +30,7 @@ class Connectable:
     takes_more: bool = False  # whether a call may have more tensors than the input; then these come as a list
     keeps_states: bool = False  # whether it has states that it keeps from batch to batch
     keeps_ids: bool = False  # whether it hands on its input as it is, also whole numbers
-    takes_part: bool = False  # whether it hands on a part of its input as it is, also of whole numbers
+    takes_part: bool = False  # whether it hands on whole numbers: a part of its input, or what is computed of several
     wired: bool = False  # whether it is made of other layers, and so takes ids and numbers as they come
     is_input: bool = False  # whether it stands for an input of a model
     built_at_once: bool = False  # whether it counts as built before its input is known
@@ -119,8 +119,8 @@ class Connectable:
         """How the layers are connected that it is made of, for all shapes that it was called on; none: not known."""
         return ()
 
-    def _part_of(self, x: NDArray[Any]) -> NDArray[Any]:
-        """What it hands on of an array of whole numbers."""
+    def _part_of(self, *xs: NDArray[Any]) -> NDArray[Any]:
+        """What it hands on of arrays of whole numbers."""
         raise NotImplementedError
 
     def _use(self, settings: Any) -> Any:
@@ -165,16 +165,18 @@ class Connectable:
         )
         use = self._use(settings)
         draft = use.draft(self._sample_shapes(inputs), self._dtype_for(inputs), of_inputs)
-        for x, below in zip(inputs, draft.limits or (), strict=False):
+        for x, below in zip(inputs, draft.limits.each if draft.limits else (), strict=False):
             if below:
                 self._check_ids(x)
         if not self._is_built:
             atomic.apply_together(building([draft]))
         rows = self._rows_of(inputs)
-        ids = (self.keeps_ids or self.takes_part) and inputs[0].holds_ids
+        hands_on = self.keeps_ids or self.takes_part
+        ids = hands_on and all(x.holds_ids for x in inputs)
+        may_hold_ids = hands_on and all(x.may_hold_ids for x in inputs)
         per_sample = any(x.per_sample for x in inputs)
         made = tuple(
-            Made(shape, "int32" if ids else draft.dtype, per_sample, mask, rows)
+            Made(shape, "int32" if ids else draft.dtype, per_sample, mask, rows, may_hold_ids)
             for shape, mask in zip(draft.outputs, draft.masks, strict=True)
         )
         node = Node(self, tuple(inputs), made, training, told, settings)
@@ -218,11 +220,11 @@ class Connectable:
             )
 
     def _check_ids(self, x: SymbolicTensor) -> None:
-        """Raise ValueError unless the tensor is an input, a part of one, or ids that are computed of one."""
+        """Raise ValueError unless the tensor is an input, a part of one, or ids that are computed of inputs."""
         source = x
-        while source.node.inputs and (source.node.layer.keeps_ids or source.node.layer.takes_part):
+        while len(source.node.inputs) == 1 and (source.node.layer.keeps_ids or source.node.layer.takes_part):
             source = source.node.inputs[0]
-        if not x.holds_ids and source.node.inputs:
+        if not (x.may_hold_ids or source.node.layer.is_input):
             raise self._shape_error(
                 f"takes ids, whole numbers from an Input, but got the numbers that layer {x.name!r} makes. Give the "
                 'Input dtype="int32", and compute with whole numbers (ids + 1), or in NumPy before they become inputs.'

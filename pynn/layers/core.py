@@ -11,7 +11,8 @@ from .. import activations
 from ..activations import Activation as ActivationFunction
 from ..activations import ActivationLike
 from ..constraints import ConstraintLike
-from ..data.layout import ANY_ID, OpenShape
+from ..data.layout import OpenShape
+from ..data.limits import ANY_ID
 from ..engine.lowering import Lowering
 from ..foundation import checks
 from ..foundation.arguments import explained

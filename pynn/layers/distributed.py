@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.layout import Limit, OpenShape
+from ..data.layout import OpenShape
+from ..data.limits import Limits
 from ..engine.lowering import Lowering, Mask
 from ..geometry import maps
 from ..regularizers import Regularizer
@@ -74,21 +75,21 @@ class TimeDistributed(Wrapper):
         draft = super().draft(shape, dtype, masks)
         within = draft.inner[0]
         limits = within.limits if within.layout is None else within.layout.inputs.limits
-        return draft._replace(limits=limits and tuple(each.behind((_steps_as_samples,)) for each in limits))
+        return draft._replace(limits=limits and limits.behind(_steps_as_samples))
 
     def _drafts_within(self, shape: OpenShapes, dtype: str) -> list[Draft]:
         assert not isinstance(shape, list)
         return [self.layer.draft(self._of_step(shape), dtype)]
 
-    def _limits_for(self, inputs: list[Any], masks: Sequence[Any] = ()) -> tuple[Limit, ...]:
+    def _limits_for(self, inputs: list[Any], masks: Sequence[Any] = ()) -> Limits:
         if not self.wired:
             return super()._limits_for(inputs, masks)
         if not self.built:
             self._build_for(np.shape(inputs[0])[1:])
         return self._input_limits()
 
-    def _input_limits(self) -> tuple[Limit, ...]:
-        return tuple(limit.behind((_steps_as_samples,)) for limit in self.layer._input_limits())
+    def _input_limits(self) -> Limits:
+        return self.layer._input_limits().behind(_steps_as_samples)
 
     def _dtype_for(self, inputs: Any) -> str:
         return self.layer._dtype_for(inputs)

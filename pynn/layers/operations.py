@@ -177,9 +177,9 @@ class GetItem(Layer):
             raise self._shape_error(f"takes nothing of samples of shape {shape} by the index {self.key}.")
         return output
 
-    def _part_of(self, x: NDArray[Any]) -> NDArray[Any]:
+    def _part_of(self, *xs: NDArray[Any]) -> NDArray[Any]:
         key: Any = (slice(None), *self.key)
-        part: NDArray[Any] = x[key]
+        part: NDArray[Any] = xs[0][key]
         return part
 
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..activations import Activation as ActivationFunction
 from ..data import arrays
 from .constants import ConstantProduct
-from .id_arithmetic import IdArithmetic, are_ids, may_hold_ids
+from .id_arithmetic import IdArithmetic, are_ids
 from .operations import FUNCTIONS, Absolute, Activated, Arithmetic, Function, GetItem, MatMul, checked_index, name_for
 from .reductions import Kept
 from .symbolic import Operand, SymbolicTensor
@@ -48,9 +48,8 @@ def apply(function: str, a: Any, b: Any) -> Any:
     if function == "matmul":
         return ConstantProduct(constant, first, operation_name("matmul"))(tensor)
     constant = constant_beside(constant, tensor.ndim if tensor.per_sample else -1)
-    if may_hold_ids(tensor) and are_ids(function, constant, first):
-        return IdArithmetic(function, constant, first, name_for(function))(tensor)
-    return Arithmetic(function, constant, first, name_for(function))(tensor)
+    kind = IdArithmetic if tensor.may_hold_ids and are_ids(function, constant, first) else Arithmetic
+    return kind(function, constant, first, name_for(function))(tensor)
 
 
 def _of_two(function: str, a: SymbolicTensor, b: SymbolicTensor) -> Any:
@@ -60,7 +59,8 @@ def _of_two(function: str, a: SymbolicTensor, b: SymbolicTensor) -> Any:
         return MatMul((not a.per_sample, not b.per_sample), operation_name("matmul"))([a, b])
     if a.per_sample != b.per_sample:
         a, b = (_beside(a, b), b) if b.per_sample else (a, _beside(b, a))
-    return Arithmetic(function, name=name_for(function))([a, b])
+    kind = IdArithmetic if a.may_hold_ids and b.may_hold_ids and are_ids(function) else Arithmetic
+    return kind(function, name=name_for(function))([a, b])
 
 
 def _beside(fixed: SymbolicTensor, tensor: SymbolicTensor) -> SymbolicTensor:

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data.layout import ANY_ID, OpenShape
+from ..data.layout import OpenShape
+from ..data.limits import ANY_ID
 
 
 class Made(NamedTuple):
@@ -23,6 +24,7 @@ class Made(NamedTuple):
     per_sample: bool = True  # False: the same for all samples, as what is made of weights; then `shape` is all of it
     mask: OpenShape | None = None  # the shape of its mask, None: it has none
     rows: int | None = None  # how many samples a batch has, as its inputs said; None: any number
+    may_hold_ids: bool = False  # whether it holds ids where those do that a `call` is given
 
 
 class Node:
@@ -222,6 +224,11 @@ class SymbolicTensor(Operand):
     def holds_ids(self) -> bool:
         """Whether the numbers are whole ones, such as ids."""
         return self.dtype == "int32"
+
+    @property
+    def may_hold_ids(self) -> bool:
+        """Whether it holds ids, or does in a `call` that is given ids."""
+        return self.holds_ids or self.node.outputs[self.index].may_hold_ids
 
     @property
     def ids_limit(self) -> int | None:

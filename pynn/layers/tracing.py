@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from ..data import nests
-from ..data.layout import Limit, OpenShape
+from ..data.layout import OpenShape
+from ..data.limits import Limits
 from ..engine.lowering import Lowering, Mask
 from ..foundation import atomic, checks, registry
 from . import calling, symbolic
@@ -41,9 +42,9 @@ class Source:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def tensor(self, shape: OpenShape, dtype: str, mask: OpenShape | None = None) -> SymbolicTensor:
-        """The tensor, of samples of `shape`, with a mask of the shape `mask`."""
-        return SymbolicTensor(Node(self, (), (Made(shape, dtype, mask=mask),), None), 0)
+    def tensor(self, made: Made) -> SymbolicTensor:
+        """The tensor."""
+        return SymbolicTensor(Node(self, (), (made,), None), 0)
 
 
 class Traceable(HoldsLayers):
@@ -104,8 +105,8 @@ class Traceable(HoldsLayers):
             raise ValueError(f"config has a call of layer {self.name!r} with the arguments {checks.shown(found)}.")
         return settings
 
-    def _input_limits(self) -> tuple[Limit, ...]:
-        """For each input: below what its ids must be, 0 where it takes numbers."""
+    def _input_limits(self) -> Limits:
+        """Below what the ids of its inputs must be."""
         return self._trace_with().limits
 
     @property
@@ -151,13 +152,13 @@ class Traceable(HoldsLayers):
                 return self._record([_beside(x, each) for x in given], training, masks, said)
         return self._use(said)._compute(given, bool(training), masks)
 
-    def _limits_for(self, inputs: list[Any], masks: Sequence[Any] = ()) -> tuple[Limit, ...]:
-        """For each array of a call: below what its ids must be, 0 where it has numbers."""
+    def _limits_for(self, inputs: list[Any], masks: Sequence[Any] = ()) -> Limits:
+        """Below what the ids must be that a call is given."""
         if self._form is None:
-            return (Limit(self.ids_below),) * len(inputs)
+            return Limits((self.ids_below,) * len(inputs))
         return self._limits_of_call(inputs, masks, None)
 
-    def _limits_of_call(self, inputs: list[Any], masks: Sequence[Any], said: Said | None) -> tuple[Limit, ...]:
+    def _limits_of_call(self, inputs: list[Any], masks: Sequence[Any], said: Said | None) -> Limits:
         known = self._built is not None and any(
             told == said and len(shapes) == len(inputs) for told, shapes, *_ in list(self._traces)
         )
@@ -318,11 +319,11 @@ class Traceable(HoldsLayers):
         trial = _running()
         trial.phase = "call"
         starts = [
-            Source(f"{self.name}_input_{number}").tensor(shape, dtype, mask)
+            Source(f"{self.name}_input_{number}").tensor(Made(shape, dtype, mask=mask, may_hold_ids=True))
             for number, (shape, mask) in enumerate(zip(shapes, of_steps(shapes, masks, masks), strict=True))
         ]
         given = [
-            None if mask is None else Source(f"{self.name}_mask_{number}").tensor(mask, dtype)
+            None if mask is None else Source(f"{self.name}_mask_{number}").tensor(Made(mask, dtype))
             for number, mask in enumerate(masks)
         ]
         places: list[int] = []
@@ -339,10 +340,10 @@ class Traceable(HoldsLayers):
             made[0] = made[0] or of_steps(shapes, masks, masks)[0]
         for place, mask in zip(places, of_ends, strict=True):
             made[place] = mask.sample
-        found = ports([y.name for y in ends], [y.sample for y in ends], [Limit(0)] * len(ends), outputs)
+        found = ports([y.name for y in ends], [y.sample for y in ends], [0] * len(ends), outputs)
         if len(ends) == 1 and isinstance(outputs, list | tuple):  # of a model, a list of one would be that one
             found = found._replace(form="tuple" if isinstance(outputs, tuple) else "list")
-        limits = limits_of(wiring, [0] * len(wiring.inputs))[: len(shapes)]
+        limits = limits_of(wiring._replace(inputs=wiring.inputs[: len(shapes)]), [0] * len(shapes))  # no mask has ids
         return Trace(wiring, shapes, found, limits, masks, tuple(places), tuple(made))
 
     @property

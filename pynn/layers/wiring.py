@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from ..data import nests
-from ..data.layout import Limit, OpenShape, Port, Ports, TakePart
+from ..data.layout import OpenShape, Port, Ports
+from ..data.limits import ANY_ID, Computed, IdStep, Limits
 from ..engine.lowering import Lowering, Mask
 from .building import Draft
 from .connecting import fits
@@ -52,7 +53,7 @@ class Trace(NamedTuple):
     wiring: Wiring
     shapes: tuple[OpenShape, ...]  # of samples
     outputs: Ports  # in the form in which the call returns them
-    limits: tuple[Limit, ...]  # for each input: below what its ids must be, 0 where it takes numbers
+    limits: Limits  # below what the ids of the inputs must be
     masks: Masks  # the shapes of those of the inputs, None for one that has none
     mask_outputs: tuple[int, ...]  # the outputs whose masks the wiring has as further outputs
     made_masks: Masks  # the shapes of the masks of the outputs
@@ -185,20 +186,16 @@ def _repeats_states(wiring: Wiring) -> bool:
     return len(found) > len({*map(id, found)})
 
 
-class _Root(NamedTuple):
-    """The input that a tensor is, or is a part of."""
+class _Ids(NamedTuple):
+    """A tensor that is an input, a part of some, or computed of them."""
 
-    input: int
-    path: tuple[TakePart, ...] = ()
-    is_part: bool = False
-
-    def limit(self, own: Limit) -> Limit:
-        """What a reader that has the limit `own` asks of the input."""
-        return (own.of_part() if own and self.is_part else own).behind(self.path)
+    array: int  # as `Computed` numbers it
+    inputs: frozenset[int]  # the tensors that it is made of
+    whole: bool  # whether it is all of one input, as it is
 
 
-def limits_of(wiring: Wiring, own: Sequence[int | None], drafts: Sequence[Draft] = ()) -> tuple[Limit, ...]:
-    """For each input: below what its ids must be, 0 where it takes numbers.
+def limits_of(wiring: Wiring, own: Sequence[int | None], drafts: Sequence[Draft] = ()) -> Limits:
+    """Below what the ids of the inputs must be, and those that are computed of them.
 
     An input takes ids where it is one of whole numbers, or where all that read it are embeddings. What it says itself
     is in `own`: None that it has numbers, 0 that embeddings say below what its whole numbers are.
@@ -207,28 +204,35 @@ def limits_of(wiring: Wiring, own: Sequence[int | None], drafts: Sequence[Draft]
     Raises:
         ValueError: an input of numbers that is read both as ids and as numbers.
     """
-    roots = {x: _Root(x) for x in wiring.inputs}  # tensors that are an input, or a part of one, as it is
-    readers: dict[int, list[tuple[Limit, Layer]]] = {x: [] for x in wiring.inputs}
+    count = len(wiring.inputs)
+    found = {x: _Ids(place, frozenset([x]), True) for place, x in enumerate(wiring.inputs)}
+    readers: dict[int, list[tuple[int, Layer]]] = {x: [] for x in wiring.inputs}
+    steps, computed = list[IdStep](), list[tuple[int, int]]()
     for step, draft in itertools.zip_longest(wiring.steps, drafts):
-        layer, layout = step.layer, None if draft is None else draft.layout
-        if (layer.keeps_ids or layer.takes_part) and step.inputs and step.inputs[0] in roots:
-            root = roots[step.inputs[0]]
-            path = (*root.path, layer._part_of)
-            roots[step.outputs[0]] = _Root(root.input, path, root.is_part or layer.takes_part)
+        layer = step.layer
+        if (layer.keeps_ids or layer.takes_part) and step.inputs and all(x in found for x in step.inputs):
+            of = [found[x] for x in step.inputs]
+            whole = not layer.takes_part and of[0].whole
+            made = _Ids(count + len(steps), frozenset().union(*(each.inputs for each in of)), whole)
+            steps.append(IdStep(layer._part_of, tuple(each.array for each in of)))
+            found[step.outputs[0]] = made
             continue
-        if layout is not None:
-            wanted = layout.inputs.limits
-        elif draft is not None and draft.limits is not None:
-            wanted = draft.limits
-        else:
-            wanted = (
-                layer._use(step.settings)._input_limits()
-                if layer.wired
-                else (Limit(layer.ids_below),) * len(step.inputs)
-            )
-        for x, below in zip(step.inputs, wanted, strict=True):
-            if x in roots:
-                readers[roots[x].input].append((roots[x].limit(below), layer))
+        wanted = _limits_of_step(step, draft)
+        for x, below in zip(step.inputs, wanted.each, strict=True):
+            if x not in found:
+                continue
+            if below and not found[x].whole:
+                computed.append((found[x].array, below))
+                below = ANY_ID
+            for each in found[x].inputs:
+                readers[each].append((below, layer))
+        # What the layer computes itself, of ids alone: `array` is what it has in place of its own numbers.
+        array = {place: found[x].array for place, x in enumerate(step.inputs) if x in found}
+        for place, inner in enumerate(wanted.computed.steps, len(step.inputs)):
+            if all(each in array for each in inner.of):
+                array[place] = count + len(steps)
+                steps.append(IdStep(inner.function, tuple(array[each] for each in inner.of)))
+        computed += [(array[number], below) for number, below in wanted.computed.limits if number in array]
     limits = []
     for x, limit in zip(wiring.inputs, own, strict=True):
         ids = [(below, layer) for below, layer in readers[x] if below]
@@ -238,8 +242,21 @@ def limits_of(wiring: Wiring, own: Sequence[int | None], drafts: Sequence[Draft]
                 f"An input is read as ids by layer {ids[0][1].name!r} and as numbers by {others[0]!r}. "
                 'Make it one of whole numbers: Input(..., dtype="int32"), or give the ids an Input of their own.'
             )
-        limits.append(Limit.of_all([*(below for below, _ in ids), *([Limit(limit)] if limit else [])], 0))
-    return tuple(limits)
+        limits.append(min([*(below for below, _ in ids), *([limit] if limit else [])], default=0))
+    return Limits(tuple(limits), Computed(tuple(steps), tuple(computed)).needed(count))
+
+
+def _limits_of_step(step: Step, draft: Draft | None) -> Limits:
+    """Below what the ids must be that a layer reads."""
+    layer: Any = step.layer
+    if draft is not None and draft.layout is not None:
+        return draft.layout.inputs.limits
+    if draft is not None and draft.limits is not None:
+        return draft.limits
+    if layer.wired:
+        limits: Limits = layer._use(step.settings)._input_limits()
+        return limits
+    return Limits((layer.ids_below,) * len(step.inputs))
 
 
 # ---- two wirings as one
@@ -416,7 +433,7 @@ def _by_depth(
     return nodes, layers
 
 
-def ports(names: Sequence[str], shapes: Sequence[OpenShape], limits: Sequence[Limit], like: Any) -> Ports:
+def ports(names: Sequence[str], shapes: Sequence[OpenShape], limits: Sequence[int], like: Any) -> Ports:
     """Inputs or outputs, put together as the value `like` is."""
     found = tuple(Port(*each) for each in zip(names, shapes, limits, strict=True))
     if nests.is_nested(like):

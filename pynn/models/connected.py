@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from .. import config
 from ..data import nests
-from ..data.layout import Layout, Limit, OpenShape
+from ..data.layout import Layout, OpenShape
 from ..foundation import atomic, checks, registry
 from ..layers.base import Layer
 from ..layers.building import Draft, done_again
@@ -147,11 +147,11 @@ class Connected(Structure):
         limits = limits_of(wiring, [x.ids_limit for x in starts])
         return Layout(
             next(iter(dtypes), config.floatx()),
-            ports(names, shapes, limits, inputs),
+            ports(names, shapes, limits.each, inputs)._replace(computed=limits.computed),
             ports(
                 sorted(outputs) if isinstance(outputs, dict) and len(outputs) == len(ends) else [y.name for y in ends],
                 [y.sample for y in ends],
-                [Limit(0)] * len(ends),
+                [0] * len(ends),
                 outputs,
             ),
         )

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from .. import config
-from ..data.layout import Layout, Limit, OpenShape
+from ..data.layout import Layout, OpenShape
+from ..data.limits import Limits
 from ..engine.lowering import Lowering, Mask
 from ..errors import NotBuiltError
 from ..foundation import atomic, checks
@@ -89,7 +90,7 @@ class Part(Wired):
         several = len(inputs) > 1 or isinstance(mask, dict)
         return self._require_layout().inputs.take_apart(mask, "mask") if several else [mask]
 
-    def _limits_for(self, inputs: list[Any], masks: Sequence[Any] = ()) -> tuple[Limit, ...]:
+    def _limits_for(self, inputs: list[Any], masks: Sequence[Any] = ()) -> Limits:
         return self._input_limits()
 
     def _build_to_call(self, x: Any, mask: Any) -> None:
@@ -106,7 +107,7 @@ class Part(Wired):
         layout = self._state.layout
         return outputs[0] if layout is None else layout.outputs.arrange(outputs)
 
-    def _input_limits(self) -> tuple[Limit, ...]:
+    def _input_limits(self) -> Limits:
         return self._require_layout().inputs.limits
 
     def draft(self, shape: OpenShapes, dtype: str, masks: Masks = ()) -> Draft:

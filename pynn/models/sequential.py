@@ -320,6 +320,7 @@ def _drafts(
     drafts, outputs, made = drafts_of(wiring, [shape], dtype, masks)
     first = stack[0]
     name, own = (first.name, first.ids_limit) if isinstance(first, InputLayer) else ("input_layer", None)
-    below = limits_of(wiring, [own], drafts)[0]
-    layout = Layout(dtype, single(Port(name, shape, below)), single(Port(layers[-1].name, outputs[0])))
+    limits = limits_of(wiring, [own], drafts)
+    inputs = single(Port(name, shape, limits.each[0]))._replace(computed=limits.computed)
+    layout = Layout(dtype, inputs, single(Port(layers[-1].name, outputs[0])))
     return layout, drafts, tuple(made)

@@ -6,7 +6,8 @@ import itertools
 import math
 from collections.abc import Iterable, Sequence
 
-from ..data.layout import Limit, OpenShape
+from ..data.layout import OpenShape
+from ..data.limits import Limits
 from ..layers.base import Layer
 from ..layers.core import InputLayer
 from ..layers.symbolic import SymbolicTensor
@@ -30,8 +31,8 @@ class Wired(Layer):
         """The layers that its configuration describes; none of a subclass that describes itself."""
         raise NotImplementedError
 
-    def _input_limits(self) -> tuple[Limit, ...]:
-        """For each input: below what its ids must be, 0 where it takes numbers."""
+    def _input_limits(self) -> Limits:
+        """Below what the ids of its inputs must be."""
         raise NotImplementedError
 
 

@@ -231,7 +231,7 @@ def outputs(model: Trainable, x: Inputs, check_finite: bool = True, batch_size: 
     """
     plan, layout = model._lowered()
     if plan is not None and layout is not None and type(x) is np.ndarray:
-        _, (inputs, form, _, _), (made, made_form, _, _) = layout
+        _, (inputs, form, *_), (made, made_form, *_) = layout
         if form == made_form == "single":
             y = plan.predict_array(x, inputs[0].shape, made[0].shape, check_finite, parallel.get_num_threads())
             if y is not None:

@@ -130,6 +130,7 @@ def operators():
         *(ops.mean(a, axis=1), ops.max(a, axis=1, keepdims=True), ops.mean(a[..., None], axis=(1, 2))),
         layers.Embedding(40, 2)(ids + np.array([0, 11, 25], "int32")),
         layers.Embedding(4, 3)(ids % 4),
+        layers.Embedding(110, 2)(ids[:, 1:] * 10 + ids[:, :1] % 10),
         *(ops.log(abs(a)), ops.log1p(b**2), ops.sin(a), ops.cos(a), ops.floor(a)),
     ]
     return keras.Model({"a": a, "b": b, "ids": ids}, [ops.cast(each, "float32") for each in made])

@@ -89,38 +89,46 @@ class SelectIdsOp : public Op<T> {
 
 // ---- compute_ids
 
-constexpr int64_t kLeastId = INT32_MIN, kMostId = INT32_MAX;
-
 std::vector<int64_t> check_compute_ids(const OpArguments& a) {
-  a.expect_counts(1, 0);
+  const bool constant = a.attributes.has("constant");
+  a.expect_counts(constant ? 1 : 2, 0);
   const Binary function = binary_of(a.text("function"));
-  const bool divides = function == Binary::floor_divide || function == Binary::remainder;
-  a.expect(divides || function == Binary::add || function == Binary::multiply,
-           "the function add, multiply, floor_divide or remainder", a.text("function"));
-  const std::vector<int64_t>& constant = a.integers("constant");
-  a.expect(static_cast<int64_t>(constant.size()) == a.inputs[0],
-           "a constant of " + std::to_string(a.inputs[0]) + " elements", std::to_string(constant.size()));
-  for (const int64_t c : constant)
-    a.expect((divides ? 1 : kLeastId) <= c && c <= kMostId,
-             divides ? "divisors from 1 to 2^31 - 1" : "32-bit constants", std::to_string(c));
+  a.expect(function == Binary::add || function == Binary::subtract || function == Binary::multiply ||
+               function == Binary::floor_divide || function == Binary::remainder,
+           "the function add, subtract, multiply, floor_divide or remainder", a.text("function"));
+  if (constant) {
+    a.flag("constant_first");
+    for (const int64_t c : a.integers("constant"))
+      a.expect(INT32_MIN <= c && c <= INT32_MAX, "32-bit constants", std::to_string(c));
+  }
+  const int64_t second = constant ? static_cast<int64_t>(a.integers("constant").size()) : a.inputs[1];
+  a.expect(second == a.inputs[0], "two operands of " + std::to_string(a.inputs[0]) + " ids a sample",
+           std::to_string(second));
   return {a.inputs[0]};
 }
 
-// y = function(x, constant) of the ids. What would not fit stays at the end of the range, which no table has.
+// y = function(a, b) of ids, where both are tensors, or one is a constant, the same for all samples. What does not fit
+// into 32 bits loses the higher ones, as in NumPy.
 template <typename T>
 class ComputeIdsOp : public Op<T> {
  public:
-  explicit ComputeIdsOp(const OpArguments& a)
-      : size_(a.inputs[0]), function_(binary_of(a.text("function"))), constant_(a.integers("constant")) {}
+  explicit ComputeIdsOp(const OpArguments& a) : size_(a.inputs[0]), function_(binary_of(a.text("function"))) {
+    if (!a.attributes.has("constant")) return;
+    const std::vector<int64_t>& constant = a.integers("constant");
+    constant_.assign(constant.begin(), constant.end());
+    constant_first_ = a.flag("constant_first");
+  }
 
   void forward(const Team& team, const Pass<T>& pass) const override {
     const Range mine = team.share(pass.batch);
     const int32_t* x = ids_in(this->x(pass));
+    const int32_t* other = constant_.empty() ? ids_in(this->x(pass, 1)) : constant_.data();
     auto* const y = reinterpret_cast<int32_t*>(this->y(pass));
-    for (int64_t i = mine.begin * size_; i < mine.end * size_; i += size_)
+    for (int64_t i = mine.begin * size_; i < mine.end * size_; i += size_) {
+      const int32_t* const b = constant_.empty() ? other + i : other;
       for (int64_t j = 0; j < size_; ++j)
-        y[i + j] =
-            static_cast<int32_t>(std::clamp(of(x[i + j], constant_[static_cast<std::size_t>(j)]), kLeastId, kMostId));
+        y[i + j] = static_cast<int32_t>(constant_first_ ? of(b[j], x[i + j]) : of(x[i + j], b[j]));
+    }
     check_ids(y + mine.begin * size_, y + mine.end * size_, below_);
   }
   void backward(const Team&, const Pass<T>&) const override {}
@@ -129,16 +137,19 @@ class ComputeIdsOp : public Op<T> {
   void limit_ids(int64_t below) override { below_ = std::min(below_, below); }
 
  private:
-  int64_t of(int64_t x, int64_t c) const {
-    if (function_ == Binary::add) return x + c;
-    if (function_ == Binary::multiply) return x * c;
-    const int64_t rest = x % c, negative = rest < 0 ? 1 : 0;  // rounded down, as in Python
-    return function_ == Binary::remainder ? rest + negative * c : x / c - negative;
+  int64_t of(int64_t a, int64_t b) const {
+    if (function_ == Binary::add) return a + b;
+    if (function_ == Binary::subtract) return a - b;
+    if (function_ == Binary::multiply) return a * b;
+    if (b == 0) return 0;
+    const int64_t rest = a % b, above = rest != 0 && (rest < 0) != (b < 0) ? 1 : 0;  // rounded down, as in Python
+    return function_ == Binary::remainder ? rest + above * b : a / b - above;
   }
 
   const int64_t size_;
   const Binary function_;
-  const std::vector<int64_t> constant_;
+  std::vector<int32_t> constant_;
+  bool constant_first_ = false;
   int64_t below_ = INT64_MAX;
 };
 
