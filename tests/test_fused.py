@@ -85,14 +85,15 @@ def branching_model(name, apart, dtype, frozen=False):
     """A batch normalisation and a convolution, each with an activation that two layers read. Where they are `apart`,
     what the activations read is shown, so that they are not taken over."""
     pynn.set_random_seed(3)
+    small = pynn.initializers.RandomNormal(stddev=0.05)
     x = pynn.Input((5, 6, 7), dtype=dtype)
     normal = pynn.layers.BatchNormalization(momentum=0.5, trainable=not frozen, dtype=dtype)(
         pynn.layers.Conv2D(17, 2, dtype=dtype)(x)
     )
     a = pynn.layers.Activation(name, dtype=dtype)(normal)
-    sums = pynn.layers.Conv2D(17, 1, dtype=dtype)(a)
+    sums = pynn.layers.Conv2D(17, 1, kernel_initializer=small, dtype=dtype)(a)
     b = pynn.layers.Activation(name, dtype=dtype)(sums)
-    both = pynn.layers.Add(dtype=dtype)([a, b, pynn.layers.Conv2D(17, 1, dtype=dtype)(b)])
+    both = pynn.layers.Add(dtype=dtype)([a, b, pynn.layers.Conv2D(17, 1, kernel_initializer=small, dtype=dtype)(b)])
     y = pynn.layers.Dense(3, dtype=dtype)(pynn.layers.GlobalAveragePooling2D(dtype=dtype)(both))
     return pynn.Model(x, [y, normal, sums] if apart else y)
 
