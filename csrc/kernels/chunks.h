@@ -39,17 +39,23 @@ PYNN_INLINE void for_chunks(const Team& team, int64_t rows, int64_t columns, Bod
   }
 }
 
-// Adds term(sum, i), for i of begin..end-1, to four sums in turns: an addition waits for that before the last three. A
-// Sum is a vector, or some that are made together.
-template <typename Sum, typename Term>
-PYNN_INLINE Sum sum_terms(int64_t begin, int64_t end, Term term) {
-  Sum sums[4]{};
+// Takes term(so_far, i), for i of begin..end-1, into four results in turns, and combines them: a step then waits for
+// that before the last three.
+template <typename Result, typename Term, typename Combine>
+PYNN_INLINE Result fold_terms(int64_t begin, int64_t end, Result first, Term term, Combine combine) {
+  Result r[4] = {first, first, first, first};
   int64_t i = begin;
   for (; i + 4 <= end; i += 4)
 #pragma GCC unroll 4
-    for (int64_t k = 0; k < 4; ++k) term(sums[k], i + k);
-  for (; i < end; ++i) term(sums[0], i);
-  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    for (int64_t k = 0; k < 4; ++k) term(r[k], i + k);
+  for (; i < end; ++i) term(r[0], i);
+  return combine(combine(r[0], r[1]), combine(r[2], r[3]));
+}
+
+// The same for sums: of vectors, or of some that are made together.
+template <typename Sum, typename Term>
+PYNN_INLINE Sum sum_terms(int64_t begin, int64_t end, Term term) {
+  return fold_terms(begin, end, Sum{}, term, [](const Sum& a, const Sum& b) { return a + b; });
 }
 
 // Two sums that are made together.
