@@ -45,14 +45,9 @@ PYNN_INLINE void for_pixels(const Window& w, const PoolShape& s, Body body) {
     for (int64_t j = w.columns.begin; j < w.columns.end; ++j) body((i * s.width + j) * s.channels);
 }
 
-// The pixels of a window that has all columns of the image are a run: many of them, where a pooling is global.
-bool is_run(const Window& w, const PoolShape& s) { return w.columns.begin == 0 && w.columns.end == s.width; }
-
-// Whether each element of the image is in one window.
-bool is_tiled(const PoolShape& s) {
-  return s.stride_y == s.window_height && s.stride_x == s.window_width && s.top == 0 && s.left == 0 &&
-         s.out_height * s.stride_y == s.height && s.out_width * s.stride_x == s.width;
-}
+// Whether the pixels of a window are a run, as it has all columns of the image: many of them, where a pooling is
+// global.
+bool has_runs(const PoolShape& s) { return s.out_width == 1 && s.window_width - s.left >= s.width; }
 
 template <typename T>
 T reciprocal_count(const Window& w) {
@@ -89,17 +84,19 @@ void pool_forward(const Team& team, T* y, const T* x, int64_t images, const Pool
   const Range mine = team.share(images * s.out_height);
   // Folds the pixels of each window, beginning with `first`, and stores what `end` makes of the result.
   const auto fold_windows = [&](Vec<T> first, auto combine, auto end) {
-    for_outputs<T>(team, s, mine, [&](int64_t from, const Window& w, int64_t to, int64_t count) {
-      const auto take = [&](Vec<T>& so_far, int64_t at) { so_far = combine(so_far, load(x + from + at, count)); };
-      Vec<T> all = first;
-      if (is_run(w, s))
-        all = fold_terms(
-            w.rows.begin * s.width, w.rows.end * s.width, first,
-            [&](Vec<T>& so_far, int64_t pixel) { take(so_far, pixel * s.channels); }, combine);
-      else
-        for_pixels(w, s, [&](int64_t at) { take(all, at); });
-      store(y + to, end(all, w), count);
-    });
+    if (has_runs(s))
+      for_outputs<T>(team, s, mine, [&](int64_t from, const Window& w, int64_t to, int64_t count) {
+        const auto take = [&](Vec<T>& so_far, int64_t pixel) {
+          so_far = combine(so_far, load(x + from + pixel * s.channels, count));
+        };
+        store(y + to, end(fold_terms(w.rows.begin * s.width, w.rows.end * s.width, first, take, combine), w), count);
+      });
+    else
+      for_outputs<T>(team, s, mine, [&](int64_t from, const Window& w, int64_t to, int64_t count) {
+        Vec<T> all = first;
+        for_pixels(w, s, [&](int64_t at) { all = combine(all, load(x + from + at, count)); });
+        store(y + to, end(all, w), count);
+      });
   };
   if (kind == Pooling::max)
     fold_windows(
@@ -120,19 +117,13 @@ void pool_backward(const Team& team, T* dx, const T* dy, const T* x, const T* y,
   assert(kind != Pooling::max || (has(x, images * image_size(s)) && has(y, images * out_size(s))));
   assert(apart(dx, images * image_size(s), dy, images * out_size(s)));
   const Range mine = team.share(images);
-  const bool tiled = is_tiled(s);
-  if (!tiled) {
-    constexpr int64_t kPiece = 65536;  // elements between two looks for Ctrl-C
-    const int64_t size = s.height * s.width * s.channels, end = mine.end * size;
-    for (int64_t begin = mine.begin * size; begin < end; begin += kPiece) {
-      memset(dx + begin, 0, static_cast<size_t>(begin + kPiece < end ? kPiece : end - begin) * sizeof(T));
-      team.poll();
-    }
+  constexpr int64_t kPiece = 65536;  // elements between two looks for Ctrl-C
+  const int64_t size = s.height * s.width * s.channels, end = mine.end * size;
+  for (int64_t begin = mine.begin * size; begin < end; begin += kPiece) {
+    memset(dx + begin, 0, static_cast<size_t>(begin + kPiece < end ? kPiece : end - begin) * sizeof(T));
+    team.poll();
   }
   const Range out_rows{mine.begin * s.out_height, mine.end * s.out_height};
-  const auto put = [&](int64_t at, Vec<T> gradient, int64_t count) {
-    store(dx + at, tiled ? gradient : load(dx + at, count) + gradient, count);
-  };
   if (kind == Pooling::max)
     for_outputs<T>(team, s, out_rows, [&](int64_t from, const Window& w, int64_t to, int64_t count) {
       const Vec<T> best = load(y + to, count), gradient = load(dy + to, count);
@@ -141,13 +132,17 @@ void pool_backward(const Team& team, T* dx, const T* dy, const T* x, const T* y,
         const Vec<T> v = load(x + from + at, count);
         const IVec<T> here = open & ((v == best) | (v != v));
         open &= ~here;
-        put(from + at, here ? gradient : Vec<T>{}, count);
+        T* sum = dx + from + at;
+        store(sum, load(sum, count) + (here ? gradient : Vec<T>{}), count);
       });
     });
   else
     for_outputs<T>(team, s, out_rows, [&](int64_t from, const Window& w, int64_t to, int64_t count) {
       const Vec<T> gradient = load(dy + to, count) * reciprocal_count<T>(w);
-      for_pixels(w, s, [&](int64_t at) { put(from + at, gradient, count); });
+      for_pixels(w, s, [&](int64_t at) {
+        T* sum = dx + from + at;
+        store(sum, load(sum, count) + gradient, count);
+      });
     });
 }
 
