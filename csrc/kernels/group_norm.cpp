@@ -184,61 +184,60 @@ PYNN_INLINE void spread(T* to, int64_t groups, int64_t columns, Value value) {
   }
 }
 
+// The means of the groups of a block, what they are multiplied by, and what T cannot hold of the means. The block
+// begins at x. middle becomes the means, in each column; sums is scratch.
+template <typename T>
+PYNN_INLINE void block_moments(Look& look, T* means, T* factors, T* rest, const T* x, int64_t groups,
+                               const GroupShape& s, T epsilon, T* middle, T* sums) {
+  const int64_t size = parameters(s), width = groups * s.columns;
+  const T n = static_cast<T>(s.positions * s.columns);
+  // The sums of term(deviations from the middle), column by column.
+  const auto sum_columns = [&](auto term) {
+    for_vectors<T>(0, width, [&](int64_t j, int64_t count) {
+      const Vec<T> from = load(middle + j, count);
+      const auto add = [&](Vec<T>& sum, int64_t i) { sum += term(load(x + i * size + j, count) - from); };
+      store(sums + j, sum_positions<Vec<T>>(look, s.positions, add), count);
+    });
+  };
+  spread(middle, groups, s.columns, [&](int64_t g) { return x[g * s.columns]; });
+  sum_columns([](Vec<T> deviation) { return deviation; });
+  for (int64_t g = 0; g < groups; ++g) {
+    const T first = x[g * s.columns], shift = sum_group(sums + g * s.columns, s.columns) / n;
+    means[g] = first + shift;
+    rest[g] = shift - (means[g] - first);
+  }
+  spread(middle, groups, s.columns, [&](int64_t g) { return means[g]; });
+  sum_columns([](Vec<T> deviation) { return deviation * deviation; });
+  for (int64_t g = 0; g < groups; ++g) factors[g] = sum_group(sums + g * s.columns, s.columns) / n - rest[g] * rest[g];
+  for_vectors<T>(0, groups, [&](int64_t g, int64_t count) {
+    store(factors + g, inverse_of<T>(load(factors + g, count), epsilon), count);
+  });
+}
+
 template <typename T>
 void columns_forward(const Team& team, T* y, T* mean, T* inverse, const T* x, const T* gamma, const T* beta,
                      int64_t samples, const GroupShape& s, T epsilon, T* own) {
   const int64_t size = parameters(s);
-  const T n = static_cast<T>(s.positions * s.columns);
-  T *middle = own, *sums = own + stride(s), *scale = sums, *offset = own + 2 * stride(s), *rest = own + 3 * stride(s);
+  T *middle = own, *scale = own + stride(s), *offset = own + 2 * stride(s), *rest = own + 3 * stride(s);
   Look look(team);
   for_blocks(team, samples, s, [&](int64_t sample, Range part) {
     const int64_t groups = part.end - part.begin, width = groups * s.columns, parameter = part.begin * s.columns;
-    const T* from = x + sample * s.positions * size + parameter;
+    const int64_t at = sample * s.positions * size + parameter;
     T *means = mean + sample * s.groups + part.begin, *factors = inverse + sample * s.groups + part.begin;
-    spread(middle, groups, s.columns, [&](int64_t g) { return from[g * s.columns]; });
-    for_vectors<T>(0, width, [&](int64_t j, int64_t count) {
-      const Vec<T> first = load(middle + j, count);
-      store(sums + j,
-            sum_positions<Vec<T>>(look, s.positions,
-                                  [&](Vec<T>& total, int64_t i) { total += load(from + i * size + j, count) - first; }),
-            count);
-    });
-    for (int64_t g = 0; g < groups; ++g) {
-      const T first = from[g * s.columns], shift = sum_group(sums + g * s.columns, s.columns) / n;
-      means[g] = first + shift;
-      rest[g] = shift - (means[g] - first);
-    }
-    spread(middle, groups, s.columns, [&](int64_t g) { return means[g]; });
-    for_vectors<T>(0, width, [&](int64_t j, int64_t count) {
-      const Vec<T> center = load(middle + j, count);
-      store(sums + j,
-            sum_positions<Vec<T>>(look, s.positions,
-                                  [&](Vec<T>& squares, int64_t i) {
-                                    const Vec<T> deviation = load(from + i * size + j, count) - center;
-                                    squares += deviation * deviation;
-                                  }),
-            count);
-    });
-    for (int64_t g = 0; g < groups; ++g)
-      factors[g] = sum_group(sums + g * s.columns, s.columns) / n - rest[g] * rest[g];
-    for_vectors<T>(0, groups, [&](int64_t g, int64_t count) {
-      const Vec<T> factor = inverse_of<T>(load(factors + g, count), epsilon);
-      store(factors + g, factor, count);
-      store(rest + g, -(load(rest + g, count) * factor), count);
-    });
+    block_moments(look, means, factors, rest, x + at, groups, s, epsilon, middle, scale);
     spread(scale, groups, s.columns, [&](int64_t g) { return factors[g]; });
-    spread(offset, groups, s.columns, [&](int64_t g) { return rest[g]; });
+    spread(offset, groups, s.columns, [&](int64_t g) { return -(rest[g] * factors[g]); });
     for_vectors<T>(0, width, [&](int64_t j, int64_t count) {
       const Vec<T> by = gamma == nullptr ? splat<T>(1) : load(gamma + parameter + j, count);
       store(scale + j, load(scale + j, count) * by, count);
       const Vec<T> moved = load(offset + j, count) * by;
       store(offset + j, beta == nullptr ? moved : moved + load(beta + parameter + j, count), count);
     });
-    T* to = y + (from - x);
     for (int64_t i = 0; i < s.positions; ++i) {
+      const int64_t row = at + i * size;
       for_vectors<T>(0, width, [&](int64_t j, int64_t count) {
-        const Vec<T> deviation = load(from + i * size + j, count) - load(middle + j, count);
-        store(to + i * size + j, deviation * load(scale + j, count) + load(offset + j, count), count);
+        const Vec<T> deviation = load(x + row + j, count) - load(middle + j, count);
+        store(y + row + j, deviation * load(scale + j, count) + load(offset + j, count), count);
       });
       look.after(width);
     }
