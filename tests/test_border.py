@@ -115,13 +115,14 @@ def test_none_beside_labels(name, argument):
         ("pool", {"kind": "max", "shape": [2, 2, 1, 2, 2, 1, 1, 2**62, 2**62, 0, 0]}),
         ("conv", {"shape": [2, 2, 1, 2, 2, 1, 1, 1, HUGE, HUGE, 1, 1, 0, 0, 1], "transposed": False}),
         ("conv", {"shape": [2, 2, 1, 2, 2, 1, 2, 2, 1, 1, 2**62, 2**62, 0, 0, 1], "transposed": True}),
+        ("permute", {"lengths": [HUGE, HUGE, 4], "order": [2, 0, 1]}),
         ("resample", {"inputs": HUGE, "inner": HUGE, "begin": [0, 1], "index": [0], "weight": [1.0]}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_sizes_whose_product_wraps(kind, attributes):
     """In an op by itself and in a graph."""
-    types = {"begin": np.int64, "index": np.int64, "weight": np.float64}
+    types = {"lengths": np.int64, "order": np.int64, "begin": np.int64, "index": np.int64, "weight": np.float64}
     attributes = {name: np.array(value, types[name]) if name in types else value for name, value in attributes.items()}
     x, y = np.ones((1, 4)), np.ones((1, 4))
     parameters = {"group_norm": [None, None], "conv": [np.ones(1), None]}.get(kind, [])

@@ -96,3 +96,18 @@ def test_channels_first_flatten_of_whole_numbers():
     np.testing.assert_array_equal(model(np.arange(6).reshape(1, 2, 3)), [[0, 3, 1, 4, 2, 5]])
     with pytest.raises((TypeError, ValueError), match="embedding"):
         pynn.Model(inputs, layers.Embedding(9, 2)(layers.Flatten("channels_first")(inputs)))
+
+
+def test_channels_first_layers_in_a_row_turn_nothing_round(random):
+    """What one puts first the next would put last again: between them the engine is that of channels last."""
+    kinds = [("Conv2D", {"filters": 4, "kernel_size": 3, "activation": "relu"}), ("MaxPooling2D", {})]
+    x = random.normal(size=(4, 3, 9, 8))
+    plain = pynn.Sequential([pynn.Input((9, 8, 3)), *(getattr(layers, kind)(**config) for kind, config in kinds)])
+    turned = pynn.Sequential(
+        [pynn.Input((3, 9, 8)), *(getattr(layers, kind)(**config, **FIRST) for kind, config in kinds)]
+    )
+    turned.set_weights(plain.get_weights())
+    np.testing.assert_array_equal(last(turned(x)), plain(last(x)))
+    inner = pynn.Model(turned.inputs, [turned.layers[0].output, turned.output])
+    for found, expected in zip(inner(x), (turned.layers[0](x), turned(x)), strict=True):
+        np.testing.assert_array_equal(found, expected)

@@ -264,7 +264,6 @@ def make(*stack):
 
 SET_UP = {
     "resampling": lambda size: make(pynn.Input((size, size, 1)), layers.UpSampling2D(8, interpolation="bilinear")),
-    "permuting": lambda size: make(pynn.Input((size, size, 40)), layers.Permute((3, 2, 1))),
     "uniform": lambda size: make(pynn.Input((size * 10,)), layers.Dense(size * 10)),
     "normal": lambda size: make(pynn.Input((size * 10,)), layers.Dense(size * 10, kernel_initializer="random_normal")),
     "truncated": lambda size: make(pynn.Input((size * 10,)), layers.Dense(size * 10, kernel_initializer="he_normal")),

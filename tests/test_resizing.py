@@ -237,7 +237,10 @@ def test_up_sampling_2d_bilinear_of_a_small_image():
 
 
 @every_dtype
-@pytest.mark.parametrize("shape", [(2, 3), (3, 17), (2, 3, 4), (1, 3, 1), (2, 1, 3, 5), (1, 16, 2, 3)])
+@pytest.mark.parametrize(
+    "shape",
+    [(2, 3), (3, 17), (33, 16), (2, 3, 4), (7, 15, 33), (1, 3, 1), (2, 1, 3, 5), (1, 16, 2, 3), (2, 3, 1, 7, 5)],
+)
 def test_permute_values(shape, dtype, random):
     x = draw(random, shape, dtype)
     for dims in itertools.permutations(range(1, len(shape) + 1)):
@@ -266,6 +269,9 @@ def test_resizing_keeps_what_is_not_finite():
         (layers.UpSampling2D((2, 3)), (2, 3, 1)),
         (layers.UpSampling2D((3, 2), interpolation="bilinear"), (2, 3, 3)),
         (layers.Permute((3, 1, 2)), (2, 3, 5)),
+        (layers.Permute((2, 1)), (17, 7)),
+        (layers.Permute((2, 1, 3)), (3, 5, 4)),
+        (layers.Permute((3, 1, 4, 2)), (2, 3, 4, 5)),
     ],
     ids=str,
 )
@@ -312,11 +318,43 @@ def test_resizing_that_changes_something_adds_an_op():
 
 
 def test_maps_move_groups_as_long_as_can_be():
-    assert maps.permuted((3, 4, 5, 2), (1, 0, 2, 3)).inner == 10
-    assert maps.permuted((3, 4, 5), (2, 0, 1)).inner == 1
     rows_only = maps.product([maps.padded(3, 1, 0), maps.padded(4, 0, 0)], 2)
     assert (rows_only.inputs, rows_only.inner) == (3, 8)
     assert maps.product([maps.padded(3, 0, 0), maps.repeated(4, 2)], 2).inner == 2
+
+
+def test_permutations_in_a_row_are_one():
+    graph = core.Graph()
+    net, x = layers.Lowering(graph, "float32"), graph.add_input(24)
+    first = net.permute(x, (2, 3, 4), (2, 0, 1))
+    assert net.permute(first, (4, 2, 3), (1, 2, 0)) == x
+    second = net.permute(first, (4, 2, 3), (0, 2, 1))
+    assert net.permute(second, (4, 3, 2), (2, 1, 0)) == x
+    assert net.permute(first, (4, 6), (1, 0)) not in (x, first, second)  # after a Reshape
+    net.times = 2
+    assert net.permute(first, (4, 3), (1, 0)) not in (x, first, second)  # of parts of each sample
+
+
+def test_permutations_in_a_row_values_and_gradients(random):
+    """Also where the first one is an output, too."""
+    x = draw(random, (3, 4, 5))
+    inputs = pynn.Input(x.shape[1:], dtype="float64")
+    first = layers.Permute((3, 1, 2), dtype="float64")(inputs)
+    outputs = [first, *(layers.Permute(dims, dtype="float64")(first) for dims in ((2, 3, 1), (1, 3, 2)))]
+    reshaped = layers.Permute((2, 1), dtype="float64")(layers.Reshape((5, 12), dtype="float64")(first))
+    expected = [x.transpose(0, 3, 1, 2), x, x.transpose(0, 3, 2, 1), x.reshape(3, 12, 5)]
+    for made in ([0], [1], [2], [3], [0, 2], [0, 1, 2, 3]):
+        model = pynn.Model(inputs, [[*outputs, reshaped][number] for number in made])
+        predicted = model.predict(x, verbose=0)
+        for found, number in zip(predicted if len(made) > 1 else [predicted], made, strict=True):
+            np.testing.assert_array_equal(found, expected[number])
+        dy = [random.normal(size=expected[number].shape) for number in made]
+        dx = model.vjp(x, dy if len(dy) > 1 else dy[0])[1]
+        back = {0: (0, 2, 3, 1), 1: (0, 1, 2, 3), 2: (0, 3, 2, 1)}
+        total = sum(
+            d.reshape(x.shape) if number == 3 else d.transpose(back[number]) for d, number in zip(dy, made, strict=True)
+        )
+        np.testing.assert_allclose(dx, total, rtol=1e-12)
 
 
 def test_maps_have_no_term_of_weight_zero():
@@ -375,6 +413,58 @@ def test_resample_refuses_what_does_not_fit(change):
     for name in ("begin", "index", "weight"):
         with pytest.raises(TypeError, match=name):
             graph.add("resample", [x], [], {**arguments, name: arguments[name].astype(np.float32)})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"order": integers(0, 0, 2)},
+        {"order": integers(0, 1)},
+        {"order": integers(0, 1, 3)},
+        {"order": integers(0, 1, -1)},
+        {"lengths": integers(2, 3)},
+        {"lengths": integers(2, 3, 4)},
+        {"lengths": integers(6, 0, 1)},
+        {"lengths": integers(-2, -3, 1)},
+        {"lengths": integers(2**62, 2**62, 1)},
+    ],
+    ids=str,
+)
+def test_permute_refuses_what_does_not_fit(change):
+    graph = core.Graph()
+    x = graph.add_input(6)
+    arguments = {"lengths": integers(2, 1, 3), "order": integers(2, 0, 1)}
+    with pytest.raises(ValueError, match=r"^\[permute\] expected .*, got "):
+        graph.add("permute", [x], [], {**arguments, **change})
+    assert graph.add("permute", [x], [], arguments) == [1]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "order"), [((), ()), ((1, 1), (1, 0)), ((6,), (0,)), ((2, 3), (0, 1)), ((1, 2, 1, 3), (3, 2, 1, 0))]
+)
+def test_permute_takes_any_axes(lengths, order, random):
+    """Also where nothing moves."""
+    x = random.normal(size=(4, *lengths))
+    graph, size = core.Graph(), int(np.prod(lengths, dtype=int))
+    attributes = {"lengths": integers(*lengths), "order": integers(*order)}
+    graph.set_outputs(graph.add("permute", [graph.add_input(size)], [], attributes))
+    y = np.full((4, size), np.nan)
+    core.Plan(graph, "float64").predict([y], [x.reshape(4, size)], False, 1)
+    np.testing.assert_array_equal(y, x.transpose(0, *(axis + 1 for axis in order)).reshape(4, size))
+
+
+@every_dtype
+@pytest.mark.parametrize("dims", [(2, 1, 3), (3, 1, 2), (2, 3, 1), (3, 2, 1)])
+def test_permute_bits_on_any_team(dims, dtype, random):
+    """Work enough for every member, cut at places that differ."""
+    x = draw(random, (127, 131, 33), dtype, rows=7)
+    dy = np.ascontiguousarray(draw(random, (127, 131, 33), dtype, rows=7).transpose(0, *dims))
+    model = pynn.Sequential([pynn.Input(x.shape[1:]), layers.Permute(dims, dtype=dtype)])
+    for threads in THREADS:
+        pynn.config.set_num_threads(threads)
+        np.testing.assert_array_equal(model.predict(x, verbose=0), x.transpose(0, *dims))
+        back = [0, *(dims.index(axis) + 1 for axis in (1, 2, 3))]
+        np.testing.assert_array_equal(model.vjp(x, dy)[1], dy.transpose(back))
 
 
 @every_dtype

@@ -148,6 +148,8 @@ class Op {
 
   // ---- fusion: what an op takes over from the one behind it (plan.cpp)
 
+  // Whether it may be left out where nobody reads its output: another op has taken over what it did.
+  virtual bool may_be_left_out() const { return false; }
   // The activation function that it is, or null.
   virtual const ActivationSpec* activation() const { return nullptr; }
   // The shape of the max pooling that it is, or null.

@@ -29,6 +29,7 @@ Plan<T>::Plan(std::shared_ptr<const Graph> graph) : graph_(std::move(graph)), un
         static_cast<std::size_t>(std::lower_bound(owners_.begin(), owners_.end(), p.owner) - owners_.begin()));
   std::vector<int64_t> times = make_ops();
   find_states();
+  leave_out_unread(times);
   fuse(times);
   take_rescaling(times);
   for (std::size_t i = 0; i < ops_.size(); ++i)
@@ -129,15 +130,40 @@ void Plan<T>::check_samples(int64_t samples, int64_t batch_size) const {
            std::to_string(samples) + " samples in batches of " + std::to_string(batch_size));
 }
 
-// Fusion saves passes over a tensor, and barriers. A convolution takes over the activation behind it, and then the max
-// pooling; batch normalisation takes over the activation. A dense layer takes over the activation if another dense
-// layer comes next: that one multiplies the gradient by the slope. Outputs and penalized tensors are read by others
-// than ops, so they are kept, and so is what goes into the op that makes an output: a loss may be computed from it.
-// What goes over parts of samples is fused with what goes over as many.
+// Outputs, masks (-1 for none) and penalized tensors: they are read by others than ops.
 template <typename T>
-void Plan<T>::fuse(std::vector<int64_t>& times) {
+std::vector<int> Plan<T>::kept_tensors() const {
   std::vector<int> kept = graph_->shown();
   for (const ActivityPenalty& penalty : graph_->penalties()) kept.push_back(penalty.tensor);
+  return kept;
+}
+
+// Before fusion, as what they stood between may be fused.
+template <typename T>
+void Plan<T>::leave_out_unread(std::vector<int64_t>& times) {
+  std::vector<char> read(graph_->sizes().size(), 0);
+  for (const int tensor : kept_tensors())
+    if (tensor >= 0) read[static_cast<std::size_t>(tensor)] = 1;
+  for (std::size_t i = ops_.size(); i-- > 0;) {
+    const Op<T>& op = *ops_[i];
+    if (const auto output = static_cast<std::size_t>(op.outputs[0]); op.may_be_left_out() && !read[output]) {
+      unused_[output] = true;
+      times.erase(times.begin() + static_cast<std::ptrdiff_t>(i));
+      ops_.erase(ops_.begin() + static_cast<std::ptrdiff_t>(i));
+    } else {
+      for (const int tensor : op.inputs) read[static_cast<std::size_t>(tensor)] = 1;
+    }
+  }
+}
+
+// Fusion saves passes over a tensor, and barriers. A convolution takes over the activation behind it, and then the max
+// pooling; batch normalisation takes over the activation. A dense layer takes over the activation if another dense
+// layer comes next: that one multiplies the gradient by the slope. What others than ops read is kept, and so is what
+// goes into the op that makes an output: a loss may be computed from it. What goes over parts of samples is fused with
+// what goes over as many.
+template <typename T>
+void Plan<T>::fuse(std::vector<int64_t>& times) {
+  const std::vector<int> kept = kept_tensors();
   std::vector<int> readers(graph_->sizes().size(), 0), reader(graph_->sizes().size(), -1);
   const auto count_readers = [&] {
     std::fill(readers.begin(), readers.end(), 0);
@@ -184,10 +210,7 @@ void Plan<T>::take_rescaling(std::vector<int64_t>& times) {
   for (PlanInput<T>& input : inputs_) {
     const auto reads = [&](const auto& op) { return contains(op->inputs, input.tensor); };
     const auto op = std::find_if(ops_.begin(), ops_.end(), reads);
-    const bool kept = contains(graph_->shown(), input.tensor) ||
-                      std::any_of(graph_->penalties().begin(), graph_->penalties().end(),
-                                  [&](const ActivityPenalty& penalty) { return penalty.tensor == input.tensor; });
-    if (kept || op == ops_.end() || (*op)->rescaling() == nullptr ||
+    if (contains(kept_tensors(), input.tensor) || op == ops_.end() || (*op)->rescaling() == nullptr ||
         std::count_if(ops_.begin(), ops_.end(), reads) != 1)
       continue;
     const Rescaling<T>& numbers = *(*op)->rescaling();

@@ -178,6 +178,8 @@ class Plan {
 
   std::vector<int64_t> make_ops();
   void find_states();
+  std::vector<int> kept_tensors() const;
+  void leave_out_unread(std::vector<int64_t>& times);
   void fuse(std::vector<int64_t>& times);
   void take_rescaling(std::vector<int64_t>& times);
   int64_t choose_chunk_rows() const;

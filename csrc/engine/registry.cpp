@@ -32,6 +32,7 @@ namespace pynn {
   X(not_equal)      \
   X(numbers)        \
   X(parameter)      \
+  X(permute)        \
   X(pool)           \
   X(prelu)          \
   X(resample)       \

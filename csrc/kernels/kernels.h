@@ -27,6 +27,7 @@
 #include "optimizers.h"
 #include "overlap.h"
 #include "penalties.h"
+#include "permute.h"
 #include "pool.h"
 #include "recurrent.h"
 #include "resample.h"
@@ -49,6 +50,7 @@ struct Kernels : GemmKernels<T>,
                  RmsKernels<T>,
                  ColumnKernels<T>,
                  ResampleKernels<T>,
+                 PermuteKernels<T>,
                  MergeKernels<T>,
                  EmbeddingKernels<T>,
                  MaskKernels<T>,

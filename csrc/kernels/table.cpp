@@ -16,6 +16,7 @@
   X(rms, RmsKernels)                      \
   X(columns, ColumnKernels)               \
   X(resample, ResampleKernels)            \
+  X(permute, PermuteKernels)              \
   X(merge, MergeKernels)                  \
   X(embedding, EmbeddingKernels)          \
   X(masks, MaskKernels)                   \

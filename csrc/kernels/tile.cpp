@@ -184,45 +184,80 @@ void multiply_some_or_all(const Product<T>& p) {
     multiply<T, false>(p);
 }
 
+// N numbers: a vector, or part of one.
+template <typename T, int N>
+struct Lanes {
+  typedef T vec __attribute__((vector_size(N * sizeof(T))));
+  typedef typename Simd<T>::integer ivec __attribute__((vector_size(N * sizeof(T))));
+  typedef T unaligned __attribute__((vector_size(N * sizeof(T)), aligned(sizeof(T)), may_alias));
+};
+
 // Swaps the lanes of a whose number has the bit `step` with the lanes of b whose number has not.
-template <typename T, int Step>
-PYNN_INLINE void swap_lanes(Vec<T>& a, Vec<T>& b) {
-  IVec<T> low{}, high{};  // a's lanes are 0 to kWidth - 1, b's follow
+template <typename T, int N, int Step>
+PYNN_INLINE void swap_lanes(typename Lanes<T, N>::vec& a, typename Lanes<T, N>::vec& b) {
+  typename Lanes<T, N>::ivec low{}, high{};  // a's lanes are 0 to N - 1, b's follow
 #pragma GCC unroll 16
-  for (int lane = 0; lane < kWidth<T>; ++lane) {
-    low[lane] = lane & Step ? static_cast<int>(kWidth<T>) + lane - Step : lane;
-    high[lane] = lane & Step ? static_cast<int>(kWidth<T>) + lane : lane + Step;
+  for (int lane = 0; lane < N; ++lane) {
+    low[lane] = lane & Step ? N + lane - Step : lane;
+    high[lane] = lane & Step ? N + lane : lane + Step;
   }
-  const Vec<T> first = __builtin_shuffle(a, b, low);
+  const typename Lanes<T, N>::vec first = __builtin_shuffle(a, b, low);
   b = __builtin_shuffle(a, b, high);
   a = first;
 }
 
-template <typename T, int Step>
-PYNN_INLINE void transpose_square(Vec<T> (&v)[kWidth<T>]) {
+template <typename T, int N, int Step>
+PYNN_INLINE void swap_squares(typename Lanes<T, N>::vec (&v)[N]) {
 #pragma GCC unroll 16
-  for (int i = 0; i < kWidth<T>; ++i)
-    if (!(i & Step)) swap_lanes<T, Step>(v[i], v[i | Step]);
-  if constexpr (2 * Step < kWidth<T>) transpose_square<T, 2 * Step>(v);
+  for (int i = 0; i < N; ++i)
+    if (!(i & Step)) swap_lanes<T, N, Step>(v[i], v[i | Step]);
+  if constexpr (2 * Step < N) swap_squares<T, N, 2 * Step>(v);
 }
 
-template <typename T>
+template <typename T, int N>
+PYNN_INLINE void transpose_square(const T* x, int64_t ldx, T* out, int64_t ldo) {
+  using Unaligned = typename Lanes<T, N>::unaligned;
+  typename Lanes<T, N>::vec v[N];
+#pragma GCC unroll 16
+  for (int l = 0; l < N; ++l) v[l] = *reinterpret_cast<const Unaligned*>(x + l * ldx);
+  swap_squares<T, N, 1>(v);
+#pragma GCC unroll 16
+  for (int l = 0; l < N; ++l) *reinterpret_cast<Unaligned*>(out + l * ldo) = v[l];
+}
+
+// `length` times `width` elements, at most Width, with any steps.
+template <typename T, int Width>
+PYNN_INLINE void transpose_strip(int64_t length, int64_t width, const T* x, int64_t x_along, int64_t x_across, T* out,
+                                 int64_t along, int64_t across) {
+  if (width == Width) {
+    for (int64_t i = 0; i < length; ++i)
+#pragma GCC unroll 4
+      for (int j = 0; j < Width; ++j) out[i * along + j * across] = x[i * x_along + j * x_across];
+  } else if constexpr (Width > 1) {
+    transpose_strip<T, Width - 1>(length, width, x, x_along, x_across, out, along, across);
+  }
+}
+
+// In squares of N by N, as large as fit in.
+template <typename T, int N = static_cast<int>(kWidth<T>)>
 void transpose(int64_t rows, int64_t columns, const T* x, int64_t ldx, T* out, int64_t ldo) {
-  constexpr int64_t width = kWidth<T>;
-  const int64_t whole_rows = rows / width * width, whole_columns = columns / width * width;
-  for (int64_t j = 0; j < whole_columns; j += width)
-    for (int64_t i = 0; i < whole_rows; i += width) {
-      Vec<T> v[width];
-#pragma GCC unroll 16
-      for (int l = 0; l < width; ++l) v[l] = load(x + (i + l) * ldx + j);
-      transpose_square<T, 1>(v);
-#pragma GCC unroll 16
-      for (int l = 0; l < width; ++l) store(out + (j + l) * ldo + i, v[l]);
+  if (rows < N || columns < N) {
+    if constexpr (N * sizeof(T) > 16)
+      transpose<T, N / 2>(rows, columns, x, ldx, out, ldo);
+    else if (rows < N)
+      transpose_strip<T, N - 1>(columns, rows, x, 1, ldx, out, ldo, 1);
+    else
+      transpose_strip<T, N - 1>(rows, columns, x, ldx, 1, out, 1, ldo);
+    return;
+  }
+  // The last squares begin earlier where they would not be whole: they do some elements again.
+  for (int64_t j = 0; j < columns; j += N) {
+    const int64_t column = j + N <= columns ? j : columns - N;
+    for (int64_t i = 0; i < rows; i += N) {
+      const int64_t row = i + N <= rows ? i : rows - N;
+      transpose_square<T, N>(x + row * ldx + column, ldx, out + column * ldo + row, ldo);
     }
-  for (int64_t j = whole_columns; j < columns; ++j)
-    for (int64_t i = 0; i < whole_rows; ++i) out[j * ldo + i] = x[i * ldx + j];
-  for (int64_t i = whole_rows; i < rows; ++i)
-    for (int64_t j = 0; j < columns; ++j) out[j * ldo + i] = x[i * ldx + j];
+  }
 }
 
 // Columns of a panel, but for the last one.

@@ -111,6 +111,14 @@ class NoGraph:
         return 0
 
 
+class _Permuted(NamedTuple):
+    """A tensor whose axes were put in another order."""
+
+    x: int
+    shape: Sequence[int]  # of x
+    order: Sequence[int]
+
+
 class Lowering:
     """A graph that is being written, for a plan of `dtype`. Tensors are numbers, shapes those of one sample."""
 
@@ -124,6 +132,7 @@ class Lowering:
         self.masks: Sequence[Mask | None] = ()  # of the inputs of the layer that is being lowered
         self.step_by_step = False  # whether layers come again for each of several steps
         self._states: dict[int, int] = {}  # by the number of a parameter: the tensor of what it is by now
+        self._permuted: dict[int, _Permuted] = {}  # by the tensor that `permute` made
         self.owner: Any = None  # the layer or model whose call is being lowered; None: the one that the graph is for
         self.added: list[Added] = []  # to the loss
 
@@ -218,6 +227,21 @@ class Lowering:
             index=found.source,
             weight=found.weight,
         )
+
+    def permute(self, x: int, shape: Sequence[int], order: Sequence[int]) -> int:
+        """Append another order of the axes of each sample; `x` itself where no element moves.
+
+        Two in a row, as between layers with their channels first, are one; the engine leaves out the first then.
+        """
+        before = self._permuted.get(x)
+        if before is not None and [before.shape[axis] for axis in before.order] == list(shape):
+            x, shape, order = before.x, before.shape, [before.order[axis] for axis in order]
+        moved = [axis for axis in order if shape[axis] > 1]
+        if moved == sorted(moved):
+            return x
+        y = self.add("permute", x, lengths=np.array(shape, np.int64), order=np.array(order, np.int64))
+        self._permuted[y] = _Permuted(x, shape, order)
+        return y
 
     def add_activity_penalty(self, x: int, layer: Any, l1: float, l2: float) -> None:
         """Make ``(l1 * sum |x| + l2 * sum x^2) / samples`` part of the loss, for a layer."""

@@ -173,25 +173,6 @@ def _rows(axes: Sequence[Axis], rows: slice) -> tuple[Indices, Weights]:
     return source, weight
 
 
-def permuted(shape: Sequence[int], axes: Sequence[int]) -> Map | None:
-    """The map that gives samples of `shape` their axes in the order `axes`; None where no element moves."""
-    kept = len(shape)
-    while kept and axes[kept - 1] == kept - 1:
-        kept -= 1
-    if not kept:
-        return None
-    lengths, inputs = shape[:kept], math.prod(shape[:kept])
-    strides = np.array([math.prod(lengths[axis + 1 :]) for axis in range(kept)], np.int64)[list(axes[:kept])]
-    source, moved = np.empty(inputs, np.int64), False
-    for piece in pieces.ranges(inputs):
-        places = np.unravel_index(np.arange(piece.start, piece.stop), [lengths[axis] for axis in axes[:kept]])
-        source[piece] = sum(place * stride for place, stride in zip(places, strides, strict=True))
-        moved = moved or bool((source[piece] != np.arange(piece.start, piece.stop)).any())
-    if not moved:
-        return None
-    return Map(inputs, math.prod(shape[kept:]), np.arange(inputs + 1, dtype=np.int64), source, np.ones(inputs))
-
-
 def nothing(inputs: int, outputs: int) -> Map:
     """Zeros, whatever the inputs are."""
     return Map(inputs, 1, np.zeros(outputs + 1, np.int64), np.zeros(0, np.int64), np.zeros(0))

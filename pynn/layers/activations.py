@@ -15,7 +15,6 @@ from ..data import arrays
 from ..data.layout import OpenShape
 from ..engine.lowering import Lowering, Mask
 from ..foundation import checks
-from ..geometry import maps
 from ..initializers import InitializerLike
 from ..regularizers import RegularizerLike
 from .base import Layer
@@ -173,9 +172,9 @@ class PReLU(Layer):
         # The engine has the slopes along last axes.
         shared = [number - 1 for number in sorted(set(self.shared_axes or ()))]
         order = [*shared, *(number for number in range(len(shape)) if number not in shared)]
-        y = net.add("prelu", net.resample(x, maps.permuted(shape, order)), [self.alpha])
+        y = net.add("prelu", net.permute(x, shape, order), [self.alpha])
         moved = tuple(shape[number] for number in order)
-        return net.resample(y, maps.permuted(moved, [order.index(number) for number in range(len(shape))]))
+        return net.permute(y, moved, [order.index(number) for number in range(len(shape))])
 
     @property
     def alpha(self) -> Weight | None:

@@ -36,7 +36,7 @@ class AttendedAxes(NamedTuple):
         """Tensor `x`, its axes in this order: `shape` begins with them."""
         if self._is_in_order:
             return x
-        return net.resample(x, maps.permuted(shape, (*self.order, *range(len(self.order), len(shape)))))
+        return net.permute(x, shape, (*self.order, *range(len(self.order), len(shape))))
 
     def moved_back(self, net: Lowering, x: int, shape: Shape) -> int:
         """What lies in this order, as samples of `shape`."""
@@ -45,7 +45,7 @@ class AttendedAxes(NamedTuple):
         moved = [shape[axis] for axis in self.order]
         back = sorted(range(len(self.order)), key=self.order.__getitem__)
         more = shape[len(self.order) :]
-        return net.resample(x, maps.permuted((*moved, *more), (*back, *range(len(moved), len(shape)))))
+        return net.permute(x, (*moved, *more), (*back, *range(len(moved), len(shape))))
 
     def mask_sizes(self, mask: Shape, heads: int) -> tuple[Shape, tuple[int, int]] | None:
         """The sizes of an attention mask along the others and the heads, and along queries and keys, 1 where it is

@@ -6,7 +6,6 @@ import math
 
 from ..engine.lowering import Lowering
 from ..foundation import checks
-from ..geometry import maps
 from .base import Layer
 from .types import Shape
 
@@ -56,5 +55,5 @@ class AxesLayer(Layer):
         axes = self._axes(shape)
         order = [*(number for number in range(len(shape)) if number not in axes), *axes]
         moved = tuple(shape[number] for number in order)
-        y = self._add(net, net.resample(x, maps.permuted(shape, order)), moved)
-        return net.resample(y, maps.permuted(moved, [order.index(number) for number in range(len(shape))]))
+        y = self._add(net, net.permute(x, shape, order), moved)
+        return net.permute(y, moved, [order.index(number) for number in range(len(shape))])

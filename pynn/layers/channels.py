@@ -10,7 +10,6 @@ import math
 
 from .. import config
 from ..engine.lowering import Lowering
-from ..geometry import maps
 from .base import Layer
 from .types import Shape
 from .weight import WeightSpec
@@ -66,6 +65,6 @@ class ChannelsLayer(Layer):
         last = self._channels_last(shape)
         if not self._channels_first:
             return self._add(net, x, last)
-        y = self._add(net, net.resample(x, maps.permuted(shape, (*range(1, len(shape)), 0))), last)
+        y = self._add(net, net.permute(x, shape, (*range(1, len(shape)), 0)), last)
         output = self._output_shape(last)
-        return net.resample(y, maps.permuted(output, (len(output) - 1, *range(len(output) - 1))))
+        return net.permute(y, output, (len(output) - 1, *range(len(output) - 1)))

@@ -10,7 +10,6 @@ from ..data import arrays
 from ..engine.lowering import Lowering
 from ..foundation import checks
 from ..foundation.native import core
-from ..geometry import maps
 from .base import Layer
 from .trial import operation_name
 from .types import Shape
@@ -74,9 +73,9 @@ class ConstantProduct(Layer):
         if axis == last:
             return net.add("dense", x, [self._matrix(net.dtype), None], units=units)
         exchanged = [*range(axis), last, axis]
-        x = net.resample(x, maps.permuted(shape, exchanged))
+        x = net.permute(x, shape, exchanged)
         x = net.add("dense", x, [self._matrix(net.dtype), None], units=units)
-        return net.resample(x, maps.permuted((*shape[:axis], shape[last], units), exchanged))
+        return net.permute(x, (*shape[:axis], shape[last], units), exchanged)
 
     def _matrix(self, dtype: str) -> _Held:
         """What samples are multiplied by."""

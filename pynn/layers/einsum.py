@@ -12,7 +12,7 @@ from ..activations import ActivationLike
 from ..constraints import ConstraintLike
 from ..engine.lowering import Lowering
 from ..foundation import checks
-from ..geometry import einsum, maps, windows
+from ..geometry import einsum, windows
 from ..initializers import Initializer, InitializerLike, VarianceScaling
 from ..regularizers import RegularizerLike
 from .kernel import KernelLayer
@@ -122,7 +122,7 @@ class EinsumDense(KernelLayer):
 
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
         product = self._product(shape)
-        rows = net.resample(x, maps.permuted(shape, product.input_order))
+        rows = net.permute(x, shape, product.input_order)
         inside = self.bias if product.bias_is_inside else None
         if product.kernel_order is not None:
             y = self._products(net, rows, product)
@@ -132,7 +132,7 @@ class EinsumDense(KernelLayer):
             y = net.add("conv", rows, [self.kernel, inside], shape=turned.numbers(), transposed=True)
         else:
             y = net.add("dense", rows, [self.kernel, inside], units=product.units)
-        y = net.resample(y, maps.permuted(product.inner, product.output_order))
+        y = net.permute(y, product.inner, product.output_order)
         if self.bias is not None and inside is None:
             y = self._add_bias(net, y, product)
         return self.activation.lower(net, y, product.output)
@@ -141,7 +141,7 @@ class EinsumDense(KernelLayer):
         """A product for each element of the shared axes; each sample has the kernel, in order, as a tensor then."""
         assert product.kernel_order is not None
         kernel = net.add("parameter", [], [self.kernel], size=math.prod(product.kernel))
-        kernel = net.resample(kernel, maps.permuted(product.kernel, product.kernel_order))
+        kernel = net.permute(kernel, product.kernel, product.kernel_order)
         sizes = {"batch": product.products, "m": product.rows, "k": product.inputs, "n": product.units}
         return net.add("matmul", [rows, kernel], **sizes, transpose_a=False, transpose_b=False)
 
@@ -150,8 +150,8 @@ class EinsumDense(KernelLayer):
         numbers = range(len(product.output))
         order = [*(number for number in numbers if number not in product.bias_axes), *product.bias_axes]
         moved = tuple(product.output[number] for number in order)
-        y = net.add("bias", net.resample(y, maps.permuted(product.output, order)), [self.bias])
-        return net.resample(y, maps.permuted(moved, [order.index(number) for number in numbers]))
+        y = net.add("bias", net.permute(y, product.output, order), [self.bias])
+        return net.permute(y, moved, [order.index(number) for number in numbers])
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

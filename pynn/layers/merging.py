@@ -11,7 +11,6 @@ from numpy.typing import DTypeLike
 
 from ..engine.lowering import Lowering, Mask
 from ..foundation import checks
-from ..geometry import maps
 from .base import Layer
 from .elementwise import all_real, broadcast, chosen, combined, either, halves, spread, widened
 from .types import Shape
@@ -359,7 +358,7 @@ class Dot(Layer):
     def _matrix(self, net: Lowering, x: int, shape: Shape, place: int) -> int:
         """Tensor `x` with the axis at `place` as the last one, of length 1 along it where that is asked for."""
         order = [*(axis for axis in range(len(shape)) if axis != place), place]
-        moved = net.resample(x, maps.permuted(shape, order))
+        moved = net.permute(x, shape, order)
         if not self.normalize:
             return moved
         return net.add("rms_norm", moved, [None], columns=shape[place], epsilon=1e-12, unit=True)

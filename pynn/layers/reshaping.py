@@ -48,7 +48,7 @@ class Flatten(Layer):
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
         if self.data_format == config.CHANNELS_LAST or not shape:
             return x
-        return net.resample(x, maps.permuted(shape, (*range(1, len(shape)), 0)))
+        return net.permute(x, shape, (*range(1, len(shape)), 0))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "data_format": self.data_format}
@@ -135,7 +135,7 @@ class Permute(Layer):
         return tuple(shape[axis - 1] for axis in self.dims)
 
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
-        return net.resample(x, maps.permuted(shape, [axis - 1 for axis in self.dims]))
+        return net.permute(x, shape, [axis - 1 for axis in self.dims])
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "dims": self.dims}

@@ -29,7 +29,7 @@ int run_families(const std::vector<Family>& families, int count, char** argument
 void check_attention();
 void check_columns();  // bias, PReLU, rows by their root mean square
 void check_convolutions();
-void check_functions();  // activations, rescaling, softmax, resampling
+void check_functions();  // activations, rescaling, softmax, resampling, axes in another order
 void check_losses();     // and metrics
 void check_masks();
 void check_merge();       // functions of two tensors, tensors side by side, rows of tables

@@ -131,9 +131,26 @@ void check_rescaling_of_inputs() {
   expect_rescaled("of what a layer makes", inner, {rescaled(inner, inner.dense(x, kUnits))}, false);
 }
 
+// ---- axes in another order that nobody reads
+
+void check_unread() {
+  Net net, output, penalized;
+  const auto permuted = [](Net& of, int x) {
+    return of.op("permute", {x}, {{"lengths", std::vector<int64_t>{2, 3}}, {"order", std::vector<int64_t>{1, 0}}});
+  };
+  int x = net.input(kInputs);
+  permuted(net, permuted(net, x));
+  expect_ops("axes in another order, twice, that nobody reads", net, {net.dense(x, kUnits)}, 1);
+  expect_ops("axes in another order that make an output", output, {permuted(output, output.input(kInputs))}, 1);
+  x = penalized.input(kInputs);
+  penalized.penalize(permuted(penalized, x), 0.1, 0);
+  expect_ops("axes in another order that have a penalty", penalized, {penalized.dense(x, kUnits)}, 2);
+}
+
 }  // namespace
 
 void check_fusion() {
+  check_unread();
   check_dense();
   check_conv();
   check_rescaling_of_inputs();

@@ -205,6 +205,7 @@ std::vector<Row> rows() {
       {op("not_equal", {6}, {}, {{"value", whole(0)}})},
       {op("numbers", {6}, {}, {})},
       {op("parameter", {}, {6}, {{"size", whole(6)}}), {false}},
+      {op("permute", {24}, {}, {{"lengths", Sizes{4, 1, 6}}, {"order", Sizes{2, 0, 1}}})},
       {op("pool", {4 * 6 * 2}, {}, {{"kind", name("average")}, {"shape", Sizes{4, 6, 2, 2, 3, 2, 2, 2, 2, 0, 0}}})},
       {op("prelu", {24}, {6}, {}), {false}},
       {op("resample", {4 * 6}, {},
@@ -358,6 +359,7 @@ void check_wrapping() {
                    {"index", Sizes{0}},
                    {"weight", Numbers{1}}};
   refused({"resample", {0}, {}, Attributes(map)});
+  refused({"permute", {0}, {}, Attributes({{"lengths", Sizes{large, large}}, {"order", Sizes{1, 0}}})});
 }
 
 void check_graph() {

@@ -347,6 +347,47 @@ void check_resample() {
   }
 }
 
+// Samples (2, rows, 3, columns, inner) to (3, columns, 2, rows, inner).
+template <typename T>
+void check_permute() {
+  constexpr int64_t samples = 2, outer = 2, inside = 3;
+  const Kernels<T>& k = kernels<T>();
+  for (const int64_t rows : kSizes)
+    for (const int64_t columns : kSizes)
+      for (const int64_t inner : {1, 2, 3, 4, 17}) {
+        const std::string what = text("permute in %s, %d by %d runs of %d", type_name<T>(), static_cast<int>(rows),
+                                      static_cast<int>(columns), static_cast<int>(inner));
+        AxisOrder order{};
+        order.elements = outer * rows * inside * columns * inner;
+        order.rows = rows;
+        order.columns = columns;
+        order.inner = inner;
+        order.x_row = inside * columns * inner;
+        order.y_row = outer * rows * inner;
+        order.outer = 2;
+        order.length[0] = inside;
+        order.x_step[0] = columns * inner;
+        order.y_step[0] = columns * outer * rows * inner;
+        order.length[1] = outer;
+        order.x_step[1] = rows * inside * columns * inner;
+        order.y_step[1] = rows * inner;
+        const std::vector<T> x = random_values<T>(samples * order.elements);
+        std::vector<double> expected;
+        for (int64_t sample = 0; sample < samples; ++sample)
+          for (int64_t b = 0; b < inside; ++b)
+            for (int64_t j = 0; j < columns; ++j)
+              for (int64_t a = 0; a < outer; ++a)
+                for (int64_t i = 0; i < rows; ++i)
+                  for (int64_t l = 0; l < inner; ++l)
+                    expected.push_back(static_cast<double>(
+                        x[((((sample * outer + a) * rows + i) * inside + b) * columns + j) * inner + l]));
+        expect_near(what,
+                    on_teams(what, unwritten<T>(samples * order.elements),
+                             [&](const Team& team, T* out) { k.permute(team, out, x.data(), samples, order); }),
+                    expected, 0);
+      }
+}
+
 template <typename T>
 void check_all() {
   check_activations<T>();
@@ -355,6 +396,7 @@ void check_all() {
   check_sparsemax<T>();
   check_glu<T>();
   check_resample<T>();
+  check_permute<T>();
 }
 
 }  // namespace

@@ -196,6 +196,20 @@ void check_windows_look() {
   expect_looks("resample, many elements", 1, [&](const Team& team) {
     k().resample(team, y.data(), x.data(), 1, {1, outputs, 1, begin.data(), index.data(), weights.data()});
   });
+  // Blocks of a large matrix, and many small ones
+  AxisOrder order{};
+  order.elements = 3 * outputs;
+  order.rows = order.y_row = 6000;
+  order.columns = order.x_row = 10000;
+  order.inner = 1;
+  const std::vector<T> large = numbers(order.elements);
+  expect_looks("permute, a large matrix", 1,
+               [&](const Team& team) { k().permute(team, y.data(), large.data(), 1, order); });
+  order.elements = 6;
+  order.rows = order.y_row = 2;
+  order.columns = order.x_row = 3;
+  expect_looks("permute, small matrices", 1,
+               [&](const Team& team) { k().permute(team, y.data(), large.data(), outputs / 2, order); });
   for (int64_t i = 0; i < 101; ++i) begin[i] = i * (outputs / 100);
   expect_looks("resample, long groups with weights", 1, [&](const Team& team) {
     k().resample(team, y.data(), wide.data(), 1, {1, 100, 1, begin.data(), index.data(), weights.data()});
