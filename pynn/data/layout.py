@@ -175,6 +175,19 @@ def single(port: Port) -> Ports:
     return Ports((port,), "single", (port.name,))
 
 
+def ports(names: Sequence[str], shapes: Sequence[OpenShape], limits: Sequence[int], like: Any) -> Ports:
+    """Inputs or outputs, put together as the value `like` is."""
+    found = tuple(Port(*each) for each in zip(names, shapes, limits, strict=True))
+    if nests.is_nested(like):
+        nest = nests.nest_of(like)
+        return Ports(found, "nested", tuple(nests.keys(nest, names)), nest)
+    if isinstance(like, dict):
+        return Ports(found, "dict", tuple(sorted(like)))
+    if len(found) == 1:  # a list of one is, as in Keras, that one
+        return Ports(found, "single", tuple(names))
+    return Ports(found, "tuple" if isinstance(like, tuple) else "list", tuple(names))
+
+
 def _holds_an_array(values: Any, port: Port) -> bool:
     """Whether `values` is a list around the one array of samples that is meant."""
     if not isinstance(values, list | tuple) or len(values) != 1:

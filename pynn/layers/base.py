@@ -28,7 +28,7 @@ from .building import Draft, building
 from .callform import CallForm
 from .extending import call_of_extended, extend, extended, mixed_in, settle
 from .symbolic import Node, SymbolicTensor
-from .tracing import whole
+from .traceable import whole
 from .trial import current
 from .types import Masks, OpenShapes, Shape
 from .weighed import Weighed

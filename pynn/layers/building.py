@@ -37,7 +37,7 @@ class Built(NamedTuple):
     dtype: str
     parameters: _core.Parameters | None  # None without weights, and where each weight has its own
     weights: tuple[Weight, ...]
-    traces: dict[Any, Any] | None = None  # of a layer with a `call`: a `wiring.Trace` by shapes and number type
+    traces: dict[Any, Any] | None = None  # of a layer with a `call`: a `tracing.Trace` by shapes and number type
 
 
 class Draft(NamedTuple):

@@ -102,6 +102,25 @@ class InputSpec(NamesItsArguments):
         return f"InputSpec({', '.join(said)})"
 
 
+def check_spec(layer: Any, shapes: tuple[OpenShape, ...]) -> None:
+    """Raise ValueError unless inputs of samples of these shapes are what the `input_spec` of a layer says."""
+    if layer.input_spec is None:
+        return
+    specs = layer.input_spec if isinstance(layer.input_spec, list | tuple) else [layer.input_spec]
+    if not all(isinstance(spec, InputSpec | None) for spec in specs):
+        raise TypeError(
+            f"Layer {layer.name!r}: input_spec must be an InputSpec or a list of them, but is "
+            f"{checks.shown(layer.input_spec)}."
+        )
+    if len(specs) != len(shapes):
+        raise layer._shape_error(f"has an input_spec of {len(specs)} inputs, but got {len(shapes)}.")
+    for number, (spec, shape) in enumerate(zip(specs, shapes, strict=True)):
+        wanted = None if spec is None else spec.wrong_with((None, *shape))
+        if wanted is not None:
+            which = f"inputs[{number}]" if len(shapes) > 1 else "the input"
+            raise layer._shape_error(f"says by input_spec that {which} must have {wanted}, but got {(None, *shape)}.")
+
+
 def _type_name(value: Any) -> str:
     try:
         return str(np.dtype(value).name)

@@ -37,6 +37,13 @@ def current() -> Trial | None:
     return _innermost.get()
 
 
+def running() -> Trial:
+    """The same, where there must be one."""
+    trial = _innermost.get()
+    assert trial is not None
+    return trial
+
+
 def is_calling() -> bool:
     """Whether a `call` is being traced: weights stand for what they will be then."""
     trial = current()

@@ -12,7 +12,7 @@ from ..errors import NotBuiltError
 from ..foundation import atomic, checks
 from .building import Built
 from .keeping import with_all_within
-from .tracing import Traceable
+from .traceable import Traceable
 from .weight import Array, Weight, assign_all
 
 

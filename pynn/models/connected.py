@@ -9,17 +9,20 @@ from typing import Any, ClassVar, NamedTuple
 
 from .. import config
 from ..data import nests
-from ..data.layout import Layout, OpenShape
+from ..data.layout import Layout, OpenShape, ports
 from ..foundation import atomic, checks, registry
 from ..layers.base import Layer
 from ..layers.building import Draft, done_again
 from ..layers.core import InputLayer
 from ..layers.holding import layers_in
+from ..layers.id_limits import limits_of
+from ..layers.modes import Run, both_modes, with_added_loss
 from ..layers.symbolic import SymbolicTensor
-from ..layers.tracing import Run, both_modes, check_tracked, with_added_loss
-from ..layers.trial import Trial, current, using
+from ..layers.tracing import check_tracked
+from ..layers.trial import Trial, current, running, using
 from ..layers.types import Masks, OpenShapes
-from ..layers.wiring import Wiring, drafts_of, limits_of, ports, trace
+from ..layers.walking import trace
+from ..layers.wiring import Wiring, drafts_of
 from . import several
 from .structure import Structure
 from .symbols import Given, given_data, given_list, given_shapes, sources, tensors_in, twice
@@ -214,8 +217,7 @@ class Connected(Structure):
 
     def _try_call(self, inputs: Any) -> tuple[Layout, Wiring, Any]:
         """The layout and wiring of the model by its call, and the symbolic outputs; all of it is on trial."""
-        trial = current()
-        assert trial is not None
+        trial = running()
         self._run_build(inputs)
         trial.phase = "call"
 

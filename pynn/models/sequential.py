@@ -13,11 +13,12 @@ from ..foundation import atomic, checks
 from ..layers.base import Layer
 from ..layers.building import Draft
 from ..layers.core import InputLayer
+from ..layers.id_limits import limits_of
 from ..layers.keeping import with_all_within
 from ..layers.symbolic import SymbolicTensor
 from ..layers.trial import Trial, using
 from ..layers.types import Masks
-from ..layers.wiring import chain, drafts_of, limits_of
+from ..layers.wiring import chain, drafts_of
 from . import configuration
 from .configuration import AS_DESCRIBED, Making
 from .connected import Connected
