@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import re
 import warnings
 import weakref
 from collections.abc import Sequence
@@ -19,13 +18,14 @@ from numpy.typing import DTypeLike
 from .. import config, regularizers
 from ..activations import Activation
 from ..data.layout import OpenShape
-from ..engine.lowering import Lowering, Mask, NoGraph
+from ..engine.lowering import Lowering, Mask
 from ..foundation import atomic, checks, names, registry
 from ..foundation.arguments import NamesItsArguments
 from ..regularizers import Regularizer, RegularizerLike
 from . import calling, symbolic
 from .building import Draft, building
 from .callform import CallForm
+from .drafting import drafted, masks_of_outputs
 from .extending import call_of_extended, extend, extended, mixed_in, settle
 from .symbolic import Node, SymbolicTensor
 from .traceable import whole
@@ -33,10 +33,6 @@ from .trial import current
 from .types import Masks, OpenShapes, Shape
 from .weighed import Weighed
 from .weight import MOST_ELEMENTS, Array, WeightSpec
-
-# Lengths that stand for one that is not known: what is None in a shape is tried with both. They have many divisors, so
-# that a Reshape or a Cropping does not fail for them.
-_PROBES = (5040, 10080)
 
 
 class Layer(Weighed, NamesItsArguments):
@@ -200,7 +196,7 @@ class Layer(Weighed, NamesItsArguments):
         outputs = made if isinstance(made, list) else [made]
         if found is None and any(mask is not None for mask in masks):
             self._warn_of_lost_mask()
-        return outputs, _for_each(found, len(outputs))
+        return outputs, masks_of_outputs(found, len(outputs))
 
     def _warn_of_lost_mask(self) -> None:
         if not (self.supports_masking or self.is_operation):
@@ -297,63 +293,8 @@ class Layer(Weighed, NamesItsArguments):
         """
         if self._form is not None:
             return self._draft_of_call(shape, dtype, masks)
-        draft = self._draft_alone(shape, dtype, masks)
+        draft = drafted(self, shape, dtype, masks)
         return draft._replace(inner=tuple(self._drafts_within(shape, dtype))) if self.holds_layers else draft
-
-    def _draft_alone(self, shape: OpenShapes, dtype: str, masks: Masks) -> Draft:
-        """Without the layers that it holds."""
-        first, second = (_closed(shape, probe) for probe in _PROBES)
-        of_first, of_second = (tuple(_closed_mask(mask, probe) for mask in masks) for probe in _PROBES)
-        if first == second:
-            return self._draft(first, dtype, True, of_first)
-        try:
-            one = self._draft(first, dtype, False, of_first)
-            other = self._draft(second, dtype, False, of_second)
-        except ValueError as error:
-            raise ValueError(re.sub(rf"\b({_PROBES[0]}|{_PROBES[1]})\b", "None", str(error))) from None
-        for spec, of_other in zip(one.specs, other.specs, strict=True):
-            if spec.shape != of_other.shape:
-                raise self._shape_error(
-                    f"needs samples of a known size, as the shape of its {spec.name} follows from it, but gets {shape}."
-                )
-        outputs = [_opened(a, b) for a, b in zip(one.outputs, other.outputs, strict=True)]
-        made = [None if a is None else _opened(a, b) for a, b in zip(one.made_masks, other.made_masks, strict=True)]  # type: ignore[arg-type]
-        output = outputs if isinstance(one.output, list) else outputs[0]
-        return one._replace(shape=shape, output=output, made_masks=tuple(made))
-
-    def _draft(self, shape: Any, dtype: str, check_size: bool, masks: Masks) -> Draft:
-        output = self.sample_output_shape(shape)
-        if check_size:
-            for each in output if isinstance(output, list) else [output]:
-                self._check_size(each)
-        specs = self.weight_specs(shape)
-        for spec in specs:
-            if math.prod(spec.shape) > MOST_ELEMENTS:
-                raise ValueError(
-                    f"The weight {self.name}/{spec.name} of shape {spec.shape} would have more elements than memory "
-                    f"can hold. Lower the units of the layers."
-                )
-        built = self._built
-        if built is not None and built.weights:
-            if [weight.shape for weight in built.weights] != [spec.shape for spec in specs]:
-                raise self._shape_error(
-                    f"has weights for samples of shape {built.shape}, but gets {shape}. Make a new layer with "
-                    "type(layer).from_config(layer.get_config())."
-                )
-            if built.dtype != dtype:
-                raise self._shape_error(f"has weights of type {built.dtype}, but the model computes in {dtype}.")
-        constraints = [spec.native_constraint(f"{self.name}/{spec.name}") for spec in specs]
-        made = self._masks_made(shape, dtype, masks, len(output) if isinstance(output, list) else 1)
-        return Draft(self, shape, output, dtype, specs, constraints, made_masks=made)
-
-    def _masks_made(self, shape: Any, dtype: str, masks: Masks, outputs: int) -> Masks:
-        """The shapes of the masks of the outputs; empty where there are none."""
-        net, shapes = Lowering(NoGraph(), dtype), shape if isinstance(shape, list) else [shape]
-        xs = [net.input(1) for _ in shapes]
-        given = [None if mask is None else Mask(net.input(1), mask) for mask in masks] or [None] * len(shapes)  # type: ignore[arg-type]
-        found = _for_each(self.lower_mask(net, self._as_taken(xs), shape, given), outputs)
-        made = tuple(None if mask is None else mask.shape for mask in found)
-        return made if any(mask is not None for mask in made) else ()
 
     def _check_size(self, output: Shape) -> None:
         """Raise ValueError where samples of the shape `output`, or what makes them, are too large for memory."""
@@ -489,27 +430,6 @@ class Layer(Weighed, NamesItsArguments):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
-
-
-def _for_each(found: Any, outputs: int) -> list[Any]:
-    """What `lower_mask` found, for each output."""
-    return found if isinstance(found, list) else [found, *[None] * (outputs - 1)]
-
-
-def _closed_mask(shape: OpenShape | None, length: int) -> Shape | None:
-    return None if shape is None else _closed(shape, length)
-
-
-def _closed(shapes: OpenShapes, length: int) -> Any:
-    """The shapes with `length` in place of None."""
-    if isinstance(shapes, list):
-        return [_closed(shape, length) for shape in shapes]
-    return tuple(length if size is None else size for size in shapes)
-
-
-def _opened(one: OpenShape, other: OpenShape) -> OpenShape:
-    """A shape that came out as `one` and as `other`."""
-    return tuple(a if a == b else None for a, b in zip(one, other, strict=True))
 
 
 def _of_batches(shapes: OpenShapes) -> Any:

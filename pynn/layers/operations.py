@@ -15,6 +15,7 @@ from ..geometry import maps
 from .base import Layer
 from .by_name import deserialize, serialize
 from .core import Activation
+from .drafting import masks_made
 from .elementwise import broadcast, combined
 from .symbolic import SymbolicTensor
 from .trial import operation_name
@@ -310,12 +311,12 @@ class MaskOf(Layer):
 
     def sample_output_shape(self, shape: Any) -> Shape:
         count = len(self.masks)
-        made = self.layer._masks_made(
-            self.layer._as_taken(shape[:count]), self.dtype, tuple(self._apart(shape[count:])), 1
+        made = masks_made(
+            self.layer, self.layer._as_taken(shape[:count]), self.dtype, tuple(self._apart(shape[count:])), 1
         )
         if not made:
             raise self._shape_error("makes the mask of a layer that has none.")
-        return made[0]  # type: ignore[no-any-return]
+        return made[0]  # type: ignore[return-value]  # all of a known size here
 
     def lower(self, net: Lowering, x: Any, shape: Any) -> int:
         count = len(self.masks)
