@@ -529,7 +529,7 @@ def test_model_that_is_asked_between_any_two_instructions_of_its_build_does_not_
 
         def trace(frame, event, _):
             nonlocal left
-            if frame.f_code.co_name not in {"_wait_until", "_prepare", "_alone"}:
+            if frame.f_code.co_name not in {"_wait_until", "_make_plan", "_alone"}:
                 return trace if frame.f_code.co_filename.endswith("structure.py") else None
             frame.f_trace_opcodes = True
             left -= event == "opcode"

@@ -26,6 +26,7 @@ from ..layers.wiring import Wiring, drafts_of
 from . import several
 from .structure import Structure
 from .symbols import Given, given_data, given_list, given_shapes, sources, tensors_in, twice
+from .trained import Trained
 from .wired import check_input, check_names, connections, names_of_inputs
 
 
@@ -42,7 +43,7 @@ class _Tried(NamedTuple):
 _STEPS = ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
 
 
-class Connected(Structure):
+class Connected(Trained):
     """Base of `Model`: finds the layers and their wiring."""
 
     def __init__(self) -> None:
