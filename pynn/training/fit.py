@@ -69,10 +69,10 @@ def fit(
         held_out, size = given.held_out, batch_size if validation_batch_size is None else validation_batch_size
         validation: Validation | None = None
         if validation_data is not None and gives_batches(validation_data):
-            from . import streams
+            from . import sources, streams
 
             arguments.check_no_size(validation_batch_size, "validation_batch_size", "validation_data")
-            source = streams.Source(validation_data, "validation_data")
+            source = sources.Source(validation_data, "validation_data")
             validation = streams.StreamValidation(
                 model, source, validated_steps, validated_epochs, check_finite, range(first, last), given.choice
             )
@@ -155,9 +155,9 @@ def _of_arrays(
 
 
 def _of_batches(model: Trainable, x: Any, class_weight: Any, steps: int | None, check_finite: bool) -> _Given:
-    from . import streams
+    from . import sources, streams
 
-    source, prepare = streams.Source(x, "x"), streams.Preparing(model, "x", check_finite, class_weight, in_fit=True)
+    source, prepare = sources.Source(x, "x"), streams.Preparing(model, "x", check_finite, class_weight, in_fit=True)
     layout, heads, data, choice = prepare.data_of(source.first())
     run = functools.partial(streams.StreamRun, model, steps, source, prepare)
     return _Given(layout, heads, None, data.samples, steps or source.number, None, choice, run)

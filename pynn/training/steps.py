@@ -75,11 +75,11 @@ def _evaluate_batches(
     return_dict: bool,
     check_finite: bool,
 ) -> Result:
-    from . import streams
+    from . import sources, streams
 
     arguments.check_beside_batches(y, sample_weight, batch_size, 0, None)
     model._require_compiled()
-    source, prepare = streams.Source(x, "x"), streams.Preparing(model, "x", check_finite)
+    source, prepare = sources.Source(x, "x"), streams.Preparing(model, "x", check_finite)
     task, _ = prepare(source.first())
     _introduce(calls, model, steps or source.number, level)
     try:
@@ -152,10 +152,10 @@ def predict(
 def _predict_batches(
     model: Trainable, x: Any, batch_size: BatchSize, level: int, steps: int | None, callbacks: Any, check_finite: bool
 ) -> Outputs:
-    from . import streams
+    from . import sources, streams
 
     arguments.check_no_size(batch_size, "batch_size", "x")
-    source = streams.Source(x, "x")
+    source = sources.Source(x, "x")
     layout = model._layout_for(source.first().x, "x")
     calls, left_aside = CallbackList(callbacks), LeftAside(source.name)
     _introduce(calls, model, steps or source.number, level)
