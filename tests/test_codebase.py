@@ -260,7 +260,8 @@ def test_a_model_is_made_without_what_it_does_not_need():
     loaded = loaded_by("import pynn; pynn.Sequential([pynn.Input((2,)), pynn.layers.Dense(1)])")
     assert {"pynn.models.sequential", "pynn.layers.core"} <= loaded
     assert {name.split(".")[0] for name in loaded}.isdisjoint(SLOW_TO_IMPORT)
-    rooms = ("datasets", "ops", "saving", "storage", "models.saving", "models.cloning", "training.compile_config")
+    rooms = ("datasets", "ops", "saving", "storage", "models.saving", "models.weight_files", "models.cloning")
+    rooms += ("training.compile_config", "training.streams", "training.sources")
     assert not {name for name in loaded if name.removeprefix("pynn.").startswith(rooms)}
     families = {module for module in loaded if module.startswith("pynn.layers.")} & {
         f"pynn.layers.{name}" for name in layers._MODULES

@@ -1,6 +1,6 @@
 """Models in files: a model is its configuration, what ``compile`` was told, and its state, all in one file.
 
-docs/file-format.md describes the file.
+docs/file-format.md describes the file. Weights alone: weight_files.py.
 """
 
 from __future__ import annotations
@@ -8,10 +8,9 @@ from __future__ import annotations
 import contextlib
 import json
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from .. import layers as layer_room
@@ -25,12 +24,11 @@ from ..layers.applied import OwnActivation
 from ..layers.keeping import with_all_within
 from ..layers.symbolic import Made
 from ..layers.values import values_from_elsewhere
-from ..storage import hdf5, npz, tensors
+from ..storage import hdf5, tensors
 from ..storage.atomic_write import write_atomically
 from ..storage.tensors import Path
 from ..training import compile_config
-from . import keras_weights, state
-from .assigning import overwrite as overwrite_weights
+from . import state
 from .connected import Connected
 from .symbols import Given
 
@@ -76,18 +74,6 @@ def save(
         if not whole:
             arrays = {name: array for name, array in arrays.items() if not name.startswith("optimizer/")}
         write_atomically(path, tensors.encoded(arrays, _described(model, whole)), overwrite)
-
-
-def save_weights(model: Connected, path: Path, overwrite: bool) -> None:
-    """Write its weights; see ``Model.save_weights``."""
-    file = checks.model_file(path, weights_only=True)
-    overwrite = checks.boolean(overwrite, "overwrite")
-    model._require_layout()
-    if file.endswith(checks.KERAS_WEIGHTS):
-        return keras_weights.save(model, path, overwrite)
-    with state.held(model) as arrays:
-        weights = {name: array for name, array in arrays.items() if state.is_weight(name)}
-        return write_atomically(path, tensors.encoded(weights, {"kind": "weights"}), overwrite)
 
 
 def to_bytes(model: Connected) -> bytes:
@@ -165,6 +151,50 @@ def _architecture(model: Connected) -> Metadata:
             "each": [[port.shape, "int32" if port.below else layout.dtype] for port in inputs.ports],
         }
     return found
+
+
+def classes_of_ones_own(model: Connected) -> dict[str, type]:
+    """The classes and functions that are not pynn's, of the model and all in it, by name.
+
+    Raises:
+        ValueError: two of one name.
+    """
+    found: dict[str, Any] = {}
+    for name, thing in _of_ones_own(model):
+        if found.setdefault(name, thing) is not thing:
+            kind = "things of two classes" if isinstance(thing, type) else "two functions"
+            raise ValueError(f"Model {model.name!r} has {kind} that are called {name}, and cannot be copied.")
+    return found
+
+
+def _of_ones_own(model: Connected, whole: bool = True) -> Iterator[tuple[str, Any]]:
+    """The classes and functions that are not pynn's, of the model and all in it, with their names.
+
+    What `compile` was told is looked at only if it is to be `whole`.
+    """
+    compiled = model._state.compiled
+    things: list[Any] = [model]
+    if compiled is not None and whole:
+        things += [compiled.optimizer, compiled.optimizer._learning_rate, compiled.loss, compiled.metrics]
+        things.append(compiled.weighted_metrics)
+    seen: set[int] = set()
+    while things:
+        thing = things.pop()
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        if isinstance(thing, list | tuple):
+            things += thing
+        elif isinstance(thing, dict):
+            things += thing.values()
+        elif isinstance(thing, OwnActivation):
+            things.append(thing.function)
+        elif isinstance(thing, types.FunctionType) and registry.is_own(thing):
+            yield registry.get_registered_name(thing), thing
+        elif hasattr(thing, "get_config") and not isinstance(thing, type):
+            if registry.is_own(type(thing)):
+                yield registry.get_registered_name(type(thing)), type(thing)
+            things += thing.layers if isinstance(thing, Connected) else getattr(thing, "__dict__", {}).values()
 
 
 # ---- reading ---------------------------------------------------------------------------------------------------------
@@ -301,119 +331,3 @@ def _compile(model: Connected, metadata: Metadata) -> None:
     if metadata.get("undecayed"):
         weights = state.parts_of(model).weights
         what.optimizer.exclude_from_weight_decay([weights[name] for name in metadata["undecayed"]])
-
-
-# ---- weights alone ---------------------------------------------------------------------------------------------------
-
-
-def load_weights(model: Connected, path: Path, skip_mismatch: bool) -> None:
-    """Overwrite the weights by those of a file; see ``Model.load_weights``."""
-    skip = checks.boolean(skip_mismatch, "skip_mismatch")
-    model._require_layout()
-    own = state.parts_of(model).weights
-    name, kind = tensors.name_of(checks.path(path, "filepath")), _kind_of(path)
-    if kind == "keras":
-        return keras_weights.load(model, path, skip)
-    archive = kind == "npz"
-    if archive:
-        described = npz.contents(path)
-        found = {key: np.broadcast_to(np.zeros((), d.dtype), d.shape) for key, d in described.items()}
-    else:
-        header, found = tensors.read(path)
-        if header.metadata is not None:
-            found = {key: array for key, array in found.items() if state.is_weight(key)}
-    places = _places(found, own)
-    fits = [key for key, place in places.items() if place in own and found[key].shape == own[place].shape]
-    wrong = state.differences(
-        {place: _like(weight.shape) for place, weight in own.items()},
-        {},
-        {places[key]: _like(array.shape) for key, array in found.items()},
-    )
-    if wrong and not skip:
-        raise ModelFileError(f"{name} has not the weights of model {model.name!r}: {wrong}.")
-    arrays = npz.read(path, fits) if archive else found
-    overwrite_weights(model, [(own[places[key]], arrays[key]) for key in fits])
-    if wrong:
-        warn(f"{name} has not all weights of model {model.name!r}: {wrong}.")
-
-
-def _kind_of(path: Path) -> str:
-    """What form a file of weights has: "keras", "npz" or "safetensors"."""
-    with tensors.open_file(path) as file:
-        start = file.read(9)
-        if start[:4] == b"\x89HDF":
-            return "keras"
-        if start[:2] != b"PK" or start[8:] == b"{":  # a length, behind which a safetensors file begins
-            return "safetensors"
-        return "keras" if npz.holds(file, tensors.KERAS_MEMBER) else "npz"
-
-
-def _like(shape: tuple[int, ...]) -> Array:
-    """What stands for an array of which the shape alone counts."""
-    return np.broadcast_to(np.float32(0), shape)
-
-
-def _places(found: Mapping[str, Array], own: Mapping[str, Any]) -> dict[str, str]:
-    """The weight that each array is meant for: of its name, or of its path in another program's file."""
-    by_path = {weight.path: name for name, weight in own.items()}
-    as_is = {key: key for key in found}
-    shorter = _without_model(found)
-    if not set(found) <= set(own) and len(by_path) == len(own):
-        for names in (as_is, shorter):
-            if set(names.values()) == set(by_path):
-                return {key: by_path[name] for key, name in names.items()}
-    if set(own).isdisjoint(found):
-        return {key: name if name in own else key for key, name in shorter.items()}
-    return as_is
-
-
-def _without_model(names: Iterable[str]) -> dict[str, str]:
-    """The names without the first part, where all share it: paths in Keras's Sequential begin with the model's name."""
-    parts = {name: name.partition("/") for name in names}
-    if len({first for first, _, _ in parts.values()}) != 1:
-        return {name: name for name in parts}
-    return {name: rest for name, (_, _, rest) in parts.items()}
-
-
-def classes_of_ones_own(model: Connected) -> dict[str, type]:
-    """The classes and functions that are not pynn's, of the model and all in it, by name.
-
-    Raises:
-        ValueError: two of one name.
-    """
-    found: dict[str, Any] = {}
-    for name, thing in _of_ones_own(model):
-        if found.setdefault(name, thing) is not thing:
-            kind = "things of two classes" if isinstance(thing, type) else "two functions"
-            raise ValueError(f"Model {model.name!r} has {kind} that are called {name}, and cannot be copied.")
-    return found
-
-
-def _of_ones_own(model: Connected, whole: bool = True) -> Iterator[tuple[str, Any]]:
-    """The classes and functions that are not pynn's, of the model and all in it, with their names.
-
-    What `compile` was told is looked at only if it is to be `whole`.
-    """
-    compiled = model._state.compiled
-    things: list[Any] = [model]
-    if compiled is not None and whole:
-        things += [compiled.optimizer, compiled.optimizer._learning_rate, compiled.loss, compiled.metrics]
-        things.append(compiled.weighted_metrics)
-    seen: set[int] = set()
-    while things:
-        thing = things.pop()
-        if id(thing) in seen:
-            continue
-        seen.add(id(thing))
-        if isinstance(thing, list | tuple):
-            things += thing
-        elif isinstance(thing, dict):
-            things += thing.values()
-        elif isinstance(thing, OwnActivation):
-            things.append(thing.function)
-        elif isinstance(thing, types.FunctionType) and registry.is_own(thing):
-            yield registry.get_registered_name(thing), thing
-        elif hasattr(thing, "get_config") and not isinstance(thing, type):
-            if registry.is_own(type(thing)):
-                yield registry.get_registered_name(type(thing)), type(thing)
-            things += thing.layers if isinstance(thing, Connected) else getattr(thing, "__dict__", {}).values()

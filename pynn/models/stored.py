@@ -117,9 +117,9 @@ class Stored(Described):
         Raises:
             As `save`; ImportError: h5py is not installed. NotBuiltError: there are no weights yet.
         """
-        from . import saving
+        from . import weight_files
 
-        saving.save_weights(self, filepath, overwrite)
+        weight_files.save(self, filepath, overwrite)
 
     def _check_saving(self, filepath: Path, weights_only: bool) -> None:
         from . import saving
@@ -141,9 +141,9 @@ class Stored(Described):
             ModelFileError: something is missing, left over, or of another shape, or the file is damaged; nothing is
                 changed then. OSError: it cannot be read. NotBuiltError, RuntimeError: as for `save_weights`.
         """
-        from . import saving
+        from . import weight_files
 
-        saving.load_weights(self, filepath, skip_mismatch)
+        weight_files.load(self, filepath, skip_mismatch)
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         """How copy and pickle take a model apart: as the bytes of its file. The copy shares nothing with it."""
