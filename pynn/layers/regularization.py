@@ -88,11 +88,22 @@ class _MaskedNoise(_Noise):
     rate = number("[0, 1]")
 
     def __init__(
-        self, rate: float, noise_shape: Sequence[int | None] | None, seed: int | None, **base: Unpack[LayerArguments]
+        self,
+        rate: float,
+        noise_shape: Sequence[int | None] | None = None,
+        seed: int | None = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        input_shape: int | Sequence[int | None] | None = None,
+        input_dim: int | None = None,
     ) -> None:
         self.rate = rate
         self.noise_shape = None if noise_shape is None else _noise_shape(noise_shape)
-        super().__init__(seed, **base)
+        super().__init__(
+            seed, name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, input_dim=input_dim
+        )
 
     def sample_output_shape(self, shape: Shape) -> Shape:
         self._sharing(shape)
@@ -114,6 +125,15 @@ class _MaskedNoise(_Noise):
         return {**super().get_config(), "rate": self.rate, "noise_shape": self.noise_shape}
 
 
+def _noise_shape(value: object) -> tuple[int | None, ...]:
+    value = checks.listed(value)
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise TypeError(
+            f"noise_shape must be a tuple of whole numbers and None, but got {value!r} of type {type(value).__name__}."
+        )
+    return tuple(None if n is None else checks.positive_int(n, "every size of noise_shape") for n in value)
+
+
 class Dropout(_MaskedNoise):
     """In training, elements become 0 with probability `rate`, and the others are multiplied by ``1 / (1 - rate)``
     (Srivastava et al., 2014). The shape stays as it is.
@@ -132,29 +152,6 @@ class Dropout(_MaskedNoise):
     """
 
     kind = "dropout"
-
-    def __init__(
-        self,
-        rate: float,
-        noise_shape: Sequence[int | None] | None = None,
-        seed: int | None = None,
-        *,
-        name: str | None = None,
-        trainable: bool = True,
-        dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int | None] | None = None,
-        input_dim: int | None = None,
-    ) -> None:
-        super().__init__(
-            rate,
-            noise_shape,
-            seed,
-            name=name,
-            trainable=trainable,
-            dtype=dtype,
-            input_shape=input_shape,
-            input_dim=input_dim,
-        )
 
 
 class AlphaDropout(_MaskedNoise):
@@ -176,38 +173,6 @@ class AlphaDropout(_MaskedNoise):
     """
 
     kind = "alpha_dropout"
-
-    def __init__(
-        self,
-        rate: float,
-        noise_shape: Sequence[int | None] | None = None,
-        seed: int | None = None,
-        *,
-        name: str | None = None,
-        trainable: bool = True,
-        dtype: DTypeLike | None = None,
-        input_shape: int | Sequence[int | None] | None = None,
-        input_dim: int | None = None,
-    ) -> None:
-        super().__init__(
-            rate,
-            noise_shape,
-            seed,
-            name=name,
-            trainable=trainable,
-            dtype=dtype,
-            input_shape=input_shape,
-            input_dim=input_dim,
-        )
-
-
-def _noise_shape(value: object) -> tuple[int | None, ...]:
-    value = checks.listed(value)
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        raise TypeError(
-            f"noise_shape must be a tuple of whole numbers and None, but got {value!r} of type {type(value).__name__}."
-        )
-    return tuple(None if n is None else checks.positive_int(n, "every size of noise_shape") for n in value)
 
 
 class _SpatialDropout(ChannelsLayer, _Noise):
