@@ -14,8 +14,7 @@ from .building import Draft
 from .by_name import deserialize, serialize
 from .elementwise import combined
 from .rnn import RNN
-from .running import flat, like, reverse, sizes_of
-from .symbolic import SymbolicTensor
+from .running import called, like, reverse, sizes_of
 from .types import OpenShapes, Shape
 from .weight import Weight
 from .wrapping import check_layer, settle
@@ -193,13 +192,7 @@ class Bidirectional(Layer):
         Raises:
             TypeError, ValueError: what the layers cannot take; they are as before then.
         """
-        if training is not None:
-            training = checks.boolean(training, "training")
-        given = [*self._take_apart(sequences), *([] if initial_state is None else flat(initial_state))]
-        masks = () if mask is None else (mask, *[None] * (len(given) - 1))
-        if any(isinstance(each, SymbolicTensor) for each in given):
-            return self._record(given, training, masks)
-        return self._compute(given, bool(training), masks)
+        return called(self, sequences, initial_state, mask, training)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The mask of the output, or a list of those of all outputs, where there are several. See `Layer`."""

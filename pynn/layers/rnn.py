@@ -17,9 +17,8 @@ from .building import Draft
 from .by_name import deserialize, serialize
 from .cell import Cell, Run
 from .keeping import users_of
-from .running import check_cell, flat, form_of, initial_states, like, lower_run, output_size, sizes_of
+from .running import called, check_cell, form_of, initial_states, like, lower_run, output_size, sizes_of
 from .stacking import StackedRNNCells, draft_of_cell
-from .symbolic import SymbolicTensor
 from .types import OpenShapes, Shape
 from .weight import Weight, WeightSpec
 from .wrapping import settle
@@ -230,13 +229,7 @@ class RNN(Layer):
         Raises:
             TypeError, ValueError: what the layer cannot take; it is as before then.
         """
-        if training is not None:
-            training = checks.boolean(training, "training")
-        given = [*self._take_apart(sequences), *([] if initial_state is None else flat(initial_state))]
-        masks = () if mask is None else (mask, *[None] * (len(given) - 1))
-        if any(isinstance(each, SymbolicTensor) for each in given):
-            return self._record(given, training, masks)
-        return self._compute(given, bool(training), masks)
+        return called(self, sequences, initial_state, mask, training)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The mask of the output; with `return_state` a list of it and None for each state. See `Layer`."""

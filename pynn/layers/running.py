@@ -15,6 +15,7 @@ from ..geometry import maps
 from .base import Layer
 from .cell import Cell, Run, zeros
 from .elementwise import combined
+from .symbolic import SymbolicTensor
 from .types import Shape
 
 Sizes = int | list["Sizes"]  # of states: one, or a list of them
@@ -62,6 +63,17 @@ def flat(values: Any) -> Iterator[Any]:
             yield from flat(each)
     else:
         yield values
+
+
+def called(layer: Layer, sequences: Any, initial_state: Any, mask: Any, training: bool | None) -> Any:
+    """What a layer that goes through sequences makes of them, arrays or symbolic tensors, from these states on."""
+    if training is not None:
+        training = checks.boolean(training, "training")
+    given = [*layer._take_apart(sequences), *([] if initial_state is None else flat(initial_state))]
+    masks = () if mask is None else (mask, *[None] * (len(given) - 1))
+    if any(isinstance(each, SymbolicTensor) for each in given):
+        return layer._record(given, training, masks)
+    return layer._compute(given, bool(training), masks)
 
 
 def like(sizes: Any, values: Iterator[Any]) -> Any:
