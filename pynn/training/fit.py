@@ -66,28 +66,18 @@ def fit(
         else:
             share = 0 if validation_data is not None else share
             given = _of_arrays(model, x, y, sample_weight, class_weight, batch_size, share, steps, check_finite)
-        held_out, size = given.held_out, batch_size if validation_batch_size is None else validation_batch_size
-        validation: Validation | None = None
         if validation_data is not None and gives_batches(validation_data):
-            from . import sources, streams
-
             arguments.check_no_size(validation_batch_size, "validation_batch_size", "validation_data")
-            source = sources.Source(validation_data, "validation_data")
-            validation = streams.StreamValidation(
-                model, source, validated_steps, validated_epochs, check_finite, range(first, last), given.choice
-            )
-        elif validation_data is not None:
-            x_y_weights = arguments.x_y_weights(validation_data, bool(given.heads.heads))
-            held_out = samples.dataset_of(given.layout, given.heads, *x_y_weights, check_finite, "validation_data: ")
-        if held_out is not None:
-            held_out_size = arguments.batch_size_of(size, held_out.samples, "validation_batch_size")
-            validation = Validation(held_out, held_out_size, validated_steps, validated_epochs)
+        size = batch_size if validation_batch_size is None else validation_batch_size
+        validation = _validation_of(
+            model, given, validation_data, size, validated_steps, validated_epochs, check_finite, range(first, last)
+        )
         size = given.batch_size
         task = model._task_to_train(given.layout, size, given.choice)
         try:
             check_batches(task.plan, size if given.samples is None else given.samples, size)
-            if held_out is not None:
-                check_batches(task.plan, held_out.samples, min(held_out_size, held_out.samples))
+            if validation is not None:
+                validation.check(task)
             _introduce(calls, model, given.heads, {"epochs": last, "steps": given.steps, "verbose": level}, validation)
         except BaseException:
             if given.choice is not None:
@@ -161,6 +151,32 @@ def _of_batches(model: Trainable, x: Any, class_weight: Any, steps: int | None, 
     layout, heads, data, choice = prepare.data_of(source.first())
     run = functools.partial(streams.StreamRun, model, steps, source, prepare)
     return _Given(layout, heads, None, data.samples, steps or source.number, None, choice, run)
+
+
+def _validation_of(
+    model: Trainable,
+    given: _Given,
+    data: Any,
+    batch_size: BatchSize,
+    steps: int | None,
+    epochs: int | Sequence[int],
+    check_finite: bool,
+    run: range,
+) -> Validation | None:
+    """What is evaluated after epochs: the `data`, else what is held out; None if there is neither."""
+    if data is not None and gives_batches(data):
+        from . import sources, streams
+
+        source = sources.Source(data, "validation_data")
+        return streams.StreamValidation(model, source, steps, epochs, check_finite, run, given.choice)
+    held_out = given.held_out
+    if data is not None:
+        x_y_weights = arguments.x_y_weights(data, bool(given.heads.heads))
+        held_out = samples.dataset_of(given.layout, given.heads, *x_y_weights, check_finite, "validation_data: ")
+    if held_out is None:
+        return None
+    size = arguments.batch_size_of(batch_size, held_out.samples, "validation_batch_size")
+    return Validation(held_out, size, steps, epochs)
 
 
 def _introduce(

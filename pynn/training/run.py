@@ -19,7 +19,7 @@ from ..callbacks.display import Display
 from ..data.dataset import Dataset
 from . import resume
 from .model import Trainable
-from .task import Order, Stretch, Task
+from .task import Order, Stretch, Task, check_batches
 
 # Seconds of work that a display waits for.
 _REFRESH = 0.1
@@ -38,6 +38,10 @@ class Validation:
 
     def __init__(self, data: Dataset, batch_size: int, steps: int | None, epochs: int | Sequence[int]) -> None:
         self._data, self._batch_size, self._steps, self._epochs = data, batch_size, steps, epochs
+
+    def check(self, task: Task) -> None:
+        """Raise ValueError where a model that keeps states from batch to batch cannot take these batches."""
+        check_batches(task.plan, self._data.samples, min(self._batch_size, self._data.samples))
 
     def is_due(self, epoch: int) -> bool:
         """Whether it follows this epoch, counted from 0."""

@@ -244,6 +244,9 @@ class StreamValidation(Validation):
                 "that can be gone through again."
             )
 
+    def check(self, task: Task) -> None:
+        """Batches are looked at as they come."""
+
     def evaluate(self, task: Task, calls: CallbackList) -> Logs:
         """Losses and metrics."""
         if not self._source.once:
