@@ -17,16 +17,7 @@ bool contains(const std::vector<int>& numbers, int number) {
 template <typename T>
 Plan<T>::Plan(std::shared_ptr<const Graph> graph) : graph_(std::move(graph)), unused_(graph_->sizes().size(), false) {
   if (graph_->outputs().empty()) refuse("plan", "a graph with at least one output", "none");
-  for (const ParameterRef& p : graph_->parameters()) {
-    if (p.owner->is_double() != (sizeof(T) == sizeof(double)))
-      refuse("plan", "parameters of its number type", "others");
-    owners_.push_back(p.owner);
-  }
-  std::sort(owners_.begin(), owners_.end());
-  owners_.erase(std::unique(owners_.begin(), owners_.end()), owners_.end());
-  for (const ParameterRef& p : graph_->parameters())
-    owner_of_.push_back(
-        static_cast<std::size_t>(std::lower_bound(owners_.begin(), owners_.end(), p.owner) - owners_.begin()));
+  find_owners();
   std::vector<int64_t> times = make_ops();
   find_states();
   leave_out_unread(times);
@@ -70,6 +61,21 @@ Plan<T>::Plan(std::shared_ptr<const Graph> graph) : graph_(std::move(graph)), un
   }
   chunk_rows_ = state_samples_ > 0 ? state_samples_ : choose_chunk_rows();
   all_unknown_.resize(inputs_.size());
+}
+
+// Whose parameters the graph has: each owner once, in order, and by number of a parameter.
+template <typename T>
+void Plan<T>::find_owners() {
+  for (const ParameterRef& p : graph_->parameters()) {
+    if (p.owner->is_double() != (sizeof(T) == sizeof(double)))
+      refuse("plan", "parameters of its number type", "others");
+    owners_.push_back(p.owner);
+  }
+  std::sort(owners_.begin(), owners_.end());
+  owners_.erase(std::unique(owners_.begin(), owners_.end()), owners_.end());
+  for (const ParameterRef& p : graph_->parameters())
+    owner_of_.push_back(
+        static_cast<std::size_t>(std::lower_bound(owners_.begin(), owners_.end(), p.owner) - owners_.begin()));
 }
 
 // Returns how many parts of a sample each goes over.
@@ -287,6 +293,26 @@ bool Plan<T>::goes_alone(const Op<T>& op, int64_t batch) const {
   return op.work() * static_cast<double>(batch) <= kMostAlone && op.splits_batch(k_, batch);
 }
 
+namespace {
+
+// Makes room for the bits that say which elements of the inputs are not 0.
+template <typename T>
+void lay_out_bits(Workspace<T>& space, const std::vector<PlanInput<T>>& inputs, int64_t capacity) {
+  const int64_t stride = padded<uint32_t>(capacity);
+  const auto by_row = [&](const PlanInput<T>& input) { return stride * ((input.width + 31) / 32); };
+  int64_t words = 0;
+  for (const PlanInput<T>& input : inputs)
+    if (input.zeros_matter) words += by_row(input) + (capacity + 31) / 32 * input.width;
+  space.bits.allocate(words);
+  uint32_t* bits = space.bits.data();
+  for (const PlanInput<T>& input : inputs) {
+    space.nonzero.push_back(input.zeros_matter ? Nonzero{bits, bits + by_row(input), stride} : Nonzero{});
+    if (input.zeros_matter) bits += by_row(input) + (capacity + 31) / 32 * input.width;
+  }
+}
+
+}  // namespace
+
 template <typename T>
 Workspace<T> Plan<T>::make_workspace(int64_t capacity, int members, const BackwardNeeds* backward) const {
   int64_t total = 0;
@@ -339,18 +365,7 @@ Workspace<T> Plan<T>::make_workspace(int64_t capacity, int members, const Backwa
   space.own = pointers(own_at);
   space.alone = pointers(alone_at);
   space.shared = memory + shared_at;
-
-  const int64_t stride = padded<uint32_t>(capacity);
-  const auto by_row = [&](const PlanInput<T>& input) { return stride * ((input.width + 31) / 32); };
-  int64_t words = 0;
-  for (const PlanInput<T>& input : inputs_)
-    if (input.zeros_matter) words += by_row(input) + (capacity + 31) / 32 * input.width;
-  space.bits.allocate(words);
-  uint32_t* bits = space.bits.data();
-  for (const PlanInput<T>& input : inputs_) {
-    space.nonzero.push_back(input.zeros_matter ? Nonzero{bits, bits + by_row(input), stride} : Nonzero{});
-    if (input.zeros_matter) bits += by_row(input) + (capacity + 31) / 32 * input.width;
-  }
+  lay_out_bits(space, inputs_, capacity);
   space.capacity = capacity;
   return space;
 }

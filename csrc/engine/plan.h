@@ -176,6 +176,7 @@ class Plan {
  private:
   struct Call;  // inference.cpp
 
+  void find_owners();
   std::vector<int64_t> make_ops();
   void find_states();
   std::vector<int> kept_tensors() const;
