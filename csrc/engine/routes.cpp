@@ -59,6 +59,24 @@ std::vector<char> reached_from(const Plan<T>& plan, const std::vector<int>& loss
   return reached;
 }
 
+// Which parameters learn, and which have their gradient from several ops, `uses` being how many there are on the way.
+template <typename T>
+void route_parameters(Routes& routes, const Plan<T>& plan, const std::vector<int>& uses,
+                      const std::vector<char>& trainable) {
+  routes.learns.assign(uses.size(), 0);
+  routes.shared.assign(uses.size(), 0);
+  for (std::size_t p = 0; p < uses.size(); ++p) {
+    const bool penalized = plan.graph().parameters()[p].parameter().penalized();
+    routes.learns[p] = trainable[p] && (uses[p] > 0 || penalized);
+    routes.shared[p] = uses[p] != 1;
+  }
+  // Kernels add to all gradients of an op or to none.
+  for (std::size_t i = 0; i < plan.ops().size(); ++i)
+    if (const Op<T>* op = plan.ops()[i].get(); routes.backward[i] && any_of(routes.shared, op->parameters))
+      for (const int number : op->parameters)
+        if (number >= 0) routes.shared[static_cast<std::size_t>(number)] = 1;
+}
+
 }  // namespace
 
 template <typename T>
@@ -110,19 +128,7 @@ Routes make_routes(const Plan<T>& plan, const std::vector<int>& loss_tensors, co
     for (const int number : op.parameters)
       if (number >= 0) ++uses[static_cast<std::size_t>(number)];
   }
-
-  routes.learns.assign(uses.size(), 0);
-  routes.shared.assign(uses.size(), 0);
-  for (std::size_t p = 0; p < uses.size(); ++p) {
-    const bool penalized = plan.graph().parameters()[p].parameter().penalized();
-    routes.learns[p] = trainable[p] && (uses[p] > 0 || penalized);
-    routes.shared[p] = uses[p] != 1;
-  }
-  // Kernels add to all gradients of an op or to none.
-  for (std::size_t i = 0; i < ops.size(); ++i)
-    if (const Op<T>* op = ops[i].get(); routes.backward[i] && any_of(routes.shared, op->parameters))
-      for (const int number : op->parameters)
-        if (number >= 0) routes.shared[static_cast<std::size_t>(number)] = 1;
+  route_parameters(routes, plan, uses, trainable);
   return routes;
 }
 
