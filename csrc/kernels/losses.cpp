@@ -12,7 +12,6 @@ namespace PYNN_ISA {
 namespace {
 
 // ---- losses that add up element by element
-// ---------------------------------------------------------------------------
 
 // Such a loss is a pair of functions of target t and prediction p: value, and its derivative by p. The row's loss is
 // the mean of the values, or their sum.
@@ -189,7 +188,6 @@ void elementwise_row(double* value, T* dp, const T* p, const T* t, int64_t n, T 
 }
 
 // ---- losses of a row as a whole
-// --------------------------------------------------------------------------------------
 
 // The distribution over classes that a row of targets stands for, label smoothing included: t (1 - e) + e / n.
 template <typename T>
@@ -312,7 +310,6 @@ void categorical_hinge_row(double* value, T* dp, const T* p, const T* t, int64_t
 }
 
 // ---- the kernel
-// ------------------------------------------------------------------------------------------------------
 
 // Calls body(row) for this member's rows.
 template <typename Body>
@@ -395,7 +392,6 @@ void loss(const Team& team, double* values, T* dpred, const T* pred, const Targe
 }
 
 // ---- metrics
-// ---------------------------------------------------------------------------------------------------------
 
 // Fewer than k scores are higher than that of the class; a score that is not finite is not among the best.
 template <typename T>
