@@ -1,5 +1,5 @@
 // Sums over many rows: in chunks of rows, which depend on the number of rows alone, and added up in order. So they are
-// the same bits for any team.
+// the same bits for any team. And along long rows.
 #pragma once
 
 #include "polling.h"
@@ -36,6 +36,19 @@ PYNN_INLINE void for_chunks(const Team& team, int64_t rows, int64_t columns, Bod
   for (int64_t unit = mine.begin; unit < mine.end; ++unit) {
     const int64_t k = unit / blocks, begin = unit % blocks * kColumns, end = begin + kColumns;
     body(k, chunk(k, rows), Range{begin, end < columns ? end : columns});
+  }
+}
+
+// Elements of a row between two looks for Ctrl-C.
+constexpr int64_t kPart = 32768;
+
+// Calls body(j, count) for the vectors of a row.
+template <typename T, typename Body>
+PYNN_INLINE void for_row(Look& look, int64_t columns, Body body) {
+  for (int64_t begin = 0; begin < columns; begin += kPart) {
+    const int64_t end = begin + kPart < columns ? begin + kPart : columns;
+    for_vectors<T>(begin, end, body);
+    look.after(end - begin);
   }
 }
 

@@ -29,19 +29,6 @@ PYNN_INLINE Vec<T> inverse_of(Vec<T> variance, T epsilon) {
 
 // ---- rows
 
-// Elements of a row between two looks for Ctrl-C.
-constexpr int64_t kPart = 32768;
-
-// Calls body(j, count) for the vectors of a row.
-template <typename T, typename Body>
-PYNN_INLINE void for_row(Look& look, int64_t columns, Body body) {
-  for (int64_t begin = 0; begin < columns; begin += kPart) {
-    const int64_t end = begin + kPart < columns ? begin + kPart : columns;
-    for_vectors<T>(begin, end, body);
-    look.after(end - begin);
-  }
-}
-
 template <typename T>
 void rows_forward(const Team& team, T* y, T* mean, T* inverse, const T* x, const T* gamma, const T* beta, int64_t rows,
                   const GroupShape& s, T epsilon) {

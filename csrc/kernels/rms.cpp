@@ -8,19 +8,6 @@ namespace pynn {
 namespace PYNN_ISA {
 namespace {
 
-// Elements of a row between two looks for Ctrl-C.
-constexpr int64_t kPart = 32768;
-
-// Calls body(j, count) for the vectors of a row.
-template <typename T, typename Body>
-PYNN_INLINE void for_row(Look& look, int64_t columns, Body body) {
-  for (int64_t begin = 0; begin < columns; begin += kPart) {
-    const int64_t end = begin + kPart < columns ? begin + kPart : columns;
-    for_vectors<T>(begin, end, body);
-    look.after(end - begin);
-  }
-}
-
 // The power of two that makes a number of [1, 4) of `size`; 1 for 0, infinity and NaN.
 PYNN_INLINE float shrinking(float size) {
   if (!(size >= 0x1p-126f && size <= 0x1.fffffep127f)) return 1;
