@@ -94,7 +94,14 @@ CASES = [
     Case(2, (9, 40, 2), (2, 3), 2, groups=2, strides=(2, 3), dilation=(3, 2), padding="same"),
     Case(1, (3, 2, 2), (5, 5), 2, groups=2, padding="same"),
     Case(2, (21, 3), (3,), 3, strides=(1,), dilation=(2,), groups=3, padding="causal"),
+    *(Case(2, (3, width, 9), (3, 5), 9, groups=9, padding="same") for width in (1, 2, 7, 15, 16, 17, 33)),
+    *(Case(2, (4, 18, 5), (size, size), 5, groups=5, padding="same") for size in (1, 2, 4, 6, 7, 11)),
+    Case(4, (7, 33, 17), (5, 7), 17, groups=17, strides=(2, 2), padding="same"),
+    Case(2, (4, 33, 17), (3, 3), 17, groups=17, dilation=(1, 2), padding="same"),
+    Case(2, (3, 73, 2), (2, 5), 2, groups=2, strides=(1, 2), dilation=(1, 3)),
+    Case(3, (2, 150, 3), (2, 3), 3, groups=3, padding="same"),
     # few channels and filters in a group
+    Case(2, (4, 33, 6), (3, 5), 12, groups=6, padding="same"),
     Case(5, (5, 12, 6), (3, 3), 12, groups=6, padding="same"),
     Case(2, (6, 11, 8), (3, 2), 8, groups=4, strides=(2, 1), padding="same"),
     Case(2, (6, 13, 9), (2, 3), 3, groups=3, dilation=(2, 2), padding="same"),
@@ -196,6 +203,16 @@ def test_conv_image_by_image(case, random):
     x, kernel, bias, _ = case.arrays(np.float32, lambda size: random.normal(size=size))
     each = [ops.conv_forward(image[None], kernel, bias, **case.settings) for image in x]
     np.testing.assert_array_equal(ops.conv_forward(x, kernel, bias, **case.settings), np.concatenate(each))
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.groups == case.sample[-1] > 1], ids=str)
+@every_dtype
+def test_depthwise_backward_image_by_image(case, dtype, random):
+    """A batch of 4 is worked on in another way than one of fewer images."""
+    x, kernel, _, dy = case.arrays(dtype, lambda size: random.normal(size=size))
+    x, dy = (np.concatenate([array] * 4) for array in (x, dy))
+    each = [ops.conv_backward(dy[i : i + 1], x[i : i + 1], kernel, **case.settings)[0] for i in range(len(x))]
+    np.testing.assert_array_equal(ops.conv_backward(dy, x, kernel, **case.settings)[0], np.concatenate(each))
 
 
 # ---- what a convolution is -------------------------------------------------------------------------------------------
@@ -344,6 +361,18 @@ def test_conv_passes_specials_on(case, dtype, where, special, random):
     assert_same_specials(ops.conv_forward(x, kernel, bias, **case.settings), y)
     for got, expected in zip(ops.conv_backward(dy, x, kernel, **case.settings), gradients, strict=True):
         assert_same_specials(got, expected)
+
+
+@pytest.mark.parametrize("width", [2, 7, 8, 17])
+def test_depthwise_weights_meet_no_padding(width):
+    kernel = np.ones((3, 3, 1, 5), np.float32)
+    kernel[:, 0] = np.inf
+    y = ops.conv_forward(np.ones((1, 4, width, 5), np.float32), kernel, padding="same", groups=5)
+    assert np.isfinite(y[:, :, 0]).all()
+    assert np.isposinf(y[:, :, 1:]).all()
+    dx = ops.conv_backward(np.ones_like(y), np.ones_like(y), kernel, padding="same", groups=5)[0]
+    assert np.isfinite(dx[:, :, -1]).all()
+    assert np.isposinf(dx[:, :, :-1]).all()
 
 
 # ---- what is refused -------------------------------------------------------------------------------------------------

@@ -53,7 +53,10 @@ int64_t forward_strips(const ConvShape& s, const Rows<T>& x, int64_t out_row, in
 template <typename T>
 void convolve_row(T* y, const Rows<T>& x, const Filters<T>& filters, const T* bias, const ConvShape& s, int64_t out_row,
                   int64_t width, Ahead& ahead, Strip* strips) {
-  if (has_small_groups(s)) return small_groups_row(y, x, filters.kernel, bias, s, out_row, width, strips);
+  if (has_small_groups(s)) {
+    ask_for(ahead, width);
+    return small_groups_row(y, x, filters.kernel, bias, s, out_row, width, strips);
+  }
   const int64_t inner = s.channels / s.groups, outer = filters.count / s.groups;
   const int64_t strip = whole_rows(s) ? s.kernel_width * inner : inner;
   const int64_t terms = forward_strips(s, x, out_row, filters.ld, strips) * strip;

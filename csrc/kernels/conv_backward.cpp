@@ -71,7 +71,7 @@ struct KernelSpace {
 
 template <typename T>
 KernelSpace<T> kernel_space(const ConvShape& s, Scratch<T>& scratch) {
-  Strip* strips = scratch.template take<Strip>(s.out_height);
+  Strip* strips = scratch.template take<Strip>(has_small_groups(s) ? small_groups_space(s) : s.out_height);
   return {strips, scratch.template take<T>(band_elements(s, band_rows(s)))};
 }
 
@@ -128,7 +128,7 @@ void add_kernel_rows(const Team& team, T* sum, const T* x, const T* dy, const Co
     const Range band{begin, smaller(begin + band_rows(s), s.out_height)};
     const Rows<T> rows = rows_for(s, x, band, space.copy);
     if (has_small_groups(s)) {
-      add_small_groups_rows(sum, rows, dy, s, band, kernel_rows);
+      add_small_groups_rows(sum, rows, dy, s, band, kernel_rows, space.strips);
       continue;
     }
     for (int64_t at = band.begin; at < band.end; at += together) {
@@ -322,7 +322,8 @@ void backward_by_rows(const Team& team, const ConvGradients<T>& d, const T* dy, 
     }
     return;
   }
-  const Range rows = team.share(size / s.filters, 8), columns = team.share(s.filters, 16);
+  const int64_t grain = has_small_groups(s) ? s.kernel_width * (s.channels / s.groups) : 8;
+  const Range rows = team.share(size / s.filters, grain), columns = team.share(s.filters, 16);
   if (d.kernel != nullptr && !accumulate)
     memset(d.kernel + rows.begin * s.filters, 0, static_cast<size_t>((rows.end - rows.begin) * s.filters) * sizeof(T));
   if (d.bias != nullptr && !accumulate)

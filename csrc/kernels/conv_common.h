@@ -154,13 +154,13 @@ class Scratch {
 
 // ---- small_groups.cpp: the filters side by side, kernel (kernel_height, kernel_width, inner, filters)
 
-// Strips of `space` below: rows, columns and terms of a sum.
+// Strips of `space` below: rows of what is seen, and pieces of columns.
 PYNN_INLINE int64_t small_groups_space(const ConvShape& s) {
-  return s.kernel_height * (s.kernel_width * (s.channels / s.groups) + 1) + 2 * s.kernel_width;
+  return s.kernel_height * (s.channels / s.groups) + 3 * s.kernel_width;
 }
 
 // What convolve_row (with bias, where it is not null), input_rows and add_kernel_rows do, without turning the kernel.
-// planes: of a row of the input, where it needs them.
+// planes: of a row of the input, where it needs them. kernel_rows: whole rows of a kernel with all their channels.
 void small_groups_row(float* y, const Rows<float>& x, const float* kernel, const float* bias, const ConvShape& s,
                       int64_t out_row, int64_t width, Strip* space);
 void small_groups_row(double* y, const Rows<double>& x, const double* kernel, const double* bias, const ConvShape& s,
@@ -170,9 +170,9 @@ void small_groups_input_row(float* dx, const float* dy, const float* kernel, con
 void small_groups_input_row(double* dx, const double* dy, const double* kernel, const ConvShape& s, int64_t row,
                             double* planes, Strip* space);
 void add_small_groups_rows(float* sum, const Rows<float>& x, const float* dy, const ConvShape& s, Range out_rows,
-                           Range kernel_rows);
+                           Range kernel_rows, Strip* space);
 void add_small_groups_rows(double* sum, const Rows<double>& x, const double* dy, const ConvShape& s, Range out_rows,
-                           Range kernel_rows);
+                           Range kernel_rows, Strip* space);
 
 }  // namespace PYNN_ISA
 }  // namespace pynn

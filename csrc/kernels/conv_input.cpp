@@ -90,8 +90,10 @@ void make_rows(T* dx, const T* dy, const T* turned, const ConvShape& s, Range ro
                const RowSpace<T>& space) {
   const int64_t count = rows.end - rows.begin, row_size = s.width * s.channels;
   if (has_small_groups(s)) {
-    for (int64_t i = 0; i < count; ++i)
+    for (int64_t i = 0; i < count; ++i) {
+      if (ahead != nullptr) ask_for(*ahead, s.out_width);
       small_groups_input_row(dx + i * row_size, dy, turned, s, rows.begin + i, space.rows, space.strips);
+    }
     return;
   }
   const int64_t columns = s.kernel_width * (s.channels / s.groups), together = columns_together<T>(s);

@@ -25,21 +25,28 @@ Axis across(const ConvShape& s) { return {s.stride_x, -s.left, s.dilation_x, 1, 
 Axis down_back(const ConvShape& s) { return {1, s.top, -s.dilation_y, s.stride_y, s.out_height, s.kernel_height}; }
 Axis across_back(const ConvShape& s) { return {1, s.left, -s.dilation_x, s.stride_x, s.out_width, s.kernel_width}; }
 
-// What number i sees, or a negative number.
-int64_t seen(const Axis& axis, int64_t i, int64_t k) {
-  const int64_t n = i * axis.step + axis.shift + k * axis.dilation;
-  if (axis.divisor == 1) return n < axis.size ? n : -1;
-  return n >= 0 && n % axis.divisor == 0 && n / axis.divisor < axis.size ? n / axis.divisor : -1;
+// a / b; divisions take long, and most are by 1.
+int64_t quotient(int64_t a, int64_t b) { return b == 1 ? a : a / b; }
+
+// What number i sees at position k without an end of the image, or kNothing if that is not whole.
+constexpr int64_t kNothing = INT64_MIN;
+int64_t seen_unbounded(const Axis& axis, int64_t i, int64_t k) {
+  const int64_t n = i * axis.step + axis.shift + k * axis.dilation, at = quotient(n, axis.divisor);
+  return at * axis.divisor == n ? at : kNothing;
 }
 
-// Which of the numbers first, first + divisor, ... (count of them) see something at position k.
+// Which of `count` numbers, from `first` on, see something at position k; where the divisor is 1.
 Range seeing(const Axis& axis, int64_t first, int64_t count, int64_t k) {
-  const int64_t n = first * axis.step + axis.shift + k * axis.dilation;
-  if (axis.divisor > 1 && n % axis.divisor != 0) return {0, 0};
-  const int64_t at = n / axis.divisor, step = axis.step;
-  const int64_t begin = at < 0 ? (-at + step - 1) / step : 0;
-  const int64_t end = at < axis.size ? (axis.size - at + step - 1) / step : 0;
-  return {smaller(begin, count), smaller(end, count)};
+  const int64_t at = first * axis.step + axis.shift + k * axis.dilation, step = axis.step;
+  const int64_t begin = at < 0 ? quotient(-at + step - 1, step) : 0;
+  const int64_t end = at < axis.size ? quotient(axis.size - at + step - 1, step) : 0;
+  return {begin, smaller(end, count)};
+}
+
+// What number i sees, or a negative number.
+int64_t seen(const Axis& axis, int64_t i, int64_t k) {
+  const int64_t at = seen_unbounded(axis, i, k);
+  return at < axis.size ? at : -1;
 }
 
 // Pixels side by side to be made of those of another image, `filters` elements each: as sums over the positions of the
@@ -57,142 +64,171 @@ struct Pixels {
   int64_t filters;
 };
 
-// Makes N pixels side by side. The first one goes to `to` and sees `from`. A term says where its factors are: how far
-// from the pixel that is seen, and how far into the kernel.
-template <typename T, int64_t N>
-PYNN_INLINE void make_pixels(const Pixels<T>& p, T* to, int64_t to_step, const T* from, int64_t from_step,
-                             const Strip* terms, int64_t count) {
-  const T *kernel = p.kernel, *bias = p.bias;
-  for_vectors<T>(0, p.filters, [&](int64_t c, int64_t lanes) {
-    Vec<T> sum[N];
-    const Vec<T> first = bias == nullptr ? Vec<T>{} : load(bias + c, lanes);
-#pragma GCC unroll 8
-    for (int i = 0; i < N; ++i) sum[i] = first;
-    for (int64_t t = 0; t < count; ++t) {
-      const Vec<T> weight = load(kernel + terms[t].b + c, lanes);
-      const T* pixel = from + terms[t].a + c;
-#pragma GCC unroll 8
-      for (int i = 0; i < N; ++i, pixel += from_step) sum[i] += load(pixel, lanes) * weight;
-    }
-    T* pixel = to + c;
-#pragma GCC unroll 8
-    for (int i = 0; i < N; ++i, pixel += to_step) store(pixel, sum[i], lanes);
-  });
+// Pixels that are made together, and columns of the kernel that are used together: both fit into the registers.
+constexpr int64_t kTogether = 8, kColumns = 5;
+
+// Calls body(number) with 1 <= n <= kColumns as a constant.
+template <typename Body>
+PYNN_INLINE void with_constant(int64_t n, Body body) {
+  static_assert(kColumns == 5, "one case for each number");
+  if (n == 3) return body(Number<3>{});
+  if (n == 1) return body(Number<1>{});
+  if (n == 5) return body(Number<5>{});
+  if (n == 2) return body(Number<2>{});
+  body(Number<4>{});
 }
 
-// What some pixels see: rows and columns of another image, each (its distance, that of its part of the kernel), and the
-// spans (first, last + 1) of the pixels that see a column, in ascending order.
-struct View {
-  const Strip *rows, *columns, *spans;
-  int64_t height, width;
+// Columns of the kernel that are joined: pixel i sees at column k what pixel i + 1 sees at column k - 1. It is inside
+// of the image if i + k is one of `within`. at: what pixel 0 sees at the first column, and where that is in the kernel.
+struct Piece {
+  Strip at;
+  Range within;
+  int64_t columns;
+};
+static_assert(sizeof(Piece) <= 3 * sizeof(Strip), "small_groups_space");
+
+// A line of pixels, what they see (rows, each its distance and that of its part of the kernel, and pieces of columns),
+// and the distances between the pixels, between what they see, and between the columns of a piece.
+template <typename T>
+struct Line {
+  T* to;
+  int64_t pixels;
+  const Strip* rows;
+  const Piece* pieces;
+  int64_t row_count, piece_count;
+  int64_t to_step, from_step, kernel_step;
 };
 
-// Pixels that are made together; so many that see the same columns are made from a list of terms.
-constexpr int64_t kTogether = 8, kFew = 4;
-
-// Moves `seen`, the columns that an earlier pixel sees, on to those that pixel i sees. Returns where the run of pixels
-// ends that see the same columns.
-int64_t look(const View& view, int64_t i, int64_t pixels, Range& seen) {
-  while (seen.end < view.width && view.spans[seen.end].a <= i) ++seen.end;
-  while (seen.begin < view.width && view.spans[seen.begin].b <= i) ++seen.begin;
-  const int64_t enters = seen.end < view.width ? view.spans[seen.end].a : pixels;
-  return seen.begin < view.width ? smaller(enters, view.spans[seen.begin].b) : enters;
+// A load that stays one: GCC would load again for each use.
+template <typename T>
+PYNN_INLINE Vec<T> load_once(const T* from, int64_t lanes) {
+  return rounded<T>(load(from, lanes));
 }
 
-// The terms of some columns; returns their number.
-template <typename T>
-int64_t list_terms(const Pixels<T>& p, const View& view, Range columns, Strip* terms) {
-  int64_t count = 0;
-  for (int64_t k = columns.begin; k < columns.end; ++k)
-    for (int64_t row = 0; row < view.height; ++row)
-      for (int64_t plane = 0; plane < p.planes; ++plane)
-        terms[count++] = {view.rows[row].a + view.columns[k].a + plane * p.filters,
-                          view.rows[row].b + view.columns[k].b + plane * p.filters};
-  return count;
+// Adds to pixels side by side what they see of a row in a piece. Each load of what is seen serves all columns.
+template <typename T, int64_t Columns, bool Whole>
+PYNN_INLINE void add_seen(Vec<T>* sum, const T* from, int64_t from_step, const T* kernel, int64_t kernel_step,
+                          Range within, int64_t lanes) {
+  Vec<T> weights[Columns];
+#pragma GCC unroll 5
+  for (int64_t k = 0; k < Columns; ++k) weights[k] = load(kernel + k * kernel_step, lanes);
+#pragma GCC unroll 12
+  for (int64_t n = 0; n < kTogether + Columns - 1; ++n) {
+    if (!Whole && (n < within.begin || n >= within.end)) continue;
+    const Vec<T> value = load_once(from + n * from_step, lanes);
+#pragma GCC unroll 5
+    for (int64_t k = 0; k < Columns; ++k)
+      if (n >= k && n - k < kTogether) sum[n - k] += value * weights[k];
+  }
 }
 
-// Makes up to kTogether pixels, each of which sees some of these columns.
+// Makes the pixels of a line. No number that is not constant looks up a sum, so these stay in registers.
 template <typename T>
-void make_edge(const Pixels<T>& p, const View& view, Range columns, T* to, int64_t to_step, int64_t from_step,
-               Range pixels) {
-  for_vectors<T>(0, p.filters, [&](int64_t c, int64_t lanes) __attribute__((always_inline)) {
-    Vec<T> sum[kTogether];
-    for (Vec<T>& value : sum) value = p.bias == nullptr ? Vec<T>{} : load(p.bias + c, lanes);
-    for (int64_t k = columns.begin; k < columns.end; ++k) {
-      const int64_t begin = larger(pixels.begin, view.spans[k].a), end = smaller(pixels.end, view.spans[k].b);
-      for (int64_t row = 0; row < view.height && begin < end; ++row)
-        for (int64_t plane = 0; plane < p.planes; ++plane) {
-          const int64_t at = plane * p.filters + c;
-          const Vec<T> weight = load(p.kernel + view.rows[row].b + view.columns[k].b + at, lanes);
-          const T* from = p.from.data + view.rows[row].a + view.columns[k].a + at + begin * from_step;
-          if (end - begin == kTogether)
+void make_line(const Pixels<T>& p, const Line<T>& of) {
+  const Line<T> line = of;  // what is stored does not change a copy
+  const T *from = p.from.data, *kernel = p.kernel, *bias = p.bias;
+  const int64_t filters = p.filters;
+  T* to = line.to;
+  for (int64_t i = 0; i < line.pixels; i += kTogether, to += kTogether * line.to_step) {
+    const int64_t count = smaller(kTogether, line.pixels - i);
+    for_vectors<T>(0, filters, [&](int64_t c, int64_t lanes) __attribute__((always_inline)) {
+      Vec<T> sum[kTogether];
+      const Vec<T> first = bias == nullptr ? Vec<T>{} : load(bias + c, lanes);
 #pragma GCC unroll 8
-            for (int64_t i = 0; i < kTogether; ++i) sum[i] += load(from + i * from_step, lanes) * weight;
+      for (int64_t j = 0; j < kTogether; ++j) sum[j] = first;
+      for (const Piece* piece = line.pieces; piece < line.pieces + line.piece_count; ++piece) {
+        const T *seen_from = from + (piece->at.a + i * line.from_step + c), *weights = kernel + piece->at.b + c;
+        const Range within{piece->within.begin - i, smaller(piece->within.end - i, count + piece->columns - 1)};
+        if (within.begin >= within.end) continue;
+        with_constant(piece->columns, [&](auto columns) __attribute__((always_inline)) {
+          const auto add = [&](auto whole) __attribute__((always_inline)) {
+            for (const Strip* row = line.rows; row < line.rows + line.row_count; ++row)
+              add_seen<T, columns(), whole() == 1>(sum, seen_from + row->a, line.from_step, weights + row->b,
+                                                   line.kernel_step, within, lanes);
+          };
+          if (within.begin <= 0 && within.end == kTogether + columns() - 1)
+            add(Number<1>{});
           else
-            for (int64_t i = begin; i < end; ++i, from += from_step)
-              sum[i - pixels.begin] += load(from, lanes) * weight;
-        }
-    }
-    for (int64_t i = pixels.begin; i < pixels.end; ++i) store(to + i * to_step + c, sum[i - pixels.begin], lanes);
-  });
+            add(Number<0>{});
+        });
+      }
+      T* pixel = to + c;
+      if (count == kTogether)
+#pragma GCC unroll 8
+        for (int64_t j = 0; j < kTogether; ++j, pixel += line.to_step) store(pixel, sum[j], lanes);
+      else
+#pragma GCC unroll 8
+        for (int64_t j = 0; j < kTogether; ++j, pixel += line.to_step)
+          if (j < count) store(pixel, sum[j], lanes);
+    });
+  }
 }
 
-// The pixels that are `to_step` apart, from `to` on.
-template <typename T>
-void make_line(const Pixels<T>& p, const View& view, T* to, int64_t to_step, int64_t from_step, int64_t pixels,
-               Strip* terms) {
-  Range seen{0, 0};
-  for (int64_t i = 0, end; i < pixels; i = end) {
-    end = look(view, i, pixels, seen);
-    if (end - i >= kFew) {
-      const int64_t count = list_terms(p, view, seen, terms);
-      const auto make = [&](auto together) {  // the last ones may be made twice
-        for (; i < end; i += together()) {
-          const int64_t first = smaller(i, end - together());
-          make_pixels<T, together()>(p, to + first * to_step, to_step, p.from.data + first * from_step, from_step,
-                                     terms, count);
-        }
-      };
-      if (end - i >= kTogether)
-        make(Number<kTogether>{});
-      else
-        make(Number<kFew>{});
-    } else {
-      const int64_t first = seen.begin;
-      for (int64_t next; end < smaller(pixels, i + kTogether); end = next) {
-        next = look(view, end, pixels, seen);
-        if (next - end >= kFew) break;
-      }
-      end = smaller(end, i + kTogether);
-      make_edge(p, view, {first, seen.end}, to, to_step, from_step, {i, end});
+// The least common multiple of two numbers.
+int64_t common_multiple(int64_t a, int64_t b) {
+  int64_t multiple = larger(a, b);
+  if (smaller(a, b) > 1)
+    while (multiple % smaller(a, b) != 0) multiple += larger(a, b);
+  return multiple;
+}
+
+// How columns are joined: pixels a period apart see the same at columns a spacing apart, and a piece has up to `most`.
+struct Joints {
+  int64_t period, spacing, most;
+};
+
+Joints joints_of(const Axis& axis, int64_t width, int64_t few) {
+  const int64_t dilation = larger(axis.dilation, -axis.dilation), step = axis.step * axis.divisor;
+  const int64_t multiple = common_multiple(step, dilation), period = quotient(multiple, axis.step);
+  // Where too few pixels are a period apart, columns are used one by one.
+  if (multiple > step && period * few > width) return {axis.divisor, axis.positions, 1};
+  const int64_t spacing = quotient(multiple, dilation), columns = quotient(axis.positions + spacing - 1, spacing);
+  const int64_t pieces = (columns + kColumns - 1) / kColumns;  // of nearly equal size
+  return {period, spacing, quotient(columns + pieces - 1, pieces)};
+}
+
+// Lists in pieces the columns that `pixels` pixels see: number `first`, and then each that is a period further. Returns
+// the number of pieces. Pixels that are seen, and positions of the kernel, have so many elements.
+int64_t list_pieces(Piece* pieces, const Axis& axis, const Joints& joints, int64_t first, int64_t pixels, int64_t pixel,
+                    int64_t position) {
+  const int64_t step = quotient(axis.step * joints.period, axis.divisor);
+  Piece* next = pieces;
+  for (int64_t begin = 0; begin < smaller(joints.spacing, axis.positions); ++begin) {
+    const auto kx = [&](int64_t k) { return axis.dilation > 0 ? k : axis.positions - 1 - k; };  // from left to right
+    const int64_t at = seen_unbounded(axis, first, kx(begin));
+    if (at == kNothing) continue;
+    // Numbers below 0 do not occur, so it does not matter how they are rounded.
+    const Range within{quotient(step - 1 - at, step), quotient(axis.size - at + step - 1, step)};
+    const Piece* start = next;
+    for (int64_t k = begin, before = 0; k < axis.positions; k += joints.spacing, ++before) {
+      const Range seeing{within.begin - before, within.end - before};
+      if (seeing.begin >= pixels || seeing.end <= 0) continue;
+      if (next == start || next[-1].columns == joints.most)
+        *next++ = {{(at + before * step) * pixel, kx(k) * position}, seeing, 0};
+      ++next[-1].columns;
     }
   }
+  return next - pieces;
 }
 
 // `width` pixels: row `row` of the result.
 template <typename T>
-void make_row(const Pixels<T>& p, const Axis& down_axis, const Axis& across_axis, int64_t row, int64_t width,
-              Strip* space) {
-  Strip *rows = space, *columns = rows + down_axis.positions, *spans = columns + across_axis.positions;
-  View view{rows, columns, spans, 0, 0};
+void make_row(const Pixels<T>& p, const Axis& down_axis, const Axis& axis, int64_t row, int64_t width, Strip* space) {
+  Strip* rows = space;
+  Piece* pieces = reinterpret_cast<Piece*>(space + down_axis.positions * p.planes);
+  const Joints joints = joints_of(axis, width, kTogether);
+  const int64_t period = joints.period, kernel_step = (axis.dilation > 0 ? 1 : -1) * joints.spacing * p.position;
+  const int64_t from_step = quotient(axis.step * period, axis.divisor) * p.from_pixel;
+  Line<T> line{p.to, 0, rows, pieces, 0, 0, period * p.to_pixel, from_step, kernel_step};
   for (int64_t ky = 0; ky < down_axis.positions; ++ky) {
     const int64_t i = seen(down_axis, row, ky);
-    if (i >= 0) rows[view.height++] = {(i - p.from.first) * p.from.stride, ky * across_axis.positions * p.position};
+    for (int64_t plane = 0; i >= 0 && plane < p.planes * p.filters; plane += p.filters)
+      rows[line.row_count++] = {(i - p.from.first) * p.from.stride + plane, ky * axis.positions * p.position + plane};
   }
-  const int64_t divisor = across_axis.divisor;
-  for (int64_t first = 0; first < smaller(divisor, width); ++first) {  // of the pixels that see the same positions
-    const int64_t pixels = (width - first + divisor - 1) / divisor;
-    view.width = 0;
-    for (int64_t k = 0; k < across_axis.positions; ++k) {
-      const int64_t kx = across_axis.dilation > 0 ? across_axis.positions - 1 - k : k;
-      const Range span = seeing(across_axis, first, pixels, kx);
-      if (span.begin >= span.end) continue;
-      const int64_t at = (first * across_axis.step + across_axis.shift + kx * across_axis.dilation) / divisor;
-      columns[view.width] = {at * p.from_pixel, kx * p.position};
-      spans[view.width++] = {span.begin, span.end};
-    }
-    make_line(p, view, p.to + first * p.to_pixel, divisor * p.to_pixel, across_axis.step * p.from_pixel, pixels,
-              spans + across_axis.positions);
+  for (int64_t first = 0; first < smaller(period, width); ++first, line.to += p.to_pixel) {
+    line.pixels = quotient(width - first + period - 1, period);
+    line.piece_count = list_pieces(pieces, axis, joints, first, line.pixels, p.from_pixel, p.position);
+    make_line(p, line);
   }
 }
 
@@ -234,29 +270,105 @@ void input_row(T* dx, const T* dy, const T* kernel, const ConvShape& s, int64_t 
   });
 }
 
+// Pixels whose products are added at once; and those, about, before they go to the sums: rounding grows with a sum.
+constexpr int64_t kAtOnce = 4, kPixels = 64;
+
+// Rows of pixels side by side, and how far rows and pixels lie apart.
 template <typename T>
-void add_rows(T* sum, const Rows<T>& x, const T* dy, const ConvShape& s, Range out_rows, Range kernel_rows) {
-  const Axis rows = down(s), columns = across(s);
-  const int64_t inner = s.channels / s.groups, pixel = inner * s.filters, step = s.stride_x * pixel;
-  for (int64_t o = out_rows.begin; o < out_rows.end; ++o)
-    for (int64_t at = kernel_rows.begin; at < kernel_rows.end; ++at) {
-      const int64_t kx = at / inner % s.kernel_width, row = seen(rows, o, at / inner / s.kernel_width);
-      const Range pixels = seeing(columns, 0, s.out_width, kx);
-      if (row < 0 || pixels.begin >= pixels.end) continue;
-      const T* from =
-          x.data + (row - x.first) * x.stride + seen(columns, pixels.begin, kx) * pixel + at % inner * s.filters;
-      const T* gradient = dy + (o * s.out_width + pixels.begin) * s.filters;
-      for_vectors<T>(0, s.filters, [&](int64_t c, int64_t count) {
-        const T *a = from + c, *b = gradient + c;
-        Vec<T> total[4] = {};  // an addition takes as long as four of these products
-        int64_t j = pixels.begin;
-        for (; j + 4 <= pixels.end; j += 4)
-#pragma GCC unroll 4
-          for (int i = 0; i < 4; ++i, a += step, b += s.filters) total[i] += load(a, count) * load(b, count);
-        for (; j < pixels.end; ++j, a += step, b += s.filters) total[0] += load(a, count) * load(b, count);
-        T* to = sum + at * s.filters + c;
-        store(to, load(to, count) + ((total[0] + total[1]) + (total[2] + total[3])), count);
-      });
+struct Block {
+  const T* data;
+  int64_t row, pixel;
+};
+
+// Adds the products of Count pixels of dy, from `slopes` on, with what they see in joined columns, from `from` on.
+// Pixels that follow each other add to different sums, as an addition waits for the one before.
+template <typename T, int64_t Count, int64_t Columns, int64_t Sums>
+PYNN_INLINE void add_products(Vec<T> (&sum)[Columns][Sums], const T* from, int64_t from_step, const T* slopes,
+                              int64_t slope_step, Range within, int64_t lanes) {
+  constexpr int64_t first = Count == 1 ? 2 : 0;  // one pixel comes behind two
+  Vec<T> slope[Count];
+#pragma GCC unroll 8
+  for (int64_t n = 0; n < Count + Columns - 1; ++n) {
+    if (n < Count) slope[n] = load(slopes + n * slope_step, lanes);
+    if (Columns > 1 && (n < within.begin || n >= within.end)) continue;
+    const Vec<T> value = load_once(from + n * from_step, lanes);
+#pragma GCC unroll 5
+    for (int64_t k = 0; k < Columns; ++k)
+      if (n >= k && n - k < Count) sum[k][(first + n - k) % Sums] += value * slope[n - k];
+  }
+}
+
+// Adds to the gradients of joined columns, to_step apart, what comes from (height, width) pixels: `from` is what these
+// see in the first column, and dy their gradient. As in a Piece, what is seen is inside of the image if `within`.
+template <typename T, int64_t Columns>
+PYNN_INLINE void add_block(T* to, int64_t to_step, const Block<T>& from, const Block<T>& dy, int64_t height,
+                           int64_t width, Range within, int64_t c, int64_t lanes) {
+  constexpr int64_t Sums = Columns < 3 ? 4 : 2;
+  // The pixels that see the only column; or all, and it is looked at each time whether a column is inside.
+  const int64_t begin = Columns == 1 ? larger(0, within.begin) : 0;
+  const int64_t end = Columns == 1 ? smaller(width, within.end) : width;
+  Vec<T> sum[Columns][Sums] = {};
+  for (int64_t i = 0; i < height; ++i) {
+    const T* pixel = from.data + (i * from.row + begin * from.pixel + c);
+    const T* slopes = dy.data + (i * dy.row + begin * dy.pixel + c);
+    int64_t j = begin;
+    const auto add = [&](auto count) __attribute__((always_inline)) {
+      for (; j + count() <= end; j += count()) {
+        add_products<T, count(), Columns, Sums>(sum, pixel, from.pixel, slopes, dy.pixel,
+                                                {within.begin - j, within.end - j}, lanes);
+        pixel += count() * from.pixel;
+        slopes += count() * dy.pixel;
+      }
+    };
+    add(Number<kAtOnce>{});
+    add(Number<2>{});
+    add(Number<1>{});
+  }
+#pragma GCC unroll 5
+  for (int64_t k = 0; k < Columns; ++k) {
+    Vec<T> total = sum[k][0] + sum[k][1];
+    if constexpr (Sums == 4) total += sum[k][2] + sum[k][3];
+    T* at = to + k * to_step + c;
+    store(at, load(at, lanes) + total, lanes);
+  }
+}
+
+template <typename T>
+void add_rows(T* sum, const Rows<T>& x, const T* dy, const ConvShape& s, Range out_rows, Range kernel_rows,
+              Strip* space) {
+  const Axis down_axis = down(s), axis = across(s);
+  const int64_t inner = s.channels / s.groups, pixel = inner * s.filters, row_size = s.kernel_width * inner;
+  const Joints joints = joints_of(axis, s.out_width, s.out_height > 1 ? kAtOnce : 2 * kAtOnce);
+  const int64_t period = joints.period, from_step = period * s.stride_x * pixel;
+  const int64_t most = larger(1, kPixels * period / s.out_width);
+  Piece* pieces = reinterpret_cast<Piece*>(space);
+  for (int64_t top = out_rows.begin; top < out_rows.end; top += most)
+    for (int64_t first = 0; first < smaller(period, s.out_width); ++first) {
+      const int64_t height = smaller(most, out_rows.end - top);
+      const int64_t width = quotient(s.out_width - first + period - 1, period);
+      const int64_t piece_count = list_pieces(pieces, axis, joints, first, width, pixel, pixel);
+      for (int64_t ky = kernel_rows.begin / row_size; ky < kernel_rows.end / row_size; ++ky) {
+        const Range rows = seeing(down_axis, top, height, ky);
+        if (rows.begin >= rows.end) continue;
+        const int64_t o = top + rows.begin, i = seen(down_axis, o, ky) - x.first;
+        for (const Piece* piece = pieces; piece < pieces + piece_count; ++piece)
+          for (int64_t plane = 0; plane < pixel; plane += s.filters)
+            for (int64_t left = 0; left < width; left += kPixels) {
+              const int64_t at = first + left * period;
+              const Block<T> from{x.data + (i * x.stride + piece->at.a + left * from_step + plane),
+                                  s.stride_y * x.stride, from_step};
+              const Block<T> gradient{dy + (o * s.out_width + at) * s.filters, s.out_width * s.filters,
+                                      period * s.filters};
+              T* to = sum + (ky * row_size * s.filters + piece->at.b + plane);
+              const Range within{piece->within.begin - left, piece->within.end - left};
+              with_constant(piece->columns, [&](auto columns) __attribute__((always_inline)) {
+                for_vectors<T>(0, s.filters, [&](int64_t c, int64_t lanes) __attribute__((always_inline)) {
+                  add_block<T, columns()>(to, joints.spacing * pixel, from, gradient, rows.end - rows.begin,
+                                          smaller(kPixels, width - left), within, c, lanes);
+                });
+              });
+            }
+      }
     }
 }
 
@@ -285,8 +397,8 @@ void planes_of(T* to, const T* x, int64_t pixels, const ConvShape& s) {
     input_row<T>(dx, dy, kernel, s, row, planes, space);                                                             \
   }                                                                                                                  \
   void add_small_groups_rows(T* sum, const Rows<T>& x, const T* dy, const ConvShape& s, Range out_rows,              \
-                             Range kernel_rows) {                                                                    \
-    add_rows<T>(sum, x, dy, s, out_rows, kernel_rows);                                                               \
+                             Range kernel_rows, Strip* space) {                                                      \
+    add_rows<T>(sum, x, dy, s, out_rows, kernel_rows, space);                                                        \
   }                                                                                                                  \
   void make_planes(T* to, const T* x, int64_t pixels, const ConvShape& s) { planes_of<T>(to, x, pixels, s); }
 PYNN_DEFINE_SMALL_GROUPS(float)
