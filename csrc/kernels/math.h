@@ -57,8 +57,8 @@ struct Constants<double> {
   static constexpr double phi_shift = 5.0;
 };
 
-// The exponent n of a power of two, and x 2^n. `scaled` is for an n of the range of normal numbers, `scaled_far` for any
-// n where the result is in that range.
+// The exponent n of a power of two, and x 2^n. `scaled` is for an n of the range of normal numbers, `scaled_far` for
+// any n where the result is in that range.
 #if defined(__AVX512F__)
 template <typename T>
 using Exponent = Vec<T>;
@@ -192,8 +192,8 @@ PYNN_INLINE Vec<T> softplus(Vec<T> x) {
   return at_least(x, T{0}) + log1p<T>(exp<T>(-absolute<T>(x)));
 }
 
-// The normal distribution: its distribution function, and exp(-x^2 / 2). For a >= 0: phi(-a) = exp(-a^2 / 2) Q(u) / (a + c) with
-// u = (a - c) / (a + c), Q a Chebyshev fit on 0..14 (float, relative error 4e-9) or 0..40 (double, 2e-17).
+// The normal distribution: its distribution function, and exp(-x^2 / 2). For a >= 0: phi(-a) = exp(-a^2 / 2) Q(u) / (a
+// + c) with u = (a - c) / (a + c), Q a Chebyshev fit on 0..14 (float, relative error 4e-9) or 0..40 (double, 2e-17).
 PYNN_INLINE Vec<float> normal_cdf_tail(Vec<float> u) {
   constexpr float c[] = {0x1.7d241ap-1f,  -0x1.219150p-1f, 0x1.42fec8p-2f,  -0x1.db5908p-4f,
                          0x1.1d2fd6p-6f,  0x1.a8de3ap-8f,  -0x1.a07870p-9f, -0x1.e83a18p-12f,
