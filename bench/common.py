@@ -48,19 +48,26 @@ def numpy_threads() -> str:
     return f"{pools[0]['num_threads']} threads" if pools else "unknown number of threads"
 
 
-def in_turns(tasks: Sequence[Callable[[], object]], rounds: int) -> list[float]:
-    """The median seconds of each task; the tasks take turns, so that a busy machine slows all of them."""
+def in_turns(
+    tasks: Sequence[Callable[[], object]], rounds: int, pick: Callable[[list[float]], float] = statistics.median
+) -> list[float]:
+    """The seconds of each task, by default the median; the tasks take turns, so that a busy machine slows all."""
     seconds: list[list[float]] = [[] for _ in tasks]
     for _ in range(rounds):
         for task, times in zip(tasks, seconds, strict=True):
             begin = time.perf_counter()
             task()
             times.append(time.perf_counter() - begin)
-    return [statistics.median(times) for times in seconds]
+    return [pick(times) for times in seconds]
 
 
-def calls_in_turns(functions: Sequence[Callable[[], object]], rounds: int, block: float = 0.05) -> list[float]:
-    """The median seconds of a call of each function, from blocks of calls that take about `block` seconds each."""
+def calls_in_turns(
+    functions: Sequence[Callable[[], object]],
+    rounds: int,
+    block: float = 0.05,
+    pick: Callable[[list[float]], float] = statistics.median,
+) -> list[float]:
+    """The seconds of a call of each function, from blocks of calls that take about `block` seconds each."""
 
     def repeat(function: Callable[[], object], calls: int) -> Callable[[], None]:
         def run() -> None:
@@ -75,5 +82,5 @@ def calls_in_turns(functions: Sequence[Callable[[], object]], rounds: int, block
         begin = time.perf_counter()
         function()
         counts.append(max(1, int(block / (time.perf_counter() - begin))))
-    totals = in_turns([repeat(*pair) for pair in zip(functions, counts, strict=True)], rounds)
+    totals = in_turns([repeat(*pair) for pair in zip(functions, counts, strict=True)], rounds, pick)
     return [total / calls for total, calls in zip(totals, counts, strict=True)]

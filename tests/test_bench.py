@@ -227,6 +227,20 @@ def test_convolution_beside_torch(groups):
     assert all(float(figure) > 0 for figure in row.removeprefix("tiny").split())
 
 
+def test_layer_beside_torch():
+    """Both leave the shape as it is, and the table has a row."""
+    pytest.importorskip("torch")
+    import layers
+
+    for case in layers.CASES:
+        x = np.ones((layers.BATCH, *case.shape), np.float32)
+        predict, train = layers.their_calls(case, x, 1)
+        assert predict().numel() == x.size
+        train()
+        assert layers.our_calls(case, x, 1)[0]().shape == x.shape
+    assert len(layers.measure(layers.CASES[0], 1).split()) == 7
+
+
 def test_images_are_read_in_blocks_and_scaled(folder, monkeypatch):
     monkeypatch.setattr(training_data, "BLOCK", 33)
     raw = training_data.load(NETWORKS["mlp16"], folder, as_bytes=True)
