@@ -218,3 +218,16 @@ def test_metric_written_with_functions(random):
     assert found == (model.predict(x, verbose=0).argmax(1) == labels).sum() == float(metric.found)
     metric.found.assign(2**25 + 1)  # which float32 does not have
     assert ops.maximum(metric.found, 0) == ops.sum(metric.found) == 2**25 + 1
+
+
+def test_names_in_rooms_are_those_of_keras():
+    x = np.array([[-1.0, 2.0]])
+    assert ops.nn.relu(x).tolist() == [[0.0, 2.0]]
+    assert ops.nn.one_hot is ops.one_hot
+    for name in ("mean", "zeros", "matmul"):
+        assert getattr(ops.numpy, name) is getattr(ops, name)
+    assert ops.linalg.norm is ops.norm
+    y = pynn.Input((2,))
+    assert pynn.Model(y, ops.nn.sigmoid(ops.numpy.sum(y, axis=1))).predict(x, verbose=0) == pytest.approx(0.7310586)
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = ops.nn.nothing

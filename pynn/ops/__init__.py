@@ -6,6 +6,8 @@ what NumPy makes, and symbolic tensors, so that they may stand in the `call` of 
 and `matmul`, take weights there, too. A symbolic tensor keeps its first axis, that of the samples: sums along it are
 not there. Some (`argmax`, `median`, `sort`, ...) take arrays alone, for metrics of one's own.
 
+`nn`, `numpy` and `linalg` have these functions under Keras's longer names, ``ops.nn.relu``.
+
 **Kernels** (`dense_forward`, `conv_backward`, `adam_update`, ...) are what networks run on. They work where the data
 lies: arrays must be C-contiguous, aligned, and all float32 or all float64; anything else is an error rather than a
 copy. Results go to ``out=`` where it is given and to a new array otherwise. All use ``config.get_num_threads()``
@@ -17,6 +19,9 @@ from typing import TYPE_CHECKING
 from ..foundation import lazy
 
 if TYPE_CHECKING:
+    from . import linalg as linalg
+    from . import nn as nn
+    from . import numpy as numpy
     from ._activations import *  # noqa: F403
     from ._creation import *  # noqa: F403
     from ._crossentropies import *  # noqa: F403
@@ -55,6 +60,9 @@ _MODULES = {
     "_updates": """adadelta_update adagrad_update adam_update adamax_update lion_update nadam_update rmsprop_update
         sgd_update""",
     "_windows": "conv_backward conv_forward",
+    "linalg": "",
+    "nn": "",
+    "numpy": "",
 }
 
 __all__ = lazy.names(_MODULES)
