@@ -626,3 +626,11 @@ def test_lengths_may_change():
     assert model.output_shape == (None, None, D)
     long = RANDOM.normal(size=(B, 90, D))
     np.testing.assert_array_equal(model.predict(long[:, :64], verbose=0), model.predict(long, verbose=0)[:, :64])
+
+
+def test_automatic_names_count_the_layers_that_keras_makes_within():
+    pynn.utils.clear_session()
+    x = pynn.Input((4, 6))
+    for layer in (layers.MultiHeadAttention(2, 3), layers.GroupQueryAttention(3, 4, 2)):
+        layer(layer(x, x), x)
+    assert (layers.Dropout(0.1).name, layers.Softmax().name) == ("dropout_2", "softmax_2")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 class AttentionHeads(AttentionLayer):
     """Base of attention with heads: query, key and value are projected for each head, and what comes out together."""
 
+    _counted_with = ("Softmax", "Dropout")
     attention_axes: tuple[int, ...] | None = None  # along which attention goes; None: all of them
 
     def __init__(

@@ -71,6 +71,7 @@ class Layer(Weighed, NamesItsArguments):
     activation: Activation | None = None
     activity_regularizer: Regularizer | None = None
     _may_have_call = False  # of models, which trace their `call` themselves
+    _counted_with: tuple[str, ...] = ()  # classes of which Keras makes a layer within, which its automatic names count
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..data.layout import Layout, OpenShape
 from ..data.limits import Limits
-from ..foundation import atomic
+from ..foundation import atomic, names
 from ..foundation.native import core
 from .trial import Trial, current, using
 from .types import OpenShapes
@@ -24,6 +24,7 @@ class Buildable(Protocol):
 
     name: str
     _built: Built | None
+    _counted_with: tuple[str, ...]
 
     @property
     def trainable(self) -> bool: ...
@@ -96,6 +97,8 @@ def building(drafts: Sequence[Draft]) -> list[atomic.Change]:
             new += built.weights
             changes += using(draft.layer, [each.layer for each in draft.inner])
             changes.append(atomic.first_setting(draft.layer, "_built", built))
+            for each in draft.layer._counted_with:
+                names.auto_name(each)
         else:
             changes.append(atomic.setting(draft.layer, "_built", before._replace(shape=draft.shape, dtype=draft.dtype)))
     if trial is None:
