@@ -111,6 +111,9 @@ def test_a_name_that_is_not_there_is_an_error_at_once():
         model.fit(ONE, ZERO, callbacks=EarlyStopping(), verbose=0)
     with pytest.raises(ValueError, match=r"monitors 'mea', .* Did you mean 'mae'"):
         model.fit(ONE, ZERO, callbacks=ModelCheckpoint("x", "mea", save_best_only=True), verbose=0)
+    rates = [LearningRateScheduler(lambda epoch: 0.1), ReduceLROnPlateau()]  # both write the rate to the logs
+    with pytest.raises(ValueError, match=r"the logs have: loss, mae, learning_rate\. There are no"):
+        model.fit(ONE, ZERO, callbacks=rates, verbose=0)
     assert weight_of(model) == 2.0
     quiet = LambdaCallback(on_epoch_end=lambda epoch, logs: None)  # could have written it
     with pytest.raises(ValueError, match="monitors 'mine'"):

@@ -80,7 +80,8 @@ class Monitor(Callback):
         raise ValueError(self._missing(list(logs or {})))
 
     def _missing(self, names: Sequence[str]) -> str:
-        hint = did_you_mean(self.monitor, list(names)) or ""
+        names = list(dict.fromkeys(names))
+        hint = did_you_mean(self.monitor, names) or ""
         if self.monitor.startswith("val_") and not any(name.startswith("val_") for name in names):
             hint = " There are no values of validation: give fit validation_data or validation_split."
         return f"{self._looks_at()}, but the logs have: {', '.join(names) or 'nothing'}.{hint}"
