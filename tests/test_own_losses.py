@@ -433,7 +433,11 @@ def test_names_of_own_losses():
         assert pynn.losses.get("squares").call is not None
         assert compiled("squares").loss.name == "squares"
     assert pynn.losses.deserialize(pynn.losses.serialize(Squares(2.0)), OWN).factor == 2.0
-    assert pynn.losses.deserialize(pynn.losses.serialize(pynn.losses.get(squares)), OWN).function is squares
+    for given in (squares, pynn.losses.get(squares)):
+        assert pynn.losses.deserialize(pynn.losses.serialize(given), OWN).function is squares
+    assert pynn.losses.serialize(pynn.losses.huber) == pynn.losses.serialize(pynn.losses.Huber())
+    for room in (pynn.losses, pynn.metrics):
+        assert room.deserialize(room.serialize(room.mean_squared_error)).name == "mean_squared_error"
 
 
 @pytest.mark.parametrize(

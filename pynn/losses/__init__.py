@@ -83,12 +83,13 @@ def get(identifier: LossLike) -> Loss:
     return identifiers.resolve(identifier, Loss, _TABLE, "loss")
 
 
-def serialize(loss: Loss) -> dict[str, Any]:
-    """The configuration that `get` reads.
+def serialize(loss: LossLike) -> dict[str, Any]:
+    """The configuration that `get` reads, of a loss or a function.
 
     Raises:
-        ValueError: a function without a name.
+        ValueError: a function without a name. TypeError: not a loss.
     """
+    loss = get(loss)
     if loss.is_own:
         from .own import FunctionLoss
 

@@ -131,9 +131,13 @@ def resolve(identifier: MetricLike, *, sparse: bool, output_columns: int) -> Met
     return get(identifier)
 
 
-def serialize(metric: Metric) -> dict[str, Any]:
-    """The configuration that `get` reads."""
-    return identifiers.serialize(metric)
+def serialize(metric: MetricLike) -> dict[str, Any]:
+    """The configuration that `get` reads, of a metric or a function.
+
+    Raises:
+        TypeError: not a metric.
+    """
+    return identifiers.serialize(get(metric))
 
 
 def deserialize(config: MetricLike, custom_objects: Mapping[str, Any] | None = None) -> Metric:
