@@ -250,6 +250,21 @@ def test_own_loss_of_axes_of_any_length():
     same(found[0][0], found[1][0])
 
 
+def test_own_loss_finds_the_shape_of_its_values_once_for_each_length(monkeypatch):
+    from pynn.models.own_losses import _Call
+
+    met, draft = [], _Call.draft
+    monkeypatch.setattr(_Call, "draft", lambda self, shape, *rest: met.append(shape) or draft(self, shape, *rest))
+    model = pynn.Sequential([pynn.Input((None, 4)), pynn.layers.Dense(2)])
+    model.compile("sgd", squares)
+    seen = []
+    for steps in (3, 5, 3, 5):
+        model.train_on_batch(np.ones((2, steps, 4)), np.ones((2, steps, 2)))
+        model.test_on_batch(np.ones((2, steps, 4)), np.ones((2, steps, 2)))
+        seen.append(len(met))
+    assert seen[0] < seen[1] == seen[2] == seen[3]
+
+
 def test_own_loss_of_a_mask():
     random = np.random.default_rng(7)
     x, y = random.normal(size=(12, 5, 4)), random.normal(size=(12, 5, 2))

@@ -74,6 +74,7 @@ class Calls:
 
     def __init__(self) -> None:
         self._layers: dict[tuple[int, str], _Call] = {}  # by the number of the output and number type
+        self._shapes: dict[tuple[int, OpenShape, str], tuple[OpenShape, bool]] = {}  # what `_shape` found
         self._plans: dict[int, _Measured] = {}  # by `id` of the network that predicts
         self._nothing: Layer | None = None  # a loss of 0: one for all networks, whose trainers take over from another
 
@@ -135,6 +136,9 @@ class Calls:
 
     def _shape(self, number: int, loss: Loss, shape: OpenShape, dtype: str) -> tuple[OpenShape, bool]:
         """The shape of the values of a loss, and whether the loss is their sum in any case."""
+        found = self._shapes.get((number, shape, dtype))
+        if found is not None:
+            return found
         known = self._layers.get((number, dtype))
         layer = _Call(loss) if known is None else known
         try:
@@ -146,7 +150,9 @@ class Calls:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"The loss {loss.name} cannot be computed: {error}") from error
         self._layers[number, dtype] = layer
-        return draft.outputs[0], layer.is_sum
+        found = draft.outputs[0], layer.is_sum
+        atomic.keep(self._shapes, (number, shape, dtype), found, MOST_KEPT)
+        return found
 
 
 def with_calls(what: Compiled) -> Compiled:
