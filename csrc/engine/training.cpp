@@ -12,17 +12,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// A team that waits more than this share of its time is held up by other processes: each barrier waits for a member
-// that has no core. One member alone is faster then, and gives the same results; after a while the team is tried again.
-constexpr double kMostWaiting = 0.3;
-constexpr double kTrial = 0.01, kAloneAtFirst = 0.05, kAloneAtMost = 1;  // seconds
-
-// Whether the region that began at `start` should give way to one of another size.
-bool should_pause(const Team& team, Clock::time_point start, double seconds_alone, bool team_waits) {
-  if (!team_waits && team.size == 1) return false;
-  const double elapsed = std::chrono::duration<double>(Clock::now() - start).count();
-  return team.size == 1 ? elapsed > seconds_alone : elapsed > kTrial && team.held_up() > kMostWaiting * elapsed;
-}
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 }  // namespace
 
@@ -69,20 +59,24 @@ bool Trainer<T>::train(double* totals, const Dataset& data, const TrainRange& ra
   if (!setup.way_back) setup.way_back.emplace(*plan_, *routes_, space_, heads->loss_tensors(), true);
 
   blas::keep_serial();
-  bool alone = false;
-  run.seconds_alone = kAloneAtFirst;
   while (steps_done_ < range.steps && run.finite && !run.ended) {
     run.pause = false;
-    run_team(alone ? 1 : size, [&](const Team& team) { train_member(team, run, alone); }, hooks.interrupt);
-    if (alone) run.seconds_alone = std::min(2 * run.seconds_alone, kAloneAtMost);
-    alone = run.pause && !alone;
+    run.fetching = 0;
+    const auto start = Clock::now();
+    const int members = giving_way_.alone() ? 1 : size;
+    const auto work = [&](const Team& team) {
+      train_member(team, run, size > 1);
+      if (team.rank == 0 && team.size > 1)
+        giving_way_.add(seconds_since(start) - run.fetching, team.held_up() - excused(team, run));
+    };
+    run_team(members, work, hooks.interrupt);
   }
   marks_right_ = run.finite;
   return run.finite;
 }
 
 template <typename T>
-void Trainer<T>::train_member(const Team& team, Run& run, bool team_waits) {
+void Trainer<T>::train_member(const Team& team, Run& run, bool may_give_way) {
   Member member(*plan_, space_, run.setup.uses, team);
   member.nonzero = space_.nonzero;
   member.sums.resize(run.heads->parts());
@@ -110,7 +104,8 @@ void Trainer<T>::train_member(const Team& team, Run& run, bool team_waits) {
     // What rank 0 prepares here is used after the barrier behind the gather, but for the order of a new epoch.
     if (team.rank == 0) {
       team.poll();
-      run.pause = s > first && should_pause(team, start, run.seconds_alone, team_waits);
+      run.pause = may_give_way && s > first &&
+                  giving_way_.should_end(team, seconds_since(start) - run.fetching, excused(team, run));
       begin_step(run, s);
     }
     if (s == first || s % run.batches == 0 || run.hooks.next_batch) team.barrier();
@@ -135,7 +130,9 @@ void Trainer<T>::begin_step(Run& run, int64_t step) {
   settle_rates(run);
   if (run.hooks.next_batch) {
     const OrdinaryNumbers guard;
+    const auto start = Clock::now();
     run.ended = !run.pause && !run.hooks.next_batch(run.data);
+    run.fetching += seconds_since(start);
     if (!run.pause && !run.ended && (run.data.samples < 1 || run.data.samples > run.range.batch_size))
       refuse("train", "batches of 1 to " + std::to_string(run.range.batch_size) + " samples",
              std::to_string(run.data.samples));
@@ -144,6 +141,12 @@ void Trainer<T>::begin_step(Run& run, int64_t step) {
     put_in_order(run.range.seed, run.range.epoch + step / run.batches, run.data.samples);
   }
   if (!run.pause && !run.ended) run.heads->weigh(run.batch, run.data, samples_of(run, step));
+}
+
+// What the others wait for the member that fetches batches.
+template <typename T>
+double Trainer<T>::excused(const Team& team, const Run& run) {
+  return (team.size - 1) * run.fetching;
 }
 
 // The samples of a step.

@@ -48,10 +48,10 @@ struct Trainer<T>::Run {
   std::vector<RowSums> batch{};               // by head
   OptimizerStep step{}, undecayed_step{};
   bool finite = true;
-  bool ended = false;        // there are no more batches
-  bool pause = false;        // end the region before the next step
-  double reduced_loss = 0;   // over several processes
-  double seconds_alone = 0;  // how long one member shall go on by itself
+  bool ended = false;       // there are no more batches
+  bool pause = false;       // end the region before the next step
+  double reduced_loss = 0;  // over several processes
+  double fetching = 0;      // seconds that batches took to come, in this region
 };
 
 }  // namespace pynn
