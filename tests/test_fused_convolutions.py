@@ -10,7 +10,7 @@ from tiers import slow
 
 import pynn
 from pynn import ops
-from pynn.layers import Conv2D, Dense, Flatten, MaxPooling2D
+from pynn.layers import Conv2D, Dense, DepthwiseConv2D, Flatten, MaxPooling2D
 
 SAMPLE = (11, 12, 4)
 CONVOLUTIONS = [
@@ -128,6 +128,21 @@ def test_threads(n, convolution, random):
         model.fit(x, y, batch_size=32, epochs=2, verbose=0)
         seen.add((bits(model), model.predict(x, verbose=0).tobytes()))
     assert len(seen) == 1
+
+
+@looped("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("width", "kernel", "dilation", "window"), [(9, 17, 1, 2), (16, 3, 2, 3), (5, 8, 1, 3)], ids=str
+)
+def test_columns_that_no_window_has_change_no_bit(width, kernel, dilation, window, dtype, random):
+    """Depthwise, where columns of the kernel are used together: in the same way for a row that is cut short."""
+    x = random.normal(size=(2, 4, width, 32)).astype(dtype)
+    inputs = pynn.Input(x.shape[1:], dtype=dtype)
+    settings = {"padding": "same", "dilation_rate": (1, dilation), "dtype": dtype}
+    made = DepthwiseConv2D((2, kernel), **settings)(inputs)
+    pooled = MaxPooling2D(window, dtype=dtype)(made)
+    fused, apart = pynn.Model(inputs, pooled), pynn.Model(inputs, [pooled, made])
+    np.testing.assert_array_equal(fused.predict(x, verbose=0), apart.predict(x, verbose=0)[0])
 
 
 def test_nan_wins():

@@ -873,6 +873,15 @@ def test_moments_of_no_real_step_are_0(random):
     np.testing.assert_allclose(layer(x, training=True, mask=np.zeros((3, 4))), x / np.sqrt(1e-3), rtol=1e-5)
 
 
+def test_gradients_of_no_real_step_are_those_of_constant_moments(random):
+    inputs = pynn.Input((4,), dtype="int32")
+    model = pynn.Model(inputs, layers.BatchNormalization()(layers.Embedding(5, 3, mask_zero=True)(inputs)))
+    dy = random.normal(size=(2, 4, 3)).astype("float32")
+    table, *_ = model.vjp(np.zeros((2, 4), int), dy, training=True)[0]
+    np.testing.assert_allclose(table[0], dy.sum((0, 1)) / np.sqrt(1e-3), rtol=1e-4, atol=1e-4)
+    assert not table[1:].any()
+
+
 def test_batch_normalization_refuses_masks_of_other_axes(random):
     x = random.normal(size=(2, 3, 4, 5))
     with pytest.raises(ValueError, match="a mask must have the shape"):

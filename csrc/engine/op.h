@@ -157,7 +157,7 @@ class Op {
   // The rescaling that it is, or null: samples are rescaled as they are loaded.
   virtual const Rescaling<T>* rescaling() const { return nullptr; }
   // Takes over the activation that follows, one whose slope can be told from its output. `reader` is the op that reads
-  // the result, null where there are several, or others read it. False if it cannot.
+  // the result, null where there are none or several, or one that goes over other parts of samples. False if it cannot.
   virtual bool take_activation(const ActivationSpec&, Op<T>* /*reader*/) { return false; }
   // Its input comes out of this activation: the op multiplies the gradient of it by the slope. False if it cannot.
   virtual bool take_slope_of_input(const ActivationSpec&) { return false; }

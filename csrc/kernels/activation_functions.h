@@ -68,7 +68,7 @@ struct Celu {
   Vec<T> gradient(Vec<T> x, Vec<T> y) const { return x > 0 ? splat<T>(1) : y / alpha + 1; }
 };
 
-// x * normal_cdf(x)
+// x * normal(x).cdf
 template <typename T>
 struct Gelu {
   static constexpr T lowest = -40;

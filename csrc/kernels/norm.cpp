@@ -168,12 +168,12 @@ void batch_norm_backward(const Team& team, T* dx, T* dgamma, T* dbeta, T* dy, co
   });
   for_blocks(team, rows, columns, [&](Range part, Range some) {
     for (int64_t i = part.begin; i < part.end; ++i) {
-      const T keeps = mask == nullptr || mask[i] != 0 ? 1 : 0;
+      const bool keeps = mask == nullptr || mask[i] != 0;  // where no row is kept, what is taken is not finite
       for_vectors<T>(some.begin, some.end, [&](int64_t j, int64_t count) {
         const int64_t at = i * columns + j;
         const Vec<T> deviation = load(x + at, count) - load(mean + j, count);
         const Vec<T> taken = deviation * load(slope + j, count) + load(level + j, count);
-        store(dx + at, load(dy + at, count) * load(scale + j, count) - taken * keeps, count);
+        store(dx + at, load(dy + at, count) * load(scale + j, count) - (keeps ? taken : Vec<T>{}), count);
       });
     }
   });

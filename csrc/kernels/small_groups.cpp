@@ -178,6 +178,7 @@ struct Joints {
 };
 
 Joints joints_of(const Axis& axis, int64_t width, int64_t few) {
+  if (axis.positions == 1) return {axis.divisor, 1, 1};  // whatever its dilation
   const int64_t dilation = larger(axis.dilation, -axis.dilation), step = axis.step * axis.divisor;
   const int64_t multiple = common_multiple(step, dilation), period = quotient(multiple, axis.step);
   // Where too few pixels are a period apart, columns are used one by one.
@@ -188,7 +189,8 @@ Joints joints_of(const Axis& axis, int64_t width, int64_t few) {
 }
 
 // Lists in pieces the columns that `pixels` pixels see: number `first`, and then each that is a period further. Returns
-// the number of pieces. Pixels that are seen, and positions of the kernel, have so many elements.
+// the number of pieces. Pixels that are seen, and positions of the kernel, have so many elements. Where a piece begins
+// does not depend on the number of pixels, and so the order of a pixel's sums does not.
 int64_t list_pieces(Piece* pieces, const Axis& axis, const Joints& joints, int64_t first, int64_t pixels, int64_t pixel,
                     int64_t position) {
   const int64_t step = quotient(axis.step * joints.period, axis.divisor);
@@ -203,7 +205,7 @@ int64_t list_pieces(Piece* pieces, const Axis& axis, const Joints& joints, int64
     for (int64_t k = begin, before = 0; k < axis.positions; k += joints.spacing, ++before) {
       const Range seeing{within.begin - before, within.end - before};
       if (seeing.begin >= pixels || seeing.end <= 0) continue;
-      if (next == start || next[-1].columns == joints.most)
+      if (next == start || before % joints.most == 0)
         *next++ = {{(at + before * step) * pixel, kx(k) * position}, seeing, 0};
       ++next[-1].columns;
     }
@@ -211,12 +213,13 @@ int64_t list_pieces(Piece* pieces, const Axis& axis, const Joints& joints, int64
   return next - pieces;
 }
 
-// `width` pixels: row `row` of the result.
+// The first `width` pixels of row `row` of the result, which has `whole`.
 template <typename T>
-void make_row(const Pixels<T>& p, const Axis& down_axis, const Axis& axis, int64_t row, int64_t width, Strip* space) {
+void make_row(const Pixels<T>& p, const Axis& down_axis, const Axis& axis, int64_t row, int64_t width, int64_t whole,
+              Strip* space) {
   Strip* rows = space;
   Piece* pieces = reinterpret_cast<Piece*>(space + down_axis.positions * p.planes);
-  const Joints joints = joints_of(axis, width, kTogether);
+  const Joints joints = joints_of(axis, whole, kTogether);
   const int64_t period = joints.period, kernel_step = (axis.dilation > 0 ? 1 : -1) * joints.spacing * p.position;
   const int64_t from_step = quotient(axis.step * period, axis.divisor) * p.from_pixel;
   Line<T> line{p.to, 0, rows, pieces, 0, 0, period * p.to_pixel, from_step, kernel_step};
@@ -246,7 +249,7 @@ void result_row(T* y, const Rows<T>& x, const T* kernel, const T* bias, const Co
                 int64_t width, Strip* space) {
   const int64_t inner = s.channels / s.groups, pixel = inner * s.filters;
   make_row<T>({y, s.filters, x, pixel, kernel, pixel, inner, bias, s.filters}, down(s), across(s), out_row, width,
-              space);
+              s.out_width, space);
 }
 
 template <typename T>
@@ -256,7 +259,7 @@ void input_row(T* dx, const T* dy, const T* kernel, const ConvShape& s, int64_t 
   const Rows<T> gradient{dy, 0, s.out_width * s.filters};
   for (int64_t i = 0; i < inner; ++i)
     make_row<T>({to + i * s.filters, pixel, gradient, s.filters, kernel + i * s.filters, pixel, 1, nullptr, s.filters},
-                down_back(s), across_back(s), row, s.width, space);
+                down_back(s), across_back(s), row, s.width, s.width, space);
   if (!needs_planes(s)) return;
   with_filters(s.filters / s.groups, [&](auto filters, int64_t outer) {
     const T* from = planes;
