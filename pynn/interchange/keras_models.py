@@ -42,7 +42,6 @@ _ATTENTIONS = (
     *("Attention", "AdditiveAttention", "MultiHeadAttention"),
     *("GroupQueryAttention", "GroupedQueryAttention"),
 )
-_MODELS = ("Sequential", "Functional", "Model")
 # Modules of Keras whose classes pynn has under the same names
 _ROOTS = ("keras", "builtins")
 
