@@ -184,7 +184,7 @@ class Model(Stored):
 
     def reset_metrics(self) -> None:
         """Have `metrics` begin anew. What the model reports does not depend on it: `train_on_batch` and
-        `test_on_batch` measure their batch, while those of Keras go on from the batches before until this is called."""
+        `test_on_batch` measure their batch, as in Keras 3.15."""
         for metric in self.metrics:
             metric.reset_state()
 
