@@ -97,7 +97,7 @@ void check_conv() {
   Conv twice("relu"), inner("relu");
   expect_ops("an activation that two ops read", twice.net,
              {twice.net.add({twice.pool, twice.net.op("pool", {twice.active}, {{"kind", "max"}, {"shape", kPool}})})},
-             5);
+             4);
   expect_ops("an activation whose input others read", inner.net, {inner.pool, inner.net.add({inner.conv, inner.conv})},
              4);
 }
