@@ -17,8 +17,8 @@ class GivingWay {
   // Whether one member works alone for now.
   bool alone() const { return Clock::now() < alone_until_; }
 
-  // Whether a region should end for one of another size. A team has run for so many seconds in it. Of its waits so many
-  // are not those for a core.
+  // Whether a region should end for one of another size. seconds: how long the team has run in it. excused: how much of
+  // its waits was not for a core.
   bool should_end(const Team& team, double seconds, double excused) const {
     return team.size == 1 ? !alone() : is_held_up(ran_ + seconds, waited_ + team.held_up() - excused);
   }

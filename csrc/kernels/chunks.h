@@ -1,5 +1,5 @@
 // Sums over many rows: in chunks of rows, which depend on the number of rows alone, and added up in order. So they are
-// the same bits for any team. And along long rows.
+// the same bits for any team. Long rows are gone through in parts.
 #pragma once
 
 #include "polling.h"
@@ -40,13 +40,13 @@ PYNN_INLINE void for_chunks(const Team& team, int64_t rows, int64_t columns, Bod
 }
 
 // Elements of a row between two looks for Ctrl-C.
-constexpr int64_t kPart = 32768;
+constexpr int64_t kRowPart = 32768;
 
 // Calls body(j, count) for the vectors of a row.
 template <typename T, typename Body>
 PYNN_INLINE void for_row(Look& look, int64_t columns, Body body) {
-  for (int64_t begin = 0; begin < columns; begin += kPart) {
-    const int64_t end = begin + kPart < columns ? begin + kPart : columns;
+  for (int64_t begin = 0; begin < columns; begin += kRowPart) {
+    const int64_t end = begin + kRowPart < columns ? begin + kRowPart : columns;
     for_vectors<T>(begin, end, body);
     look.after(end - begin);
   }

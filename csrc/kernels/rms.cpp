@@ -36,8 +36,8 @@ PYNN_INLINE T root(T x) {
 template <typename T>
 RowFactors<T> row_factors(Look& look, const T* x, int64_t columns, T least, bool unit) {
   T largest = 0;
-  for (int64_t begin = 0; begin < columns; begin += kPart) {
-    const int64_t n = begin + kPart < columns ? kPart : columns - begin;
+  for (int64_t begin = 0; begin < columns; begin += kRowPart) {
+    const int64_t n = begin + kRowPart < columns ? kRowPart : columns - begin;
     const T here = row_magnitude(x + begin, n);
     largest = here > largest || here != here ? here : largest;
     look.after(n);
