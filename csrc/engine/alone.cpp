@@ -55,10 +55,11 @@ void Alone<T>::begin(const Pass<T>& whole) {
   pass_.network_trains = whole.network_trains;
   pass_.keeps = whole.keeps;
   pass_.step = whole.step;
+  const auto own_part = [](T* of_batch, int64_t offset) { return of_batch == nullptr ? nullptr : of_batch + offset; };
   for (std::size_t t = 0; t < values_.size(); ++t) {
     const int64_t offset = mine_.begin * plan_.size(static_cast<int>(t));
-    values_[t] = space_.values[t] + offset;
-    gradients_[t] = space_.gradients[t] == nullptr ? nullptr : space_.gradients[t] + offset;
+    values_[t] = own_part(space_.values[t], offset);
+    gradients_[t] = own_part(space_.gradients[t], offset);
   }
 }
 

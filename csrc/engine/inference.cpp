@@ -61,7 +61,7 @@ template <typename T>
 int64_t Plan<T>::choose_chunk_rows() const {
   int64_t sample = 0;
   if (largest_parameter_ >= 512 * 512) return kWideChunk;
-  for (int t = 0; t < graph_->tensors(); ++t) sample += unused_[static_cast<std::size_t>(t)] ? 0 : size(t);
+  for (const int64_t size : value_blocks(false).sizes) sample += size;
   const int64_t room = std::max(kChunkBytes / static_cast<int64_t>(sizeof(T)), parameter_elements_);
   return std::clamp(room / sample, kLeastChunk, kChunk);
 }

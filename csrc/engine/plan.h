@@ -12,6 +12,7 @@
 #include "../runtime/parallel.h"
 #include "dataset.h"
 #include "graph.h"
+#include "live_ranges.h"
 #include "op.h"
 
 namespace pynn {
@@ -34,7 +35,7 @@ template <typename T>
 struct Workspace {
   int64_t capacity = 0;
   Buffer<T> memory;
-  std::vector<T*> values, gradients;  // by tensor; gradients are null where none is asked for
+  std::vector<T*> values, gradients;  // by tensor, null where there is none; some share memory (live_ranges.h)
   std::vector<T*> spare;              // by number: for gradients that are added to others
   std::vector<T*> saved;              // by op
   T* shared = nullptr;                // scratch of the team
@@ -46,8 +47,8 @@ struct Workspace {
 
 // What a workspace must have beside the values.
 struct BackwardNeeds {
-  std::vector<bool> gradients;  // by tensor
-  std::vector<int64_t> spare;   // sizes of the spare gradients of a sample
+  std::vector<LiveRange> gradients;  // by tensor: losses are moment 0, the last op is moment 1
+  std::vector<int64_t> spare;        // sizes of the spare gradients of a sample
 };
 
 // Where samples come in.
@@ -183,6 +184,8 @@ class Plan {
   void leave_out_unread(std::vector<int64_t>& times);
   void fuse(std::vector<int64_t>& times);
   void take_rescaling(std::vector<int64_t>& times);
+  Blocks value_blocks(bool for_way_back) const;
+  Blocks gradient_blocks(const BackwardNeeds& needs, int64_t capacity, int members) const;
   int64_t choose_chunk_rows() const;
   std::optional<BadElement> run(const Call& call) const;
   void run_member(const Team& whole, const Call& call, bool alone, std::vector<Workspace<T>>& spaces,

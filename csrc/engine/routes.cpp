@@ -89,16 +89,23 @@ Routes make_routes(const Plan<T>& plan, const std::vector<int>& loss_tensors, co
   Routes routes;
   routes.forward = ops_for(plan, measured);
   routes.needs.gradients.resize(tensors);
-  for (std::size_t t = 0; t < tensors; ++t) routes.needs.gradients[t] = leads[t] && reached[t];
+  std::vector<char> asked(tensors, 0), written(tensors, 0);
+  for (std::size_t t = 0; t < tensors; ++t) asked[t] = leads[t] && reached[t];
 
-  std::vector<char> written(tensors, 0);
+  int now = 0;  // losses write first, then one op after the other
   std::size_t spares = 0;
+  // The gradient is needed from now on: to the end, unless it belongs to an op's output.
+  const auto begin = [&](int tensor) {
+    const auto t = static_cast<std::size_t>(tensor);
+    written[t] = 1;
+    routes.needs.gradients[t] = {plan.size(tensor), now, static_cast<int>(ops.size()) + 1};
+  };
   // Where the next writer of a tensor's gradient writes to; `spares` are in use by the same op.
   const auto next_route = [&](int tensor) -> int {
     const auto t = static_cast<std::size_t>(tensor);
-    if (!routes.needs.gradients[t]) return Routes::none;
+    if (!asked[t]) return Routes::none;
     if (!written[t]) {
-      written[t] = 1;
+      begin(tensor);
       return Routes::direct;
     }
     if (spares == routes.needs.spare.size()) routes.needs.spare.push_back(0);
@@ -114,15 +121,20 @@ Routes make_routes(const Plan<T>& plan, const std::vector<int>& loss_tensors, co
   for (std::size_t i = ops.size(); i-- > 0;) {
     const Op<T>& op = *ops[i];
     spares = 0;
-    if (!any_of(routes.needs.gradients, op.outputs)) {
+    ++now;
+    if (!any_of(asked, op.outputs)) {
       routes.inputs[i].assign(op.inputs.size(), Routes::none);
       continue;
     }
     routes.backward[i] = 1;
-    if (!op.differentiable() && any_of(routes.needs.gradients, op.inputs))
+    if (!op.differentiable() && any_of(asked, op.inputs))
       refuse("train", "activations that a gradient can pass", "one that has none ('step')");
-    for (const int tensor : op.outputs)
-      if (!written[static_cast<std::size_t>(tensor)]) routes.unwritten[i].push_back(tensor);
+    for (const int tensor : op.outputs) {
+      const auto t = static_cast<std::size_t>(tensor);
+      if (!written[t]) routes.unwritten[i].push_back(tensor);
+      if (!written[t]) begin(tensor);
+      routes.needs.gradients[t].to = now;
+    }
     for (std::size_t j = 0; j < op.inputs.size(); ++j)
       routes.inputs[i].push_back(op.takes_gradient(j) ? next_route(op.inputs[j]) : Routes::none);
     for (const int number : op.parameters)

@@ -7,6 +7,7 @@ int main(int count, char** arguments) {
   using namespace pynn;
   return run_families({{"branches", check_branches},
                        {"alone", check_alone},
+                       {"blocks", check_blocks},
                        {"merges", check_merges},
                        {"fusion", check_fusion},
                        {"sharing", check_sharing},

@@ -7,6 +7,7 @@
 namespace pynn {
 
 // The families of check_engine, all in double.
+void check_blocks();  // of memory
 void check_branches();
 void check_alone();
 void check_merges();
