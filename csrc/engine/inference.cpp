@@ -1,6 +1,7 @@
 // How samples pass through a plan forwards, in chunks.
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <functional>
 
 #include "../runtime/blas.h"
@@ -10,10 +11,10 @@
 namespace pynn {
 namespace {
 
-// Samples go through the network in chunks of a fixed size. Where there are chunks enough, each member takes some of
-// them through all layers alone, without a barrier; otherwise the team shares every layer, as it does where code from
-// outside must not run twice at a time. What a chunk becomes on its
-// way shall stay in the second-level cache, or take no more room than the parameters that are read for each chunk.
+// Samples go through the network in chunks of a fixed size. Where there are chunks enough, each member takes one after
+// the other through all layers alone, without a barrier; otherwise the team shares every layer, as it does where code
+// from outside must not run twice at a time. What a chunk becomes on its way shall stay in the second-level cache, or
+// take no more room than the parameters that are read for each chunk.
 constexpr int64_t kChunk = 64, kWideChunk = 256, kLeastChunk = 8, kChunkBytes = 512 * 1024;
 
 // With so many samples it pays to look through the parameters for numbers that are not finite. If all are finite, zeros
@@ -29,6 +30,8 @@ bool is_mostly_zero(const N* sample, int64_t size) {
 // An element that is not finite is noted as one number: its input, and its index in so many bits. The lowest counts.
 constexpr int kIndexBits = 48;
 constexpr int64_t kNoneBad = INT64_MAX;
+
+using Clock = std::chrono::steady_clock;
 
 // Workspaces kept for later calls.
 constexpr std::size_t kIdleSpaces = 8;
@@ -54,6 +57,13 @@ struct Plan<T>::Call {
   const ParameterUses<T>& uses;
   const std::function<void(std::size_t)>& spaces;
   const OnChunk& on_chunk;
+};
+
+// What the members of its team have in common.
+template <typename T>
+struct Plan<T>::Progress {
+  std::atomic<int64_t> next_chunk{0};  // where members take chunks alone
+  std::atomic<int64_t> first_bad{kNoneBad};
 };
 
 // A wide layer's kernel is packed anew for each chunk, so chunks are long then.
@@ -101,12 +111,13 @@ std::optional<BadElement> Plan<T>::run(const Call& call) const {
   for (Workspace<T>& space : spaces) space = borrow_space(std::min(rows, x.samples), alone ? 1 : size);
   if (call.spaces) call.spaces(spaces.size());
 
-  std::atomic<int64_t> first_bad{kNoneBad};
+  Progress progress;
   const std::vector<char> skip_zeros = inputs_to_skip(x);
   blas::keep_serial();
-  const auto body = [&](const Team& team) { run_member(team, call, alone, spaces, skip_zeros, first_bad); };
+  const auto body = [&](const Team& team) { run_member(team, call, alone, spaces, skip_zeros, progress); };
   run_team(size, std::cref(body), call.interrupt);  // no copy, which would allocate
   for (Workspace<T>& space : spaces) give_back(std::move(space));
+  const int64_t first_bad = progress.first_bad;
   if (first_bad == kNoneBad) return std::nullopt;
   return BadElement{static_cast<int>(first_bad >> kIndexBits), first_bad & ((int64_t{1} << kIndexBits) - 1)};
 }
@@ -130,7 +141,7 @@ std::vector<char> Plan<T>::inputs_to_skip(const Dataset& x) const {
 
 template <typename T>
 void Plan<T>::run_member(const Team& whole, const Call& call, bool alone, std::vector<Workspace<T>>& spaces,
-                         const std::vector<char>& skip_zeros, std::atomic<int64_t>& first_bad) const {
+                         const std::vector<char>& skip_zeros, Progress& progress) const {
   const Team team = alone ? Team{0, 1, whole.state} : whole;
   const auto number = static_cast<std::size_t>(alone ? whole.rank : 0);
   const Workspace<T>& space = spaces[number];
@@ -146,12 +157,14 @@ void Plan<T>::run_member(const Team& whole, const Call& call, bool alone, std::v
   pass.values = values.data();
   const int64_t samples = call.x.samples, rows = call.training ? samples : chunk_rows();
   const int64_t chunks = (samples + rows - 1) / rows;
-  const Range mine = alone ? whole.share(chunks) : Range{0, chunks};
-  for (int64_t chunk = mine.begin; chunk < mine.end; ++chunk) {
+  const auto next_after = [&](int64_t chunk) { return alone ? progress.next_chunk++ : chunk + 1; };
+  const auto start = Clock::now();
+  int64_t taken = 0;
+  for (int64_t chunk = next_after(-1); chunk < chunks; chunk = next_after(chunk), ++taken) {
     const int64_t begin = chunk * rows;
     pass.batch = std::min(rows, samples - begin);
     pass.first_sample = begin;
-    load(team, call, begin, pass.batch, values, space, nonzero, first_bad);
+    load(team, call, begin, pass.batch, values, space, nonzero, progress.first_bad);
     for (std::size_t i = 0; i < call.outs.size(); ++i) {
       const int output = graph_->shown()[i];
       if (call.outs[i] != nullptr && input_of_[static_cast<std::size_t>(output)] < 0)
@@ -170,7 +183,7 @@ void Plan<T>::run_member(const Team& whole, const Call& call, bool alone, std::v
       team.barrier();
     }
     const auto& ending = call.training ? ops_that_end_steps_ : ops_with_states_;
-    if (!ending.empty() && first_bad == kNoneBad) {
+    if (!ending.empty() && progress.first_bad == kNoneBad) {
       const Uninterruptible guard(whole);
       for (const std::size_t i : ending) {
         aim(pass, i, space, call.uses, nonzero);
@@ -180,6 +193,9 @@ void Plan<T>::run_member(const Team& whole, const Call& call, bool alone, std::v
     copy_outputs(team, call, begin, pass.batch, values);
     if (call.on_chunk) call.on_chunk(team, Chunk{chunk, begin, pass.batch, number, values});
   }
+  // The others may have begun a chunk when this member was through.
+  if (alone && taken > 0 && whole.rank == 0)
+    whole.excuse(std::chrono::duration<double>(Clock::now() - start).count() / static_cast<double>(taken));
 }
 
 // An output that no op makes is what was loaded, or what another output is.

@@ -176,6 +176,7 @@ class Plan {
 
  private:
   struct Call;  // inference.cpp
+  struct Progress;
 
   void find_owners();
   std::vector<int64_t> make_ops();
@@ -189,7 +190,7 @@ class Plan {
   int64_t choose_chunk_rows() const;
   std::optional<BadElement> run(const Call& call) const;
   void run_member(const Team& whole, const Call& call, bool alone, std::vector<Workspace<T>>& spaces,
-                  const std::vector<char>& skip_zeros, std::atomic<int64_t>& first_bad) const;
+                  const std::vector<char>& skip_zeros, Progress& progress) const;
   void load(const Team& team, const Call& call, int64_t begin, int64_t batch, std::vector<T*>& values,
             const Workspace<T>& space, const std::vector<Nonzero>& nonzero, std::atomic<int64_t>& first_bad) const;
   std::vector<char> inputs_to_skip(const Dataset& x) const;

@@ -12,7 +12,6 @@
 #include <string>
 #include <vector>
 
-#include "giving_way.h"
 #include "heads.h"
 #include "optimizer.h"
 #include "routes.h"
@@ -134,12 +133,11 @@ class Trainer {
   std::vector<char> settle_updates(Setup& setup) const;
   void use_parameters(Setup& setup, const std::vector<char>& frozen, const std::vector<char>& early) const;
   void prepare_memory(const Run& run, int members);
-  void train_member(const Team& team, Run& run, bool may_give_way);
+  void train_member(const Team& team, Run& run);
   std::vector<int64_t> marked_rows(bool reduces) const;
   void prepare_marks(const std::vector<int64_t>& rows, bool fresh);
   double step_work(const Setup& setup) const;
-  void begin_step(Run& run, int64_t step);
-  static double excused(const Team& team, const Run& run);
+  void begin_step(const Team& team, Run& run, int64_t step);
   void run_step(const Team& team, Run& run, Member& member, int64_t step);
   void reduce(const Team& team, Run& run, Member& member);
   bool run_slice(const Team& team, Run& run, Member& member, int64_t step, int64_t batch);
@@ -185,7 +183,6 @@ class Trainer {
 
   // ---- of training
 
-  GivingWay giving_way_;
   Workspace<T> space_;
   std::vector<char> frozen_;  // what the routes are for
   std::optional<Routes> routes_;

@@ -12,8 +12,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
 }  // namespace
 
 // What one member of the team has for itself.
@@ -54,29 +52,23 @@ bool Trainer<T>::train(double* totals, const Dataset& data, const TrainRange& ra
   run.batches = hooks.next_batch ? range.first_step + range.steps + 1 : (samples - 1) / range.batch_size + 1;
   run.first_iteration = iterations_;
   run.parameters_finite = plan_->first_parameters_finite();
-  const int size = team_size(threads, step_work(setup), kWorkPerMember);
-  prepare_memory(run, size);
+  run.members = most_members(threads, step_work(setup), kWorkPerMember);
+  prepare_memory(run, run.members);
   if (!setup.way_back) setup.way_back.emplace(*plan_, *routes_, space_, heads->loss_tensors(), true);
 
+  const auto work = [&](const Team& team) { train_member(team, run); };
   blas::keep_serial();
   while (steps_done_ < range.steps && run.finite && !run.ended) {
     run.pause = false;
-    run.fetching = 0;
-    const auto start = Clock::now();
-    const int members = giving_way_.alone() ? 1 : size;
-    const auto work = [&](const Team& team) {
-      train_member(team, run, size > 1);
-      if (team.rank == 0 && team.size > 1)
-        giving_way_.add(seconds_since(start) - run.fetching, team.held_up() - excused(team, run));
-    };
-    run_team(members, work, hooks.interrupt);
+    run.gave_way = gives_way(run.members);
+    run_team(run.gave_way ? 1 : run.members, work, hooks.interrupt);
   }
   marks_right_ = run.finite;
   return run.finite;
 }
 
 template <typename T>
-void Trainer<T>::train_member(const Team& team, Run& run, bool may_give_way) {
+void Trainer<T>::train_member(const Team& team, Run& run) {
   Member member(*plan_, space_, run.setup.uses, team);
   member.nonzero = space_.nonzero;
   member.sums.resize(run.heads->parts());
@@ -97,16 +89,14 @@ void Trainer<T>::train_member(const Team& team, Run& run, bool may_give_way) {
     apply(run, static_cast<std::size_t>(number), part, gradient);
   };
 
-  const auto start = Clock::now();
   const int64_t first = run.range.first_step + steps_done_, end = run.range.first_step + run.range.steps;
   team.barrier();  // steps_done_ changes with the first step
   for (int64_t s = first; s < end; ++s) {
     // What rank 0 prepares here is used after the barrier behind the gather, but for the order of a new epoch.
     if (team.rank == 0) {
       team.poll();
-      run.pause = may_give_way && s > first &&
-                  giving_way_.should_end(team, seconds_since(start) - run.fetching, excused(team, run));
-      begin_step(run, s);
+      run.pause = s > first && (run.gave_way ? !gives_way(run.members) : team.is_held_up());
+      begin_step(team, run, s);
     }
     if (s == first || s % run.batches == 0 || run.hooks.next_batch) team.barrier();
     if (run.hooks.next_batch && (run.pause || run.ended)) return;  // there may be no data
@@ -126,13 +116,13 @@ void Trainer<T>::train_member(const Team& team, Run& run, bool may_give_way) {
 }
 
 template <typename T>
-void Trainer<T>::begin_step(Run& run, int64_t step) {
+void Trainer<T>::begin_step(const Team& team, Run& run, int64_t step) {
   settle_rates(run);
   if (run.hooks.next_batch) {
     const OrdinaryNumbers guard;
     const auto start = Clock::now();
     run.ended = !run.pause && !run.hooks.next_batch(run.data);
-    run.fetching += seconds_since(start);
+    team.excuse(std::chrono::duration<double>(Clock::now() - start).count());
     if (!run.pause && !run.ended && (run.data.samples < 1 || run.data.samples > run.range.batch_size))
       refuse("train", "batches of 1 to " + std::to_string(run.range.batch_size) + " samples",
              std::to_string(run.data.samples));
@@ -141,12 +131,6 @@ void Trainer<T>::begin_step(Run& run, int64_t step) {
     put_in_order(run.range.seed, run.range.epoch + step / run.batches, run.data.samples);
   }
   if (!run.pause && !run.ended) run.heads->weigh(run.batch, run.data, samples_of(run, step));
-}
-
-// What the others wait for the member that fetches batches.
-template <typename T>
-double Trainer<T>::excused(const Team& team, const Run& run) {
-  return (team.size - 1) * run.fetching;
 }
 
 // The samples of a step.

@@ -49,9 +49,10 @@ struct Trainer<T>::Run {
   OptimizerStep step{}, undecayed_step{};
   bool finite = true;
   bool ended = false;       // there are no more batches
+  int members = 1;          // that there should be
+  bool gave_way = false;    // so there is one
   bool pause = false;       // end the region before the next step
   double reduced_loss = 0;  // over several processes
-  double fetching = 0;      // seconds that batches took to come, in this region
 };
 
 }  // namespace pynn

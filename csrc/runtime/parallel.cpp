@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "fork.h"
+#include "giving_way.h"
 #include "threads.h"
 
 #if defined(__x86_64__)
@@ -84,6 +85,14 @@ int processors() {
   return count;
 }
 
+// Of all teams of the process. Nobody waits for the lock: in a child of fork() it stays held for ever if another thread
+// had it. Who does not get it does as if nothing were known.
+GivingWay giving_way;
+std::mutex giving_way_mutex;
+
+// What a region's members wait for each other at its end without being held up: threads are woken meanwhile.
+constexpr double kJoin = 100e-6;
+
 // Of the Interruptible that lives on this thread, if one does.
 thread_local const Interrupt* outside_interrupt = nullptr;
 thread_local std::chrono::nanoseconds last_outside_poll{};
@@ -97,11 +106,14 @@ struct TeamState {
   alignas(64) std::atomic<int> arrived{0};
   alignas(64) std::atomic<uint32_t> generation{0};
   alignas(64) std::atomic<bool> failed{false};
-  std::atomic<int64_t> held_up_ns{0};
+  std::atomic<int64_t> held_up_ns{0};  // in waits of more than a moment, all members together
+  std::atomic<int64_t> excused_ns{0};  // in which one of them did what is not shared
+  std::atomic<int64_t> worked_ns{0};   // from the begin to the end of each member
   std::mutex mutex;
   std::exception_ptr error;  // the first one; guarded by mutex until the region has ended
   const Interrupt& interrupt;
   const std::thread::id opener = std::this_thread::get_id();
+  const Clock::time_point began = Clock::now();
   std::chrono::nanoseconds last_poll = poll_clock();  // of the opener
   int uninterruptible = 0;                            // of the opener
   const uint32_t process = fork_generation();
@@ -140,6 +152,21 @@ struct TeamState {
     }
     if (long_wait) held_up_ns += std::chrono::nanoseconds(Clock::now() - start).count();
   }
+
+  // How long the region has run and its members, together, have waited for a core, but for what is excused.
+  double ran() const { return seconds(since_start() - excused_ns); }
+  double waited(int size) const { return seconds(held_up_ns - (size - 1) * excused_ns); }
+
+  // At the end of the region.
+  void note_waits(int size) const {
+    if (!spin) return;
+    const double at_end = size * (seconds(since_start()) - kJoin) - seconds(worked_ns);
+    const std::unique_lock<std::mutex> lock(giving_way_mutex, std::try_to_lock);
+    if (lock) giving_way.add(ran(), std::max(0.0, waited(size) + std::max(0.0, at_end)));
+  }
+
+  int64_t since_start() const { return std::chrono::nanoseconds(Clock::now() - began).count(); }
+  static double seconds(int64_t ns) { return static_cast<double>(ns) * 1e-9; }
 };
 
 void Team::barrier() const {
@@ -164,7 +191,13 @@ Range Team::share(int64_t n, int64_t grain) const {
   return {cut(rank), cut(rank + 1)};
 }
 
-double Team::held_up() const { return static_cast<double>(state->held_up_ns) * 1e-9; }
+bool Team::is_held_up() const {
+  if (size == 1 || !state->spin) return false;
+  const std::unique_lock<std::mutex> lock(giving_way_mutex, std::try_to_lock);
+  return lock && giving_way.should_end(state->ran(), state->waited(size));
+}
+
+void Team::excuse(double seconds) const { state->excused_ns += static_cast<int64_t>(seconds * 1e9); }
 
 void Team::poll() const {
   if (state->failed.load(std::memory_order_relaxed)) throw TeamAborted{};
@@ -222,8 +255,19 @@ ThreadShortage take_thread_shortage() {
   return {wanted, wanted == 0 ? 0 : had_threads.load()};
 }
 
-int team_size(int threads, double work, double least) {
+int most_members(int threads, double work, double least) {
   return static_cast<int>(std::min<double>(threads, std::max(1.0, work / least)));
+}
+
+bool gives_way(int threads) {
+  if (threads == 1 || threads > processors()) return false;
+  const std::unique_lock<std::mutex> lock(giving_way_mutex, std::try_to_lock);
+  return lock && giving_way.alone();
+}
+
+int team_size(int threads, double work, double least) {
+  const int most = most_members(threads, work, least);
+  return gives_way(most) ? 1 : most;
 }
 
 void run_team(int threads, const std::function<void(const Team&)>& body, const Interrupt& interrupt) {
@@ -240,10 +284,14 @@ void run_team(int threads, const std::function<void(const Team&)>& body, const I
       } catch (...) {
         state.fail(std::current_exception());
       }
+      if (size > 1) state.worked_ns += state.since_start();
     };
     return run_threads(size, std::cref(run_member));  // no copy, which would allocate
   };
-  if (!run(size_to_have)) run(1);  // results do not depend on the number of threads
+  if (!run(size_to_have))
+    run(1);  // results do not depend on the number of threads
+  else if (size_to_have > 1)
+    state.note_waits(size_to_have);
   if (state.error) std::rethrow_exception(state.error);
 }
 

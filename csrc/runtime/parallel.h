@@ -31,6 +31,13 @@ class Interruptible {
 void poll_outside();
 
 // How many of `threads` members pay off for so much work: each should have `least` of it.
+int most_members(int threads, double work, double least);
+
+// Whether teams of up to so many threads give way to one member for now, as other processes have held up the teams of
+// this one (giving_way.h). Never where there are fewer processors: who asks for more threads gets them.
+bool gives_way(int threads);
+
+// As most_members, or one, where teams give way.
 int team_size(int threads, double work, double least);
 
 // That a region had fewer members than it asked for, because the process could not start more threads. The results are

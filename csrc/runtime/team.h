@@ -27,8 +27,11 @@ struct Team {
   // its results: each output element is computed by one member, in an order that does not depend on the cut.
   Range share(int64_t n, int64_t grain = 1) const;
 
-  // Seconds that the members have spent, together, in waits of more than a moment: another process wants the cores.
-  double held_up() const;
+  // Whether other processes hold the team up so much that one member alone would be faster. The region should end then.
+  bool is_held_up() const;
+
+  // For so many seconds this member has done what is not shared: who waited for it did not wait for a core.
+  void excuse(double seconds) const;
 
   // For loops that may run long: throws where the region must end, because another member failed or, seen by the thread
   // that opened the region at most every few milliseconds, because of Ctrl-C.

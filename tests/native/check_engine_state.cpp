@@ -114,25 +114,9 @@ void check_state_of(const std::string& optimizer, const Settings& settings, std:
   check(static_cast<bool>(held), what, "it cannot be held");
 }
 
-void check_giving_way() {
-  const std::string what = "giving way";
-  const Team one{0, 1, nullptr};
-  GivingWay held_up, busy;
-  check(!held_up.alone(), what, "it begins alone");
-  held_up.add(0.009, 0.009);
-  check(!held_up.alone(), what, "a trial of 10 ms was not over");
-  held_up.add(0.002, 0);
-  check(held_up.alone() && !held_up.should_end(one, 1, 0), what, "a team that waited for 9 of 11 ms goes on");
-  while (held_up.alone()) continue;  // 50 ms
-  check(held_up.should_end(one, 0, 0), what, "one member goes on alone for ever");
-  for (int i = 0; i < 10; ++i) busy.add(0.011, 0.003);
-  check(!busy.alone(), what, "a team that waited for 3 of 11 ms gave way");
-}
-
 }  // namespace
 
 void check_state() {
-  check_giving_way();
   check_state_of("sgd", {{"learning_rate", 0.1}}, 0);
   check_state_of("adam", {{"learning_rate", 0.01}, {"amsgrad", 1}}, 3);
   check_state_of("adagrad", {{"learning_rate", 0.1}}, 1);

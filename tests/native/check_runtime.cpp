@@ -1,11 +1,13 @@
-// What kernels stand on: locks.
+// What kernels stand on: locks, and teams that give way.
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <stdexcept>
 #include <thread>
 #include <utility>
 
+#include "../../csrc/runtime/giving_way.h"
 #include "../../csrc/runtime/use_lock.h"
 #include "check.h"
 
@@ -119,9 +121,47 @@ void check_fork() {
   expect(!Taken(shared_lock), "the parent's reader still has it");
 }
 
+void check_giving_way() {
+  const std::string what = "giving way";
+  GivingWay held_up, busy;
+  check(!held_up.alone(), what, "it begins alone");
+  held_up.add(0.009, 0.009);
+  check(!held_up.alone(), what, "a trial of 10 ms was not over");
+  held_up.add(0.002, 0);
+  check(held_up.alone(), what, "a team that waited for 9 of 11 ms goes on");
+  while (held_up.alone()) continue;  // 50 ms
+  check(!held_up.should_end(0.009, 0.009), what, "a team ends before its trial is over");
+  check(held_up.should_end(0.011, 0.009), what, "a team that waits goes on");
+  check(!held_up.should_end(0.011, 0.003), what, "a team that hardly waits ends");
+  for (int i = 0; i < 10; ++i) busy.add(0.011, 0.003);
+  check(!busy.alone(), what, "a team that waited for 3 of 11 ms gave way");
+}
+
+// A team of two, of which one waits for the other. Whether teams give way then.
+bool gives_way_after(bool excused) {
+  while (gives_way(2)) continue;
+  run_team(2, [&](const Team& team) {
+    if (team.rank == 0) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    if (excused) team.excuse(0.02);
+  });
+  return gives_way(2);
+}
+
+void check_teams_that_wait() {
+  if (std::thread::hardware_concurrency() < 2) return;
+  expect(gives_way_after(false), "teams give way after one that waited at its end");
+  bool any_goes_on = false;  // other processes may hold a team up
+  for (int i = 0; i < 10 && !any_goes_on; ++i) any_goes_on = !gives_way_after(true);
+  expect(any_goes_on, "teams do not give way for a wait that is excused");
+  expect(!gives_way(1) && !gives_way(1 << 20), "one member, and more than there are processors, do not give way");
+}
+
 }  // namespace
 
 void check_runtime() {
+  check_giving_way();
+  check_teams_that_wait();
   check_holds();
   check_waiting();
   check_exclusion();

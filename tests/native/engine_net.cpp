@@ -207,7 +207,7 @@ Trained train(const PlanPtr& plan, const Recipe& recipe, const Dataset& data, in
 Trained train_on_teams(const std::string& what, const PlanPtr& plan, const Recipe& recipe, const Dataset& data) {
   const int64_t batch = recipe.batch_size > 0 ? recipe.batch_size : data.samples;
   const double work = 3 * plan->work() * static_cast<double>(plan->couples_samples() ? batch : plan->slice_of(batch));
-  check(team_size(7, work, kWorkPerMember) == 7, what, "the work is not enough for a team of 7");
+  check(most_members(7, work, kWorkPerMember) == 7, what, "the work is not enough for a team of 7");
   Trained first;
   for (const int threads : teams()) {
     Trained trained = train(plan, recipe, data, threads);

@@ -1,27 +1,23 @@
-// Whether a team gives way to one member. Where other processes hold it up, each barrier waits for a member that has no
-// core. One member alone is faster then, and gives the same results; after a while the team is tried again.
+// Whether teams give way to one member. Where other processes hold a team up, each barrier waits for a member that has
+// no core. One member alone is faster then, and gives the same results; after a while a team is tried again.
 #pragma once
 
 #include <algorithm>
 #include <chrono>
 
-#include "../runtime/team.h"
-
 namespace pynn {
 
-// Of the calls of one trainer, which may be short: a call goes on with what those before it found.
+// Of many regions, which may be short: a region goes on with what those before it found.
 class GivingWay {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // Whether one member works alone for now.
+  // Whether members work alone for now.
   bool alone() const { return Clock::now() < alone_until_; }
 
-  // Whether a region should end for one of another size. seconds: how long the team has run in it. excused: how much of
-  // its waits was not for a core.
-  bool should_end(const Team& team, double seconds, double excused) const {
-    return team.size == 1 ? !alone() : is_held_up(ran_ + seconds, waited_ + team.held_up() - excused);
-  }
+  // Whether a region that has run for so many seconds should end. waited: how long its members, together, have waited
+  // for a core.
+  bool should_end(double seconds, double waited) const { return is_held_up(ran_ + seconds, waited_ + waited); }
 
   // A team has run for so many seconds, of which its members, together, have waited so many for a core.
   void add(double seconds, double waited) {
