@@ -28,6 +28,7 @@ class Part(Wired):
 
     _noun = "Model"
     _state: State  # all that changes with the structure: replaced as a whole
+    _of_data = False  # whether no Input and no input_shape, but data say what the shape of the samples is
 
     # ---- what a subclass writes --------------------------------------------------------------------------------------
 
@@ -187,7 +188,7 @@ class Part(Wired):
         if len(shapes) != len(layout.inputs.ports):
             raise self._shape_error(f"takes {len(layout.inputs.ports)} inputs, but got {len(shapes)}.")
         for port, shape in zip(layout.inputs.ports, shapes, strict=True):
-            if not port.takes(shape):
+            if not (self._of_data or port.takes(shape)):  # the layers say what they take
                 raise self._shape_error(
                     f"takes samples of shape {port.shape} as its input {port.name!r}, but got {shape}."
                 )

@@ -34,8 +34,6 @@ class Structure(Part):
     interrupted leaves the old model or the new one. Who changes it holds the model's lock.
     """
 
-    _of_data = False  # whether no Input and no input_shape, but data say what the shape of the samples is
-
     def __init__(self) -> None:
         # The name comes last: see `Layer`. So a subclass calls Layer.__init__ when its layers are in place.
         self._state = State(Closed())
