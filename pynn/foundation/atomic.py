@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections import deque
-from collections.abc import Callable, Iterable, MutableSet
+from collections.abc import Callable, Container, Iterable, MutableSet
 from functools import partial
 from itertools import chain, repeat
 from typing import Any, TypeAlias
@@ -70,10 +70,11 @@ def apply_together(changes: list[Change]) -> None:
     deque(map(_call, changes), maxlen=0)
 
 
-def keep(kept: dict[Any, Any], key: object, value: object, most: int) -> None:
-    """Keep a value as the newest of at most so many, in place of the oldest ones."""
+def keep(kept: dict[Any, Any], key: object, value: object, most: int, spared: Container[Any] = ()) -> None:
+    """Keep a value as the newest of at most so many, in place of the oldest ones, but not of those that are spared."""
     kept.pop(key, None)
-    for oldest in list(kept)[: max(0, len(kept) + 1 - most)]:  # a list, as other threads may keep something meanwhile
+    # Lists, as other threads may keep something meanwhile.
+    for oldest in [each for each in list(kept) if each not in spared][: max(0, len(kept) + 1 - most)]:
         kept.pop(oldest, None)
     kept[key] = value
 

@@ -78,6 +78,12 @@ class Connectable:
         """What the layer would be for samples of `shape`, with masks of the shapes `masks`."""
         raise NotImplementedError
 
+    def _reopen(self, before: OpenShapes, shape: OpenShapes) -> None:
+        """Be built for samples of `shape`, where it was for those of `before`. It must be on trial."""
+        built = self._built
+        if built is not None and built.shape == before:
+            self._built = built._replace(shape=shape)
+
     def _shape_error(self, message: str) -> ValueError:
         return ValueError(f"Layer {self.name!r} ({type(self).__name__}) {message}")
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ..data import arrays
 from ..engine.lowering import Lowering
 from ..foundation import checks
 from ..foundation.native import core
+from ..geometry import maps
 from .base import Layer
-from .trial import operation_name
+from .elementwise import combined
+from .trial import is_for_one_length, operation_name
 from .types import Shape
 
 
@@ -32,6 +36,21 @@ def _held_as(dtype: str, array: NDArray[Any], held: dict[str, _Held]) -> _Held:
     return held[dtype]
 
 
+def _for_one_length(net: Lowering, x: int, shape: Shape, constant: NDArray[Any]) -> int:
+    """The array beside tensor `x` of this shape, without an array in the engine.
+
+    A trainer takes over from one of another length, and both must have the same arrays there.
+    """
+    first = tuple(0 for _ in shape)
+    if net.holds_ids(x):
+        one = net.numbers(net.select_ids(x, np.zeros(1, np.int64)))
+    else:
+        one = net.resample(x, maps.selected(shape, first))
+    zero = combined(net, "less", [one, one], [(), ()])  # also of what is no number
+    settings = {"constant": constant.ravel().tolist(), "constant_first": False}
+    return combined(net, "add", [zero], [(), constant.shape], **settings)
+
+
 class ConstantProduct(Layer):
     """``x @ constant`` or ``constant @ x``, the matrix product with an array that is the same for all samples.
 
@@ -50,6 +69,7 @@ class ConstantProduct(Layer):
         self.constant = arrays.as_array(constant, "The constant of an operator", "float64").copy()
         self.constant_first = checks.boolean(constant_first, "constant_first")
         self._held: dict[str, _Held] = {}  # by number type
+        self._of_one_length = is_for_one_length()
         super().__init__(name=operation_name("matmul") if name is None else name)
 
     def sample_output_shape(self, shape: Shape) -> Shape:
@@ -71,15 +91,19 @@ class ConstantProduct(Layer):
         axis, last = self._axis(shape), len(shape) - 1
         units = self.constant.size // shape[axis]
         if axis == last:
-            return net.add("dense", x, [self._matrix(net.dtype), None], units=units)
+            return self._product(net, x, shape, units)
         exchanged = [*range(axis), last, axis]
         x = net.permute(x, shape, exchanged)
-        x = net.add("dense", x, [self._matrix(net.dtype), None], units=units)
+        x = self._product(net, x, tuple(shape[each] for each in exchanged), units)
         return net.permute(x, (*shape[:axis], shape[last], units), exchanged)
 
-    def _matrix(self, dtype: str) -> _Held:
-        """What samples are multiplied by."""
-        return _held_as(dtype, self.constant.T if self.constant_first else self.constant, self._held)
+    def _product(self, net: Lowering, x: int, shape: Shape, units: int) -> int:
+        matrix = self.constant.T if self.constant_first else self.constant
+        if not self._of_one_length:
+            return net.add("dense", x, [_held_as(net.dtype, matrix, self._held), None], units=units)
+        sizes = {"batch": 1, "m": math.prod(shape[:-1]), "k": shape[-1], "n": units}
+        made = _for_one_length(net, x, shape, matrix)
+        return net.add("matmul", [x, made], **sizes, transpose_a=False, transpose_b=False)
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "constant": self.constant.tolist(), "constant_first": self.constant_first}
@@ -100,6 +124,7 @@ class ConstantTensor(Layer):
     def __init__(self, constant: Any, name: str | None = None) -> None:
         self.constant = arrays.as_array(constant, "The constant", "float64").copy()
         self._held: dict[str, _Held] = {}  # by number type
+        self._of_one_length = is_for_one_length()
         super().__init__(name=operation_name("constant") if name is None else name)
 
     def sample_output_shape(self, shape: Shape) -> Shape:
@@ -111,6 +136,8 @@ class ConstantTensor(Layer):
         return constant
 
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
+        if self._of_one_length:
+            return _for_one_length(net, x, shape, self.constant)
         return net.add("parameter", [], [_held_as(net.dtype, self.constant, self._held)], size=self.constant.size)
 
     def get_config(self) -> dict[str, Any]:

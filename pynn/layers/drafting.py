@@ -23,8 +23,8 @@ _PROBES = (5040, 10080)
 
 def drafted(layer: Any, shape: OpenShapes, dtype: str, masks: Masks) -> Draft:
     """What `Layer.draft` gives, without the layers that the layer holds."""
-    first, second = (_closed(shape, probe) for probe in _PROBES)
-    of_first, of_second = (tuple(_closed_mask(mask, probe) for mask in masks) for probe in _PROBES)
+    first, second = (closed(shape, probe) for probe in _PROBES)
+    of_first, of_second = (tuple(closed_mask(mask, probe) for mask in masks) for probe in _PROBES)
     if first == second:
         return _closed_draft(layer, first, dtype, True, of_first)
     try:
@@ -37,8 +37,8 @@ def drafted(layer: Any, shape: OpenShapes, dtype: str, masks: Masks) -> Draft:
             raise layer._shape_error(
                 f"needs samples of a known size, as the shape of its {spec.name} follows from it, but gets {shape}."
             )
-    outputs = [_opened(a, b) for a, b in zip(one.outputs, other.outputs, strict=True)]
-    made = [None if a is None else _opened(a, b) for a, b in zip(one.made_masks, other.made_masks, strict=True)]  # type: ignore[arg-type]
+    outputs = [opened(a, b) for a, b in zip(one.outputs, other.outputs, strict=True)]
+    made = [None if a is None else opened(a, b) for a, b in zip(one.made_masks, other.made_masks, strict=True)]  # type: ignore[arg-type]
     output = outputs if isinstance(one.output, list) else outputs[0]
     return one._replace(shape=shape, output=output, made_masks=tuple(made))
 
@@ -85,17 +85,17 @@ def masks_of_outputs(found: Any, outputs: int) -> list[Any]:
     return found if isinstance(found, list) else [found, *[None] * (outputs - 1)]
 
 
-def _closed_mask(shape: OpenShape | None, length: int) -> Shape | None:
-    return None if shape is None else _closed(shape, length)
+def closed_mask(shape: OpenShape | None, length: int) -> Shape | None:
+    return None if shape is None else closed(shape, length)
 
 
-def _closed(shapes: OpenShapes, length: int) -> Any:
+def closed(shapes: OpenShapes, length: int) -> Any:
     """The shapes with `length` in place of None."""
     if isinstance(shapes, list):
-        return [_closed(shape, length) for shape in shapes]
+        return [closed(shape, length) for shape in shapes]
     return tuple(length if size is None else size for size in shapes)
 
 
-def _opened(one: OpenShape, other: OpenShape) -> OpenShape:
+def opened(one: OpenShape, other: OpenShape) -> OpenShape:
     """A shape that came out as `one` and as `other`."""
     return tuple(a if a == b else None for a, b in zip(one, other, strict=True))

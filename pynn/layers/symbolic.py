@@ -14,6 +14,7 @@ import numpy as np
 
 from ..data.layout import OpenShape
 from ..data.limits import ANY_ID
+from .trial import ask_for_length, is_calling
 
 
 class Made(NamedTuple):
@@ -164,6 +165,25 @@ class Operand:
         return arithmetic("get_item", self, key)
 
 
+class _Asked(tuple[int | None, ...]):
+    """A shape in a `call`, which notes where that asks for the length of an axis that may have any."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        if isinstance(key, slice):
+            return _Asked(found)
+        if found is None and key != 0:  # which is the number of samples
+            ask_for_length()
+        return found
+
+    def __iter__(self) -> Iterator[int | None]:
+        if None in self[1:]:
+            ask_for_length()
+        return super().__iter__()
+
+
 class SymbolicTensor(Operand):
     """An output of a layer that is to be computed.
 
@@ -193,6 +213,11 @@ class SymbolicTensor(Operand):
     @property
     def shape(self) -> OpenShape:
         """The shape of a batch."""
+        return _Asked(self.batch_shape) if None in self.sample and is_calling() else self.batch_shape
+
+    @property
+    def batch_shape(self) -> OpenShape:
+        """The same, for pynn itself, which can go without the lengths."""
         return (self.rows, *self.sample) if self.per_sample else self.sample
 
     @property
@@ -213,7 +238,7 @@ class SymbolicTensor(Operand):
     @property
     def ndim(self) -> int:
         """Number of axes, that of the batch included."""
-        return len(self.shape)
+        return len(self.sample) + self.per_sample
 
     @property
     def dtype(self) -> str:
@@ -287,7 +312,7 @@ class SymbolicTensor(Operand):
         return hash((id(self.node), self.index))
 
     def __repr__(self) -> str:
-        return f"<SymbolicTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
+        return f"<SymbolicTensor shape={self.batch_shape}, dtype={self.dtype}, name={self.name}>"
 
 
 def _not_there(*arguments: object) -> Any:

@@ -261,11 +261,14 @@ class Traceable(HoldsLayers):
             if told == said and of == dtype and found.takes(shapes, found.masks if masks is None else given):
                 return found
         new = Trial(self).run(lambda: self._retraced(shapes, dtype, given, said))
-        atomic.keep(traces, (said, shapes, dtype, given), new, calling.MOST_KEPT)
+        general = [key for key, found in list(traces.items()) if found.asked_for_length]  # of all lengths
+        atomic.keep(traces, (said, shapes, dtype, given), new, calling.MOST_KEPT, general)
         return new
 
     def _retraced(self, shapes: tuple[OpenShape, ...], dtype: str, masks: Masks, said: Said | None) -> Trace:
         before = {id(weight) for weight in self._all_weights()}
+        known = list(self._traces.items())
+        running().for_one_length = any(told == said and found.asked_for_length for (told, *_), found in known)
         found = trace_of(self, shapes, dtype, masks, said)
         for weight in self._all_weights():
             if id(weight) not in before:

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from ..data import nests
 from ..data.layout import OpenShape, Port, Ports, ports
 from ..data.limits import Limits
+from . import lengths
+from .building import Draft
 from .id_limits import limits_of
 from .modes import both_modes, with_added_loss
 from .of_batch import OfBatch
@@ -17,7 +19,7 @@ from .trial import running
 from .types import Masks
 from .walking import trace
 from .weight import Weight
-from .wiring import Wiring, drafts_of, of_steps
+from .wiring import Drafted, Wiring, drafts_of, of_steps
 
 
 class Trace(NamedTuple):
@@ -30,27 +32,37 @@ class Trace(NamedTuple):
     masks: Masks  # the shapes of those of the inputs, None for one that has none
     mask_outputs: tuple[int, ...]  # the outputs whose masks the wiring has as further outputs
     made_masks: Masks  # the shapes of the masks of the outputs
+    asked_for_length: bool = False  # whether the call must be run for each length of an axis that may have any
 
     def takes(self, shapes: tuple[OpenShape, ...], masks: Masks) -> bool:
         """Whether inputs of `shapes` with masks of the shapes `masks` are among those it is for."""
         if len(shapes) != len(self.shapes) or [each is None for each in masks] != [each is None for each in self.masks]:
             return False
         given, own = (*shapes, *_given(masks)), (*self.shapes, *_given(self.masks))
+        if self.asked_for_length:
+            return given == own
         return all(Port("", one).takes(shape) for one, shape in zip(own, given, strict=True))
 
     def outputs_at(self, shapes: tuple[OpenShape, ...], dtype: str, masks: Masks) -> tuple[list[OpenShape], Masks]:
         """The shapes of the outputs for inputs of `shapes`, and those of their masks."""
         if shapes == self.shapes:
             return [port.shape for port in self.outputs.ports], self.made_masks
-        count, of_masks = len(self.outputs.ports), masks or _of_lengths(self.masks, shapes)
-        found = drafts_of(self.wiring, (*shapes, *_given(of_masks)), dtype, of_steps(shapes, of_masks, of_masks))
+        count, of_masks = len(self.outputs.ports), masks or _with_sizes(self.masks, shapes)
+        found = self._drafted(shapes, of_masks, dtype)
         made = [own or shape for own, shape in zip(found.masks, self.made_masks, strict=False)]
         for place, shape in zip(self.mask_outputs, found.shapes[count:], strict=True):
             made[place] = shape
         return found.shapes[:count], tuple(made)
 
+    def drafts(self, dtype: str) -> list[Draft]:
+        """Those of the layers, one after the other."""
+        return self._drafted(self.shapes, self.masks, dtype).drafts
 
-def _of_lengths(masks: Masks, shapes: Sequence[OpenShape]) -> Masks:
+    def _drafted(self, shapes: tuple[OpenShape, ...], masks: Masks, dtype: str) -> Drafted:
+        return drafts_of(self.wiring, (*shapes, *_given(masks)), dtype, of_steps(shapes, masks, masks))
+
+
+def _with_sizes(masks: Masks, shapes: Sequence[OpenShape]) -> Masks:
     """Shapes of masks whose axes of any length have those of the inputs that they are of."""
     return tuple(
         None if mask is None else tuple(size if own is None else own for own, size in zip(mask, shape, strict=False))
@@ -77,7 +89,42 @@ class Source:
 
 
 def trace_of(layer: Any, shapes: tuple[OpenShape, ...], dtype: str, masks: Masks, said: Said | None) -> Trace:
-    """What the call of a layer does for inputs of these shapes and masks. It must be on trial."""
+    """What the call of a layer does for inputs of these shapes and masks. It must be on trial.
+
+    Where it asks for the length of an axis that may have any, it does something else for each length.
+    """
+    trial = running()
+    try:
+        found = _run_for(layer, shapes, dtype, masks, said)
+    except Exception:
+        if not trial.asked_for_length:
+            raise
+        return _of_lengths(layer, shapes, dtype, masks, said)
+    return found._replace(asked_for_length=trial.asked_for_length)
+
+
+def _of_lengths(layer: Any, shapes: tuple[OpenShape, ...], dtype: str, masks: Masks, said: Said | None) -> Trace:
+    """What is known of a call for all lengths, where it cannot go without one: the shapes of what it makes."""
+
+    def run(shapes: tuple[OpenShape, ...], masks: Masks) -> Trace:
+        return _run_for(layer, shapes, dtype, masks, said)
+
+    one, other = lengths.for_two(layer, shapes, masks, run)
+    if len(one.outputs.ports) != len(other.outputs.ports):
+        raise layer._shape_error("has another number of outputs for each length of an axis that may have any.")
+    lengths.open_layers(one.drafts(dtype), other.drafts(dtype))
+    outputs = lengths.open_ends(*([port.shape for port in each.outputs.ports] for each in (one, other)))
+    return one._replace(
+        shapes=shapes,
+        masks=masks,
+        outputs=one.outputs.of(outputs),
+        limits=lengths.open_limits(one.limits, other.limits),
+        made_masks=tuple(lengths.open_ends(one.made_masks, other.made_masks)),
+        asked_for_length=True,
+    )
+
+
+def _run_for(layer: Any, shapes: tuple[OpenShape, ...], dtype: str, masks: Masks, said: Said | None) -> Trace:
     trial = running()
     trial.phase = "call"
     starts = [

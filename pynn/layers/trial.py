@@ -50,6 +50,25 @@ def is_calling() -> bool:
     return trial is not None and trial.phase == "call"
 
 
+def ask_for_length() -> None:
+    """Note that a `call` asks for the length of an axis that may have any."""
+    trial = current()
+    if trial is not None and trial.phase == "call":
+        trial.asked_for_length = True
+
+
+def asked_for_length() -> bool:
+    """Whether the `call` that is being traced has asked for the length of an axis that may have any."""
+    trial = current()
+    return trial is not None and trial.asked_for_length
+
+
+def is_for_one_length() -> bool:
+    """Whether the `call` that is being traced is run for one length of several."""
+    trial = current()
+    return trial is not None and trial.for_one_length
+
+
 def operation_name(function: str) -> str:
     """The name of an operation: counted as in Keras, but in a `call`, where there are no such names."""
     return function if is_calling() else names.auto_name(function)
@@ -70,6 +89,8 @@ class Trial:
         losses: What a `call` has added to the loss.
         adds: How it adds to the loss in another mode: by a mean over the samples, by a sum over them, or both.
         noises: How many tensors of noise it has made.
+        asked_for_length: Whether a `call` has asked for the length of an axis that may have any.
+        for_one_length: Whether it is run for one such length.
     """
 
     def __init__(self, layer: Any) -> None:
@@ -84,6 +105,7 @@ class Trial:
         self.losses: list[Any] = []
         self.adds: frozenset[str] = frozenset()
         self.noises = 0
+        self.asked_for_length = self.for_one_length = False
         self._before: dict[Any, dict[str, Any]] = {}
         self._changes: list[atomic.Change] = []
         self._over = False
@@ -132,6 +154,15 @@ class Trial:
     def changes(self) -> list[atomic.Change]:
         """What was done, to be done again. Where another thread has done the like meanwhile, its changes stay."""
         return atomic.doing_first(self.layer, "_done", [*self._changes, *self.extra])
+
+    def join(self) -> None:
+        """Do again what was done, as a part of the trial that is running."""
+        outer = running()
+        outer.pending += self.pending
+        outer.users += self.users
+        for layer in self._before:
+            outer.touch(layer)
+        atomic.apply_together([*self._changes, *self.extra])
 
     def _take_back(self) -> None:
         if self._over:

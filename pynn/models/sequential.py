@@ -17,7 +17,7 @@ from ..layers.id_limits import limits_of
 from ..layers.keeping import with_all_within
 from ..layers.symbolic import SymbolicTensor
 from ..layers.trial import Trial, using
-from ..layers.types import Masks
+from ..layers.types import Masks, OpenShapes
 from ..layers.wiring import chain, drafts_of
 from . import configuration
 from .configuration import AS_DESCRIBED, Making
@@ -242,6 +242,12 @@ class Sequential(Model):
         changes = self._unlowered()
         state = self._state._replace(plan=None, closed=Closed(), task=None, layout=layout, masks=None)
         atomic.apply_together([*changes, atomic.setting(self, "_state", state), atomic.setting(self, "_wired", None)])
+
+    def _reopen(self, before: OpenShapes, shape: OpenShapes) -> None:
+        layout = self._state.layout
+        if layout is not None and layout.input_shapes == (before,) and self._of_data and not isinstance(shape, list):
+            layout, drafts, _ = _drafts(self._state.stack, shape, layout.dtype)
+            self._become(self._state._replace(layout=layout, masks=None), drafts)
 
     def _wire(self) -> None:
         """Call the layers of a built model on symbolic tensors, once, so that they have an `input` and an `output`."""

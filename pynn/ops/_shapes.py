@@ -13,6 +13,7 @@ from ..foundation import checks
 from ..layers.id_arithmetic import Whole
 from ..layers.operations import Arithmetic
 from ..layers.symbolic import SymbolicTensor
+from ..layers.trial import is_calling
 from . import _elementwise
 from ._functions import trunc
 from ._values import along, as_array, axis_of, is_symbolic, of_two, only_array, size_along, tensor_of_samples
@@ -46,7 +47,8 @@ def at(place: int, index: Any) -> tuple[Any, ...]:
 
 def shape(x: Any) -> tuple[int | None, ...]:
     """The shape of a batch, None along axes of any length."""
-    return tuple(x.shape) if is_symbolic(x) else np.shape(as_array(x, "x"))
+    found: tuple[int | None, ...] = x.shape if is_symbolic(x) else np.shape(as_array(x, "x"))
+    return found
 
 
 def ndim(x: Any) -> int:
@@ -68,7 +70,7 @@ def reshape(x: Any, newshape: Sequence[int | None]) -> Any:
         return np.reshape(as_array(x, "x"), newshape)
     tensor = tensor_of_samples(x, "reshape")
     first, *sample = newshape if isinstance(newshape, Sequence | np.ndarray) and len(newshape) else [0]
-    if first not in (-1, None, tensor.shape[0]):
+    if first not in (-1, None, tensor.rows):
         raise ValueError(
             f"newshape must begin with -1, for the samples, where {tensor.name!r} is reshaped, but got {newshape}."
         )
@@ -106,7 +108,12 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
 
 
 def expand_dims(x: Any, axis: int) -> Any:
-    """A new axis of length 1; of a symbolic tensor not in front of the samples."""
+    """A new axis of length 1; of a symbolic tensor not in front of the samples.
+
+    Of ``ops.shape(x)[0]`` in a `call`, None where it may be any number of samples, it is a list of sizes for `tile`.
+    """
+    if x is None and is_calling() and axis in (0, -1):
+        return np.array([None])
     if not is_symbolic(x):
         return np.expand_dims(as_array(x, "x"), axis)
     place = axis_of(axis, x.ndim + 1, "expand_dims")
@@ -157,8 +164,13 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
 def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
     """Arrays, or symbolic tensors, one behind the other along an axis; of symbolic tensors not that of the samples."""
     if not is_symbolic(*xs):
-        return np.concatenate([as_array(x, "xs") for x in xs], axis)
+        return np.concatenate([x if _has_samples(x) else as_array(x, "xs") for x in xs], axis)
     return layers.Concatenate(axis_of(axis, next(x.ndim for x in xs if is_symbolic(x)), "concatenate"))(list(xs))
+
+
+def _has_samples(sizes: Any) -> bool:
+    """Whether it is a list of sizes as `expand_dims` makes it of the number of samples."""
+    return isinstance(sizes, np.ndarray) and sizes.dtype == object and is_calling()
 
 
 def stack(x: Sequence[Any], axis: int = 0) -> Any:
