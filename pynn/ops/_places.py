@@ -13,6 +13,7 @@ from .. import layers
 from ..foundation import checks
 from ..layers import symbolic
 from ..layers.symbolic import SymbolicTensor
+from ..layers.trial import is_calling
 from . import _elementwise, _reductions
 from ._shapes import matmul, reshape, transpose
 from ._values import along, as_array, is_symbolic, size_along, tensor_of_samples
@@ -66,12 +67,19 @@ def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Any
     return _taken(tensor, np.repeat(np.arange(size_along(tensor, place, "repeat")), repeats), place)
 
 
-def tile(x: Any, repeats: int | Sequence[int]) -> Any:
-    """The whole several times along each axis; of a symbolic tensor once along the first one."""
+def tile(x: Any, repeats: int | Sequence[int | None]) -> Any:
+    """The whole several times along each axis; of a symbolic tensor once along the first one.
+
+    In a `call`, an array of one row may be repeated for each sample, ``tile(x, (ops.shape(y)[0], 1, 1))``: it stays one
+    row where the number of samples is not known, as that is the same for all samples.
+    """
     if not is_symbolic(x):
-        return np.tile(as_array(x, "x"), repeats)
+        if _begins_with_samples(repeats):
+            times = list(cast("Sequence[Any]", repeats))
+            return np.tile(_for_all(x, len(times), "tile"), [1, *times[1:]])
+        return np.tile(as_array(x, "x"), cast("int", repeats))
     tensor = tensor_of_samples(x, "tile")
-    given = [repeats] if isinstance(repeats, int | np.integer) else list(repeats)
+    given: list[Any] = [repeats] if isinstance(repeats, int | np.integer) else list(repeats)
     times = [1] * (tensor.ndim - len(given)) + given
     if len(times) > tensor.ndim or times[0] != 1:
         raise ValueError(f"repeats must have at most {tensor.ndim} numbers, 1 for the samples, but got {repeats}.")
@@ -79,6 +87,24 @@ def tile(x: Any, repeats: int | Sequence[int]) -> Any:
         if count != 1:
             tensor = _taken(tensor, np.tile(np.arange(size_along(tensor, axis, "tile")), count), axis)
     return tensor
+
+
+def _begins_with_samples(sizes: Any) -> bool:
+    """Whether the first size is that of the samples, ``ops.shape(x)[0]`` where it is not known."""
+    return isinstance(sizes, list | tuple | np.ndarray) and len(sizes) > 0 and sizes[0] is None and is_calling()
+
+
+def _for_all(x: Any, axes: int, function: str) -> Any:
+    """An array of so many axes that is the same for all samples; ValueError where it has several rows."""
+    array = np.asarray(as_array(x, "x"))
+    if array.ndim < axes:
+        array = array.reshape((1,) * (axes - array.ndim) + array.shape)
+    if array.ndim != axes or len(array) != 1:
+        raise ValueError(
+            f"{function} for each sample takes an array of one row, which is the same for all, but x has the shape "
+            f"{np.shape(x)}."
+        )
+    return array
 
 
 def roll(x: Any, shift: int, axis: int | None = None) -> Any:
@@ -92,6 +118,8 @@ def roll(x: Any, shift: int, axis: int | None = None) -> Any:
 def broadcast_to(x: Any, shape: Sequence[int | None]) -> Any:
     """The elements repeated along axes of size 1. Of a symbolic tensor the first size is that of the samples, or -1."""
     if not is_symbolic(x):
+        if _begins_with_samples(shape):
+            x, shape = _for_all(x, len(shape), "broadcast_to"), (1, *shape[1:])
         return np.broadcast_to(as_array(x, "x"), cast("Sequence[int]", shape))
     tensor, wanted = tensor_of_samples(x, "broadcast_to"), tuple(shape)
     fits = len(wanted) == tensor.ndim and wanted[0] in (-1, None, tensor.shape[0])
@@ -206,7 +234,7 @@ def _read(subscripts: str, tensors: Sequence[SymbolicTensor]) -> tuple[list[str]
     for own, tensor in zip(letters, tensors, strict=True):
         if len(own) != tensor.ndim:
             raise ValueError(f"einsum has {own!r} for {tensor.name!r}, which has {tensor.ndim} axes.")
-        for letter, size in zip(own, tensor.shape, strict=True):
+        for letter, size in zip(own, tensor.batch_shape, strict=True):
             if sizes.setdefault(letter, size) != size:
                 raise ValueError(f"einsum has {letter!r} for axes of the sizes {sizes[letter]} and {size}.")
     if not set(output) <= set(sizes):
