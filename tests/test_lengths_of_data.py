@@ -1,4 +1,4 @@
-"""Sequential models that only data tell the lengths of axes: batches of other lengths, as in Keras."""
+"""Models that only data tell the lengths of axes: batches of other lengths, as in Keras."""
 
 import threading
 
@@ -13,14 +13,32 @@ def recurrent(*first):
     return pynn.Sequential([*first, layers.LSTM(4, return_sequences=True), layers.LSTM(4), layers.Dense(1)])
 
 
+class Called(pynn.Model):
+    """The same by a call."""
+
+    def __init__(self, *first):
+        super().__init__()
+        self.one, self.two = layers.LSTM(4, return_sequences=True), layers.LSTM(4)
+        self.last = layers.Dense(1)
+        if first:
+            self.build(first[0].shape)
+
+    def call(self, x):
+        return self.last(self.two(self.one(x)))
+
+
+BOTH = pytest.mark.parametrize("kind", [recurrent, Called])
+
+
 @pytest.fixture
 def data(random):
     return [random.normal(size=(6, steps, 3)).astype(np.float32) for steps in (7, 9)]
 
 
-def test_other_lengths_give_what_a_model_of_any_length_gives(data):
+@BOTH
+def test_other_lengths_give_what_a_model_of_any_length_gives(kind, data):
     short, long = data
-    model, plain = recurrent(), recurrent(pynn.Input((None, 3)))
+    model, plain = kind(), kind(pynn.Input((None, 3)))
     model(short)
     assert model.input_shape == (None, 7, 3)
     plain.set_weights(model.get_weights())
@@ -31,10 +49,11 @@ def test_other_lengths_give_what_a_model_of_any_length_gives(data):
     assert model.layers[0].output_shape[2] == 4
 
 
-def test_training_goes_on_at_another_length(data):
+@BOTH
+def test_training_goes_on_at_another_length(kind, data):
     short, long = data
     y = np.ones((6, 1))
-    model, plain = recurrent(), recurrent(pynn.Input((None, 3)))
+    model, plain = kind(), kind(pynn.Input((None, 3)))
     model.compile("adam", "mse")
     model.build((None, 7, 3))
     plain.set_weights(model.get_weights())
@@ -69,11 +88,12 @@ def test_lengths_are_opened_one_after_the_other():
     assert model.input_shape == (None, None, None, 3)
 
 
-def test_lists_and_dicts_may_have_other_lengths(data):
+@BOTH
+def test_lists_and_dicts_may_have_other_lengths(kind, data):
     short, long = (each[:2] for each in data)
-    model = recurrent()
+    model = kind()
     model(short)
-    expected = recurrent(pynn.Input((None, 3)))
+    expected = kind(pynn.Input((None, 3)))
     expected(short)
     expected.set_weights(model.get_weights())
     for given in (long.tolist(), {model._require_layout().inputs.names[0]: long}):
@@ -94,6 +114,8 @@ def test_saved_models_take_other_lengths(tmp_path, data):
     [
         (lambda: pynn.Sequential([layers.Flatten(), layers.Dense(2)]), (6, 9, 3)),  # whose weights have the length
         (lambda: recurrent(), (6, 9, 4)),  # features
+        (lambda: Called(), (6, 9, 4)),
+        (lambda: Called(), (6, 9)),
         (lambda: recurrent(), (6, 9)),
         (lambda: recurrent(pynn.Input((7, 3))), (6, 9, 3)),  # which was said
         (lambda: pynn.Sequential([layers.LSTM(4, input_shape=(7, 3))]), (6, 9, 3)),
@@ -111,8 +133,9 @@ def test_what_layers_cannot_take_or_a_program_excludes_is_refused(make, other, d
         np.testing.assert_array_equal(one, same)
 
 
-def test_part_of_another_model_stays_as_it_is(data):
-    inner = recurrent()
+@BOTH
+def test_part_of_another_model_stays_as_it_is(kind, data):
+    inner = kind()
     inner(data[0])
     outer = pynn.Sequential([inner, layers.Dense(1)])
     with pytest.raises(ValueError, match=r"x must have the shape \(samples, 7, 3\)"):
@@ -120,10 +143,11 @@ def test_part_of_another_model_stays_as_it_is(data):
     assert outer(data[0]).shape == (6, 1)
 
 
-def test_threads_that_come_with_other_lengths_at_once(data):
-    model = recurrent()
+@BOTH
+def test_threads_that_come_with_other_lengths_at_once(kind, data):
+    model = kind()
     model(data[0])
-    plain = recurrent(pynn.Input((None, 3)))
+    plain = kind(pynn.Input((None, 3)))
     plain.set_weights(model.get_weights())
     expected = [plain(each) for each in data]
     wrong = []
@@ -139,3 +163,66 @@ def test_threads_that_come_with_other_lengths_at_once(data):
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_a_call_of_several_inputs(random):
+    class Two(pynn.Model):
+        def __init__(self):
+            super().__init__()
+            self.embedding, self.convolution = layers.Embedding(9, 3), layers.Conv1D(3, 2)
+            self.last = layers.Dense(1)
+
+        def call(self, ids, x):
+            pooled = layers.GlobalMaxPooling1D()
+            return self.last(pooled(self.embedding(ids)) + pooled(self.convolution(x)))
+
+    model, plain = Two(), Two()
+    plain.build((None, None), (None, None, 2))
+    for ids, steps in ((4, 5), (4, 7), (6, 3)):
+        given = np.arange(2 * ids).reshape(2, ids) % 9, random.normal(size=(2, steps, 2)).astype(np.float32)
+        y = model.predict(given, verbose=0)
+        plain.set_weights(model.get_weights())
+        np.testing.assert_array_equal(y, plain.predict(given, verbose=0))
+    assert model.input_shape == ((None, None), (None, None, 2))
+    with pytest.raises(ValueError, match=r"must be in \[0, 9\)"):
+        model.predict((np.full((1, 3), 9), given[1][:1]), verbose=0)
+
+
+def test_a_call_that_would_make_weights_for_other_lengths():
+    class Growing(pynn.Model):
+        def __init__(self):
+            super().__init__()
+            self.one, self.other = layers.Dense(2), layers.Dense(2)
+
+        def call(self, x):
+            return self.one(x) if x.shape[1] == 3 else self.other(x)
+
+    model = Growing()
+    model(np.ones((1, 3, 2)))
+    with pytest.raises(ValueError, match=r"x must have the shape \(samples, 3, 2\)"):
+        model(np.ones((1, 4, 2)))
+    assert not model.other.built
+
+
+def test_constants_of_a_length_that_was_the_only_one(random):
+    """A layer that asks for the length is first run for the one that data have."""
+
+    class Causal(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.attention = layers.MultiHeadAttention(2, 2)
+
+        def call(self, x):
+            return self.attention(x, x, attention_mask=np.tri(x.shape[1])[None])
+
+    first, later = (random.normal(size=(4, steps, 3)).astype(np.float32) for steps in (5, 3))
+    model = pynn.Sequential([Causal(), layers.GlobalMaxPooling1D(), layers.Dense(1)])
+    plain = pynn.Sequential([pynn.Input((None, 3)), Causal(), layers.GlobalMaxPooling1D(), layers.Dense(1)])
+    model(first)
+    plain.set_weights(model.get_weights())
+    for each in (model, plain):
+        each.compile("adam", "mse")
+        for x in (first, later, first):
+            each.train_on_batch(x, np.ones((4, 1)))
+    for one, other in zip(model.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)

@@ -263,6 +263,10 @@ class Traceable(HoldsLayers):
         new = Trial(self).run(lambda: self._retraced(shapes, dtype, given, said))
         general = [key for key, found in list(traces.items()) if found.asked_for_length]  # of all lengths
         atomic.keep(traces, (said, shapes, dtype, given), new, calling.MOST_KEPT, general)
+        if new.asked_for_length:  # those of one length may have constants, as where no other is known
+            for key, found in list(traces.items()):
+                if key[0] == said and not found.asked_for_length:
+                    traces.pop(key, None)
         return new
 
     def _retraced(self, shapes: tuple[OpenShape, ...], dtype: str, masks: Masks, said: Said | None) -> Trace:

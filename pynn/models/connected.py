@@ -51,6 +51,7 @@ class Connected(Trained):
         self._ends: tuple[Any, Any] | None = None  # the symbolic inputs and outputs, as they were given
         self._tried: _Tried | None = None  # of a subclass: what the last data would have made of it
         self._own = frozenset[str]()  # names of attributes that are not those of a subclass
+        self._of_data = self._has_call()
 
     def call(self, x: Any, training: bool | None = None) -> Any:
         """What a subclass writes in place of inputs and outputs: the symbolic outputs for symbolic inputs.
@@ -215,6 +216,19 @@ class Connected(Trained):
                 atomic.setting(self, "_ends", tried.ends),
             ],
         )
+
+    def _take_lengths(self, shapes: list[OpenShape]) -> bool:
+        inputs, _ = self._symbols()
+        try:
+            tried = self._try(sources(Given(nests.nest_of(inputs), shapes)))
+        except (TypeError, ValueError):
+            return False
+        if tried.trial.pending:  # weights that there were not at the lengths before
+            return False
+        changes = [*using(self, tried.wiring.layers), atomic.setting(self, "_ends", tried.ends)]
+        atomic.apply_together(changes)
+        self._open(self._state._replace(wiring=tried.wiring, layout=tried.layout))
+        return True
 
     def _try_call(self, inputs: Any) -> tuple[Layout, Wiring, Any]:
         """The layout and wiring of the model by its call, and the symbolic outputs; all of it is on trial."""

@@ -29,6 +29,7 @@ class Part(Wired):
     _noun = "Model"
     _state: State  # all that changes with the structure: replaced as a whole
     _of_data = False  # whether no Input and no input_shape, but data say what the shape of the samples is
+    _is_chain = False  # whether it is its layers one after the other, whatever the lengths
 
     # ---- what a subclass writes --------------------------------------------------------------------------------------
 
@@ -188,7 +189,7 @@ class Part(Wired):
         if len(shapes) != len(layout.inputs.ports):
             raise self._shape_error(f"takes {len(layout.inputs.ports)} inputs, but got {len(shapes)}.")
         for port, shape in zip(layout.inputs.ports, shapes, strict=True):
-            if not (self._of_data or port.takes(shape)):  # the layers say what they take
+            if not (self._is_chain and self._of_data) and not port.takes(shape):
                 raise self._shape_error(
                     f"takes samples of shape {port.shape} as its input {port.name!r}, but got {shape}."
                 )

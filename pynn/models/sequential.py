@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..data import dataset
 from ..data.layout import Layout, OpenShape, Port, Ports, single
 from ..foundation import atomic, checks
@@ -23,7 +21,7 @@ from . import configuration
 from .configuration import AS_DESCRIBED, Making
 from .connected import Connected
 from .model import Model
-from .network import Closed, check_dtype, common_dtype
+from .network import check_dtype, common_dtype
 from .wired import check_input
 
 if TYPE_CHECKING:
@@ -59,6 +57,7 @@ class Sequential(Model):
             raise TypeError(f"{cls.__name__}: a Sequential has no call of its own. Write a subclass of pynn.Model.")
 
     _lists_layers = True
+    _is_chain = True
 
     def __init__(
         self, layers: Sequence[Layer | SymbolicTensor] | None = None, trainable: bool = True, name: str | None = None
@@ -211,37 +210,15 @@ class Sequential(Model):
         shape = dataset.sample_shape(x, name)
         return Trial(self).run(lambda: self._drafts([shape])[0])  # a subclass among the layers is built by its draft
 
-    def _layout_of_data(self, x: Any, layout: Layout) -> Layout:
-        opened = self._opened_to(x, layout)
-        if opened is None:
-            return layout
-        if self._is_alone:
-            self._open(opened)
-        else:
-            self._wait_until(lambda: self._require_layout() is not layout, lambda: self._open(opened))
-        return self._layout_of_data(x, self._require_layout())  # another thread may have opened it otherwise
-
-    def _opened_to(self, x: Any, layout: Layout) -> Layout | None:
-        """The layout that also takes samples of other lengths, where `x` has some.
-
-        None: there is nothing to be opened, or the layers cannot take what `x` has.
-        """
-        inputs = layout.inputs
-        port, (given,) = inputs.ports[0], inputs.take_apart(inputs.without_rest(x, "x", quiet=True), "x")
-        shape = given.shape[1:] if isinstance(given, np.ndarray) else dataset.sample_shape(given, "x")
-        if len(shape) != len(port.shape) or port.takes(shape) or self._nodes or self._users:
-            return None
-        lengths = tuple(own if own == size else None for own, size in zip(port.shape, shape, strict=True))
+    def _take_lengths(self, shapes: list[OpenShape]) -> bool:
+        state = self._state
         try:
-            return _drafts(self._state.stack, lengths, layout.dtype)[0]
+            layout = _drafts(state.stack, shapes[0], self._require_layout().dtype)[0]
         except ValueError:
-            return None
-
-    def _open(self, layout: Layout) -> None:
-        """Take samples of other lengths from now on; the optimizer's state stays. The lock must be held."""
-        changes = self._unlowered()
-        state = self._state._replace(plan=None, closed=Closed(), task=None, layout=layout, masks=None)
-        atomic.apply_together([*changes, atomic.setting(self, "_state", state), atomic.setting(self, "_wired", None)])
+            return False
+        self._open(state._replace(layout=layout))
+        self._wired = None
+        return True
 
     def _reopen(self, before: OpenShapes, shape: OpenShapes) -> None:
         layout = self._state.layout

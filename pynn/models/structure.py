@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..data import arrays, nests
-from ..data.layout import Layout, Port
+import numpy as np
+
+from ..data import arrays, dataset, nests
+from ..data.layout import Layout, OpenShape, Port
 from ..foundation import atomic
 from ..foundation.native import core
 from ..layers.base import Layer
@@ -212,7 +214,46 @@ class Structure(Part):
 
     def _layout_of_data(self, x: Any, layout: Layout) -> Layout:
         """The layout for the data `x`, where only earlier data told the lengths of axes."""
-        return layout
+        lengths, taken = self._other_lengths(x, layout), list[bool]()
+        if lengths is None:
+            return layout
+
+        def take() -> None:
+            taken.append(self._take_lengths(lengths))
+
+        if self._is_alone:
+            take()
+        else:
+            self._wait_until(lambda: bool(taken) or self._require_layout() is not layout, take)
+        if taken and not taken[0]:
+            return layout
+        return self._layout_of_data(x, self._require_layout())  # another thread may have opened it otherwise
+
+    def _other_lengths(self, x: Any, layout: Layout) -> list[OpenShape] | None:
+        """The shapes of samples with None along the axes where `x` has other lengths; None: it has no such."""
+        inputs = layout.inputs
+        if type(x) is np.ndarray and len(inputs.ports) == 1 and inputs.ports[0].takes(x.shape[1:]):
+            return None
+        given = inputs.take_apart(inputs.without_rest(x, "x", quiet=True), "x")
+        shapes = [each.shape[1:] if isinstance(each, np.ndarray) else dataset.sample_shape(each, "x") for each in given]
+        pairs = [*zip(inputs.ports, shapes, strict=True)]
+        if self._nodes or self._users or any(len(shape) != len(port.shape) for port, shape in pairs):
+            return None
+        if all(port.takes(shape) for port, shape in pairs):
+            return None
+        return [
+            tuple(own if own == size else None for own, size in zip(port.shape, shape, strict=True))
+            for port, shape in pairs
+        ]
+
+    def _take_lengths(self, shapes: list[OpenShape]) -> bool:
+        """Take samples of these shapes from now on; False where the layers cannot. The lock must be held."""
+        raise NotImplementedError
+
+    def _open(self, state: State) -> None:
+        """Take samples of other lengths from now on; the optimizer's state stays. The lock must be held."""
+        new = state._replace(plan=None, closed=Closed(), task=None, masks=None)
+        atomic.apply_together([*self._unlowered(), atomic.setting(self, "_state", new)])
 
     def _layout_for(self, x: Any, name: str) -> Layout:
         layout = self._state.layout
