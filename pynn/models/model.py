@@ -34,7 +34,8 @@ class Model(Stored):
 
     ``Model(inputs, outputs)`` finds the layers from the tensors that `Input` and calls of layers gave. A subclass may
     instead have layers as attributes and write ``call(self, x, training=False)``, which puts them together: it is
-    called with symbolic tensors, for both values of `training`, when the model first sees data or shapes.
+    called with symbolic tensors, for both values of `training`, when the model first sees data or shapes, and when data
+    have other lengths.
 
     A model is a layer, too: it can be called on arrays and on symbolic tensors, and be part of other models. Layers may
     be part of several models, which then share their weights.
