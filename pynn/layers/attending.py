@@ -93,6 +93,10 @@ class AttentionLayer(Layer):
         vars(copy).update(vars(self), _told=settings, _whole=self, _calls=calls)
         return copy
 
+    def _settings_for(self, shape: OpenShapes) -> Any:
+        count = len(shape) if isinstance(shape, list) else 1
+        return next((told for told in list(self._uses) if len(told.inputs) == count), None)
+
     @property
     def _itself(self) -> AttentionLayer:
         return self if self._whole is None else self._whole
