@@ -165,15 +165,8 @@ def test_nothing_stays_of_what_failed():
 
 def test_elsewhere_a_length_that_is_not_known_is_refused():
     x = pynn.Input((None, 3))
-    with pytest.raises(ValueError, match="Put it into the call of a Layer"):
+    with pytest.raises(ValueError, match="Put it into the call of a layer or model"):
         ops.arange(ops.shape(x)[1])
-
-    class Plain(pynn.Model):
-        def call(self, x):
-            return x + ops.cast(ops.arange(1, ops.shape(x)[1]), "float32")[:, None]
-
-    with pytest.raises(ValueError, match="Put it into the call of a Layer"):
-        Plain().build((None, None, 3))
 
 
 def test_one_row_for_each_sample():

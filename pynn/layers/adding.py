@@ -121,7 +121,7 @@ class AddsWeights(Connectable):
             >>> self.add_loss(0.01 * ops.mean(ops.square(x)))
         """
         trial = current()
-        if trial is None or trial.layer is not self or trial.phase != "call":
+        if trial is None or trial.layer._itself is not self or trial.phase != "call":
             raise TypeError(
                 f"Layer {self.name!r}: add_loss works in the call of a layer or model of one's own. Give penalties of "
                 "weights to add_weight, as its regularizer."
@@ -149,7 +149,7 @@ class AddsWeights(Connectable):
                 f"{type(self).__name__} is neither."
             )
         trial = current()
-        if trial is not None and trial.layer is self and trial.phase == "call":
+        if trial is not None and trial.layer._itself is self and trial.phase == "call":
             raise ValueError(f"{whom} adds a weight in call: it must do so in build, or in __init__.")
         if self._is_built:
             raise ValueError(f"{whom} is built already: weights are added in build, or in __init__.")

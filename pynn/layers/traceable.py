@@ -293,7 +293,7 @@ class Traceable(HoldsLayers):
         given = [mask for mask in masks if mask is not None]
         tensors = [*xs, *(mask.tensor for mask in given)]
         masks = of_steps(shapes, of_masks, masks)
-        before, net.owner = net.owner, self
+        before, net.owner = net.owner, self._itself
         made = lower_all(found.wiring, net, tensors, [*shapes, *(mask.shape for mask in given)], masks)
         net.owner = before
         count = len(found.outputs.ports)

@@ -153,7 +153,7 @@ class Trial:
 
     def changes(self) -> list[atomic.Change]:
         """What was done, to be done again. Where another thread has done the like meanwhile, its changes stay."""
-        return atomic.doing_first(self.layer, "_done", [*self._changes, *self.extra])
+        return atomic.doing_first(self.layer, "_done", self.changes_each_time())
 
     def join(self) -> None:
         """Do again what was done, as a part of the trial that is running."""
@@ -162,7 +162,11 @@ class Trial:
         outer.users += self.users
         for layer in self._before:
             outer.touch(layer)
-        atomic.apply_together([*self._changes, *self.extra])
+        atomic.apply_together(self.changes_each_time())
+
+    def changes_each_time(self) -> list[atomic.Change]:
+        """What was done, to be done again, also where the like was done before."""
+        return [*self._changes, *self.extra]
 
     def _take_back(self) -> None:
         if self._over:

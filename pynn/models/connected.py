@@ -16,7 +16,7 @@ from ..layers.building import Draft, done_again
 from ..layers.core import InputLayer
 from ..layers.holding import layers_in
 from ..layers.id_limits import limits_of
-from ..layers.modes import Run, both_modes, with_added_loss
+from ..layers.modes import Run, with_added_loss
 from ..layers.symbolic import SymbolicTensor
 from ..layers.tracing import check_tracked
 from ..layers.trial import Trial, current, running, using
@@ -24,6 +24,7 @@ from ..layers.types import Masks, OpenShapes
 from ..layers.walking import trace
 from ..layers.wiring import Wiring, drafts_of
 from . import several
+from .body import traced
 from .structure import Structure
 from .symbols import Given, given_data, given_list, given_shapes, sources, tensors_in, twice
 from .trained import Trained
@@ -135,8 +136,13 @@ class Connected(Trained):
         ending = atomic.setting(self, "_ends", (inputs, outputs))
         self._become(state, changes=[*using(self, wiring.layers), ending])
 
-    def _connected(self, inputs: Any, outputs: Any, wiring: Wiring, name: str, names: Sequence[str]) -> Layout:
-        """What the network between these symbolic tensors takes and gives; ValueError if it cannot be a model."""
+    def _connected(
+        self, inputs: Any, outputs: Any, wiring: Wiring, name: str, names: Sequence[str], called: Sequence[str] = ()
+    ) -> Layout:
+        """What the network between these symbolic tensors takes and gives; ValueError if it cannot be a model.
+
+        `names` are those of the inputs, and `called` those of the outputs, by default the names of their layers.
+        """
         starts, ends = tensors_in(inputs, "inputs"), tensors_in(outputs, "outputs")
         check_names([layer for layer in wiring.layers if not (layer.is_operation and self._has_call())], name)
         shapes = [x.sample for x in starts]
@@ -150,11 +156,12 @@ class Connected(Trained):
             asked = " and ".join(f"{dtype} ({layer!r})" for dtype, layer in dtypes.items())
             raise ValueError(f"All layers of a model compute in one dtype, but there are {asked}. Choose one of them.")
         limits = limits_of(wiring, [x.ids_limit for x in starts])
+        is_dict = isinstance(outputs, dict) and len(outputs) == len(ends)
         return Layout(
             next(iter(dtypes), config.floatx()),
             ports(names, shapes, limits.each, inputs)._replace(computed=limits.computed),
             ports(
-                sorted(outputs) if isinstance(outputs, dict) and len(outputs) == len(ends) else [y.name for y in ends],
+                sorted(outputs) if is_dict else called or [y.name for y in ends],
                 [y.sample for y in ends],
                 [0] * len(ends),
                 outputs,
@@ -225,8 +232,10 @@ class Connected(Trained):
             return False
         if tried.trial.pending:  # weights that there were not at the lengths before
             return False
-        changes = [*using(self, tried.wiring.layers), atomic.setting(self, "_ends", tried.ends)]
-        atomic.apply_together(changes)
+        users = [*using(self, tried.wiring.layers), *tried.trial.users]
+        atomic.apply_together(
+            [*users, *tried.trial.changes_each_time(), atomic.setting(self, "_ends", tried.ends)],
+        )
         self._open(self._state._replace(wiring=tried.wiring, layout=tried.layout))
         return True
 
@@ -242,15 +251,14 @@ class Connected(Trained):
             ends = with_added_loss(tensors_in(outputs, "outputs"))
             return trace(tensors_in(inputs, "inputs"), ends, self.name), outputs, ends
 
-        takes_training = "training" in inspect.signature(self.call).parameters
-        wiring, outputs, _ = both_modes(takes_training, run, self)
+        wiring, outputs, called = traced(self, inputs, run)
         own = [*self._attributes, *(layer for layer in wiring.layers if not layer.is_operation)]
         inner = [weight for layer in own if layer.built for weight in layer.weights]
         check_tracked(self, wiring, [*self._own_weights, *inner])
         starts = tensors_in(inputs, "inputs")
         one_each = len(starts) == len(self._inputs_of_call) > 1
         names = self._inputs_of_call if one_each else names_of_inputs(starts, wiring)
-        layout = self._connected(inputs, outputs, wiring, self.name, names)
+        layout = self._connected(inputs, outputs, wiring, self.name, names, called)
         if self._own_weights and layout.dtype != self._dtype:
             raise self._shape_error(f"has weights of type {self._dtype}, but computes in {layout.dtype}.")
         return layout, wiring, outputs

@@ -86,13 +86,13 @@ def arange(
     """Numbers from `start` (by default 0) to below `stop`; int32 where they are whole.
 
     Raises:
-        ValueError: None, which stands for the length of an axis that may be any. The call of a layer knows the length.
+        ValueError: None, which stands for the length of an axis that may be any. A `call` knows it.
     """
     # Where `stop` is left out, `start` is what it would be.
     if start is None or (stop is None and (start == 0 or asked_for_length())):
         raise ValueError(
-            "arange is asked for as many numbers as an axis of any length has (None). Put it into the call of a Layer, "
-            "which is run for each length, or give the Input its length."
+            "arange is asked for as many numbers as an axis of any length has (None). Put it into the call of a layer "
+            "or model of your own, which is run for each length, or give the Input its length."
         )
     begin, end = (0, start) if stop is None or isinstance(stop, EllipsisType) else (start, stop)
     array = np.arange(begin, end, 1 if step is None else step)

@@ -46,7 +46,7 @@ def at(place: int, index: Any) -> tuple[Any, ...]:
 
 
 def shape(x: Any) -> tuple[int | None, ...]:
-    """The shape of a batch, None along axes of any length: in the call of a layer that needs a number, the length."""
+    """The shape of a batch, None along axes of any length: in a `call` that needs a number, the length."""
     found: tuple[int | None, ...] = x.shape if is_symbolic(x) else np.shape(as_array(x, "x"))
     return found
 

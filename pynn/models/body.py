@@ -1,0 +1,76 @@
+"""What the `call` of a subclass of `Model` does, also where it asks for the length of an axis that may have any."""
+
+from __future__ import annotations
+
+import inspect
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from ..layers.base import Layer
+from ..layers.modes import Run, both_modes
+from ..layers.trial import running
+from ..layers.walking import trace
+from ..layers.weight import Weight
+from ..layers.wiring import Wiring
+from .symbols import tensors_in
+
+
+def traced(model: Any, inputs: Any, run: Callable[[bool | None], Run]) -> tuple[Wiring, Any, tuple[str, ...]]:
+    """The wiring of a model by its call, its symbolic outputs, and their names, if these are not those of layers.
+
+    Args:
+        model: The model, which must be on trial.
+        inputs: The symbolic inputs.
+        run: Runs the call in a mode.
+    """
+    takes_training = "training" in inspect.signature(model.call).parameters
+    try:
+        wiring, outputs, _ = both_modes(takes_training, run, model)
+    except Exception:
+        if not running().asked_for_length:
+            raise
+    else:
+        return wiring, outputs, ()
+    body = (_BodyOfModes if takes_training else _Body)(model)
+    outputs = body(inputs)
+    wiring = trace(tensors_in(inputs, "inputs"), tensors_in(outputs, "outputs"), model.name)
+    return wiring, outputs, next(iter(body._traces.values())).outputs.names
+
+
+class _Body(Layer):
+    """The call of a model as that of a layer, which is run for each length. What the layer has is the model's."""
+
+    is_operation = True
+
+    def __init__(self, model: Any) -> None:
+        self._model = weakref.ref(model)
+        of_layers = (each._settled_dtype for each in model._attributes)
+        dtype = model._dtype if model._own_weights else next(filter(None, of_layers), None)
+        super().__init__(name="call", dtype=dtype)
+
+    def call(self, inputs: Any) -> Any:
+        """What the model makes of its inputs."""
+        return self._itself._called(inputs, {})
+
+    @property
+    def _itself(self) -> Any:
+        """The model."""
+        model = self._model()
+        assert model is not None
+        return model
+
+    @property
+    def _sublayers(self) -> list[Any]:
+        return list(dict.fromkeys(self._itself._attributes))
+
+    def _all_weights(self) -> list[Weight]:
+        return self._itself._weights_by_now()  # type: ignore[no-any-return]
+
+
+class _BodyOfModes(_Body):
+    """The same, where it is told whether the model trains."""
+
+    def call(self, inputs: Any, training: Any = None) -> Any:
+        """What the model makes of its inputs."""
+        return self._itself._called(inputs, {"training": training})
