@@ -210,3 +210,20 @@ def test_build_takes_a_dict_of_shapes():
     with pytest.raises(ValueError, match=r"with the keys \('x', 'y'\), but has \('x',\)"):
         model.build({"x": (7, 2)})
     assert model({"y": np.ones((5, 4)), "x": np.ones((5, 2))}).shape == (5, 3)
+
+
+def test_the_table_shows_attention_with_a_mask():
+    class Causal(pynn.Model):
+        def __init__(self):
+            super().__init__()
+            self.attention = layers.MultiHeadAttention(2, 4)
+
+        def call(self, x):
+            y, _ = self.attention(x, x, attention_mask=np.tri(5)[None], return_attention_scores=True)
+            return y
+
+    model, texts = Causal(), []
+    model(np.ones((2, 5, 8)))
+    assert model.attention.output_shape == (None, 5, 8)
+    model.summary(print_fn=texts.append)
+    assert "(None, 5, 8)" in texts[0]

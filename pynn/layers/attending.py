@@ -94,8 +94,11 @@ class AttentionLayer(Layer):
         return copy
 
     def _settings_for(self, shape: OpenShapes) -> Any:
-        count = len(shape) if isinstance(shape, list) else 1
-        return next((told for told in list(self._uses) if len(told.inputs) == count), None)
+        """Which inputs the shapes are of that the layer is built for."""
+        if self._built is None or shape != self._built.shape:
+            return None
+        names = next((told.inputs for told in list(self._uses) if len(told.inputs) == len(shape)), None)
+        return None if names is None else Told(names)
 
     @property
     def _itself(self) -> AttentionLayer:

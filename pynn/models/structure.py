@@ -232,8 +232,6 @@ class Structure(Part):
     def _other_lengths(self, x: Any, layout: Layout) -> list[OpenShape] | None:
         """The shapes of samples with None along the axes where `x` has other lengths; None: it has no such."""
         inputs = layout.inputs
-        if type(x) is np.ndarray and len(inputs.ports) == 1 and inputs.ports[0].takes(x.shape[1:]):
-            return None
         given = inputs.take_apart(inputs.without_rest(x, "x", quiet=True), "x")
         shapes = [each.shape[1:] if isinstance(each, np.ndarray) else dataset.sample_shape(each, "x") for each in given]
         pairs = [*zip(inputs.ports, shapes, strict=True)]
@@ -262,7 +260,9 @@ class Structure(Part):
             self._wait_until(lambda: self.built or bool(tried), lambda: tried.append(self._try_layout(x, name)))
             return tried[0] if tried else self._layout_for(x, name)
         if self._of_data:
-            layout = self._layout_of_data(x, layout)
+            first, *others = layout.inputs.ports
+            if others or type(x) is not np.ndarray or x.shape[1:] != first.shape:  # not of small calls
+                layout = self._layout_of_data(x, layout)
         if not layout.is_open:
             return layout
         inputs = layout.inputs
