@@ -130,6 +130,11 @@ def test_ids_that_are_computed_of_positions():
         np.testing.assert_array_equal(model(ids)[0], layer.get_weights()[0][2 + 3 * np.arange(length)])
     with pytest.raises(ValueError, match="from 0 to 11, got 14"):
         model.predict(np.full((1, 5), 2), verbose=0)
+    alone = Fields()
+    for length in (4, 2, 3):
+        assert alone(np.full((1, length), 2)).shape == (1, length, 2)
+    with pytest.raises(ValueError, match=r"must be in \[0, 12\), but found 14"):
+        alone(np.full((1, 5), 2))
 
 
 def test_what_a_call_cannot_do_at_any_length():

@@ -226,3 +226,20 @@ def test_constants_of_a_length_that_was_the_only_one(random):
             each.train_on_batch(x, np.ones((4, 1)))
     for one, other in zip(model.get_weights(), plain.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_a_call_that_refuses_other_lengths():
+    class Strict(pynn.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(2)
+
+        def call(self, x):
+            assert x.shape[1] == 3
+            return self.dense(x)
+
+    model = Strict()
+    model(np.ones((1, 3, 2)))
+    with pytest.raises(ValueError, match=r"x must have the shape \(samples, 3, 2\)"):
+        model(np.ones((1, 4, 2)))
+    assert model(np.ones((1, 3, 2))).shape == (1, 3, 2)

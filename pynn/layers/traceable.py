@@ -150,7 +150,13 @@ class Traceable(HoldsLayers):
             calling.check_inputs([self._input_name(number) for number in range(len(shapes))], shapes)
             of_masks = tuple(None if mask is None else np.shape(mask)[1:] for mask in masks)
             self._use(said)._build_for(self._as_taken([shape[1:] for shape in shapes]), of_masks)
-        return self._trace_with(inputs=len(inputs), said=said).limits
+        found = self._trace_with(inputs=len(inputs), said=said)
+        if found.limits.computed.limits:  # what is computed may be another for other lengths
+            of_inputs = tuple(np.shape(x)[1:] for x in inputs)
+            if not found.takes(of_inputs, found.masks):
+                of_masks = tuple(None if mask is None else np.shape(mask)[1:] for mask in masks)
+                found = self._trace_at(of_inputs, self.dtype, of_masks, said)
+        return found.limits
 
     def _given_in(self, config: dict[str, Any]) -> dict[str, Any]:
         """`config` with the arguments that the layer was made with, as Keras finds them where there is no get_config.

@@ -228,7 +228,7 @@ class Connected(Trained):
         inputs, _ = self._symbols()
         try:
             tried = self._try(sources(Given(nests.nest_of(inputs), shapes)))
-        except (TypeError, ValueError):
+        except Exception:  # of any kind, as the call may refuse it in its own way
             return False
         if tried.trial.pending:  # weights that there were not at the lengths before
             return False
