@@ -374,7 +374,7 @@ def relu6(x: ArrayLike) -> Array:
 
 @_Function
 def leaky_relu(x: ArrayLike, negative_slope: float = 0.2) -> Array:
-    """``x`` where ``x > 0``, else ``negative_slope * x``."""
+    """``x`` where ``x >= 0``, else ``negative_slope * x``. The derivative at 0 is 1, as in JAX."""
     return Activation("leaky_relu", negative_slope=negative_slope)(x)
 
 

@@ -179,6 +179,18 @@ def test_activation_gradient_is_finite_everywhere(name, dtype):
         assert np.all(dx <= 2)
 
 
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [("leaky_relu", {}), ("leaky_relu", {"negative_slope": 2}), ("relu", {"negative_slope": 0.2})],
+)
+@every_dtype
+def test_leaky_relu_has_the_slope_1_at_0(name, config, dtype):
+    """As in JAX. Rows of zeros meet biases of 0 there in the first step."""
+    x = np.array([0.0, -0.0] * 9, dtype)
+    activation = function(name, config)
+    np.testing.assert_array_equal(ops.activation_backward(np.ones_like(x), x, x, activation), np.ones_like(x))
+
+
 def test_activation_kinks():
     """At a kink the derivative is 0 on the flat side, Keras's choice."""
     at = {"relu": 0.0, "relu6": 6.0, "hard_tanh": 1.0, "hard_sigmoid": 3.0}
@@ -215,7 +227,7 @@ def test_activation_at_its_kinks(name, config, x, y, slope, dtype):
         ({"threshold": 5, "negative_slope": 0.5}, [1, 5, 6], [-2, 0, 6], [0.5, 0.5, 1]),
         ({"threshold": 5, "max_value": 2}, [1, 3, 5, 6], [0, 0, 0, 2], [0, 0, 0, 0]),
         ({"threshold": 5, "max_value": 2, "negative_slope": 0.5}, [1, 3, 5, 6], [-2, -1, 0, 2], [0.5, 0.5, 0.5, 0]),
-        ({"negative_slope": 0.5}, [-2, 0, 3], [-1, 0, 3], [0.5, 0.5, 1]),
+        ({"negative_slope": 0.5}, [-2, 0, 3], [-1, 0, 3], [0.5, 1, 1]),
     ],
 )
 @every_dtype

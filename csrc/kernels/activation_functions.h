@@ -43,6 +43,14 @@ struct GeneralRelu {
   }
 };
 
+// x if x >= 0, else slope * x. At 0 the slope is 1, as in JAX.
+template <typename T>
+struct LeakyRelu {
+  T slope;
+  Vec<T> forward(Vec<T> x) const { return x < 0 ? x * slope : x; }
+  Vec<T> gradient(Vec<T> x, Vec<T>) const { return x < 0 ? splat(slope) : splat<T>(1); }
+};
+
 // x if x > 0, else alpha * (exp(x) - 1)
 template <typename T>
 struct Elu {
@@ -327,10 +335,10 @@ void with_activation(const ActivationSpec& spec, Use use) {
   switch (spec.kind) {
     case Activation::linear: return use(Linear<T>{});
     case Activation::relu:
-      if (a == 0 && c == 0 && b == static_cast<T>(__builtin_inf())) return use(Relu<T>{});
-      return use(GeneralRelu<T>{a, b, c});
+      if (c != 0 || b != static_cast<T>(__builtin_inf())) return use(GeneralRelu<T>{a, b, c});
+      return a == 0 ? use(Relu<T>{}) : use(LeakyRelu<T>{a});
     case Activation::relu6: return use(GeneralRelu<T>{T{0}, T{6}, T{0}});
-    case Activation::leaky_relu: return use(GeneralRelu<T>{a, static_cast<T>(__builtin_inf()), T{0}});
+    case Activation::leaky_relu: return a == 0 ? use(Relu<T>{}) : use(LeakyRelu<T>{a});
     case Activation::elu: return use(Elu<T>{a});
     case Activation::selu: return use(Selu<T>{});
     case Activation::celu: return use(Celu<T>{a});

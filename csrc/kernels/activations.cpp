@@ -36,15 +36,20 @@ void multiply_by_slope(T* dy, const T* y, int64_t rows, int64_t columns, int64_t
   });
 }
 
-// Between the kinks, the output of these is the input or has the slope in its formula.
+// The output of these tells on which side of a kink the input is, and between the kinks it is the input, or has the
+// slope in its formula.
 bool gradient_from_output(const ActivationSpec& spec) {
   switch (spec.kind) {
     case Activation::linear:
     case Activation::relu6:
+    case Activation::selu:
     case Activation::sigmoid:
     case Activation::tanh:
     case Activation::exponential: return true;
-    case Activation::relu: return spec.a == 0 && spec.b > 0 && spec.c == 0;
+    case Activation::leaky_relu:
+    case Activation::elu:
+    case Activation::celu: return spec.a > 0;
+    case Activation::relu: return spec.a >= 0 && spec.b > 0 && spec.c == 0;
     default: return false;
   }
 }

@@ -25,6 +25,9 @@ const ActivationRow kActivations[] = {
     {"relu with settings",
      {Activation::relu, 0.1, 1.5, 0.5},
      [](double x, const ActivationSpec& s) { return x > s.c ? std::fmin(x, s.b) : s.a * (x - s.c); }},
+    {"relu with a slope and a maximum",
+     {Activation::relu, 0.1, 1.5, 0},
+     [](double x, const ActivationSpec& s) { return x > 0 ? std::fmin(x, s.b) : s.a * x; }},
     {"relu6", {Activation::relu6, 0, 0, 0}, [](double x, const ActivationSpec&) { return clip(x, 0, 6); }},
     {"leaky_relu",
      {Activation::leaky_relu, 0.2, 0, 0},
@@ -92,7 +95,7 @@ const ActivationRow kActivations[] = {
     {"step", {Activation::step, 0, 0, 0}, [](double x, const ActivationSpec&) { return x > 0 ? 1.0 : 0.0; }},
 };
 constexpr size_t kActivationRows = sizeof(kActivations) / sizeof(kActivations[0]);
-static_assert(kActivationRows == static_cast<size_t>(Activation::count) + 1, "an activation has no row");
+static_assert(kActivationRows == static_cast<size_t>(Activation::count) + 2, "an activation has no row");
 
 // Values, derivatives against central differences, and tails: each element as in a long array.
 template <typename T>
@@ -126,6 +129,13 @@ void check_activations() {
     expect_near(what, y, values, 64);
     expect_near(what + ", backward", dx, slopes, slope_tolerance);
 
+    if (k.gradient_from_output(row.spec))
+      expect_equal(what + ", backward from the output alone",
+                   on_teams(what, unwritten<T>(n),
+                            [&](const Team& team, T* out) {
+                              k.activation_backward(team, out, dy.data(), y.data(), y.data(), n, row.spec);
+                            }),
+                   dx);
     expect_equal(
         what + ", in place",
         on_teams(what, x, [&](const Team& team, T* out) { k.activation_forward(team, out, out, n, row.spec); }), y);

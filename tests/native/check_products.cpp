@@ -71,6 +71,8 @@ const struct {
     {{Activation::linear, 0, 0, 0}, [](double) { return 1.0; }},
     {{Activation::relu, 0, std::numeric_limits<double>::infinity(), 0}, [](double y) { return y > 0 ? 1.0 : 0.0; }},
     {{Activation::relu6, 0, 0, 0}, [](double y) { return y > 0 && y < 6 ? 1.0 : 0.0; }},
+    {{Activation::leaky_relu, 0.3, 0, 0}, [](double y) { return y < 0 ? 0.3 : 1.0; }},
+    {{Activation::elu, 0.7, 0, 0}, [](double y) { return y > 0 ? 1.0 : y + 0.7; }},
     {{Activation::tanh, 0, 0, 0}, [](double y) { return 1 - y * y; }},
     {{Activation::sigmoid, 0, 0, 0}, [](double y) { return y * (1 - y); }},
     {{Activation::exponential, 0, 0, 0}, [](double y) { return y; }}};
