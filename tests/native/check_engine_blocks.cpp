@@ -92,9 +92,58 @@ void check_chain() {
   expect_gradients("a chain in few blocks", plan, {{loss}}, samples.data());
 }
 
+constexpr int64_t kSize = 16, kSamples = 70;  // a chunk, and some more
+
+// Predictions read what goes into noise where they would read what comes out of it.
+void check_what_passes_on() {
+  const Weights layers[] = {dense_weights(kSize, kSize), dense_weights(kSize, kSize)};
+  const Samples samples = Samples(kSamples).real(kSize);
+  const auto output = [&](int noises) {
+    Net net;
+    int x = net.dense(net.input(kSize), layers[0]);
+    for (int i = 0; i < noises; ++i)
+      x = net.op("noise", {x},
+                 {{"kind", "dropout"},
+                  {"amount", 0.4},
+                  {"seed", int64_t{3}},
+                  {"shape", std::vector<int64_t>{kSize}},
+                  {"sharing", std::vector<int64_t>{0, 0}}});
+    const PlanPtr plan = net.plan({net.add({x, net.activation(net.dense(x, layers[1]), "tanh")})});
+    return predict(plan, samples.data(), 1)[0];
+  };
+  const Numbers plain = output(0);
+  for (const int noises : {1, 2, 3}) expect_equal(text("%d passed on", noises), output(noises), plain);
+}
+
+// What is read behind all ops, with ops that could take its place: the logits of a loss, a penalized tensor, and an
+// output in the middle.
+void check_what_is_read_at_the_end() {
+  Net net;
+  const int x = net.input(kSize), logits = net.tanh_dense(x, kSize), shown = net.softmax(logits, 1, kSize, 1);
+  const int penalized = net.tanh_dense(shown, kSize);
+  net.penalize(penalized, 0.1, 0.2);
+  int end = penalized;
+  for (int i = 0; i < 6; ++i) end = net.tanh_dense(end, kSize);
+  const PlanPtr plan = net.plan({shown, end}), all = net.plan({shown, end, logits, penalized});
+  const Samples samples = Samples(kSamples).real(kSize).one_hot(1, kSize).target(kSize);
+  const std::vector<Numbers> outputs = predict(all, samples.data(), 1);
+  expect_equal("an output in the middle", predict(plan, samples.data(), 1)[0], outputs[0]);
+  const Recipe recipe{{{0, "categorical_crossentropy", kSize, 0, "mean", 1, {}}, mean_squared_error(1, kSize)}};
+  double loss = 0;
+  const Numbers &p = outputs[0], &last = outputs[1], &active = outputs[3], &one_hot = samples.numbers(1),
+                &target = samples.numbers(2);
+  for (std::size_t i = 0; i < p.size(); ++i)
+    loss += (last[i] - target[i]) * (last[i] - target[i]) / kSize - one_hot[i] * std::log(p[i]) +
+            0.1 * std::abs(active[i]) + 0.2 * active[i] * active[i];
+  for (const int threads : {1, 3})
+    expect_near("the loss at the end", Numbers{evaluate(plan, recipe, samples.data(), threads)[0]}, Numbers{loss}, 1e4);
+}
+
 }  // namespace
 
 void check_blocks() {
+  check_what_passes_on();
+  check_what_is_read_at_the_end();
   check_random_ranges();
   check_last_block();
   check_chain();
