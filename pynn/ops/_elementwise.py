@@ -285,7 +285,10 @@ def expm1(x: Any) -> Any:
     """``exp(x) - 1``, exact for small `x`, too."""
     if not is_symbolic(x):
         return _of_one("expm1", x)
-    return where(greater(x, 0.0), negative(multiply(exp(x), activations.elu(negative(x)))), activations.elu(x))
+    # Beyond 1 nothing is lost, and what overflows has a slope that is infinite rather than NaN.
+    near = minimum(x, 1.0)
+    above = where(greater_equal(x, 1.0), exp(x) - 1.0, negative(multiply(exp(near), activations.elu(negative(near)))))
+    return where(greater(x, 0.0), above, activations.elu(x))
 
 
 def stop_gradient(variable: Any) -> Any:

@@ -53,17 +53,25 @@ def exp2(x: Any) -> Any:
 
 
 def cbrt(x: Any) -> Any:
-    """The cube root, negative below 0."""
+    """The cube root, negative below 0. Its slope at 0 is infinite."""
     if not is_symbolic(x):
         return _of_floats("cbrt", x=x)
-    return multiply(_elementwise.sign(x), _elementwise.power(absolute(x), 1 / 3))
+    below = _elementwise.less(x, 0.0)
+    # The root that is not taken is that of 1, whose slope is finite.
+    roots = [_elementwise.power(where(below, *pair), 1 / 3) for pair in ((negative(x), 1.0), (1.0, x))]
+    return where(below, negative(roots[0]), roots[1])
 
 
 def hypot(x1: Any, x2: Any) -> Any:
-    """``sqrt(x1 * x1 + x2 * x2)``."""
+    """``sqrt(x1 * x1 + x2 * x2)``, without overflow. At (0, 0) both slopes are 0.5, as in Keras on JAX."""
     if not is_symbolic(x1, x2):
         return _of_floats("hypot", x1=x1, x2=x2)
-    return _elementwise.sqrt(add(_elementwise.square(x1), _elementwise.square(x2)))
+    one, other = (where(_elementwise.less(x, 0.0), negative(x), x) for x in (x1, x2))
+    larger = _elementwise.maximum(one, other)
+    # Nothing is divided by 0 or infinity, the halves of which are not less.
+    is_plain = _elementwise.less(multiply(larger, 0.5), larger)
+    ratio = divide(_elementwise.minimum(one, other), where(is_plain, larger, 1.0))
+    return multiply(larger, _elementwise.sqrt(add(1.0, _elementwise.square(ratio))))
 
 
 def logaddexp(x1: Any, x2: Any) -> Any:

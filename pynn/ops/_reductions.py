@@ -184,9 +184,16 @@ def var(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False)
     return mean(_elementwise.square(x - mean(x, axis, keepdims=True)), axis, keepdims)
 
 
+def _root(x: Any) -> Any:
+    """The square root of a symbolic tensor, with the slope 0 at 0."""
+    is_zero = _elementwise.equal(x, 0.0)
+    return _elementwise.sqrt(x + is_zero) - is_zero
+
+
 def std(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
-    """The square root of `var`; arguments as for `sum`."""
-    return _elementwise.sqrt(var(x, axis, keepdims))
+    """The square root of `var`; arguments as for `sum`. Equal elements have the gradient 0."""
+    found = var(x, axis, keepdims)
+    return _root(found) if is_symbolic(x) else _elementwise.sqrt(found)
 
 
 def logsumexp(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
@@ -208,13 +215,13 @@ def norm(x: Any, ord: Any = None, axis: int | Sequence[int] | None = None, keepd
     """The norm of vectors or matrices along axes, as ``numpy.linalg.norm`` has it.
 
     Of a symbolic tensor that of vectors, along an axis; `ord` is 2, which is the default, 1 or ``numpy.inf``. Of a
-    matrix, ``ord=None`` is the square root of the sum of squares.
+    matrix, ``ord=None`` is the square root of the sum of squares. Where all elements are 0, the gradient is 0.
     """
     if not is_symbolic(x):
         return np.linalg.norm(as_float(as_array(x, "x")), ord, _listed(axis), keepdims)
     several = isinstance(axis, list | tuple) and len(axis) > 1
     if ord in (None, "fro") if several else ord in (None, 2):
-        return _elementwise.sqrt(sum(_elementwise.square(x), axis, keepdims))
+        return _root(sum(_elementwise.square(x), axis, keepdims))
     if ord in (1, np.inf) and not several:
         return (sum if ord == 1 else max)(_elementwise.absolute(x), axis, keepdims)
     raise ValueError(
