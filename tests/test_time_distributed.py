@@ -319,3 +319,118 @@ assert model(x)[:1].tobytes() == expected.tobytes()
 def test_predictions_take_no_memory_for_a_way_back():
     """Where the steps of all steps are kept, it is some 170 MB."""
     run(WITHIN)
+
+
+def steps_and_mask():
+    x = np.random.default_rng(0).normal(2, 3, size=(4, 3, 2)).astype("float32")
+    return x, np.array([[1, 1, 1], [1, 1, 0], [1, 0, 0], [1, 1, 0]], bool)
+
+
+def test_moments_of_each_step_are_those_of_its_real_samples():
+    x, mask = steps_and_mask()
+    inner = layers.BatchNormalization(momentum=0.5)
+    y = layers.TimeDistributed(inner)(x, training=True, mask=mask)
+    for t in range(3):
+        mean, variance = x[mask[:, t], t].mean(0), x[mask[:, t], t].var(0)
+        np.testing.assert_allclose(y[:, t], (x[:, t] - mean) / np.sqrt(variance + 1e-3), rtol=1e-3, atol=1e-5)
+    # What Keras has.
+    np.testing.assert_allclose(inner.moving_mean, [0.85319, 2.497506], rtol=1e-5)
+    np.testing.assert_allclose(inner.moving_variance, [2.841495, 3.111538], rtol=1e-5)
+
+
+def test_moments_of_a_step_that_no_sample_has_are_0():
+    x, mask = steps_and_mask()
+    mask[0, 2] = False
+    inner = layers.BatchNormalization(momentum=0.5)
+    y = layers.TimeDistributed(inner)(x, training=True, mask=mask)
+    np.testing.assert_allclose(y[:, 2, 0], [12.427494, 4.116546, 11.612613, 0.139646], rtol=1e-5)
+    np.testing.assert_allclose(inner.moving_mean, [0.656694, 0.955113], rtol=1e-5)
+
+
+def test_moments_of_images_are_those_of_real_steps(random):
+    x, mask = random.normal(size=(4, 3, 2, 2, 5)).astype("float32"), steps_and_mask()[1]
+    real = x[mask[:, 1], 1].reshape(-1, 5)
+    wanted = (x[:, 1] - real.mean(0)) / np.sqrt(real.var(0) + 1e-3)
+    y = layers.TimeDistributed(layers.BatchNormalization())(x, training=True, mask=mask)
+    np.testing.assert_allclose(y[:, 1], wanted, rtol=1e-4, atol=1e-5)
+    first = np.ascontiguousarray(np.moveaxis(x, -1, 2))
+    y = layers.TimeDistributed(layers.BatchNormalization(axis=1))(first, training=True, mask=mask)
+    np.testing.assert_allclose(np.moveaxis(y[:, 1], 1, -1), wanted, rtol=1e-4, atol=1e-5)
+
+
+# The gamma, moving mean and moving variance that Keras has after two steps.
+LEARNED = {
+    "layer": [[0.832687, 0.832693], [0.959839, 2.809694], [3.071681, 3.37548]],
+    "model": [[0.832664, 0.832664], [3.769526, 3.769526], [9.263331, 9.263331]],
+}
+
+
+@pytest.mark.parametrize("steps", [3, None])
+@pytest.mark.parametrize("kind", LEARNED)
+def test_fit_behind_a_mask_learns_what_keras_learns(kind, steps):
+    x, mask = steps_and_mask()
+    x *= mask[:, :, None]
+    inner = layers.BatchNormalization(momentum=0.5)
+    within = inner
+    if kind == "model":
+        within = pynn.Sequential([pynn.Input((2,)), layers.Dense(2, kernel_initializer="ones"), inner])
+    model = pynn.Sequential([pynn.Input((steps, 2)), layers.Masking(), layers.TimeDistributed(within)])
+    model.compile(pynn.optimizers.SGD(0.1), "mse")
+    model.fit(x, np.ones_like(x), epochs=2, batch_size=4, shuffle=False, verbose=0)
+    for weight, wanted in zip((inner.gamma, inner.moving_mean, inner.moving_variance), LEARNED[kind], strict=True):
+        np.testing.assert_allclose(weight, wanted, rtol=1e-4)
+
+
+def test_gradients_of_moments_of_real_samples(random):
+    pynn.config.set_floatx("float64")
+    x, mask = steps_and_mask()
+    x = x * mask[:, :, None]
+    model = pynn.Sequential(
+        [pynn.Input((3, 2)), layers.Masking(), layers.TimeDistributed(layers.BatchNormalization(momentum=1.0))]
+    )
+    dy = random.normal(size=x.shape)
+    slope = model.vjp(x, dy, training=True)[1]
+    numeric = central_difference(lambda values: (model(values, training=True) * dy).sum(), x)
+    np.testing.assert_allclose(slope[mask], numeric[mask], rtol=1e-5, atol=1e-7)
+
+
+def test_a_call_within_gives_its_mask_to_a_normalization():
+    class Normalized(layers.Layer):
+        def __init__(self, told):
+            super().__init__()
+            self.told, self.inner = told, layers.BatchNormalization()
+
+        def call(self, x, mask=None):
+            return self.inner(x, mask=mask) if self.told else self.inner(x)
+
+    x, mask = steps_and_mask()
+    for told in (True, False):  # Keras's layer sees no mask either where the call does not give it
+        wanted = layers.TimeDistributed(layers.BatchNormalization())(x, training=True, mask=mask if told else None)
+        y = layers.TimeDistributed(Normalized(told))(x, training=True, mask=mask)
+        np.testing.assert_array_equal(y, wanted)
+
+
+def test_masks_reach_a_normalization_of_steps_of_steps(random):
+    x = random.normal(2.0, 3.0, size=(6, 3, 4, 2)).astype("float32")
+    layer = layers.TimeDistributed(layers.TimeDistributed(layers.BatchNormalization()))
+    for mask in (random.random((6, 3)) < 0.6, random.random((6, 3, 4)) < 0.6):
+        y = layer(x, training=True, mask=mask)
+        for t, s in np.ndindex(3, 4):
+            real = x[mask[:, t] if mask.ndim == 2 else mask[:, t, s], t, s]
+            wanted = (x[:, t, s] - real.mean(0)) / np.sqrt(real.var(0) + 1e-3)
+            np.testing.assert_allclose(y[:, t, s], wanted, rtol=1e-3, atol=1e-4)
+
+
+def test_a_mask_of_whole_samples():
+    x, mask = steps_and_mask()
+    y = layers.BatchNormalization()(x[:, 1], training=True, mask=mask[:, 1])
+    wanted = layers.TimeDistributed(layers.BatchNormalization())(x, training=True, mask=mask)
+    np.testing.assert_array_equal(y, wanted[:, 1])
+
+
+def test_layers_that_need_steps_see_no_mask_of_samples(random):
+    x, mask = random.normal(size=(4, 3, 2, 5)).astype("float32"), steps_and_mask()[1]
+    for between in (layers.LSTM(4, return_sequences=True), layers.GlobalAveragePooling1D(), layers.Softmax()):
+        inner = pynn.Sequential([pynn.Input((2, 5)), between, layers.BatchNormalization()])
+        y = layers.TimeDistributed(inner)(x, training=True, mask=mask)
+        np.testing.assert_array_equal(y[:, 1], inner(x[:, 1], training=True))

@@ -238,6 +238,8 @@ class Softmax(ActivationLayer):
         TypeError, ValueError: a bad argument.
     """
 
+    reads_steps = True
+
     axis = _setting("axis")
 
     def __init__(

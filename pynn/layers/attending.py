@@ -38,6 +38,7 @@ class AttentionLayer(Layer):
 
     takes_list = True
     supports_masking = True
+    reads_steps = True
     dropout: float
     _told: Told | None = None  # of a copy
     _whole: AttentionLayer | None = None  # of a copy: the layer

@@ -54,6 +54,7 @@ class Bidirectional(Layer):
     takes_more = True
     holds_layers = True
     supports_masking = True
+    reads_steps = True
 
     def __init__(
         self,

@@ -35,6 +35,7 @@ class Connectable:
     is_input: bool = False  # whether it stands for an input of a model
     built_at_once: bool = False  # whether it counts as built before its input is known
     supports_masking: bool = False  # whether it knows what to do with a mask
+    reads_steps: bool = False  # whether it needs a mask to have an axis of steps
     couples_samples: bool = False  # whether in training a sample's output depends on the others of its batch
     stops_gradients: bool = False  # whether what it is made of does not learn by it
     is_operation: bool = False  # made by an operator on symbolic tensors: no entry in `Model.layers`, as in Keras

@@ -27,8 +27,9 @@ class TimeDistributed(Wrapper):
     """A layer, or a model, that is applied to each step of a sequence by itself: ``y[n, t] = layer(x[n, t])``.
 
     The mask of the input is that of the output (docs/masks.md); a layer within that takes masks gets its part of one
-    that has more axes than the steps. A `BatchNormalization` within takes the moments of each step by itself, and its
-    moving ones follow step after step; a stateful layer within goes on from step to step, too, both as in Keras.
+    that has more axes than the steps. A `BatchNormalization` within takes the moments of each step by itself, over the
+    samples in which the step is real, and its moving ones follow step after step; a stateful layer within goes on from
+    step to step, too, both as in Keras.
 
     Shapes: input ``(N, steps, ...)``, output ``(N, steps, ...)``, where ``(N, ...)`` are those of the layer. The number
     of steps may be None.
@@ -95,9 +96,11 @@ class TimeDistributed(Wrapper):
         return self.layer._dtype_for(inputs)
 
     def lower(self, net: Lowering, x: int, shape: Shape) -> int:
-        of_step, mask = self._of_step(shape), self._mask_of_step(net)
+        of_step, mask = self._of_step(shape), self._mask_within(net)
         if stateful_in([self.layer]) or (not net.inference and _normalizes_batches(self.layer)):
             return self._lower_by_steps(net, x, shape, mask)
+        if mask is not None:
+            mask = Mask(mask.tensor, mask.shape[1:])
         before, net.times = net.times, net.times * shape[0]
         y = self.layer.lower_with_masks(net, x, of_step, [mask])[0][0]
         net.times = before
@@ -108,19 +111,22 @@ class TimeDistributed(Wrapper):
         before, net.step_by_step = net.step_by_step, True
         for step in range(shape[0]):
             part = net.resample(x, maps.selected(shape, (step,)))
-            of_step = None
-            if mask is not None:
-                of_step = Mask(net.resample(mask.tensor, maps.selected((shape[0], *mask.shape), (step,))), mask.shape)
+            of_step = mask  # of whole samples, within another such layer
+            if mask is not None and mask.shape != ():
+                of_step = Mask(net.resample(mask.tensor, maps.selected(mask.shape, (step,))), mask.shape[1:])
             ys.append(self.layer.lower_with_masks(net, part, shape[1:], [of_step])[0][0])
         net.step_by_step = before
         return net.add("concat", ys, outer=1) if len(ys) > 1 else ys[0]
 
-    def _mask_of_step(self, net: Lowering) -> Mask | None:
-        """The part of a mask that belongs to a step, where there is one and the layer takes it."""
+    def _mask_within(self, net: Lowering) -> Mask | None:
+        """The mask, where there is one and the layer takes the part of it that belongs to a step."""
         mask = net.mask
-        if mask is None or len(mask.shape) < 2 or not (self.layer.supports_masking or self.layer.wired):
+        if mask is None or not (self.layer.supports_masking or self.layer.wired):
             return None
-        return Mask(mask.tensor, mask.shape[1:])
+        # The mask of the steps says of each sample whether the step is real: that is for moments of a batch alone.
+        if len(mask.shape) < 2 and (net.inference or not _takes_masks_of_samples(self.layer)):
+            return None
+        return mask
 
 
 def _steps_as_samples(x: NDArray[Any]) -> NDArray[Any]:
@@ -131,6 +137,11 @@ def _steps_as_samples(x: NDArray[Any]) -> NDArray[Any]:
 def _normalizes_batches(layer: Layer) -> bool:
     """Whether the layer is, or has, a `BatchNormalization`."""
     return any(isinstance(each, BatchNormalization) for each in _with_parts(layer))
+
+
+def _takes_masks_of_samples(layer: Layer) -> bool:
+    """Whether a `BatchNormalization` is within, and nothing that needs a mask of steps."""
+    return _normalizes_batches(layer) and not any(each.reads_steps for each in _with_parts(layer))
 
 
 def _with_parts(layer: Any) -> Iterator[Any]:

@@ -10,11 +10,13 @@ from numpy.typing import DTypeLike
 
 from .. import constraints, initializers, regularizers
 from ..constraints import ConstraintLike
+from ..data.layout import OpenShape
 from ..engine.lowering import Lowering, Mask
 from ..foundation import checks
 from ..initializers import InitializerLike
 from ..regularizers import RegularizerLike
 from .axes import AxesLayer
+from .elementwise import widened
 from .setting import number
 from .types import LayerArguments, Shape
 from .weight import Weight, WeightSpec
@@ -185,17 +187,24 @@ class BatchNormalization(_Normalization):
         if net.mode:
             raise self._cannot_always_train()
         settings = {"momentum": self.momentum, "epsilon": self.epsilon, "inference": net.inference}
-        inputs = [x] if net.mask is None else [x, net.mask.tensor]
+        inputs = [x] if net.mask is None else [x, widened(net, net.mask, shape[:-1]).tensor]
         return net.add("batch_norm", inputs, parameters, **settings)
 
     def lower_mask(self, net: Lowering, x: int, shape: Shape, masks: Sequence[Mask | None]) -> Mask | None:
         mask = masks[0]
-        if mask is not None and (mask.shape != shape[:-1] or self._axes(shape) != [len(shape) - 1]):
+        # A mask of whole samples, which a `TimeDistributed` has for each step, goes with any axis.
+        if not (mask is None or mask.shape == ()) and (
+            mask.shape != shape[:-1] or self._axes(shape) != [len(shape) - 1]
+        ):
             raise self._shape_error(
                 f"with axis={self.axis} got samples of shape {shape} and a mask of shape {mask.shape}: a mask must "
                 f"have the shape {shape[:-1]}, and the axis of the channels be the last."
             )
         return mask
+
+    def _check_mask(self, shape: OpenShape, mask: OpenShape) -> None:
+        if mask != ():  # that of whole samples, which goes with samples of any shape
+            super()._check_mask(shape, mask)
 
     @property
     def moving_mean(self) -> Weight | None:

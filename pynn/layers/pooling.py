@@ -214,6 +214,7 @@ class GlobalAveragePooling1D(_GlobalPooling):
     """
 
     supports_masking = True
+    reads_steps = True
     rank, kind = 1, "average"
 
     def __call__(  # type: ignore[override]

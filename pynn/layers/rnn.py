@@ -65,6 +65,7 @@ class RNN(Layer):
     takes_more = True
     holds_layers = True
     supports_masking = True
+    reads_steps = True
 
     def __init__(
         self,
