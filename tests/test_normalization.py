@@ -263,17 +263,42 @@ def test_group_norm_of_another_axis(axis, random):
 
 
 def test_normalization_weights_have_the_shapes_of_keras():
-    """Those of the axes, in the order of the input."""
+    """Those of the axes, in the order of their numbers."""
     for layer, expected in (
         (layers.BatchNormalization(axis=1), (3,)),
         (layers.GroupNormalization(-1, axis=-2), (4,)),
         (layers.LayerNormalization(axis=2), (4,)),
         (layers.LayerNormalization(axis=[3, 1]), (3, 5)),
-        (layers.LayerNormalization(axis=[-1, 1]), (3, 5)),
+        (layers.LayerNormalization(axis=[-1, 1]), (5, 3)),
+        (layers.LayerNormalization(axis=[1, -1]), (5, 3)),
+        (layers.LayerNormalization(axis=[-1, -2]), (4, 5)),
+        (layers.LayerNormalization(axis=[-1, 1, 2]), (5, 3, 4)),
+        (layers.RMSNormalization(axis=[-1, 1]), (5, 3)),
+        (layers.RMSNormalization(axis=[2, 1]), (3, 4)),
         (layers.LayerNormalization(axis=(1, 2, 3)), (3, 4, 5)),
     ):
         model = make(layer, (3, 4, 5))
         assert {weight.shape for weight in model.weights} == {expected}
+
+
+@pytest.mark.parametrize(
+    ("axis", "first", "last"),
+    [
+        ([-1, 1], [6.412134, 13.661901, 16.373333], [30.457767, 34.427143, 41.282898]),
+        ([-2, 1], [3.291077, 9.244531, 10.630935], [25.261894, 40.308193, 28.851103]),
+        ([-1, 1, 2], [23.689323, 52.110806, 55.57175], [150.18692, 159.57986, 181.09763]),
+    ],
+)
+def test_weights_of_axes_in_any_order_are_those_of_keras(axis, first, last):
+    x = np.random.default_rng(0).normal(size=(2, 3, 4, 5)).astype("float32")
+    layer = layers.LayerNormalization(axis=axis)
+    layer.build((None, 3, 4, 5))
+    layer.set_weights(
+        [(number + 1) * np.arange(w.size).reshape(w.shape) for number, w in enumerate(layer.get_weights())]
+    )
+    y = layer(x)
+    np.testing.assert_allclose(y[0, 1, 2, :3], first, rtol=1e-5)
+    np.testing.assert_allclose(y[1, 2, 3, 2:], last, rtol=1e-5)
 
 
 def test_synchronized_has_no_effect(random):

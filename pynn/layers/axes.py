@@ -47,6 +47,15 @@ class AxesLayer(Layer):
         """The sizes of the layer's axes, which weights for them have."""
         return tuple(shape[number] for number in self._axes(shape))
 
+    def _weight_sizes(self, shape: Shape) -> Shape:
+        """The sizes of the axes in Keras's order of the weights: as the numbers are, so that -1 comes before 1.
+
+        The elements lie in the order of the input nevertheless, as in Keras.
+        """
+        self._axes(shape)
+        axes = [self.axis] if isinstance(self.axis, int) else sorted(self.axis)
+        return tuple(shape[axis - 1 if axis > 0 else axis] for axis in axes)
+
     def sample_output_shape(self, shape: Shape) -> Shape:
         self._axes(shape)
         return shape

@@ -230,7 +230,7 @@ class LayerNormalization(_Normalization):
     sample (Ba, Kiros and Hinton, 2016); the variance is that of a population. Training and inference are the same.
 
     Shapes: input and output ``(N, ..., features)``; weights gamma and beta of the sizes of the axes, in the order of
-    the input.
+    their numbers, as in Keras: with ``axis=(-1, 1)`` that of the last axis comes first.
 
     Args:
         axis: An axis, or several of them, any but 0. Default -1, the last.
@@ -286,7 +286,7 @@ class LayerNormalization(_Normalization):
         )
 
     def weight_specs(self, shape: Shape) -> list[WeightSpec]:
-        return self._scale_and_offset(self._sizes(shape))
+        return self._scale_and_offset(self._weight_sizes(shape))
 
     def _add(self, net: Lowering, x: int, shape: Shape) -> int:
         columns = self._columns(shape)

@@ -22,7 +22,8 @@ class RMSNormalization(AxesLayer):
     """``y = scale * x / sqrt(mean(x^2) + epsilon)`` with the mean over the given axes of each sample (Zhang and
     Sennrich, 2019). Training and inference are the same. Large numbers do not overflow when they are squared.
 
-    Shapes: input and output ``(N, ..., features)``; weight scale of the sizes of the axes, in the order of the input.
+    Shapes: input and output ``(N, ..., features)``; weight scale of the sizes of the axes, in the order of their
+    numbers, as in Keras: with ``axis=(-1, 1)`` that of the last axis comes first.
 
     Args:
         axis: An axis, or several of them, any but 0. Default -1, the last.
@@ -51,7 +52,7 @@ class RMSNormalization(AxesLayer):
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, input_dim=input_dim)
 
     def weight_specs(self, shape: Shape) -> list[WeightSpec]:
-        return [WeightSpec("scale", self._sizes(shape), initializers.get("ones"))]
+        return [WeightSpec("scale", self._weight_sizes(shape), initializers.get("ones"))]
 
     def _add(self, net: Lowering, x: int, shape: Shape) -> int:
         return net.add("rms_norm", x, [self.scale], columns=self._columns(shape), epsilon=self.epsilon, unit=False)
