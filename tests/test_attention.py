@@ -549,6 +549,19 @@ def test_penalties_are_those_of_all_projections():
     np.testing.assert_allclose(model.evaluate(data, y, verbose=0), expected, rtol=1e-10)
 
 
+@pytest.mark.parametrize(("scores", "expected"), [(False, 2.7908916), (True, 2.8308916)])
+def test_penalties_of_grouped_queries_are_those_of_keras(scores, expected):
+    """Keras counts the output twice, and the scores where they come along."""
+    data = np.random.default_rng(0).normal(size=(4, 2, 6)).astype("float32")
+    x = pynn.Input((2, 6))
+    layer = layers.GroupQueryAttention(2, 2, 1, activity_regularizer="l1", kernel_initializer="ones")
+    y = layer(x, x, return_attention_scores=scores)
+    model = pynn.Model(x, (y[0] if scores else y) * 0)
+    model.compile("sgd", "mse")
+    np.testing.assert_allclose(model.evaluate(data, data * 0, verbose=0), expected, rtol=1e-6)
+    assert layer.activity_regularizer.l1 == 0.01
+
+
 # ---- what is refused
 
 x3, x5, start3 = np.zeros((B, T, D)), np.zeros((B, S, D)), pynn.Input((T, D))

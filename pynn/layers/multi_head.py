@@ -147,7 +147,8 @@ class GroupedQueryAttention(AttentionHeads):
         num_key_value_heads: Number of heads of key and value.
         dropout, use_bias, sliding_window, flash_attention, kernel_initializer, bias_initializer, kernel_regularizer,
             bias_regularizer, activity_regularizer, kernel_constraint, bias_constraint, use_gate, seed: see
-            `MultiHeadAttention`.
+            `MultiHeadAttention`. As in Keras, `activity_regularizer` counts the output of the layer twice: as that of
+            its last part, and as that of the whole.
         name, trainable, dtype: see `Layer`.
 
     Raises:
@@ -206,6 +207,7 @@ class GroupedQueryAttention(AttentionHeads):
             trainable=trainable,
             dtype=dtype,
         )
+        self.activity_regularizer = self._activity_regularizer
 
     def get_config(self) -> dict[str, Any]:
         return {
