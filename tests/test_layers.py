@@ -219,6 +219,22 @@ CASES = [
     ),
     Case("DepthwiseConv1D", {"kernel_size": 3}, (6, 4), (4, 4)),
     Case("DepthwiseConv1D", {"kernel_size": 2, "depth_multiplier": 3, "padding": "same", "strides": 2}, (5, 2), (3, 6)),
+    Case("DepthwiseConv1D", {"kernel_size": 3, "strides": 2, "dilation_rate": 2}, (9, 4), (3, 4)),
+    Case("DepthwiseConv1D", {"kernel_size": 2, "strides": 3, "dilation_rate": 2, "padding": "same"}, (8, 2), (3, 2)),
+    Case("DepthwiseConv2D", {"kernel_size": 3, "strides": 2, "dilation_rate": 2}, (7, 8, 17), (2, 2, 17)),
+    Case(
+        "DepthwiseConv2D",
+        {"kernel_size": 2, "strides": 2, "dilation_rate": (3, 2), "depth_multiplier": 2, "padding": "same"},
+        (6, 5, 3),
+        (3, 3, 6),
+    ),
+    Case("SeparableConv1D", {"filters": 4, "kernel_size": 3, "strides": 2, "dilation_rate": 3}, (9, 3), (2, 4)),
+    Case(
+        "SeparableConv2D",
+        {"filters": 4, "kernel_size": 3, "strides": 2, "dilation_rate": 2, "padding": "same"},
+        (5, 6, 3),
+        (3, 3, 4),
+    ),
     Case("SeparableConv1D", {"filters": 5, "kernel_size": 3, "activation": "tanh"}, (6, 3), (4, 5)),
     Case("SeparableConv1D", {"filters": 4, "kernel_size": 2, "depth_multiplier": 2, "padding": "same"}, (5, 3), (5, 4)),
     Case("AdaptiveAveragePooling1D", {"output_size": 3}, (7, 2), (3, 2)),
@@ -827,3 +843,28 @@ def test_view_of_a_weight_is_the_array_itself():
     np.testing.assert_array_equal(layer(x), [[6.0, 6.0]])
     layer.kernel.assign(np.ones((3, 2)))
     assert (layer.kernel.view == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "padding", "begin", "total"),
+    [
+        ("DepthwiseConv1D", "valid", [-0.50328, -0.83211, -0.38613, 2.94893], 7.6042323),
+        ("DepthwiseConv1D", "same", [2.6054, 1.61811, -0.28648, -0.50328], 15.100322),
+        ("DepthwiseConv2D", "valid", [-5.55296, 0.93866, -2.50804, 6.02207], 14.871133),
+        ("DepthwiseConv2D", "same", [3.00692, -0.51815, -1.15593, -0.99658], 40.349873),
+        ("SeparableConv1D", "valid", [0.38943, -0.68857, -1.1335, -0.53629], -1.0669584),
+        ("SeparableConv1D", "same", [1.88203, 1.5953, -0.15815, -1.76619], 2.690126),
+        ("SeparableConv2D", "valid", [-5.50897, -0.98129, 4.44859, 5.78845], -4.818636),
+        ("SeparableConv2D", "same", [3.80641, 1.99845, -1.64688, -3.77808], 3.699469),
+    ],
+)
+def test_strides_and_dilation_together_are_those_of_keras(kind, padding, begin, total):
+    x = np.random.default_rng(0).normal(size=(2, 9, 8, 3)).astype("float32")
+    x = x if kind.endswith("2D") else x[:, :, 0]
+    filters = (4,) if kind.startswith("Separable") else ()
+    layer = getattr(layers, kind)(*filters, 3, strides=2, dilation_rate=2, padding=padding)
+    layer.build(x.shape)
+    layer.set_weights([np.cos(np.arange(w.size)).reshape(w.shape) for w in layer.get_weights()])
+    y = layer(x)
+    np.testing.assert_allclose(y.ravel()[:4], begin, rtol=1e-4)
+    np.testing.assert_allclose(y.sum(), total, rtol=1e-4)

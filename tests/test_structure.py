@@ -383,7 +383,7 @@ def test_layer_of_ones_own_of_ops_that_exist():
     ],
     ids=str,
 )
-@pytest.mark.parametrize("make", [layers.Conv2D, layers.Conv2DTranspose, layers.SeparableConv2D])
+@pytest.mark.parametrize("make", [layers.Conv2D, layers.Conv2DTranspose])
 def test_strides_and_dilation_exclude_each_other(make, settings):
     with pytest.raises(ValueError, match=r"strides.*dilation_rate"):
         make(4, 3, **settings)

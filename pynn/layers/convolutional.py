@@ -30,6 +30,7 @@ class ConvolutionLayer(ChannelsLayer, KernelLayer):
     """What all convolutions have in common: a window, kernels, a bias, an activation."""
 
     _may_be_causal = False
+    _takes_both = False  # whether strides and dilation_rate may both be more than 1
 
     def __init__(
         self,
@@ -45,7 +46,7 @@ class ConvolutionLayer(ChannelsLayer, KernelLayer):
         self.padding = windows.check_padding(padding, causal=self._may_be_causal)
         self.data_format = config.resolve_data_format(data_format)
         self.dilation_rate = windows.per_axis(dilation_rate, "dilation_rate", self.rank)
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+        if not self._takes_both and max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ValueError(
                 f"strides={self.strides} and dilation_rate={self.dilation_rate}: only one of them may be more than 1."
             )

@@ -32,6 +32,8 @@ __all__ = [
 class _DepthwiseConv(ConvolutionLayer):
     """What the convolutions that keep the channels apart have in common."""
 
+    _takes_both = True
+
     def __init__(
         self,
         kernel_size: int | Sequence[int],
@@ -138,6 +140,8 @@ def _depthwise_names(config: dict[str, Any]) -> dict[str, Any]:
 
 class _SeparableConv(ConvolutionLayer):
     """What the convolutions in two steps have in common."""
+
+    _takes_both = True
 
     def __init__(
         self,
