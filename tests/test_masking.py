@@ -1144,3 +1144,11 @@ def test_own_layer_that_says_nothing_of_masks_is_told(random):
         handing_on = Doubled()
         handing_on.supports_masking = True
         model_of(handing_on)(x)
+
+
+@pytest.mark.parametrize("steps", [5, None])
+def test_mean_of_another_axis_than_that_of_the_mask_names_the_layer(steps):
+    mean = layers.GlobalAveragePooling1D(data_format="channels_first", name="mean")
+    model = pynn.Sequential([pynn.Input((steps, 2)), layers.Masking(), mean])
+    with pytest.raises(ValueError, match=r"'mean'.*channels_first.*have 2 steps.*mask of shape \(5,\)"):
+        model.predict(np.ones((1, 5, 2)), verbose=0)

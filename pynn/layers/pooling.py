@@ -227,6 +227,12 @@ class GlobalAveragePooling1D(_GlobalPooling):
         if net.mask is None:
             return super().lower(net, x, shape)
         steps, channels = (shape[1], shape[0]) if self.data_format == "channels_first" else shape
+        if net.mask.shape != (steps,):
+            raise self._shape_error(
+                f"with data_format={self.data_format!r} takes samples of shape {shape}, which have {steps} steps, and "
+                f"a mask of these, but got a mask of shape {net.mask.shape}. Masking and Embedding make masks of the "
+                "first axis of a sample."
+            )
         axes = (
             {"outer": channels, "inner": 1} if self.data_format == "channels_first" else {"outer": 1, "inner": channels}
         )
