@@ -472,15 +472,25 @@ def exponential(x: ArrayLike) -> Array:
 
 
 @_Function
-def softmax(x: ArrayLike, axis: int | tuple[int, ...] = -1) -> Array:
-    """``exp(x) / sum(exp(x))`` over `axis`, one axis or several adjacent ones."""
-    return Activation("softmax", axis=axis)(x)
+def softmax(x: ArrayLike, axis: int | tuple[int, ...] | None = -1) -> Array:
+    """``exp(x) / sum(exp(x))`` over `axis`, one axis or several adjacent ones; None: all elements of an array."""
+    return _over_all("softmax", x) if axis is None else Activation("softmax", axis=axis)(x)
 
 
 @_Function
-def log_softmax(x: ArrayLike, axis: int | tuple[int, ...] = -1) -> Array:
+def log_softmax(x: ArrayLike, axis: int | tuple[int, ...] | None = -1) -> Array:
     """Logarithm of the softmax over `axis`."""
-    return Activation("log_softmax", axis=axis)(x)
+    return _over_all("log_softmax", x) if axis is None else Activation("log_softmax", axis=axis)(x)
+
+
+def _over_all(name: str, x: ArrayLike) -> Array:
+    """The function of all elements of an array together."""
+    if hasattr(x, "activated"):
+        raise ValueError(
+            f"{name} of a symbolic tensor needs an axis: without one it would be that of all samples together."
+        )
+    x = arrays.as_array(x, "x", arrays.float_dtype_of(x, config.floatx()))
+    return Activation(name)(x.reshape(-1)).reshape(x.shape)
 
 
 @_Function

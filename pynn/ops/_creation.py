@@ -99,9 +99,28 @@ def arange(
     return array.astype((np.int32 if array.dtype.kind == "i" else config.floatx()) if dtype is None else dtype)
 
 
-def linspace(start: float, stop: float, num: int = 50, dtype: DTypeLike | None = None) -> NDArray[Any]:
-    """`num` numbers at equal distances from `start` to `stop`, both included."""
-    return np.linspace(start, stop, num, dtype=_type(dtype))
+def linspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: DTypeLike | None = None,
+    axis: int = 0,
+) -> Any:
+    """`num` numbers at equal distances from `start` to `stop`.
+
+    Args:
+        start, stop: Numbers or arrays.
+        num: How many. Default 50.
+        endpoint: Whether `stop` is the last of them. Default ``True``.
+        retstep: Whether to return the distance, too. Default ``False``.
+        dtype: Default: ``config.floatx()``.
+        axis: Where `start` and `stop` are arrays: the axis of the numbers. Default 0.
+    """
+    ends = only_array(start, "linspace", "start"), only_array(stop, "linspace", "stop")
+    numbers, step = np.linspace(*ends, num, endpoint, retstep=True, dtype=_type(dtype), axis=axis)
+    return (numbers, np.asarray(step, _type(dtype))[()]) if retstep else numbers
 
 
 def zeros_like(x: Any, dtype: DTypeLike | None = None) -> Any:

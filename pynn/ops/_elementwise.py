@@ -11,7 +11,7 @@ import numpy as np
 from .. import activations
 from ..layers import symbolic
 from ..layers.operators import kept
-from ._values import as_array, as_float, is_symbolic, of_two
+from ._values import as_array, as_float, is_symbolic, of_two, only_array
 
 __all__ = [
     "abs",
@@ -177,15 +177,29 @@ def logical_not(x: Any) -> Any:
     return symbolic.arithmetic("logical_not", x, None) if is_symbolic(x) else np.logical_not(as_array(x, "x"))
 
 
-def where(condition: Any, x1: Any, x2: Any) -> Any:
+def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
     """`x1` where the condition is not 0, else `x2`; shapes are broadcast.
 
     What is not taken may be infinite or NaN, and its gradient is 0. As in Keras, that may become NaN again further
     back, where 0 is multiplied by a slope that is not finite.
+
+    Of an array alone: the places where it is not 0, for each axis an array, in int32.
+
+    Raises:
+        ValueError: one of `x1` and `x2` alone.
     """
+    if x1 is None or x2 is None:
+        return _places(condition, x1, x2)
     if not is_symbolic(condition, x1, x2):
         return np.where(as_array(condition, "condition"), as_array(x1, "x1"), as_array(x2, "x2"))
     return kept(x1, not_equal(condition, 0.0)) + kept(x2, equal(condition, 0.0))
+
+
+def _places(condition: Any, x1: Any, x2: Any) -> tuple[Any, ...]:
+    if x1 is not None or x2 is not None:
+        raise ValueError("where takes x1 and x2, or none of them, but got one.")
+    found = np.nonzero(only_array(condition, "where", "condition"))
+    return tuple(each.astype(np.int32) for each in found)
 
 
 # ---- of one

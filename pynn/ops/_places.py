@@ -16,7 +16,7 @@ from ..layers.symbolic import SymbolicTensor
 from ..layers.trial import is_calling
 from . import _elementwise, _reductions
 from ._shapes import matmul, reshape, transpose
-from ._values import along, as_array, is_symbolic, size_along, tensor_of_samples
+from ._values import along, as_array, is_symbolic, listed, size_along, tensor_of_samples
 
 __all__ = [
     "broadcast_to",
@@ -107,12 +107,16 @@ def _for_all(x: Any, axes: int, function: str) -> Any:
     return array
 
 
-def roll(x: Any, shift: int, axis: int | None = None) -> Any:
-    """The elements moved along an axis, which a symbolic tensor needs, not the first; the last ones come first."""
+def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Any:
+    """The elements moved along an axis or several, the last ones come first. A symbolic tensor needs an axis, not the
+    first."""
     if not is_symbolic(x):
-        return np.roll(as_array(x, "x"), shift, axis)
-    tensor, place = along(x, axis, "roll")
-    return _taken(tensor, np.roll(np.arange(size_along(tensor, place, "roll")), shift), place)
+        return np.roll(as_array(x, "x"), shift, listed(axis))
+    tensor = tensor_of_samples(x, "roll")
+    for count, each in np.broadcast(shift, cast("Any", axis)):
+        tensor, place = along(tensor, each, "roll")
+        tensor = _taken(tensor, np.roll(np.arange(size_along(tensor, place, "roll")), int(count)), place)
+    return tensor
 
 
 def broadcast_to(x: Any, shape: Sequence[int | None]) -> Any:
@@ -171,15 +175,22 @@ def pad(
     for axis, (before, after) in enumerate(pairs):
         if before == after == 0:
             continue
-        size = size_along(tensor, axis, "pad")
         if mode != "constant":
+            size = size_along(tensor, axis, "pad")
             tensor = _taken(tensor, np.pad(np.arange(size), (before, after), mode), axis)
             continue
-        sizes = [size_along(tensor, each, "pad") for each in range(1, tensor.ndim)]
-        front, behind = (np.full([*sizes[: axis - 1], count, *sizes[axis:]], number) for count in (before, after))
-        parts = [symbolic.constant(each, tensor) if each.size else None for each in (front, behind)]
+        parts = [_filled(tensor, axis, count, number) if count else None for count in (before, after)]
         tensor = layers.Concatenate(axis)([each for each in (parts[0], tensor, parts[1]) if each is not None])
     return tensor
+
+
+def _filled(x: SymbolicTensor, axis: int, count: int, number: float) -> Any:
+    """`count` times one number along an axis, beside a tensor whose other axes may be of any length."""
+    sizes: list[Any] = [*x.shape[1:axis], count, *x.shape[axis + 1 :]]
+    if None not in sizes:
+        return symbolic.constant(np.full(sizes, number), x)
+    some = _taken(x, np.zeros(count, int), axis)
+    return _elementwise.add(_elementwise.less(some, some), number)
 
 
 def tril(x: Any, k: int = 0) -> Any:

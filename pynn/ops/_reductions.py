@@ -15,7 +15,7 @@ from ..layers.reductions import Reduction
 from ..layers.symbolic import SymbolicTensor
 from ..layers.trial import is_calling
 from . import _elementwise
-from ._values import along, as_array, as_float, axis_of, is_symbolic, tensor_of_samples
+from ._values import along, as_array, as_float, axes_of, is_symbolic, listed, tensor_of_samples
 
 __all__ = [
     "all",
@@ -44,7 +44,7 @@ def _reduced(function: str, x: Any, axis: Any, keepdims: bool) -> Any:
     if isinstance(x, OfBatch) and function in REDUCTIONS and axis is None:
         return x
     if not is_symbolic(x):
-        return getattr(np, function)(as_array(x, "x"), axis=_listed(axis), keepdims=keepdims)
+        return getattr(np, function)(as_array(x, "x"), axis=listed(axis), keepdims=keepdims)
     tensor = tensor_of_samples(x, function)
     if axis is None and function in REDUCTIONS and is_calling():
         return OfBatch({function: Reduction(function, range(tensor.ndim - 1))(tensor) if tensor.ndim > 1 else tensor})
@@ -59,15 +59,7 @@ def _axes(x: SymbolicTensor, axis: Any, function: str) -> list[int]:
             f"Give axis={tuple(range(1, x.ndim))!r} for all of a sample; in the call of a layer, model or loss of "
             "one's own, ops.mean and ops.sum take all samples, for add_loss and losses."
         )
-    given = axis if isinstance(axis, list | tuple) else [axis]
-    found = [axis_of(each, x.ndim, f"{function} of {x.name!r}") for each in given]
-    if len(set(found)) < len(found):
-        raise ValueError(f"axis must have each axis once for {function} of {x.name!r}, but got {axis!r}.")
-    return found
-
-
-def _listed(axis: Any) -> Any:
-    return tuple(axis) if isinstance(axis, list) else axis
+    return axes_of(axis, x.ndim, f"{function} of {x.name!r}")
 
 
 def sum(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
@@ -91,14 +83,29 @@ def mean(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False
     return _reduced("mean", x, axis, keepdims)
 
 
-def max(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
-    """The largest element along axes, of which the first gets the gradient; arguments as for `sum`."""
-    return _reduced("max", x, axis, keepdims)
+def max(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False, initial: Any = None) -> Any:
+    """The largest element along axes, of which the first gets the gradient; at least `initial`, where that is given.
+    Other arguments as for `sum`."""
+    return _extreme("max", x, axis, keepdims, initial)
 
 
-def min(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
-    """The smallest element along axes, of which the first gets the gradient; arguments as for `sum`."""
-    return -max(-x, axis, keepdims) if is_symbolic(x) else np.min(as_array(x, "x"), _listed(axis), keepdims=keepdims)
+def min(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False, initial: Any = None) -> Any:
+    """The smallest element along axes, of which the first gets the gradient; at most `initial`, where that is given.
+    Other arguments as for `sum`."""
+    return _extreme("min", x, axis, keepdims, initial)
+
+
+def _extreme(function: str, x: Any, axis: Any, keepdims: bool, initial: Any) -> Any:
+    if not is_symbolic(x):
+        array = as_array(x, "x")
+        # As in Keras, `initial` becomes a number of the array's type.
+        more = {} if initial is None else {"initial": np.asarray(initial).astype(np.asarray(array).dtype)}
+        return getattr(np, function)(array, axis=listed(axis), keepdims=keepdims, **more)
+    if function == "max":
+        found = _reduced("max", x, axis, keepdims)
+        return found if initial is None else _elementwise.maximum(found, initial)
+    found = -_reduced("max", -x, axis, keepdims)
+    return found if initial is None else _elementwise.minimum(found, initial)
 
 
 amax, amin = max, min
@@ -107,21 +114,21 @@ amax, amin = max, min
 def any(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
     """Whether any element along axes is not 0; arguments as for `sum`. Of a symbolic tensor 1 and 0."""
     if not is_symbolic(x):
-        return np.any(as_array(x, "x"), axis=_listed(axis), keepdims=keepdims)
+        return np.any(as_array(x, "x"), axis=listed(axis), keepdims=keepdims)
     return max(_elementwise.not_equal(x, 0.0), axis, keepdims)
 
 
 def all(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
     """Whether all elements along axes are not 0; arguments as for `sum`. Of a symbolic tensor 1 and 0."""
     if not is_symbolic(x):
-        return np.all(as_array(x, "x"), axis=_listed(axis), keepdims=keepdims)
+        return np.all(as_array(x, "x"), axis=listed(axis), keepdims=keepdims)
     return min(_elementwise.not_equal(x, 0.0), axis, keepdims)
 
 
 def count_nonzero(x: Any, axis: int | Sequence[int] | None = None) -> Any:
     """How many elements along axes are not 0, of an array in int32; arguments as for `sum`."""
     if not is_symbolic(x):
-        return np.int32(np.count_nonzero(as_array(x, "x"), axis=_listed(axis)))
+        return np.int32(np.count_nonzero(as_array(x, "x"), axis=listed(axis)))
     return sum(_elementwise.not_equal(x, 0.0), axis)
 
 
@@ -139,7 +146,7 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
     if weights is None:
         return mean(x if is_symbolic(x) else as_float(as_array(x, "x")), axis)
     if not is_symbolic(x, weights):
-        return np.average(as_float(as_array(x, "x")), _listed(axis), as_float(as_array(weights, "weights")))
+        return np.average(as_float(as_array(x, "x")), listed(axis), as_float(as_array(weights, "weights")))
     if is_symbolic(weights):
         return sum(x * weights, axis) / sum(weights, axis)
     row = np.asarray(as_array(weights, "weights"))
@@ -180,7 +187,7 @@ def normalize(x: Any, axis: int = -1, order: Any = 2, epsilon: float | None = No
 def var(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
     """The variance along axes, ``mean((x - mean(x))**2)``; arguments as for `sum`."""
     if not is_symbolic(x):
-        return np.var(as_array(x, "x"), _listed(axis), keepdims=keepdims)
+        return np.var(as_array(x, "x"), listed(axis), keepdims=keepdims)
     return mean(_elementwise.square(x - mean(x, axis, keepdims=True)), axis, keepdims)
 
 
@@ -200,11 +207,11 @@ def logsumexp(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = 
     """``log(sum(exp(x)))`` along axes, without overflow; arguments as for `sum`."""
     if not is_symbolic(x):
         x = as_float(as_array(x, "x"))
-        highest = np.max(x, _listed(axis), keepdims=True)
+        highest = np.max(x, listed(axis), keepdims=True)
         highest = np.where(np.isfinite(highest), highest, np.zeros_like(highest))
         with np.errstate(divide="ignore"):  # of -inf alone
-            found = _elementwise.log(np.sum(np.exp(x - highest), _listed(axis), keepdims=keepdims))
-        return found + (highest if keepdims else np.sum(highest, _listed(axis)))
+            found = _elementwise.log(np.sum(np.exp(x - highest), listed(axis), keepdims=keepdims))
+        return found + (highest if keepdims else np.sum(highest, listed(axis)))
     # What is not finite stays what it is, in place of inf - inf.
     highest = _elementwise.clip(max(x, axis, keepdims=True), -_LARGE, _LARGE)
     found = _elementwise.log(sum(_elementwise.exp(x - highest), axis, keepdims))
@@ -218,7 +225,7 @@ def norm(x: Any, ord: Any = None, axis: int | Sequence[int] | None = None, keepd
     matrix, ``ord=None`` is the square root of the sum of squares. Where all elements are 0, the gradient is 0.
     """
     if not is_symbolic(x):
-        return np.linalg.norm(as_float(as_array(x, "x")), ord, _listed(axis), keepdims)
+        return np.linalg.norm(as_float(as_array(x, "x")), ord, listed(axis), keepdims)
     several = isinstance(axis, list | tuple) and len(axis) > 1
     if ord in (None, "fro") if several else ord in (None, 2):
         return _root(sum(_elementwise.square(x), axis, keepdims))

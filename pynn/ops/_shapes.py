@@ -16,7 +16,18 @@ from ..layers.symbolic import SymbolicTensor
 from ..layers.trial import is_calling
 from . import _elementwise
 from ._functions import trunc
-from ._values import along, as_array, axis_of, is_symbolic, of_two, only_array, size_along, tensor_of_samples
+from ._values import (
+    along,
+    as_array,
+    axes_of,
+    axis_of,
+    is_symbolic,
+    listed,
+    of_two,
+    only_array,
+    size_along,
+    tensor_of_samples,
+)
 
 __all__ = [
     "append",
@@ -120,24 +131,37 @@ def expand_dims(x: Any, axis: int) -> Any:
     return x[at(place, None)]
 
 
-def squeeze(x: Any, axis: int | None = None) -> Any:
-    """Without an axis of length 1; of a symbolic tensor which one must be said."""
+def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
+    """Without axes of length 1.
+
+    Args:
+        x: An array or a symbolic tensor.
+        axis: The axis, or several; of a symbolic tensor not the first. Default ``None``: all of length 1, of a symbolic
+            tensor but the first.
+
+    Raises:
+        ValueError: no such axis, or one of another length.
+    """
     if not is_symbolic(x):
-        return np.squeeze(as_array(x, "x"), axis)
+        return np.squeeze(as_array(x, "x"), listed(axis))
     if axis is None:
-        raise ValueError("squeeze of a symbolic tensor needs an axis.")
-    place = axis_of(axis, x.ndim, "squeeze")
-    if x.shape[place] != 1:
+        places = [place for place, size in enumerate(x.shape) if place > 0 and size == 1]
+    else:
+        places = axes_of(axis, x.ndim, "squeeze")
+    if any(x.shape[place] != 1 for place in places):
         raise ValueError(f"squeeze leaves out an axis of length 1, but axis {axis} of the shape {x.shape} is another.")
-    return x[at(place, 0)]
+    return x[tuple(0 if place in places else slice(None) for place in range(x.ndim))] if places else x
 
 
-def flip(x: Any, axis: int) -> Any:
-    """The elements in the reverse order along an axis; of a symbolic tensor not that of the samples."""
+def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
+    """The elements in the reverse order along an axis or several; by default, of arrays only, along all of them. Of a
+    symbolic tensor not along that of the samples."""
     if not is_symbolic(x):
-        return np.flip(as_array(x, "x"), axis)
-    place = axis_of(axis, x.ndim, "flip")
-    return x[at(place, slice(None, None, -1))]
+        return np.flip(as_array(x, "x"), listed(axis))
+    if axis is None:
+        raise ValueError(f"flip of the symbolic tensor {x.name!r} needs an axis.")
+    places = axes_of(axis, x.ndim, "flip")
+    return x[tuple(slice(None, None, -1 if place in places else None) for place in range(x.ndim))]
 
 
 def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,20 @@ def axis_of(axis: int, axes: int, name: str) -> int:
             f"axis={axis} is the axis of the samples of {name}, each of which is computed for itself. Give another one."
         )
     return found
+
+
+def axes_of(axis: int | Sequence[int], axes: int, name: str) -> list[int]:
+    """One axis or several, as `axis_of` counts them, each once."""
+    given: list[Any] = list(axis) if isinstance(axis, list | tuple) else [axis]
+    found = [axis_of(each, axes, name) for each in given]
+    if len(set(found)) < len(found):
+        raise ValueError(f"axis must have each axis once for {name}, but got {axis!r}.")
+    return found
+
+
+def listed(axis: Any) -> Any:
+    """One axis or several in the form that NumPy takes."""
+    return tuple(axis) if isinstance(axis, list) else axis
 
 
 def along(x: Any, axis: int | None, function: str) -> tuple[SymbolicTensor, int]:

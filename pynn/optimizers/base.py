@@ -40,17 +40,17 @@ _RATES_AT_ONCE = 2**16  # that a schedule is asked for ahead of the steps
 class Optimizer(Stepping):
     """Base of the optimizers: the settings that all have, and the learning rate, which may change while training.
 
-    The other settings stay what they were when the optimizer was made. A clip or an epsilon that is smaller than the
-    normal numbers of a weight's type counts as the smallest of these.
+    The other settings stay what they were when the optimizer was made. A clip above 0, or an epsilon, that is smaller
+    than the normal numbers of a weight's type counts as the smallest of these.
 
     Args:
         learning_rate: At least 0; or one of `pynn.optimizers.schedules`, or a function without arguments that is asked
             for it before each step.
         weight_decay: At least 0. If given, ``w -= lr * weight_decay * w`` before each step, but for the weights of
             `exclude_from_weight_decay`. Default ``None``.
-        clipnorm: Above 0. If given, the gradient of each weight array is scaled to at most this norm. Default ``None``.
-        clipvalue: Above 0. If given, each element of a gradient is limited to +- this. Default ``None``.
-        global_clipnorm: Above 0. If given, all gradients together are scaled to at most this norm. Default ``None``.
+        clipnorm: If above 0, the gradient of each weight array is scaled to at most this norm. Default ``None``: as 0.
+        clipvalue: If above 0, each element of a gradient is limited to +- this. Default ``None``: as 0.
+        global_clipnorm: If above 0, all gradients together are scaled to at most this norm. Default ``None``: as 0.
         use_ema: Whether to keep an average of each weight, ``a = ema_momentum * a + (1 - ema_momentum) * w`` after each
             step, beginning with ``a = w``. At the end of `fit` the weights become it. Default ``False``.
         ema_momentum: In [0, 1]. Default ``0.99``.
@@ -98,9 +98,9 @@ class Optimizer(Stepping):
         self._learning_rate = _rate(learning_rate)
         self._excluded: tuple[list[NamedParameter], re.Pattern[str] | None] = [], None  # from weight decay
         self.weight_decay = checks.optional_number(weight_decay, "weight_decay", "[0, inf)")
-        self.clipnorm = checks.optional_number(clipnorm, "clipnorm", "(0, inf)")
-        self.clipvalue = checks.optional_number(clipvalue, "clipvalue", "(0, inf)")
-        self.global_clipnorm = checks.optional_number(global_clipnorm, "global_clipnorm", "(0, inf)")
+        self.clipnorm = checks.optional_number(clipnorm, "clipnorm", "[0, inf)")
+        self.clipvalue = checks.optional_number(clipvalue, "clipvalue", "[0, inf)")
+        self.global_clipnorm = checks.optional_number(global_clipnorm, "global_clipnorm", "[0, inf)")
         self.use_ema = checks.boolean(use_ema, "use_ema")
         self.ema_momentum = checks.number(ema_momentum, "ema_momentum", "[0, 1]")
         self.ema_overwrite_frequency = _optional_steps(ema_overwrite_frequency, "ema_overwrite_frequency", 1)
