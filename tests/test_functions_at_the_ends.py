@@ -60,6 +60,19 @@ def test_weights_that_start_at_0_train_through_hypot():
     assert (point > 0.1).all()
 
 
+def test_logaddexp_of_what_is_infinite():
+    xs = [
+        np.float32([[-np.inf], [np.inf], [np.inf], [1], [1e5]]),
+        np.float32([[-np.inf], [np.inf], [-np.inf]] + [[1]] * 2),
+    ]
+    one, other = pynn.Input((1,)), pynn.Input((1,))
+    model = pynn.Model([one, other], ops.logaddexp(one, other))
+    found = model.predict(xs, verbose=0, check_finite=False)
+    np.testing.assert_allclose(found, [[-np.inf], [np.inf], [np.inf], [1 + np.log(2)], [1e5]], rtol=1e-6)
+    slopes = model.vjp([x[3:] for x in xs], np.ones((2, 1), "float32"))[1]
+    np.testing.assert_allclose(slopes, [[[0.5], [1]], [[0.5], [0]]])
+
+
 def slope_of(function, x, **settings):
     tensor = pynn.Input(x.shape[1:])
     model = pynn.Model(tensor, getattr(ops, function)(tensor, **settings))

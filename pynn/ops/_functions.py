@@ -78,7 +78,8 @@ def logaddexp(x1: Any, x2: Any) -> Any:
     """``log(exp(x1) + exp(x2))``, without overflow."""
     if not is_symbolic(x1, x2):
         return _of_floats("logaddexp", x1=x1, x2=x2)
-    apart = absolute(_elementwise.subtract(x1, x2))
+    # Equal numbers are 0 apart, also where they are infinite.
+    apart = where(_elementwise.not_equal(x1, x2), absolute(_elementwise.subtract(x1, x2)), 0.0)
     return add(_elementwise.maximum(x1, x2), _elementwise.log1p(exp(negative(apart))))
 
 
