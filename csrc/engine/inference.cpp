@@ -193,8 +193,8 @@ void Plan<T>::run_member(const Team& whole, const Call& call, bool alone, std::v
     copy_outputs(team, call, begin, pass.batch, values);
     if (call.on_chunk) call.on_chunk(team, Chunk{chunk, begin, pass.batch, number, values});
   }
-  // The others may have begun a chunk when this member was through.
-  if (alone && taken > 0 && whole.rank == 0)
+  // Shares differ by a chunk. One member says how long that takes for all.
+  if (alone && whole.size > 1 && whole.rank == 0 && taken > 0)
     whole.excuse(std::chrono::duration<double>(Clock::now() - start).count() / static_cast<double>(taken));
 }
 

@@ -7,8 +7,10 @@
 namespace pynn {
 
 // From when to when a tensor is needed, both moments included. A moment is the number of an op, in the order in which
-// they run.
+// they run: forwards, or on the way back.
 struct LiveRange {
+  static constexpr int kEnd = INT32_MAX;  // behind all ops
+
   int64_t size = 0;  // elements of a sample
   int from = 0, to = -1;
 

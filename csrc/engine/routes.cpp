@@ -98,7 +98,7 @@ Routes make_routes(const Plan<T>& plan, const std::vector<int>& loss_tensors, co
   const auto begin = [&](int tensor) {
     const auto t = static_cast<std::size_t>(tensor);
     written[t] = 1;
-    routes.needs.gradients[t] = {plan.size(tensor), now, static_cast<int>(ops.size()) + 1};
+    routes.needs.gradients[t] = {plan.size(tensor), now, LiveRange::kEnd};
   };
   // Where the next writer of a tensor's gradient writes to; `spares` are in use by the same op.
   const auto next_route = [&](int tensor) -> int {

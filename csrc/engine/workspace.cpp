@@ -6,12 +6,11 @@
 
 namespace pynn {
 
-// For a way back each value has its own block. Otherwise it is needed until the last op has read it, but for what is
-// read behind all ops: what is shown or penalized, what a loss may be computed from in place of an output, and what the
-// next batch begins with.
+// For a way back each value has its own block: all are needed at one moment. Otherwise it is needed until the last op
+// has read it, but for what is read behind all ops: what is shown or penalized, what a loss may be computed from in
+// place of an output, and what the next batch begins with.
 template <typename T>
 Blocks Plan<T>::value_blocks(bool for_way_back) const {
-  const int end = static_cast<int>(ops_.size()) + 1;
   std::vector<LiveRange> ranges;
   for (int t = 0; t < graph_->tensors(); ++t)
     ranges.push_back({size(t), 0, unused_[static_cast<std::size_t>(t)] ? -1 : 0});
@@ -21,7 +20,7 @@ Blocks Plan<T>::value_blocks(bool for_way_back) const {
     if (to >= 0) to = std::max(to, moment);
   };
   for (const int tensor : kept_tensors())
-    if (tensor >= 0) need_until(tensor, end);
+    if (tensor >= 0) need_until(tensor, LiveRange::kEnd);
   for (std::size_t i = ops_.size(); i-- > 0;) {
     const Op<T>& op = *ops_[i];
     const int now = static_cast<int>(i) + 1;
@@ -29,7 +28,7 @@ Blocks Plan<T>::value_blocks(bool for_way_back) const {
     for (const int tensor : op.outputs) {
       LiveRange& output = ranges[static_cast<std::size_t>(tensor)];
       output.from = now;
-      need_until(tensor, op.state_samples() > 0 || op.ends_steps() ? end : now);
+      need_until(tensor, op.state_samples() > 0 || op.ends_steps() ? LiveRange::kEnd : now);
       if (op.passes_on() || is_output(tensor)) last = std::max(last, output.to);
     }
     for (const int tensor : op.inputs) need_until(tensor, last);
@@ -44,8 +43,7 @@ Blocks Plan<T>::gradient_blocks(const BackwardNeeds& needs, int64_t capacity, in
   for (const auto& op : ops_)
     if (members > 1 && !op->parameters.empty() && goes_alone(*op, capacity))
       for (const int tensor : op->outputs)
-        if (LiveRange& of = ranges[static_cast<std::size_t>(tensor)]; of.any())
-          of.to = static_cast<int>(ops_.size()) + 1;
+        if (LiveRange& of = ranges[static_cast<std::size_t>(tensor)]; of.any()) of.to = LiveRange::kEnd;
   return share_blocks(ranges);
 }
 

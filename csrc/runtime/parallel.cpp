@@ -107,7 +107,7 @@ struct TeamState {
   alignas(64) std::atomic<uint32_t> generation{0};
   alignas(64) std::atomic<bool> failed{false};
   std::atomic<int64_t> held_up_ns{0};  // in waits of more than a moment, all members together
-  std::atomic<int64_t> excused_ns{0};  // in which one of them did what is not shared
+  std::atomic<int64_t> excused_ns{0};  // in which all but one of them had to wait
   std::atomic<int64_t> worked_ns{0};   // from the begin to the end of each member
   std::mutex mutex;
   std::exception_ptr error;  // the first one; guarded by mutex until the region has ended

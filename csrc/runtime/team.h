@@ -30,7 +30,8 @@ struct Team {
   // Whether other processes hold the team up so much that one member alone would be faster. The region should end then.
   bool is_held_up() const;
 
-  // For so many seconds this member has done what is not shared: who waited for it did not wait for a core.
+  // The others had to wait so many seconds for this member, not for a core: it did what is not shared, or its share was
+  // so much more than theirs.
   void excuse(double seconds) const;
 
   // For loops that may run long: throws where the region must end, because another member failed or, seen by the thread
