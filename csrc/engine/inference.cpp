@@ -158,7 +158,8 @@ void Plan<T>::run_member(const Team& whole, const Call& call, bool alone, std::v
   const int64_t samples = call.x.samples, rows = call.training ? samples : chunk_rows();
   const int64_t chunks = (samples + rows - 1) / rows;
   const auto next_after = [&](int64_t chunk) { return alone ? progress.next_chunk++ : chunk + 1; };
-  const auto start = Clock::now();
+  const bool shared_out = alone && whole.size > 1;
+  const auto start = shared_out ? Clock::now() : Clock::time_point{};
   int64_t taken = 0;
   for (int64_t chunk = next_after(-1); chunk < chunks; chunk = next_after(chunk), ++taken) {
     const int64_t begin = chunk * rows;
@@ -194,7 +195,7 @@ void Plan<T>::run_member(const Team& whole, const Call& call, bool alone, std::v
     if (call.on_chunk) call.on_chunk(team, Chunk{chunk, begin, pass.batch, number, values});
   }
   // Shares differ by a chunk. One member says how long that takes for all.
-  if (alone && whole.size > 1 && whole.rank == 0 && taken > 0)
+  if (shared_out && whole.rank == 0 && taken > 0)
     whole.excuse(std::chrono::duration<double>(Clock::now() - start).count() / static_cast<double>(taken));
 }
 

@@ -101,7 +101,10 @@ thread_local std::chrono::nanoseconds last_outside_poll{};
 
 struct TeamState {
   explicit TeamState(const Interrupt& on_interrupt, int size)
-      : interrupt(on_interrupt), alone(size == 1), spin(size <= processors()) {}
+      : interrupt(on_interrupt),
+        began(size == 1 ? Clock::time_point{} : Clock::now()),
+        alone(size == 1),
+        spin(size <= processors()) {}
 
   alignas(64) std::atomic<int> arrived{0};
   alignas(64) std::atomic<uint32_t> generation{0};
@@ -113,7 +116,7 @@ struct TeamState {
   std::exception_ptr error;  // the first one; guarded by mutex until the region has ended
   const Interrupt& interrupt;
   const std::thread::id opener = std::this_thread::get_id();
-  const Clock::time_point began = Clock::now();
+  const Clock::time_point began;                      // of a team of several: a clock takes a part of a small call
   std::chrono::nanoseconds last_poll = poll_clock();  // of the opener
   int uninterruptible = 0;                            // of the opener
   const uint32_t process = fork_generation();
