@@ -119,12 +119,12 @@ def done_again(trial: Trial) -> list[atomic.Change]:
     if outer is None:
         for weight in trial.pending:
             weight.draw()
-        return [*trial.users, *trial.changes()]
+        return [*trial.users, *trial.redoing_once()]
     outer.pending += trial.pending
     outer.users += trial.users
     for layer in trial.touched:
         outer.touch(layer)
-    return trial.changes()
+    return trial.redoing_once()
 
 
 def _all_of(drafts: Sequence[Draft]) -> Iterator[Draft]:

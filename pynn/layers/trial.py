@@ -84,7 +84,7 @@ class Trial:
         training: What a `call` is told of `training`.
         pending: Weights that were made, whose first values are not drawn yet.
         users: Changes by which models, and layers with a `call`, become users of layers.
-        extra: Changes that come after those of the layers.
+        extra: Changes that come after those of the layers. No trial makes them: they are for the end only.
         inputs: The symbolic tensors that a `call` is given.
         losses: What a `call` has added to the loss.
         adds: How it adds to the loss in another mode: by a mean over the samples, by a sum over them, or both.
@@ -107,7 +107,7 @@ class Trial:
         self.noises = 0
         self.asked_for_length = self.for_one_length = False
         self._before: dict[Any, dict[str, Any]] = {}
-        self._changes: list[atomic.Change] = []
+        self._redoing: list[atomic.Change] = []  # what leads from the layers before to those after
         self._over = False
 
     def run(self, work: Callable[[], T]) -> T:
@@ -151,22 +151,23 @@ class Trial:
         """The layers that were touched."""
         return self._before
 
-    def changes(self) -> list[atomic.Change]:
-        """What was done, to be done again. Where another thread has done the like meanwhile, its changes stay."""
-        return atomic.doing_first(self.layer, "_done", self.changes_each_time())
+    def redoing(self) -> list[atomic.Change]:
+        """The changes that do once more what was done and taken back."""
+        return [*self._redoing, *self.extra]
+
+    def redoing_once(self) -> list[atomic.Change]:
+        """The same, for building: a layer is built once, and by all threads as the first one did it."""
+        return atomic.doing_first(self.layer, "_done", self.redoing())
 
     def join(self) -> None:
-        """Do again what was done, as a part of the trial that is running."""
+        """Do once more what was done, as a part of the trial that is running, which takes it back at its own end."""
         outer = running()
         outer.pending += self.pending
         outer.users += self.users
+        outer.extra += self.extra
         for layer in self._before:
             outer.touch(layer)
-        atomic.apply_together(self.changes_each_time())
-
-    def changes_each_time(self) -> list[atomic.Change]:
-        """What was done, to be done again, also where the like was done before."""
-        return [*self._changes, *self.extra]
+        atomic.apply_together(self._redoing)
 
     def _take_back(self) -> None:
         if self._over:
@@ -178,7 +179,7 @@ class Trial:
             undo += _leading(layer, after, before)
             again += _leading(layer, before, after)
         atomic.apply_together(
-            [*undo, atomic.setting(self, "_changes", again), atomic.setting(self, "_over", True)],
+            [*undo, atomic.setting(self, "_redoing", again), atomic.setting(self, "_over", True)],
         )
 
 

@@ -137,11 +137,17 @@ class Connected(Trained):
         self._become(state, changes=[*using(self, wiring.layers), ending])
 
     def _connected(
-        self, inputs: Any, outputs: Any, wiring: Wiring, name: str, names: Sequence[str], called: Sequence[str] = ()
+        self,
+        inputs: Any,
+        outputs: Any,
+        wiring: Wiring,
+        name: str,
+        names: Sequence[str],
+        output_names: Sequence[str] = (),
     ) -> Layout:
         """What the network between these symbolic tensors takes and gives; ValueError if it cannot be a model.
 
-        `names` are those of the inputs, and `called` those of the outputs, by default the names of their layers.
+        `names` are those of the inputs, and `output_names` of the outputs, by default the names of their layers.
         """
         starts, ends = tensors_in(inputs, "inputs"), tensors_in(outputs, "outputs")
         check_names([layer for layer in wiring.layers if not (layer.is_operation and self._has_call())], name)
@@ -161,7 +167,7 @@ class Connected(Trained):
             next(iter(dtypes), config.floatx()),
             ports(names, shapes, limits.each, inputs)._replace(computed=limits.computed),
             ports(
-                sorted(outputs) if is_dict else called or [y.name for y in ends],
+                sorted(outputs) if is_dict else output_names or [y.name for y in ends],
                 [y.sample for y in ends],
                 [0] * len(ends),
                 outputs,
@@ -234,7 +240,7 @@ class Connected(Trained):
             return False
         users = [*using(self, tried.wiring.layers), *tried.trial.users]
         atomic.apply_together(
-            [*users, *tried.trial.changes_each_time(), atomic.setting(self, "_ends", tried.ends)],
+            [*users, *tried.trial.redoing(), atomic.setting(self, "_ends", tried.ends)],
         )
         self._open(self._state._replace(wiring=tried.wiring, layout=tried.layout))
         return True
@@ -251,14 +257,14 @@ class Connected(Trained):
             ends = with_added_loss(tensors_in(outputs, "outputs"))
             return trace(tensors_in(inputs, "inputs"), ends, self.name), outputs, ends
 
-        wiring, outputs, called = traced(self, inputs, run)
+        wiring, outputs, output_names = traced(self, inputs, run)
         own = [*self._attributes, *(layer for layer in wiring.layers if not layer.is_operation)]
         inner = [weight for layer in own if layer.built for weight in layer.weights]
         check_tracked(self, wiring, [*self._own_weights, *inner])
         starts = tensors_in(inputs, "inputs")
         one_each = len(starts) == len(self._inputs_of_call) > 1
         names = self._inputs_of_call if one_each else names_of_inputs(starts, wiring)
-        layout = self._connected(inputs, outputs, wiring, self.name, names, called)
+        layout = self._connected(inputs, outputs, wiring, self.name, names, output_names)
         if self._own_weights and layout.dtype != self._dtype:
             raise self._shape_error(f"has weights of type {self._dtype}, but computes in {layout.dtype}.")
         return layout, wiring, outputs
