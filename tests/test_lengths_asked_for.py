@@ -1,5 +1,7 @@
 """Calls that ask for the length of an axis that may have any: how often they are run, and what is refused."""
 
+import math
+
 import numpy as np
 import pytest
 from positions import MODELS, Causal, Positions, expected, ids_of, of_tensors, on, with_weights
@@ -19,10 +21,10 @@ def test_the_call_runs_for_each_length_that_it_asks_for():
             return x * 2.0
 
     model = on(Asking(), None, 3)
-    assert seen == [None]
+    assert seen == [None, 24, 48, 2]
     for length in (4, 7, 4, 7):
         assert model.predict(np.ones((2, length, 3)), verbose=0).shape == (2, length, 3)
-    assert seen == [None, 4, 7]
+    assert seen[4:] == [4, 7]
 
 
 @pytest.mark.parametrize(
@@ -31,6 +33,8 @@ def test_the_call_runs_for_each_length_that_it_asks_for():
         lambda x: x * float(x.shape[-1]),
         lambda x: ops.reshape(x, (ops.shape(x)[0], -1, 3)),
         lambda x: x if len(x.shape) == 3 and x.ndim == 3 else None,
+        lambda x: x * float(x.shape[2:][0]),
+        lambda x: x if x.shape[0] is x.shape[-3] is x.shape[np.int64(0)] is x.shape[:1][0] is None else None,
     ],
 )
 def test_the_call_runs_once_where_it_asks_for_no_length(call):
@@ -45,6 +49,62 @@ def test_the_call_runs_once_where_it_asks_for_no_length(call):
     for length in (4, 7):
         model.predict(np.ones((2, length, 3)), verbose=0)
     assert len(seen) == count
+
+
+FORMS = {
+    "ops.ones": lambda x: ops.ones(ops.shape(x)[1:]).sum(),
+    "np.ones": lambda x: np.ones(x.shape[1:]).sum(),
+    "np.prod": lambda x: np.prod(x.shape[1:]),
+    "math.prod": lambda x: math.prod(x.shape[1:]),
+    "ops.ones of one row": lambda x: ops.ones((1, *ops.shape(x)[1:])).sum(),
+    "in front": lambda x: np.ones((1,) + x.shape[1:]).sum(),  # noqa: RUF005
+    "before the whole": lambda x: ((1,) + x.shape)[2],  # noqa: RUF005
+    "behind the whole": lambda x: (x.shape + (1,))[1],  # noqa: RUF005
+    "taken apart": lambda x: (lambda t, c: t * c)(*x.shape[1:]),
+    "one taken apart": lambda x: (lambda t: t)(*x.shape[1:2]),
+    "without the last": lambda x: x.shape[:-1][-1],
+    "with a step": lambda x: x.shape[::-1][1],
+    "part of a part": lambda x: x.shape[1:][0],
+    "from the end": lambda x: x.shape[-2],
+    "a number of NumPy": lambda x: x.shape[np.int64(1)],
+    "equal": lambda x: float(x.shape == (None, 5, 3)),
+    "equal from the right": lambda x: float((None, 5, 3) == x.shape),  # noqa: SIM300
+    "not equal": lambda x: float(x.shape != (None, 5, 3)),
+    "a key": lambda x: {(None, 5, 3): 2.0}.get(x.shape, 3.0),
+    "count": lambda x: x.shape.count(5),
+    "index": lambda x: x.shape.index(5) if 5 in x.shape else 0,
+    "in": lambda x: float(5 in x.shape),
+    "text": lambda x: float("5" in str(x.shape)),
+    "part of a text": lambda x: float("5" in f"{x.shape}"),
+    "list": lambda x: list(ops.shape(x))[1],
+    "backwards": lambda x: list(reversed(x.shape))[1],
+    "pairs": lambda x: [size for _, size in zip(range(3), x.shape, strict=True)][1],
+    "or": lambda x: x.shape[1] or 1,
+    "default": lambda x: 512 if x.shape[1] is None else x.shape[1],
+    "arange from 1": lambda x: ops.arange(1, x.shape[1]).sum(),
+    "NumPy's arange from 1": lambda x: np.arange(1, x.shape[1]).sum(),
+    "a number of NumPy's type": lambda x: np.float32(ops.shape(x)[1]),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("kind", ["layer", "model", "model of data"])
+def test_all_forms_of_asking(form, kind, random):
+    def scaled(x):
+        return x * float(FORMS[form](x))
+
+    class Scaled(pynn.Model):
+        def call(self, x):
+            return scaled(x)
+
+    model = on(layers.Lambda(scaled), None, 3) if kind == "layer" else Scaled()
+    if kind == "model":
+        model.build((None, None, 3))
+    for length in (5, 6, 5):
+        x = random.normal(size=(2, length, 3)).astype(np.float32)
+        expected = on(layers.Lambda(scaled), length, 3)
+        np.testing.assert_allclose(model(x), expected(x), rtol=1e-6)
+    assert model.output_shape == (None, None, 3)
 
 
 def test_more_lengths_than_are_kept():
@@ -142,7 +202,7 @@ def test_what_a_call_cannot_do_at_any_length():
         on(layers.Lambda(lambda x: x * np.zeros((7, 5))[: x.shape[1]]), None, 3)
     with pytest.raises(ZeroDivisionError):
         on(layers.Lambda(lambda x: x * (1 / (x.shape[1] * 0))), None, 3)
-    with pytest.raises(ValueError, match="another number of outputs for each length"):
+    with pytest.raises(ValueError, match="has other outputs, or axes of them, for each length"):
         on(layers.Lambda(lambda x: ops.unstack(x, axis=1)), None, 3)
     with pytest.raises(ValueError, match=r"\(None, 3\) and \(7, 5\) together\.$"):
         on(layers.Lambda(lambda x: x * np.zeros((7, 5))), None, 3)  # asks for no length
@@ -172,6 +232,12 @@ def test_elsewhere_a_length_that_is_not_known_is_refused():
     x = pynn.Input((None, 3))
     with pytest.raises(ValueError, match="Put it into the call of a layer or model"):
         ops.arange(ops.shape(x)[1])
+
+
+def test_the_number_of_samples_is_not_known_in_a_call():
+    with pytest.raises(ValueError, match="as many numbers as there are samples"):
+        on(layers.Lambda(lambda x: x * float(x.shape[1]) + ops.arange(ops.shape(x)[0])), None, 3)
+    assert on(layers.Lambda(lambda x: x * float(x.shape[1]) + ops.arange(3, None)), None, 3).built
 
 
 def test_one_row_for_each_sample():

@@ -143,6 +143,75 @@ def test_tables_and_windows_of_any_size(random):
     assert on(Wide(), None, 1)(np.ones((1, 120, 1))).shape == (1, 21, 2)
 
 
+def cut_in_layers(most):
+    class Cut(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(2)
+
+        def call(self, x):
+            return self.dense(x[:, : min(ops.shape(x)[1], most)])
+
+    return Cut()
+
+
+@pytest.mark.parametrize("most", [3, 10, 30, 100])
+def test_what_is_cut_at_some_length_may_be_shorter(most):
+    layer = cut_in_layers(most)
+    model = on(layer, None, 4)
+    assert model.output_shape == (None, None, 2)
+    assert layer.dense.input_shape == (None, None, 4)
+    for length in (2, 5, 40):
+        assert model.predict(np.ones((2, length, 4)), verbose=0).shape == (2, min(length, most), 2)
+
+
+def test_a_size_that_every_length_gives_stays():
+    def first(x):
+        return x[:, : 3 if ops.shape(x)[1] is None else 1]
+
+    def long(x):  # takes no short length
+        if ops.shape(x)[1] < 10:
+            raise KeyError("too short")
+        return x[:, :10]
+
+    def of_other_rank(x):
+        return x[:, :10] if ops.shape(x)[1] > 10 else x[:, 0]
+
+    assert on(layers.Lambda(first), None, 4).output_shape == (None, 1, 4)
+    assert on(layers.Lambda(long), None, 4).output_shape == (None, 10, 4)
+    assert on(layers.Lambda(of_other_rank), None, 4).output_shape == (None, 10, 4)
+
+
+def test_a_call_that_takes_no_length_that_is_tried():
+    def only_five(x):
+        n = ops.shape(x)[1]
+        if n not in (None, 5):
+            raise ValueError(f"It takes 5, but got {n}.")
+        return x * 2.0
+
+    model = on(layers.Lambda(only_five), None, 4)
+    assert model.output_shape == (None, None, 4)
+    np.testing.assert_array_equal(model(np.ones((1, 5, 4))), np.full((1, 5, 4), 2.0))
+    with pytest.raises(ValueError, match="It takes 5, but got 6"):
+        model(np.ones((1, 6, 4)))
+
+
+def test_a_layer_that_is_used_as_often_as_the_axis_is_long():
+    class Steps(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.dense, self.together = layers.Dense(2), layers.Concatenate(axis=-1)
+
+        def call(self, x):
+            parts = [self.dense(each) for each in ops.unstack(x, axis=1)]
+            return ops.mean(ops.reshape(self.together(parts), (-1, len(parts), 2)), axis=1)
+
+    model = on(Steps(), None, 3)
+    assert model.output_shape == (None, 2)
+    for length in (3, 5, 2):
+        assert model(np.ones((1, length, 3))).shape == (1, 2)
+
+
 def test_constants_of_each_length_in_training(random):
     class Mixing(layers.Layer):
         def call(self, x):

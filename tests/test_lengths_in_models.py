@@ -155,6 +155,54 @@ def test_weights_losses_and_outputs_of_its_own(random):
     np.testing.assert_array_equal(model.get_weights()[0][3:], w[3:])
 
 
+def by_hand(x):
+    """The calls that get along with None, and are others then: what they make of a tensor."""
+    n = x.shape[1]
+    return {
+        "mean": ops.sum(x, axis=1) / np.float32(ops.shape(x)[1]),
+        "mean or one": ops.sum(x, axis=1) / (n or 1),
+        "default": x * float(512 if n is None else n),
+        "from one": x * float(np.arange(1, n).sum()),
+        "heads": ops.reshape(x, (-1, n, 2, 2)),
+    }
+
+
+def causal(x):
+    n = x.shape[1]
+    return x if n is None else ops.matmul(np.tri(n, dtype=np.float32), x)
+
+
+class ByHand(pynn.Model):
+    """Of all these."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(4)
+
+    def call(self, x, training=None):
+        return {**by_hand(x), "causal": causal(self.dense(x))}
+
+
+def numbers_by_hand(model, x):
+    n, y = x.shape[1], x @ model.dense.kernel.numpy()
+    mean, reshaped = x.mean(1), x.reshape(len(x), n, 2, 2)
+    of_mean = {"mean": mean, "mean or one": mean, "heads": reshaped}
+    return {**of_mean, "default": x * n, "from one": x * sum(range(1, n)), "causal": y.cumsum(1)}
+
+
+@pytest.mark.parametrize("built", [False, True])
+def test_five_then_six_then_five_gives_the_first_numbers_again(built, random):
+    model = ByHand()
+    if built:
+        model.build((None, None, 4))
+    one, other = (random.normal(size=(2, n, 4)).astype(np.float32) for n in (5, 6))
+    for x in (one, other, one):
+        found = model(x)
+        for name, expected in numbers_by_hand(model, x).items():
+            np.testing.assert_allclose(found[name], expected, rtol=1e-4, atol=1e-5, err_msg=name)
+    assert model.output_shape["heads"] == (None, None, 2, 2)
+
+
 def test_several_inputs_and_outputs(random):
     model = Two()
     model.build((None, None, 2), (None, None, 3))

@@ -166,22 +166,61 @@ class Operand:
 
 
 class _Asked(tuple[int | None, ...]):
-    """A shape in a `call`, which notes where that asks for the length of an axis that may have any."""
+    """The shape of a tensor with axes of any length, in a `call`: it notes where that asks for such a length.
+
+    Whoever takes the shape as a whole asks, too: NumPy, for one, reads a tuple without a word. So a part of it is a
+    plain tuple, and asked for at once if it holds such a length.
+    """
 
     __slots__ = ()
 
     def __getitem__(self, key: Any) -> Any:
         found = super().__getitem__(key)
-        if isinstance(key, slice):
-            return _Asked(found)
-        if found is None and key != 0:  # which is the number of samples
-            ask_for_length()
+        places = range(len(self))[key]
+        for place in places if isinstance(key, slice) else [places]:
+            if place and super().__getitem__(place) is None:  # the place 0 is the number of samples
+                ask_for_length()
         return found
 
     def __iter__(self) -> Iterator[int | None]:
-        if None in self[1:]:
-            ask_for_length()
+        ask_for_length()
         return super().__iter__()
+
+    def __contains__(self, size: object) -> bool:
+        ask_for_length()
+        return super().__contains__(size)
+
+    def __add__(self, other: Any) -> Any:
+        ask_for_length()
+        return super().__add__(other)
+
+    def __radd__(self, other: Any) -> Any:
+        ask_for_length()
+        return (*other, *self) if isinstance(other, tuple) else NotImplemented
+
+    def __eq__(self, other: object) -> bool:
+        ask_for_length()
+        return super().__eq__(other)
+
+    def __ne__(self, other: object) -> bool:
+        ask_for_length()
+        return super().__ne__(other)
+
+    def __hash__(self) -> int:
+        ask_for_length()
+        return super().__hash__()
+
+    def __repr__(self) -> str:
+        ask_for_length()
+        return super().__repr__()
+
+    def count(self, size: Any) -> int:
+        ask_for_length()
+        return super().count(size)
+
+    def index(self, size: Any, *bounds: Any) -> int:
+        ask_for_length()
+        return super().index(size, *bounds)
 
 
 class SymbolicTensor(Operand):

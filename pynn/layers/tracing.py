@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ..data import nests
@@ -93,34 +94,44 @@ def trace_of(layer: Any, shapes: tuple[OpenShape, ...], dtype: str, masks: Masks
 
     Where it asks for the length of an axis that may have any, it does something else for each length.
     """
-    trial = running()
-    try:
-        found = _run_for(layer, shapes, dtype, masks, said)
-    except Exception:
-        if not trial.asked_for_length:
-            raise
-        return _of_lengths(layer, shapes, dtype, masks, said)
-    return found._replace(asked_for_length=trial.asked_for_length)
-
-
-def _of_lengths(layer: Any, shapes: tuple[OpenShape, ...], dtype: str, masks: Masks, said: Said | None) -> Trace:
-    """What is known of a call for all lengths, where it cannot go without one: the shapes of what it makes."""
 
     def run(shapes: tuple[OpenShape, ...], masks: Masks) -> Trace:
         return _run_for(layer, shapes, dtype, masks, said)
 
-    one, other = lengths.for_two(layer, shapes, masks, run)
-    if len(one.outputs.ports) != len(other.outputs.ports):
-        raise layer._shape_error("has another number of outputs for each length of an axis that may have any.")
-    lengths.open_layers(one.drafts(dtype), other.drafts(dtype))
-    outputs = lengths.open_ends(*([port.shape for port in each.outputs.ports] for each in (one, other)))
-    return one._replace(
+    if not any(None in shape for shape in (*shapes, *_given(masks))):
+        return run(shapes, masks)
+    of_lengths = functools.partial(_of_lengths, layer, shapes, dtype, masks, run)
+    found = lengths.run_open(layer, lambda: run(shapes, masks), of_lengths, spare=True)
+    return found._replace(asked_for_length=running().asked_for_length)
+
+
+def _of_lengths(
+    layer: Any,
+    shapes: tuple[OpenShape, ...],
+    dtype: str,
+    masks: Masks,
+    run: Callable[[tuple[OpenShape, ...], Masks], Trace],
+) -> Trace:
+    """What is known of a call for all lengths, where it asks for one: the shapes of what it makes."""
+
+    def with_drafts(shapes: tuple[OpenShape, ...], masks: Masks) -> tuple[Trace, list[Draft]]:
+        made = run(shapes, masks)
+        return made, made.drafts(dtype)
+
+    found = lengths.run_for_some(layer, shapes, masks, with_drafts)
+    forms = [[len(port.shape) for port in trace.outputs.ports] for trace, _ in found]
+    if forms[0] != forms[1]:
+        raise layer._shape_error("has other outputs, or axes of them, for each length of an axis that may have any.")
+    found = [each for each, form in zip(found, forms, strict=True) if form == forms[0]]  # the short one may be special
+    traces = [trace for trace, _ in found]
+    lengths.open_layers([drafts for _, drafts in found])
+    outputs = lengths.open_ends([[port.shape for port in each.outputs.ports] for each in traces])
+    return traces[0]._replace(
         shapes=shapes,
         masks=masks,
-        outputs=one.outputs.of(outputs),
-        limits=lengths.open_limits(one.limits, other.limits),
-        made_masks=tuple(lengths.open_ends(one.made_masks, other.made_masks)),
-        asked_for_length=True,
+        outputs=traces[0].outputs.of(outputs),
+        limits=lengths.open_limits([each.limits for each in traces]),
+        made_masks=tuple(lengths.open_ends([each.made_masks for each in traces])),
     )
 
 

@@ -57,12 +57,6 @@ def ask_for_length() -> None:
         trial.asked_for_length = True
 
 
-def asked_for_length() -> bool:
-    """Whether the `call` that is being traced has asked for the length of an axis that may have any."""
-    trial = current()
-    return trial is not None and trial.asked_for_length
-
-
 def is_for_one_length() -> bool:
     """Whether the `call` that is being traced is run for one length of several."""
     trial = current()

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..layers.base import Layer
+from ..layers.lengths import run_open
 from ..layers.modes import Run, both_modes
-from ..layers.trial import running
 from ..layers.walking import trace
 from ..layers.weight import Weight
 from ..layers.wiring import Wiring
@@ -19,23 +19,27 @@ from .symbols import tensors_in
 def traced(model: Any, inputs: Any, run: Callable[[bool | None], Run]) -> tuple[Wiring, Any, tuple[str, ...]]:
     """The wiring of a model by its call, its symbolic outputs, and their names, if these are not those of layers.
 
+    Where the call asks for the length of an axis that may have any, the wiring has one step, whose layer is the call.
+
     Args:
         model: The model, which must be on trial.
         inputs: The symbolic inputs.
         run: Runs the call in a mode.
     """
     takes_training = "training" in inspect.signature(model.call).parameters
-    try:
-        wiring, outputs, _ = both_modes(takes_training, run, model)
-    except Exception:
-        if not running().asked_for_length:
-            raise
-    else:
-        return wiring, outputs, ()
-    body = (_BodyOfModes if takes_training else _Body)(model)
-    outputs = body(inputs)
-    wiring = trace(tensors_in(inputs, "inputs"), tensors_in(outputs, "outputs"), model.name)
-    return wiring, outputs, next(iter(body._traces.values())).outputs.names
+    starts = tensors_in(inputs, "inputs")
+
+    def plain() -> tuple[Wiring, Any, tuple[str, ...]]:
+        return (*both_modes(takes_training, run, model)[:2], ())
+
+    def with_body() -> tuple[Wiring, Any, tuple[str, ...]]:
+        body = (_BodyOfModes if takes_training else _Body)(model)
+        outputs = body(inputs)
+        wiring = trace(starts, tensors_in(outputs, "outputs"), model.name)
+        return wiring, outputs, next(iter(body._traces.values())).outputs.names
+
+    is_open = any(None in x.sample for x in starts)
+    return run_open(model, plain, with_body) if is_open else plain()
 
 
 class _Body(Layer):

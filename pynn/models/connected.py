@@ -247,11 +247,11 @@ class Connected(Trained):
 
     def _try_call(self, inputs: Any) -> tuple[Layout, Wiring, Any]:
         """The layout and wiring of the model by its call, and the symbolic outputs; all of it is on trial."""
-        trial = running()
         self._run_build(inputs)
-        trial.phase = "call"
+        running().phase = "call"
 
         def run(mode: bool | None) -> Run:
+            trial = running()
             trial.inputs, trial.losses, trial.noises = tensors_in(inputs, "inputs"), [], 0
             outputs = self._called(inputs, {} if mode is None else {"training": mode})
             ends = with_added_loss(tensors_in(outputs, "outputs"))

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from .. import config
 from ..foundation import checks
-from ..layers.trial import asked_for_length
+from ..layers.trial import is_calling
 from . import _elementwise, _shapes
 from ._values import as_array, is_symbolic, only_array
 
@@ -86,10 +86,16 @@ def arange(
     """Numbers from `start` (by default 0) to below `stop`; int32 where they are whole.
 
     Raises:
-        ValueError: None, which stands for the length of an axis that may be any. A `call` knows it.
+        ValueError: None, which stands for the length of an axis that may be any, or for the number of samples. A
+            `call` knows the length.
     """
     # Where `stop` is left out, `start` is what it would be.
-    if start is None or (stop is None and (start == 0 or asked_for_length())):
+    if start is None or (stop is None and start == 0):
+        if is_calling():
+            raise ValueError(
+                "arange is asked for as many numbers as there are samples (None), which a call does not know: it says "
+                "what is computed for each of them."
+            )
         raise ValueError(
             "arange is asked for as many numbers as an axis of any length has (None). Put it into the call of a layer "
             "or model of your own, which is run for each length, or give the Input its length."
