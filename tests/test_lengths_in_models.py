@@ -203,6 +203,23 @@ def test_five_then_six_then_five_gives_the_first_numbers_again(built, random):
     assert model.output_shape["heads"] == (None, None, 2, 2)
 
 
+def test_build_runs_once(random):
+    class Late(pynn.Model):
+        def build(self, input_shape):
+            self.seen = [*getattr(self, "seen", []), tuple(input_shape)]
+            self.dense = layers.Dense(4)
+
+        def call(self, x):
+            return self.dense(x) / float(x.shape[1])
+
+    model = Late()
+    for n in (5, 6, 7):
+        x = random.normal(size=(2, n, 4)).astype(np.float32)
+        np.testing.assert_allclose(model(x), x @ model.dense.kernel.numpy() / n, rtol=1e-4, atol=1e-6)
+    assert model.seen == [(None, 5, 4)]
+    assert len(model.weights) == 2
+
+
 def test_several_inputs_and_outputs(random):
     model = Two()
     model.build((None, None, 2), (None, None, 3))

@@ -247,7 +247,8 @@ class Connected(Trained):
 
     def _try_call(self, inputs: Any) -> tuple[Layout, Wiring, Any]:
         """The layout and wiring of the model by its call, and the symbolic outputs; all of it is on trial."""
-        self._run_build(inputs)
+        if not self.built:  # as in Keras, once, and not for each length
+            self._run_build(inputs)
         running().phase = "call"
 
         def run(mode: bool | None) -> Run:
