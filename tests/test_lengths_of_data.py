@@ -4,9 +4,11 @@ import threading
 
 import numpy as np
 import pytest
+from test_interrupts import SHORT, Interrupt, places
+from tiers import slow
 
 import pynn
-from pynn import layers
+from pynn import layers, ops
 
 
 def recurrent(*first):
@@ -243,3 +245,77 @@ def test_a_call_that_refuses_other_lengths():
     with pytest.raises(ValueError, match=r"x must have the shape \(samples, 3, 2\)"):
         model(np.ones((1, 4, 2)))
     assert model(np.ones((1, 3, 2))).shape == (1, 3, 2)
+
+
+@pytest.mark.parametrize("error", [ValueError, TypeError, ZeroDivisionError, KeyError])
+@pytest.mark.parametrize("kind", ["sequential", "model"])
+def test_a_layer_that_refuses_other_lengths_in_its_own_way(kind, error):
+    class Picky(layers.Layer):
+        def call(self, x):
+            if ops.shape(x)[1] != 5:
+                raise error("It takes 5.")
+            return x * 2.0
+
+    class Around(pynn.Model):
+        def __init__(self):
+            super().__init__()
+            self.inner = Picky()
+
+        def call(self, x):
+            return self.inner(x)
+
+    model = pynn.Sequential([Picky()]) if kind == "sequential" else Around()
+    x = np.ones((2, 5, 4))
+    model(x)
+    with pytest.raises(ValueError, match=r"must have the shape|samples of shape \(5, 4\)"):
+        model(np.ones((2, 6, 4)))
+    np.testing.assert_array_equal(model(x), 2 * x)
+
+
+class Masked(pynn.Model):
+    """A call that asks for the length."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(3)
+
+    def call(self, x):
+        return ops.matmul(np.tri(x.shape[1]), self.dense(x))
+
+
+def chained():
+    return pynn.Sequential([layers.Dense(3), layers.Lambda(lambda x: x * float(x.shape[1]))])
+
+
+def interrupt_each(make, data, every):
+    short, long = data
+    make_and_call(make, short)(long)  # what only the first call in a process does is not tested here
+    first = make_and_call(make, short)
+    for n in places(lambda: first(long))[::every]:
+        model = make_and_call(make, short)
+        expected = model(short)
+        interrupt = Interrupt(n)
+        interrupt.call(lambda model=model: model(long))
+        assert interrupt.was_raised
+        assert model.input_shape == tuple(model.inputs[0].shape)
+        assert model.output_shape == tuple(model.outputs[0].shape)
+        assert len(model(long)) == 6
+        np.testing.assert_array_equal(model(short), expected)
+
+
+def make_and_call(make, x):
+    model = make()
+    model(x)
+    assert model.inputs[0].shape == (None, *x.shape[1:])
+    return model
+
+
+@pytest.mark.parametrize("make", [Called, *slow(Masked, chained)])
+def test_an_interrupt_at_some_lines_leaves_the_old_lengths_or_any(make, data):
+    interrupt_each(make, data, SHORT)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [Masked, Called, chained])
+def test_an_interrupt_at_every_line_leaves_the_old_lengths_or_any(make, data):
+    interrupt_each(make, data, 1)

@@ -239,10 +239,9 @@ class Connected(Trained):
         if tried.trial.pending:  # weights that there were not at the lengths before
             return False
         users = [*using(self, tried.wiring.layers), *tried.trial.users]
-        atomic.apply_together(
-            [*users, *tried.trial.redoing(), atomic.setting(self, "_ends", tried.ends)],
-        )
-        self._open(self._state._replace(wiring=tried.wiring, layout=tried.layout))
+        ending = atomic.setting(self, "_ends", tried.ends)
+        state = self._state._replace(wiring=tried.wiring, layout=tried.layout)
+        self._open(state, [*users, *tried.trial.redoing(), ending])
         return True
 
     def _try_call(self, inputs: Any) -> tuple[Layout, Wiring, Any]:

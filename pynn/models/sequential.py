@@ -214,10 +214,9 @@ class Sequential(Model):
         state = self._state
         try:
             layout = _drafts(state.stack, shapes[0], self._require_layout().dtype)[0]
-        except ValueError:
+        except Exception:  # of any kind, as the call of a layer may refuse it in its own way
             return False
-        self._open(state._replace(layout=layout))
-        self._wired = None
+        self._open(state._replace(layout=layout), [atomic.setting(self, "_wired", None)])
         return True
 
     def _reopen(self, before: OpenShapes, shape: OpenShapes) -> None:

@@ -248,10 +248,13 @@ class Structure(Part):
         """Take samples of these shapes from now on; False where the layers cannot. The lock must be held."""
         raise NotImplementedError
 
-    def _open(self, state: State) -> None:
-        """Take samples of other lengths from now on; the optimizer's state stays. The lock must be held."""
+    def _open(self, state: State, changes: Sequence[atomic.Change]) -> None:
+        """Make the changes after which it takes samples of other lengths; the optimizer's state stays.
+
+        The lock must be held. All happens at once, or nothing.
+        """
         new = state._replace(plan=None, closed=Closed(), task=None, masks=None)
-        atomic.apply_together([*self._unlowered(), atomic.setting(self, "_state", new)])
+        atomic.apply_together([*atomic.in_order(changes), *self._unlowered(), atomic.setting(self, "_state", new)])
 
     def _layout_for(self, x: Any, name: str) -> Layout:
         layout = self._state.layout
