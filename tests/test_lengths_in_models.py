@@ -1,6 +1,8 @@
 """Models whose own `call` asks for the length of an axis that may have any."""
 
 import copy
+import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -218,6 +220,55 @@ def test_build_runs_once(random):
         np.testing.assert_allclose(model(x), x @ model.dense.kernel.numpy() / n, rtol=1e-4, atol=1e-6)
     assert model.seen == [(None, 5, 4)]
     assert len(model.weights) == 2
+
+
+@pytest.fixture
+def without_collector():
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("without_collector")
+def test_it_is_freed_at_once():
+    model = compiled(of_data())
+    for n in (5, 6):
+        model.fit(np.ones((2, n)), np.ones((2, n)), verbose=0)
+    model.summary(print_fn=lambda line: None)
+    assert model.output.shape == (None, None, 20)
+    seen = weakref.ref(model)
+    del model
+    assert seen() is None
+
+
+@pytest.mark.usefixtures("without_collector")
+def test_a_model_that_is_cut_out_keeps_it(tmp_path):
+    model = Two()
+    model.build((None, None, 2), (None, None, 3))
+    assert model.outputs == model.output
+    x = [np.ones((2, 5, 2)), np.ones((2, 7, 3))]
+    part, expected = pynn.Model(model.inputs, model.outputs[1]), model(*x)[1]
+    seen = weakref.ref(model)
+    del model
+    np.testing.assert_array_equal(part.predict(x, verbose=0), expected)
+    part.compile("sgd", "mse")
+    part.fit(x, np.ones((2, 1)), verbose=0)
+    part.save(tmp_path / "part.pynn")
+    loaded = pynn.load_model(tmp_path / "part.pynn", custom_objects={"Two": Two})
+    np.testing.assert_array_equal(loaded.predict(x, verbose=0), part.predict(x, verbose=0))
+    del part
+    assert seen() is None
+
+
+def test_the_call_alone_needs_its_model():
+    model = ByHand()
+    model.build((None, None, 4))
+    (call,) = [each for each in model.operations if each.name == "call"]
+    del model
+    gc.collect()
+    with pytest.raises(RuntimeError, match="The model is gone whose call this layer is"):
+        call(np.ones((1, 3, 4)))
 
 
 def test_several_inputs_and_outputs(random):

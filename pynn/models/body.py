@@ -42,8 +42,16 @@ def traced(model: Any, inputs: Any, run: Callable[[bool | None], Run]) -> tuple[
     return run_open(model, plain, with_body) if is_open else plain()
 
 
+def has_body(wiring: Wiring) -> bool:
+    """Whether it is that of a model whose call is run for each length."""
+    return any(isinstance(layer, _Body) for layer in wiring.layers)
+
+
 class _Body(Layer):
-    """The call of a model as that of a layer, which is run for each length. What the layer has is the model's."""
+    """The call of a model as that of a layer, which is run for each length. What the layer has is the model's.
+
+    The model has the body, which knows the model by a weak reference only. So there is no cycle.
+    """
 
     is_operation = True
 
@@ -53,6 +61,9 @@ class _Body(Layer):
         dtype = model._dtype if model._own_weights else next(filter(None, of_layers), None)
         super().__init__(name="call", dtype=dtype)
 
+    def _note_arguments(self, args: tuple[Any, ...], named: dict[str, Any]) -> None:
+        """Keep none: the model would be one of them."""
+
     def call(self, inputs: Any) -> Any:
         """What the model makes of its inputs."""
         return self._itself._called(inputs, {})
@@ -61,7 +72,8 @@ class _Body(Layer):
     def _itself(self) -> Any:
         """The model."""
         model = self._model()
-        assert model is not None
+        if model is None:
+            raise RuntimeError("The model is gone whose call this layer is. Keep the model, and call that.")
         return model
 
     @property

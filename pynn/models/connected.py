@@ -24,7 +24,7 @@ from ..layers.types import Masks, OpenShapes
 from ..layers.walking import trace
 from ..layers.wiring import Wiring, drafts_of
 from . import several
-from .body import traced
+from .body import has_body, traced
 from .structure import Structure
 from .symbols import Given, given_data, given_list, given_shapes, sources, tensors_in, twice
 from .trained import Trained
@@ -36,7 +36,7 @@ class _Tried(NamedTuple):
 
     layout: Layout
     wiring: Wiring
-    ends: tuple[Any, Any]  # the symbolic inputs and outputs
+    ends: tuple[Any, Any]  # as those of the model
     trial: Trial
 
 
@@ -49,7 +49,8 @@ class Connected(Trained):
 
     def __init__(self) -> None:
         super().__init__()
-        self._ends: tuple[Any, Any] | None = None  # the symbolic inputs and outputs, as they were given
+        # The symbolic inputs and outputs, as they were given. Outputs are None where a call is run for each length.
+        self._ends: tuple[Any, Any] | None = None
         self._tried: _Tried | None = None  # of a subclass: what the last data would have made of it
         self._own = frozenset[str]()  # names of attributes that are not those of a subclass
         self._of_data = self._has_call()
@@ -217,7 +218,7 @@ class Connected(Trained):
             inputs = several.as_tuple(self.name, self._inputs_of_call, inputs)
         trial = Trial(self)
         layout, wiring, outputs = trial.run(lambda: self._try_call(inputs))
-        return _Tried(layout, wiring, (inputs, outputs), trial)
+        return _Tried(layout, wiring, (inputs, None if has_body(wiring) else outputs), trial)
 
     def _become_as(self, tried: _Tried) -> None:
         state = self._state._replace(wiring=tried.wiring, layout=tried.layout)
@@ -231,7 +232,8 @@ class Connected(Trained):
         )
 
     def _take_lengths(self, shapes: list[OpenShape]) -> bool:
-        inputs, _ = self._symbols()
+        assert self._ends is not None
+        inputs, _ = self._ends
         try:
             tried = self._try(sources(Given(nests.nest_of(inputs), shapes)))
         except Exception:  # of any kind, as the call may refuse it in its own way
@@ -276,7 +278,10 @@ class Connected(Trained):
         self.build(*(shapes if len(self._inputs_of_call) > 1 else [shapes]))
 
     def _called(self, inputs: Any, mode: dict[str, bool]) -> Any:
-        return self.call(*(inputs if len(self._inputs_of_call) > 1 else [inputs]), **mode)
+        return self._called_as(inputs, self.call, **mode)
+
+    def _called_as(self, inputs: Any, call: Any, **mode: bool) -> Any:
+        return call(*(inputs if len(self._inputs_of_call) > 1 else [inputs]), **mode)
 
     def _shapes_to_build(self, input_shape: Any) -> Given:
         layout = self._state.layout
@@ -388,7 +393,19 @@ class Connected(Trained):
     def _symbols(self) -> tuple[Any, Any]:
         self._require_layout()
         assert self._ends is not None
-        return self._ends
+        inputs, outputs = self._ends
+        return inputs, self._outputs_of(inputs) if outputs is None else outputs
+
+    def _outputs_of(self, inputs: Any) -> Any:
+        """What the model makes of these symbolic inputs: those tensors that there are, or new ones.
+
+        They hold the model, and so does a model that is cut out by them. So the model does not hold them.
+        """
+        starts = tuple(tensors_in(inputs, "inputs"))
+        for node in list(self._nodes.values()):
+            if node.inputs == starts and node.training is None:
+                return self._arrange([SymbolicTensor(node, number) for number in range(len(node.outputs))])
+        return self._called_as(inputs, self)
 
 
 def _whole(build: Callable[..., None]) -> Callable[..., None]:
