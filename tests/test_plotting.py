@@ -18,6 +18,7 @@ import matplotlib.pyplot as plt  # noqa: E402 - after the backend is chosen
 
 @pytest.fixture(autouse=True)
 def figures():
+    plt.close("all")  # of other files, too
     yield
     plt.close("all")
 
