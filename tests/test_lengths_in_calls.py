@@ -165,6 +165,50 @@ def test_what_is_cut_at_some_length_may_be_shorter(most):
         assert model.predict(np.ones((2, length, 4)), verbose=0).shape == (2, min(length, most), 2)
 
 
+class HandsOn(layers.Layer):
+    """Asks for no length, and hands the mask of its input on."""
+
+    def __init__(self):
+        super().__init__()
+        self.supports_masking = True
+
+    def call(self, x, mask=None):
+        return 2 * x
+
+
+class Attends(layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.attention = layers.MultiHeadAttention(1, 4)
+
+    def call(self, inputs, mask=None):
+        query, value = inputs
+        query = query + ops.zeros((1, ops.shape(query)[1], 1))
+        return self.attention(query, value, query_mask=mask[0], key_mask=mask[1])
+
+
+def test_a_mask_that_is_handed_on_has_the_length_of_the_data():
+    def made(*lengths):
+        ids = [pynn.Input((length,), dtype="int32") for length in lengths]
+        first, second = (layers.Embedding(10, 4, mask_zero=True)(x) for x in ids)
+        return pynn.Model(ids, Attends()([first, HandsOn()(second)]))
+
+    model = made(None, None)
+    for lengths in ((5, 7), (2, 3), (5, 7)):
+        fixed, pair = made(*lengths), [ids_of(4, length) for length in lengths]
+        fixed.set_weights(model.get_weights())
+        np.testing.assert_allclose(model.predict(pair, verbose=0), fixed.predict(pair, verbose=0), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(None, None), (2, None), (None, 3)])
+def test_a_layer_at_each_step_may_ask_for_the_length_of_a_step(shape):
+    model = with_weights(on(layers.TimeDistributed(Table(60)), *shape, 4))
+    x = np.random.default_rng(0).normal(size=(3, 2, 3, 4)).astype(np.float32)
+    each = np.stack([model.layers[-1].layer(x[:, step]) for step in range(2)], 1)
+    np.testing.assert_allclose(model.predict(x, verbose=0), each, rtol=1e-5, atol=1e-6)
+    assert model.output_shape == (None, *shape, each.shape[-1])
+
+
 def test_a_size_that_every_length_gives_stays():
     def first(x):
         return x[:, : 3 if ops.shape(x)[1] is None else 1]

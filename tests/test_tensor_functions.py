@@ -12,6 +12,7 @@ ROW = np.array([0.5, -1.0, 2.0, 3.0])
 MATRIX = np.arange(8.0).reshape(4, 2) - 3
 
 # Of two tensors (N, 3, 4): by ops, and by NumPy.
+TAKEN = np.array([True, False, True, False])
 FUNCTIONS = {
     "add": (lambda a, b: ops.add(a, 1.5) + ops.add(ROW, b), lambda a, b: a + 1.5 + ROW + b),
     "subtract": (lambda a, b: ops.subtract(2, a), lambda a, b: 2 - a),
@@ -28,6 +29,10 @@ FUNCTIONS = {
     "clip": (lambda a, b: ops.clip(a, -0.5, 0.6), lambda a, b: np.clip(a, -0.5, 0.6)),
     "where": (lambda a, b: ops.where(a > b, a, 2 * b), lambda a, b: np.where(a > b, a, 2 * b)),
     "where of numbers": (lambda a, b: ops.where(a[:, :1] > 0, 1.0, b), lambda a, b: np.where(a[:, :1] > 0, 1.0, b)),
+    "where of an array": (
+        lambda a, b: ops.where(TAKEN, a, -1.0) + ops.where(TAKEN, ROW, b),
+        lambda a, b: np.where(TAKEN, a, -1.0) + np.where(TAKEN, ROW, b),
+    ),
     "where of what is broadcast": (
         lambda a, b: ops.where(a > 0, b[:, :, :1], ops.expand_dims(b[:, 0], 1)),
         lambda a, b: np.where(a > 0, b[:, :, :1], b[:, :1]),
@@ -144,6 +149,15 @@ def test_what_where_does_not_take_may_be_anything():
     a = pynn.Input((3,), dtype="float64")
     model = pynn.Model(a, ops.where(a > 0, a**-0.5, 0.0))
     np.testing.assert_array_equal(model.predict(np.array([[4.0, -1.0, 0.0]]), verbose=0), [[0.5, 0, 0]])
+
+
+def test_where_of_an_array_in_a_call():
+    """As a causal mask that is made of the length."""
+    x = pynn.Input((None, 4))
+    model = pynn.Model(x, layers.Lambda(lambda x: ops.where(ops.tri(ops.shape(x)[1], 4) > 0, x, -9.0))(x))
+    for length in (3, 6, 3):
+        given = np.arange(8.0 * length).reshape(2, length, 4)
+        np.testing.assert_array_equal(model(given), np.where(np.tri(length, 4) > 0, given, -9.0))
 
 
 def test_axes_of_any_length():

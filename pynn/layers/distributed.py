@@ -66,14 +66,24 @@ class TimeDistributed(Wrapper):
         return shape[1:]
 
     def sample_output_shape(self, shape: Shape) -> Shape:
-        made: Any = self.layer.sample_output_shape(self._of_step(shape))
+        made: Shape = self._with_steps(shape, self.layer.sample_output_shape(self._of_step(shape)))
+        return made
+
+    def _with_steps(self, shape: OpenShape, made: OpenShapes) -> Any:
         if isinstance(made, list):
             raise self._shape_error(f"takes a layer of one output, but {self.layer.name!r} has {len(made)}.")
         return (shape[0], *made)
 
     def draft(self, shape: OpenShapes, dtype: str, masks: Masks = ()) -> Draft:
         """What the layer would be for samples of `shape`; ValueError if it cannot take them."""
-        draft = super().draft(shape, dtype, masks)
+        assert not isinstance(shape, list)
+        of_step = self._of_step(shape)
+        if None in of_step:  # the layer within tries its lengths itself, as its call may ask for them
+            inner = self.layer.draft(of_step, dtype)
+            made = tuple(masks) if any(mask is not None for mask in masks) else ()
+            draft = Draft(self, shape, self._with_steps(shape, inner.output), dtype, [], [], (inner,), made_masks=made)
+        else:
+            draft = super().draft(shape, dtype, masks)
         within = draft.inner[0]
         limits = within.limits if within.layout is None else within.layout.inputs.limits
         return draft._replace(limits=limits and limits.behind(_steps_as_samples))

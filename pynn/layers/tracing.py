@@ -50,7 +50,9 @@ class Trace(NamedTuple):
             return [port.shape for port in self.outputs.ports], self.made_masks
         count, of_masks = len(self.outputs.ports), masks or _with_sizes(self.masks, shapes)
         found = self._drafted(shapes, of_masks, dtype)
-        made = [own or shape for own, shape in zip(found.masks, self.made_masks, strict=False)]
+        made = list(found.masks[:count])
+        if made[0] is None and self.made_masks[0] is not None:  # the layer hands the mask of its input on
+            made[0] = of_steps(shapes, of_masks, of_masks)[0]
         for place, shape in zip(self.mask_outputs, found.shapes[count:], strict=True):
             made[place] = shape
         return found.shapes[:count], tuple(made)

@@ -192,7 +192,11 @@ def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
         return _places(condition, x1, x2)
     if not is_symbolic(condition, x1, x2):
         return np.where(as_array(condition, "condition"), as_array(x1, "x1"), as_array(x2, "x2"))
-    return kept(x1, not_equal(condition, 0.0)) + kept(x2, equal(condition, 0.0))
+    return _taken(x1, not_equal(condition, 0.0)) + _taken(x2, equal(condition, 0.0))
+
+
+def _taken(x: Any, condition: Any) -> Any:
+    return kept(x, condition) if is_symbolic(x, condition) else np.where(condition, as_array(x, "x"), 0)
 
 
 def _places(condition: Any, x1: Any, x2: Any) -> tuple[Any, ...]:
