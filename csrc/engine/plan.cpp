@@ -242,7 +242,7 @@ bool Plan<T>::couples_samples() const {
 template <typename T>
 int64_t Plan<T>::slice_of(int64_t batch) const {
   int64_t together = 1;
-  double sample = 0;  // bytes of its tensors and their gradients
+  double sample = 0;  // bytes of its tensors and their gradients, as if none shared memory
   for (const auto& op : ops_)
     if (op->work() * kMostOps > work_) together = std::max(together, op->samples_together());
   for (int t = 0; t < graph_->tensors(); ++t) sample += 2.0 * sizeof(T) * static_cast<double>(size(t));

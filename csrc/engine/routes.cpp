@@ -131,8 +131,10 @@ Routes make_routes(const Plan<T>& plan, const std::vector<int>& loss_tensors, co
       refuse("train", "activations that a gradient can pass", "one that has none ('step')");
     for (const int tensor : op.outputs) {
       const auto t = static_cast<std::size_t>(tensor);
-      if (!written[t]) routes.unwritten[i].push_back(tensor);
-      if (!written[t]) begin(tensor);
+      if (!written[t]) {
+        routes.unwritten[i].push_back(tensor);
+        begin(tensor);
+      }
       routes.needs.gradients[t].to = now;
     }
     for (std::size_t j = 0; j < op.inputs.size(); ++j)

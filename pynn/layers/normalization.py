@@ -192,10 +192,9 @@ class BatchNormalization(_Normalization):
 
     def lower_mask(self, net: Lowering, x: int, shape: Shape, masks: Sequence[Mask | None]) -> Mask | None:
         mask = masks[0]
-        # A mask of whole samples, which a `TimeDistributed` has for each step, goes with any axis.
-        if not (mask is None or mask.shape == ()) and (
-            mask.shape != shape[:-1] or self._axes(shape) != [len(shape) - 1]
-        ):
+        if mask is None or mask.shape == ():  # of whole samples, as a `TimeDistributed` has for each step: for any axis
+            return mask
+        if mask.shape != shape[:-1] or self._axes(shape) != [len(shape) - 1]:
             raise self._shape_error(
                 f"with axis={self.axis} got samples of shape {shape} and a mask of shape {mask.shape}: a mask must "
                 f"have the shape {shape[:-1]}, and the axis of the channels be the last."

@@ -165,6 +165,16 @@ class Operand:
         return arithmetic("get_item", self, key)
 
 
+def _asking(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The method of a tuple, which notes that the `call` asks for a length."""
+
+    def asks(shape: _Asked, *arguments: Any) -> Any:
+        ask_for_length()
+        return method(shape, *arguments)
+
+    return asks
+
+
 class _Asked(tuple[int | None, ...]):
     """The shape of a tensor with axes of any length, in a `call`: it notes where that asks for such a length.
 
@@ -182,45 +192,19 @@ class _Asked(tuple[int | None, ...]):
                 ask_for_length()
         return found
 
-    def __iter__(self) -> Iterator[int | None]:
-        ask_for_length()
-        return super().__iter__()
-
-    def __contains__(self, size: object) -> bool:
-        ask_for_length()
-        return super().__contains__(size)
-
-    def __add__(self, other: Any) -> Any:
-        ask_for_length()
-        return super().__add__(other)
-
-    def __radd__(self, other: Any) -> Any:
+    def __radd__(self, other: Any) -> Any:  # which a plain tuple does not have
         ask_for_length()
         return (*other, *self) if isinstance(other, tuple) else NotImplemented
 
-    def __eq__(self, other: object) -> bool:
-        ask_for_length()
-        return super().__eq__(other)
-
-    def __ne__(self, other: object) -> bool:
-        ask_for_length()
-        return super().__ne__(other)
-
-    def __hash__(self) -> int:
-        ask_for_length()
-        return super().__hash__()
-
-    def __repr__(self) -> str:
-        ask_for_length()
-        return super().__repr__()
-
-    def count(self, size: Any) -> int:
-        ask_for_length()
-        return super().count(size)
-
-    def index(self, size: Any, *bounds: Any) -> int:
-        ask_for_length()
-        return super().index(size, *bounds)
+    __iter__: Any = _asking(tuple.__iter__)
+    __contains__: Any = _asking(tuple.__contains__)
+    __add__: Any = _asking(tuple.__add__)
+    __eq__: Any = _asking(tuple.__eq__)
+    __ne__: Any = _asking(tuple.__ne__)
+    __hash__: Any = _asking(tuple.__hash__)
+    __repr__: Any = _asking(tuple.__repr__)
+    count: Any = _asking(tuple.count)
+    index: Any = _asking(tuple.index)
 
 
 class SymbolicTensor(Operand):
