@@ -61,6 +61,12 @@ CASES = [
     Case(2, (6, 7, 4), (3, 3), 17),
     *(Case(2, (8, 9, 3), (3, 3), f) for f in (1, 2, 7, 15, 33, 64, 70)),
     *(Case(2, (8, 9, c), (2, 3), 6) for c in (1, 2, 7, 15, 16, 33)),
+    # few filters
+    *(Case(2, (7, width, 12), (3, 3), f, padding="same") for f in (1, 2, 3, 4) for width in (2, 7, 17)),
+    *(Case(2, (5, 19, c), (2, 3), 1) for c in (1, 5, 7, 16, 33)),
+    Case(3, (6, 33, 40), (1, 1), 4),
+    Case(2, (9, 20, 20), (3, 3), 2, strides=(2, 1), dilation=(1, 2)),
+    Case(2, (40, 17), (5,), 3, strides=(2,), dilation=(1,), padding="causal"),
     # strides, also larger than the kernel
     Case(2, (9, 8, 3), (3, 3), 5, strides=(2, 2)),
     Case(2, (9, 8, 3), (2, 2), 5, strides=(3, 3)),

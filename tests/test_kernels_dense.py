@@ -16,6 +16,10 @@ SHAPES = [
     *((9, k, 20) for k in (255, 256, 257)),
     *((rows, 20, 12) for rows in (255, 256, 257, 1000)),
     (129, 64, 17),
+    # few units
+    *((rows, inputs, units) for units in (1, 2, 3, 4) for rows, inputs in ((1, 63), (2, 64), (17, 65), (33, 300))),
+    *((rows, 40, 1) for rows in SIZES),
+    (300, 260, 3),
     (300, 65, 130),
     (1, 1, 1),
     (32, 784, 128),

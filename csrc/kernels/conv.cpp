@@ -2,6 +2,7 @@
 
 #include "checks.h"
 #include "conv_common.h"
+#include "few_columns.h"
 #include "register.h"
 
 // Convolution without im2col: the pixels of an output row are the rows of a product, and what a pixel sees of one input
@@ -24,10 +25,18 @@ bool in_panels(int64_t images, const ConvShape& s) {
   return s.groups == 1 && kernel_size(s) > kLargeKernel && images * s.out_height * s.out_width >= kManyPixels;
 }
 
+// Whether there are so few filters that y is summed by terms.
+template <typename T>
+bool has_few_filters(const ConvShape& s) {
+  const int64_t inner = s.channels / s.groups, strip = whole_rows(s) ? s.kernel_width * inner : inner;
+  return s.groups == 1 && pays_by_terms(T{}, s.filters, kernel_size(s) / s.filters, strip);
+}
+
 // Multiply-adds of a row of the result that make it worth while to poll after each.
 constexpr int64_t kLongRow = 1 << 20;
 
-// Filters that are made together: where they begin in the kernel, and how far its rows lie apart.
+// Filters that are made together: where they begin in the kernel, and how far its rows lie apart. Few filters are all
+// made together, of the kernel's transpose, whose columns are its rows.
 template <typename T>
 struct Filters {
   const T* kernel;
@@ -60,6 +69,7 @@ void convolve_row(T* y, const Rows<T>& x, const Filters<T>& filters, const T* bi
   const int64_t inner = s.channels / s.groups, outer = filters.count / s.groups;
   const int64_t strip = whole_rows(s) ? s.kernel_width * inner : inner;
   const int64_t terms = forward_strips(s, x, out_row, filters.ld, strips) * strip;
+  const bool few = has_few_filters<T>(s);
   for (int64_t at = 0; at < width; at += kPixels)
     for (int64_t g = 0; g < s.groups; ++g) {
       const int64_t first = filters.begin + g * outer;
@@ -70,7 +80,12 @@ void convolve_row(T* y, const Rows<T>& x, const Filters<T>& filters, const T* bi
       p.strip = strip;
       p.bias = bias == nullptr ? nullptr : bias + first;
       p.ahead = &ahead;
-      multiply_block(p);
+      if (few) {
+        p.ldb = kernel_size(s) / s.filters;
+        multiply_by_terms(p);
+      } else {
+        multiply_block(p);
+      }
     }
 }
 
@@ -133,6 +148,7 @@ template <typename T>
 struct ForwardSpace {
   Strip* strips;
   T *copy, *rows;  // of the input; of the output, where it is pooled
+  T* turned;       // the transpose of a kernel of few filters
 };
 
 template <typename T>
@@ -141,8 +157,8 @@ ForwardSpace<T> forward_space(const ConvLayer<T>& layer, Scratch<T>& scratch) {
   Strip* strips =
       scratch.template take<Strip>(has_small_groups(s) ? small_groups_space(s) : s.kernel_height * s.kernel_width);
   T* copy = scratch.template take<T>(band_elements(s, output_rows(layer, band_of_results(layer))));
-  return {strips, copy,
-          scratch.template take<T>(layer.pooled ? layer.pool.window_height * used_width(layer) * s.filters : 0)};
+  T* rows = scratch.template take<T>(layer.pooled ? layer.pool.window_height * used_width(layer) * s.filters : 0);
+  return {strips, copy, rows, scratch.template take<T>(has_few_filters<T>(s) ? kernel_size(s) : 0)};
 }
 
 // Some filters of row i of the result for an image.
@@ -187,6 +203,8 @@ void conv_forward(const Team& team, T* y, uint8_t* which, const T* x, int64_t im
     pack_block(terms, s.filters, layer.kernel, s.filters, 1, team.share(s.filters, together), shared);
     team.barrier();
   }
+  const bool few = has_few_filters<T>(s);
+  if (few) transpose_block(terms, s.filters, layer.kernel, s.filters, space.turned, terms);
   const int64_t height = layer.pooled ? layer.pool.out_height : s.out_height, row_size = result_size(layer) / height;
   // Bands of nearly equal height; a team shares a single image too. A cut changes no sum.
   const int64_t most = larger(1, smaller(band_of_results(layer), images * height / team.size));
@@ -206,7 +224,8 @@ void conv_forward(const Team& team, T* y, uint8_t* which, const T* x, int64_t im
                            (rows.end - rows.begin) * s.out_width);
     for (int64_t f = 0; f < s.filters; f += together) {
       const int64_t count = smaller(together, s.filters - f);
-      const Filters<T> filters{panels ? shared + f * terms : layer.kernel, count, f, count};
+      const T* kernel = few ? space.turned : panels ? shared + f * terms : layer.kernel;
+      const Filters<T> filters{kernel, few ? 1 : count, f, count};
       for (int64_t i = begin; i < end; ++i) {
         T* to = y + (image * height + i) * row_size;
         result_row(to, which == nullptr ? nullptr : which + (to - y), input, layer, filters, i, ahead, space);

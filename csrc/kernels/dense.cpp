@@ -3,6 +3,7 @@
 #include "../runtime/blas.h"
 #include "activation_blocks.h"
 #include "checks.h"
+#include "few_columns.h"
 #include "polling.h"
 #include "reductions.h"
 #include "register.h"
@@ -186,10 +187,38 @@ void forward_by_inputs(const Team& team, T* y, const DenseLayer<T>& d, const Act
   finish<T>(y + part.begin * d.units, nullptr, 0, d, 0, part.end - part.begin, d.units, activation);
 }
 
+// Whether the layer has so few units that y is summed by terms, in no slices.
+template <typename T>
+bool has_few_units(int64_t inputs, int64_t units) {
+  return pays_by_terms(T{}, units, inputs, inputs);
+}
+
+template <typename T>
+void forward_of_few_units(const Team& team, T* y, const DenseLayer<T>& d, const ActivationSpec& activation, T* own) {
+  const T* columns = d.kernel;
+  if (d.units > 1) {
+    transpose_block(d.inputs, d.units, d.kernel, d.units, own, d.inputs);
+    columns = own;
+  }
+  const Range mine = team.share(d.rows);
+  Look look(team);
+  for (int64_t i = mine.begin; i < mine.end; i += kRows) {
+    const int64_t rows = mine.end - i < kRows ? mine.end - i : kRows;
+    T* to = y + i * d.units;
+    Product<T> p =
+        product<T>(rows, d.units, d.inputs, d.x + i * d.inputs, d.inputs, 1, columns, d.inputs, false, to, d.units);
+    p.bias = d.bias;
+    multiply_by_terms(p);
+    activate_block(to, rows, d.units, d.units, activation);
+    look.after_product(rows, d.units, d.inputs);
+  }
+}
+
 template <typename T>
 int64_t dense_shared(int64_t rows, int64_t inputs, int64_t units, int members, bool backward) {
   const int64_t split_rows = rows < inputs / kSlices ? rows : inputs / kSlices;  // more are not split by inputs
-  const int64_t partials = members == 1 || slices(inputs) == 1 ? 0 : kSlices * split_rows * units;
+  const bool in_slices = members > 1 && slices(inputs) > 1 && !has_few_units<T>(inputs, units);
+  const int64_t partials = in_slices ? kSlices * split_rows * units : 0;
   const int64_t copies = backward ? 2 * rows * units : 0;
   return partials > copies ? partials : copies;
 }
@@ -201,6 +230,10 @@ void dense_forward(const Team& team, T* y, const DenseLayer<T>& d, const Activat
          apart(y, d.rows * d.units, d.x, d.rows * d.inputs));
   assert(shared != nullptr || dense_shared<T>(d.rows, d.inputs, d.units, team.size, false) == 0);
   assert(own != nullptr);
+  if (has_few_units<T>(d.inputs, d.units)) {
+    forward_of_few_units(team, y, d, activation, own);
+    return;
+  }
   if (calls_blas(d)) {
     forward_blas(team, y, d, activation);
     return;
@@ -298,6 +331,29 @@ void outer_product(T* gradient, const T* x, const T* dy, int64_t length, int64_t
     });
 }
 
+// Whether the gradient of the kernel is made as its transpose: columns of so few units would leave vectors empty. The
+// bits are the same.
+template <typename T>
+bool turns_gradient(const DenseLayer<T>& d) {
+  return d.units <= kWidth<T> / 4;
+}
+
+// gradient (the part's rows of the kernel) [+]= (dy^T x[:, part])^T
+template <typename T>
+void kernel_gradient_of_few_units(const Backward<T>& b, T* gradient, Range part) {
+  const DenseLayer<T>& d = b.d;
+  const int64_t length = part.end - part.begin;
+  T* sums = d.units == 1 ? gradient : b.own;
+  if (d.units > 1 && b.accumulate) transpose_block(length, d.units, gradient, d.units, sums, length);
+  for (int64_t row = 0; row < d.rows || row == 0; row += kRows) {
+    if (row > 0) b.team.poll();
+    multiply_block(product<T>(d.units, length, d.rows - row < kRows ? d.rows - row : kRows, b.dy + row * d.units, 1,
+                              d.units, d.x + row * d.inputs + part.begin, d.inputs, b.accumulate || row > 0, sums,
+                              length));
+  }
+  if (d.units > 1) transpose_block(d.units, length, sums, length, gradient, d.units);
+}
+
 // gradient (the part's rows of the kernel) [+]= x[:, part]^T dy
 template <typename T>
 void kernel_gradient(const Backward<T>& b, T* gradient, Range part) {
@@ -310,6 +366,10 @@ void kernel_gradient(const Backward<T>& b, T* gradient, Range part) {
   }
   if (d.rows == 1) {
     outer_product(gradient, d.x + part.begin, b.dy, length, d.units, b.accumulate);
+    return;
+  }
+  if (turns_gradient(d)) {
+    kernel_gradient_of_few_units(b, gradient, part);
     return;
   }
   for (int64_t row = 0; row < d.rows || row == 0; row += kRows) {
@@ -439,7 +499,8 @@ void dense_backward_bias(const Team& team, T* dbias, const T* dy, int64_t rows, 
 
 template <typename T>
 int64_t dense_own(int64_t inputs, int64_t units, bool backward) {
-  const int64_t forward = (longest_slice(inputs) + kRows) * panel_width(T{});
+  const int64_t forward =
+      has_few_units<T>(inputs, units) ? inputs * units : (longest_slice(inputs) + kRows) * panel_width(T{});
   if (!backward) return forward;
   const int64_t part = large_product(INT32_MAX, units, inputs) ? blas_part(inputs) : kPackedPart;
   const int64_t parts = kPackedPart * kRows + part * units;
@@ -448,7 +509,8 @@ int64_t dense_own(int64_t inputs, int64_t units, bool backward) {
 
 template <typename T>
 bool dense_splits_rows(int64_t rows, int64_t inputs, int64_t units) {
-  return !split_by_inputs(rows, inputs) && !pays_to_pack(rows, units) && !large_product(rows, units, inputs);
+  return has_few_units<T>(inputs, units) ||
+         (!split_by_inputs(rows, inputs) && !pays_to_pack(rows, units) && !large_product(rows, units, inputs));
 }
 
 template <typename T>

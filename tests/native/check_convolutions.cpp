@@ -333,6 +333,9 @@ const struct {
     {1, {12, 4, 1, 1, 0, 0}, {1, 1, 1, 1, 0, 0}, 1, 2, 1},     // one column
     {1, {2, 2, 1, 1, 1, 0}, {600, 3, 1, 1, 1, 1}, 1, 2, 1},    // long rows
     {2, {12, 2, 1, 1, 1, 0}, {30, 2, 1, 1, 0, 1}, 64, 1, 1},   // images that are copied in parts
+    {3, {4, 3, 1, 1, 1, 1}, {19, 3, 1, 1, 1, 1}, 17, 2, 1},    // few filters
+    {2, {5, 2, 2, 1, 0, 1}, {9, 3, 1, 2, 2, 2}, 33, 3, 1},     // with strides, torn apart by dilation
+    {2, {3, 1, 1, 1, 0, 0}, {16, 1, 1, 1, 0, 0}, 64, 4, 1},    // and one position
     {20, {3, 2, 1, 1, 0, 0}, {3, 2, 1, 1, 0, 0}, 2, 3, 1},     // many images
     {5, {7, 3, 1, 1, 0, 0}, {6, 3, 1, 1, 0, 0}, 17, 9, 1},     // with rows long enough to pass over zeros
     {4, {7, 3, 2, 1, 1, 1}, {5, 2, 1, 1, 0, 1}, 33, 19, 1},    // and padding and strides
