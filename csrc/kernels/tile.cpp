@@ -27,6 +27,14 @@ constexpr int kMaxRows[kMaxVectors + 1] = {0, 8, 4}, kWideRows = 1;  // a produc
 constexpr int kSparseRows[kMaxVectors + 1] = {0, 8, 6}, kWideSparseRows = 1;
 #endif
 
+// Whether the last columns, of half a vector at most, are taken by vectors of half the length: many processors do two
+// of these at a time.
+#if defined(__AVX512F__)
+constexpr bool kHalves = true;
+#else
+constexpr bool kHalves = false;
+#endif
+
 template <int NV, bool Sparse>
 constexpr int tile_rows() {
   if constexpr (NV == kWideVectors)
@@ -36,32 +44,33 @@ constexpr int tile_rows() {
 }
 
 // One step of the sum: accumulators += (a column of a) * (a row of b).
-template <typename T, int MR, int NV>
-PYNN_INLINE void multiply_add(Vec<T> (&sum)[MR][NV], const T* a, int64_t a_row, const T* b) {
-  Vec<T> row[NV];
+template <typename T, int W, int MR, int NV>
+PYNN_INLINE void multiply_add(typename Lanes<T, W>::vec (&sum)[MR][NV], const T* a, int64_t a_row, const T* b) {
+  typename Lanes<T, W>::vec row[NV];
 #pragma GCC unroll 8
-  for (int j = 0; j < NV; ++j) row[j] = load(b + j * kWidth<T>);
+  for (int j = 0; j < NV; ++j) row[j] = load_lanes<T, W>(b + j * W, W);
 #pragma GCC unroll 16
   for (int i = 0; i < MR; ++i) {
-    const Vec<T> factor = splat(a[i * a_row]);
+    const typename Lanes<T, W>::vec factor = splat_lanes<T, W>(a[i * a_row]);
 #pragma GCC unroll 8
     for (int j = 0; j < NV; ++j) sum[i][j] += factor * row[j];
   }
 }
 
-// A tile of MR rows from row `i` on and `columns` columns from column `at` on, more than (NV - 1) vectors and at most
-// NV. Where Sparse, terms are passed over according to p.nonzero.
-template <typename T, int MR, int NV, bool Sparse>
+// A tile of MR rows from row `i` on and `columns` columns from column `at` on, more than (NV - 1) vectors of W lanes
+// and at most NV. Where Sparse, terms are passed over according to p.nonzero.
+template <typename T, int W, int MR, int NV, bool Sparse>
 void multiply_tile(const Product<T>& p, int64_t i, int64_t at, int64_t columns) {
-  constexpr int64_t whole = NV * kWidth<T>;
+  using Vector = typename Lanes<T, W>::vec;
+  constexpr int64_t whole = NV * W;
   const T *a = p.a + i * p.a_row, *b = p.b + at;
   const int64_t a_row = p.a_row, a_column = p.a_column, ldb = p.ldb;
-  const int64_t last = columns - (NV - 1) * kWidth<T>, ldc = p.ldc;
-  Vec<T> sum[MR][NV] = {};
+  const int64_t last = columns - (NV - 1) * W, ldc = p.ldc;
+  Vector sum[MR][NV] = {};
   if (p.bias != nullptr)
 #pragma GCC unroll 8
     for (int j = 0; j < NV; ++j) {
-      const Vec<T> first = load(p.bias + at + j * kWidth<T>, j < NV - 1 ? kWidth<T> : last);
+      const Vector first = load_lanes<T, W>(p.bias + at + j * W, j < NV - 1 ? W : last);
 #pragma GCC unroll 16
       for (int row = 0; row < MR; ++row) sum[row][j] = first;
     }
@@ -70,7 +79,7 @@ void multiply_tile(const Product<T>& p, int64_t i, int64_t at, int64_t columns) 
     for (int row = 0; row < MR; ++row)
 #pragma GCC unroll 8
       for (int j = 0; j < NV; ++j)
-        sum[row][j] = load(p.c + (i + row) * ldc + at + j * kWidth<T>, j < NV - 1 ? kWidth<T> : last);
+        sum[row][j] = load_lanes<T, W>(p.c + (i + row) * ldc + at + j * W, j < NV - 1 ? W : last);
   // Vectors may read past the end of a row into the next ones, whose lanes are not stored, but not past the end of b.
   const int64_t strip = p.strips == nullptr ? p.k : p.strip;
   const int64_t over = whole - columns, short_rows = over > 0 ? (over + ldb - 1) / ldb : 0;
@@ -78,7 +87,7 @@ void multiply_tile(const Product<T>& p, int64_t i, int64_t at, int64_t columns) 
   const auto add_last_term = [&](const T* factors, const T* from) {
     T row[whole] = {};
     memcpy(row, from, static_cast<size_t>(columns) * sizeof(T));
-    multiply_add<T, MR, NV>(sum, factors, a_row, row);
+    multiply_add<T, W, MR, NV>(sum, factors, a_row, row);
   };
   if constexpr (Sparse) {
     const uint32_t* words = p.nonzero + i * p.nonzero_row;
@@ -89,7 +98,7 @@ void multiply_tile(const Product<T>& p, int64_t i, int64_t at, int64_t columns) 
       for (; bits != 0; bits &= bits - 1) {
         const int64_t t = from + __builtin_ctz(bits);
         if (t < safe)
-          multiply_add<T, MR, NV>(sum, a + t * a_column, a_row, b + t * ldb);
+          multiply_add<T, W, MR, NV>(sum, a + t * a_column, a_row, b + t * ldb);
         else
           add_last_term(a + t * a_column, b + t * ldb);
       }
@@ -99,13 +108,13 @@ void multiply_tile(const Product<T>& p, int64_t i, int64_t at, int64_t columns) 
 #pragma GCC unroll 16
       for (int row = 0; row < MR; ++row)
 #pragma GCC unroll 8
-        for (int j = 0; j < NV; ++j) __builtin_prefetch(p.c + (i + row) * p.ldc + at + j * kWidth<T>, 1);
+        for (int j = 0; j < NV; ++j) __builtin_prefetch(p.c + (i + row) * p.ldc + at + j * W, 1);
     for (int64_t from = 0, s = 0; from < p.k; from += strip, ++s) {
       const T* factors = p.strips == nullptr ? a : a + p.strips[s].a;
       const T* row = p.strips == nullptr ? b : b + p.strips[s].b;
 #pragma GCC unroll 2
       for (int64_t t = 0; t < safe; ++t) {
-        multiply_add<T, MR, NV>(sum, factors, a_row, row);
+        multiply_add<T, W, MR, NV>(sum, factors, a_row, row);
         factors += a_column;
         row += ldb;
       }
@@ -122,27 +131,27 @@ void multiply_tile(const Product<T>& p, int64_t i, int64_t at, int64_t columns) 
   for (int row = 0; row < MR; ++row, c += ldc) {
 #pragma GCC unroll 8
     for (int j = 0; j < NV; ++j) {
-      T* to = c + j * kWidth<T>;
-      const int64_t count = j < NV - 1 ? kWidth<T> : last;
+      T* to = c + j * W;
+      const int64_t count = j < NV - 1 ? W : last;
       // A product flushed to -0 would leave -0 where a further term of 0 would have made +0.
-      const Vec<T> value = sum[row][j] + Vec<T>{};
-      store(to, accumulate ? value + load(to, count) : value, count);
+      const Vector value = sum[row][j] + Vector{};
+      store_lanes<T, W>(to, accumulate ? value + load_lanes<T, W>(to, count) : value, count);
     }
   }
 }
 
 // `rows` rows, at most MR.
-template <typename T, int NV, bool Sparse, int MR>
+template <typename T, int W, int NV, bool Sparse, int MR>
 PYNN_INLINE void multiply_rows(const Product<T>& p, int64_t rows, int64_t i, int64_t at, int64_t columns) {
   if (rows == MR) {
-    multiply_tile<T, MR, NV, Sparse>(p, i, at, columns);
+    multiply_tile<T, W, MR, NV, Sparse>(p, i, at, columns);
   } else if constexpr (MR > 1) {
-    multiply_rows<T, NV, Sparse, MR - 1>(p, rows, i, at, columns);
+    multiply_rows<T, W, NV, Sparse, MR - 1>(p, rows, i, at, columns);
   }
 }
 
 // All rows, in tiles of nearly equal height: a last tile of one or two rows would wait for its own additions.
-template <typename T, int NV, bool Sparse>
+template <typename T, int W, int NV, bool Sparse>
 void multiply_panel(const Product<T>& p, int64_t at, int64_t columns) {
   constexpr int most = tile_rows<NV, Sparse>();
   const int64_t tiles = (p.m + most - 1) / most;
@@ -150,26 +159,32 @@ void multiply_panel(const Product<T>& p, int64_t at, int64_t columns) {
   for (int64_t t = 0, i = 0; t < tiles; ++t) {
     const int64_t rows = height + (t < taller);
     if (at == 0 && p.ahead != nullptr) ask_for(*p.ahead, rows);
-    multiply_rows<T, NV, Sparse, most>(p, rows, i, at, columns);
+    multiply_rows<T, W, NV, Sparse, most>(p, rows, i, at, columns);
     i += rows;
   }
 }
 
 template <typename T, bool Sparse>
 void multiply(const Product<T>& p) {
+  constexpr int W = static_cast<int>(kWidth<T>);
+  constexpr int64_t wide = kWideVectors * W;
   int64_t at = 0;
-  constexpr int64_t wide = kWideVectors * kWidth<T>;
   for (; (Sparse || p.m <= kWideRows) && at + wide <= p.n; at += wide)
-    multiply_panel<T, kWideVectors, Sparse>(p, at, wide);
+    multiply_panel<T, W, kWideVectors, Sparse>(p, at, wide);
   while (at < p.n) {
-    const int64_t vectors = (p.n - at + kWidth<T> - 1) / kWidth<T>;
+    const int64_t left = p.n - at;
+    if constexpr (kHalves) {
+      if (left <= W / 2) return multiply_panel<T, W / 2, 1, Sparse>(p, at, left);
+    }
+    const bool half_behind = kHalves && left % W > 0 && left % W <= W / 2;
+    const int64_t vectors = half_behind ? left / W : (left + W - 1) / W;
     const int64_t nv = vectors < kMaxVectors ? vectors : kMaxVectors;
-    const int64_t columns = p.n - at < nv * kWidth<T> ? p.n - at : nv * kWidth<T>;
-    if (nv == 1) multiply_panel<T, 1, Sparse>(p, at, columns);
-    if (nv == 2) multiply_panel<T, 2, Sparse>(p, at, columns);
+    const int64_t columns = left < nv * W ? left : nv * W;
+    if (nv == 1) multiply_panel<T, W, 1, Sparse>(p, at, columns);
+    if (nv == 2) multiply_panel<T, W, 2, Sparse>(p, at, columns);
     if constexpr (kMaxVectors > 2) {
-      if (nv == 3) multiply_panel<T, 3, Sparse>(p, at, columns);
-      if (nv == 4) multiply_panel<T, 4, Sparse>(p, at, columns);
+      if (nv == 3) multiply_panel<T, W, 3, Sparse>(p, at, columns);
+      if (nv == 4) multiply_panel<T, W, 4, Sparse>(p, at, columns);
     }
     at += columns;
   }
