@@ -285,7 +285,7 @@ def test_operators_refuse_what_does_not_fit():
         (lambda: a[:, "b"], "got str"),
         (lambda: a[:, 1:1], "takes nothing"),
         (lambda: a @ np.ones((3, 2)), r"samples of shape \(3, 4\) by a constant of shape \(3, 2\)"),
-        (lambda: a @ np.ones((1, 4, 2)), "without the axis of the batch"),
+        (lambda: a @ np.ones((2, 4, 2)), "without the axis of the batch"),
         (lambda: a @ np.ones((4, 0)), r"constant of shape \(4, 0\)"),
         (lambda: a @ 2, r"constant of shape \(\)"),
         (lambda: np.ones((2, 4)) @ a, r"constant of shape \(2, 4\) by samples of shape \(3, 4\)"),

@@ -6,6 +6,9 @@ import pytest
 import pynn
 from pynn import layers, ops
 
+TABLE = np.arange(15.0).reshape(3, 5) / 7 - 1
+CUBE = np.arange(24.0).reshape(3, 2, 2, 2) / 11 - 1
+
 # The function, and the shapes of samples
 CASES = {
     "take": (lambda x: ops.take(x, [2, 0, 0], axis=1), [(3, 4)]),
@@ -39,6 +42,20 @@ CASES = {
     "outer products": (lambda a, b: ops.einsum("bi,bj->bji", a, b), [(2,), (3,)]),
     "sums beside a product": (lambda a, b: ops.einsum("bijk,bl->blj", a, b), [(2, 3, 4), (5,)]),
     "elements": (lambda a, b: ops.einsum("bij,bij->bij", a, b), [(2, 3), (2, 3)]),
+    "an array": (lambda a: ops.einsum("bij,jk->bik", a, TABLE), [(2, 3)]),
+    "an array first": (lambda a: ops.einsum("jk,bij->bki", TABLE, a), [(2, 3)]),
+    "a vector": (lambda a: ops.einsum("bij,j->bi", a, TABLE[:, 0]), [(2, 3)]),
+    "rows with an array": (lambda a: ops.einsum("ki,bij->bkj", TABLE, a), [(5, 2)]),
+    "elements of an array": (lambda a: ops.einsum("bij,ij->bji", a, TABLE), [(3, 5)]),
+    "all of an array": (lambda a: ops.einsum("bij,ij->b", a, TABLE), [(3, 5)]),
+    "places of an array": (lambda a: ops.einsum("bhij,hjk->bhik", a, TABLE.reshape(3, 5, 1)), [(3, 2, 5)]),
+    "several letters of an array": (lambda a: ops.einsum("bij,jklm->bmikl", a, CUBE), [(2, 3)]),
+    "several sums with an array": (lambda a: ops.einsum("bijk,jkn->bin", a, TABLE.reshape(3, 1, 5)), [(2, 3, 1)]),
+    "outer product with an array": (lambda a: ops.einsum("bi,jk->bjik", a, TABLE), [(2,)]),
+    "sums of an array": (lambda a: ops.einsum("bi,ajk->bij", a, CUBE[0]), [(2,)]),
+    "matrix of a batch": (lambda a: ops.matmul(TABLE[None], a), [(5, 2)]),
+    "matrix of a batch behind": (lambda a: a @ TABLE[None, None], [(2, 4, 3)]),
+    "matrix of a batch of matrices": (lambda a: TABLE[None] @ a, [(2, 5, 2)]),
     "transposed": (lambda a: ops.einsum("bij->bji", a), [(2, 3)]),
     "sum": (lambda a: ops.einsum("bij->bj", a), [(2, 3)]),
 }
@@ -108,11 +125,37 @@ def test_model_of_a_configuration_does_the_same(case, random, tmp_path):
         (lambda x: ops.einsum("bi->b", x), ValueError, "which has 3 axes"),
         (lambda x: ops.einsum("bij,bjk->bik", x, x), ValueError, "axes of the sizes 4 and 3"),
         (lambda x: ops.einsum("bij->bik", x), ValueError, "letters behind the arrow that no operand has"),
+        (lambda x: ops.einsum("bij,bjk->bik", x, np.ones((1, 4, 2))), ValueError, "which an array goes without"),
+        (lambda x: ops.einsum("ibj,jk->bik", x, np.ones((4, 2))), ValueError, "whose first letter is that of"),
+        (lambda x: ops.einsum("bij,jk->bik", x, np.ones((4, 2, 1))), ValueError, "for an array, which has 3 axes"),
+        (lambda x: ops.einsum("bij,jk->bik", x, np.ones((3, 2))), ValueError, "axes of the sizes 4 and 3"),
+        (lambda x: ops.einsum("bij,jk->bik", x, "ab"), TypeError, "an operand must be numbers"),
+        (lambda x: ops.matmul(np.ones((2, 3, 3)), x), ValueError, "A constant goes without the axis of the batch"),
+        (lambda x: ops.matmul(np.ones((1, 1, 3, 3)), x), ValueError, "A constant goes without the axis of the batch"),
+        (lambda x: ops.dot(x, np.ones((1, 4, 2))), ValueError, "an array of one or two axes, but got one of 3"),
     ],
 )
 def test_what_a_tensor_cannot_do_is_told(function, error, message):
     with pytest.raises(error, match=message):
         function(pynn.Input((3, 4)))
+
+
+@pytest.mark.parametrize(
+    "function",
+    {
+        "a matrix in front": lambda x: ops.einsum("qk,bkd->bqd", np.tri(x.shape[1]), x),
+        "as many as samples": lambda x: ops.matmul(np.tri(x.shape[1])[None], x),
+        "elements": lambda x: ops.einsum("bkd,k->bkd", x, np.arange(x.shape[1])),
+        "two tensors": lambda x: ops.einsum("bqd,bkd->bqk", x, x),
+    }.values(),
+)
+def test_products_in_a_call_for_any_length(function, random):
+    x = pynn.Input((None, 3))
+    model = pynn.Model(x, layers.Lambda(function)(x))
+    for length in (4, 7):
+        data = random.normal(size=(2, length, 3)).astype("float32")
+        expected = function(data)
+        np.testing.assert_allclose(model(data), expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("function", [lambda x: ops.repeat(x, 2, axis=1), lambda x: ops.tile(x, (1, 2, 1)), ops.tril])

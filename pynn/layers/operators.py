@@ -46,7 +46,7 @@ def apply(function: str, a: Any, b: Any) -> Any:
     first = not isinstance(a, SymbolicTensor)
     tensor, constant = (b, a) if first else (a, b)
     if function == "matmul":
-        return ConstantProduct(constant, first, operation_name("matmul"))(tensor)
+        return ConstantProduct(_as_matrix(constant, tensor.ndim), first, operation_name("matmul"))(tensor)
     constant = constant_beside(constant, tensor.ndim if tensor.per_sample else -1)
     kind = IdArithmetic if tensor.may_hold_ids and are_ids(function, constant, first) else Arithmetic
     return kind(function, constant, first, name_for(function))(tensor)
@@ -159,6 +159,12 @@ def constant_beside(value: Any, axes: int) -> NDArray[Any]:
             )
         array = array[0]
     return array
+
+
+def _as_matrix(value: Any, axes: int) -> NDArray[Any]:
+    """A factor beside a tensor of so many axes: the only matrix in it, where that is broadcast along all axes."""
+    array = arrays.as_array(value, "The constant of an operator", "float64")
+    return array.reshape(array.shape[-2:]) if array.ndim <= axes and set(array.shape[:-2]) == {1} else array
 
 
 def sample_key(name: str, axes: int, key: Any) -> tuple[Any, ...]:

@@ -60,6 +60,11 @@ def _product(function: str, x1: Any, x2: Any) -> Any:
             f"{function} takes a weight or an array as its second argument, as it would multiply samples with one "
             "another, but got a symbolic tensor. ops.matmul and ops.einsum multiply each sample for itself."
         )
+    if np.ndim(x2) > 2:
+        raise ValueError(
+            f"{function} of a symbolic tensor takes a weight or an array of one or two axes, but got one of "
+            f"{np.ndim(x2)}. ops.einsum has other products."
+        )
     return matmul(x1, x2)
 
 

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from typing import Any, Literal, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import layers
 from ..foundation import checks
 from ..layers import symbolic
 from ..layers.symbolic import SymbolicTensor
-from ..layers.trial import is_calling
+from ..layers.trial import ask_for_length, is_calling
 from . import _elementwise, _reductions
 from ._shapes import matmul, reshape, transpose
 from ._values import along, as_array, is_symbolic, listed, size_along, tensor_of_samples
@@ -215,37 +216,52 @@ def einsum(subscripts: str, *operands: Any) -> Any:
     """Sums of products in Einstein's notation, as ``numpy.einsum`` has it.
 
     Of symbolic tensors one or two operands, both with the samples as their first letter, and so the result; each letter
-    once an operand, and the arrow written: ``"bqhd,bkhd->bhqk"``.
+    once an operand, and the arrow written: ``"bqhd,bkhd->bhqk"``. One of two operands may be an array, which is the
+    same for all samples, and goes without their letter: ``"bqd,kd->bqk"``.
 
     Raises:
         TypeError, ValueError: other operands or subscripts.
     """
     if not is_symbolic(*operands):
         return np.einsum(subscripts, *(as_array(each, "an operand") for each in operands))
-    tensors = [tensor_of_samples(each, "einsum") for each in operands]
-    letters, output, sizes = _read(subscripts, tensors)
-    if len(tensors) == 1:
-        return _summed_to(tensors[0], letters[0], output)
-    return _product(tensors, letters, output, sizes)
+    factors: list[Any] = [
+        tensor_of_samples(each, "einsum") if is_symbolic(each) else np.asarray(as_array(each, "an operand"))
+        for each in operands
+    ]
+    letters, output, sizes = _read(subscripts, factors)
+    if len(factors) == 1:
+        return _summed_to(factors[0], letters[0], output)
+    (a, b), (of_a, of_b) = factors, letters
+    if isinstance(b, np.ndarray):
+        return _product_with_array(a, of_a, b, of_b, output, sizes)
+    if isinstance(a, np.ndarray):
+        return _product_with_array(b, of_b, a, of_a, output, sizes)
+    return _product(a, of_a, b, of_b, output, sizes)
 
 
-def _read(subscripts: str, tensors: Sequence[SymbolicTensor]) -> tuple[list[str], str, dict[str, int | None]]:
+def _read(subscripts: str, factors: Sequence[Any]) -> tuple[list[str], str, dict[str, int | None]]:
     """The letters of each operand and of the output, and the sizes that they stand for; ValueError for others."""
     given, arrow, output = subscripts.replace(" ", "").partition("->")
     letters = given.split(",")
-    is_known = arrow and output and len(letters) == len(tensors) <= 2
-    if not is_known or any(
-        not own or own[0] != output[0] or len(own) != len(set(own)) or not own.isalpha() for own in (*letters, output)
+    is_known = arrow and output and len(letters) == len(factors) <= 2
+    if not is_known or not all(
+        own.isalpha()
+        and len(own) == len(set(own))
+        and (output[0] not in own if isinstance(factor, np.ndarray) else own[0] == output[0])
+        for own, factor in zip((*letters, output), (*factors, None), strict=True)
     ):
         raise ValueError(
-            f"einsum of symbolic tensors takes one or two operands whose first letter is that of the samples, each "
-            f'letter once, and "->", such as "bqhd,bkhd->bhqk", but got {subscripts!r} for {len(tensors)} operands.'
+            f"einsum of symbolic tensors takes one or two operands whose first letter is that of the samples, which an "
+            f'array goes without, each letter once, and "->", such as "bqhd,bkhd->bhqk", but got {subscripts!r} for '
+            f"{len(factors)} operands."
         )
     sizes: dict[str, int | None] = {}
-    for own, tensor in zip(letters, tensors, strict=True):
-        if len(own) != tensor.ndim:
-            raise ValueError(f"einsum has {own!r} for {tensor.name!r}, which has {tensor.ndim} axes.")
-        for letter, size in zip(own, tensor.batch_shape, strict=True):
+    for own, factor in zip(letters, factors, strict=True):
+        is_array = isinstance(factor, np.ndarray)
+        if len(own) != factor.ndim:
+            name = "an array" if is_array else repr(factor.name)
+            raise ValueError(f"einsum has {own!r} for {name}, which has {factor.ndim} axes.")
+        for letter, size in zip(own, factor.shape if is_array else factor.batch_shape, strict=True):
             if sizes.setdefault(letter, size) != size:
                 raise ValueError(f"einsum has {letter!r} for axes of the sizes {sizes[letter]} and {size}.")
     if not set(output) <= set(sizes):
@@ -253,11 +269,29 @@ def _read(subscripts: str, tensors: Sequence[SymbolicTensor]) -> tuple[list[str]
     return letters, output, sizes
 
 
-def _product(
-    tensors: Sequence[SymbolicTensor], letters: Sequence[str], output: str, sizes: dict[str, int | None]
+def _product_with_array(
+    x: SymbolicTensor, of_x: str, array: NDArray[Any], of_array: str, output: str, sizes: dict[str, int | None]
 ) -> Any:
-    """The sum of products of two operands: one product of matrices for each place of the letters that both keep."""
-    (a, b), (of_a, of_b) = tensors, letters
+    """The sum of products of a tensor and an array: a product with one matrix, unless both keep a letter."""
+    samples = output[0]
+    if any(each in of_x and each in of_array for each in output):
+        return _product(x, of_x, symbolic.constant(array, x), samples + of_array, output, sizes)
+    x, of_x = _kept_of(x, of_x, of_array + output)
+    rows, columns = ([each for each in output[1:] if each in own] for own in (of_x, of_array))
+    terms = [each for each in of_x if each not in output]
+    matrix = _summed_to(array, of_array, "".join([*terms, *columns]))
+    count = math.prod(matrix.shape[: len(terms)])
+    x = _summed_to(x, of_x, "".join([samples, *rows, *terms]))
+    if len(terms) != 1:
+        x = reshape(x, [-1, *(sizes[each] for each in rows), count])
+    x = matmul(x, matrix.reshape(count, -1))
+    if len(columns) != 1:
+        x = reshape(x, [-1, *(sizes[each] for each in (*rows, *columns))])
+    return _summed_to(x, "".join([samples, *rows, *columns]), output)
+
+
+def _product(a: Any, of_a: str, b: Any, of_b: str, output: str, sizes: dict[str, int | None]) -> Any:
+    """The sum of products of two tensors: one product of matrices for each place of the letters that both keep."""
     a, of_a = _kept_of(a, of_a, of_b + output)
     b, of_b = _kept_of(b, of_b, of_a + output)
     shared = [each for each in output[1:] if each in of_a and each in of_b]
@@ -276,6 +310,7 @@ def _product(
 
 def _known(size: int | None) -> int:
     if size is None:
+        ask_for_length()
         raise ValueError("einsum of two symbolic tensors needs to know the lengths of their axes.")
     return size
 
