@@ -40,7 +40,7 @@ def run_open(layer: Any, run: Callable[[], T], run_for_lengths: Callable[[], T],
         spare: Whether what it makes without the lengths will do where that fails.
     """
     without = Trial(layer)
-    without.phase, without.for_one_length = "call", running().for_one_length
+    without.phase = "call"
     try:
         found = without.run(run)
     except Exception:
@@ -76,7 +76,7 @@ def _of_first_pair(
     failed: Exception | None = None
     try:
         for pair in _PAIRS:
-            attempt = Trial(layer)
+            attempt = _trial_of_a_length(layer)
             try:
                 return attempt, attempt.run(lambda pair=pair: [run(*_at(shapes, masks, length)) for length in pair])  # type: ignore[misc]
             except Exception as error:
@@ -90,9 +90,15 @@ def _of_first_pair(
 def _of_short(layer: Any, shapes: Shapes, masks: Masks, run: Callable[[Shapes, Masks], T]) -> list[T]:
     """What the call makes of a short length; nothing where it does not take it. What it does is taken back."""
     try:
-        return [Trial(layer).run(lambda: run(*_at(shapes, masks, _SHORT)))]
+        return [_trial_of_a_length(layer).run(lambda: run(*_at(shapes, masks, _SHORT)))]
     except Exception:  # of any kind, as above
         return []
+
+
+def _trial_of_a_length(layer: Any) -> Trial:
+    trial = Trial(layer)
+    trial.for_one_length = True
+    return trial
 
 
 def _at(shapes: Shapes, masks: Masks, length: int) -> tuple[Shapes, Masks]:

@@ -202,7 +202,7 @@ class Traceable(HoldsLayers):
             outer = outer.outer
         built, trial = self._built, None
         if built is None:
-            trial = Trial(self)
+            trial = self._trial()
             found = trial.run(lambda: self._try_building(shape, shapes, dtype, masks or (), said))
         else:
             if built.dtype != dtype and built.weights:
@@ -213,6 +213,10 @@ class Traceable(HoldsLayers):
         output: OpenShapes = outputs[0] if found.outputs.form == "single" else outputs
         arrange = found.outputs.arrange
         return Draft(self, shape, output, dtype, [], [], (), None, trial, found.limits, arrange, made)  # type: ignore[arg-type]
+
+    def _trial(self) -> Trial:
+        """A trial for its code."""
+        return Trial(self)
 
     def _try_building(
         self, shape: OpenShapes, shapes: tuple[OpenShape, ...], dtype: str, masks: Masks, said: Said | None
@@ -266,7 +270,7 @@ class Traceable(HoldsLayers):
         for (told, _, of, _), found in list(traces.items()):
             if told == said and of == dtype and found.takes(shapes, found.masks if masks is None else given):
                 return found
-        new = Trial(self).run(lambda: self._retraced(shapes, dtype, given, said))
+        new = self._trial().run(lambda: self._retraced(shapes, dtype, given, said))
         general = [key for key, found in list(traces.items()) if found.asked_for_length]  # of all lengths
         atomic.keep(traces, (said, shapes, dtype, given), new, calling.MOST_KEPT, general)
         if new.asked_for_length:  # those of one length may have constants, as where no other is known
@@ -278,7 +282,8 @@ class Traceable(HoldsLayers):
     def _retraced(self, shapes: tuple[OpenShape, ...], dtype: str, masks: Masks, said: Said | None) -> Trace:
         before = {id(weight) for weight in self._all_weights()}
         known = list(self._traces.items())
-        running().for_one_length = any(told == said and found.asked_for_length for (told, *_), found in known)
+        if any(told == said and found.asked_for_length for (told, *_), found in known):
+            running().for_one_length = True
         found = trace_of(self, shapes, dtype, masks, said)
         for weight in self._all_weights():
             if id(weight) not in before:

@@ -29,7 +29,7 @@ _innermost: contextvars.ContextVar[Trial | None] = contextvars.ContextVar("trial
 
 # What is no part of a trial: these change in place. Users are noted by `using`; the others hold nothing that a failure
 # would leave wrong.
-_NOT_KEPT = ("_users", "_nodes", "_calls")
+_NOT_KEPT = ("_users", "_nodes", "_calls", "_by_length")
 
 
 def current() -> Trial | None:
@@ -99,7 +99,8 @@ class Trial:
         self.losses: list[Any] = []
         self.adds: frozenset[str] = frozenset()
         self.noises = 0
-        self.asked_for_length = self.for_one_length = False
+        self.asked_for_length = False
+        self.for_one_length: bool = self.outer is not None and self.outer.for_one_length
         self._before: dict[Any, dict[str, Any]] = {}
         self._redoing: list[atomic.Change] = []  # what leads from the layers before to those after
         self._over = False

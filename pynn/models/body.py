@@ -10,6 +10,7 @@ from typing import Any
 from ..layers.base import Layer
 from ..layers.lengths import run_open
 from ..layers.modes import Run, both_modes
+from ..layers.trial import Trial
 from ..layers.walking import trace
 from ..layers.weight import Weight
 from ..layers.wiring import Wiring
@@ -26,20 +27,34 @@ def traced(model: Any, inputs: Any, run: Callable[[bool | None], Run]) -> tuple[
         inputs: The symbolic inputs.
         run: Runs the call in a mode.
     """
-    takes_training = "training" in inspect.signature(model.call).parameters
+    takes_training = _takes_training(model)
     starts = tensors_in(inputs, "inputs")
 
     def plain() -> tuple[Wiring, Any, tuple[str, ...]]:
         return (*both_modes(takes_training, run, model)[:2], ())
 
     def with_body() -> tuple[Wiring, Any, tuple[str, ...]]:
-        body = (_BodyOfModes if takes_training else _Body)(model)
+        body = _body_of(model)
         outputs = body(inputs)
         wiring = trace(starts, tensors_in(outputs, "outputs"), model.name)
         return wiring, outputs, next(iter(body._traces.values())).outputs.names
 
     is_open = any(None in x.sample for x in starts)
     return run_open(model, plain, with_body) if is_open else plain()
+
+
+def traced_by_length(model: Any, inputs: Any) -> Wiring:
+    """The wiring of a model whose call is run for each length, also where these symbolic inputs have one."""
+    outputs = _body_of(model, for_lengths=True)(inputs)
+    return trace(tensors_in(inputs, "inputs"), tensors_in(outputs, "outputs"), model.name)
+
+
+def _body_of(model: Any, for_lengths: bool = False) -> _Body:
+    return (_BodyOfModes if _takes_training(model) else _Body)(model, for_lengths)
+
+
+def _takes_training(model: Any) -> bool:
+    return "training" in inspect.signature(model.call).parameters
 
 
 def has_body(wiring: Wiring) -> bool:
@@ -55,7 +70,8 @@ class _Body(Layer):
 
     is_operation = True
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, for_lengths: bool) -> None:
+        self._for_lengths = for_lengths  # whether others will come, also where the model was built for one
         self._model = weakref.ref(model)
         of_layers = (each._settled_dtype for each in model._attributes)
         dtype = model._dtype if model._own_weights else next(filter(None, of_layers), None)
@@ -67,6 +83,11 @@ class _Body(Layer):
     def call(self, inputs: Any) -> Any:
         """What the model makes of its inputs."""
         return self._itself._called(inputs, {})
+
+    def _trial(self) -> Trial:
+        trial = super()._trial()
+        trial.for_one_length = trial.for_one_length or self._for_lengths
+        return trial
 
     @property
     def _itself(self) -> Any:

@@ -24,7 +24,7 @@ from ..layers.types import Masks, OpenShapes
 from ..layers.walking import trace
 from ..layers.wiring import Wiring, drafts_of
 from . import several
-from .body import has_body, traced
+from .body import has_body, traced, traced_by_length
 from .structure import Structure
 from .symbols import Given, given_data, given_list, given_shapes, sources, tensors_in, twice
 from .trained import Trained
@@ -52,6 +52,7 @@ class Connected(Trained):
         # The symbolic inputs and outputs, as they were given. Outputs are None where a call is run for each length.
         self._ends: tuple[Any, Any] | None = None
         self._tried: _Tried | None = None  # of a subclass: what the last data would have made of it
+        self._by_length: Wiring | None = None  # of a subclass: its call, for lengths that it was not built for
         self._own = frozenset[str]()  # names of attributes that are not those of a subclass
         self._of_data = self._has_call()
 
@@ -245,6 +246,20 @@ class Connected(Trained):
         state = self._state._replace(wiring=tried.wiring, layout=tried.layout)
         self._open(state, [*users, *tried.trial.redoing(), ending])
         return True
+
+    def _wiring_for(self, shapes: Sequence[OpenShape]) -> Wiring:
+        ports, found = self._require_layout().inputs.ports, self._by_length
+        known = found is None and all(port.takes(each) for port, each in zip(ports, shapes, strict=True))
+        if known or not self._has_call():
+            return self._wiring
+        if found is None or not all(layer.built for layer in found.layers):  # a trial that is over took it back
+            assert self._ends is not None
+            inputs = sources(Given(nests.nest_of(self._ends[0]), [port.shape for port in ports]))
+            found = self._by_length = traced_by_length(self, inputs)
+        return found
+
+    def _takes_any_length(self) -> bool:
+        return super()._takes_any_length() or (self._of_data and self._has_call())
 
     def _try_call(self, inputs: Any) -> tuple[Layout, Wiring, Any]:
         """The layout and wiring of the model by its call, and the symbolic outputs; all of it is on trial."""

@@ -118,15 +118,16 @@ class Part(Wired):
         if any(mask is not None for mask in masks):
             self._check_no_mask_in_call()
         shapes, drafts = shape if isinstance(shape, list) else [shape], list[Draft]()
+        made: Sequence[OpenShape | None]
         if self.built:
-            layout, made = self._layout_at(shapes), tuple(drafts_of(self._wiring, shapes, dtype, masks).masks)
+            layout, made = self._layout_at(shapes), drafts_of(self._wiring_for(shapes), shapes, dtype, masks).masks
         else:
             layout, drafts, made = self._drafts(shapes, dtype, masks)
         if layout.dtype != dtype:
             raise self._shape_error(f"computes in {layout.dtype}, but is to be part of a model that does in {dtype}.")
         outputs = [port.shape for port in layout.outputs.ports]
         output: OpenShapes = outputs if len(outputs) > 1 else outputs[0]
-        return Draft(self, shape, output, dtype, [], [], tuple(drafts), layout, made_masks=made)
+        return Draft(self, shape, output, dtype, [], [], tuple(drafts), layout, made_masks=tuple(made))
 
     def _dtype_for(self, inputs: Sequence[SymbolicTensor]) -> str:
         if self.built:
@@ -163,7 +164,7 @@ class Part(Wired):
         """Add the layers' ops; the outputs and their masks."""
         xs, shapes = (x, shape) if isinstance(shape, list) else ([x], [shape])
         before, net.owner = net.owner, self
-        made = lower_all(self._wiring, net, xs, shapes, masks)
+        made = lower_all(self._wiring_for(shapes), net, xs, shapes, masks)
         net.owner = before
         return made.tensors, made.masks
 
@@ -173,7 +174,15 @@ class Part(Wired):
         return () if wiring is None else (wiring,)
 
     def _wiring_at(self, shapes: tuple[OpenShape, ...], dtype: str) -> Wiring:
+        return self._wiring_for(shapes)
+
+    def _wiring_for(self, shapes: Sequence[OpenShape]) -> Wiring:
+        """The wiring for samples of these shapes."""
         return self._wiring
+
+    def _takes_any_length(self) -> bool:
+        """Whether lengths that data alone told are no limits, where it is a part of another model or layer."""
+        return self._of_data and self._is_chain
 
     @property
     def _wiring(self) -> Wiring:
@@ -188,15 +197,12 @@ class Part(Wired):
             return layout
         if len(shapes) != len(layout.inputs.ports):
             raise self._shape_error(f"takes {len(layout.inputs.ports)} inputs, but got {len(shapes)}.")
-        # Lengths that data alone told are no limits: others may come. Layers one after the other say by themselves what
-        # they take; a `call` was run for the lengths before only, and its model is opened first.
-        any_shape = self._is_chain and self._of_data
         for port, shape in zip(layout.inputs.ports, shapes, strict=True):
-            if not any_shape and not port.takes(shape):
+            if not self._takes_any_length() and not port.takes(shape):
                 raise self._shape_error(
                     f"takes samples of shape {port.shape} as its input {port.name!r}, but got {shape}."
                 )
-        found = drafts_of(self._wiring, shapes, layout.dtype).shapes
+        found = drafts_of(self._wiring_for(shapes), shapes, layout.dtype).shapes
         return layout._replace(inputs=layout.inputs.of(shapes), outputs=layout.outputs.of(found))
 
     # ---- what it takes and gives -------------------------------------------------------------------------------------
