@@ -188,6 +188,16 @@ class Connected(Trained):
         self._tried = self._try(sources(given_data(x, name)))
         return self._tried.layout
 
+    def _try_beside(self, x: Any, name: str) -> Layout:
+        tried = self._tried
+        layout = self._try_layout(x, name)
+        self._tried = tried
+        return layout
+
+    def _may_take(self, shapes: list[OpenShape]) -> bool:
+        assert self._tried is not None
+        return self._try_at(self._tried.ends, shapes) is not None
+
     def _build_as(self, layout: Layout) -> None:
         if not self._has_call():
             return super()._build_as(layout)
@@ -221,6 +231,13 @@ class Connected(Trained):
         layout, wiring, outputs = trial.run(lambda: self._try_call(inputs))
         return _Tried(layout, wiring, (inputs, None if has_body(wiring) else outputs), trial)
 
+    def _try_at(self, ends: tuple[Any, Any], shapes: list[OpenShape]) -> _Tried | None:
+        """The same for inputs of these shapes, in the form that those among `ends` have; None where it refuses them."""
+        try:
+            return self._try(sources(Given(nests.nest_of(ends[0]), shapes)))
+        except Exception:  # of any kind, as the call may refuse it in its own way
+            return None
+
     def _become_as(self, tried: _Tried) -> None:
         state = self._state._replace(wiring=tried.wiring, layout=tried.layout)
         self._become(
@@ -234,12 +251,8 @@ class Connected(Trained):
 
     def _take_lengths(self, shapes: list[OpenShape]) -> bool:
         assert self._ends is not None
-        inputs, _ = self._ends
-        try:
-            tried = self._try(sources(Given(nests.nest_of(inputs), shapes)))
-        except Exception:  # of any kind, as the call may refuse it in its own way
-            return False
-        if tried.trial.pending:  # weights that there were not at the lengths before
+        tried = self._try_at(self._ends, shapes)
+        if tried is None or tried.trial.pending:  # weights that there were not at the lengths before
             return False
         users = [*using(self, tried.wiring.layers), *tried.trial.users]
         ending = atomic.setting(self, "_ends", tried.ends)

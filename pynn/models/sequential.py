@@ -210,6 +210,13 @@ class Sequential(Model):
         shape = dataset.sample_shape(x, name)
         return Trial(self).run(lambda: self._drafts([shape])[0])  # a subclass among the layers is built by its draft
 
+    def _may_take(self, shapes: list[OpenShape]) -> bool:
+        try:
+            Trial(self).run(lambda: self._drafts(shapes))
+        except Exception:  # of any kind, as below
+            return False
+        return True
+
     def _take_lengths(self, shapes: list[OpenShape]) -> bool:
         state = self._state
         try:

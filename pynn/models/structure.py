@@ -14,7 +14,8 @@ from ..foundation import atomic
 from ..foundation.native import core
 from ..layers.base import Layer
 from ..layers.building import Draft, building
-from ..layers.keeping import keep_for
+from ..layers.drafting import opened
+from ..layers.keeping import keep_for, stateful_in
 from ..layers.trial import current
 from ..layers.types import Shape
 from ..layers.wiring import Wiring
@@ -40,6 +41,7 @@ class Structure(Part):
         # The name comes last: see `Layer`. So a subclass calls Layer.__init__ when its layers are in place.
         self._state = State(Closed())
         self._lock = core.UseLock()
+        self._in_run = False
 
     # ---- structure ---------------------------------------------------------------------------------------------------
 
@@ -196,10 +198,19 @@ class Structure(Part):
 
     def _plan(self, layout: Layout, rows: int) -> _core.Plan:
         plan = self._plan_for(layout, rows)
+        if plan is None and self._may_make_from_within():
+            return self._make_plan(layout, rows)
         if plan is None:
             self._wait_until(lambda: self._plan_for(layout, rows) is not None, lambda: self._make_plan(layout, rows))
             return self._plan(layout, rows)
         return plan
+
+    def _may_make_from_within(self) -> bool:
+        """Whether a callback of `fit`, which has the lock, may make networks for lengths that there were not yet.
+
+        States that are kept from batch to batch are those of batches of one size: the ones that train.
+        """
+        return self._in_run and self._is_alone and not stateful_in(self.layers)
 
     def _plan_for(self, layout: Layout, rows: int) -> _core.Plan | None:
         """The network for this layout and batches of `rows` samples, if it is there."""
@@ -212,9 +223,9 @@ class Structure(Part):
 
     # ---- what data it takes ------------------------------------------------------------------------------------------
 
-    def _layout_of_data(self, x: Any, layout: Layout) -> Layout:
+    def _layout_of_data(self, x: Any, name: str, layout: Layout) -> Layout:
         """The layout for the data `x`, where only earlier data told the lengths of axes."""
-        lengths, taken = self._other_lengths(x, layout), list[bool]()
+        lengths, taken = self._other_lengths(x, name, layout), list[bool]()
         if lengths is None:
             return layout
 
@@ -227,22 +238,38 @@ class Structure(Part):
             self._wait_until(lambda: bool(taken) or self._require_layout() is not layout, take)
         if taken and not taken[0]:
             return layout
-        return self._layout_of_data(x, self._require_layout())  # another thread may have opened it otherwise
+        return self._layout_of_data(x, name, self._require_layout())  # another thread may have opened it otherwise
 
-    def _other_lengths(self, x: Any, layout: Layout) -> list[OpenShape] | None:
+    def _layout_beside(self, x: Any, name: str, layout: Layout) -> Layout:
+        if self.built:
+            return self._layout_for(x, name)
+        lengths = self._other_lengths(x, name, layout)
+        if lengths is None or not self._may_take(lengths):
+            return layout
+        return self._try_beside(x, name)
+
+    def _try_beside(self, x: Any, name: str) -> Layout:
+        """As `_try_layout`, for further data: it is built for the first ones."""
+        return self._try_layout(x, name)
+
+    def _may_take(self, shapes: list[OpenShape]) -> bool:
+        """Whether it can be built for samples of these shapes, after `_try_layout`; it stays as it is."""
+        raise NotImplementedError
+
+    def _other_lengths(self, x: Any, name: str, layout: Layout) -> list[OpenShape] | None:
         """The shapes of samples with None along the axes where `x` has other lengths; None: it has no such."""
         inputs = layout.inputs
-        given = inputs.take_apart(inputs.without_rest(x, "x", quiet=True), "x")
-        shapes = [each.shape[1:] if isinstance(each, np.ndarray) else dataset.sample_shape(each, "x") for each in given]
+        given = inputs.take_apart(inputs.without_rest(x, name, quiet=True), name)
+        shapes = [
+            each.shape[1:] if isinstance(each, np.ndarray) else dataset.sample_shape(each, called)
+            for each, called in zip(given, inputs.named(name), strict=True)
+        ]
         pairs = [*zip(inputs.ports, shapes, strict=True)]
         if self._nodes or self._users or any(len(shape) != len(port.shape) for port, shape in pairs):
             return None
         if all(port.takes(shape) for port, shape in pairs):
             return None
-        return [
-            tuple(own if own == size else None for own, size in zip(port.shape, shape, strict=True))
-            for port, shape in pairs
-        ]
+        return [opened(port.shape, shape) for port, shape in pairs]
 
     def _take_lengths(self, shapes: list[OpenShape]) -> bool:
         """Take samples of these shapes from now on; False where the layers cannot. The lock must be held."""
@@ -265,7 +292,7 @@ class Structure(Part):
         if self._of_data:
             first, *others = layout.inputs.ports
             if others or type(x) is not np.ndarray or x.shape[1:] != first.shape:  # not of small calls
-                layout = self._layout_of_data(x, layout)
+                layout = self._layout_of_data(x, name, layout)
         if not layout.is_open:
             return layout
         inputs = layout.inputs

@@ -14,6 +14,7 @@ from ..callbacks import History
 from ..data.layout import Layout, Ports
 from ..errors import NotCompiledError
 from ..foundation import atomic, draws
+from ..layers.drafting import opened
 from ..layers.keeping import stateful_in, with_all_within
 from ..optimizers import Optimizer
 from ..training.compiling import Choice, Compiled
@@ -209,24 +210,41 @@ class Trained(Structure):
         state = self._state
         task = state.task
         if task is None or self._told is not task or task.plan.state_samples not in (0, rows):
-            self._wait_until(lambda: self._is_ready(rows), lambda: self._prepare(layout, rows))
-            return self._task(layout, rows)
-        if task.layout == layout:
+            if not self._may_make_from_within():
+                self._wait_until(lambda: self._is_ready(rows), lambda: self._prepare(layout, rows))
+                return self._task(layout, rows)
+        elif task.layout == layout:
             return task
-        # Other lengths than those trained on: what only evaluates needs no optimizer.
-        compiled, plan = self._require_compiled(), self._plan(layout, rows)
-        plan, heads = self._plan_to_measure(plan, layout, compiled)
-        return compiled.task_to_evaluate(plan, layout, heads)
+        # Other lengths than those trained on, or a run that has its own task.
+        return self._task_to_evaluate(self._plan(layout, rows), layout)
 
     def _is_ready(self, rows: int) -> bool:
         """Whether there is a task, as compiled, for batches of `rows` samples."""
         task = self._state.task
         return task is not None and self._told is task and task.plan.state_samples in (0, rows)
 
-    def _task_to_train(self, layout: Layout, rows: int, choice: Choice | None = None) -> Task:
+    def _task_to_train(
+        self, layout: Layout, rows: int, choice: Choice | None = None, beside: Layout | None = None
+    ) -> Task:
         self._check_gradients(layout, choice)
+        if beside is not None and beside != layout and not self.built:
+            self._build_as(layout)
+            if not self._take_lengths([*map(opened, layout.input_shapes, beside.input_shapes)]):
+                raise self._shape_error("makes other weights for the lengths of validation_data.")
         self._prepare(layout, rows, choice)
         return self._task(layout, rows)
+
+    def _task_beside(self, layout: Layout, rows: int) -> Task:
+        task = self._state.task
+        if task is not None and task.layout == layout and self._is_ready(rows):
+            return task
+        return self._task_to_evaluate(self._make_plan(layout, rows), layout)
+
+    def _task_to_evaluate(self, plan: _core.Plan, layout: Layout) -> Task:
+        """What evaluates `plan`, and needs no optimizer."""
+        compiled = self._require_compiled()
+        plan, heads = self._plan_to_measure(plan, layout, compiled)
+        return compiled.task_to_evaluate(plan, layout, heads)
 
     def _check_gradients(self, layout: Layout, choice: Choice | None) -> None:
         """Raise ValueError if a function without gradient lies between the loss and weights that are to be trained."""

@@ -73,11 +73,11 @@ def fit(
             model, given, validation_data, size, validated_steps, validated_epochs, check_finite, range(first, last)
         )
         size = given.batch_size
-        task = model._task_to_train(given.layout, size, given.choice)
+        task = model._task_to_train(given.layout, size, given.choice, None if validation is None else validation.layout)
         try:
             check_batches(task.plan, size if given.samples is None else given.samples, size)
             if validation is not None:
-                validation.check(task)
+                validation.get_ready(model, task, size)
             _introduce(calls, model, given.heads, {"epochs": last, "steps": given.steps, "verbose": level}, validation)
         except BaseException:
             if given.choice is not None:
@@ -92,11 +92,14 @@ def fit(
             run = given.run(task, order, validation, calls, display, range(first, last))
             display.run(last - first)
             try:
+                model._in_run = True
                 run.train()
             except BaseException:
                 calls._give_up()
                 raise
-            finally:  # as in Keras also after an error
+            finally:
+                model._in_run = False
+                # As in Keras also after an error.
                 if task.optimizer.use_ema:
                     task.optimizer.finalize_variable_values(model.trainable_weights)
         calls.on_train_end(run.logs)
@@ -168,15 +171,19 @@ def _validation_of(
         from . import sources, streams
 
         source = sources.Source(data, "validation_data")
-        return streams.StreamValidation(model, source, steps, epochs, check_finite, run, given.choice)
-    held_out = given.held_out
+        return streams.StreamValidation(model, source, steps, epochs, check_finite, run, given.choice, given.layout)
+    held_out, layout, heads = given.held_out, given.layout, given.heads
     if data is not None:
-        x_y_weights = arguments.x_y_weights(data, bool(given.heads.heads))
-        held_out = samples.dataset_of(given.layout, given.heads, *x_y_weights, check_finite, "validation_data: ")
+        x, y, weights = arguments.x_y_weights(data, bool(heads.heads))
+        layout = model._layout_beside(x, "validation_data: x", layout)
+        if layout != given.layout:
+            told = model._require_compiled() if given.choice is None else given.choice.what
+            heads = model._resolved(told, layout)
+        held_out = samples.dataset_of(layout, heads, x, y, weights, check_finite, "validation_data: ")
     if held_out is None:
         return None
     size = arguments.batch_size_of(batch_size, held_out.samples, "validation_batch_size")
-    return Validation(held_out, size, steps, epochs)
+    return Validation(held_out, size, steps, epochs, layout)
 
 
 def _introduce(

@@ -25,6 +25,7 @@ class Trainable(Protocol):
     stop_evaluating: bool
     stop_predicting: bool
     _of_data: bool  # whether data alone told the lengths of axes, so that others may come
+    _in_run: bool  # whether `fit` is among its epochs, so that callbacks may use the model at further lengths
 
     def _alone(self) -> _core.Hold:
         """Take the model's lock, in a ``with`` statement; RuntimeError if another has it."""
@@ -40,6 +41,9 @@ class Trainable(Protocol):
 
     def _layout_to_train(self, x: ArrayLike) -> Layout:
         """As `_layout_for`, for who has the lock."""
+
+    def _layout_beside(self, x: ArrayLike, name: str, layout: Layout) -> Layout:
+        """As `_layout_for`, for who has the lock, where `layout` is that of other data of the same call."""
 
     def _heads_for(self, layout: Layout) -> Heads:
         """The losses and metrics that `compile` was told."""
@@ -74,8 +78,16 @@ class Trainable(Protocol):
     def _task(self, layout: Layout, rows: int) -> Task:
         """As `_plan`: the network, also configured as compiled; waits where another thread is about it."""
 
-    def _task_to_train(self, layout: Layout, rows: int, choice: Choice | None = None) -> Task:
-        """As `_task`, for who has the lock, with the crossentropies chosen; ValueError if the gradient has no way."""
+    def _task_to_train(
+        self, layout: Layout, rows: int, choice: Choice | None = None, beside: Layout | None = None
+    ) -> Task:
+        """As `_task`, for who has the lock, with the crossentropies chosen; ValueError if the gradient has no way.
+
+        The model takes data of the layout `beside`, too, then.
+        """
+
+    def _task_beside(self, layout: Layout, rows: int) -> Task:
+        """As `_task`, for who has the lock and trains on data of another layout: it can only evaluate."""
 
     def _begin(self, history: History, batch_size: int, shuffle: bool) -> Order:
         """Begin a run, whose record is `history`; returns the order of its samples."""

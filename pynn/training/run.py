@@ -17,6 +17,7 @@ from ..callbacks import BackupAndRestore, CallbackList, History, TerminateOnNaN
 from ..callbacks.base import Logs
 from ..callbacks.display import Display
 from ..data.dataset import Dataset
+from ..data.layout import Layout
 from . import resume
 from .model import Trainable
 from .task import Order, Stretch, Task, check_batches
@@ -34,13 +35,24 @@ class Validation:
         data, batch_size: The samples.
         steps: How many batches; None: all.
         epochs: After each so many epochs, or after those, counted from 1.
+        layout: What the model takes and gives for these samples, which may have other lengths than those that train.
     """
 
-    def __init__(self, data: Dataset, batch_size: int, steps: int | None, epochs: int | Sequence[int]) -> None:
+    def __init__(
+        self, data: Dataset, batch_size: int, steps: int | None, epochs: int | Sequence[int], layout: Layout
+    ) -> None:
         self._data, self._batch_size, self._steps, self._epochs = data, batch_size, steps, epochs
+        self.layout = layout
+        self._task: Task | None = None  # where it is not the one that trains
 
-    def check(self, task: Task) -> None:
-        """Raise ValueError where a model that keeps states from batch to batch cannot take these batches."""
+    def get_ready(self, model: Trainable, task: Task, rows: int) -> None:
+        """Have a network for these samples beside the one that trains, where that is for others.
+
+        Raises:
+            ValueError: a model that keeps states from batch to batch cannot take these batches.
+        """
+        if self.layout != task.layout:
+            task = self._task = model._task_beside(self.layout, rows)
         check_batches(task.plan, self._data.samples, min(self._batch_size, self._data.samples))
 
     def is_due(self, epoch: int) -> bool:
@@ -49,7 +61,7 @@ class Validation:
 
     def evaluate(self, task: Task, calls: CallbackList) -> Logs:
         """Losses and metrics."""
-        return task.evaluate(self._data, self._batch_size, Display(), calls, self._steps)
+        return (self._task or task).evaluate(self._data, self._batch_size, Display(), calls, self._steps)
 
 
 class Run:

@@ -38,13 +38,23 @@ _NO_DATA = Dataset((np.empty((1, 0)),), ())
 
 
 class Preparing:
-    """How a batch becomes what the engine takes. Within `fit` the model's lock is held."""
+    """How a batch becomes what the engine takes. Within `fit` the model's lock is held.
+
+    Args:
+        beside: What the model takes in the `fit` whose validation this is; None: it is none.
+    """
 
     def __init__(
-        self, model: Trainable, name: str, check_finite: bool, class_weight: Any = None, in_fit: bool = False
+        self,
+        model: Trainable,
+        name: str,
+        check_finite: bool,
+        class_weight: Any = None,
+        in_fit: bool = False,
+        beside: Layout | None = None,
     ) -> None:
         self._model, self._name, self._check_finite = model, name, check_finite
-        self._class_weight, self._in_fit = class_weight, in_fit
+        self._class_weight, self._in_fit, self._beside = class_weight, in_fit, beside
         self._left_aside = LeftAside(name)
 
     def data_of(self, batch: Batch, choice: Choice | None = None) -> tuple[Layout, Heads, Dataset, Choice | None]:
@@ -53,7 +63,10 @@ class Preparing:
         The model stays as it is.
         """
         model = self._model
-        layout = model._layout_to_train(batch.x) if self._in_fit else model._layout_for(batch.x, "x")
+        if self._beside is not None:
+            layout = model._layout_beside(batch.x, "x", self._beside)
+        else:
+            layout = model._layout_to_train(batch.x) if self._in_fit else model._layout_for(batch.x, "x")
         samples.check_class_weight(self._class_weight, layout.outputs)
         x = self._left_aside.taken(layout.inputs, batch.x)
         heads, data, choice = prepared(
@@ -69,7 +82,10 @@ class Preparing:
         rows, model = data.samples, self._model
         if choice is not None and not model._decide(choice, layout, rows):
             return self(batch)
-        task = model._task_to_train(layout, rows) if self._in_fit else model._task(layout, rows)
+        if self._beside is not None:
+            task = model._task_beside(layout, rows)
+        else:
+            task = model._task_to_train(layout, rows) if self._in_fit else model._task(layout, rows)
         check_batches(task.plan, rows, rows)
         return task, data
 
@@ -234,17 +250,18 @@ class StreamValidation(Validation):
         check_finite: bool,
         run: range,
         choice: Choice | None,
+        beside: Layout,
     ) -> None:
         self._source, self._steps, self._epochs = source, steps, epochs
-        self._prepare = Preparing(model, source.name, check_finite, in_fit=True)
-        self._prepare.data_of(source.first(), choice)
+        self._prepare = Preparing(model, source.name, check_finite, beside=beside)
+        self.layout = self._prepare.data_of(source.first(), choice)[0]
         if source.once and steps is None and sum(map(self.is_due, run)) > 1:
             raise ValueError(
                 f"{source.name} is a generator, which can be gone through once: give validation_steps, or something "
                 "that can be gone through again."
             )
 
-    def check(self, task: Task) -> None:
+    def get_ready(self, model: Trainable, task: Task, rows: int) -> None:
         """Batches are looked at as they come."""
 
     def evaluate(self, task: Task, calls: CallbackList) -> Logs:
