@@ -973,6 +973,37 @@ def test_targets_of_steps_in_all_their_forms(masked, random):
     assert found[0][2] == pytest.approx((rows * w)[real].sum() / w[real].sum(), rel=1e-5)
 
 
+# Of Keras 3.15.1, `evaluate` on JAX: without weights, with those of samples and with those of steps. (Its `fit` counts
+# all steps in metrics on JAX.)
+OF_KERAS = {
+    "none": [1.71653616, 0.58136022, 1.13517606, 0.67433542, 0.67433542, 0.35, 0.35],
+    "samples": [1.40915072, 0.49257687, 0.91657394, 0.67433542, 0.70997304, 0.35, 0.42935136],
+    "steps": [1.64510489, 0.66494340, 0.98016143, 0.67433542, 0.68079108, 0.35, 0.36513087],
+}
+
+
+@pytest.mark.parametrize("weights", OF_KERAS)
+def test_metrics_of_real_steps_are_those_of_keras(weights):
+    names = ["loss", "a_loss", "b_loss", "a_mae", "a_weighted_mae", "b_accuracy", "b_weighted_accuracy"]
+    inputs = pynn.Input((5, 3))
+    h = layers.LSTM(4, return_sequences=True)(layers.Masking()(inputs))
+    model = pynn.Model(inputs, [layers.Dense(2, name="a")(h), layers.Dense(3, activation="softmax", name="b")(h)])
+    model.set_weights([np.cos(1 + np.arange(w.size)).reshape(w.shape) / 2 for w in model.get_weights()])
+    losses, metrics = ["mse", "sparse_categorical_crossentropy"], [["mae"], ["accuracy"]]
+    model.compile(pynn.optimizers.SGD(0.0), losses, metrics=metrics, weighted_metrics=metrics)
+    x = np.sin(np.arange(90.0)).reshape(6, 5, 3)
+    for sample, length in enumerate((2, 4, 5, 1, 5, 3)):
+        x[sample, length:] = 0
+    y = [np.cos(np.arange(60.0)).reshape(6, 5, 2), np.arange(30).reshape(6, 5) % 3]
+    w = 1 + np.sin(np.arange(30.0)).reshape(6, 5)
+    for given in {"none": [None], "samples": [[w[:, :1]] * 2, [w[:, 0]] * 2], "steps": [[w, 2 - w]]}[weights]:
+        rest = {"sample_weight": given, "batch_size": 4, "verbose": 0}
+        found = model.evaluate(x, y, return_dict=True, **rest)
+        np.testing.assert_allclose([found[name] for name in names], OF_KERAS[weights], rtol=1e-6)
+        history = model.fit(x, y, shuffle=False, **rest).history
+        np.testing.assert_allclose([history[name][0] for name in names], OF_KERAS[weights], rtol=1e-6)
+
+
 def test_one_number_a_step(random):
     x, y = ids(random), random.integers(0, 2, (6, 5))
     model = tokens(layers.Dense(1, activation="sigmoid"), loss="binary_crossentropy", metrics=["accuracy"])
