@@ -255,3 +255,42 @@ def test_one_row_for_each_sample():
         ops.expand_dims(None, 0)  # in no call
     with pytest.raises(TypeError):
         ops.tile(np.ones((1, 4)), (None, 1))
+
+
+def padded(x):
+    n = ops.shape(x)[1]
+    return ops.pad(x, ((0, 0), (0, int(ops.maximum(n, 100)) - n), (0, 0)))
+
+
+@pytest.mark.parametrize(
+    ("function", "sizes"),
+    [
+        (padded, (100, 100, 130)),
+        (lambda x: x[:, : ops.minimum(ops.shape(x)[1], 100)], (6, 100, 100)),
+        (lambda x: x[:, :100], (6, 100, 100)),
+        (lambda x: x[:, -100:], (6, 100, 100)),
+    ],
+)
+def test_sizes_that_are_alike_for_the_lengths_that_are_tried(function, sizes, random):
+    """They count as known; what is computed is right all the same, or refused."""
+    model = on(layers.Lambda(function), None, 3)
+    flat = pynn.Sequential([pynn.Input((None, 3)), layers.Lambda(function), layers.LSTM(2)])
+    lengths = (6, 100, 130)
+    for length, size in zip(lengths, sizes, strict=True):
+        x = random.normal(size=(2, length, 3)).astype("float32")
+        expected = function(x)
+        assert expected.shape == (2, size, 3)
+        np.testing.assert_array_equal(model.predict(x, verbose=0), expected)
+        assert flat(x).shape == (2, 2)
+    if model.output_shape[1] is None:
+        return
+    assert model.output_shape == (None, 100, 3)
+    dense = pynn.Sequential([pynn.Input((None, 3)), layers.Lambda(function), layers.Flatten(), layers.Dense(1)])
+    for length, size in zip(lengths, sizes, strict=True):
+        if size == 100:
+            assert dense(np.ones((2, length, 3))).shape == (2, 1)
+        else:
+            with pytest.raises(
+                ValueError, match=rf"has weights for samples of shape \(300,\), but gets \({3 * size},\)"
+            ):
+                dense(np.ones((2, length, 3)))
