@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from test_interrupts import Interrupt, places
 
 import pynn
 from pynn import layers, ops
@@ -394,3 +395,28 @@ def test_a_run_that_fails_is_over():
     with pytest.raises(KeyError, match="over"):
         run(model, callbacks=[Fails()])
     assert not model._in_run
+
+
+@pytest.mark.slow
+@BUILT
+@pytest.mark.parametrize("kind", [chain, Called])
+def test_an_interrupt_leaves_a_model_that_trains(kind, built):
+    class Asks(pynn.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.evaluate(*ASKED, verbose=0)
+
+    def fit(model):
+        run(model, 2, validation_data=OTHER, callbacks=[Asks()])
+
+    fit(made(kind, built))  # what only the first call in a process does is not tested here
+    first = made(kind, built)
+    for n in places(lambda: fit(first))[::101]:
+        model = made(kind, built)
+        interrupt = Interrupt(n)
+        interrupt.call(lambda model=model: fit(model))
+        assert interrupt.was_raised
+        done = model.optimizer.iterations if model.built else 0
+        fit(model)
+        assert model.optimizer.iterations == done + 6
+        assert model.input_shape == (None, None, 3)
+        np.testing.assert_array_equal(model(X), model.predict(X, verbose=0))
