@@ -85,6 +85,8 @@ CASES = [
     ),
     Case("Conv2DTranspose", {"filters": 4, "kernel_size": 3}, (3, 4, 2), (5, 6, 4)),
     Case("Conv2DTranspose", {"filters": 4, "kernel_size": 3, "strides": 2, "padding": "same"}, (3, 4, 2), (6, 8, 4)),
+    Case("Conv2DTranspose", {"filters": 1, "kernel_size": 3, "strides": 2, "padding": "same"}, (3, 4, 24), (6, 8, 1)),
+    Case("Conv2DTranspose", {"filters": 3, "kernel_size": (3, 5), "strides": (1, 2)}, (3, 4, 33), (5, 11, 3)),
     Case("Conv2DTranspose", {"filters": 3, "kernel_size": 2, "strides": 3, "activation": "tanh"}, (2, 3, 2), (6, 9, 3)),
     Case(
         "Conv2DTranspose",
@@ -210,6 +212,7 @@ CASES = [
     Case("AlphaDropout", {"rate": 0.4, "seed": 3, "noise_shape": (None, 1, 5)}, (4, 5), (4, 5)),
     Case("AlphaDropout", {"rate": 0.0}, (3, 4), (3, 4)),
     Case("Conv1DTranspose", {"filters": 4, "kernel_size": 3}, (4, 2), (6, 4)),
+    Case("Conv1DTranspose", {"filters": 2, "kernel_size": 4, "strides": 2, "padding": "same"}, (9, 40), (18, 2)),
     Case("Conv1DTranspose", {"filters": 3, "kernel_size": 3, "strides": 2, "padding": "same"}, (4, 17), (8, 3)),
     Case(
         "Conv1DTranspose",

@@ -2,6 +2,7 @@
 
 #include "checks.h"
 #include "conv_gradients.h"
+#include "conv_phases.h"
 #include "register.h"
 
 namespace pynn {
@@ -124,27 +125,49 @@ void add_bias(T* y, const T* bias, int64_t pixels, int64_t columns) {
 }
 
 template <typename T>
+struct TransposeSpace {
+  RowSpace<T> rows;      // where elements are added up in memory
+  PhaseSpace<T> phases;  // where each is one sum
+};
+
+template <typename T>
+TransposeSpace<T> transpose_space(const ConvShape& s, Scratch<T>& scratch) {
+  if (pays_by_phases(T{}, s)) return {{}, phase_space(s, input_rows_together(s), scratch)};
+  return {row_space_in(s, scratch), {}};
+}
+
+template <typename T>
 void conv_transpose(const Team& team, T* y, const T* x, int64_t images, const ConvLayer<T>& layer, T* shared, T* own) {
   assert(is_member(team) && is_layer(layer) && !layer.pooled && images >= 0 && has(x, images * out_size(layer.shape)));
   assert(has(y, images * image_size(layer.shape)) && shared != nullptr && own != nullptr);
   assert(apart(y, images * image_size(layer.shape), x, images * out_size(layer.shape)));
   const ConvShape& s = layer.shape;
-  turn_kernel(team, shared, layer.kernel, s);
+  const bool by_phases = pays_by_phases(T{}, s);
+  if (by_phases)
+    turn_by_channels(team, shared, layer.kernel, s);
+  else
+    turn_kernel(team, shared, layer.kernel, s);
   team.barrier();
   Scratch<T> scratch(own);
-  const RowSpace<T> space = row_space(s, scratch);
+  const TransposeSpace<T> space = transpose_space(s, scratch);
   for_input_rows(team, images, s, [&](int64_t image, Range rows) {
     T* to = y + (image * s.height + rows.begin) * s.width * s.channels;
-    input_rows(to, x + image * out_size(s), shared, s, rows, nullptr, space);
-    add_bias(to, layer.bias, (rows.end - rows.begin) * s.width, s.channels);
-    activate_block(to, (rows.end - rows.begin) * s.width, s.channels, s.channels, layer.activation);
+    const T* from = x + image * out_size(s);
+    const int64_t pixels = (rows.end - rows.begin) * s.width;
+    if (by_phases) {
+      rows_by_phases(to, from, shared, layer.bias, s, rows, space.phases);
+    } else {
+      input_rows(to, from, shared, s, rows, nullptr, space.rows);
+      add_bias(to, layer.bias, pixels, s.channels);
+    }
+    activate_block(to, pixels, s.channels, s.channels, layer.activation);
   });
 }
 
 template <typename T>
 int64_t conv_transpose_own(const ConvLayer<T>& layer) {
   Scratch<T> scratch(nullptr);
-  row_space_in(layer.shape, scratch);
+  transpose_space(layer.shape, scratch);
   return scratch.used();
 }
 
