@@ -68,6 +68,7 @@ void turn(const Team& team, T* out, const T* kernel, const ConvShape& s) {
     memcpy(out + part.begin, kernel + part.begin, static_cast<size_t>(part.end - part.begin) * sizeof(T));
     return;
   }
+  if (pays_by_phases(T{}, s)) return turn_by_channels(team, out, kernel, s);
   const int64_t outer = s.filters / s.groups, columns = s.kernel_width * (s.channels / s.groups);
   const int64_t together = columns_together<T>(s), panels = (columns + together - 1) / together;
   const Range mine = team.share(s.groups * panels * s.kernel_height);
@@ -81,15 +82,17 @@ void turn(const Team& team, T* out, const T* kernel, const ConvShape& s) {
 
 template <typename T>
 RowSpace<T> row_space_in(const ConvShape& s, Scratch<T>& scratch) {
+  if (pays_by_phases(T{}, s)) return {nullptr, nullptr, phase_space(s, input_rows_together(s), scratch)};
   Strip* strips = scratch.template take<Strip>(has_small_groups(s) ? small_groups_space(s) : s.kernel_height);
   const int64_t together = needs_planes(s) ? 1 : input_rows_together(s);
-  return {strips, scratch.template take<T>(fits(s) ? 0 : together * copied_row(s))};
+  return {strips, scratch.template take<T>(fits(s) ? 0 : together * copied_row(s)), {}};
 }
 
 template <typename T>
 void make_rows(T* dx, const T* dy, const T* turned, const ConvShape& s, Range rows, Ahead* ahead,
                const RowSpace<T>& space) {
   const int64_t count = rows.end - rows.begin, row_size = s.width * s.channels;
+  if (pays_by_phases(T{}, s)) return rows_by_phases(dx, dy, turned, s, rows, ahead, space.phases);
   if (has_small_groups(s)) {
     for (int64_t i = 0; i < count; ++i) {
       if (ahead != nullptr) ask_for(*ahead, s.out_width);
@@ -117,6 +120,18 @@ void make_rows(T* dx, const T* dy, const T* turned, const ConvShape& s, Range ro
 template <typename T>
 void add_bias(T* y, const T* bias, int64_t pixels, int64_t columns) {
   if (bias == nullptr) return;
+  if (columns < kWidth<T>) {  // a pixel would leave most of a vector empty
+    T repeated[kWidth<T> * kWidth<T>];
+    for (int64_t i = 0; i < kWidth<T>; ++i)
+      memcpy(repeated + i * columns, bias, static_cast<size_t>(columns) * sizeof(T));
+    const int64_t n = pixels * columns, together = kWidth<T> * columns;
+    for (int64_t begin = 0; begin < n; begin += together)
+      for_vectors<T>(0, smaller(together, n - begin), [&](int64_t j, int64_t count) {
+        T* at = y + begin + j;
+        store(at, load(at, count) + load(repeated + j, count), count);
+      });
+    return;
+  }
   for (int64_t i = 0; i < pixels; ++i)
     for_vectors<T>(0, columns, [&](int64_t j, int64_t count) {
       T* at = y + i * columns + j;
@@ -125,49 +140,27 @@ void add_bias(T* y, const T* bias, int64_t pixels, int64_t columns) {
 }
 
 template <typename T>
-struct TransposeSpace {
-  RowSpace<T> rows;      // where elements are added up in memory
-  PhaseSpace<T> phases;  // where each is one sum
-};
-
-template <typename T>
-TransposeSpace<T> transpose_space(const ConvShape& s, Scratch<T>& scratch) {
-  if (pays_by_phases(T{}, s)) return {{}, phase_space(s, input_rows_together(s), scratch)};
-  return {row_space_in(s, scratch), {}};
-}
-
-template <typename T>
 void conv_transpose(const Team& team, T* y, const T* x, int64_t images, const ConvLayer<T>& layer, T* shared, T* own) {
   assert(is_member(team) && is_layer(layer) && !layer.pooled && images >= 0 && has(x, images * out_size(layer.shape)));
   assert(has(y, images * image_size(layer.shape)) && shared != nullptr && own != nullptr);
   assert(apart(y, images * image_size(layer.shape), x, images * out_size(layer.shape)));
   const ConvShape& s = layer.shape;
-  const bool by_phases = pays_by_phases(T{}, s);
-  if (by_phases)
-    turn_by_channels(team, shared, layer.kernel, s);
-  else
-    turn_kernel(team, shared, layer.kernel, s);
+  turn_kernel(team, shared, layer.kernel, s);
   team.barrier();
   Scratch<T> scratch(own);
-  const TransposeSpace<T> space = transpose_space(s, scratch);
+  const RowSpace<T> space = row_space(s, scratch);
   for_input_rows(team, images, s, [&](int64_t image, Range rows) {
     T* to = y + (image * s.height + rows.begin) * s.width * s.channels;
-    const T* from = x + image * out_size(s);
-    const int64_t pixels = (rows.end - rows.begin) * s.width;
-    if (by_phases) {
-      rows_by_phases(to, from, shared, layer.bias, s, rows, space.phases);
-    } else {
-      input_rows(to, from, shared, s, rows, nullptr, space.rows);
-      add_bias(to, layer.bias, pixels, s.channels);
-    }
-    activate_block(to, pixels, s.channels, s.channels, layer.activation);
+    input_rows(to, x + image * out_size(s), shared, s, rows, nullptr, space);
+    add_bias(to, layer.bias, (rows.end - rows.begin) * s.width, s.channels);
+    activate_block(to, (rows.end - rows.begin) * s.width, s.channels, s.channels, layer.activation);
   });
 }
 
 template <typename T>
 int64_t conv_transpose_own(const ConvLayer<T>& layer) {
   Scratch<T> scratch(nullptr);
-  transpose_space(layer.shape, scratch);
+  row_space_in(layer.shape, scratch);
   return scratch.used();
 }
 

@@ -6,8 +6,12 @@ namespace pynn {
 namespace PYNN_ISA {
 namespace {
 
-// The pixels of a row of y whose number has the same remainder by the stride see the same columns of the kernel, each
-// the same number of pixels away in x. So they are the rows of one product, whose strips are what they see of x.
+// The pixels of a row of dx whose number has the same remainder by the stride see the same columns of the kernel, each
+// the same number of pixels away in dy. So they are the rows of one product, whose strips are what they see of dy.
+
+// Where more elements of a row get something at a time, or a phase sees fewer places, adding up in memory is as fast.
+// So a gradient that is made from entries (conv_entries.cpp) is never made so: its rows of the kernel have 16 elements.
+constexpr int64_t kMostAtATime = 9;
 
 PYNN_INLINE int64_t positions(int64_t kernel, int64_t stride) { return (kernel + stride - 1) / stride; }
 
@@ -15,7 +19,7 @@ PYNN_INLINE int64_t positions(int64_t kernel, int64_t stride) { return (kernel +
 PYNN_INLINE int64_t down(int64_t a, int64_t b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
 PYNN_INLINE int64_t up(int64_t a, int64_t b) { return -down(-a, b); }
 
-// Columns of zeros in front of a row of x and behind it.
+// Columns of zeros in front of a row of dy and behind it.
 PYNN_INLINE int64_t zeros_in_front(const ConvShape& s) {
   return larger(0, up((s.kernel_width - 1) * s.dilation_x - s.left, s.stride_x));
 }
@@ -26,7 +30,7 @@ PYNN_INLINE int64_t padded_row(const ConvShape& s) {
   return (zeros_in_front(s) + s.out_width + zeros_behind(s)) * s.filters;
 }
 
-// The rows of x that these rows of y see.
+// The rows of dy that these rows of dx see.
 PYNN_INLINE Range rows_seen(const ConvShape& s, Range rows) {
   const int64_t begin = up(rows.begin + s.top - (s.kernel_height - 1) * s.dilation_y, s.stride_y);
   const int64_t end = down(rows.end - 1 + s.top, s.stride_y) + 1;
@@ -34,6 +38,13 @@ PYNN_INLINE Range rows_seen(const ConvShape& s, Range rows) {
 }
 
 PYNN_INLINE int64_t pixels_of_a_phase(const ConvShape& s) { return (s.width + s.stride_x - 1) / s.stride_x; }
+
+template <typename T>
+bool pays(const ConvShape& s) {
+  const int64_t places = positions(s.kernel_height, s.stride_y) * positions(s.kernel_width, s.stride_x);
+  return s.groups == 1 && s.kernel_width * s.channels * s.stride_x <= kMostAtATime &&
+         pays_by_terms(T{}, s.channels, places * s.filters, s.filters);
+}
 
 template <typename T>
 PhaseSpace<T> space_in(const ConvShape& s, int64_t rows, Scratch<T>& scratch) {
@@ -54,18 +65,18 @@ void turn(const Team& team, T* out, const T* kernel, const ConvShape& s) {
               s.channels, s.filters);
 }
 
-// The rows of x from seen.begin to seen.end, with zeros in front of them and behind.
+// The rows of dy from seen.begin to seen.end, with zeros in front of them and behind.
 template <typename T>
-void pad(T* to, const T* x, const ConvShape& s, Range seen) {
+void pad(T* to, const T* dy, const ConvShape& s, Range seen) {
   const int64_t row = padded_row(s), front = zeros_in_front(s) * s.filters, length = s.out_width * s.filters;
   for (int64_t i = seen.begin; i < seen.end; ++i, to += row) {
     memset(to, 0, static_cast<size_t>(front) * sizeof(T));
-    memcpy(to + front, x + i * length, static_cast<size_t>(length) * sizeof(T));
+    memcpy(to + front, dy + i * length, static_cast<size_t>(length) * sizeof(T));
     memset(to + front + length, 0, static_cast<size_t>(row - front - length) * sizeof(T));
   }
 }
 
-// What the pixels of a phase see of one row of x, for one row of the kernel; returns the number of strips.
+// What the pixels of a phase see of one row of dy, for one row of the kernel; returns the number of strips.
 int64_t strips_of_a_phase(const ConvShape& s, int64_t phase, Strip* strips) {
   int64_t count = 0;
   for (int64_t kx = 0; kx < s.kernel_width; ++kx) {
@@ -75,8 +86,8 @@ int64_t strips_of_a_phase(const ConvShape& s, int64_t phase, Strip* strips) {
   return count;
 }
 
-// The strips of the pixels of a phase of row `row` of y, made of those above; returns their number. first: the row of x
-// that `padded` begins with.
+// The strips of the pixels of a phase of row `row` of dx, made of those above; returns their number. first: the row of
+// dy that `padded` begins with.
 int64_t strips_of_a_row(const ConvShape& s, int64_t row, int64_t first, const Strip* of_row, int64_t in_row,
                         Strip* strips) {
   int64_t count = 0;
@@ -90,27 +101,27 @@ int64_t strips_of_a_row(const ConvShape& s, int64_t row, int64_t first, const St
 }
 
 template <typename T>
-void make_rows(T* y, const T* x, const T* turned, const T* bias, const ConvShape& s, Range rows,
+void make_rows(T* dx, const T* dy, const T* turned, const ConvShape& s, Range rows, Ahead* ahead,
                const PhaseSpace<T>& space) {
   const Range seen = rows_seen(s, rows);
-  pad(space.padded, x, s, seen);
+  pad(space.padded, dy, s, seen);
   const bool one_phase = s.stride_x == 1;
   for (int64_t phase = 0; phase < smaller(s.stride_x, s.width); ++phase) {
     const int64_t in_row = strips_of_a_phase(s, phase, space.of_row);
     const int64_t pixels = (s.width - phase + s.stride_x - 1) / s.stride_x;
-    T* row_of_y = y;
-    for (int64_t row = rows.begin; row < rows.end; ++row, row_of_y += s.width * s.channels) {
+    T* row_of_dx = dx;
+    for (int64_t row = rows.begin; row < rows.end; ++row, row_of_dx += s.width * s.channels) {
       const int64_t strips = strips_of_a_row(s, row, seen.begin, space.of_row, in_row, space.strips);
-      T* to = one_phase ? row_of_y : space.pixels;
+      T* to = one_phase ? row_of_dx : space.pixels;
       Product<T> p = product<T>(pixels, s.channels, strips * s.filters, space.padded, s.filters, 1, turned,
                                 kernel_size(s) / s.channels, false, to, s.channels);
       p.strips = space.strips;
       p.strip = s.filters;
-      p.bias = bias;
+      p.ahead = ahead;
       multiply_by_terms(p);
       for (int64_t i = 0; i < pixels && !one_phase; ++i)
         for (int64_t c = 0; c < s.channels; ++c)
-          row_of_y[(phase + i * s.stride_x) * s.channels + c] = to[i * s.channels + c];
+          row_of_dx[(phase + i * s.stride_x) * s.channels + c] = to[i * s.channels + c];
     }
   }
 }
@@ -118,17 +129,14 @@ void make_rows(T* y, const T* x, const T* turned, const T* bias, const ConvShape
 }  // namespace
 
 #define PYNN_DEFINE_PHASES(T)                                                                                          \
-  bool pays_by_phases(T, const ConvShape& s) {                                                                         \
-    const int64_t places = positions(s.kernel_height, s.stride_y) * positions(s.kernel_width, s.stride_x);             \
-    return s.groups == 1 && pays_by_terms(T{}, s.channels, places * s.filters, s.filters);                             \
-  }                                                                                                                    \
+  bool pays_by_phases(T, const ConvShape& s) { return pays<T>(s); }                                                    \
   PhaseSpace<T> phase_space(const ConvShape& s, int64_t rows, Scratch<T>& scratch) {                                   \
     return space_in<T>(s, rows, scratch);                                                                              \
   }                                                                                                                    \
   void turn_by_channels(const Team& team, T* out, const T* kernel, const ConvShape& s) { turn(team, out, kernel, s); } \
-  void rows_by_phases(T* y, const T* x, const T* turned, const T* bias, const ConvShape& s, Range rows,                \
+  void rows_by_phases(T* dx, const T* dy, const T* turned, const ConvShape& s, Range rows, Ahead* ahead,               \
                       const PhaseSpace<T>& space) {                                                                    \
-    make_rows<T>(y, x, turned, bias, s, rows, space);                                                                  \
+    make_rows<T>(dx, dy, turned, s, rows, ahead, space);                                                               \
   }
 PYNN_DEFINE_PHASES(float)
 PYNN_DEFINE_PHASES(double)
