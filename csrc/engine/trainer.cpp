@@ -131,17 +131,6 @@ void Trainer<T>::set_iterations(int64_t value) {
 }
 
 template <typename T>
-T* Trainer<T>::slot(int slot, int parameter) {
-  if (slot < 0 || slot >= slots_used_)
-    throw std::out_of_range("expected the number of one of " + std::to_string(slots_used_) + " slots, got " +
-                            std::to_string(slot));
-  if (parameter < 0 || parameter >= static_cast<int>(places_.size()))
-    throw std::out_of_range("expected the number of one of " + std::to_string(places_.size()) + " parameters, got " +
-                            std::to_string(parameter));
-  return slots_[static_cast<std::size_t>(slot)].data() + places_[static_cast<std::size_t>(parameter)].offset;
-}
-
-template <typename T>
 double Trainer<T>::penalty_of_chunk(std::size_t number, int64_t chunk) const {
   const Parameter& p = parameter(number);
   const int64_t at = chunk * kSumChunk;

@@ -88,8 +88,6 @@ class Trainer {
   void set_state(int64_t iterations, const std::vector<std::vector<const T*>>& state, const Interrupt& interrupt = {});
   // While it is held, what is kept does not change. False while it does.
   Shared share_state() const { return Shared(use_); }
-  int slots() const { return slots_used_; }
-  T* slot(int slot, int parameter);
 
   // How many steps the last `train` finished, also where it ended in an exception; but for a call that was refused
   // because this trainer trains already.
