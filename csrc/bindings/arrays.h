@@ -6,7 +6,6 @@
 #include <pybind11/pybind11.h>
 
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <vector>
 

@@ -4,7 +4,7 @@
 #include <pybind11/stl.h>
 
 #include <map>
-#include <optional>
+#include <string>
 #include <type_traits>
 #include <variant>
 #include <vector>

@@ -1,6 +1,4 @@
 // Parameters, graphs, plans and trainers, as classes.
-#include <pybind11/functional.h>
-
 #include <algorithm>
 
 #include "../engine/names.h"

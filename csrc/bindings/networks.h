@@ -1,6 +1,7 @@
 // Networks as calls from Python see them: of either number type, with the arrays of a call as columns.
 #pragma once
 
+#include <algorithm>
 #include <variant>
 
 #include "../engine/trainer.h"

@@ -1,5 +1,7 @@
 #include "attributes.h"
 
+#include <stdexcept>
+
 #include "pieces.h"
 
 namespace pynn {

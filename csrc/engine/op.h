@@ -2,7 +2,6 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <vector>
 
 #include "../kernels/kernels.h"
@@ -25,7 +24,7 @@ struct ParameterUse {
 };
 
 // What the op that runs sees of the network while `batch` samples pass through it. A member of the team has one of its
-// own, and aims it at one op after the other (aim below).
+// own, and aims it at one op after the other (Plan::aim).
 template <typename T>
 struct Pass {
   explicit Pass(const Kernels<T>& kernels) : k(kernels) {}

@@ -7,7 +7,6 @@
 #include <functional>
 #include <memory>
 #include <stdexcept>
-#include <vector>
 
 #include "../kernels/penalties.h"
 #include "../runtime/use_lock.h"

@@ -1,7 +1,6 @@
 #include "plan.h"
 
 #include <algorithm>
-#include <stdexcept>
 
 #include "times.h"
 

@@ -1,6 +1,6 @@
 #include "registry.h"
 
-#include <algorithm>
+#include <stdexcept>
 
 namespace pynn {
 

@@ -3,7 +3,7 @@
 
 #include "activation_blocks.h"
 #include "conv.h"
-#include "reductions.h"
+#include "simd.h"
 #include "tile.h"
 
 namespace pynn {

@@ -8,7 +8,8 @@
 //
 // The sources of this folder are compiled once per instruction set, each time in a namespace of its own (PYNN_ISA);
 // runtime dispatch hands out one filled table (dispatch.h). So a kernel file includes C headers and headers without
-// inline functions only, and defines all it has in unnamed namespaces, but for its register_* function.
+// inline functions only. What it has is in an unnamed namespace or, where another file of this folder calls it, in
+// PYNN_ISA, as its register_* function is.
 #pragma once
 
 #include "activations.h"

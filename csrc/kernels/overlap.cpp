@@ -2,7 +2,6 @@
 
 #include "checks.h"
 #include "polling.h"
-#include "reductions.h"
 #include "register.h"
 
 namespace pynn {
