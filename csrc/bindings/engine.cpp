@@ -304,9 +304,9 @@ std::unique_ptr<Hold> hold(const std::shared_ptr<UseLock>& lock, const std::stri
   return held;
 }
 
-}  // namespace
+// ---- the classes
 
-void bind_engine(py::module_& m) {
+void bind_parameters(py::module_& m) {
   py::class_<Parameters, std::shared_ptr<Parameters>>(m, "Parameters")
       .def(py::init([](const std::string& dtype) { return std::make_shared<Parameters>(is_float64(dtype)); }),
            py::arg("dtype"))
@@ -318,7 +318,9 @@ void bind_engine(py::module_& m) {
       .def_property(
           "frozen", [](const Parameters& p) { return p.frozen.load(); },
           [](Parameters& p, bool value) { p.frozen = value; });
+}
 
+void bind_graph(py::module_& m) {
   py::class_<Graph>(m, "Graph")
       .def(py::init<>())
       .def("add_input", &add_input, py::arg("size"), py::arg("kind") = "real")
@@ -338,7 +340,9 @@ void bind_engine(py::module_& m) {
           py::arg("tensor"), py::arg("l1"), py::arg("l2"), py::arg("linear") = 0.0)
       .def("set_outputs", &Graph::set_outputs, py::arg("tensors"), py::arg("masks") = std::vector<int>())
       .def("size", &Graph::size, py::arg("tensor"));
+}
 
+void bind_plan(py::module_& m) {
   py::class_<AnyPlan>(m, "Plan")
       .def(py::init(&make_plan), py::arg("graph"), py::arg("dtype"))
       .def_property_readonly("dtype", [](const AnyPlan& p) { return p.either.index() == 1 ? "float64" : "float32"; })
@@ -356,7 +360,9 @@ void bind_engine(py::module_& m) {
            py::arg("threads"))
       .def("predict_training", &predict_training, py::arg("outs"), py::arg("xs"), py::arg("check_finite"),
            py::arg("step"), py::arg("threads"));
+}
 
+void bind_trainer(py::module_& m) {
   const auto get = [](auto member) {
     return [member](const AnyTrainer& any) { return any.with([&](auto& trainer) { return member(trainer); }); };
   };
@@ -385,7 +391,9 @@ void bind_engine(py::module_& m) {
            py::arg("threads"), py::arg("outs") = std::vector<Optional>(), py::arg("by_rows") = true);
 
   bind_optimizer_state(m, trainers);
+}
 
+void bind_use_lock(py::module_& m) {
   py::class_<Hold>(m, "Hold")
       .def("__enter__", [](const py::object& self) { return self; })
       .def("__exit__", [](Hold& held, const py::args&) { held.taken.release(); });
@@ -393,6 +401,16 @@ void bind_engine(py::module_& m) {
       .def(py::init<>())
       .def("hold", &hold, py::arg("message"))
       .def_property_readonly("is_held_here", &UseLock::is_held_here);
+}
+
+}  // namespace
+
+void bind_engine(py::module_& m) {
+  bind_parameters(m);
+  bind_graph(m);
+  bind_plan(m);
+  bind_trainer(m);
+  bind_use_lock(m);
 }
 
 }  // namespace pynn
