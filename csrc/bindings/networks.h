@@ -54,16 +54,12 @@ Column input_column(const py::array& a, const char* name) {
           static_cast<int64_t>(a.strides(0) / a.itemsize())};
 }
 
-// Adds the arrays of one kind, each of as many samples.
-template <typename T>
-void add_columns(Dataset& data, std::vector<Column>& to, const Arrays& arrays, const char* name) {
-  for (const py::array& a : arrays) {
-    to.push_back(&to == &data.inputs ? input_column<T>(a, name) : column<T>(a, name));
-    const auto samples = static_cast<int64_t>(a.shape(0));
-    require(data.inputs.size() + data.targets.size() == 1 || samples == data.samples,
-            "all arrays must have the same number of samples");
-    data.samples = samples;
-  }
+// Notes how many samples there are in the array whose column was added last: as many as in the others.
+inline void note_samples(Dataset& data, const py::array& a) {
+  const auto samples = static_cast<int64_t>(a.shape(0));
+  require(data.inputs.size() + data.targets.size() == 1 || samples == data.samples,
+          "all arrays must have the same number of samples");
+  data.samples = samples;
 }
 
 inline void check_ids_of(const Column& column, int64_t samples, int64_t below, const char* what) {
@@ -75,7 +71,10 @@ template <typename T>
 Dataset samples_of(const Plan<T>& plan, const Arrays& xs, bool check = true) {
   require(xs.size() == plan.inputs().size(), "there must be an array of samples for each input");
   Dataset data;
-  add_columns<T>(data, data.inputs, xs, "x");
+  for (const py::array& x : xs) {
+    data.inputs.push_back(input_column<T>(x, "x"));
+    note_samples(data, x);
+  }
   for (std::size_t i = 0; i < xs.size(); ++i) {
     const PlanInput<T>& in = plan.inputs()[i];
     const Column& c = data.inputs[i];
@@ -111,7 +110,10 @@ Dataset data_of(const Trainer<T>& trainer, const Heads<T>& heads, const Arrays& 
                 const std::vector<Optional>& weights, bool check = true) {
   Dataset data = samples_of(trainer.plan(), xs, check);
   require(ys.size() == static_cast<std::size_t>(heads.count()), "there must be an array of targets for each head");
-  add_columns<T>(data, data.targets, ys, "y");
+  for (const py::array& y : ys) {
+    data.targets.push_back(column<T>(y, "y"));
+    note_samples(data, y);
+  }
   for (int head = 0; head < heads.count(); ++head) {
     const Column& c = data.targets[static_cast<std::size_t>(head)];
     require(c.width == heads.target_width(head), "y must have a label for each row, or the size of the output");
