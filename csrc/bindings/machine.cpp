@@ -1,12 +1,7 @@
-#include <pybind11/stl.h>
-
 #include "../engine/names.h"
 #include "../engine/optimizer.h"
-#include "../kernels/dispatch.h"
-#include "../runtime/blas.h"
-#include "../runtime/parallel.h"
 #include "../runtime/philox.h"
-#include "arrays.h"
+#include "calls.h"
 
 namespace pynn {
 
@@ -28,11 +23,12 @@ void bind_machine(py::module_& m) {
       "raise_in_team",
       [](int rank, int threads) {
         require(threads > 0, "threads must be at least 1");
-        const py::gil_scoped_release release;
-        run_team(threads, [&](const Team& team) {
-          team.barrier();
-          if (team.rank == rank) throw std::runtime_error("raised by member " + std::to_string(rank));
-          team.barrier();
+        without_gil([&] {
+          run_team(threads, [&](const Team& team) {
+            team.barrier();
+            if (team.rank == rank) throw std::runtime_error("raised by member " + std::to_string(rank));
+            team.barrier();
+          });
         });
       },
       py::arg("rank"), py::arg("threads"));
