@@ -31,7 +31,7 @@ class Differentiation {
     space_ = plan.make_workspace(slice_, members_, &routes_.needs);
     if (heads) {
       rows_.reserve(heads->row_count(slice_));
-      heads->weigh(batch_, call.data, {nullptr, 0, samples_, 0});
+      heads->count_rows(batch_, call.data, {nullptr, 0, samples_, 0});
     }
     way_back_.emplace(plan, routes_, space_, losses, heads != nullptr);
     use_parameters(wanted);
@@ -120,7 +120,7 @@ class Differentiation {
     }
     const std::vector<RowWeights<T>> weights = heads_->weights(call_.data, from);
     if (heads_->masked()) {
-      if (team.rank == 0) heads_->weigh_masked(batch_, space_.values, weights, pass.batch);
+      if (team.rank == 0) heads_->count_masked_rows(batch_, space_.values, weights, pass.batch);
       team.barrier();
     }
     heads_->measure(team, rows_.data(), space_.values, slopes, heads_->targets(call_.data, from), weights, pass.batch,

@@ -1,4 +1,5 @@
-// What is made of the outputs and their targets: losses, metrics beside them, and penalties of tensors.
+// What is made of the outputs and their targets: losses, metrics beside them, and penalties of tensors. heads.cpp says
+// what they are, measure.cpp makes them of a batch.
 #pragma once
 
 #include <list>
@@ -101,12 +102,12 @@ class Heads {
   std::size_t parts() const { return loss_parts_ + metrics_.size() + penalties_.size(); }
 
   // Adds up what the rows of a batch count for, by head. What masks leave out is known once the samples have gone
-  // forwards: weigh_masked then does it again for the heads that have one.
-  void weigh(std::vector<RowSums>& batch, const Dataset& data, const Selection& selection) const;
-  void weigh_masked(std::vector<RowSums>& batch, const std::vector<T*>& values,
-                    const std::vector<RowWeights<T>>& weights, int64_t samples) const;
-  // Of a batch whose parts were weighed.
-  void add_up_masked(std::vector<RowSums>& batch, const std::vector<std::vector<RowSums>>& parts) const;
+  // forwards: count_masked_rows then does it again for the heads that have one.
+  void count_rows(std::vector<RowSums>& batch, const Dataset& data, const Selection& selection) const;
+  void count_masked_rows(std::vector<RowSums>& batch, const std::vector<T*>& values,
+                         const std::vector<RowWeights<T>>& weights, int64_t samples) const;
+  // Of a batch whose parts were counted.
+  void add_up_masked_rows(std::vector<RowSums>& batch, const std::vector<std::vector<RowSums>>& parts) const;
   // Whether any head has a mask.
   bool masked() const;
 

@@ -169,7 +169,7 @@ void Trainer<T>::evaluate(double* totals, const Dataset& data, int threads, cons
   std::vector<double> sums(static_cast<std::size_t>(chunks) * parts);  // of each chunk, to be added in order
   std::vector<Buffer<double>> values;                                  // by workspace
   std::vector<RowSums> batch;
-  heads.weigh(batch, data, {nullptr, 0, data.samples, 0});
+  heads.count_rows(batch, data, {nullptr, 0, data.samples, 0});
   std::vector<std::vector<RowSums>> of_chunks(heads.masked() ? static_cast<std::size_t>(chunks) : 0, batch);
   plan_->for_chunks(
       data, outs, kFirstEvaluation + static_cast<uint64_t>(iterations_.load()), threads, interrupt,
@@ -181,7 +181,8 @@ void Trainer<T>::evaluate(double* totals, const Dataset& data, int threads, cons
         double* to = values[chunk.space].data();
         const std::vector<RowWeights<T>> weights = heads.weights(data, chunk.begin);
         if (team.rank == 0 && heads.masked())
-          heads.weigh_masked(of_chunks[static_cast<std::size_t>(chunk.number)], chunk.values, weights, chunk.batch);
+          heads.count_masked_rows(of_chunks[static_cast<std::size_t>(chunk.number)], chunk.values, weights,
+                                  chunk.batch);
         heads.measure(team, to, chunk.values, {}, heads.targets(data, chunk.begin), weights, chunk.batch, batch);
         team.barrier();
         if (team.rank == 0) heads.add_up(sums.data() + static_cast<std::size_t>(chunk.number) * parts, to, chunk.batch);
@@ -189,7 +190,7 @@ void Trainer<T>::evaluate(double* totals, const Dataset& data, int threads, cons
       });
   std::vector<double> all(parts);
   for (std::size_t i = 0; i < sums.size(); ++i) all[i % parts] += sums[i];
-  heads.add_up_masked(batch, of_chunks);
+  heads.add_up_masked_rows(batch, of_chunks);
   heads.add_totals(totals, all.data(), batch, data.samples);
   totals[0] += parameter_penalties(batch, by_rows) * static_cast<double>(data.samples);
 }

@@ -130,7 +130,7 @@ void Trainer<T>::begin_step(const Team& team, Run& run, int64_t step) {
   } else if (run.range.shuffle) {
     put_in_order(run.range.seed, run.range.epoch + step / run.batches, run.data.samples);
   }
-  if (!run.pause && !run.ended) run.heads->weigh(run.batch, run.data, samples_of(run, step));
+  if (!run.pause && !run.ended) run.heads->count_rows(run.batch, run.data, samples_of(run, step));
 }
 
 // The samples of a step.
@@ -233,7 +233,7 @@ bool Trainer<T>::run_slice(const Team& team, Run& run, Member& member, int64_t s
   const bool masked = run.heads->masked();
   if (masked) {  // each member for itself; the batch is here as a whole
     member.batch = run.batch;
-    run.heads->weigh_masked(member.batch, space_.values, member.weights, pass.batch);
+    run.heads->count_masked_rows(member.batch, space_.values, member.weights, pass.batch);
   }
   const std::vector<RowSums>& counts = masked ? member.batch : run.batch;
   run.heads->measure(team, rows_.data(), space_.values, run.setup.way_back->slopes(), member.targets, member.weights,
