@@ -31,9 +31,9 @@ struct OptimizerSettings {
   bool ignores_zero_gradients() const { return kind == Optimizer::sgd && momentum == 0 && weight_decay == 0; }
 
   // Whether all gradients must be there before the first is applied.
-  bool needs_all_gradients() const { return needs_whole_gradients() || use_ema; }
-  // Whether they must have those of penalties in them then: for their norms, or to be added up over steps.
-  bool needs_whole_gradients() const { return needs_norms() || accumulates(); }
+  bool needs_all_gradients() const { return needs_penalty_slopes() || use_ema; }
+  // Whether the slopes of penalties must be in them then: for their norms, or to be added up over steps.
+  bool needs_penalty_slopes() const { return needs_norms() || accumulates(); }
   bool needs_norms() const { return clipnorm > 0 || global_clipnorm > 0; }
   bool accumulates() const { return gradient_accumulation_steps > 1; }
 

@@ -162,7 +162,7 @@ class Plan {
   void for_chunks(const Dataset& x, const std::vector<T*>& outs, uint64_t step, int threads, const Interrupt& interrupt,
                   const std::function<void(std::size_t)>& spaces, const OnChunk& on_chunk) const;
 
-  // Those who read; throws Busy where one of the parameters is being trained.
+  // For a call that only reads: shares all owners. Throws Busy where one of the parameters is being trained.
   std::vector<Shared> share_parameters() const;
   // For a call: takes the owners of what it changes, in one order, so that no two calls can wait for each other, and
   // shares the others. Throws Busy as above.

@@ -29,7 +29,7 @@ void Trainer<T>::apply(Run& run, std::size_t number, Range part, const Gradient<
   for (int i = 0; i < slots_used_; ++i)
     slots[i] = slots_[static_cast<std::size_t>(i)].data() + place.offset + part.begin;
   OptimizerStep step = undecayed_[number] ? run.undecayed_step : run.step;
-  if (!run.setup.penalties.empty() && !settings_.needs_whole_gradients()) {
+  if (!run.setup.penalties.empty() && !settings_.needs_penalty_slopes()) {
     const Parameter& p = parameter(number);
     const double share = penalty_share(p, run.batch);
     step.l1 = p.l1 * share;
@@ -63,7 +63,7 @@ double Trainer<T>::measured_penalties(const Run& run) const {
 
 template <typename T>
 void Trainer<T>::update(const Team& team, Run& run) {
-  if (!run.setup.penalties.empty() && settings_.needs_whole_gradients()) add_penalty_slopes(team, run);
+  if (!run.setup.penalties.empty() && settings_.needs_penalty_slopes()) add_penalty_slopes(team, run);
   const bool updates = settings_.ends_in_update(iterations_);
   if (updates && settings_.accumulates()) take_mean_gradients(team, run);
   if (updates && settings_.needs_norms()) scale_by_norms(team, run);
