@@ -2,10 +2,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
-
-#include "../engine/pieces.h"
-
 // Of Python's own headers, but not of those that Python.h includes in each version.
 extern "C" int _PyOS_IsMainThread(void);
 
@@ -38,20 +34,6 @@ Interrupt signal_check() {
     const py::gil_scoped_acquire gil;
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
   };
-}
-
-void check_ids(const int32_t* ids, int64_t count, int64_t below, const char* what) {
-  if (below == INT64_MAX) return;
-  int32_t least = 0, most = 0;
-  in_pieces(count, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      least = std::min(least, ids[i]);
-      most = std::max(most, ids[i]);
-    }
-  });
-  if (least >= 0 && most < below) return;
-  throw py::value_error("expected " + std::string(what) + " from 0 to " + std::to_string(below - 1) + ", got " +
-                        std::to_string(least < 0 ? least : most));
 }
 
 }  // namespace pynn

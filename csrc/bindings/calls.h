@@ -94,10 +94,6 @@ void run(int threads, double work, const Body& body) {
   });
 }
 
-// Kernels index with ids and labels: throws ValueError where one is not at least 0 and below `below`, in the name of
-// `what` they are. INT64_MAX: any may come.
-void check_ids(const int32_t* ids, int64_t count, int64_t below, const char* what);
-
 // Of a function of each element.
 inline double elementwise(const py::array& x) { return 8 * static_cast<double>(x.size()); }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "../engine/buffer.h"
+#include "../engine/dataset.h"
 #include "../engine/op.h"
 #include "attributes.h"
 #include "calls.h"

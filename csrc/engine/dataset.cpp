@@ -63,18 +63,22 @@ void gather(const Team& team, const Kernels<T>& k, T* to, const Nonzero& nonzero
       for (int64_t i = mine.begin; i < mine.end; ++i)
         std::copy_n(ids + (rows.order == nullptr ? i : rows.order[i]) * column.width, column.width,
                     out + i * column.width);
-      check_ids(out + mine.begin * column.width, out + mine.end * column.width, ids_below);
+      check_ids(out + mine.begin * column.width, (mine.end - mine.begin) * column.width, ids_below);
       break;
     }
   }
 }
 
-void check_ids(const int32_t* begin, const int32_t* end, int64_t below) {
-  if (below == INT64_MAX || begin == end) return;
-  const auto [least, most] = std::minmax_element(begin, end);
-  if (*least < 0 || *most >= below)
-    refuse("data", "ids and labels from 0 to " + std::to_string(below - 1),
-           std::to_string(*least < 0 ? *least : *most));
+void check_ids(const int32_t* ids, int64_t count, int64_t below, const char* what) {
+  if (below == INT64_MAX) return;
+  int32_t least = 0, most = 0;
+  for (int64_t i = 0; i < count; ++i) {  // in vectors, unlike std::minmax_element
+    least = std::min(least, ids[i]);
+    most = std::max(most, ids[i]);
+  }
+  if (least < 0 || most >= below)
+    refuse("data", std::string(what) + " from 0 to " + std::to_string(below - 1),
+           std::to_string(least < 0 ? least : most));
 }
 
 template void gather<float>(const Team&, const Kernels<float>&, float*, const Nonzero&, const Column&, const Selection&,

@@ -39,8 +39,9 @@ struct Selection {
 // The row of a column from which on its rows are; null where it has no data.
 const void* row_of(const Column& column, int64_t row, std::size_t element);
 
-// Throws std::invalid_argument where an id is not at least 0 and below `below`; INT64_MAX: any will do.
-void check_ids(const int32_t* begin, const int32_t* end, int64_t below);
+// Throws std::invalid_argument where one of so many ids, which are `what`, is not at least 0 and below `below`;
+// INT64_MAX: any will do.
+void check_ids(const int32_t* ids, int64_t count, int64_t below, const char* what = "ids and labels");
 
 // to (count, width) = the selected rows, scaled. `nonzero`, where not null, becomes that of them. ids stay int32;
 // throws std::invalid_argument where one is not at least 0 and below `ids_below`, because kernels index with them.

@@ -74,7 +74,7 @@ class SelectIdsOp : public Op<T> {
     auto* const y = reinterpret_cast<int32_t*>(this->y(pass));
     for (int64_t i = mine.begin; i < mine.end; ++i)
       for (int64_t j = 0; j < count; ++j) y[i * count + j] = x[i * size_ + index_[static_cast<std::size_t>(j)]];
-    check_ids(y + mine.begin * count, y + mine.end * count, below_);
+    check_ids(y + mine.begin * count, (mine.end - mine.begin) * count, below_);
   }
   void backward(const Team&, const Pass<T>&) const override {}
   double work() const override { return static_cast<double>(index_.size()); }
@@ -129,7 +129,7 @@ class ComputeIdsOp : public Op<T> {
       for (int64_t j = 0; j < size_; ++j)
         y[i + j] = static_cast<int32_t>(constant_first_ ? of(b[j], x[i + j]) : of(x[i + j], b[j]));
     }
-    check_ids(y + mine.begin * size_, y + mine.end * size_, below_);
+    check_ids(y + mine.begin * size_, (mine.end - mine.begin) * size_, below_);
   }
   void backward(const Team&, const Pass<T>&) const override {}
   double work() const override { return static_cast<double>(size_); }
