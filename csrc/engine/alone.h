@@ -25,8 +25,9 @@ class Alone {
   // The first of its samples; it may have none.
   int64_t first() const { return mine_.begin; }
   bool has_samples() const { return mine_.begin < mine_.end; }
-  // Its samples as a batch, at an op, without the gradients of parameters. dx: where those of the op's inputs go for
-  // the whole batch; room: how many elements each has for a sample.
+  // The pass over its samples, as a batch of their own, aimed at an op, forwards or backwards; the gradients of
+  // parameters are not asked for. dx: where the gradients of the op's inputs go, for the whole batch; room: how many
+  // elements there are at each for a sample.
   Pass<T>& aim(std::size_t op, const std::vector<Nonzero>& nonzero);
   Pass<T>& aim_back(std::size_t op, const std::vector<T*>& dx, const std::vector<int64_t>& room);
 

@@ -91,7 +91,7 @@ struct Rescaling {
   std::vector<T> mean, scale, offset;
 };
 
-// What it may say of itself. times.h hands all of that on, but for fusion.
+// What it tells the engine of itself. What is added here must be added to TimesOp (times.h), but for what fusion asks.
 template <typename T>
 class Op {
  public:

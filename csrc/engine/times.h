@@ -6,7 +6,8 @@
 
 namespace pynn {
 
-// What it says of an op must be what op.h lets one say. Fusion comes before it (plan.cpp).
+// It hands on all that an op tells of itself, but for what has been asked before (plan.cpp): limits of ids, and what
+// fusion wants to know. No op with states comes here.
 template <typename T>
 class TimesOp : public Op<T> {
  public:
