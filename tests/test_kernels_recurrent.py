@@ -269,6 +269,17 @@ def test_nothing_but_padding(kind, random):
 
 
 @every_kind
+@every_dtype
+@pytest.mark.parametrize("size", [6, 64])  # few numbers, and so many that a way of their own goes over them
+def test_no_samples(kind, dtype, size, random):
+    case = make(random, kind, samples=0, features=size, units=size, dtype=dtype)
+    dxs, dparameters = case.backward(case.forward()[0])
+    assert dxs["x"][0].shape == (0, 5, size)
+    for gradient in dparameters:
+        np.testing.assert_array_equal(gradient, 0)
+
+
+@every_kind
 def test_a_mask_of_other_numbers_than_1(kind, random):
     case = make(random, kind, given=("masked",))
     expected = case.forward()[0]

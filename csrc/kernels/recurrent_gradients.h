@@ -101,7 +101,7 @@ template <typename T>
 void make_from_copies(Look& look, const RecurrentShape& s, const Run<T>& run, Range samples, bool accumulate, T* own) {
   const int64_t width = row_width(s), terms = s.steps * (samples.end - samples.begin), rows = run.rows();
   T *const a = own, *const b = own + kTermsCopied * rows;
-  for (int64_t from = 0; from < terms; from += kTermsCopied) {
+  for (int64_t from = 0; from < terms || from == 0; from += kTermsCopied) {  // once at least: no terms make 0
     const Range some{from, terms - from < kTermsCopied ? terms : from + kTermsCopied};
     const int64_t k = some.end - some.begin;
     for_stretches(samples, some, [&](int64_t step, int64_t sample, int64_t count, int64_t at) {
@@ -129,7 +129,8 @@ void make_from_copies(Look& look, const RecurrentShape& s, const Run<T>& run, Ra
 template <typename T>
 void make_from_strips(Look& look, const RecurrentShape& s, const Run<T>& run, Range samples, bool accumulate) {
   const int64_t count = samples.end - samples.begin, width = row_width(s), b_step = s.batch * width;
-  const int64_t most = narrow_panels(T{}) ? kTermsNearest : kTermsNear, together = most < count ? 1 : most / count;
+  const int64_t most = narrow_panels(T{}) ? kTermsNearest : kTermsNear;
+  const int64_t together = count == 0 || count > most ? 1 : most / count;
   Strip strips[kTermsNear];
   for (int64_t p = 0; p < s.steps; p += together) {
     const int64_t steps = s.steps - p < together ? s.steps - p : together;
