@@ -86,6 +86,7 @@ void Trainer<T>::take_optimizer(Trainer& other, const Interrupt& interrupt) {
   averages_ = std::exchange(other.averages_, {});
   undecayed_ = other.undecayed_;
   averaged_ = other.averaged_;
+  std::fill(other.averaged_.begin(), other.averaged_.end(), 0);
   settings_ = std::exchange(other.settings_, {});
   setup_.reset();
   other.setup_.reset();
