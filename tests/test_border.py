@@ -272,6 +272,39 @@ def test_outputs_that_are_handed_over(outs, bad, handed):
         trainer.set_heads([loss], [1])
 
 
+def test_none_for_parameters():
+    trainer, _ = make_trainer()
+    x, labels = np.ones((2, 3)), np.zeros(2, np.int32)
+    with pytest.raises(TypeError, match="add_parameter"):
+        core.Graph().add_parameter(None, 0)
+    with pytest.raises(ValueError, match="None"):
+        core.hold_to_read([None], None)
+    with pytest.raises(ValueError, match="None"):
+        trainer.gradients([x], [labels], [], [(None, 0)], False, 0, 1)
+
+
+def test_gradients_of_a_weight_that_comes_twice():
+    trainer, weights = make_trainer()
+    with pytest.raises(ValueError, match="once"):
+        trainer.gradients([np.ones((2, 3))], [np.zeros(2, np.int32)], [], [(weights, 0), (weights, 0)], False, 0, 1)
+
+
+def test_averages_of_an_optimizer_that_was_given_away():
+    trainer, weights = make_trainer()
+    graph = core.Graph()
+    kernel = graph.add_parameter(weights, 0)
+    graph.set_outputs(graph.add("dense", [graph.add_input(3)], [kernel, -1], {"units": 3}))
+    other = core.Trainer(core.Plan(graph, "float64"))
+    trainer.set_optimizer("sgd", {"learning_rate": 0.1, "use_ema": True})
+    train(trainer, np.zeros(2, np.int32), np.zeros((1, 1)))
+    other.take_optimizer(trainer)
+    before = weights.array(0).copy()
+    trainer.take_averages([(weights, 0)])  # it has none any more
+    np.testing.assert_array_equal(weights.array(0), before)
+    other.take_averages([(weights, 0)])
+    np.testing.assert_array_equal(weights.array(0), before)  # the first average is the weight
+
+
 @pytest.mark.parametrize("threads", [0, -1])
 def test_threads_of_no_number(threads):
     """libgomp would end the process."""

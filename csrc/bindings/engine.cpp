@@ -329,7 +329,7 @@ void bind_graph(py::module_& m) {
           [](Graph& g, const std::shared_ptr<Parameters>& parameters, int number) {
             return g.add_parameter({parameters, number});
           },
-          py::arg("parameters"), py::arg("number"))
+          py::arg("parameters").none(false), py::arg("number"))
       .def("add", &add_op, py::arg("kind"), py::arg("inputs"), py::arg("parameters"), py::arg("attributes"),
            py::arg("times") = 1, py::arg("trains") = false)
       .def(

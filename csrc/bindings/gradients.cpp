@@ -14,12 +14,16 @@ std::pair<std::vector<Array<T>>, std::vector<T*>> gradients_for(const Graph& gra
   std::vector<Array<T>> arrays;
   std::vector<T*> by_parameter(graph.parameters().size(), nullptr);
   for (const auto& [owner, number] : weights) {
+    require(owner != nullptr, "weights must be of Parameters, not of None");
     require(owner->is_double() == (sizeof(T) == sizeof(double)), "weights must be of the network's number type");
     Array<T> gradient(owner->at(number).size);
     T* to = gradient.mutable_data();
     std::fill_n(to, gradient.size(), T{0});
-    for (std::size_t i = 0; i < by_parameter.size(); ++i)
-      if (graph.parameters()[i].owner == owner && graph.parameters()[i].number == number) by_parameter[i] = to;
+    for (std::size_t i = 0; i < by_parameter.size(); ++i) {
+      if (graph.parameters()[i].owner != owner || graph.parameters()[i].number != number) continue;
+      require(by_parameter[i] == nullptr, "each weight must come once");
+      by_parameter[i] = to;
+    }
     arrays.push_back(std::move(gradient));
   }
   return {std::move(arrays), std::move(by_parameter)};

@@ -78,7 +78,10 @@ std::unique_ptr<ReadHold> hold_to_read(const std::vector<std::shared_ptr<Paramet
   auto held = std::make_unique<ReadHold>();
   held->parameters = parameters;
   held->trainer = trainer;
-  for (const auto& each : parameters) held->shared.push_back(share(*each));
+  for (const auto& each : parameters) {
+    require(each != nullptr, "there must be Parameters to hold, not None");
+    held->shared.push_back(share(*each));
+  }
   if (trainer) held->shared.push_back(trainer->with([](auto& t) { return t.share_state(); }));
   if (trainer && !held->shared.back()) throw Busy(kBusy);
   return held;
