@@ -18,6 +18,8 @@ constexpr int64_t kWide = 256;
 // Rows that share the words of Nonzero::by_column.
 constexpr int64_t kWordRows = 32;
 
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the bits of a row are written to its words byte by byte");
+
 // Rows between two looks for Ctrl-C, whole words of the bits of a column.
 constexpr int64_t kPartRows = 256 * kWordRows;
 
