@@ -240,6 +240,26 @@ def test_binary_wrong_constant(constant):
         core.op_forward("binary", attributes, [np.empty((2, 6))], [np.ones((2, 6))], [], None, 1)
 
 
+# ---- no samples
+
+
+@pytest.mark.parametrize(
+    ("kind", "attributes", "size"),
+    [
+        ("add", {}, 6),
+        ("choose", {}, 6),
+        ("concat", {"outer": 2}, 12),
+        ("binary", {"function": "multiply", "shape_a": [6], "shape_b": [6]}, 6),
+    ],
+)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_no_samples(kind, attributes, size, threads):
+    xs = [np.empty((0, 6)), np.empty((0, 6))]
+    y = forward(kind, attributes, xs, size, threads)
+    assert y.shape == (0, size)
+    assert all(dx.shape == (0, 6) for dx in backward(kind, attributes, y, xs, y, threads))
+
+
 # ---- concat
 
 PARTS = [

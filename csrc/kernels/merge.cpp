@@ -300,10 +300,11 @@ void binary_backward(const Team& team, T* da, T* db, const T* dy, const T* a, co
 
 template <typename T>
 void copy_columns(const Team& team, T* y, const T* x, int64_t rows, int64_t columns, int64_t ldy, int64_t ldx) {
-  assert(is_member(team) && rows >= 0 && columns > 0 && ldy >= columns && (ldx >= columns || ldx == 0));
+  assert(is_member(team) && rows >= 0 && columns >= 0 && ldy >= columns && (ldx >= columns || ldx == 0));
   assert(has(x, ldx == 0 ? columns : rows * ldx) && has(y, rows * ldy) &&
          apart(y, (rows - 1) * ldy + columns, x, (rows - 1) * ldx + columns));
   const Range mine = team.share(rows * columns, kGrain);
+  if (mine.begin >= mine.end) return;
   Look look(team);
   int64_t row = mine.begin / columns, first = mine.begin - row * columns;
   for (int64_t i = mine.begin; i < mine.end; ++row, first = 0) {
