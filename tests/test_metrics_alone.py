@@ -352,6 +352,11 @@ def test_subclass_of_a_metric_that_python_computes(random):
         (lambda: metrics.R2Score()([1.0, 2.0], [1.0, 2.0]), "R2Score takes batches"),
         (lambda: metrics.MeanIoU(2)([0, 1], [0.2, 0.8]), "y_pred must be class labels.*sparse_y_pred=False"),
         (lambda: metrics.MeanIoU(2)([0, 1], [[0.2, 0.8], [1, 2]]), "y_pred"),
+        (
+            lambda: metrics.MeanIoU(2)([[0, 1, 1], [1, 0, 0]], [[0, 1], [1, 1], [0, 0]]),
+            r"one shape.*\(2, 3\) and \(3, 2\)",
+        ),
+        (lambda: metrics.MeanIoU(2)([[0, 1], [1, 0]], [0, 1, 1, 0]), r"one shape.*\(2, 2\) and \(4,\)"),
         (lambda: metrics.OneHotMeanIoU(3)([[0, 1]], [[0.2, 0.8]]), "y_true must have 3 classes"),
         (lambda: metrics.IoU(2, [2]), "target_class_ids must be a whole number from 0 to 1"),
         (lambda: metrics.IoU(2, 1), "target_class_ids must be a list"),

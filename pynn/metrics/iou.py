@@ -63,7 +63,8 @@ class ConfusionMatrix(Metric):
         """Count one more batch.
 
         Args:
-            y_true, y_pred: Labels, or numbers for each class, as the metric was told.
+            y_true, y_pred: Labels, or numbers for each class, as the metric was told. The labels of both have one
+                shape, but for axes of size 1 that one of them may lack.
             sample_weight: What each sample, or each label, counts for. Default: 1.
 
         Raises:
@@ -71,8 +72,8 @@ class ConfusionMatrix(Metric):
         """
         true = self._labels(y_true, "y_true", self.sparse_y_true)
         predicted = self._labels(y_pred, "y_pred", self.sparse_y_pred)
-        if true.shape != predicted.shape and true.size == predicted.size:
-            shape = min(true.shape, predicted.shape, key=len)  # a last axis of size 1
+        if true.ndim != predicted.ndim and _without_ones(true.shape) == _without_ones(predicted.shape):
+            shape = min(true.shape, predicted.shape, key=len)
             true, predicted = true.reshape(shape), predicted.reshape(shape)
         if true.shape != predicted.shape or true.ndim == 0:
             raise ValueError(
@@ -174,6 +175,10 @@ class IoU(ConfusionMatrix):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "target_class_ids": list(self.target_class_ids)}
+
+
+def _without_ones(shape: tuple[int, ...]) -> list[int]:
+    return [size for size in shape if size != 1]
 
 
 def _without(config: dict[str, Any], *names: str) -> dict[str, Any]:
