@@ -105,5 +105,10 @@ def test_bad_sparse_samples_are_refused():
             call(scipy_sparse.csr_array(x[:, :5]))
     with pytest.raises(TypeError, match="numbers"):
         model(scipy_sparse.csr_array(x.astype(complex)))
+    narrow = pynn.Sequential([pynn.Input((12,)), pynn.layers.Dense(3)])
+    broken[40, 7] = 1e300
+    for check_finite in (True, False):
+        with pytest.raises(ValueError, match=r"x holds 1e\+300 at row 40, too large for float32"):
+            narrow.predict(scipy_sparse.csr_array(broken), verbose=0, check_finite=check_finite)
     with pytest.raises(ValueError, match="toarray"):
         model.fit(x, scipy_sparse.csr_array(np.eye(3)[y]), verbose=0)

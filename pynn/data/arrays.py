@@ -336,9 +336,13 @@ def _convert(array: Array, name: str, dtype: np.dtype[Any]) -> Array:
     if narrowed and _first_non_finite(out) >= 0:
         overflow = np.isinf(out) & ~np.isinf(array)
         if overflow.any():
-            row, value = _first(overflow, array)
-            raise ValueError(f"{name} holds {value} at row {row}, too large for {dtype}. Scale it down or use float64.")
+            raise too_large(name, *_first(overflow, array), dtype)
     return out
+
+
+def too_large(name: str, row: int, value: Any, dtype: np.dtype[Any]) -> ValueError:
+    """What to raise where a finite number would become infinite in `dtype`."""
+    return ValueError(f"{name} holds {value} at row {row}, too large for {dtype}. Scale it down or use float64.")
 
 
 def check_finite(x: Array, name: str) -> None:

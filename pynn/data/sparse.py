@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import arrays
+
 Array = NDArray[Any]
 
 # Bytes of samples that are made dense at once, unless one batch has more.
@@ -33,7 +35,12 @@ class SparseColumn:
 
     @classmethod
     def of(cls, x: Any, name: str, dtype: str, width: int, finite: bool) -> SparseColumn:
-        """Raise TypeError or ValueError unless `x` has numbers, which are finite, and rows of this width."""
+        """The column of `x`, whose rows have this width.
+
+        Raises:
+            TypeError, ValueError: something else than numbers, another width, numbers that are too large for `dtype`;
+                NaN or infinity, if they must be `finite`.
+        """
         if x.ndim != 2 or x.shape[1] != width:
             raise ValueError(f"{name} must have the shape (samples, {width}), but has {x.shape}.")
         if x.dtype.kind not in "biuf":
@@ -41,9 +48,9 @@ class SparseColumn:
         matrix = x.tocsr()
         if finite and matrix.dtype.kind == "f" and not np.isfinite(matrix.data).all():
             place = int(np.argmin(np.isfinite(matrix.data)))
-            row = int(np.searchsorted(matrix.indptr, place, side="right")) - 1
-            column, value = int(matrix.indices[place]), matrix.data[place]
+            row, column, value = _row_of(matrix, place), int(matrix.indices[place]), matrix.data[place]
             raise ValueError(f"{name} must be finite, but {name}[{row}, {column}], in row {row}, is {value}.")
+        _check_range(matrix, name, np.dtype(dtype))
         return cls(matrix, dtype)
 
     @property
@@ -66,6 +73,22 @@ class SparseColumn:
         """Some samples, as an array."""
         found: Array = self.matrix[rows].toarray()
         return np.ascontiguousarray(found, self.dtype)
+
+
+def _check_range(matrix: Any, name: str, dtype: np.dtype[Any]) -> None:
+    """Raise ValueError where a number of a CSR matrix is too large for `dtype`."""
+    if matrix.dtype.kind != "f" or matrix.dtype.itemsize <= dtype.itemsize:
+        return
+    with np.errstate(over="ignore"):  # told here, as an error
+        overflow = np.isinf(matrix.data.astype(dtype)) & ~np.isinf(matrix.data)
+    if overflow.any():
+        place = int(np.argmax(overflow))
+        raise arrays.too_large(name, _row_of(matrix, place), matrix.data[place], dtype)
+
+
+def _row_of(matrix: Any, place: int) -> int:
+    """The row of an element of a CSR matrix, given its place among those that are kept."""
+    return int(np.searchsorted(matrix.indptr, place, side="right")) - 1
 
 
 def dense(column: Any) -> Array:
