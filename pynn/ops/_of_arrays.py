@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..foundation import checks
-from ._values import as_float, only_array
+from ._values import as_float, listed, only_array
 
 __all__ = [
     "allclose",
@@ -41,10 +41,6 @@ __all__ = [
 Axes = int | Sequence[int] | None
 
 
-def _axes(axis: Axes) -> Any:
-    return tuple(axis) if isinstance(axis, list) else axis
-
-
 def isnan(x: Any) -> Any:
     """Whether each element is NaN."""
     return np.isnan(only_array(x, "isnan"))
@@ -62,7 +58,7 @@ def isfinite(x: Any) -> Any:
 
 def prod(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
     """The product along axes. Default: all."""
-    return np.prod(only_array(x, "prod"), axis=_axes(axis), keepdims=keepdims)
+    return np.prod(only_array(x, "prod"), axis=listed(axis), keepdims=keepdims)
 
 
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
@@ -145,13 +141,13 @@ def arctan2(x1: Any, x2: Any) -> Any:
 
 def median(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
     """The median along axes. Default: of all elements."""
-    return np.median(as_float(only_array(x, "median")), _axes(axis), keepdims=keepdims)
+    return np.median(as_float(only_array(x, "median")), listed(axis), keepdims=keepdims)
 
 
 def quantile(x: Any, q: Any, axis: Axes = None, method: Any = "linear", keepdims: bool = False) -> Any:
     """What a share `q` of the elements along axes is below, as ``numpy.quantile`` has it. Default: of all elements."""
     array = np.asarray(as_float(only_array(x, "quantile")))
-    found = np.quantile(array, only_array(q, "quantile", "q"), _axes(axis), method=method, keepdims=keepdims)
+    found = np.quantile(array, only_array(q, "quantile", "q"), listed(axis), method=method, keepdims=keepdims)
     return np.asarray(found, array.dtype)[()]
 
 
