@@ -14,6 +14,7 @@ from helpers import bits, make_data, make_model
 
 import pynn
 from pynn import layers
+from pynn.foundation import names
 from pynn.foundation.native import core
 from pynn.layers.base import Layer
 
@@ -463,6 +464,17 @@ def quick_switches():
     sys.setswitchinterval(1e-6)
     yield
     sys.setswitchinterval(before)
+
+
+def test_automatic_names_of_several_threads_differ(quick_switches):
+    """A model whose layers are made by one of them would be refused."""
+    found = []
+
+    def make():
+        found.extend([names.auto_name("Made") for _ in range(30_000)])
+
+    assert at_once(*[make] * 4) == []
+    assert len(set(found)) == len(found) == 120_000
 
 
 @pytest.mark.parametrize("tries", [60, pytest.param(2000, marks=pytest.mark.slow)])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 _VALID_NAME = re.compile(r"[A-Za-z0-9_./-]{1,128}")
-_counts: dict[str, int] = {}
+_counts: dict[str, itertools.count[int]] = {}
 
 
 def to_snake_case(class_name: str) -> str:
@@ -17,8 +18,7 @@ def to_snake_case(class_name: str) -> str:
 def auto_name(class_name: str) -> str:
     """``dense``, then ``dense_1``, ``dense_2`` and so on, counted over the whole process."""
     name = to_snake_case(class_name)
-    count = _counts.get(name, 0)
-    _counts[name] = count + 1
+    count = next(_counts.setdefault(name, itertools.count()))  # each is done as a whole: threads get other numbers
     return f"{name}_{count}" if count else name
 
 
