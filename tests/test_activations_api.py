@@ -12,7 +12,7 @@ import pytest
 import pynn
 from pynn import activations, layers
 
-NAMES = sorted(set(activations._SETTINGS) - {"threshold"})  # which has no defaults
+NAMES = sorted(set(activations.SETTINGS) - {"threshold"})  # which has no defaults
 SETTINGS = [("relu", "negative_slope", 0.5), ("leaky_relu", "negative_slope", 0.5), ("elu", "alpha", 2.0)]
 SETTINGS += [("celu", "alpha", 2.0), ("gelu", "approximate", True), ("softmax", "axis", 0)]
 

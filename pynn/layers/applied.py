@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from .. import config
-from ..activations import Activation, Array
+from ..activations.base import Activation, Array
 from ..engine.lowering import Lowering
 from ..foundation import checks
 from .base import Layer
