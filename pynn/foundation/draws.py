@@ -30,7 +30,7 @@ _own: contextvars.ContextVar[tuple[int, itertools.count[int]] | None] = contextv
 
 
 def set_random_seed(seed: int) -> None:
-    """`seed` is checked already (utils.py)."""
+    """`seed` is checked already (utils/seeds.py)."""
     global _state
     _state = seed, itertools.count(1)
 
