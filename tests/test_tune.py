@@ -129,6 +129,24 @@ def test_a_grid_has_each_combination_once():
         search(lambda hp: hp.float("x", 0, 1), method="grid")
 
 
+@pytest.mark.parametrize("method", ["random", "grid"])
+def test_choices_that_python_takes_for_equal_are_told_apart(method):
+    drawn = []
+
+    def build(hp):
+        drawn.append(hp.choice("value", [1, True, 1.0]))
+        model = pynn.Sequential([pynn.Input((3,)), pynn.layers.Dense(2, "softmax")])
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        return model
+
+    study = search(build, method=method, trials=8, epochs=1)
+    kept = [tune.study.params_of(trial)["value"] for trial in study.trials]
+    assert [type(value) for value in kept] == [type(value) for value in drawn]
+    assert {type(value) for value in drawn} == {int, bool, float}
+    assert len(drawn) == (3 if method == "grid" else 8)
+    assert type(study.best_params["value"]) is type(drawn[study.best_trial.number])
+
+
 def test_the_best_model_is_that_of_the_best_epoch_and_comes_out_again():
     study = search()
     x, y = data()
@@ -189,6 +207,8 @@ def test_folds():
         search(cv="five")
     with pytest.raises(ValueError, match="rows from 0 to below 60"):
         search(cv=[([1], [60])])
+    with pytest.raises(ValueError, match="x must have samples"):
+        tune.search(build, {}, y, cv=2, **settings)
 
 
 def test_pruning_and_its_callback():

@@ -186,10 +186,12 @@ class HyperParameters:
     # ---- inside ------------------------------------------------------------------------------------------------------
 
     def _one_of(self, name: str, values: list[Any]) -> Any:
-        """A choice. Optuna keeps numbers, texts and None; what else there is, as the text that Python writes for it."""
+        """A choice. Optuna keeps numbers, texts and None, but takes 1, 1.0 and True for one value; what else there is,
+        and these, as the text that Python writes for it."""
         if all(value is None or isinstance(value, _PLAIN) for value in values):
             self._check_once(name, values)
-            return self._drawn(name, self.trial.suggest_categorical(name, values))
+            if len(set(values)) == len(values):
+                return self._drawn(name, self.trial.suggest_categorical(name, values))
         for value in values:
             if not checks.is_plain(value):
                 raise TypeError(

@@ -204,7 +204,7 @@ def folds_of(cv: Any, x: Any, y: Any, seed: int) -> list[Fold]:
 def count(data: Any) -> int:
     """The number of samples."""
     if isinstance(data, dict):
-        return count(next(iter(data.values())))
+        return count(next(iter(data.values()), None))
     if isinstance(data, list | tuple) and data and hasattr(data[0], "shape"):
         return count(data[0])
     shape = np.shape(data)
