@@ -134,6 +134,8 @@ def test_history_of_a_model():
         ({}, {}, ValueError, "no epoch"),
         ({"loss": [1]}, {"metrics": ["acc"]}, ValueError, "metrics has 'acc', but the history has loss"),
         ({"loss": [1]}, {"metrics": "loss"}, TypeError, "metrics must be a list"),
+        ({"loss": [1]}, {"metrics": 3}, TypeError, "metrics must be a list"),
+        ({"loss": [1]}, {"metrics": []}, TypeError, "metrics must be a list"),
         ({"loss": [1]}, {"ax": 3}, TypeError, "ax must be axes of matplotlib"),
     ],
 )
@@ -489,6 +491,9 @@ def test_boundary_of_a_classifier():
         (None, np.zeros((0, 2)), {}, ValueError, "x has no samples"),
         (None, CORNERS, {"y": [1]}, ValueError, "y must have the shape"),
         (None, CORNERS, {"resolution": 0}, ValueError, "resolution"),
+        (None, CORNERS, {"resolution": 1}, ValueError, "resolution must be 2 or more"),
+        (set_model(np.eye(2), [0, 0]), CORNERS, {"y": [0, 1, 1, 2]}, ValueError, "y has the class 2"),
+        (set_model(np.eye(2), [0, 0]), CORNERS, {"y": list("abba")}, ValueError, "y has the class 'a'"),
         (None, CORNERS, {"threshold": "x"}, TypeError, "threshold"),
         (None, CORNERS, {"y": [0, 1, 1, 0], "class_names": ["a"]}, ValueError, "class_names"),
     ],
@@ -531,6 +536,9 @@ def test_confusion_matrix_of_texts_and_of_classes_that_are_not_there():
         ([], [], {}, "no samples"),
         ([1, 2], [1], {}, "y_pred must have the shape"),
         ([1, 2], [1, 2], {"class_names": ["a"]}, "class_names must have a name for each of 2"),
+        (["a", "b"], [0, 1], {}, "must both have texts as classes"),
+        ([0, 1], ["a", "b"], {}, "must both have texts as classes"),
+        (["a", "b"], [[0.2, 0.8], [0.7, 0.3]], {}, "must both have texts as classes"),
     ],
 )
 def test_confusion_matrix_refuses(truth, guess, settings, message):

@@ -41,14 +41,15 @@ def plot_decision_boundary(
         class_names: What the legend calls the classes. Default: their labels.
         threshold: Where a model of one output changes its mind. Default: in the middle between the smallest and the
             largest of `y`, 0.5 where there is no `y`. Where the output is logits, it is 0.
-        resolution: Points along each axis at which the model is asked. Default 200.
+        resolution: Points along each axis at which the model is asked, 2 or more. Default 200.
         ax: Axes to draw in. Default: those of a new figure.
 
     Returns:
         The axes.
 
     Raises:
-        TypeError, ValueError: samples of more or less than two numbers, or classes that are not as many.
+        TypeError, ValueError: samples of more or less than two numbers, classes that are not as many, or a class that
+            the model does not know.
         ImportError: matplotlib is not installed.
     """
     points = arrays.as_samples(x, "x", "float64", (2,))
@@ -56,6 +57,8 @@ def plot_decision_boundary(
         raise ValueError("x has no samples, which say what part of the plane to draw.")
     labels = None if y is None else classes_of(y, "y", len(points), "samples")
     size = checks.positive_int(resolution, "resolution", 5000)
+    if size == 1:
+        raise ValueError("resolution must be 2 or more: one point along an axis shows no plane.")
     if threshold is not None:
         threshold = checks.finite(threshold, "threshold")
     low, high = points.min(0), points.max(0)
@@ -63,10 +66,12 @@ def plot_decision_boundary(
     across, up = (np.linspace(low[axis] - room[axis], high[axis] + room[axis], size) for axis in (0, 1))
     grid = np.stack(np.meshgrid(across, up), -1).reshape(-1, 2)
     said, known = _said(model, grid)
-    ax = canvas.one(ax, "plot_decision_boundary", (5.4, 4.4))
     classes = known if known is not None else np.unique(labels) if labels is not None else np.arange(said.shape[1])
     if known is None and said.shape[1] > 1:
         classes = np.arange(said.shape[1])
+    if labels is not None:
+        _check_known(labels, classes)
+    ax = canvas.one(ax, "plot_decision_boundary", (5.4, 4.4))
     colours = _colours(max(len(classes), 2))
     if said.shape[1] == 1:
         if threshold is None:
@@ -104,6 +109,13 @@ def _said(model: Any, grid: Array) -> tuple[Array, Array | None]:
     if out.ndim != 2:
         raise ValueError(f"model must give a number or some numbers for each sample, but gives the shape {out.shape}.")
     return out, None if known is None else np.asarray(known)
+
+
+def _check_known(labels: Array, classes: Array) -> None:
+    known = set(classes.tolist())
+    for label in labels.tolist():
+        if label not in known:
+            raise ValueError(f"y has the class {label!r}, but the model's are {checks.shown(classes.tolist())}.")
 
 
 def _colours(count: int) -> Sequence[Any]:
@@ -171,7 +183,7 @@ def plot_confusion_matrix(
         The axes.
 
     Raises:
-        TypeError, ValueError: no samples, or predictions that are not as many.
+        TypeError, ValueError: no samples, predictions that are not as many, or texts and numbers of classes together.
         ImportError: matplotlib is not installed.
     """
     normalize = checks.boolean(normalize, "normalize")
@@ -179,6 +191,13 @@ def plot_confusion_matrix(
     guess = classes_of(y_pred, "y_pred", len(truth), "samples")
     if len(truth) == 0:
         raise ValueError("y_true has no samples.")
+    labels = [*truth.tolist(), *guess.tolist()]
+    text, other = (next((each for each in labels if isinstance(each, str) == wanted), None) for wanted in (True, False))
+    if text is not None and other is not None:
+        raise ValueError(
+            f"y_true and y_pred must both have texts as classes, or neither, but have {text!r} and {other!r}. "
+            "Of probabilities give the texts of the largest."
+        )
     outputs = np.shape(y_pred)[1] if np.ndim(y_pred) == 2 else 1
     classes = np.unique(np.concatenate([truth, guess]))
     if outputs > 1:

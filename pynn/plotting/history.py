@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,12 +38,13 @@ def plot_history(history: Any, metrics: Sequence[str] | None = None, ax: Any = N
     values, first = _values(history)
     names = list(dict.fromkeys(name.removeprefix("val_") for name in values))
     if metrics is not None:
-        if isinstance(metrics, str) or not all(isinstance(name, str) for name in metrics):
+        chosen = [] if isinstance(metrics, str) or not isinstance(metrics, Iterable) else list(metrics)
+        if not chosen or not all(isinstance(name, str) for name in chosen):
             raise TypeError(f'metrics must be a list of names, such as ["loss"], but got {checks.shown(metrics)}.')
-        for name in metrics:
+        for name in chosen:
             if name not in names:
                 raise ValueError(f"metrics has {name!r}, but the history has {', '.join(names)}.")
-        names = list(metrics)
+        names = chosen
     columns = min(len(names), 3)
     axes = canvas.several(ax, "plot_history", len(names), columns, (4.2, 3.2))
     for name, each in zip(names, axes, strict=True):
