@@ -351,6 +351,18 @@ def test_model_is_saved_without_its_optimizer(tmp_path):
         assert (tmp_path / "model").read_bytes() == before
 
 
+@pytest.mark.parametrize("functional", [False, True])
+def test_two_layers_that_got_one_name_since_cannot_be_saved(functional, tmp_path):
+    model = pynn.Sequential([pynn.Input((3,)), layers.Dense(4, name="a"), layers.Dense(1, name="b")])
+    if functional:
+        model = pynn.Model(model.inputs, model.outputs)
+    model.layers[-2].name = "b"
+    for whole in (model, pynn.Sequential([pynn.Input((3,)), model])):
+        with pytest.raises(ValueError, match="has two layers of the name 'b'"):
+            whole.save(tmp_path / "model.pynn")
+    assert not list(tmp_path.iterdir())
+
+
 def test_function_as_learning_rate_cannot_be_saved(tmp_path):
     model, (x, y) = compiled("dense", "adam")
     model.compile(optimizers.SGD(lambda: 0.1), "mse")

@@ -31,6 +31,7 @@ from ..training import compile_config
 from . import state
 from .connected import Connected
 from .symbols import Given
+from .wired import Wired, check_names
 
 Array = NDArray[Any]
 Metadata = dict[str, Any]
@@ -124,6 +125,9 @@ def _described_all(model: Connected, whole: bool) -> Metadata:
 
 
 def _architecture(model: Connected) -> Metadata:
+    for each in with_all_within([model]):
+        if isinstance(each, Wired):
+            check_names(each._parts, each.name)  # a program may have renamed a layer since
     instead = "Its weights alone can be saved: model.save_weights."
     try:
         config = identifiers.plain(identifiers.serialize(model))
