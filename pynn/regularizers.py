@@ -108,7 +108,6 @@ _CLASSES: tuple[type[Regularizer], ...] = (L1, L2, L1L2)
 _TABLE: dict[str, type[Regularizer]] = {
     **{cls.__name__: cls for cls in _CLASSES},
     **{to_snake_case(cls.__name__): cls for cls in _CLASSES},
-    "l1_l2": L1L2,
 }
 
 

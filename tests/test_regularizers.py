@@ -105,7 +105,7 @@ def test_regularizer_is_shown_by_what_it_was_made_of():
         ("L1", regularizers.L1, {"l1": 0.01}),
         ("l2", regularizers.L2, {"l2": 0.01}),
         ("L2", regularizers.L2, {"l2": 0.01}),
-        ("l1_l2", regularizers.L1L2, {"l1": 0.0, "l2": 0.0}),
+        ("l1l2", regularizers.L1L2, {"l1": 0.0, "l2": 0.0}),
         ("L1L2", regularizers.L1L2, {"l1": 0.0, "l2": 0.0}),
         (regularizers.L2, regularizers.L2, {"l2": 0.01}),
         (regularizers.l1(0.5), regularizers.L1, {"l1": 0.5}),
@@ -136,6 +136,7 @@ def test_regularizer_none():
         (lambda: regularizers.L1L2(l1="much"), "l1"),
         (lambda: regularizers.L2(None), "l2"),
         (lambda: regularizers.get("l3"), "l2"),
+        (lambda: regularizers.get("l1_l2"), "Known names"),
         (lambda: regularizers.get(0.01), "regularizer"),
         (lambda: regularizers.get(lambda w: 0.0), "regularizer"),
         (lambda: type("Own", (regularizers.Regularizer,), {}), "Own.*regularizers of your own.*pynn.regularizers"),
@@ -155,7 +156,7 @@ def test_regularizer_bad_argument_names_it(make, message):
 
 
 def test_regularizer_arguments_stand_where_keras_has_them():
-    layer = layers.Dense(3, None, True, "zeros", "zeros", "l1", "l2", "l1_l2", "non_neg", "unit_norm")
+    layer = layers.Dense(3, None, True, "zeros", "zeros", "l1", "l2", "L1L2", "non_neg", "unit_norm")
     config = layer.get_config()
     kinds = [config[f"{name}_regularizer"]["class_name"] for name in ("kernel", "bias", "activity")]
     assert kinds == ["L1", "L2", "L1L2"]
