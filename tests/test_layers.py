@@ -591,6 +591,8 @@ def test_layer_of_a_kernel_that_reaches_far_outside(kind, config, shape, random)
         (lambda: layers.Dense(True), "units"),
         (lambda: layers.Dense(3, activation="rleu"), "relu"),
         (lambda: layers.Dense(3, kernel_initializer="glorot"), "glorot_uniform"),
+        (lambda: layers.LSTM(3, recurrent_initializer=None), "recurrent_initializer must be"),
+        (lambda: layers.Embedding(3, 2, "ones_"), "Unknown embeddings_initializer"),
         (lambda: layers.Dense(3, dtype="int32"), "dtype"),
         (lambda: layers.Dense(3, name=5), "name"),
         (lambda: layers.Dense(3, name=""), "name"),

@@ -120,11 +120,12 @@ _TABLE: dict[str, type[Initializer]] = {
 InitializerLike: TypeAlias = str | Initializer | type[Initializer] | Array | dict[str, Any] | Function
 
 
-def get(identifier: InitializerLike) -> Initializer:
+def get(identifier: InitializerLike, name: str = "initializer") -> Initializer:
     """Return the initializer that is meant.
 
     Args:
         identifier: A name (``"he_normal"``, ``"HeNormal"``), class, instance, configuration, array or function.
+        name: What the error messages call it. Default ``"initializer"``.
 
     Raises:
         ValueError: an unknown name. TypeError: an identifier of another kind.
@@ -133,7 +134,7 @@ def get(identifier: InitializerLike) -> Initializer:
         return Constant(identifier)
     if callable(identifier) and not isinstance(identifier, type | Initializer):
         return FunctionInitializer(identifier)
-    return identifiers.resolve(identifier, Initializer, _TABLE, "initializer")
+    return identifiers.resolve(identifier, Initializer, _TABLE, name)
 
 
 def serialize(initializer: Initializer) -> dict[str, Any]:

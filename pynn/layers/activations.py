@@ -146,7 +146,7 @@ class PReLU(Layer):
         input_shape: int | Sequence[int | None] | None = None,
         input_dim: int | None = None,
     ) -> None:
-        self.alpha_initializer = initializers.get(alpha_initializer)
+        self.alpha_initializer = initializers.get(alpha_initializer, "alpha_initializer")
         self.alpha_regularizer = regularizers.get(alpha_regularizer, "alpha_regularizer")
         self.alpha_constraint = constraints.get(alpha_constraint, "alpha_constraint")
         self.shared_axes: list[int] | None = None

@@ -57,8 +57,8 @@ class AttentionHeads(AttentionLayer):
             raise ValueError(f"sliding_window must be below 2**31, but got {window}.")
         self.sliding_window = window
         self._flash = flash_attention is not None and checks.boolean(flash_attention, "flash_attention")
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_initializer = initializers.get(kernel_initializer, "kernel_initializer")
+        self.bias_initializer = initializers.get(bias_initializer, "bias_initializer")
         self.kernel_regularizer = regularizers.get(kernel_regularizer, "kernel_regularizer")
         self.bias_regularizer = regularizers.get(bias_regularizer, "bias_regularizer")
         self._activity_regularizer = regularizers.get(activity_regularizer, "activity_regularizer")

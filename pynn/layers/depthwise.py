@@ -172,7 +172,7 @@ class _SeparableConv(ConvolutionLayer):
     ) -> None:
         self.filters = checks.positive_int(filters, "filters")
         self.depth_multiplier = checks.positive_int(depth_multiplier, "depth_multiplier")
-        self.pointwise_initializer = initializers.get(pointwise_initializer)
+        self.pointwise_initializer = initializers.get(pointwise_initializer, "pointwise_initializer")
         self.pointwise_regularizer = regularizers.get(pointwise_regularizer, "pointwise_regularizer")
         self.pointwise_constraint = constraints.get(pointwise_constraint, "pointwise_constraint")
         super().__init__(

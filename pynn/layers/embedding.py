@@ -76,7 +76,7 @@ class Embedding(Layer):
         if self.input_dim >= 2**31:
             raise ValueError(f"input_dim must be less than 2**31, but got {input_dim}.")
         self.output_dim = checks.positive_int(output_dim, "output_dim")
-        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_initializer = initializers.get(embeddings_initializer, "embeddings_initializer")
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer, "embeddings_regularizer")
         self.embeddings_constraint = constraints.get(embeddings_constraint, "embeddings_constraint")
         self.activity_regularizer = regularizers.get(activity_regularizer, "activity_regularizer")

@@ -53,8 +53,8 @@ class KernelLayer(Layer):
     ) -> None:
         self.activation = activations.get(activation)
         self.use_bias = checks.boolean(use_bias, "use_bias")
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_initializer = initializers.get(kernel_initializer, "kernel_initializer")
+        self.bias_initializer = initializers.get(bias_initializer, "bias_initializer")
         self.kernel_regularizer = regularizers.get(kernel_regularizer, "kernel_regularizer")
         self.bias_regularizer = regularizers.get(bias_regularizer, "bias_regularizer")
         self.activity_regularizer = regularizers.get(activity_regularizer, "activity_regularizer")

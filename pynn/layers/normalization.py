@@ -51,8 +51,8 @@ class _Normalization(AxesLayer):
         self.epsilon = epsilon
         self.center = checks.boolean(center, "center")
         self.scale = checks.boolean(scale, "scale")
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.beta_initializer = initializers.get(beta_initializer, "beta_initializer")
+        self.gamma_initializer = initializers.get(gamma_initializer, "gamma_initializer")
         self.beta_regularizer = regularizers.get(beta_regularizer, "beta_regularizer")
         self.gamma_regularizer = regularizers.get(gamma_regularizer, "gamma_regularizer")
         self.beta_constraint = constraints.get(beta_constraint, "beta_constraint")
@@ -154,8 +154,8 @@ class BatchNormalization(_Normalization):
     ) -> None:
         checks.boolean(synchronized, "synchronized")
         self.momentum = momentum
-        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
-        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+        self.moving_mean_initializer = initializers.get(moving_mean_initializer, "moving_mean_initializer")
+        self.moving_variance_initializer = initializers.get(moving_variance_initializer, "moving_variance_initializer")
         super().__init__(
             checks.one_axis(axis),
             epsilon,
