@@ -1,6 +1,7 @@
 """Data that come batch by batch: they train, evaluate and predict as arrays do."""
 
 import io
+import warnings
 
 import numpy as np
 import pytest
@@ -160,6 +161,33 @@ def test_generator_that_ends_ends_training(batches, epochs):
     for each in whole[:batches]:
         twin.train_on_batch(*each)
     assert bits(twin) == bits(model)
+
+
+def test_generator_with_batches_for_a_part_of_the_steps_is_told():
+    model, whole = make_model(), list(Slices(*data(rows=80)))
+    first = whole[0][0]
+
+    def some(count):
+        return (each for each in whole[:count])
+
+    with pytest.warns(UserWarning, match="^x ran out of batches: 2 of 4 steps were made"):
+        assert len(model.fit(some(6), epochs=2, steps_per_epoch=4, verbose=0).history["loss"]) == 2
+    with pytest.warns(UserWarning, match="^validation_data ran out of batches: 1 of 2 steps were made"):
+        model.fit(whole[0][0], whole[0][1], validation_data=some(1), validation_steps=2, verbose=0)
+    with pytest.warns(UserWarning, match="^x ran out of batches: 2 of 3 steps were made"):
+        model.evaluate(some(2), steps=3, verbose=0)
+    with pytest.warns(UserWarning, match="^x ran out of batches: 2 of 3 steps were made"):
+        assert len(model.predict(some(2), steps=3, verbose=0)) == 2 * len(first)
+
+
+def test_run_that_a_callback_stops_within_its_last_epoch_is_no_shortfall():
+    class Stopping(pynn.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.stop_training = True
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make_model().fit(iter(Slices(*data())), steps_per_epoch=4, callbacks=Stopping(), verbose=0)
 
 
 def test_one_pass_of_a_generator_needs_no_steps():

@@ -174,6 +174,7 @@ class StreamRun(Run):
         super().__init__(model, steps or source.number, _NO_DATA, task, order, validation, calls, display, epochs)
         self._silent = None
         self.source, self._prepare, self._given_steps, self._rows = source, prepare, steps, 0
+        self._made = 0  # the steps of the last epoch
         source.begin_pass(order.epoch, order=order)
 
     def train(self) -> None:
@@ -204,6 +205,8 @@ class StreamRun(Run):
         finite = super()._one_epoch()
         if isinstance(self.source.x, PyDataset):
             self.source.x.on_epoch_end()
+        if finite and self.epoch == self.last and not self.model.stop_training:  # else `_goes_on` tells, or nobody need
+            _tell_of_fewer(self.source, self._made, self._given_steps)
         return finite
 
     def _begin_stretch(self) -> Stretch:
@@ -212,7 +215,7 @@ class StreamRun(Run):
         return stretch
 
     def _move_on(self, stretch: Stretch, steps: int) -> None:
-        self.order, self.step = self.order._replace(epoch=self.source.passes), self.source.step
+        self.order, self.step, self._made = self.order._replace(epoch=self.source.passes), self.source.step, steps
         self.model._passed(self.source.passes + (self.source.step > 0))
 
     def _of(self) -> dict[str, Any]:
@@ -271,6 +274,12 @@ class StreamValidation(Validation):
         return evaluated(task, self._source, self._prepare, self._steps, Display(), calls)
 
 
+def _tell_of_fewer(source: Source, made: int, steps: int | None) -> None:
+    """Warn where there were batches for fewer steps than were asked for; of none there is an error."""
+    if steps is not None and 0 < made < steps:
+        warn(f"{source.name} ran out of batches: {made} of {steps} steps were made.")
+
+
 def evaluated(
     task: Task,
     source: Source,
@@ -288,6 +297,7 @@ def evaluated(
     display.begin("", steps or source.number)
     for step in itertools.count() if steps is None else range(steps):
         if not source.has_more():
+            _tell_of_fewer(source, step, steps)
             break
         if each:
             calls.on_test_batch_begin(step)
@@ -325,6 +335,7 @@ def predicted(
     display.begin("", steps or source.number)
     for step in itertools.count() if steps is None else range(steps):
         if not source.has_more():
+            _tell_of_fewer(source, step, steps)
             break
         if each:
             calls.on_predict_batch_begin(step)
