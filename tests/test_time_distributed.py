@@ -410,6 +410,67 @@ def test_a_call_within_gives_its_mask_to_a_normalization():
         np.testing.assert_array_equal(y, wanted)
 
 
+@pytest.mark.parametrize("supports", [False, True])
+@pytest.mark.parametrize("steps", [3, None])
+def test_a_call_within_gets_the_mask_of_each_step(supports, steps, random):
+    class Real(layers.Layer):
+        """The mean of what is real, 1 elsewhere."""
+
+        def __init__(self):
+            super().__init__()
+            self.dense, self.mean, self.supports_masking = layers.Dense(2), layers.GlobalAveragePooling1D(), supports
+
+        def call(self, x, mask=None):
+            y = self.mean(self.dense(x))
+            return y if mask is None else pynn.ops.where(mask[:, None], y, 1.0)
+
+    x, mask = random.normal(size=(4, 3, 5, 2)).astype("float32"), steps_and_mask()[1]
+    layer = layers.TimeDistributed(Real())
+    unmasked = layer(x)
+    wanted = np.where(mask[..., None], unmasked, 1)
+    for training in (False, True):
+        np.testing.assert_allclose(layer(x, mask=mask, training=training), wanted, rtol=1e-6)
+    taken, given = pynn.Input((steps, 5, 2)), pynn.Input((steps,), dtype="bool")
+    model = pynn.Model([taken, given], layer(taken, mask=given))
+    np.testing.assert_allclose(model.predict([x, mask], verbose=0), wanted, rtol=1e-6)
+    np.testing.assert_array_equal(model.predict([x, np.ones_like(mask)], verbose=0), unmasked)
+
+
+def test_a_call_within_may_have_a_layer_for_masked_steps_alone(random):
+    class Marked(layers.Layer):
+        supports_masking = True
+
+        def __init__(self):
+            super().__init__()
+            self.dense, self.mark = layers.Dense(2), layers.Dense(2)
+
+        def call(self, x, mask=None):
+            return self.dense(x) if mask is None else self.dense(x) + self.mark(mask[:, None])
+
+    x, mask = random.normal(size=(4, 3, 2)).astype("float32"), steps_and_mask()[1]
+    layer = layers.TimeDistributed(Marked())
+    y = layer(x, mask=mask)
+    marks = layer.layer.mark(mask.reshape(-1, 1)).reshape(4, 3, 2)
+    np.testing.assert_allclose(y, layer(x) + marks, rtol=1e-5, atol=1e-6)
+    assert len(layer.weights) == 4
+
+
+def test_a_call_that_asks_for_its_mask_trains_with_it(random):
+    class Real(layers.Layer):
+        def build(self, shape):
+            self.w = self.add_weight((shape[-1],), "ones")
+
+        def call(self, x, mask=None):
+            return x * self.w if mask is None else x * self.w * mask[:, None]
+
+    x, mask = random.normal(size=(4, 3, 2)).astype("float32"), steps_and_mask()[1]
+    taken, given = pynn.Input((3, 2)), pynn.Input((3,), dtype="bool")
+    model = pynn.Model([taken, given], layers.TimeDistributed(Real())(taken, mask=given))
+    dy = random.normal(size=x.shape).astype("float32")
+    slope = model.vjp([x, mask], dy)[0]
+    np.testing.assert_allclose(slope[0], (x * dy * mask[..., None]).sum((0, 1)), rtol=1e-4, atol=1e-5)
+
+
 def test_masks_reach_a_normalization_of_steps_of_steps(random):
     x = random.normal(2.0, 3.0, size=(6, 3, 4, 2)).astype("float32")
     layer = layers.TimeDistributed(layers.TimeDistributed(layers.BatchNormalization()))

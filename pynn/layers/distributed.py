@@ -27,9 +27,10 @@ class TimeDistributed(Wrapper):
     """A layer, or a model, that is applied to each step of a sequence by itself: ``y[n, t] = layer(x[n, t])``.
 
     The mask of the input is that of the output (docs/masks.md); a layer within that takes masks gets its part of one
-    that has more axes than the steps. A `BatchNormalization` within takes the moments of each step by itself, over the
-    samples in which the step is real, and its moving ones follow step after step; a stateful layer within goes on from
-    step to step, too, both as in Keras.
+    that has more axes than the steps, and a `call` of one's own with an argument `mask` gets that of each step. A
+    `BatchNormalization` within takes the moments of each step by itself, over the samples in which the step is real,
+    and its moving ones follow step after step; a stateful layer within goes on from step to step, too, both as in
+    Keras.
 
     Shapes: input ``(N, steps, ...)``, output ``(N, steps, ...)``, where ``(N, ...)`` are those of the layer. The number
     of steps may be None.
@@ -78,8 +79,9 @@ class TimeDistributed(Wrapper):
         """What the layer would be for samples of `shape`; ValueError if it cannot take them."""
         assert not isinstance(shape, list)
         of_step = self._of_step(shape)
-        if None in of_step:  # the layer within tries its lengths itself, as its call may ask for them
-            inner = self.layer.draft(of_step, dtype)
+        told = [mask[1:] for mask in masks if mask is not None and _asks_for_mask(self.layer)]
+        if told or None in of_step:  # the layer within tries its lengths itself, as its call may ask for them
+            inner = self.layer.draft(of_step, dtype, tuple(told))
             made = tuple(masks) if any(mask is not None for mask in masks) else ()
             draft = Draft(self, shape, self._with_steps(shape, inner.output), dtype, [], [], (inner,), made_masks=made)
         else:
@@ -96,7 +98,8 @@ class TimeDistributed(Wrapper):
         if not self.wired:
             return super()._limits_for(inputs, masks)
         if not self.built:
-            self._build_for(np.shape(inputs[0])[1:])
+            of_masks = tuple(None if mask is None else np.shape(mask)[1:] for mask in masks)
+            self._build_for(np.shape(inputs[0])[1:], of_masks)
         return self._input_limits()
 
     def _input_limits(self) -> Limits:
@@ -133,15 +136,20 @@ class TimeDistributed(Wrapper):
         mask = net.mask
         if mask is None or not (self.layer.supports_masking or self.layer.wired):
             return None
-        # The mask of the steps says of each sample whether the step is real: that is for moments of a batch alone.
-        if len(mask.shape) < 2 and (net.inference or not _takes_masks_of_samples(self.layer)):
-            return None
-        return mask
+        if len(mask.shape) > 1 or _asks_for_mask(self.layer):
+            return mask
+        # The mask of the steps says of each sample whether the step is real: that is for moments of a batch, too.
+        return mask if not net.inference and _takes_masks_of_samples(self.layer) else None
 
 
 def _steps_as_samples(x: NDArray[Any]) -> NDArray[Any]:
     samples: NDArray[Any] = x.reshape(len(x) * x.shape[1], *x.shape[2:])
     return samples
+
+
+def _asks_for_mask(layer: Layer) -> bool:
+    """Whether it is a layer of one's own whose call has an argument `mask`."""
+    return layer._form is not None and layer._form.takes_masks
 
 
 def _normalizes_batches(layer: Layer) -> bool:
