@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import arrays, sparse
+from . import arrays, frames, sparse
 from .layout import Layout, Port
 from .sparse import SparseColumn
 
@@ -65,13 +65,17 @@ class Dataset(NamedTuple):
 
 
 def sample_shape(x: Any, name: str) -> tuple[int, ...]:
-    """The shape of the samples of a batch, for which a model may be built; ValueError if there is none."""
-    shape = tuple(x.shape[1:]) if sparse.is_sparse(x) else arrays.as_numbers(x, name).shape[1:]
-    if not shape:
-        raise ValueError(
-            f"{name} must have a batch axis and one or more others, but has the shape {np.shape(x)}. "
-            f"One number a sample has the shape (samples, 1): {name}[:, None]."
-        )
+    """The shape of the samples of a batch, for which a model may be built; ValueError if there is none.
+
+    A column of pandas or polars has samples of one feature, as in Keras; an array of one axis has single numbers.
+    """
+    if sparse.is_sparse(x):
+        shape = tuple(x.shape[1:])
+    else:
+        given = arrays.as_numbers(x, name)
+        if given.ndim == 0:
+            raise ValueError(f"{name} must have a batch axis, but is a single number.")
+        shape = (1,) if frames.is_column(x) else given.shape[1:]
     if 0 in shape:
         raise ValueError(f"{name} has samples of the shape {shape}, without a single number.")
     return shape

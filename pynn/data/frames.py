@@ -17,6 +17,11 @@ def is_frame(x: Any) -> bool:
     return hasattr(x, "columns") and hasattr(x, "dtypes") and hasattr(x, "__array__")
 
 
+def is_column(x: Any) -> bool:
+    """Whether `x` is a column of a frame, such as the series of pandas and polars."""
+    return hasattr(x, "to_frame") and hasattr(x, "__array__")
+
+
 def numbers_of(x: Any, name: str) -> Array:
     """The columns as one array; bool, integers and floats may be mixed, and what is missing is NaN.
 

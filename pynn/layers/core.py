@@ -209,7 +209,12 @@ class Dense(KernelLayer):
         )
 
     def sample_output_shape(self, shape: Shape) -> Shape:
-        if not shape or shape[-1] < 1:
+        if not shape:
+            raise self._shape_error(
+                "needs samples with at least one feature, but gets single numbers. One number a sample has the shape "
+                "(samples, 1): x[:, None]."
+            )
+        if shape[-1] < 1:
             raise self._shape_error(f"needs samples with at least one feature, but got the shape {shape}.")
         return self._check_activation((*shape[:-1], self.units))
 
