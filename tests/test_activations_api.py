@@ -109,6 +109,8 @@ def test_settings_of_an_activation_are_attributes_of_its_layer(layer):
         (lambda: activations.get("rleu"), "'rleu'.*'relu'"),
         (lambda: activations.get("sparse_plus"), "does not have the activation 'sparse_plus' of Keras yet"),
         (lambda: activations.get(abs), "Functions of your own are those that def and lambda make"),
+        (lambda: activations.get(np.tanh), "Functions of your own are those that def and lambda make"),
+        (lambda: activations.get(pynn.losses.MeanSquaredError()), "activation must be a name"),
         (lambda: activations.get(np.array([1.0])), "activation"),
         (lambda: activations.Activation("elu", alhpa=2.0), "'alhpa'.*'alpha'"),
         (lambda: activations.relu([1.0], slope=2.0), r"relu\(\).*'slope'"),

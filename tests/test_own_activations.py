@@ -33,12 +33,24 @@ class Functions:
         return x**3
 
 
+class Scaled:
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, x):
+        return self.factor * x
+
+    def get_config(self):
+        return {"factor": self.factor}
+
+
 leaky = functools.partial(activations.relu, negative_slope=0.1)
 CASES = [
     (swish, lambda y: y / (1 + np.exp(-y))),
     (lambda x: (x > 0) * x - 1, lambda y: np.maximum(y, 0) - 1),
     (leaky, lambda y: np.where(y > 0, y, 0.1 * y)),
     (Functions().cube, lambda y: y**3),
+    (Scaled(3.0), lambda y: 3 * y),
     (twice, lambda y: np.concatenate([y, y], -1)),
     (lambda x: x, lambda y: y),
 ]
@@ -104,6 +116,18 @@ def test_model_with_a_function_is_copied_and_saved(random, tmp_path):
     twin = pynn.models.clone_model(nameless)
     twin.set_weights(nameless.get_weights())
     np.testing.assert_array_equal(twin(x), nameless(x))
+
+
+def test_model_with_an_object_that_is_called_is_saved(random, tmp_path):
+    x = random.normal(size=(4, 3)).astype("float32")
+    model = pynn.Sequential([pynn.Input((3,)), layers.Dense(2, activation=Scaled(3.0)), layers.Activation(Scaled(0.5))])
+    model.save(tmp_path / "model.pynn")
+    with pytest.raises(ValueError, match="Unknown activation 'Scaled'"):
+        pynn.load_model(tmp_path / "model.pynn")
+    with pynn.utils.custom_object_scope({"Scaled": Scaled}):
+        for twin in (pynn.load_model(tmp_path / "model.pynn"), copy.deepcopy(model)):
+            np.testing.assert_array_equal(twin(x), model(x))
+            assert twin.layers[0].activation.function.factor == 3.0
 
 
 @pytest.mark.parametrize("function", [ops.gelu, ops.square])

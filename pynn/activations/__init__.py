@@ -68,8 +68,8 @@ def get(identifier: ActivationLike) -> Activation:
     """Return the activation meant by a name, a function of this module, an `Activation`, a configuration, a layer that
     is nothing but an activation, such as ``ReLU(6)``, a function of one's own, or None.
 
-    A function of one's own is given a symbolic tensor, and computes with operators, the functions of this module and
-    those of ``pynn.ops``.
+    A function of one's own, or an object of a class of one's own that is called like one, is given a symbolic tensor,
+    and computes with operators, the functions of this module and those of ``pynn.ops``.
 
     With the default settings it is the function of this module: ``get("relu") is relu``. None means `linear`.
 
@@ -89,6 +89,9 @@ def get(identifier: ActivationLike) -> Activation:
         return _of_description(identifier)
     elif isinstance(identifier, dict):
         name, settings = identifiers.split_config(identifier, "activation")
+        kind = registry.own(identifier.get("registered_name"), name)
+        if isinstance(kind, type) and identifier.get("registered_name", name) is not None:  # None: one of pynn's
+            return get(kind.from_config(settings) if hasattr(kind, "from_config") else kind(**settings))
         if name in _LAYERS:  # which Keras describes so where they are an activation
             name = _LAYERS[name]
             settings = {key: value for key, value in settings.items() if key not in ("name", "trainable", "dtype")}
@@ -97,7 +100,7 @@ def get(identifier: ActivationLike) -> Activation:
         return Activation("threshold")  # says which settings it needs
     elif isinstance(of_layer := _of_layer(identifier), Activation):
         found = of_layer
-    elif isinstance(identifier, types.FunctionType | types.MethodType | functools.partial):
+    elif _is_own(identifier):
         return of_function(identifier)
     else:
         own = " Functions of your own are those that def and lambda make." if callable(identifier) else ""
@@ -109,6 +112,15 @@ def get(identifier: ActivationLike) -> Activation:
         )
     function = _FUNCTIONS.get(found.name)
     return function if function is not None and found == function else found
+
+
+def _is_own(identifier: object) -> bool:
+    """Whether it is a function of one's own, or an object of a class of one's own with a ``__call__``."""
+    if isinstance(identifier, types.FunctionType | types.MethodType | functools.partial):
+        return True
+    if not (callable(identifier) and registry.is_own(type(identifier))) or hasattr(identifier, "lower"):  # a layer
+        return False
+    return isinstance(type(identifier).__call__, types.FunctionType)
 
 
 def _of_layer(identifier: object) -> object:
