@@ -786,6 +786,43 @@ def test_normalization_adapts(axis, random):
     np.testing.assert_allclose(pynn.Sequential([pynn.Input((4, 3)), back])(model(x)), x, rtol=1e-12, atol=1e-12)
 
 
+class Batches(pynn.utils.PyDataset):
+    def __init__(self, batches):
+        super().__init__()
+        self.batches = batches
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, index):
+        return self.batches[index]
+
+
+@pytest.mark.parametrize("axis", [-1, 1, (1, 2), None])
+def test_normalization_adapts_to_batches(axis, random):
+    x = random.normal(size=(50, 4, 3)) * [1.0, 5.0, 0.0] + [0.0, 2.0, 7.0]
+    whole = layers.Normalization(axis=axis, dtype="float64")
+    whole.adapt(x)
+    parts = np.split(x, [1, 20, 30])
+    pairs = [(part, np.zeros(len(part))) for part in parts]
+    for data in (parts, pairs, (part for part in parts), iter(pairs), Batches(parts), Batches(pairs), [x]):
+        layer = layers.Normalization(axis=axis, dtype="float64")
+        layer.adapt(data)
+        np.testing.assert_allclose(layer.mean, whole.mean, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(layer.variance, whole.variance, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(layer(x), whole(x), rtol=1e-9, atol=1e-6)
+
+
+def test_normalization_refuses_batches_of_several_shapes():
+    for data in ([np.ones((4, 3)), np.ones((4, 2))], [np.ones((4, 3)), np.ones((4, 1, 3))]):
+        layer = layers.Normalization()
+        with pytest.raises(ValueError, match="batches of one shape"):
+            layer.adapt(data)
+        assert not layer.built
+    with pytest.raises(ValueError, match="no batches"):
+        layer.adapt(iter([]))
+
+
 def test_normalization_adapts_in_a_built_model(random):
     x = random.normal(size=(50, 3)) + 4
     layer = layers.Normalization()

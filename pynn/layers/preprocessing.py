@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from .. import initializers
 from ..data import arrays
+from ..data.py_dataset import gives_batches
 from ..engine.lowering import Lowering
 from ..foundation import checks
 from .axes import AxesLayer
@@ -82,6 +83,37 @@ def _array_of(value: Any, name: str, most_axes: int = 32) -> Array:
     return array
 
 
+class _Moments(NamedTuple):
+    """Mean and variance of so many numbers for each element, and the shape of the samples."""
+
+    numbers: int
+    mean: Array
+    variance: Array
+    shape: Shape
+
+    def with_others(self, others: _Moments) -> _Moments:
+        """Those of all together; ValueError unless they are of as many elements."""
+        if self.mean.shape != others.mean.shape or len(self.shape) != len(others.shape):
+            raise ValueError(
+                f"data must have batches of one shape, but has samples of {self.shape} and {others.shape}."
+            )
+        numbers = self.numbers + others.numbers
+        share, step = others.numbers / numbers, others.mean - self.mean
+        variance = self.variance + share * (others.variance - self.variance + (1 - share) * step**2)
+        return _Moments(numbers, self.mean + share * step, variance, self.shape)
+
+
+def _batches(data: Any) -> Iterable[Any]:
+    """The batches in what `adapt` is given: what is no batches is one."""
+    first = data[0] if isinstance(data, list) and data else None
+    is_batches = gives_batches(data) or getattr(_inputs_of(first), "ndim", 0) > 1
+    return map(_inputs_of, data) if is_batches else [data]
+
+
+def _inputs_of(batch: Any) -> Any:
+    return batch[0] if isinstance(batch, tuple) and batch else batch
+
+
 class Normalization(AxesLayer):
     """``y = (x - mean) / sqrt(variance)``, with mean and variance of the data that `adapt` saw; a deviation below
     1e-7 counts as that. The shape stays as it is.
@@ -127,11 +159,12 @@ class Normalization(AxesLayer):
         self.invert = checks.boolean(invert, "invert")
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=input_shape, input_dim=input_dim)
 
-    def adapt(self, data: ArrayLike) -> None:
+    def adapt(self, data: ArrayLike | Iterable[Any]) -> None:
         """Take mean and variance (that of a population) from samples; in a built model all else stays as it is.
 
         Args:
-            data: Samples, of shape ``(samples, ...)``; none of them NaN or infinite.
+            data: Samples, of shape ``(samples, ...)``; none of them NaN or infinite. Or what gives batches of them, as
+                for `fit`, or a list of arrays, which are batches, too. Of a batch ``(x, y)`` x is taken.
 
         Raises:
             TypeError, ValueError: unfit data, or none, or a layer whose mean and variance were given; the layer is as
@@ -139,21 +172,32 @@ class Normalization(AxesLayer):
         """
         if self._fixed is not None:
             raise ValueError(f"Layer {self.name!r} was given its mean and variance: adapt is for layers without them.")
+        total: _Moments | None = None
+        for batch in _batches(data):
+            found = self._moments(batch)
+            total = found if total is None else total.with_others(found)
+        if total is None:
+            raise ValueError("data has no batches.")
+        of_data = {"mean": total.mean, "variance": total.variance}
+        values = [arrays.as_array(value, f"the {name} of data", self._dtype) for name, value in of_data.items()]
+        if self._built is None:
+            self.build((None, *total.shape))
+        weights = self._learned_of_data()
+        if weights[0].shape != total.mean.shape:
+            raise self._shape_error(f"has a mean of shape {weights[0].shape}, but data has samples of {total.shape}.")
+        assign_all(weights, [*values, np.zeros(())], f"Layer {self.name!r}")
+
+    def _moments(self, data: ArrayLike) -> _Moments:
+        """Those of a batch."""
         x = arrays.as_array(data, "data", "float64")
         if x.ndim == 0 or x.size == 0:
             raise ValueError(f"data must be an array of samples, but has the shape {x.shape}.")
         if not np.isfinite(x).all():
             raise ValueError("data must be finite, but there is NaN or infinity in it.")
-        sizes, kept = self._sizes(x.shape[1:]), self._axes(x.shape[1:])
+        kept = self._axes(x.shape[1:])
         others = tuple(number for number in range(x.ndim) if number - 1 not in kept)
-        of_data = {"mean": np.mean(x, axis=others), "variance": np.var(x, axis=others)}
-        found = [arrays.as_array(value, f"the {name} of data", self._dtype) for name, value in of_data.items()]
-        if self._built is None:
-            self.build((None, *x.shape[1:]))
-        weights = self._learned_of_data()
-        if weights[0].shape != sizes:
-            raise self._shape_error(f"has a mean of shape {weights[0].shape}, but data has samples of {x.shape[1:]}.")
-        assign_all(weights, [*found, np.zeros(())], f"Layer {self.name!r}")
+        mean, variance = np.asarray(np.mean(x, axis=others)), np.asarray(np.var(x, axis=others))
+        return _Moments(x.size // mean.size, mean, variance, x.shape[1:])
 
     @property
     def mean(self) -> Array | None:
