@@ -87,6 +87,10 @@ def test_functions_are_found_by_names_that_are_given(tmp_path):
         pynn.load_model(tmp_path / "model")
     other = pynn.load_model(tmp_path / "model", custom_objects={"scaled": scaled})
     np.testing.assert_array_equal(other(np.ones((1, 3))), [[2, 2, 2]])
+    config = pynn.saving.serialize_keras_object(model.layers[0])["config"]
+    for safe_mode in (None, False, True):
+        layer = layers.Lambda.from_config(config, custom_objects={"scaled": scaled}, safe_mode=safe_mode)
+        np.testing.assert_array_equal(layer(np.ones((1, 3))), [[2, 2, 2]])
 
 
 def test_functions_without_a_name_are_cloned_and_not_saved(tmp_path):

@@ -210,7 +210,7 @@ def test_weights_come_in_keras_order():
         def build(self, input_shape):
             self.count = self.add_weight(shape=(), initializer="zeros", trainable=False, name="count")
             self.w = self.add_weight(shape=(2,), initializer="ones")
-            self.v = self.add_weight(shape=(2,), initializer="ones")
+            self.v = self.add_variable((2,), "ones")
 
         def call(self, x):
             return self.inner[1]["key"](self.inner[0](x)) * self.w * self.v + self.count

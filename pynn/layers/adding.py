@@ -104,6 +104,29 @@ class AddsWeights(Connectable):
             self._older_weights = len(self._own_weights)
         return weight
 
+    def add_variable(
+        self,
+        shape: int | Sequence[int],
+        initializer: InitializerLike | None,
+        dtype: DTypeLike | None = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: RegularizerLike = None,
+        constraint: ConstraintLike = None,
+        name: str | None = None,
+    ) -> Weight:
+        """`add_weight` under Keras's second name."""
+        return self.add_weight(
+            shape,
+            initializer,
+            dtype,
+            trainable=trainable,
+            autocast=autocast,
+            regularizer=regularizer,
+            constraint=constraint,
+            name=name,
+        )
+
     def add_loss(self, loss: Any) -> None:
         """Make the mean or sum of something over the samples a part of the loss: in `call`.
 

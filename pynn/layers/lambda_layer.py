@@ -78,16 +78,21 @@ class Lambda(Layer):
         return config if self.mask is None else {**config, "mask": self.mask}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None, safe_mode: bool | None = None
+    ) -> Self:
         """The layer of these arguments.
 
         Args:
             config: What `get_config` gave.
             custom_objects: Functions of one's own by name, ``{"double": double}``. Default: none.
+            safe_mode: Without effect: there is no other mode. Default ``None``.
 
         Raises:
             ValueError: a function that is not known by its name.
         """
+        if safe_mode is not None:
+            checks.boolean(safe_mode, "safe_mode")
 
         def make() -> Any:
             functions = {key: _function(config[key]) for key in ("function", "mask") if config.get(key) is not None}
