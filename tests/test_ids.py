@@ -489,3 +489,37 @@ def test_an_embedding_reads_truth_values():
     np.testing.assert_array_equal(model.predict(TRUTHS, verbose=0), table[TRUTHS.astype(int)])
     with pytest.raises(ValueError, match=r"must be in \[0, 2\)"):
         model.predict(np.array([[0, 1, 4]]), verbose=0)
+
+
+class Pooled(pynn.Model):
+    """The mean of the vectors of ids that are not 0, as subclasses of Model compute it."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = pynn.layers.Embedding(9, 3)
+
+    def call(self, ids):
+        if len(ids.shape) == 1:
+            return self.embedding(ids)
+        is_real = pynn.ops.expand_dims(pynn.ops.cast(pynn.ops.not_equal(ids, 0), "float32"), -1)
+        return pynn.ops.sum(self.embedding(ids) * is_real, axis=1) / pynn.ops.sum(is_real, axis=1)
+
+
+def test_a_subclass_of_model_reads_ids_as_numbers_too():
+    ids, model = np.array([[1, 8, 0], [2, 3, 4]]), Pooled()
+    made = model.predict(ids, verbose=0)
+    (table,) = model.get_weights()
+    np.testing.assert_allclose(made, [table[[1, 8]].mean(0), table[[2, 3, 4]].mean(0)], rtol=1e-5)
+    model.compile("sgd", "mse")
+    model.fit(ids, np.ones((2, 3)), verbose=0)
+    with pytest.raises(ValueError, match=r"\[0, 9\)"):
+        model.predict(ids + 1, verbose=0)
+
+
+@pytest.mark.parametrize("ids", [np.array([3, 1]), [3, 1]])
+def test_a_subclass_of_model_takes_an_id_a_sample(ids):
+    model = Pooled()
+    np.testing.assert_array_equal(model.predict(ids, verbose=0), model.get_weights()[0][[3, 1]])
+    model.compile("sgd", "mse")
+    model.fit(np.arange(8), np.ones((8, 3)), verbose=0)
+    assert model(np.arange(3)).shape == (3, 3)

@@ -125,3 +125,20 @@ def test_own_losses_are_read_when_they_are_used():
         "print('pynn.losses.own' in sys.modules)"
     )
     assert subprocess.check_output([sys.executable, "-c", program], cwd="/", text=True).strip() == "False"
+
+
+class Plain(pynn.losses.Loss):
+    """One without settings."""
+
+    def call(self, y_true, y_pred):
+        return ops.mean(ops.square(y_true - y_pred), axis=-1)
+
+
+def test_own_loss_without_a_configuration_of_its_own(tmp_path):
+    x, y = data()
+    model = compiled(Plain(reduction="sum"))
+    model.fit(x, y, verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = pynn.load_model(tmp_path / "model.keras", custom_objects={"Plain": Plain})
+    assert again.loss.reduction == "sum"
+    assert again.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)

@@ -118,6 +118,12 @@ def _constant(array: Any, beside: Any) -> Any:
     return ConstantTensor(array)(beside)
 
 
+def _of_one_row(x: Any) -> Any:
+    from .of_weights import of_one_row
+
+    return of_one_row(x)
+
+
 def _with_loss(reduction: str) -> Any:
     from .reductions import WithLoss
 
@@ -131,7 +137,7 @@ def _of_function(function: Any) -> Any:
 
 
 symbolic.arithmetic, symbolic.masking, symbolic.constant = _operate, _mask, _constant
-symbolic.with_loss = _with_loss
+symbolic.with_loss, symbolic.of_one_row = _with_loss, _of_one_row
 activations.of_function = _of_function
 
 

@@ -17,7 +17,7 @@ from ..initializers import Initializer, InitializerLike, VarianceScaling
 from ..regularizers import RegularizerLike
 from .kernel import KernelLayer
 from .types import Shape
-from .weight import WeightSpec
+from .weight import Weight, WeightSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -124,26 +124,11 @@ class EinsumDense(KernelLayer):
         product = self._product(shape)
         rows = net.permute(x, shape, product.input_order)
         inside = self.bias if product.bias_is_inside else None
-        if product.kernel_order is not None:
-            y = self._products(net, rows, product)
-        elif product.kernel_is_transposed:
-            axis = windows.axis(product.rows, 1, 1, 1, "valid")
-            turned = windows.Convolution((axis,), product.units, product.inputs, 1)
-            y = net.add("conv", rows, [self.kernel, inside], shape=turned.numbers(), transposed=True)
-        else:
-            y = net.add("dense", rows, [self.kernel, inside], units=product.units)
+        y = multiplied(net, rows, self.kernel, product, inside)
         y = net.permute(y, product.inner, product.output_order)
         if self.bias is not None and inside is None:
             y = self._add_bias(net, y, product)
         return self.activation.lower(net, y, product.output)
-
-    def _products(self, net: Lowering, rows: int, product: einsum.Product) -> int:
-        """A product for each element of the shared axes; each sample has the kernel, in order, as a tensor then."""
-        assert product.kernel_order is not None
-        kernel = net.add("parameter", [], [self.kernel], size=math.prod(product.kernel))
-        kernel = net.permute(kernel, product.kernel, product.kernel_order)
-        sizes = {"batch": product.products, "m": product.rows, "k": product.inputs, "n": product.units}
-        return net.add("matmul", [rows, kernel], **sizes, transpose_a=False, transpose_b=False)
 
     def _add_bias(self, net: Lowering, y: int, product: einsum.Product) -> int:
         """Add the bias, whose axes the engine has last."""
@@ -157,6 +142,23 @@ class EinsumDense(KernelLayer):
         config = super().get_config()
         del config["use_bias"]
         return {**config, "equation": self.equation, "output_shape": self._sizes, "bias_axes": self.bias_axes}
+
+
+def multiplied(
+    net: Lowering, rows: int, kernel: Weight | None, product: einsum.Product, bias: Weight | None = None
+) -> int:
+    """``rows @ kernel + bias``, with the axes in the order of `product`."""
+    if product.kernel_order is not None:
+        # A product for each element of the shared axes; each sample has the kernel, in order, as a tensor then.
+        copy = net.add("parameter", [], [kernel], size=math.prod(product.kernel))
+        copy = net.permute(copy, product.kernel, product.kernel_order)
+        sizes = {"batch": product.products, "m": product.rows, "k": product.inputs, "n": product.units}
+        return net.add("matmul", [rows, copy], **sizes, transpose_a=False, transpose_b=False)
+    if product.kernel_is_transposed:
+        axis = windows.axis(product.rows, 1, 1, 1, "valid")
+        turned = windows.Convolution((axis,), product.units, product.inputs, 1)
+        return net.add("conv", rows, [kernel, bias], shape=turned.numbers(), transposed=True)
+    return net.add("dense", rows, [kernel, bias], units=product.units)
 
 
 class AsMatrix(Initializer):

@@ -12,12 +12,13 @@ from ..activations import Activation as ActivationFunction
 from ..data import arrays
 from .constants import ConstantProduct
 from .id_arithmetic import IdArithmetic, are_ids
+from .of_weights import WeightEinsum
 from .operations import FUNCTIONS, Absolute, Activated, Arithmetic, Function, GetItem, MatMul, checked_index, name_for
 from .reductions import Kept
 from .symbolic import Operand, SymbolicTensor
 from .trial import is_calling, operation_name
 from .weight import Weight
-from .weighted import Choose, WeightProduct, WeightSum, WeightTensor
+from .weighted import Choose, TransposedWeight, WeightProduct, WeightSum, WeightTensor
 
 
 def apply(function: str, a: Any, b: Any) -> Any:
@@ -56,6 +57,8 @@ def _of_two(function: str, a: SymbolicTensor, b: SymbolicTensor) -> Any:
     if function == "choose":
         return Choose(name="choose")([a, b])
     if function == "matmul":
+        if a.per_sample and isinstance(b.node.layer, TransposedWeight):  # without a copy for each sample
+            return WeightEinsum(b.node.layer.weight, "...x,yx->...y")(a)
         return MatMul((not a.per_sample, not b.per_sample), operation_name("matmul"))([a, b])
     if a.per_sample != b.per_sample:
         a, b = (_beside(a, b), b) if b.per_sample else (a, _beside(b, a))

@@ -351,3 +351,5 @@ masking: Callable[[Any, list[Any], list[Any]], Any] = _not_there
 with_loss: Callable[[str], Any] = _not_there
 # The symbolic tensor of an array that is the same for all samples, beside one that has them; set likewise.
 constant: Callable[[Any, SymbolicTensor], SymbolicTensor] = _not_there
+# The tensor of samples that all have what a tensor of one row has, which is made of weights alone; set likewise.
+of_one_row: Callable[[SymbolicTensor], SymbolicTensor] = _not_there

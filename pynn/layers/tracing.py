@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ..data import nests
 from ..data.layout import OpenShape, Port, Ports, ports
 from ..data.limits import Limits
-from . import lengths
+from . import lengths, symbolic
 from .building import Draft
 from .id_limits import limits_of
 from .modes import both_modes, with_added_loss
@@ -193,6 +193,9 @@ def _run_call(
     outputs = layer._form.run(layer.call, {**layer._form.arguments(starts, masks, said), **mode})
     outputs = layer._form.one_by_one(outputs, layer.name)
     ends = list(nests.ends(outputs))
+    if any(_is_one_row(y) for y in ends):
+        ends = [symbolic.of_one_row(y) if _is_one_row(y) else y for y in ends]
+        outputs = nests.filled(nests.nest_of(outputs), ends)
     for y in ends:
         if isinstance(y, OfBatch):
             raise y.misused()
@@ -210,6 +213,11 @@ def _run_call(
     given = [mask for mask in masks if mask is not None]
     ends = with_added_loss(ends)
     return trace([*starts, *given], ends, layer.name), outputs, ends
+
+
+def _is_one_row(y: Any) -> bool:
+    """Whether it is made of weights alone, and has one row, as what broadcasts against samples."""
+    return isinstance(y, SymbolicTensor) and not y.per_sample and y.sample[:1] == (1,)
 
 
 def _run_compute_mask(

@@ -40,13 +40,24 @@ class WeightTensor(WeightOperation):
 
     def tensor(self) -> SymbolicTensor:
         """The symbolic tensor."""
-        return SymbolicTensor(Node(self, (), (Made(self.weight.shape, self.weight.dtype, False),), None), 0)
+        made = Made(self.sample_output_shape(()), self.weight.dtype, False)
+        return SymbolicTensor(Node(self, (), (made,), None), 0)
 
     def sample_output_shape(self, shape: Any) -> Shape:
         return self.weight.shape
 
     def lower(self, net: Lowering, x: Any, shape: Any) -> int:
         return net.add("parameter", [], [self.weight], size=math.prod(self.weight.shape))
+
+
+class TransposedWeight(WeightTensor):
+    """A matrix with its axes exchanged, which every sample has."""
+
+    def sample_output_shape(self, shape: Any) -> Shape:
+        return self.weight.shape[::-1]
+
+    def lower(self, net: Lowering, x: Any, shape: Any) -> int:
+        return net.permute(super().lower(net, x, shape), self.weight.shape, [1, 0])
 
 
 class WeightProduct(WeightOperation):

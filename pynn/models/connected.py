@@ -163,7 +163,9 @@ class Connected(Trained):
         if len(dtypes) > 1:
             asked = " and ".join(f"{dtype} ({layer!r})" for dtype, layer in dtypes.items())
             raise ValueError(f"All layers of a model compute in one dtype, but there are {asked}. Choose one of them.")
-        limits = limits_of(wiring, [x.ids_limit for x in starts])
+        # A call takes what comes: ids, where embeddings read it, and numbers beside that.
+        unsaid = 0 if self._has_call() else None
+        limits = limits_of(wiring, [unsaid if x.ids_limit is None else x.ids_limit for x in starts])
         is_dict = isinstance(outputs, dict) and len(outputs) == len(ends)
         return Layout(
             next(iter(dtypes), config.floatx()),

@@ -56,7 +56,8 @@ def given_data(x: Any, name: str) -> Given:
     if not arrays:
         raise ValueError(f"{name} must hold at least one array.")
     called = nests.paths(nest, name)
-    return Given(nest, [dataset.sample_shape(each, path) for each, path in zip(arrays, called, strict=True)])
+    shapes = [dataset.sample_shape(each, path) for each, path in zip(arrays, called, strict=True)]
+    return Given(nest, [*shapes])
 
 
 def _holds_arrays(x: Any) -> bool:

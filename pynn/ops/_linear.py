@@ -9,8 +9,8 @@ from numpy.typing import DTypeLike
 
 from ..foundation import checks
 from ..layers.symbolic import SymbolicTensor
-from ._shapes import at, matmul, swapaxes
-from ._values import along, as_array, is_symbolic, only_array, size_along
+from ._shapes import at, matmul, reshape, swapaxes
+from ._values import along, as_array, behind, for_all, is_of_weights, is_symbolic, only_array, size_along
 
 __all__ = [
     "cumprod",
@@ -97,6 +97,10 @@ def cumsum(x: Any, axis: int | None = None, dtype: DTypeLike | None = None) -> A
     """
     if not is_symbolic(x):
         return np.cumsum(as_array(x, "x"), axis, dtype)
+    if is_of_weights(x):
+        return for_all(
+            lambda each: cumsum(each, 1 if axis is None else behind(axis)), reshape(x, [-1]) if axis is None else x
+        )
     tensor, place = along(x, axis, "cumsum")
     last = tensor.ndim - 1
     triangle = np.triu(np.ones((size_along(tensor, place, "cumsum"),) * 2))
@@ -115,6 +119,8 @@ def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
     times = checks.non_negative_int(n, "n")
     if not is_symbolic(a):
         return np.diff(as_array(a, "a"), times, axis)
+    if is_of_weights(a):
+        return for_all(lambda each: diff(each, times, behind(axis)), a)
     found, place = along(a, axis, "diff")
     for _ in range(times):
         found = found[at(place, slice(1, None))] - found[at(place, slice(None, -1))]

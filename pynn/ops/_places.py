@@ -4,20 +4,22 @@ first axis is that of the samples and stays."""
 from __future__ import annotations
 
 import math
+import string
 from collections.abc import Sequence
 from typing import Any, Literal, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import layers
 from ..foundation import checks
 from ..layers import symbolic
+from ..layers.of_weights import WeightEinsum, WeightRows, for_each_sample
 from ..layers.symbolic import SymbolicTensor
 from ..layers.trial import ask_for_length, is_calling
+from ..layers.weight import Weight
 from . import _elementwise, _reductions
 from ._shapes import matmul, reshape, transpose
-from ._values import along, as_array, is_symbolic, listed, size_along, tensor_of_samples
+from ._values import along, as_array, behind, for_all, is_of_weights, is_symbolic, listed, size_along, tensor_of_samples
 
 __all__ = [
     "broadcast_to",
@@ -52,7 +54,16 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     if not is_symbolic(x, indices):
         return np.take(as_array(x, "x"), as_array(indices, "indices"), axis=axis)
     if is_symbolic(indices):
-        raise TypeError("ops.take takes places that are an array. Rows of a table by ids are what an Embedding gives.")
+        if isinstance(x, Weight) and isinstance(indices, SymbolicTensor) and axis in (0, -x.ndim):
+            return _rows(x, indices)
+        raise TypeError(
+            "ops.take takes places that are an array. Rows of a table by ids are what an Embedding gives, and take of "
+            "a weight with axis=0."
+        )
+    if is_of_weights(x):
+        if axis is None:
+            x, axis = reshape(x, [-1]), 0
+        return for_all(lambda each: take(each, indices, behind(axis)), x)
     tensor, place = along(x, axis, "take")
     places = np.asarray(as_array(indices, "indices"))
     if places.dtype.kind not in "iu":
@@ -60,25 +71,45 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     return _taken(tensor, places if places.ndim else int(places), place)
 
 
-def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Any:
-    """Each element several times, one behind the other: along an axis, which a symbolic tensor needs, not the first."""
+def _rows(weight: Weight, ids: SymbolicTensor) -> Any:
+    """The rows of a weight that ids name."""
+    rows = WeightRows(weight)
+    rows._check_ids(ids)
+    return rows(ids)
+
+
+def repeat(x: Any, repeats: int | Sequence[int] | None, axis: int | None = None) -> Any:
+    """Each element several times, one behind the other: along an axis, which a symbolic tensor needs, not the first.
+
+    In a `call`, an array or weight of one row may be repeated for each sample, as for `tile`:
+    ``repeat(x, ops.shape(y)[0], axis=0)``.
+    """
+    if repeats is None and axis == 0 and is_calling():  # ops.shape(y)[0]
+        return tile(x, [None, *(1,) * (np.ndim(x) - 1)])
     if not is_symbolic(x):
-        return np.repeat(as_array(x, "x"), repeats, axis)
+        return np.repeat(as_array(x, "x"), cast("Any", repeats), cast("Any", axis))
+    if is_of_weights(x):
+        return for_all(lambda each: repeat(each, repeats, behind(axis)), x)
     tensor, place = along(x, axis, "repeat")
-    return _taken(tensor, np.repeat(np.arange(size_along(tensor, place, "repeat")), repeats), place)
+    return _taken(tensor, np.repeat(np.arange(size_along(tensor, place, "repeat")), cast("Any", repeats)), place)
 
 
 def tile(x: Any, repeats: int | Sequence[int | None]) -> Any:
     """The whole several times along each axis; of a symbolic tensor once along the first one.
 
-    In a `call`, an array of one row may be repeated for each sample, ``tile(x, (ops.shape(y)[0], 1, 1))``: it stays one
-    row where the number of samples is not known, as that is the same for all samples.
+    In a `call`, an array or weight of one row may be repeated for each sample, ``tile(x, (ops.shape(y)[0], 1, 1))``: an
+    array stays one row where the number of samples is not known, as that is the same for all samples.
     """
     if not is_symbolic(x):
         if _begins_with_samples(repeats):
             times = list(cast("Sequence[Any]", repeats))
             return np.tile(_for_all(x, len(times), "tile"), [1, *times[1:]])
         return np.tile(as_array(x, "x"), cast("int", repeats))
+    if is_of_weights(x):
+        if _begins_with_samples(repeats):
+            times = list(cast("Sequence[Any]", repeats))
+            return tile(_one_row(x, len(times), "tile"), [1, *times[1:]])
+        return for_all(lambda each: tile(each, repeats), x)
     tensor = tensor_of_samples(x, "tile")
     given: list[Any] = [repeats] if isinstance(repeats, int | np.integer) else list(repeats)
     times = [1] * (tensor.ndim - len(given)) + given
@@ -108,11 +139,24 @@ def _for_all(x: Any, axes: int, function: str) -> Any:
     return array
 
 
+def _one_row(x: Any, axes: int, function: str) -> SymbolicTensor:
+    """A weight of so many axes, or fewer, as what each sample has; ValueError where it has several rows."""
+    if x.ndim > axes or (x.ndim == axes and x.shape[0] != 1):
+        raise ValueError(
+            f"{function} for each sample takes a weight of one row, which is the same for all, but x has the shape "
+            f"{tuple(x.shape)}."
+        )
+    row = x[0] if x.ndim == axes else x
+    return cast("SymbolicTensor", reshape(for_each_sample(row), [-1, *(1,) * (axes - 1 - row.ndim), *row.shape]))
+
+
 def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Any:
     """The elements moved along an axis or several, the last ones come first. A symbolic tensor needs an axis, not the
     first."""
     if not is_symbolic(x):
         return np.roll(as_array(x, "x"), shift, listed(axis))
+    if is_of_weights(x):
+        return for_all(lambda each: roll(each, shift, behind(axis)), x)
     tensor = tensor_of_samples(x, "roll")
     for count, each in np.broadcast(shift, cast("Any", axis)):
         tensor, place = along(tensor, each, "roll")
@@ -126,6 +170,11 @@ def broadcast_to(x: Any, shape: Sequence[int | None]) -> Any:
         if _begins_with_samples(shape):
             x, shape = _for_all(x, len(shape), "broadcast_to"), (1, *shape[1:])
         return np.broadcast_to(as_array(x, "x"), cast("Sequence[int]", shape))
+    if is_of_weights(x):
+        if _begins_with_samples(shape):
+            return broadcast_to(_one_row(x, len(shape), "broadcast_to"), shape)
+        more = [1] * (len(shape) - x.ndim)
+        return for_all(lambda each: broadcast_to(reshape(each, [-1, *more, *x.shape]), [-1, *shape]), x)
     tensor, wanted = tensor_of_samples(x, "broadcast_to"), tuple(shape)
     fits = len(wanted) == tensor.ndim and wanted[0] in (-1, None, tensor.shape[0])
     if not fits or any(own not in (1, size) for own, size in zip(tensor.shape[1:], wanted[1:], strict=True)):
@@ -140,6 +189,8 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
     """Axes at other places; of a symbolic tensor the first one stays."""
     if not is_symbolic(x):
         return np.moveaxis(as_array(x, "x"), source, destination)
+    if is_of_weights(x):
+        return for_all(lambda each: moveaxis(each, behind(source), behind(destination)), x)
     tensor = tensor_of_samples(x, "moveaxis")
     places = np.empty(tuple(range(tensor.ndim)))
     return transpose(tensor, list(np.moveaxis(places, source, destination).shape))
@@ -169,6 +220,9 @@ def pad(
         if mode == "constant":
             return np.pad(array, pad_width, constant_values=number)
         return np.pad(array, pad_width, mode)
+    if is_of_weights(x):
+        widths = [(0, 0), *np.broadcast_to(np.asarray(pad_width), (x.ndim, 2)).tolist()]
+        return for_all(lambda each: pad(each, widths, mode, constant_values), x)
     tensor = tensor_of_samples(x, "pad")
     pairs = np.broadcast_to(np.asarray(pad_width), (tensor.ndim, 2)).tolist()
     if pairs[0] != [0, 0]:
@@ -207,6 +261,8 @@ def triu(x: Any, k: int = 0) -> Any:
 def _triangle(function: Any, x: Any, k: int) -> Any:
     if not is_symbolic(x):
         return function(as_array(x, "x"), k)
+    if is_of_weights(x):
+        return for_all(lambda each: _triangle(function, each, k), x)
     tensor, name = tensor_of_samples(x, function.__name__), function.__name__
     sizes = [size_along(tensor, axis, name) for axis in (tensor.ndim - 2, tensor.ndim - 1)]
     return _elementwise.where(function(np.ones(sizes), k), tensor, 0.0)
@@ -215,83 +271,86 @@ def _triangle(function: Any, x: Any, k: int) -> Any:
 def einsum(subscripts: str, *operands: Any) -> Any:
     """Sums of products in Einstein's notation, as ``numpy.einsum`` has it.
 
-    Of symbolic tensors one or two operands, both with the samples as their first letter, and so the result; each letter
-    once an operand, and the arrow written: ``"bqhd,bkhd->bhqk"``. One of two operands may be an array, which is the
-    same for all samples, and goes without their letter: ``"bqd,kd->bqk"``.
+    Of symbolic tensors with the samples as their first letter, and so the result; each letter once an operand, and the
+    arrow written: ``"bqhd,bkhd->bhqk"``. Beside them there may be weights, without that letter: ``"bqd,dhk->bqhk"``.
+    Three operands or more are multiplied one after the other.
 
     Raises:
         TypeError, ValueError: other operands or subscripts.
     """
     if not is_symbolic(*operands):
         return np.einsum(subscripts, *(as_array(each, "an operand") for each in operands))
-    factors: list[Any] = [
-        tensor_of_samples(each, "einsum") if is_symbolic(each) else np.asarray(as_array(each, "an operand"))
-        for each in operands
-    ]
-    letters, output, sizes = _read(subscripts, factors)
-    if len(factors) == 1:
-        return _summed_to(factors[0], letters[0], output)
-    (a, b), (of_a, of_b) = factors, letters
-    if isinstance(b, np.ndarray):
-        return _product_with_array(a, of_a, b, of_b, output, sizes)
-    if isinstance(a, np.ndarray):
-        return _product_with_array(b, of_b, a, of_a, output, sizes)
-    return _product(a, of_a, b, of_b, output, sizes)
+    letters, output = _parts(subscripts, len(operands))
+    if all(map(is_of_weights, operands)):  # any letter is that of the samples
+        sample = next(each for each in string.ascii_letters if each not in subscripts)
+        given = ",".join(sample + each for each in letters)
+        return for_all(lambda *each: einsum(f"{given}->{sample}{output}", *each), *operands)
+    tensors = list(operands)
+    while len(tensors) > 2:
+        needed = {*output, *"".join(letters[2:])}
+        found = [each for each in dict.fromkeys(letters[0] + letters[1]) if each in needed]
+        between = "".join(sorted(found, key=lambda each: each != output[0]))
+        tensors[:2] = [einsum(f"{letters[0]},{letters[1]}->{between}", *tensors[:2])]
+        letters[:2] = [between]
+    if not all(isinstance(each, SymbolicTensor) and each.per_sample for each in tensors):
+        return _with_fixed(tensors, letters, output)
+    sizes = _sizes(subscripts, tensors, letters, output)
+    if len(tensors) == 1:
+        return _summed_to(tensors[0], letters[0], output)
+    return _product(tensors, letters, output, sizes)
 
 
-def _read(subscripts: str, factors: Sequence[Any]) -> tuple[list[str], str, dict[str, int | None]]:
-    """The letters of each operand and of the output, and the sizes that they stand for; ValueError for others."""
+def _with_fixed(tensors: Sequence[Any], letters: Sequence[str], output: str) -> Any:
+    """The sum of products of a tensor of samples and a weight, or an array, that is the same for all of them."""
+    first = isinstance(tensors[0], SymbolicTensor) and tensors[0].per_sample
+    (x, fixed), (own, others) = (tensors, letters) if first else (tensors[::-1], letters[::-1])
+    x, own = _kept_of(x, own, others + output)
+    if isinstance(fixed, Weight) and set(others) <= {*own, *output}:
+        return WeightEinsum(fixed, f"{own},{others}->{output}")(x)
+    lifted = for_each_sample(fixed) if is_of_weights(fixed) else symbolic.constant(as_array(fixed, "an operand"), x)
+    return einsum(f"{own},{own[0]}{others}->{output}", x, lifted)
+
+
+def _parts(subscripts: str, count: int) -> tuple[list[str], str]:
+    """The letters of so many operands and of the output; ValueError for others."""
     given, arrow, output = subscripts.replace(" ", "").partition("->")
     letters = given.split(",")
-    is_known = arrow and output and len(letters) == len(factors) <= 2
-    if not is_known or not all(
-        own.isalpha()
-        and len(own) == len(set(own))
-        and (output[0] not in own if isinstance(factor, np.ndarray) else own[0] == output[0])
-        for own, factor in zip((*letters, output), (*factors, None), strict=True)
+    if (
+        not (arrow and output and len(letters) == count)
+        or not all(own.isalpha() and len(own) == len(set(own)) for own in (*letters, output))
+        or not set(output) <= set(given)
     ):
         raise ValueError(
-            f"einsum of symbolic tensors takes one or two operands whose first letter is that of the samples, which an "
-            f'array goes without, each letter once, and "->", such as "bqhd,bkhd->bhqk", but got {subscripts!r} for '
-            f"{len(factors)} operands."
+            f'einsum of symbolic tensors takes letters, each once an operand, and "->" with some of them behind it, '
+            f'such as "bqhd,bkhd->bhqk", but got {subscripts!r} for {count} operands.'
+        )
+    return letters, output
+
+
+def _sizes(
+    subscripts: str, tensors: Sequence[SymbolicTensor], letters: Sequence[str], output: str
+) -> dict[str, int | None]:
+    """The sizes that the letters stand for; ValueError where they do not fit."""
+    if any(own[0] != output[0] for own in letters):
+        raise ValueError(
+            f"einsum of symbolic tensors has the letter of the samples first, in each and behind the arrow, but got "
+            f"{subscripts!r}."
         )
     sizes: dict[str, int | None] = {}
-    for own, factor in zip(letters, factors, strict=True):
-        is_array = isinstance(factor, np.ndarray)
-        if len(own) != factor.ndim:
-            name = "an array" if is_array else repr(factor.name)
-            raise ValueError(f"einsum has {own!r} for {name}, which has {factor.ndim} axes.")
-        for letter, size in zip(own, factor.shape if is_array else factor.batch_shape, strict=True):
+    for own, tensor in zip(letters, tensors, strict=True):
+        if len(own) != tensor.ndim:
+            raise ValueError(f"einsum has {own!r} for {tensor.name!r}, which has {tensor.ndim} axes.")
+        for letter, size in zip(own, tensor.batch_shape, strict=True):
             if sizes.setdefault(letter, size) != size:
                 raise ValueError(f"einsum has {letter!r} for axes of the sizes {sizes[letter]} and {size}.")
-    if not set(output) <= set(sizes):
-        raise ValueError(f"einsum has letters behind the arrow that no operand has: {subscripts!r}.")
-    return letters, output, sizes
+    return sizes
 
 
-def _product_with_array(
-    x: SymbolicTensor, of_x: str, array: NDArray[Any], of_array: str, output: str, sizes: dict[str, int | None]
+def _product(
+    tensors: Sequence[SymbolicTensor], letters: Sequence[str], output: str, sizes: dict[str, int | None]
 ) -> Any:
-    """The sum of products of a tensor and an array: a product with one matrix, unless both keep a letter."""
-    samples = output[0]
-    if any(each in of_x and each in of_array for each in output):
-        return _product(x, of_x, symbolic.constant(array, x), samples + of_array, output, sizes)
-    x, of_x = _kept_of(x, of_x, of_array + output)
-    rows, columns = ([each for each in output[1:] if each in own] for own in (of_x, of_array))
-    terms = [each for each in of_x if each not in output]
-    matrix = _summed_to(array, of_array, "".join([*terms, *columns]))
-    count = math.prod(matrix.shape[: len(terms)])
-    x = _summed_to(x, of_x, "".join([samples, *rows, *terms]))
-    if len(terms) != 1:
-        x = reshape(x, [-1, *(sizes[each] for each in rows), count])
-    x = matmul(x, matrix.reshape(count, -1))
-    if len(columns) != 1:
-        x = reshape(x, [-1, *(sizes[each] for each in (*rows, *columns))])
-    return _summed_to(x, "".join([samples, *rows, *columns]), output)
-
-
-def _product(a: Any, of_a: str, b: Any, of_b: str, output: str, sizes: dict[str, int | None]) -> Any:
-    """The sum of products of two tensors: one product of matrices for each place of the letters that both keep."""
+    """The sum of products of two operands: one product of matrices for each place of the letters that both keep."""
+    (a, b), (of_a, of_b) = tensors, letters
     a, of_a = _kept_of(a, of_a, of_b + output)
     b, of_b = _kept_of(b, of_b, of_a + output)
     shared = [each for each in output[1:] if each in of_a and each in of_b]

@@ -15,7 +15,18 @@ from ..layers.reductions import Reduction
 from ..layers.symbolic import SymbolicTensor
 from ..layers.trial import is_calling
 from . import _elementwise
-from ._values import along, as_array, as_float, axes_of, is_symbolic, listed, tensor_of_samples
+from ._values import (
+    along,
+    as_array,
+    as_float,
+    axes_of,
+    behind,
+    for_all,
+    is_of_weights,
+    is_symbolic,
+    listed,
+    tensor_of_samples,
+)
 
 __all__ = [
     "all",
@@ -45,6 +56,9 @@ def _reduced(function: str, x: Any, axis: Any, keepdims: bool) -> Any:
         return x
     if not is_symbolic(x):
         return getattr(np, function)(as_array(x, "x"), axis=listed(axis), keepdims=keepdims)
+    if is_of_weights(x):
+        axes = list(range(1, x.ndim + 1)) if axis is None else behind(axis)
+        return for_all(lambda each: _reduced(function, each, axes, keepdims), x) if axes else x
     tensor = tensor_of_samples(x, function)
     if axis is None and function in REDUCTIONS and is_calling():
         return OfBatch({function: Reduction(function, range(tensor.ndim - 1))(tensor) if tensor.ndim > 1 else tensor})

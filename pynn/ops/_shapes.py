@@ -13,7 +13,9 @@ from ..foundation import checks
 from ..layers.id_arithmetic import Whole
 from ..layers.operations import Arithmetic
 from ..layers.symbolic import SymbolicTensor
-from ..layers.trial import is_calling
+from ..layers.trial import is_calling, operation_name
+from ..layers.weight import Weight
+from ..layers.weighted import TransposedWeight
 from . import _elementwise
 from ._functions import trunc
 from ._values import (
@@ -21,6 +23,9 @@ from ._values import (
     as_array,
     axes_of,
     axis_of,
+    behind,
+    for_all,
+    is_of_weights,
     is_symbolic,
     listed,
     of_two,
@@ -79,6 +84,9 @@ def reshape(x: Any, newshape: Sequence[int | None]) -> Any:
     """
     if not is_symbolic(x):
         return np.reshape(as_array(x, "x"), newshape)
+    if is_of_weights(x):
+        sizes = [newshape] if isinstance(newshape, int | np.integer) else newshape
+        return for_all(lambda each: reshape(each, [-1, *sizes]), x)
     tensor = tensor_of_samples(x, "reshape")
     first, *sample = newshape if isinstance(newshape, Sequence | np.ndarray) and len(newshape) else [0]
     if first not in (-1, None, tensor.rows):
@@ -100,6 +108,11 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
     """
     if not is_symbolic(x):
         return np.transpose(as_array(x, "x"), axes)
+    if is_of_weights(x):
+        order = list(range(x.ndim))[::-1] if axes is None else [int(axis) % x.ndim for axis in axes]
+        if isinstance(x, Weight) and order == [1, 0]:
+            return TransposedWeight(x, operation_name("transpose")).tensor()
+        return for_all(lambda each: transpose(each, [0, *behind(order)]), x)
     tensor = tensor_of_samples(x, "transpose")
     if axes is None or not len(axes) or axes[0] not in (0, -tensor.ndim):
         raise ValueError(
@@ -112,6 +125,8 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     """Two axes exchanged; of a symbolic tensor none of them the first."""
     if not is_symbolic(x):
         return np.swapaxes(as_array(x, "x"), axis1, axis2)
+    if is_of_weights(x):
+        return for_all(lambda each: swapaxes(each, behind(axis1), behind(axis2)), x)
     order = list(range(x.ndim))
     one, other = (axis_of(axis, x.ndim, "swapaxes") for axis in (axis1, axis2))
     order[one], order[other] = other, one
@@ -127,6 +142,8 @@ def expand_dims(x: Any, axis: int) -> Any:
         return np.array([None])
     if not is_symbolic(x):
         return np.expand_dims(as_array(x, "x"), axis)
+    if is_of_weights(x):
+        return for_all(lambda each: expand_dims(each, behind(axis)), x)
     place = axis_of(axis, x.ndim + 1, "expand_dims")
     return x[at(place, None)]
 
@@ -144,6 +161,8 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
     """
     if not is_symbolic(x):
         return np.squeeze(as_array(x, "x"), listed(axis))
+    if is_of_weights(x):
+        return for_all(lambda each: squeeze(each, behind(axis)), x)
     if axis is None:
         places = [place for place, size in enumerate(x.shape) if place > 0 and size == 1]
     else:
@@ -158,13 +177,15 @@ def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
     symbolic tensor not along that of the samples."""
     if not is_symbolic(x):
         return np.flip(as_array(x, "x"), listed(axis))
+    if is_of_weights(x):
+        return for_all(lambda each: flip(each, list(range(1, each.ndim)) if axis is None else behind(axis)), x)
     if axis is None:
         raise ValueError(f"flip of the symbolic tensor {x.name!r} needs an axis.")
     places = axes_of(axis, x.ndim, "flip")
     return x[tuple(slice(None, None, -1 if place in places else None) for place in range(x.ndim))]
 
 
-def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
+def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> Any:
     """Parts along an axis: so many equal ones, or those between these places.
 
     Raises:
@@ -172,6 +193,8 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
     """
     if not is_symbolic(x):
         return list(np.split(as_array(x, "x"), indices_or_sections, axis))
+    if is_of_weights(x):
+        return for_all(lambda each: split(each, indices_or_sections, behind(axis)), x)
     place = axis_of(axis, x.ndim, "split")
     size = x.shape[place]
     if size is None:
@@ -189,6 +212,8 @@ def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
     """Arrays, or symbolic tensors, one behind the other along an axis; of symbolic tensors not that of the samples."""
     if not is_symbolic(*xs):
         return np.concatenate([x if _has_samples(x) else as_array(x, "xs") for x in xs], axis)
+    if all(map(is_of_weights, xs)):
+        return for_all(lambda *each: concatenate(each, behind(axis)), *xs)
     return layers.Concatenate(axis_of(axis, next(x.ndim for x in xs if is_symbolic(x)), "concatenate"))(list(xs))
 
 
@@ -201,6 +226,8 @@ def stack(x: Sequence[Any], axis: int = 0) -> Any:
     """Arrays, or symbolic tensors, of one shape side by side along a new axis; of symbolic ones not the first axis."""
     if not is_symbolic(*x):
         return np.stack([as_array(each, "x") for each in x], axis)
+    if all(map(is_of_weights, x)):
+        return for_all(lambda *each: stack(each, behind(axis)), *x)
     rank = next(each.ndim for each in x if is_symbolic(each)) + 1
     place = axis_of(axis, rank, "stack")
     return concatenate([expand_dims(each, place) for each in x], place)
@@ -223,7 +250,7 @@ def vstack(xs: Sequence[Any]) -> Any:
     return np.vstack([only_array(x, "vstack", "xs") for x in xs])
 
 
-def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
+def unstack(x: Any, num: int | None = None, axis: int = 0) -> Any:
     """The parts along an axis, which they do not have; of a symbolic tensor not the first one.
 
     Args:
@@ -234,6 +261,8 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
     Raises:
         ValueError: another number; no such axis.
     """
+    if is_of_weights(x):
+        return for_all(lambda each: unstack(each, num, behind(axis)), x)
     if is_symbolic(x):
         x, place = along(x, axis, "unstack")
         size = size_along(x, place, "unstack")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .. import config
 from ..foundation import checks
 from ..layers import symbolic
+from ..layers.of_weights import for_each_sample, same_for_all
 from ..layers.symbolic import SymbolicTensor
 from ..layers.trial import is_calling
 from ..layers.weight import Weight
@@ -29,6 +30,24 @@ def tensor_of_samples(x: Any, function: str) -> SymbolicTensor:
         f"{function} takes no weight in a call, and nothing that is made of weights alone: use operators, or compute "
         "with its values outside of the call."
     )
+
+
+def is_of_weights(x: Any) -> bool:
+    """Whether it is a weight in a `call`, or made of weights alone, and so the same for all samples."""
+    return not x.per_sample if isinstance(x, SymbolicTensor) else isinstance(x, Weight) and is_calling()
+
+
+def for_all(function: Callable[..., Any], *xs: Any) -> Any:
+    """What a function of tensors of samples makes of weights: their axes have numbers higher by 1 in it."""
+    made = function(*map(for_each_sample, xs))
+    return list(map(same_for_all, made)) if isinstance(made, list) else same_for_all(made)
+
+
+def behind(axis: Any) -> Any:
+    """One axis or several, counted from the first, where there is one more in front."""
+    if isinstance(axis, list | tuple):
+        return [behind(each) for each in axis]
+    return axis + 1 if isinstance(axis, int | np.integer) and axis >= 0 else axis
 
 
 def only_array(x: Any, function: str, name: str = "x") -> Any:

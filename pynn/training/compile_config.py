@@ -109,7 +109,8 @@ def _check_arguments(kind: Any, config: Mapping[str, Any], base: Any) -> None:
     named = [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
     takes_more = any(p.kind == p.VAR_KEYWORD for p in parameters)
     wrong = [f"has {name!r}, which __init__ does not take" for name in config if not takes_more and name not in named]
-    if not registry.is_own(kind.get_config):  # one's own may leave out what is as the default
+    # A get_config of one's own may leave out what is as the default; that of losses leaves out dtype, as in Keras.
+    if registry.is_own(kind.__init__) and not registry.is_own(kind.get_config):
         wrong += [f"leaves out {name!r}" for name in named if name not in config]
     if wrong:
         raise ValueError(
