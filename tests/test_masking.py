@@ -8,7 +8,7 @@ from helpers import THREADS, bits, close_gradient
 from reference import central_difference
 
 import pynn
-from pynn import layers
+from pynn import layers, ops
 
 
 class MaskOut(layers.Layer):
@@ -1183,3 +1183,15 @@ def test_mean_of_another_axis_than_that_of_the_mask_names_the_layer(steps):
     model = pynn.Sequential([pynn.Input((steps, 2)), layers.Masking(), mean])
     with pytest.raises(ValueError, match=r"'mean'.*channels_first.*have 2 steps.*mask of shape \(5,\)"):
         model.predict(np.ones((1, 5, 2)), verbose=0)
+
+
+def test_a_call_that_insists_on_a_mask_is_in_the_table(random):
+    class Strict(layers.Layer):
+        def call(self, x, mask=None):
+            assert mask is not None
+            return x * ops.expand_dims(mask, -1)
+
+    model, texts = tokens(Strict(), layers.Dense(2)), []
+    model.summary(print_fn=texts.append)
+    assert "(None, 5, 4)" in texts[0]
+    assert model.layers[1].output_shape == (None, 5, 4)

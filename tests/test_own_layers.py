@@ -6,7 +6,7 @@ import pytest
 from helpers import SIZES, THREADS, close_gradient
 
 import pynn
-from pynn import layers
+from pynn import layers, ops
 
 
 class Linear(layers.Layer):
@@ -532,3 +532,28 @@ def test_arguments_without_effect_are_taken():
     np.testing.assert_array_equal(Mine(autocast=False)(np.ones((1, 2))), [[1, 1]])
     with pytest.raises(TypeError, match="autocast must be True or False"):
         Mine(autocast="no")
+
+
+def test_functions_in_a_call_are_no_layers_of_the_model_and_count_for_no_names():
+    def shuffled(x):
+        halves = ops.split(ops.transpose(ops.reshape(x, (-1, 2, 3)), (0, 2, 1)), 3, axis=1)
+        return ops.reshape(ops.concatenate(halves, axis=1), (-1, 6))
+
+    class Shuffled(layers.Layer):
+        def call(self, x):
+            return shuffled(x)
+
+    class Net(pynn.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(2)
+
+        def call(self, x):
+            return self.dense(shuffled(shuffled(x)))
+
+    pynn.backend.clear_session(free_memory=False)
+    model = pynn.Sequential([pynn.Input((6,)), Shuffled(), layers.Reshape((3, 2)), layers.Permute((2, 1))])
+    assert [layer.name for layer in model.layers] == ["shuffled", "reshape", "permute"]
+    net = Net()
+    net(np.ones((2, 6)))
+    assert net.layers == [net.dense]

@@ -382,7 +382,10 @@ class Layer(Weighed, NamesItsArguments):
     def output_shape(self) -> Any:
         """Shape of the output, None for the batch axis and axes of any length."""
         shape = self._require_built().shape
-        return _of_batches(self._use(self._settings_for(shape)).draft(shape, self.dtype).output)
+        use = self._use(self._settings_for(shape))
+        if self._form is not None:  # whichever masks its inputs have
+            return _of_batches(use.sample_output_shape(shape))
+        return _of_batches(use.draft(shape, self.dtype).output)
 
     def _laid_out(self, draft: Draft) -> atomic.Change:
         """The change that makes a model one of this layout."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import DTypeLike
 
 from ..foundation import checks
 from ..layers.symbolic import SymbolicTensor
+from ._places import einsum
 from ._shapes import at, matmul, reshape, swapaxes
 from ._values import along, as_array, behind, for_all, is_of_weights, is_symbolic, only_array, size_along
 
@@ -32,40 +34,52 @@ def dot(x1: Any, x2: Any) -> Any:
 
     A symbolic tensor comes first, and is multiplied by a weight, or an array, of one or two axes.
     """
-    return _product("dot", x1, x2) if is_symbolic(x1, x2) else np.dot(as_array(x1, "x1"), as_array(x2, "x2"))
+    if not is_symbolic(x1, x2):
+        return np.dot(as_array(x1, "x1"), as_array(x2, "x2"))
+    _check_second("dot", x2)
+    if np.ndim(x2) > 2:
+        raise ValueError(
+            f"dot of a symbolic tensor takes a weight or an array of one or two axes, but got one of {np.ndim(x2)}. "
+            "ops.tensordot and ops.einsum have other products."
+        )
+    return matmul(x1, x2)
 
 
 def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
     """Sums of products along axes, as ``numpy.tensordot`` has them.
 
-    A symbolic tensor comes first, and is multiplied by a weight, or an array, of one or two axes: along its last axis
-    and the first one of the other, ``axes=1``.
+    A symbolic tensor comes first, and is multiplied by a weight, or an array. Its axis of samples is none of those that
+    are summed over.
 
     Raises:
         TypeError, ValueError: others.
     """
     if not is_symbolic(x1, x2):
         return np.tensordot(as_array(x1, "x1"), as_array(x2, "x2"), axes)
-    if axes != 1 and np.ravel(axes).tolist() not in ([-1, 0], [x1.ndim - 1, 0]):
+    _check_second("tensordot", x2)
+    ranks = x1.ndim, np.ndim(x2)
+    of_both = (range(ranks[0] - axes, ranks[0]), range(axes)) if isinstance(axes, int | np.integer) else axes
+    summed = [[int(each) % rank for each in np.ravel(of)] for of, rank in zip(of_both, ranks, strict=True)]
+    if 0 in summed[0]:
         raise ValueError(
-            f"tensordot of a symbolic tensor takes axes=1, its last axis and the first one of x2, but got {axes}. "
-            "ops.einsum has other products."
+            f"tensordot of a symbolic tensor sums over other axes than the first, that of the samples, but got axes="
+            f"{axes!r}: axes=1 is its last axis, and the first one of x2."
         )
-    return _product("tensordot", x1, x2)
+    letters = string.ascii_letters[: sum(ranks)]
+    first, second = letters[: ranks[0]], list(letters[ranks[0] :])
+    for one, other in zip(*summed, strict=True):
+        second[other] = first[one]
+    kept = [each for each in (*first, *second) if (each in first) != (each in second)]
+    return einsum(f"{first},{''.join(second)}->{''.join(kept)}", x1, x2)
 
 
-def _product(function: str, x1: Any, x2: Any) -> Any:
+def _check_second(function: str, x2: Any) -> None:
+    """TypeError where it has samples."""
     if isinstance(x2, SymbolicTensor) and x2.per_sample:
         raise TypeError(
             f"{function} takes a weight or an array as its second argument, as it would multiply samples with one "
             "another, but got a symbolic tensor. ops.matmul and ops.einsum multiply each sample for itself."
         )
-    if np.ndim(x2) > 2:
-        raise ValueError(
-            f"{function} of a symbolic tensor takes a weight or an array of one or two axes, but got one of "
-            f"{np.ndim(x2)}. ops.einsum has other products."
-        )
-    return matmul(x1, x2)
 
 
 def inner(x1: Any, x2: Any) -> Any:

@@ -19,7 +19,18 @@ from ..layers.trial import ask_for_length, is_calling
 from ..layers.weight import Weight
 from . import _elementwise, _reductions
 from ._shapes import matmul, reshape, transpose
-from ._values import along, as_array, behind, for_all, is_of_weights, is_symbolic, listed, size_along, tensor_of_samples
+from ._values import (
+    along,
+    as_array,
+    behind,
+    for_all,
+    is_of_weights,
+    is_symbolic,
+    listed,
+    operation,
+    size_along,
+    tensor_of_samples,
+)
 
 __all__ = [
     "broadcast_to",
@@ -235,7 +246,9 @@ def pad(
             tensor = _taken(tensor, np.pad(np.arange(size), (before, after), mode), axis)
             continue
         parts = [_filled(tensor, axis, count, number) if count else None for count in (before, after)]
-        tensor = layers.Concatenate(axis)([each for each in (parts[0], tensor, parts[1]) if each is not None])
+        tensor = operation(layers.Concatenate, axis)(
+            [each for each in (parts[0], tensor, parts[1]) if each is not None]
+        )
     return tensor
 
 

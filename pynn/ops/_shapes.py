@@ -30,6 +30,7 @@ from ._values import (
     listed,
     of_two,
     only_array,
+    operation,
     size_along,
     tensor_of_samples,
 )
@@ -93,7 +94,7 @@ def reshape(x: Any, newshape: Sequence[int | None]) -> Any:
         raise ValueError(
             f"newshape must begin with -1, for the samples, where {tensor.name!r} is reshaped, but got {newshape}."
         )
-    return layers.Reshape([-1 if size is None else size for size in sample])(tensor)
+    return operation(layers.Reshape, [-1 if size is None else size for size in sample])(tensor)
 
 
 def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
@@ -118,7 +119,7 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
         raise ValueError(
             f"axes must begin with 0, the axis of the samples, where {tensor.name!r} is transposed, but got {axes!r}."
         )
-    return layers.Permute([int(axis) % tensor.ndim for axis in axes[1:]])(tensor)
+    return operation(layers.Permute, [int(axis) % tensor.ndim for axis in axes[1:]])(tensor)
 
 
 def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
@@ -214,7 +215,8 @@ def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
         return np.concatenate([x if _has_samples(x) else as_array(x, "xs") for x in xs], axis)
     if all(map(is_of_weights, xs)):
         return for_all(lambda *each: concatenate(each, behind(axis)), *xs)
-    return layers.Concatenate(axis_of(axis, next(x.ndim for x in xs if is_symbolic(x)), "concatenate"))(list(xs))
+    place = axis_of(axis, next(x.ndim for x in xs if is_symbolic(x)), "concatenate")
+    return operation(layers.Concatenate, place)(list(xs))
 
 
 def _has_samples(sizes: Any) -> bool:

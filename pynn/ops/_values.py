@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from .. import config
 from ..foundation import checks
 from ..layers import symbolic
+from ..layers.base import Layer
 from ..layers.of_weights import for_each_sample, same_for_all
 from ..layers.symbolic import SymbolicTensor
-from ..layers.trial import is_calling
+from ..layers.trial import is_calling, operation_name
 from ..layers.weight import Weight
 
 
@@ -140,3 +141,13 @@ def size_along(x: SymbolicTensor, axis: int, function: str) -> int:
     if size is None:
         raise ValueError(f"{function} of {x.name!r} of shape {x.shape} needs to know the length of axis {axis}.")
     return size
+
+
+def operation(kind: Callable[..., Layer], *arguments: Any) -> Layer:
+    """A layer that a function makes: in a `call` an operation, which is none of the model's layers and counts for no
+    name."""
+    if not is_calling():
+        return kind(*arguments)
+    made = kind(*arguments, name=operation_name(kind.__name__.lower()))
+    made.is_operation = True
+    return made
