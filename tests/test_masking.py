@@ -1195,3 +1195,29 @@ def test_a_call_that_insists_on_a_mask_is_in_the_table(random):
     model.summary(print_fn=texts.append)
     assert "(None, 5, 4)" in texts[0]
     assert model.layers[1].output_shape == (None, 5, 4)
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+def test_a_mask_beside_several_tensors_is_one_more_of_them(by_name, random):
+    class Attend(layers.Layer):
+        """As in TensorFlow's tutorial."""
+
+        def call(self, v, k, q, mask, scale=1.0):
+            scores = scale * ops.matmul(q, ops.transpose(k, (0, 2, 1)))
+            if mask is not None:
+                scores += mask * -1e9
+            return ops.matmul(ops.softmax(scores), v)
+
+    x, y = random.normal(size=(3, 4, 2)), random.normal(size=(3, 5, 2))
+    hidden = np.zeros((3, 1, 4))
+    hidden[0, 0, 2:] = 1
+    a, b, m = pynn.Input((4, 2)), pynn.Input((5, 2)), pynn.Input((1, 4))
+    for told in ({}, {"scale": 0.5}):
+        outputs = Attend()(a, a, b, mask=m, **told) if by_name else Attend()(a, a, b, m, **told)
+        made = pynn.Model([a, b, m], outputs).predict([x, y, hidden], verbose=0)
+        scores = told.get("scale", 1.0) * y @ x.swapaxes(1, 2) - 1e9 * hidden
+        shares = np.exp(scores - scores.max(-1, keepdims=True))
+        np.testing.assert_allclose(made, shares / shares.sum(-1, keepdims=True) @ x, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(Attend()(x, x, y, hidden, **told), made, rtol=1e-4, atol=1e-6)
+    assert Attend()(x, x, y, None).shape == (3, 5, 2)
+    assert pynn.Model([a, b], Attend()(a, a, b, None)).predict([x, y], verbose=0).shape == (3, 5, 2)

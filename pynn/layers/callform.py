@@ -61,6 +61,7 @@ class CallForm:
             if name not in self.masks.values() and (default is kinds.empty or default is None)
         }
         self._takes_mask = "mask" in self._signature.parameters
+        self._needs_mask = self._takes_mask and self._signature.parameters["mask"].default is kinds.empty
         self.names = tuple(tensors) or (() if self._spreads is None else (self._spreads,))
         self._needed = sum(default is kinds.empty for default in tensors.values())
         self.takes_training = "training" in self._signature.parameters
@@ -113,6 +114,8 @@ class CallForm:
             for name, value in given.items()
             if value is not None or self._arguments.get(name, value) is not None
         }
+        if is_tensor(mask) and not self.is_of_cell and sum(map(is_tensor, given.values())) > 1:
+            given["mask"], mask = mask, None  # beside several tensors it is one more, that is the mask of none
         tensors, said = self._tensors_of_cell(owner, given), None
         if tensors is None:
             tensors = self._one_by_one(given)
@@ -176,6 +179,8 @@ class CallForm:
         found.update({self.masks[name]: mask for name, mask in of_names.items() if name in self.masks})
         if self._takes_mask and masks and len(whole) == 1:  # `mask` is that of the only argument with tensors
             found["mask"] = of_names[whole[0]]
+        if self._needs_mask:
+            found.setdefault("mask", None)
         return found
 
     def _put_together(self, tensors: Sequence[Any]) -> dict[str, Any]:
