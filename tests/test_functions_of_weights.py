@@ -77,6 +77,11 @@ WITH_SAMPLES = {
     "matmul with a transposed one": (lambda x, w: ops.matmul(x, ops.transpose(w)), (5, 4)),
     "matmul of sequences with a transposed one": (lambda x, w: _steps(x) @ ops.transpose(w), (5, 2)),
     "einsum": (lambda x, w: ops.einsum("bi,ijk->bjk", x, w), (4, 3, 2)),
+    "einsum of all axes but one": (lambda x, w: ops.einsum("...i,ij->...j", _steps(x), w), (2, 3)),
+    "einsum of all axes but those of matrices": (
+        lambda x, w: ops.einsum("...ij,...kj->...ik", _steps(x), _steps(x * w)),
+        (4,),
+    ),
     "einsum with the weight first": (lambda x, w: ops.einsum("oi,bi->bo", w, x), (5, 4)),
     "einsum with a kernel of its own for each step": (lambda x, w: ops.einsum("bti,tio->bto", _steps(x), w), (2, 2, 3)),
     "einsum that leaves out a letter of the samples": (lambda x, w: ops.einsum("bti,io->bo", _steps(x), w), (2, 3)),
@@ -203,7 +208,7 @@ def test_a_bias_of_positions_is_returned_by_a_layer():
     [
         (lambda x, w: ops.tile(w, (ops.shape(x)[0], 1)) + x, "takes a weight of one row"),
         (lambda x, w: ops.einsum("bi,io->io", x, w), "letter of the samples|axis of the samples"),
-        (lambda x, w: ops.einsum("bi,oo->bo", x, w), "each once an operand"),
+        (lambda x, w: ops.einsum("bi,oo->bo", x, w), "each letter once"),
         (lambda x, w: x + ops.take(w, x, axis=1), "ops.take takes places that are an array"),
         (lambda x, w: w + 1, "returned a weight, the same for all samples"),
     ],

@@ -285,17 +285,17 @@ def einsum(subscripts: str, *operands: Any) -> Any:
     """Sums of products in Einstein's notation, as ``numpy.einsum`` has it.
 
     Of symbolic tensors with the samples as their first letter, and so the result; each letter once an operand, and the
-    arrow written: ``"bqhd,bkhd->bhqk"``. Beside them there may be weights, without that letter: ``"bqd,dhk->bqhk"``.
-    Three operands or more are multiplied one after the other.
+    arrow written: ``"bqhd,bkhd->bhqk"``, ``"...d,...d->..."``. Beside them there may be weights and arrays, without
+    that letter: ``"bqd,dhk->bqhk"``. Three operands or more are multiplied one after the other.
 
     Raises:
         TypeError, ValueError: other operands or subscripts.
     """
     if not is_symbolic(*operands):
         return np.einsum(subscripts, *(as_array(each, "an operand") for each in operands))
-    letters, output = _parts(subscripts, len(operands))
+    letters, output = _parts(subscripts, operands)
     if all(map(is_of_weights, operands)):  # any letter is that of the samples
-        sample = next(each for each in string.ascii_letters if each not in subscripts)
+        sample = next(each for each in string.ascii_letters if each not in "".join(letters))
         given = ",".join(sample + each for each in letters)
         return for_all(lambda *each: einsum(f"{given}->{sample}{output}", *each), *operands)
     tensors = list(operands)
@@ -324,19 +324,25 @@ def _with_fixed(tensors: Sequence[Any], letters: Sequence[str], output: str) -> 
     return einsum(f"{own},{own[0]}{others}->{output}", x, lifted)
 
 
-def _parts(subscripts: str, count: int) -> tuple[list[str], str]:
-    """The letters of so many operands and of the output; ValueError for others."""
+def _parts(subscripts: str, operands: Sequence[Any]) -> tuple[list[str], str]:
+    """The letters of each operand and of the output, also in place of "..."; ValueError for others."""
     given, arrow, output = subscripts.replace(" ", "").partition("->")
     letters = given.split(",")
-    if (
-        not (arrow and output and len(letters) == count)
-        or not all(own.isalpha() and len(own) == len(set(own)) for own in (*letters, output))
-        or not set(output) <= set(given)
-    ):
+    fits = bool(arrow and output) and len(letters) == len(operands)
+    if fits and "..." in given:
+        ranks = [np.ndim(x) - len(own.replace("...", "")) for own, x in zip(letters, operands, strict=True)]
+        most = max(rank for own, rank in zip(letters, ranks, strict=True) if "..." in own)
+        elided = [each for each in string.ascii_letters if each not in subscripts][: max(most, 0)]
+        last = ["".join(elided[max(len(elided) - rank, 0) :]) for rank in ranks]
+        letters = [own.replace("...", each) for own, each in zip(letters, last, strict=True)]
+        output = output.replace("...", "".join(elided))
+    if not fits or not all(own.isalpha() and len(own) == len(set(own)) for own in (*letters, output)):
         raise ValueError(
-            f'einsum of symbolic tensors takes letters, each once an operand, and "->" with some of them behind it, '
-            f'such as "bqhd,bkhd->bhqk", but got {subscripts!r} for {count} operands.'
+            'einsum of symbolic tensors takes operands of letters, each letter once, "->" and letters, such as '
+            f'"bqhd,bkhd->bhqk", but got {subscripts!r} for {len(operands)} operands.'
         )
+    if not set(output) <= set("".join(letters)):
+        raise ValueError(f"einsum has letters behind the arrow that no operand has: {subscripts!r}.")
     return letters, output
 
 
