@@ -229,6 +229,68 @@ def test_weights_come_in_keras_order():
     assert layer.output_shape == (None, 2)
 
 
+def test_layers_come_in_the_order_in_which_they_are_held():
+    """As in Keras: not in that of the names, nor of the lists, where these are filled later."""
+
+    def dense(name):
+        return layers.Dense(3, name=name)
+
+    class Holding:
+        def __init__(self, first):
+            super().__init__()
+            self.last = None
+            self.many, self.more = [], {}
+            self.first, self.again = first, [first]
+            self.second = 2
+            for number in range(2):
+                self.many.append(dense(f"many_{number}"))
+                self.more[f"more_{number}"] = dense(f"more_{number}")
+            self.many += [dense("many_2")]
+            parts = [dense("part_0"), dense("part_1")]
+            self.between = dense("between")
+            self.parts = parts
+
+        def build(self, input_shape):
+            self.second = dense("second")
+            self.last = dense("last")
+
+        def call(self, x):
+            x = self.first(x) + self.second(x) + self.last(x) + self.between(x)
+            for each in [*self.many, *self.more.values(), *self.parts]:
+                x = each(x)
+            return x
+
+    class OfLayer(Holding, layers.Layer):
+        pass
+
+    class OfModel(Holding, pynn.Model):
+        pass
+
+    expected = ["first", "many_0", "more_0", "many_1", "more_1", "many_2", "between", "part_0", "part_1"]
+    for kind in (OfLayer, OfModel):
+        made = kind(dense("first"))
+        made(np.ones((2, 3)))
+        assert [weight.path.partition("/")[0] for weight in made.weights[::2]] == [*expected, "second", "last"]
+    assert [layer.name for layer in made.layers] == [*expected, "second", "last"]
+
+
+def test_layer_that_takes_the_place_of_another_comes_last():
+    class Replacing(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.a = layers.Dense(3, name="a")
+            self.b = layers.Dense(3, name="b")
+            self.b = self.b
+            self.a = layers.Dense(3, name="c")
+
+        def call(self, x):
+            return self.a(self.b(x))
+
+    layer = Replacing()
+    layer(np.ones((2, 3)))
+    assert [weight.path for weight in layer.weights] == ["b/kernel", "b/bias", "c/kernel", "c/bias"]
+
+
 class Specified(layers.Layer):
     def __init__(self, spec):
         super().__init__()

@@ -115,6 +115,7 @@ class Layer(Weighed, NamesItsArguments):
         activity_regularizer: RegularizerLike = None,
         autocast: bool = True,
     ) -> None:
+        self._note_made()
         checks.boolean(autocast, "autocast")
         if input_shape is not None and input_dim is not None:
             raise ValueError(f"Give input_shape or input_dim, not both: {input_shape} and {input_dim}.")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import itertools
+from collections.abc import Container, Iterator
 from typing import Any
 
 from ..foundation import atomic
@@ -11,15 +12,44 @@ from .adding import AddsWeights
 from .connecting import Connectable
 from .weight import Weight
 
+# What happens first has the smaller number: a layer is made, or an attribute gets what holds layers.
+_moments = itertools.count(1)
+_HOLDING = (Connectable, list, tuple, dict)
+
 
 class HoldsLayers(AddsWeights):
     """The part of a `Layer` that is about the layers within."""
 
+    _made_at = 0  # its moment
+    _held_since: dict[str, int] = {}  # noqa: RUF012  # the moments of its attributes; replaced, never changed
+
+    def _note_made(self) -> None:
+        self._made_at = next(_moments)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if isinstance(value, _HOLDING) and vars(self).get(name) is not value:
+            super().__setattr__("_held_since", {**self._held_since, name: next(_moments)})
+        super().__setattr__(name, value)
+
     @property
     def _sublayers(self) -> list[Any]:
         """The layers that attributes hold, each once."""
-        found = layers_in([value for name, value in vars(self).items() if name not in ("_built", "_done")])
-        return [layer for layer in dict.fromkeys(found) if layer is not self]
+        return self._held_but(("_built", "_done"))
+
+    def _held_but(self, names: Container[str]) -> list[Any]:
+        """The layers that attributes of other names hold, each once, in Keras's order.
+
+        That is the order in which they came to be held. A list does not say when it grew: a layer that was made after
+        the list became an attribute counts from then on, as it mostly goes there at once.
+        """
+        found: list[tuple[int, Any]] = []
+        for name, value in vars(self).items():
+            if name not in names:
+                since = self._held_since.get(name, 0)
+                for layer in layers_in(value):
+                    found.append((since if layer is value else max(since, layer._made_at), layer))
+        found.sort(key=lambda each: each[0])
+        return [layer for layer in dict.fromkeys(layer for _, layer in found) if layer is not self]
 
     @property
     def _layers_within(self) -> list[Any]:

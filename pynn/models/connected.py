@@ -14,7 +14,6 @@ from ..foundation import atomic, checks, registry
 from ..layers.base import Layer
 from ..layers.building import Draft, done_again
 from ..layers.core import InputLayer
-from ..layers.holding import layers_in
 from ..layers.id_limits import limits_of
 from ..layers.modes import Run, with_added_loss
 from ..layers.symbolic import SymbolicTensor
@@ -365,8 +364,7 @@ class Connected(Trained):
     @property
     def _attributes(self) -> list[Layer]:
         """The layers that attributes of a subclass hold."""
-        attributes = [value for name, value in vars(self).items() if name not in self._own]
-        return [layer for layer in layers_in(attributes) if layer is not self]
+        return self._held_but(self._own)
 
     @property
     def _parts(self) -> Sequence[Layer]:
