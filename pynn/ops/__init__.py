@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ._activations import *  # noqa: F403
     from ._creation import *  # noqa: F403
     from ._crossentropies import *  # noqa: F403
+    from ._einsum import *  # noqa: F403
     from ._elementwise import *  # noqa: F403
     from ._functions import *  # noqa: F403
     from ._kernels import *  # noqa: F403
@@ -53,7 +54,8 @@ _MODULES = {
     "_linear": "cumprod cumsum diag diagonal diff dot inner outer tensordot trace vdot",
     "_of_arrays": """allclose arccos arcsin arctan arctan2 argmax argmin argsort bincount digitize isclose isfinite
         isinf isnan median nan_to_num nonzero prod quantile searchsorted size sort take_along_axis top_k""",
-    "_places": "broadcast_to einsum moveaxis pad repeat roll take tile tril triu",
+    "_einsum": "einsum",
+    "_places": "broadcast_to moveaxis pad repeat roll take tile tril triu",
     "_reductions": "all amax amin any average count_nonzero logsumexp max mean min moments norm normalize std sum var",
     "_shapes": """append cast concatenate expand_dims flip hstack matmul ndim ravel reshape shape split squeeze
         stack swapaxes transpose unstack vstack""",

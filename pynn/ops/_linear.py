@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike
 
 from ..foundation import checks
 from ..layers.symbolic import SymbolicTensor
-from ._places import einsum
+from ._einsum import einsum
 from ._shapes import at, matmul, reshape, swapaxes
 from ._values import along, as_array, behind, for_all, is_of_weights, is_symbolic, only_array, size_along
 

@@ -3,8 +3,6 @@ first axis is that of the samples and stays."""
 
 from __future__ import annotations
 
-import math
-import string
 from collections.abc import Sequence
 from typing import Any, Literal, cast
 
@@ -13,12 +11,12 @@ import numpy as np
 from .. import layers
 from ..foundation import checks
 from ..layers import symbolic
-from ..layers.of_weights import WeightEinsum, WeightRows, for_each_sample
+from ..layers.of_weights import WeightRows, for_each_sample
 from ..layers.symbolic import SymbolicTensor
-from ..layers.trial import ask_for_length, is_calling
+from ..layers.trial import is_calling
 from ..layers.weight import Weight
-from . import _elementwise, _reductions
-from ._shapes import matmul, reshape, transpose
+from . import _elementwise
+from ._shapes import reshape, transpose
 from ._values import (
     along,
     as_array,
@@ -34,7 +32,6 @@ from ._values import (
 
 __all__ = [
     "broadcast_to",
-    "einsum",
     "moveaxis",
     "pad",
     "repeat",
@@ -279,131 +276,3 @@ def _triangle(function: Any, x: Any, k: int) -> Any:
     tensor, name = tensor_of_samples(x, function.__name__), function.__name__
     sizes = [size_along(tensor, axis, name) for axis in (tensor.ndim - 2, tensor.ndim - 1)]
     return _elementwise.where(function(np.ones(sizes), k), tensor, 0.0)
-
-
-def einsum(subscripts: str, *operands: Any) -> Any:
-    """Sums of products in Einstein's notation, as ``numpy.einsum`` has it.
-
-    Of symbolic tensors with the samples as their first letter, and so the result; each letter once an operand, and the
-    arrow written: ``"bqhd,bkhd->bhqk"``, ``"...d,...d->..."``. Beside them there may be weights and arrays, without
-    that letter: ``"bqd,dhk->bqhk"``. Three operands or more are multiplied one after the other.
-
-    Raises:
-        TypeError, ValueError: other operands or subscripts.
-    """
-    if not is_symbolic(*operands):
-        return np.einsum(subscripts, *(as_array(each, "an operand") for each in operands))
-    letters, output = _parts(subscripts, operands)
-    if all(map(is_of_weights, operands)):  # any letter is that of the samples
-        sample = next(each for each in string.ascii_letters if each not in "".join(letters))
-        given = ",".join(sample + each for each in letters)
-        return for_all(lambda *each: einsum(f"{given}->{sample}{output}", *each), *operands)
-    tensors = list(operands)
-    while len(tensors) > 2:
-        needed = {*output, *"".join(letters[2:])}
-        found = [each for each in dict.fromkeys(letters[0] + letters[1]) if each in needed]
-        between = "".join(sorted(found, key=lambda each: each != output[0]))
-        tensors[:2] = [einsum(f"{letters[0]},{letters[1]}->{between}", *tensors[:2])]
-        letters[:2] = [between]
-    if not all(isinstance(each, SymbolicTensor) and each.per_sample for each in tensors):
-        return _with_fixed(tensors, letters, output)
-    sizes = _sizes(subscripts, tensors, letters, output)
-    if len(tensors) == 1:
-        return _summed_to(tensors[0], letters[0], output)
-    return _product(tensors, letters, output, sizes)
-
-
-def _with_fixed(tensors: Sequence[Any], letters: Sequence[str], output: str) -> Any:
-    """The sum of products of a tensor of samples and a weight, or an array, that is the same for all of them."""
-    first = isinstance(tensors[0], SymbolicTensor) and tensors[0].per_sample
-    (x, fixed), (own, others) = (tensors, letters) if first else (tensors[::-1], letters[::-1])
-    x, own = _kept_of(x, own, others + output)
-    if isinstance(fixed, Weight) and set(others) <= {*own, *output}:
-        return WeightEinsum(fixed, f"{own},{others}->{output}")(x)
-    lifted = for_each_sample(fixed) if is_of_weights(fixed) else symbolic.constant(as_array(fixed, "an operand"), x)
-    return einsum(f"{own},{own[0]}{others}->{output}", x, lifted)
-
-
-def _parts(subscripts: str, operands: Sequence[Any]) -> tuple[list[str], str]:
-    """The letters of each operand and of the output, also in place of "..."; ValueError for others."""
-    given, arrow, output = subscripts.replace(" ", "").partition("->")
-    letters = given.split(",")
-    fits = bool(arrow and output) and len(letters) == len(operands)
-    if fits and "..." in given:
-        ranks = [np.ndim(x) - len(own.replace("...", "")) for own, x in zip(letters, operands, strict=True)]
-        most = max(rank for own, rank in zip(letters, ranks, strict=True) if "..." in own)
-        elided = [each for each in string.ascii_letters if each not in subscripts][: max(most, 0)]
-        last = ["".join(elided[max(len(elided) - rank, 0) :]) for rank in ranks]
-        letters = [own.replace("...", each) for own, each in zip(letters, last, strict=True)]
-        output = output.replace("...", "".join(elided))
-    if not fits or not all(own.isalpha() and len(own) == len(set(own)) for own in (*letters, output)):
-        raise ValueError(
-            'einsum of symbolic tensors takes operands of letters, each letter once, "->" and letters, such as '
-            f'"bqhd,bkhd->bhqk", but got {subscripts!r} for {len(operands)} operands.'
-        )
-    if not set(output) <= set("".join(letters)):
-        raise ValueError(f"einsum has letters behind the arrow that no operand has: {subscripts!r}.")
-    return letters, output
-
-
-def _sizes(
-    subscripts: str, tensors: Sequence[SymbolicTensor], letters: Sequence[str], output: str
-) -> dict[str, int | None]:
-    """The sizes that the letters stand for; ValueError where they do not fit."""
-    if any(own[0] != output[0] for own in letters):
-        raise ValueError(
-            f"einsum of symbolic tensors has the letter of the samples first, in each and behind the arrow, but got "
-            f"{subscripts!r}."
-        )
-    sizes: dict[str, int | None] = {}
-    for own, tensor in zip(letters, tensors, strict=True):
-        if len(own) != tensor.ndim:
-            raise ValueError(f"einsum has {own!r} for {tensor.name!r}, which has {tensor.ndim} axes.")
-        for letter, size in zip(own, tensor.batch_shape, strict=True):
-            if sizes.setdefault(letter, size) != size:
-                raise ValueError(f"einsum has {letter!r} for axes of the sizes {sizes[letter]} and {size}.")
-    return sizes
-
-
-def _product(
-    tensors: Sequence[SymbolicTensor], letters: Sequence[str], output: str, sizes: dict[str, int | None]
-) -> Any:
-    """The sum of products of two operands: one product of matrices for each place of the letters that both keep."""
-    (a, b), (of_a, of_b) = tensors, letters
-    a, of_a = _kept_of(a, of_a, of_b + output)
-    b, of_b = _kept_of(b, of_b, of_a + output)
-    shared = [each for each in output[1:] if each in of_a and each in of_b]
-    rows, columns = ([each for each in output[1:] if each in own and each not in shared] for own in (of_a, of_b))
-    terms = [each for each in of_a[1:] if each not in output]
-    batch = [sizes[each] for each in shared]
-
-    def matrix(x: Any, own: str, first: list[str], second: list[str]) -> Any:
-        x = _summed_to(x, own, "".join([own[0], *shared, *first, *second]))
-        return reshape(x, [-1, *batch, *(math.prod(_known(sizes[each]) for each in part) for part in (first, second))])
-
-    product = matmul(matrix(a, of_a, rows, terms), matrix(b, of_b, terms, columns))
-    made = [output[0], *shared, *rows, *columns]
-    return _summed_to(reshape(product, [-1, *(sizes[each] for each in made[1:])]), "".join(made), output)
-
-
-def _known(size: int | None) -> int:
-    if size is None:
-        ask_for_length()
-        raise ValueError("einsum of two symbolic tensors needs to know the lengths of their axes.")
-    return size
-
-
-def _kept_of(x: Any, own: str, wanted: str) -> tuple[Any, str]:
-    """`x`, summed up over the letters that are not wanted."""
-    kept = "".join(each for each in own if each in wanted)
-    return _summed_to(x, own, kept), kept
-
-
-def _summed_to(x: Any, own: str, output: str) -> Any:
-    """`x` with the letters of the output, in their order: summed up over the others."""
-    over = [place for place, letter in enumerate(own) if letter not in output]
-    if over:
-        x = _reductions.sum(x, over)
-        own = "".join(each for each in own if each in output)
-    order = [own.index(each) for each in output]
-    return x if order == list(range(len(order))) else transpose(x, order)
