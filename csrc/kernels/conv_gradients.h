@@ -2,7 +2,6 @@
 #pragma once
 
 #include "conv_common.h"
-#include "conv_phases.h"
 
 namespace pynn {
 namespace PYNN_ISA {
@@ -16,7 +15,6 @@ template <typename T>
 struct RowSpace {
   Strip* strips;
   T* rows;  // of the input as wide as the output sees them, or planes of one of them
-  PhaseSpace<T> phases;
 };
 
 RowSpace<float> row_space(const ConvShape& s, Scratch<float>& scratch);
@@ -24,8 +22,7 @@ RowSpace<double> row_space(const ConvShape& s, Scratch<double>& scratch);
 
 // kernel (kernel_height, kernel_width, inner, filters) to (groups, kernel_height, outer, kernel_width, inner), so that
 // what an output pixel hands back to an input row is a strip of a product too; a large kernel to panels of its columns
-// (kernel_width, inner), each (kernel_height, outer, columns). With small groups it stays as it is, and for few
-// channels it is turned as conv_phases.h says.
+// (kernel_width, inner), each (kernel_height, outer, columns). With small groups it stays as it is.
 void turn_kernel(const Team& team, float* out, const float* kernel, const ConvShape& s);
 void turn_kernel(const Team& team, double* out, const double* kernel, const ConvShape& s);
 

@@ -2,7 +2,6 @@
 
 #include "checks.h"
 #include "conv_gradients.h"
-#include "conv_phases.h"
 #include "register.h"
 
 namespace pynn {
@@ -68,7 +67,6 @@ void turn(const Team& team, T* out, const T* kernel, const ConvShape& s) {
     memcpy(out + part.begin, kernel + part.begin, static_cast<size_t>(part.end - part.begin) * sizeof(T));
     return;
   }
-  if (pays_by_phases(T{}, s)) return turn_by_channels(team, out, kernel, s);
   const int64_t outer = s.filters / s.groups, columns = s.kernel_width * (s.channels / s.groups);
   const int64_t together = columns_together<T>(s), panels = (columns + together - 1) / together;
   const Range mine = team.share(s.groups * panels * s.kernel_height);
@@ -82,17 +80,15 @@ void turn(const Team& team, T* out, const T* kernel, const ConvShape& s) {
 
 template <typename T>
 RowSpace<T> row_space_in(const ConvShape& s, Scratch<T>& scratch) {
-  if (pays_by_phases(T{}, s)) return {nullptr, nullptr, phase_space(s, input_rows_together(s), scratch)};
   Strip* strips = scratch.template take<Strip>(has_small_groups(s) ? small_groups_space(s) : s.kernel_height);
   const int64_t together = needs_planes(s) ? 1 : input_rows_together(s);
-  return {strips, scratch.template take<T>(fits(s) ? 0 : together * copied_row(s)), {}};
+  return {strips, scratch.template take<T>(fits(s) ? 0 : together * copied_row(s))};
 }
 
 template <typename T>
 void make_rows(T* dx, const T* dy, const T* turned, const ConvShape& s, Range rows, Ahead* ahead,
                const RowSpace<T>& space) {
   const int64_t count = rows.end - rows.begin, row_size = s.width * s.channels;
-  if (pays_by_phases(T{}, s)) return rows_by_phases(dx, dy, turned, s, rows, ahead, space.phases);
   if (has_small_groups(s)) {
     for (int64_t i = 0; i < count; ++i) {
       if (ahead != nullptr) ask_for(*ahead, s.out_width);

@@ -10,8 +10,8 @@ namespace {
 template <typename T>
 constexpr int64_t kMostColumns = kWidth<T> >= 8 ? 4 : kWidth<T> / 4;
 
-// What these cost, in multiply-adds: adding up the lanes of a sum, and the last terms of a strip, which fill a part of a
-// vector. Without masked instructions these are loaded one by one.
+// What these cost, in multiply-adds: adding up the lanes of a sum, and the last terms of a strip, which fill a part of
+// a vector. Without masked instructions these are loaded one by one.
 constexpr int64_t kLastSteps = 4;
 #if defined(__AVX2__)
 constexpr int64_t kLastTerms = 1;
