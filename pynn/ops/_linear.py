@@ -49,7 +49,7 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
     """Sums of products along axes, as ``numpy.tensordot`` has them.
 
     A symbolic tensor comes first, and is multiplied by a weight, or an array. Its axis of samples is none of those that
-    are summed over.
+    are summed over. Weights are multiplied by one another, and by arrays, along any axes.
 
     Raises:
         TypeError, ValueError: others.
@@ -57,10 +57,16 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
     if not is_symbolic(x1, x2):
         return np.tensordot(as_array(x1, "x1"), as_array(x2, "x2"), axes)
     _check_second("tensordot", x2)
-    ranks = x1.ndim, np.ndim(x2)
+    ranks = np.ndim(x1), np.ndim(x2)
     of_both = (range(ranks[0] - axes, ranks[0]), range(axes)) if isinstance(axes, int | np.integer) else axes
-    summed = [[int(each) % rank for each in np.ravel(of)] for of, rank in zip(of_both, ranks, strict=True)]
-    if 0 in summed[0]:
+    summed = [[int(each) + rank * (each < 0) for each in np.ravel(of)] for of, rank in zip(of_both, ranks, strict=True)]
+    for of, rank in zip(summed, ranks, strict=True):
+        if len(of) != len(summed[0]) or len(of) != len(set(of)) or not set(of) <= set(range(rank)):
+            raise ValueError(
+                f"tensordot sums over as many axes of both, each once, of {ranks[0]} axes of x1 and {ranks[1]} of x2, "
+                f"but got axes={axes!r}."
+            )
+    if 0 in summed[0] and isinstance(x1, SymbolicTensor) and x1.per_sample:
         raise ValueError(
             f"tensordot of a symbolic tensor sums over other axes than the first, that of the samples, but got axes="
             f"{axes!r}: axes=1 is its last axis, and the first one of x2."

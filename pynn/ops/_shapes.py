@@ -102,7 +102,7 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
 
     Args:
         x: An array or a symbolic tensor.
-        axes: The new order. Of a symbolic tensor 0 comes first. Default ``None``: the reverse, of arrays only.
+        axes: The new order. Of a symbolic tensor 0 comes first. Default ``None``: the reverse, of arrays and weights.
 
     Raises:
         TypeError, ValueError: no such order.
@@ -110,7 +110,7 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
     if not is_symbolic(x):
         return np.transpose(as_array(x, "x"), axes)
     if is_of_weights(x):
-        order = list(range(x.ndim))[::-1] if axes is None else [int(axis) % x.ndim for axis in axes]
+        order = list(range(x.ndim))[::-1] if axes is None else _order_of(axes, x.ndim)
         if isinstance(x, Weight) and order == [1, 0]:
             return TransposedWeight(x, operation_name("transpose")).tensor()
         return for_all(lambda each: transpose(each, [0, *behind(order)]), x)
@@ -119,7 +119,15 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
         raise ValueError(
             f"axes must begin with 0, the axis of the samples, where {tensor.name!r} is transposed, but got {axes!r}."
         )
-    return operation(layers.Permute, [int(axis) % tensor.ndim for axis in axes[1:]])(tensor)
+    return operation(layers.Permute, _order_of(axes, tensor.ndim)[1:])(tensor)
+
+
+def _order_of(axes: Sequence[int], rank: int) -> list[int]:
+    """The axes counted from the first one; ValueError unless each comes once."""
+    order = [int(axis) + rank if axis < 0 else int(axis) for axis in axes]
+    if sorted(order) != list(range(rank)):
+        raise ValueError(f"axes must have each of {rank} axes once, but got {axes!r}.")
+    return order
 
 
 def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
