@@ -27,7 +27,8 @@ def einsum(subscripts: str, *operands: Any) -> Any:
 
     Of symbolic tensors with the samples as their first letter, and so the result; each letter once an operand, and the
     arrow written: ``"bqhd,bkhd->bhqk"``, ``"...d,...d->..."``. Beside them there may be weights and arrays, without
-    that letter: ``"bqd,dhk->bqhk"``. Three operands or more are multiplied one after the other.
+    that letter: ``"bqd,dhk->bqhk"``. Weights may come without symbolic tensors, too, alone or beside arrays. Three
+    operands or more are multiplied one after the other.
 
     Raises:
         TypeError, ValueError: other operands or subscripts.
@@ -35,10 +36,8 @@ def einsum(subscripts: str, *operands: Any) -> Any:
     if not is_symbolic(*operands):
         return np.einsum(subscripts, *(as_array(each, "an operand") for each in operands))
     letters, output = _parts(subscripts, operands)
-    if all(map(is_of_weights, operands)):  # any letter is that of the samples
-        sample = next(each for each in string.ascii_letters if each not in "".join(letters))
-        given = ",".join(sample + each for each in letters)
-        return for_all(lambda *each: einsum(f"{given}->{sample}{output}", *each), *operands)
+    if not any(map(_has_samples, operands)):
+        return _of_weights(operands, letters, output)
     tensors = list(operands)
     while len(tensors) > 2:
         needed = {*output, *"".join(letters[2:])}
@@ -46,7 +45,7 @@ def einsum(subscripts: str, *operands: Any) -> Any:
         between = "".join(sorted(found, key=lambda each: each != output[0]))
         tensors[:2] = [einsum(f"{letters[0]},{letters[1]}->{between}", *tensors[:2])]
         letters[:2] = [between]
-    if not all(isinstance(each, SymbolicTensor) and each.per_sample for each in tensors):
+    if not all(map(_has_samples, tensors)):
         return _with_fixed(tensors, letters, output)
     sizes = _sizes(tensors, letters, output)
     if len(tensors) == 1:
@@ -54,10 +53,26 @@ def einsum(subscripts: str, *operands: Any) -> Any:
     return _product(tensors, letters, output, sizes)
 
 
+def _has_samples(operand: Any) -> bool:
+    return isinstance(operand, SymbolicTensor) and operand.per_sample
+
+
+def _of_weights(operands: Sequence[Any], letters: Sequence[str], output: str) -> Any:
+    """The sum of products of weights, or of weights and arrays: any letter is that of the samples."""
+    sample = next(each for each in string.ascii_letters if each not in "".join(letters))
+    given = [sample + own if is_of_weights(x) else own for own, x in zip(letters, operands, strict=True)]
+
+    def of_samples(*tensors: Any) -> Any:
+        rest = iter(tensors)
+        factors = [next(rest) if is_of_weights(x) else x for x in operands]
+        return einsum(f"{','.join(given)}->{sample}{output}", *factors)
+
+    return for_all(of_samples, *filter(is_of_weights, operands))
+
+
 def _with_fixed(factors: Sequence[Any], letters: Sequence[str], output: str) -> Any:
     """The sum of products of a tensor of samples and a weight, or an array, that is the same for all of them."""
-    first = isinstance(factors[0], SymbolicTensor) and factors[0].per_sample
-    (x, fixed), (own, others) = (factors, letters) if first else (factors[::-1], letters[::-1])
+    (x, fixed), (own, others) = (factors, letters) if _has_samples(factors[0]) else (factors[::-1], letters[::-1])
     if not is_of_weights(fixed):
         array = np.asarray(as_array(fixed, "an operand"))
         return _product_with_array(x, own, array, others, output, _sizes((x, array), (own, others), output))
@@ -92,7 +107,7 @@ def _parts(subscripts: str, operands: Sequence[Any]) -> tuple[list[str], str]:
     """The letters of each operand and of the output, also in place of "..."; ValueError for others."""
     given, arrow, output = subscripts.replace(" ", "").partition("->")
     letters = given.split(",")
-    fits = bool(arrow and output) and len(letters) == len(operands)
+    fits = bool(arrow and (output or not any(map(_has_samples, operands)))) and len(letters) == len(operands)
     if fits and "..." in given:
         ranks = [np.ndim(x) - len(own.replace("...", "")) for own, x in zip(letters, operands, strict=True)]
         most = max(rank for own, rank in zip(letters, ranks, strict=True) if "..." in own)
@@ -100,7 +115,7 @@ def _parts(subscripts: str, operands: Sequence[Any]) -> tuple[list[str], str]:
         last = ["".join(elided[max(len(elided) - rank, 0) :]) for rank in ranks]
         letters = [own.replace("...", each) for own, each in zip(letters, last, strict=True)]
         output = output.replace("...", "".join(elided))
-    if not fits or not all(own.isalpha() and len(own) == len(set(own)) for own in (*letters, output)):
+    if not fits or not all(own.isalpha() and len(own) == len(set(own)) for own in (*letters, output or "a")):
         raise ValueError(
             'einsum of symbolic tensors takes operands of letters, each letter once, "->" and letters, such as '
             f'"bqhd,bkhd->bhqk", but got {subscripts!r} for {len(operands)} operands.'
