@@ -200,7 +200,7 @@ def _run_call(
         if isinstance(y, OfBatch):
             raise y.misused()
         if not isinstance(y, SymbolicTensor) or not y.per_sample:
-            what = "a weight, the same for all samples" if hasattr(y, "per_sample") else type(y).__name__
+            what = "a weight, the same for all samples" if isinstance(y, SymbolicTensor | Weight) else type(y).__name__
             raise TypeError(
                 f"Layer {layer.name!r}: call must return a symbolic tensor that is computed from its inputs, or a "
                 f"list, tuple or dict of them, but returned {what}."
@@ -216,8 +216,10 @@ def _run_call(
 
 
 def _is_one_row(y: Any) -> bool:
-    """Whether it is made of weights alone, and has one row, as what broadcasts against samples."""
-    return isinstance(y, SymbolicTensor) and not y.per_sample and y.sample[:1] == (1,)
+    """Whether it is a weight, or made of weights alone, and has one row, as what broadcasts against samples."""
+    if isinstance(y, SymbolicTensor):
+        return not y.per_sample and y.sample[:1] == (1,)
+    return isinstance(y, Weight) and y.shape[:1] == (1,)
 
 
 def _run_compute_mask(
