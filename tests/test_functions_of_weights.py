@@ -70,6 +70,11 @@ OF_WEIGHTS = {
     "norm": (lambda w: w / ops.norm(w), (3, 4)),
     "logsumexp": (lambda w: ops.logsumexp(w, axis=0), (3, 4)),
     "einsum": (lambda a, b: ops.einsum("ij,kj->ki", a, b), (3, 4), (2, 4)),
+    "einsum to a number": (lambda w: ops.einsum("ij,ij->", w, w), (3, 4)),
+    "einsum with an array": (lambda w: ops.einsum("ij,kj->ki", w, X), (2, 4)),
+    "einsum with an array in front": (lambda w: ops.einsum("ij,kj->ki", X, w * 2), (2, 4)),
+    "tensordot": (lambda a, b: ops.tensordot(a, b, [[0, -1], [1, 0]]), (3, 2, 4), (4, 3)),
+    "tensordot of an array": (lambda w: ops.tensordot(X.tolist(), w, 1), (4, 2)),
     "matmul": (lambda a, b: ops.matmul(a, ops.transpose(b)), (3, 4), (2, 4)),
 }
 
@@ -91,6 +96,7 @@ WITH_SAMPLES = {
     "einsum with an array": (lambda x, w: ops.einsum("bi,io->bo", x * w, np.arange(8.0).reshape(4, 2)), (4,)),
     "einsum of three": (lambda x, w: ops.einsum("bti,io,bt->bo", _steps(x), w, x[:, :2]), (2, 3)),
     "einsum of three, weights first": (lambda x, v, w: ops.einsum("hk,ki,bi->bh", v, w, x), (2, 3), (3, 4)),
+    "einsum of three, an array first": (lambda x, w: ops.einsum("hk,ki,bi->bh", X.T, w, x), (3, 4)),
     "tensordot": (lambda x, w: ops.tensordot(x, w, axes=1), (4, 3, 2)),
     "tensordot along two axes": (lambda x, w: ops.tensordot(_steps(x), w, axes=[[1, 2], [2, 0]]), (2, 3, 2)),
     "tensordot along another axis": (lambda x, w: ops.tensordot(_steps(x), w, [1, 1]), (3, 2)),
@@ -203,6 +209,12 @@ def test_a_bias_of_positions_is_returned_by_a_layer():
     np.testing.assert_array_equal(made, np.broadcast_to(expected, (3, 2, 5, 5)))
 
 
+@pytest.mark.parametrize("function", [lambda x, w: w, lambda x, w: 1 * w])
+def test_a_weight_of_one_row_is_returned_by_a_layer(function):
+    model = pynn.Sequential([pynn.Input((4,), dtype="float64"), Uses(function, (1, 4))])
+    np.testing.assert_array_equal(model.predict(X, verbose=0), np.broadcast_to(model.get_weights()[0], (3, 4)))
+
+
 @pytest.mark.parametrize(
     ("function", "message"),
     [
@@ -210,6 +222,13 @@ def test_a_bias_of_positions_is_returned_by_a_layer():
         (lambda x, w: ops.einsum("bi,io->io", x, w), "letter of the samples|axis of the samples"),
         (lambda x, w: ops.einsum("bi,oo->bo", x, w), "each letter once"),
         (lambda x, w: x + ops.take(w, x, axis=1), "ops.take takes places that are an array"),
+        (lambda x, w: x @ ops.transpose(w, (1, 2)), "each of 2 axes once"),
+        (lambda x, w: ops.transpose(_steps(x), (0, 2, 4)) + w[0, 0], "each of 3 axes once"),
+        (lambda x, w: ops.tensordot(x, w, [[1], [2]]), "tensordot sums over as many axes of both"),
+        (lambda x, w: ops.tensordot(x, w, [[1, 1], [0, 0]]), "tensordot sums over as many axes of both"),
+        (lambda x, w: ops.tensordot(_steps(x), w, [[1, 2], [0]]), "tensordot sums over as many axes of both"),
+        (lambda x, w: ops.tensordot(x, w, 2), "other axes than the first"),
+        (lambda x, w: w, "returned a weight, the same for all samples"),
         (lambda x, w: w + 1, "returned a weight, the same for all samples"),
     ],
 )
