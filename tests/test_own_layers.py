@@ -284,7 +284,7 @@ def test_weights_come_in_keras_order():
 
 
 def test_layers_come_in_the_order_in_which_they_are_held():
-    """As in Keras: not in that of the names, nor of the lists, where these are filled later."""
+    """As in Keras: not in that of the names, nor of the lists, where these are filled later, or come anew with more."""
 
     def dense(name):
         return layers.Dense(3, name=name)
@@ -303,13 +303,15 @@ def test_layers_come_in_the_order_in_which_they_are_held():
             parts = [dense("part_0"), dense("part_1")]
             self.between = dense("between")
             self.parts = parts
+            self.behind = dense("behind")
+            self.parts = [*self.parts, dense("part_2")]
 
         def build(self, input_shape):
             self.second = dense("second")
             self.last = dense("last")
 
         def call(self, x):
-            x = self.first(x) + self.second(x) + self.last(x) + self.between(x)
+            x = self.first(x) + self.second(x) + self.last(x) + self.between(x) + self.behind(x)
             for each in [*self.many, *self.more.values(), *self.parts]:
                 x = each(x)
             return x
@@ -320,7 +322,8 @@ def test_layers_come_in_the_order_in_which_they_are_held():
     class OfModel(Holding, pynn.Model):
         pass
 
-    expected = ["first", "many_0", "more_0", "many_1", "more_1", "many_2", "between", "part_0", "part_1"]
+    expected = ["first", "many_0", "more_0", "many_1", "more_1", "many_2"]
+    expected += ["between", "part_0", "part_1", "behind", "part_2"]
     for kind in (OfLayer, OfModel):
         made = kind(dense("first"))
         made(np.ones((2, 3)))

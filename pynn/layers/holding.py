@@ -27,7 +27,8 @@ class HoldsLayers(AddsWeights):
         self._made_at = next(_moments)
 
     def __setattr__(self, name: str, value: object) -> None:
-        if isinstance(value, _HOLDING) and vars(self).get(name) is not value:
+        before = vars(self).get(name)
+        if isinstance(value, _HOLDING) and before is not value and not _goes_on(before, value):
             super().__setattr__("_held_since", {**self._held_since, name: next(_moments)})
         super().__setattr__(name, value)
 
@@ -93,6 +94,12 @@ class HoldsLayers(AddsWeights):
 
     def _wire(self) -> None:
         """Its layers were called on symbolic tensors as it was traced."""
+
+
+def _goes_on(before: Any, value: Any) -> bool:
+    """Whether an attribute has all layers that it had, as of ``self.parts = [*self.parts, layer]``: it grew then."""
+    held = set(layers_in(before))
+    return bool(held) and held <= set(layers_in(value))
 
 
 def layers_in(value: Any) -> Iterator[Any]:
