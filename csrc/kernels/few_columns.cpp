@@ -71,11 +71,12 @@ void multiply_from(const Product<T>& p, int64_t i, Vec<T> bias) {
     multiply_rows<T, R, N>(p, i, bias);
   }
   if (i == p.m) return;
-  if (p.ahead != nullptr) ask_for(*p.ahead, p.m - i);
-  if (p.m >= R)
+  if (p.m >= R) {
+    if (p.ahead != nullptr) ask_for(*p.ahead, p.m - i);
     multiply_rows<T, R, N>(p, p.m - R, bias);
-  else if constexpr (R > 1)
+  } else if constexpr (R > 1) {
     multiply_from<T, R / 2, N>(p, i, bias);
+  }
 }
 
 template <typename T, int N>
