@@ -103,7 +103,8 @@ def get(identifier: ActivationLike) -> Activation:
     elif _is_own(identifier):
         return of_function(identifier)
     else:
-        own = " Functions of your own are those that def and lambda make." if callable(identifier) else ""
+        own = " Functions of your own are those that def and lambda make, and objects of classes with a __call__."
+        own = own if callable(identifier) else ""
         if hasattr(identifier, "lower"):
             own = " A layer that has more than an activation function comes behind this one, as a layer of its own."
         raise TypeError(
