@@ -197,13 +197,12 @@ void conv_forward(const Team& team, T* y, uint8_t* which, const T* x, int64_t im
   const ConvShape& s = layer.shape;
   Scratch<T> scratch(own);
   const ForwardSpace<T> space = forward_space(layer, scratch);
-  const bool panels = in_panels(images, s);
+  const bool few = has_few_filters<T>(s), panels = !few && in_panels(images, s);
   const int64_t together = panels ? panel_width(T{}) : s.filters, terms = kernel_size(s) / s.filters;
   if (panels) {
     pack_block(terms, s.filters, layer.kernel, s.filters, 1, team.share(s.filters, together), shared);
     team.barrier();
   }
-  const bool few = has_few_filters<T>(s);
   if (few) transpose_block(terms, s.filters, layer.kernel, s.filters, space.turned, terms);
   const int64_t height = layer.pooled ? layer.pool.out_height : s.out_height, row_size = result_size(layer) / height;
   // Bands of nearly equal height; a team shares a single image too. A cut changes no sum.
