@@ -24,11 +24,21 @@ struct DenseLayer {
 
 template <typename T>
 struct DenseKernels {
+  // ---- dense.cpp
+
   // y (rows, units) = f(x kernel + bias). shared: dense_shared(rows, inputs, units, members, false) elements of the
   // team, own: dense_own(inputs, units, false) elements of this member; as many do for fewer rows and fewer members.
   // Has barriers inside.
   void (*dense_forward)(const Team& team, T* y, const DenseLayer<T>& layer, const ActivationSpec& activation, T* shared,
                         T* own);
+
+  int64_t (*dense_shared)(int64_t rows, int64_t inputs, int64_t units, int members, bool backward);
+  // Whether members may take some of at most so many rows each, rather than own rows of the kernel. dense_backward then
+  // has no barrier inside, and does not use `shared`, where dx is null.
+  bool (*dense_splits_rows)(int64_t rows, int64_t inputs, int64_t units);
+  int64_t (*dense_own)(int64_t inputs, int64_t units, bool backward);
+
+  // ---- dense_backward.cpp
 
   // Given dy (rows, units), the gradient of x kernel + bias: dkernel [+]= x^T dy, and dx = dy kernel^T * g'(x), where
   // x = g(...) came out of the activation `below`, one that gradient_from_output allows.
@@ -38,11 +48,6 @@ struct DenseKernels {
   // Has barriers inside. shared, own: as above, for the backward pass.
   void (*dense_backward)(const Team& team, T* dx, T* dkernel, const T* dy, const DenseLayer<T>& layer,
                          const ActivationSpec& below, bool accumulate, T* shared, T* own, const PartReady<T>& ready);
-  int64_t (*dense_shared)(int64_t rows, int64_t inputs, int64_t units, int members, bool backward);
-  // Whether members may take some of at most so many rows each, rather than own rows of the kernel. dense_backward then
-  // has no barrier inside, and does not use `shared`, where dx is null.
-  bool (*dense_splits_rows)(int64_t rows, int64_t inputs, int64_t units);
-  int64_t (*dense_own)(int64_t inputs, int64_t units, bool backward);
 
   // dbias[part] [+]= the sums of dy's columns.
   void (*dense_backward_bias)(const Team& team, T* dbias, const T* dy, int64_t rows, int64_t units, Range part,

@@ -4,6 +4,7 @@
 #define PYNN_FILES(X)                     \
   X(gemm, GemmKernels)                    \
   X(dense, DenseKernels)                  \
+  X(dense_backward, DenseKernels)         \
   X(conv, ConvKernels)                    \
   X(conv_input, ConvKernels)              \
   X(conv_backward, ConvKernels)           \

@@ -1,4 +1,4 @@
-// The product of small blocks: what gemm.cpp and dense.cpp are made of.
+// The product of small blocks: what products, dense layers and convolutions are made of.
 #pragma once
 
 #include <stdint.h>
