@@ -27,10 +27,11 @@ class HoldsLayers(AddsWeights):
         self._made_at = next(_moments)
 
     def __setattr__(self, name: str, value: object) -> None:
-        before = vars(self).get(name)
-        if isinstance(value, _HOLDING) and before is not value and not _goes_on(before, value):
-            super().__setattr__("_held_since", {**self._held_since, name: next(_moments)})
-        super().__setattr__(name, value)
+        if isinstance(value, _HOLDING):
+            before = vars(self).get(name)
+            if before is not value and not _goes_on(before, value):
+                object.__setattr__(self, "_held_since", {**self._held_since, name: next(_moments)})
+        object.__setattr__(self, name, value)  # a super() takes longer, and a short `fit` sets some of these
 
     @property
     def _sublayers(self) -> list[Any]:
