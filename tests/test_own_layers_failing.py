@@ -29,7 +29,7 @@ WRONG_FORMULAS = [
     (lambda self, x: x + self.w.numpy(), TypeError, "has no values where a call is traced"),
     (lambda self, x: self.w.assign([1, 2, 3]), TypeError, "is assigned to in a call"),
     (lambda self, x: self.w.assign_add(x), TypeError, "is assigned to in a call"),
-    (lambda self, x: self.w, TypeError, "must return a symbolic tensor .* but returned Weight"),
+    (lambda self, x: self.w, TypeError, "must return a symbolic tensor .* but returned a weight"),
     (lambda self, x: 2 * self.w, TypeError, "the same for all samples"),
     (lambda self, x: None, TypeError, "returned NoneType"),
     (lambda self, x: [], TypeError, "at least one symbolic tensor"),
