@@ -63,7 +63,8 @@ PYNN_INLINE void multiply_rows(const Product<T>& p, int64_t i, Vec<T> bias) {
   store(p.c + i * N, sums_of_lanes<T>(sums) + bias, R * N);
 }
 
-// The rows from row `i` on, R at a time. Of fewer than R the first ones are made again, if there are any.
+// The rows from row `i` on, R at a time. Where fewer are left, the last R rows are made, some of them again; a product
+// of fewer rows than R has them R / 2 at a time.
 template <typename T, int R, int N>
 void multiply_from(const Product<T>& p, int64_t i, Vec<T> bias) {
   for (; i + R <= p.m; i += R) {
